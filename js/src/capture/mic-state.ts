@@ -1,0 +1,66 @@
+/** The microphone's states as a pure reducer. Whatever belongs to an older request is ignored. */
+import type { MicPhase, Source } from "../messages";
+import type { Problem } from "../problem";
+
+export interface MicState {
+  phase: MicPhase;
+  /** Counts starts and stops: an answer that carries another number comes too late. */
+  request: number;
+  source: Source;
+  /** Name of the device or file. */
+  name: string;
+  /** Recording through the old ScriptProcessor, which may drop samples when the page is busy. */
+  degraded: boolean;
+  /** Why the phase is `error`, or what hinders a recording that goes on. */
+  problem: Problem | null;
+}
+
+export type MicEvent =
+  | { type: "ask"; source: Source; name: string }
+  | { type: "heard"; request: number; name: string; degraded: boolean }
+  | { type: "hindered"; request: number; problem: Problem }
+  | { type: "freed"; request: number }
+  | { type: "fail"; request: number; problem: Problem }
+  | { type: "stop" };
+
+export const MIC_IDLE: MicState = {
+  phase: "idle",
+  request: 0,
+  source: "mic",
+  name: "",
+  degraded: false,
+  problem: null,
+};
+
+export function isRunning(state: MicState): boolean {
+  return state.phase === "asking" || state.phase === "listening";
+}
+
+export function micReducer(state: MicState, event: MicEvent): MicState {
+  switch (event.type) {
+    case "ask":
+      return {
+        ...MIC_IDLE,
+        phase: "asking",
+        request: state.request + 1,
+        source: event.source,
+        name: event.name,
+      };
+    case "stop":
+      if (!isRunning(state)) return state;
+      return { ...state, phase: "stopped", request: state.request + 1, problem: null };
+  }
+  if (event.request !== state.request || !isRunning(state)) return state;
+  switch (event.type) {
+    case "heard":
+      // "listening" is a promise that sound arrives, so only the first block makes it.
+      if (state.phase === "listening") return state;
+      return { ...state, phase: "listening", name: event.name, degraded: event.degraded };
+    case "hindered":
+      return { ...state, problem: event.problem };
+    case "freed":
+      return state.problem ? { ...state, problem: null } : state;
+    case "fail":
+      return { ...state, phase: "error", request: state.request + 1, problem: event.problem };
+  }
+}

@@ -1,0 +1,72 @@
+/** One stream of audio on its way to the kernel: opened, numbered block by block, closed exactly once. */
+import { type BrowserMessage, type CloseReason, fitText, type Source } from "../messages";
+
+export type SendMessage = (message: BrowserMessage, samples?: Float32Array) => void;
+
+/** Seconds of silence the kernel appends after a file, so that the model may answer its end. */
+export const FILE_TAIL_S = 1.0;
+
+export interface StreamOptions {
+  stream: number;
+  source: Source;
+  name: string;
+  /** Samples per second of the blocks. */
+  rate: number;
+}
+
+export class OutgoingStream {
+  readonly stream: number;
+  /** Blocks sent so far; the next one's sequence number. */
+  blocks = 0;
+  /** Samples sent so far. */
+  samples = 0;
+  /** Newest sequence number that the kernel has taken up; −1 before the first. */
+  acked = -1;
+  #closed = false;
+
+  constructor(
+    private readonly options: StreamOptions,
+    private readonly post: SendMessage,
+  ) {
+    this.stream = options.stream;
+    post({
+      type: "open",
+      stream: options.stream,
+      source: options.source,
+      name: fitText(options.name),
+      rate: options.rate,
+      tail_s: options.source === "file" ? FILE_TAIL_S : 0,
+    });
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Seconds of audio sent so far. */
+  get seconds(): number {
+    return this.samples / this.options.rate;
+  }
+
+  /** @param time_s audio-clock time of the block's first sample */
+  send(samples: Float32Array, time_s: number): void {
+    if (this.#closed || samples.length === 0) return;
+    const seq = this.blocks;
+    this.blocks += 1;
+    this.samples += samples.length;
+    this.post(
+      { type: "block", stream: this.stream, seq, rate: this.options.rate, format: "float32", time_s },
+      samples,
+    );
+  }
+
+  ack(seq: number): void {
+    this.acked = Math.max(this.acked, seq);
+  }
+
+  close(reason: CloseReason): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.post({ type: "close", stream: this.stream, blocks: this.blocks, reason });
+  }
+}

@@ -1,0 +1,96 @@
+/** Every way in which a microphone or a file can fail, each with its own sentence and its own way out. */
+import type { Problem } from "../problem";
+
+export type CaptureProblemCode =
+  | "denied"
+  | "dismissed"
+  | "no_device"
+  | "device_busy"
+  | "insecure_origin"
+  | "host_policy"
+  | "unsupported"
+  | "track_ended"
+  | "interrupted"
+  | "no_audio"
+  | "capture_failed"
+  | "file_unreadable"
+  | "file_empty";
+
+const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
+  denied: [
+    "The browser does not let this page use the microphone.",
+    "Allow the microphone in the site settings (the icon beside the address), then press Record again. A file works without permission.",
+  ],
+  dismissed: [
+    "The question about the microphone was closed without an answer.",
+    "Press Record again and choose Allow.",
+  ],
+  no_device: [
+    "No microphone was found.",
+    "Connect one or enable it in the system settings, then press Record again. A file works without one.",
+  ],
+  device_busy: [
+    "The microphone is in use by another program or could not be started.",
+    "Close the other program (a call, a recorder), then press Record again.",
+  ],
+  insecure_origin: [
+    "Browsers give the microphone only to secure pages, and this one was opened over plain http.",
+    "Open the notebook over https or as localhost, for example after `ssh -L 8888:localhost:8888 host`. A file works here too.",
+  ],
+  host_policy: [
+    "The program that shows this notebook keeps the microphone from it (VS Code does).",
+    "Open the notebook in JupyterLab in a browser, or choose a file instead.",
+  ],
+  unsupported: [
+    "This browser cannot record audio here.",
+    "Use a current Chrome, Edge, Firefox or Safari, or choose a file instead.",
+  ],
+  track_ended: [
+    "The microphone was unplugged or switched off while recording.",
+    "Connect it again and press Record. What was heard so far is kept.",
+  ],
+  interrupted: [
+    "The system has paused audio on this page.",
+    "Recording goes on when the other program is done; if not, press Stop and then Record.",
+  ],
+  no_audio: [
+    "The microphone was granted but delivers no sound.",
+    "Check that it is switched on and not muted in the system settings, then press Record again.",
+  ],
+  capture_failed: [
+    "Recording could not be started.",
+    "Press Record again; if it fails once more, reload the page or choose a file.",
+  ],
+  file_unreadable: [
+    "This file could not be read as audio.",
+    "Choose a WAV, MP3, FLAC, OGG or M4A file that plays in this browser.",
+  ],
+  file_empty: ["This file holds no sound.", "Choose another file."],
+};
+
+export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
+  const [sentence, wayOut] = TEXTS[code];
+  return detail ? { code, sentence, wayOut, detail } : { code, sentence, wayOut };
+}
+
+/** What a rejected `getUserMedia` means. `permission` is what the permissions API says afterwards, if anything. */
+export function microphoneProblem(error: unknown, permission: string | null, policyAllows = true): Problem {
+  const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
+  switch (name) {
+    case "NotAllowedError":
+    case "SecurityError":
+      if (!policyAllows) return captureProblem("host_policy", message);
+      return captureProblem(permission === "prompt" ? "dismissed" : "denied", message);
+    case "NotFoundError":
+    case "OverconstrainedError":
+      return captureProblem("no_device", message);
+    case "NotReadableError":
+    case "AbortError":
+      return captureProblem("device_busy", message);
+    case "TypeError":
+    case "NotSupportedError":
+      return captureProblem("unsupported", message);
+    default:
+      return captureProblem("capture_failed", `${name} ${message}`.trim());
+  }
+}

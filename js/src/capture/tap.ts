@@ -1,0 +1,76 @@
+/** Takes blocks of samples out of an audio graph: by AudioWorklet, or by ScriptProcessor where there is none. */
+import workletSource from "./blocks.worklet.js";
+
+export type OnBlock = (samples: Float32Array, time_s: number) => void;
+
+export interface Tap {
+  readonly degraded: boolean;
+  connect(source: AudioNode): void;
+  /** Resolves when the last, partial block has been handed over (or the audio thread is gone). */
+  flush(): Promise<void>;
+  close(): void;
+}
+
+/** How long the audio thread may take to hand over its last block. */
+const FLUSH_MS = 300;
+const SCRIPT_BLOCK = 4096;
+
+export async function openTap(context: AudioContext, onBlock: OnBlock): Promise<Tap> {
+  try {
+    return await openWorklet(context, onBlock);
+  } catch (error) {
+    if (context.state === "closed") throw error;
+    return openScriptProcessor(context, onBlock);
+  }
+}
+
+async function openWorklet(context: AudioContext, onBlock: OnBlock): Promise<Tap> {
+  const address = URL.createObjectURL(new Blob([workletSource], { type: "text/javascript" }));
+  try {
+    await context.audioWorklet.addModule(address);
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+  const node = new AudioWorkletNode(context, "aiw-block-cutter", { numberOfInputs: 1, numberOfOutputs: 1 });
+  let flushed = () => {};
+  node.port.onmessage = ({ data }) => {
+    if (data.flushed) flushed();
+    else onBlock(data.samples, data.time);
+  };
+  // It writes nothing, so what is heard is silence; without a destination some browsers never run it.
+  node.connect(context.destination);
+  return {
+    degraded: false,
+    connect: (source) => source.connect(node),
+    flush: () =>
+      new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, FLUSH_MS);
+        flushed = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        node.port.postMessage("flush");
+      }),
+    close: () => {
+      node.port.onmessage = null;
+      node.disconnect();
+    },
+  };
+}
+
+function openScriptProcessor(context: AudioContext, onBlock: OnBlock): Tap {
+  const node = context.createScriptProcessor(SCRIPT_BLOCK, 1, 1);
+  node.onaudioprocess = ({ inputBuffer, playbackTime }) => {
+    onBlock(inputBuffer.getChannelData(0).slice(), playbackTime);
+  };
+  node.connect(context.destination);
+  return {
+    degraded: true,
+    connect: (source) => source.connect(node),
+    flush: () => Promise.resolve(),
+    close: () => {
+      node.onaudioprocess = null;
+      node.disconnect();
+    },
+  };
+}

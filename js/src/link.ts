@@ -1,0 +1,165 @@
+/** The line to the kernel: handshake, pull mode, base64 fallback, and noticing that nobody is there any more. */
+import {
+  type BrowserMessage,
+  base64,
+  floatBytes,
+  HANDSHAKE,
+  type KernelMessage,
+  PROTOCOL_VERSION,
+  readKernelMessage,
+} from "./messages";
+
+/** What this needs of anywidget's model. */
+export interface KernelModel {
+  get(name: string): unknown;
+  on(name: string, callback: (...values: never[]) => void): void;
+  off(name: string, callback: (...values: never[]) => void): void;
+  send(content: unknown, callbacks?: unknown, buffers?: ArrayBuffer[]): void;
+}
+
+export interface LinkListener {
+  /** Events already held: the next hello asks for those that follow. */
+  seen(): number;
+  /** Whether something is under way that the kernel may have news of. */
+  busy(): boolean;
+  receive(message: KernelMessage): void;
+  /** No answer to a hello yet: the kernel is busy, or gone. */
+  waiting(): void;
+  /** Sending failed or the channel was closed. Nothing sent from now on arrives. */
+  lost(): void;
+  /** So much waits for the first welcome that recording on would be for nothing. */
+  overfull(): void;
+}
+
+const HELLO_RETRY_MS = [1500, 3000, 6000, 10_000];
+const POLL_MS = 250;
+/** Messages kept until the kernel says how it wants them: about five minutes of blocks. */
+const MOST_HELD = 3000;
+
+export class KernelLink {
+  #welcomed = false;
+  #binary = true;
+  #lost = false;
+  #ended = false;
+  #hellos = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #poll: ReturnType<typeof setInterval> | undefined;
+  #held: { message: BrowserMessage; samples: Float32Array | undefined }[] = [];
+
+  constructor(
+    private readonly model: KernelModel,
+    private readonly listener: LinkListener,
+  ) {}
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Where the kernel's `welcome` has not come yet. */
+  get unanswered(): boolean {
+    return this.#retry !== undefined;
+  }
+
+  start(): void {
+    this.model.on("msg:custom", this.#onMessage);
+    // A closed comm or a host that disconnects the model: no later send would throw, so these must be believed.
+    this.model.on("comm:close", this.#onClosed);
+    this.model.on("comm_live_update", this.#onClosed);
+    this.model.on("destroy", this.#onClosed);
+    this.hello();
+  }
+
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#retry);
+    clearInterval(this.#poll);
+    this.#held = [];
+    this.model.off("msg:custom", this.#onMessage);
+    this.model.off("comm:close", this.#onClosed);
+    this.model.off("comm_live_update", this.#onClosed);
+    this.model.off("destroy", this.#onClosed);
+  }
+
+  /** Asks for everything not seen yet, and again while no answer comes. */
+  hello(): void {
+    if (this.#ended) return;
+    clearTimeout(this.#retry);
+    const delay = HELLO_RETRY_MS[Math.min(this.#hellos, HELLO_RETRY_MS.length - 1)] as number;
+    this.#hellos += 1;
+    this.#retry = setTimeout(() => {
+      this.listener.waiting();
+      this.hello();
+    }, delay);
+    this.#transmit({ type: "hello", protocol: PROTOCOL_VERSION, seen: this.listener.seen() }, [
+      new Uint8Array(HANDSHAKE).buffer,
+    ]);
+  }
+
+  /** Sends a message, or keeps it until the kernel's first welcome. Dropped once the kernel is lost. */
+  send(message: BrowserMessage, samples?: Float32Array): void {
+    if (this.#lost || this.#ended) return;
+    if (this.#welcomed) {
+      this.#encode(message, samples);
+      return;
+    }
+    this.#held.push({ message, samples });
+    if (this.#held.length > MOST_HELD) this.listener.overfull();
+  }
+
+  #encode(message: BrowserMessage, samples: Float32Array | undefined): void {
+    if (!samples) {
+      this.#transmit(message);
+      return;
+    }
+    const bytes = floatBytes(samples);
+    if (this.#binary) this.#transmit(message, [bytes]);
+    else this.#transmit({ ...message, data: base64(bytes) } as BrowserMessage);
+  }
+
+  #transmit(message: BrowserMessage, buffers?: ArrayBuffer[]): void {
+    try {
+      this.model.send(message, undefined, buffers);
+    } catch {
+      this.#onClosed();
+    }
+  }
+
+  readonly #onMessage = (content: unknown): void => {
+    const message = readKernelMessage(content);
+    if (!message || this.#ended) return;
+    if (this.#lost) {
+      // It lives after all (a line that was cut and mended): ask what was missed.
+      this.#lost = false;
+      if (message.type !== "welcome") this.hello();
+    }
+    if (message.type === "welcome") this.#welcome(message.binary, message.pull);
+    this.listener.receive(message);
+  };
+
+  #welcome(binary: boolean, pull: boolean): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#hellos = 0;
+    this.#welcomed = true;
+    this.#binary = binary;
+    clearInterval(this.#poll);
+    if (pull) {
+      this.#poll = setInterval(() => {
+        if (this.listener.busy()) this.send({ type: "poll" });
+      }, POLL_MS);
+    }
+    const held = this.#held;
+    this.#held = [];
+    for (const { message, samples } of held) this.send(message, samples);
+  }
+
+  readonly #onClosed = (): void => {
+    if (this.#lost || this.#ended) return;
+    this.#lost = true;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    clearInterval(this.#poll);
+    this.#held = [];
+    this.listener.lost();
+  };
+}

@@ -1,0 +1,115 @@
+/**
+ * The wire protocol between browser and kernel. This file mirrors `ai_widgets/widget/messages.py`, which explains
+ * each message; `test/messages.test.ts` holds the two equal.
+ */
+import type { SessionEvent } from "./events";
+
+export const PROTOCOL_VERSION = 1;
+/** The buffer of a hello. Some hosts drop binary buffers; then blocks travel as base64. */
+export const HANDSHAKE = [1, 2, 3, 4] as const;
+/** Longest text a message may carry in one field. */
+export const MAX_TEXT = 500;
+
+export const MIC_STATES = ["idle", "asking", "listening", "stopped", "error"] as const;
+export const SOURCES = ["mic", "file"] as const;
+export const FORMATS = ["int16", "float32"] as const;
+export const CLOSE_REASONS = [
+  "stopped",
+  "ended",
+  "track_ended",
+  "view_removed",
+  "kernel_lost",
+  "reset",
+  "error",
+] as const;
+
+export type MicPhase = (typeof MIC_STATES)[number];
+export type Source = (typeof SOURCES)[number];
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+/** Identifies one session of the kernel; compared, never interpreted. */
+export type SessionId = string | number;
+
+export type BrowserMessage =
+  | { type: "hello"; protocol: number; seen: number }
+  | { type: "open"; stream: number; source: Source; name: string; rate: number; tail_s: number }
+  | {
+      type: "block";
+      stream: number;
+      seq: number;
+      rate: number;
+      format: (typeof FORMATS)[number];
+      time_s: number;
+      data?: string;
+    }
+  | { type: "close"; stream: number; blocks: number; reason: CloseReason }
+  | { type: "state"; state: MicPhase; problem: string; message: string }
+  | { type: "interrupt" }
+  | { type: "reset" }
+  | { type: "poll" };
+
+export type LoadingStatus = "loading" | "ready" | "failed";
+
+/** What the kernel says of the model, in `model` messages, in `welcome.model` and in the trait `model_info`. */
+export interface ModelInfo {
+  status: LoadingStatus;
+  name: string;
+  detail: unknown;
+}
+
+export type KernelMessage =
+  | {
+      type: "welcome";
+      protocol: number;
+      binary: boolean;
+      pull: boolean;
+      session: SessionId;
+      model?: unknown;
+    }
+  | { type: "events"; session: SessionId; first: number; events: SessionEvent[]; waiting: number }
+  | { type: "ack"; stream: number; seq: number }
+  | ({ type: "model" } & ModelInfo)
+  | { type: "reset"; session: SessionId }
+  | { type: "problem"; code: string; message: string; detail: string };
+
+export const KERNEL_TYPES = ["welcome", "events", "ack", "model", "reset", "problem"] as const;
+
+/** The message a kernel sent, or null where it is none of this protocol. Trusts the fields of known types. */
+export function readKernelMessage(content: unknown): KernelMessage | null {
+  if (typeof content !== "object" || content === null) return null;
+  const type = (content as { type?: unknown }).type;
+  if (!KERNEL_TYPES.includes(type as (typeof KERNEL_TYPES)[number])) return null;
+  if (type === "events" && !Array.isArray((content as { events?: unknown }).events)) return null;
+  return content as KernelMessage;
+}
+
+/** `model_info` in any of its forms, made safe to show; null where it says nothing. */
+export function readModelInfo(value: unknown): ModelInfo | null {
+  if (typeof value === "string") return value ? { status: "ready", name: value, detail: "" } : null;
+  if (typeof value !== "object" || value === null) return null;
+  const { status, name, detail } = value as Record<string, unknown>;
+  if (status !== "loading" && status !== "ready" && status !== "failed") return null;
+  return { status, name: typeof name === "string" ? name : "", detail: detail ?? "" };
+}
+
+/** Text cut to what a message field may carry. */
+export function fitText(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`;
+}
+
+/** Samples as the kernel expects them: float32, little-endian, whatever the machine's own order. */
+export function floatBytes(samples: Float32Array): ArrayBuffer {
+  const bytes = new ArrayBuffer(samples.length * 4);
+  const view = new DataView(bytes);
+  for (let i = 0; i < samples.length; i++) view.setFloat32(i * 4, samples[i] as number, true);
+  return bytes;
+}
+
+export function base64(bytes: ArrayBuffer): string {
+  const octets = new Uint8Array(bytes);
+  let binary = "";
+  // In pieces: the arguments of one call are limited.
+  for (let i = 0; i < octets.length; i += 0x8000) {
+    binary += String.fromCharCode(...octets.subarray(i, i + 0x8000));
+  }
+  return btoa(binary);
+}

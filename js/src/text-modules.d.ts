@@ -1,0 +1,4 @@
+declare module "*.worklet.js" {
+  const source: string;
+  export default source;
+}

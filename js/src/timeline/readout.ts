@@ -1,0 +1,36 @@
+/** What the timeline says of one chunk, in words: under the pointer, and to screen readers. */
+import { CHUNK_SECONDS, type Choice } from "../events";
+import { chunkStart, type Talk } from "../talk";
+
+export const CHOICE_WORDS: Record<Choice, string> = {
+  KEEP_SILENCE: "silent",
+  TEXT_BEGIN: "speak",
+  OTHER: "violation",
+};
+
+export interface Readout {
+  title: string;
+  decision: string;
+  /** Flags, notices and the reply that began here. */
+  remarks: string[];
+}
+
+export function readout(talk: Talk, chunk: number): Readout {
+  const start = chunkStart(talk, chunk);
+  const decision = talk.decisions[chunk];
+  const remarks: string[] = [];
+  const flags = talk.chunks[chunk]?.flags ?? [];
+  if (flags.length > 0) remarks.push(flags.join(", "));
+  for (const notice of talk.notices) {
+    if (notice.chunk === chunk) remarks.push(notice.message);
+  }
+  const turn = talk.turns.find((candidate) => candidate.chunk === chunk);
+  if (turn?.text) remarks.push(`“${turn.text}”`);
+  return {
+    title: `chunk ${chunk} · ${start.toFixed(1)}–${(start + CHUNK_SECONDS).toFixed(1)} s`,
+    decision: decision
+      ? `p(TEXT) ${decision.p_text.toFixed(3)} → ${CHOICE_WORDS[decision.choice]}`
+      : "not decided yet",
+    remarks,
+  };
+}

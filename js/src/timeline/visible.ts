@@ -1,0 +1,37 @@
+/** Which chunks are in sight, found without looking at the others. */
+import { CHUNK_SECONDS } from "../events";
+import { chunkStart, type Talk } from "../talk";
+import { type TimeAxis, timeAt } from "./time-axis";
+
+/** Number of chunks that the talk knows of, decided or not. */
+export function chunkCount(talk: Talk): number {
+  return Math.max(talk.chunks.length, talk.decisions.length);
+}
+
+/** First and one past the last chunk that touch the axis. */
+export function visibleChunks(talk: Talk, axis: TimeAxis): { first: number; last: number } {
+  const first = firstEndingAfter(talk, axis.start);
+  const last = Math.min(chunkCount(talk), firstEndingAfter(talk, axis.start + axis.span) + 1);
+  return { first, last };
+}
+
+/** The chunk at pixel `x`, or null where there is none. */
+export function chunkAt(talk: Talk, axis: TimeAxis, x: number): number | null {
+  if (x < axis.left || x > axis.left + axis.width) return null;
+  const seconds = timeAt(axis, x);
+  const chunk = firstEndingAfter(talk, seconds);
+  if (chunk >= chunkCount(talk) || chunkStart(talk, chunk) > seconds) return null;
+  return chunk;
+}
+
+/** Chunks start one after another, so bisection finds the first that ends after `seconds`. */
+function firstEndingAfter(talk: Talk, seconds: number): number {
+  let low = 0;
+  let high = chunkCount(talk);
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (chunkStart(talk, middle) + CHUNK_SECONDS > seconds) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

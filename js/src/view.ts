@@ -1,0 +1,28 @@
+/** What one view knows that the others do not: which chunk is under the cursor, which is picked, how it is lit. */
+import { type Signal, signal } from "@preact/signals";
+import type { Conversation } from "./conversation";
+import type { Store } from "./store";
+
+export interface View {
+  conversation: Conversation;
+  store: Store;
+  /** The chunk shown in the detail line. */
+  selected: Signal<number | null>;
+  /** The chunk under the pointer or the keyboard's cursor. */
+  hovered: Signal<number | null>;
+  /** Whether the timeline runs along with the newest chunk. */
+  following: Signal<boolean>;
+  /** Brings a chunk into sight; set by the timeline. */
+  showChunk: (chunk: number) => void;
+}
+
+export function createView(conversation: Conversation): View {
+  return {
+    conversation,
+    store: conversation.store,
+    selected: signal(null),
+    hovered: signal(null),
+    following: signal(true),
+    showChunk: () => {},
+  };
+}
