@@ -1,0 +1,84 @@
+"""ai_widgets: a Jupyter toolkit for Audio-Interaction, a model that listens all the time and decides when to speak.
+
+    import ai_widgets as aiw
+
+    aiw.AudioInteraction()                       # the widget
+    model = aiw.load_model("tiny")               # or a folder, or a hub id
+    session = model.session(seed=0)
+    for event in session.push(samples): ...
+
+Importing the package is light: torch is loaded with the first model, Jupyter's widgets with the first widget.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    AiWidgetsError,
+    AudioError,
+    CheckpointError,
+    MessageError,
+    SessionError,
+    SettingError,
+)
+
+if TYPE_CHECKING:
+    from .inference import Model, load_model, run_inference
+    from .protocol import Decision, Emotion, Notice, Token, Turn
+    from .record import SessionRecord
+    from .session import StreamingSession
+    from .settings import Settings
+    from .widget.app import AudioInteraction
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "AudioInteraction": "widget.app",
+    "Decision": "protocol",
+    "Emotion": "protocol",
+    "Model": "inference",
+    "Notice": "protocol",
+    "SessionRecord": "record",
+    "Settings": "settings",
+    "StreamingSession": "session",
+    "Token": "protocol",
+    "Turn": "protocol",
+    "load_model": "inference",
+    "run_inference": "inference",
+}
+
+__all__ = [
+    "AiWidgetsError",
+    "AudioError",
+    "AudioInteraction",
+    "CheckpointError",
+    "Decision",
+    "Emotion",
+    "MessageError",
+    "Model",
+    "Notice",
+    "SessionError",
+    "SessionRecord",
+    "SettingError",
+    "Settings",
+    "StreamingSession",
+    "Token",
+    "Turn",
+    "load_model",
+    "run_inference",
+]
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

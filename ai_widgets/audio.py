@@ -1,0 +1,246 @@
+"""Audio in: read any file, resample any rate, cut exact chunks of 6400 samples out of blocks of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import AudioError
+from .protocol import CHUNK_SAMPLES, SAMPLE_RATE
+
+Array = npt.NDArray[np.float32]
+
+CLIP_LEVEL = 0.999
+"""Magnitude from which a sample counts as clipped."""
+CLIP_RUN = 4
+"""Clipped samples in a chunk from which its flag is set: fewer are inaudible."""
+ENVELOPE_POINTS = 16
+"""Peaks a chunk's envelope holds: one each 25 ms."""
+
+
+@dataclass(frozen=True)
+class ChunkAudio:
+    """Exactly one chunk: float32 [6400] at 16 kHz, with the flags of `protocol.Chunk`."""
+
+    samples: Array
+    flags: tuple[str, ...] = ()
+
+
+def load_audio(path: str | Path) -> Array:
+    """Read an audio file as 16 kHz mono float32 in [-1, 1].
+
+    Any format that libsndfile reads (WAV, FLAC, Ogg, Opus, MP3, AIFF, …), any rate, any number of channels (averaged).
+
+    Raises
+    ------
+    AudioError
+        No such file, a folder, not audio, or no samples in it.
+    """
+    import soundfile
+
+    path = Path(path)
+    if not path.exists():
+        raise AudioError(f"There is no audio file {path}.")
+    if path.is_dir():
+        raise AudioError(f"{path} is a folder; an audio file was expected.")
+    try:
+        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise AudioError(f"{path} cannot be read as audio: it is empty, damaged or of an unknown format.") from error
+    if not len(samples):
+        raise AudioError(f"{path} holds no audio samples.")
+    return resample(samples.mean(axis=1, dtype=np.float32), rate)
+
+
+def resample(samples: Array, rate: int) -> Array:
+    """Resample a whole clip from `rate` Hz to 16 kHz (soxr, high quality)."""
+    if rate == SAMPLE_RATE:
+        return samples
+    import soxr
+
+    resampled: Array = soxr.resample(samples, rate, SAMPLE_RATE)
+    return resampled
+
+
+def mono(samples: npt.ArrayLike) -> Array:
+    """Check an array of audio and return it as one row of float32.
+
+    Parameters
+    ----------
+    samples
+        Float in [-1, 1], or integer (scaled by its type's range); [n] or [n, channels] or [channels, n] (averaged over
+        the shorter axis, which must be at most 32 channels).
+
+    Raises
+    ------
+    AudioError
+        Anything else, such as text, complex numbers or three dimensions.
+    """
+    try:
+        array: npt.NDArray[Any] = np.asarray(samples)
+    except ValueError as error:
+        raise AudioError("Audio must be a rectangular array of samples.") from error
+    if array.size == 0:
+        return np.zeros(0, np.float32)
+    if array.ndim == 2:
+        channels = int(np.argmin(array.shape))
+        if array.shape[channels] > 32:
+            raise AudioError(f"Audio of shape {array.shape} has neither channels in rows nor in columns.")
+    elif array.ndim != 1:
+        raise AudioError(f"Audio must have one or two dimensions, not {array.ndim}.")
+    if np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float32, copy=False)
+    elif array.dtype == np.uint8:
+        array = (array.astype(np.float32) - 128) / 128
+    elif np.issubdtype(array.dtype, np.signedinteger):
+        array = (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
+    else:
+        raise AudioError(f"Audio must be an array of floats or signed integers, not of {array.dtype}.")
+    row: Array = (array.mean(axis=channels) if array.ndim == 2 else array).astype(np.float32, copy=False)
+    return row
+
+
+def check_rate(rate: object) -> int:
+    """`rate` as a whole number of samples per second, or an `AudioError`."""
+    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)) or rate != int(rate):
+        raise AudioError(f"The sample rate must be a whole number of samples per second, not {rate!r}.")
+    if not 4_000 <= rate <= 384_000:
+        raise AudioError(f"The sample rate must lie between 4000 and 384000 Hz, not {rate!r}.")
+    return int(rate)
+
+
+def repair(samples: Array) -> tuple[Array, bool]:
+    """Replace NaN and infinity by 0; also says whether there were any."""
+    finite = np.isfinite(samples)
+    if finite.all():
+        return samples, False
+    repaired: Array = np.where(finite, samples, np.float32(0)).astype(np.float32)
+    return repaired, True
+
+
+class Chunker:
+    """Any blocks in, exact chunks out: what is left over waits for the next block.
+
+    Samples are never lost or invented; `flush` alone pads. Flags given with a block mark every chunk that holds a
+    sample of it.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[Array] = []
+        self._length = 0
+        self._flags: set[str] = set()
+
+    def push(self, samples: Array, flags: Iterable[str] = ()) -> list[ChunkAudio]:
+        """Take samples [n] at 16 kHz and return the chunks they complete."""
+        if not len(samples):
+            return []
+        self._parts.append(samples)
+        self._length += len(samples)
+        self._flags.update(flags)
+        if self._length < CHUNK_SAMPLES:
+            return []
+        joined = np.concatenate(self._parts)
+        whole = self._length - self._length % CHUNK_SAMPLES
+        chunks = [_chunk(piece, self._flags) for piece in joined[:whole].reshape(-1, CHUNK_SAMPLES)]
+        # A copy, so that the rest does not keep the whole block alive.
+        self._parts = [joined[whole:].copy()] if whole < self._length else []
+        self._length -= whole
+        self._flags = set(flags) if self._length else set()
+        return chunks
+
+    def flush(self) -> list[ChunkAudio]:
+        """The waiting rest, padded with zeros to one chunk; nothing where no sample waits."""
+        if not self._length:
+            return []
+        padded = np.zeros(CHUNK_SAMPLES, np.float32)
+        padded[: self._length] = np.concatenate(self._parts)
+        chunk = _chunk(padded, self._flags | {"padded"})
+        self._parts, self._length, self._flags = [], 0, set()
+        return [chunk]
+
+    @property
+    def waiting(self) -> int:
+        """Samples that do not fill a chunk yet."""
+        return self._length
+
+
+def _chunk(samples: Array, flags: set[str]) -> ChunkAudio:
+    if int(np.count_nonzero(np.abs(samples) >= CLIP_LEVEL)) >= CLIP_RUN:
+        flags = flags | {"clipped"}
+    return ChunkAudio(np.ascontiguousarray(samples), tuple(sorted(flags)))
+
+
+class Intake:
+    """Native-rate blocks in, exact chunks out: repair, streaming resampler, chunker.
+
+    The resampler (soxr) keeps its filter state between blocks, so that any split of a recording into blocks gives the
+    same chunks. A change of rate ends the old resampler and begins a new one; no sample is lost.
+    """
+
+    def __init__(self) -> None:
+        import soxr  # on first audio, not with the package
+
+        self._soxr = soxr
+        self._rate: int | None = None
+        self._resampler: soxr.ResampleStream | None = None
+        self._chunker = Chunker()
+
+    def push(self, samples: Array, rate: int, flags: tuple[str, ...] = ()) -> list[ChunkAudio]:
+        """Take one block of mono float32 at `rate` Hz and return the chunks it completes.
+
+        `flags` mark every chunk that holds some of the block. NaN and infinity become 0 and are flagged `repaired`.
+        """
+        samples, broken = repair(samples)
+        if broken:
+            flags = (*flags, "repaired")
+        chunks: list[ChunkAudio] = []
+        if rate != self._rate:
+            chunks += self._end_resampler()
+            self._rate = rate
+            if rate != SAMPLE_RATE:
+                self._resampler = self._soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+        if self._resampler is not None:
+            samples = self._resampler.resample_chunk(samples)
+        return chunks + self._chunker.push(samples, flags)
+
+    def finish(self) -> list[ChunkAudio]:
+        """End the recording: what the resampler and the chunker still hold, the last chunk padded."""
+        chunks = self._end_resampler() + self._chunker.flush()
+        self._rate = None
+        return chunks
+
+    def _end_resampler(self) -> list[ChunkAudio]:
+        if self._resampler is None:
+            return []
+        rest = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        self._resampler = None
+        return self._chunker.push(rest)
+
+
+def cut(samples: Array, flags: Iterable[str] = ()) -> list[ChunkAudio]:
+    """A whole clip as chunks, the last one padded with zeros (PROTOCOL.md §6)."""
+    chunker = Chunker()
+    return chunker.push(samples, flags) + chunker.flush()
+
+
+def silence(seconds: float) -> list[ChunkAudio]:
+    """The digital silence that follows a clip so that the model can reply: `seconds` rounded up to whole chunks."""
+    count = -(-round(seconds * SAMPLE_RATE) // CHUNK_SAMPLES)
+    return [ChunkAudio(np.zeros(CHUNK_SAMPLES, np.float32), ("tail",)) for _ in range(count)]
+
+
+def level_db(samples: Array) -> float:
+    """Root-mean-square level in dBFS, −120 for silence."""
+    power = float(np.mean(np.square(samples, dtype=np.float64)))
+    return 10 * float(np.log10(max(power, 1e-12)))
+
+
+def envelope(samples: Array) -> tuple[float, ...]:
+    """Peak magnitude of each 25 ms of a chunk, rounded to what a screen can show."""
+    peaks = np.abs(samples).reshape(ENVELOPE_POINTS, -1).max(axis=1)
+    return tuple(round(float(p), 4) for p in np.minimum(peaks, 1.0))

@@ -1,0 +1,111 @@
+"""The command line: ``ai-widgets run | demo | train | bench``. Its options and JSON lines are a stable contract."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from . import __version__
+from .errors import AiWidgetsError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence; the options are one `--help` away."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message[:1].upper()}{message[1:].rstrip('.')}; see {self.prog} --help.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0, or 2 for input that cannot be used."""
+    # The trainer and the benchmark have option parsers of their own; their words pass through untouched.
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    passed_on: dict[str, Callable[[list[str]], int]] = {"train": _train, "bench": _bench}
+    try:
+        if arguments and arguments[0] in passed_on:
+            return passed_on[arguments[0]](arguments[1:])
+        given = _parser().parse_args(arguments)
+        code: int = given.command(given)
+        return code
+    except AiWidgetsError as error:
+        print(f"ai-widgets: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("ai-widgets: Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left (for instance `| head`): nothing is wrong on this side.
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="ai-widgets", description="Audio-Interaction on the command line and in JupyterLab.")
+    parser.add_argument("--version", action="version", version=f"ai-widgets {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="run | demo | train | bench")
+
+    run = commands.add_parser("run", help="run audio files through a checkpoint")
+    run.add_argument("audio", nargs="+", help="audio files, or folders of them (sequence.json gives the order)")
+    run.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    run.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
+    run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
+    run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
+    how = run.add_mutually_exclusive_group()
+    how.add_argument("--greedy", action="store_true", help="always take the likeliest token")
+    how.add_argument("--temperature", type=float, help="default: the checkpoint's own")
+    run.add_argument("--top-k", type=int, help="keep the K likeliest tokens; 0 keeps all")
+    run.add_argument("--top-p", type=float, help="keep the likeliest tokens of this mass")
+    run.add_argument("--bias", type=float, default=0.0, help="added to TEXT_BEGIN's logit: above 0 more talkative")
+    run.add_argument("--no-mask", action="store_true", help="let decisions be any token")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--system-prompt", help="default: the checkpoint's own")
+    run.add_argument("--context", choices=("reset", "stop"), default="reset", help="when the context is full")
+    run.add_argument("--context-limit", type=int, help="positions; default: the checkpoint's own")
+    run.add_argument("--max-new-tokens", type=int)
+    run.add_argument("--floor", choices=("clip", "running"), default="clip", help="log-mel floor: whole clip, or live")
+    run.add_argument("--tail-silence", type=float, default=1.0, help="seconds of silence after each file")
+    run.add_argument("--json", metavar="OUT.jsonl", help="write one JSON object a line; - for standard output")
+    run.set_defaults(command=_run)
+
+    demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")
+    demo.add_argument("--port", type=int, default=8888)
+    demo.add_argument("--no-browser", action="store_true", help="only print the address")
+    demo.add_argument("--folder", help="where the notebook is put (default: ./ai_widgets_demo)")
+    demo.set_defaults(command=_demo)
+
+    for name, words in (("train", "train a small checkpoint"), ("bench", "measure speed on this machine")):
+        commands.add_parser(name, help=words, add_help=False)
+    return parser
+
+
+def _run(given: argparse.Namespace) -> int:
+    from .run import run_files
+
+    return run_files(given)
+
+
+def _demo(given: argparse.Namespace) -> int:
+    from .demo import open_demo
+
+    return open_demo(port=given.port, browser=not given.no_browser, folder=given.folder)
+
+
+def _train(arguments: list[str]) -> int:
+    from .training.cli import main as train
+
+    return train(arguments)
+
+
+def _bench(arguments: list[str]) -> int:
+    from .bench import main as bench
+
+    return bench(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""The package's exceptions. Each message is a sentence: what was given, what is allowed, how to get there."""
+
+from __future__ import annotations
+
+
+class AiWidgetsError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class AudioError(AiWidgetsError, ValueError):
+    """Audio that cannot be read or used: no such file, not audio, empty, wrong shape or rate."""
+
+
+class SettingError(AiWidgetsError, ValueError):
+    """A setting whose name or value is not allowed."""
+
+
+class CheckpointError(AiWidgetsError, ValueError):
+    """A checkpoint that cannot be found, read or matched to the model."""
+
+
+class SessionError(AiWidgetsError, RuntimeError):
+    """A call that the session's state does not allow, such as feeding audio after it was closed."""
+
+
+class MessageError(AiWidgetsError, ValueError):
+    """A browser message of the wrong type, size or order."""

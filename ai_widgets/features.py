@@ -1,0 +1,135 @@
+"""Log-mel spectrograms as the model was trained on them: of a whole clip, and incrementally for a live stream.
+
+As in Whisper with 128 bins (PROTOCOL.md §6): Hann 400 / hop 160, centred with reflect padding, last STFT frame dropped,
+power, Slaney mel filters, clamp at 1e-10, log10, floor at (max − 8), then (x + 4) / 4. Two floors exist: the authors'
+offline runner takes the maximum of the whole clip; their web server re-encodes the whole history for every chunk, so
+its maximum is that of the history and the newest chunk's right edge is reflected. `StreamingLogMel` gives the second
+from 360 samples of left context, at a cost that does not grow.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import AudioError
+from .protocol import CHUNK_SAMPLES, MELS_PER_CHUNK, SAMPLE_RATE
+
+MEL_BINS = 128
+N_FFT = 400
+HOP = 160
+EDGE = N_FFT // 2
+LEFT_CONTEXT = EDGE + HOP
+"""Samples before a chunk that its features need: 200 for its own first frame, one hop more for the frame before it,
+whose right edge was reflected when that chunk was new and is known now."""
+DYNAMIC_RANGE = 8.0
+"""Decades below the maximum at which the spectrogram is floored."""
+
+Array = npt.NDArray[np.float32]
+
+
+@cache
+def mel_filters() -> npt.NDArray[np.float64]:
+    """Slaney mel filters, [201 frequency bins, 128 mel bins]."""
+    from transformers.audio_utils import mel_filter_bank
+
+    filters: npt.NDArray[np.float64] = mel_filter_bank(
+        num_frequency_bins=N_FFT // 2 + 1,
+        num_mel_filters=MEL_BINS,
+        min_frequency=0.0,
+        max_frequency=SAMPLE_RATE / 2,
+        sampling_rate=SAMPLE_RATE,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    return filters
+
+
+@cache
+def _window() -> npt.NDArray[np.float64]:
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+
+
+def log10_mel(padded: Array) -> npt.NDArray[np.float64]:
+    """Unfloored log10 mel power of every full window of `padded`.
+
+    Parameters
+    ----------
+    padded
+        Samples [..., n] with whatever context the windows need on both sides.
+
+    Returns
+    -------
+    array [..., 128, 1 + (n − 400) // 160]
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(padded, N_FFT, axis=-1)[..., ::HOP, :]
+    # Double precision costs microseconds here and keeps quiet bins exact beside loud ones.
+    spectrum = np.fft.rfft(windows * _window(), axis=-1)
+    power = spectrum.real**2 + spectrum.imag**2
+    return np.swapaxes(np.log10(np.maximum(power @ mel_filters(), 1e-10)), -1, -2)
+
+
+def scale(log_mel_power: npt.NDArray[np.float64], maximum: npt.ArrayLike) -> Array:
+    """Floor at (maximum − 8) and bring to the model's range; `maximum` broadcasts against the array."""
+    floored = np.maximum(log_mel_power, np.asarray(maximum) - DYNAMIC_RANGE)
+    return ((floored + 4.0) / 4.0).astype(np.float32)
+
+
+def log_mel(samples: Array) -> Array:
+    """Log-mel of a whole clip with one floor, as the authors' offline runner computes it.
+
+    Parameters
+    ----------
+    samples
+        16 kHz mono float32, at least 201 samples (the reflection needs them).
+
+    Returns
+    -------
+    float32 [128, len(samples) // 160]
+    """
+    if samples.ndim != 1 or len(samples) <= EDGE:
+        raise AudioError(f"A clip must be one row of more than {EDGE} samples, not an array of shape {samples.shape}.")
+    power = log10_mel(np.pad(samples, EDGE, mode="reflect"))[:, :-1]
+    return scale(power, power.max())
+
+
+class StreamingLogMel:
+    """Log-mel of a live stream, chunk by chunk, equal to re-encoding the whole history for every chunk.
+
+    State: the last 360 samples and the maximum so far. Cost and memory do not depend on the stream's length.
+    """
+
+    def __init__(self) -> None:
+        self._left: Array | None = None
+        self._maximum = -np.inf
+
+    def push(self, chunk: Array) -> Array:
+        """Features of the next chunk.
+
+        Parameters
+        ----------
+        chunk
+            float32 [6400], 16 kHz mono.
+
+        Returns
+        -------
+        float32 [128, 40]
+        """
+        if chunk.shape != (CHUNK_SAMPLES,):
+            raise AudioError(f"A chunk must have shape ({CHUNK_SAMPLES},), not {chunk.shape}.")
+        right = chunk[-EDGE - 1 : -1][::-1]
+        if self._left is None:
+            power = log10_mel(np.concatenate([chunk[1 : EDGE + 1][::-1], chunk, right]))
+            finished = power[:, : MELS_PER_CHUNK - 1]
+        else:
+            power = log10_mel(np.concatenate([self._left, chunk, right]))
+            # The first frame is the last one of the chunk before, now with its true right edge: only the maximum needs
+            # it.
+            finished = power[:, :MELS_PER_CHUNK]
+            power = power[:, 1:]
+        power = power[:, :MELS_PER_CHUNK]
+        self._maximum = max(self._maximum, float(finished.max()))
+        self._left = chunk[-LEFT_CONTEXT:].copy()
+        return scale(power, max(self._maximum, float(power.max())))

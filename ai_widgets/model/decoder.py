@@ -1,0 +1,155 @@
+"""Tokens and frames → logits, through transformers' Qwen2 over a pre-allocated key/value cache.
+
+A `Context` is the state of one session (keys, values, position); a `Decoder` is the weights. Several contexts may share
+one decoder. The context knows nothing of turns: which tokens are fed is the session's business.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+FIRST_CAPACITY = 512
+"""Positions allocated at first; the cache doubles when it is full, up to the context's limit."""
+
+
+class _Layer(CacheLayerMixin):  # type: ignore[misc]
+    """Keys and values of one decoder layer, written in place; `update` returns views, so a step copies nothing old."""
+
+    is_compileable = False
+    is_sliding = False
+    keys: Tensor
+    values: Tensor
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.length = 0
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        self._reserve(key_states, value_states, min(max(FIRST_CAPACITY, key_states.shape[-2]), self.limit))
+        self.is_initialized = True
+
+    def _reserve(self, key_states: Tensor, value_states: Tensor, capacity: int) -> None:
+        old = (self.keys, self.values) if self.is_initialized else None
+        self.keys = key_states.new_empty((*key_states.shape[:2], capacity, key_states.shape[-1]))
+        self.values = value_states.new_empty((*value_states.shape[:2], capacity, value_states.shape[-1]))
+        if old is not None:
+            self.keys[:, :, : self.length] = old[0][:, :, : self.length]
+            self.values[:, :, : self.length] = old[1][:, :, : self.length]
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        end = self.length + key_states.shape[-2]
+        if end > self.keys.shape[-2]:
+            self._reserve(key_states, value_states, min(max(end, 2 * self.keys.shape[-2]), self.limit))
+        self.keys[:, :, self.length : end] = key_states
+        self.values[:, :, self.length : end] = value_states
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self.length + query_length, 0
+
+    def get_seq_length(self) -> int:
+        return self.length
+
+    def get_max_length(self) -> int:
+        return self.limit
+
+
+class Context:
+    """The growing state of one session: what the model has read so far.
+
+    Attributes
+    ----------
+    limit
+        Positions it may hold; `Decoder.feed` beyond it is the caller's error (the session checks `room` first).
+    position
+        Positions used, which is also the position of the next token.
+    """
+
+    def __init__(self, layers: int, limit: int) -> None:
+        self.limit = limit
+        self.cache = Cache(layers=[_Layer(limit) for _ in range(layers)])
+        self.position = 0
+
+    @property
+    def room(self) -> int:
+        """Positions that are still free."""
+        return self.limit - self.position
+
+    def clear(self) -> None:
+        """Forget everything; the memory stays allocated."""
+        for layer in self.cache.layers:
+            layer.length = 0
+        self.position = 0
+
+
+class Decoder:
+    """The language model on its device.
+
+    Parameters
+    ----------
+    model
+        A `Qwen2ForCausalLM`.
+    rope_positions
+        `float16`: positions are rounded through float16 before RoPE, as the published weights were trained
+        (PROTOCOL.md §6: multiples of 2 above 2048, of 4 above 4096); `exact` otherwise.
+    """
+
+    def __init__(self, model: Any, rope_positions: str) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.rope_positions = rope_positions
+        weight = self.model.lm_head.weight
+        self.device, self.dtype = weight.device, weight.dtype
+        self.vocabulary = int(weight.shape[0])
+
+    def context(self, limit: int) -> Context:
+        """An empty context of at most `limit` positions."""
+        return Context(len(self.model.model.layers), limit)
+
+    @torch.inference_mode()
+    def feed(self, context: Context, tokens: list[int], frames: Tensor | None = None, frames_at: int = 0) -> Tensor:
+        """Feed tokens and return the logits after the last one.
+
+        Parameters
+        ----------
+        context
+            Extended in place by ``len(tokens)`` positions.
+        tokens
+            Ids to feed.
+        frames
+            Encoder frames [n, width] that replace the embeddings of ``tokens[frames_at : frames_at + n]``.
+
+        Returns
+        -------
+        Tensor [vocabulary], float32
+        """
+        count, start = len(tokens), context.position
+        embeddings = self.model.model.embed_tokens(torch.tensor([tokens], device=self.device))
+        if frames is not None:
+            embeddings[0, frames_at : frames_at + len(frames)] = frames.to(self.device, self.dtype)
+        positions = torch.arange(start, start + count, device=self.device)
+        mask = None
+        if count > 1:
+            # Row i may look at everything up to position start + i. The mask comes ready-made because transformers
+            # derives its own from the position ids, which need not be consecutive once they are rounded.
+            columns = torch.arange(start + count, device=self.device)
+            mask = (columns <= positions[:, None])[None, None]
+        if self.rope_positions == "float16":
+            positions = positions.to(torch.float16).long()
+        hidden = self.model.model(
+            inputs_embeds=embeddings,
+            position_ids=positions[None],
+            attention_mask={"full_attention": mask},
+            past_key_values=context.cache,
+            use_cache=True,
+        ).last_hidden_state
+        context.position += count
+        logits: Tensor = self.model.lm_head(hidden[0, -1]).float()
+        return logits

@@ -1,0 +1,98 @@
+"""Traits of a checkpoint: what the weights were trained with and the program must not assume.
+
+A folder may hold them in `audio_interaction.json`. The published release has no such file, its special tokens are
+re-used rare vocabulary entries that the tokenizer does not name: its traits ship as `published.json` and serve every
+folder without a file of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..errors import CheckpointError
+from ..protocol import Emotion, SpecialTokens
+
+TRAITS_FILE = "audio_interaction.json"
+ROPE_POSITIONS = ("exact", "float16")
+PREFIX_WORDS = ("PROMPT",)
+CHUNK_WORDS = ("FRAMES",)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a session must know of its checkpoint.
+
+    Attributes
+    ----------
+    tokens
+        The special-token table.
+    prefix
+        Names of the online prefix in order; `PROMPT` stands for the system prompt's tokens.
+    chunk
+        Names of one listening block in order; `FRAMES` stands for the ten PADs that encoder frames replace.
+    rope_positions
+        `float16` where the weights were trained on positions rounded through float16 (PROTOCOL.md §6), else `exact`.
+    system_prompt
+        The prompt it was trained with.
+    """
+
+    name: str
+    tokens: SpecialTokens
+    prefix: tuple[str, ...]
+    chunk: tuple[str, ...]
+    rope_positions: str
+    system_prompt: str
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any], source: str) -> Traits:
+        """Check and take over the content of a traits file; `source` names it in errors."""
+        try:
+            tokens = SpecialTokens(
+                {str(name): int(token) for name, token in values["special_tokens"].items()},
+                {Emotion[name]: int(token) for name, token in values.get("emotions", {}).items()},
+            )
+            traits = Traits(
+                str(values["name"]),
+                tokens,
+                tuple(values["framing"]["prefix"]),
+                tuple(values["framing"]["chunk"]),
+                str(values["rope_positions"]),
+                str(values["system_prompt"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError(
+                f"{source} is not a traits file: {error!r} is missing or of the wrong kind."
+            ) from error
+        if traits.rope_positions not in ROPE_POSITIONS:
+            raise CheckpointError(
+                f"{source}: rope_positions must be one of {', '.join(ROPE_POSITIONS)}, not {traits.rope_positions!r}."
+            )
+        for part, words in ((traits.prefix, PREFIX_WORDS), (traits.chunk, CHUNK_WORDS)):
+            unknown = [name for name in part if name not in tokens.ids and name not in words]
+            if unknown or any(part.count(word) != 1 for word in words):
+                raise CheckpointError(
+                    f"{source}: the framing {list(part)} must hold names of special tokens and {words[0]} once."
+                )
+        if traits.chunk[0] == "FRAMES":
+            raise CheckpointError(f"{source}: a listening block must begin with a token, not with FRAMES.")
+        return traits
+
+
+def read_traits(folder: Path) -> Traits:
+    """Traits of a checkpoint folder, or those of the published release where it has no file of its own."""
+    path = folder / TRAITS_FILE
+    if path.exists():
+        text, source = path.read_text(encoding="utf-8"), str(path)
+    else:
+        text = resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8")
+        source = "published.json"
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{source} is not valid JSON: {error}.") from error
+    return Traits.from_json(values, source)

@@ -1,0 +1,302 @@
+"""The nouns of Audio-Interaction: its time grid, its special tokens and the events of a session.
+
+Everything a person sees, saves, replays or plots is made from the frozen events of this module. It knows nothing of
+torch, of audio files or of Jupyter. The facts are those of the model card and the paper (arXiv 2606.05121, §3): audio
+arrives in chunks of 0.4 s; after each one the model decides KEEP_SILENCE or TEXT_BEGIN; a reply runs to TEXT_END.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
+
+from .errors import CheckpointError
+
+SAMPLE_RATE = 16_000
+"""Samples per second of the model's input."""
+CHUNK_SAMPLES = 6_400
+"""Samples of one chunk: 0.4 s."""
+CHUNK_SECONDS = CHUNK_SAMPLES / SAMPLE_RATE
+MELS_PER_CHUNK = 40
+"""Log-mel frames (10 ms each) of one chunk."""
+FRAMES_PER_CHUNK = 10
+"""Encoder frames (40 ms each) of one chunk; each replaces one PAD embedding."""
+EVENTS_VERSION = 1
+"""Version of the event fields below, written wherever events are stored."""
+
+Choice = Literal["KEEP_SILENCE", "TEXT_BEGIN", "OTHER"]
+Ending = Literal["TEXT_END", "limit", "interrupted"]
+
+TOKEN_NAMES = (
+    "TEXT_BEGIN",
+    "TEXT_END",
+    "AUDIO_PAD",
+    "AUDIO_BEGIN",
+    "AUDIO_END",
+    "USER",
+    "ASSISTANT",
+    "KEEP_SILENCE",
+    "PAD",
+    "ONLINE",
+    "OFFLINE",
+    "ENGLISH",
+)
+
+
+class Emotion(str, Enum):
+    """The emotion a reply may open with. It is a token of its own, never part of the text."""
+
+    HAPPY = "happy"
+    SAD = "sad"
+    ANGRY = "angry"
+    SURPRISE = "surprise"
+    NORMAL = "normal"
+    URGENT = "urgent"
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Ids of the special tokens of one checkpoint. Ids are data of the checkpoint, never constants of the program.
+
+    Parameters
+    ----------
+    ids
+        Token id by name; every name of `TOKEN_NAMES` must be there.
+    emotions
+        Token id by emotion. A checkpoint without emotion tokens has an empty table.
+    """
+
+    ids: Mapping[str, int]
+    emotions: Mapping[Emotion, int]
+
+    def __post_init__(self) -> None:
+        missing = [name for name in TOKEN_NAMES if name not in self.ids]
+        if missing:
+            raise CheckpointError(
+                f"The special-token table lacks {', '.join(missing)}; it must name {', '.join(TOKEN_NAMES)}."
+            )
+        object.__setattr__(self, "ids", MappingProxyType(dict(self.ids)))
+        object.__setattr__(self, "emotions", MappingProxyType(dict(self.emotions)))
+        object.__setattr__(self, "_emotion_of", {token: emotion for emotion, token in self.emotions.items()})
+        object.__setattr__(self, "_name_of", {token: name for name, token in reversed(list(self.ids.items()))})
+
+    def __getitem__(self, name: str) -> int:
+        return self.ids[name]
+
+    def emotion(self, token: int) -> Emotion | None:
+        """The emotion that `token` stands for, or None."""
+        found: Emotion | None = self._emotion_of.get(token)  # type: ignore[attr-defined]
+        return found
+
+    def name(self, token: int) -> str | None:
+        """Name of a special or emotion token, or None for a token of the text."""
+        emotion = self.emotion(token)
+        if emotion is not None:
+            return emotion.name
+        found: str | None = self._name_of.get(token)  # type: ignore[attr-defined]
+        return found
+
+    @property
+    def highest(self) -> int:
+        """The largest id of the table; the vocabulary must reach beyond it."""
+        return max([*self.ids.values(), *self.emotions.values()])
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One of the likeliest tokens at a step: its id, its text (or name) and its raw probability."""
+
+    token: int
+    text: str
+    p: float
+
+
+EVENT_TYPES: dict[str, type[Event]] = {}
+"""Every event class by its `type`."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What every event has in common: a `type`, the chunk it belongs to, and a JSON form."""
+
+    type: ClassVar[str]
+    chunk: int
+
+    def __init_subclass__(cls) -> None:
+        EVENT_TYPES[cls.type] = cls
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON values, `type` first. `from_json` is its inverse."""
+        values: dict[str, Any] = {"type": self.type}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name == "alternatives":
+                value = [{"token": a.token, "text": a.text, "p": a.p} for a in value]
+            elif isinstance(value, Emotion):
+                value = value.value
+            elif isinstance(value, tuple):
+                value = list(value)
+            elif isinstance(value, Mapping):
+                value = dict(value)
+            values[item.name] = value
+        return values
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> Event:
+        """The event that `to_json` wrote; unknown fields of a newer version are ignored."""
+        kind = EVENT_TYPES.get(values.get("type", ""))
+        if kind is None:
+            raise ValueError(f"{values.get('type')!r} is not an event type; known are {', '.join(EVENT_TYPES)}.")
+        known: dict[str, Any] = {}
+        for item in fields(kind):
+            if item.name not in values:
+                continue
+            value = values[item.name]
+            if item.name == "alternatives":
+                value = tuple(Alternative(**a) for a in value)
+            elif item.name == "emotion" and value is not None:
+                value = Emotion(value)
+            elif isinstance(value, list):
+                value = tuple(value)
+            known[item.name] = value
+        return kind(**known)
+
+
+@dataclass(frozen=True)
+class Chunk(Event):
+    """One chunk as the model hears it, 0.4 s of 16 kHz audio.
+
+    Attributes
+    ----------
+    chunk, clip
+        Index of the chunk in the session, and of the clip (file or recording) it belongs to.
+    start_s
+        Start of the chunk on the session's audio clock, in seconds.
+    rms_db
+        Level in dBFS (−120 for digital silence).
+    envelope
+        Peak magnitude (0…1) of each 25 ms, sixteen values: what a level lane draws.
+    flags
+        What happened to the audio on its way: `clipped`, `padded` (zeros were appended), `tail` (silence that follows
+        a clip), `waited` (it arrived while the model was speaking), `repaired` (NaN or infinity replaced by 0).
+    """
+
+    type = "chunk"
+    clip: int
+    start_s: float
+    rms_db: float
+    envelope: tuple[float, ...]
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision(Event):
+    """What the model decided after a chunk.
+
+    Attributes
+    ----------
+    token, choice
+        The token drawn and its name. `OTHER` is a protocol violation, possible only with the mask off.
+    p_keep, p_text, p_other
+        Raw probabilities (softmax over the whole vocabulary, before bias and temperature); they add up to 1.
+    logit_keep, logit_text
+        Raw logits of the two decision tokens.
+    p_drawn
+        Probability of `token` in the distribution it was drawn from (after mask, bias, temperature, top-k, top-p).
+    draw
+        The uniform number in [0, 1) that picked the token; None when greedy.
+    argmax
+        The likeliest token of the whole vocabulary.
+    position
+        Position of the step's last token in the context; the decision is read there.
+    alternatives
+        The likeliest tokens with their raw probabilities.
+    """
+
+    type = "decision"
+    clip: int
+    start_s: float
+    token: int
+    choice: Choice
+    p_keep: float
+    p_text: float
+    p_other: float
+    logit_keep: float
+    logit_text: float
+    p_drawn: float
+    draw: float | None
+    argmax: int
+    position: int
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True)
+class Token(Event):
+    """One token of a reply, emotion included, TEXT_END left out.
+
+    `text` is what this token adds to the visible reply: empty for an emotion and while a character's UTF-8 bytes are
+    still incomplete. `p` is the raw probability; `p_drawn`, `draw` and `argmax` are as in `Decision`.
+    """
+
+    type = "token"
+    turn: int
+    index: int
+    token: int
+    p: float
+    text: str
+    p_drawn: float
+    draw: float | None
+    argmax: int
+    position: int
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True)
+class Turn(Event):
+    """A finished reply, emitted when it ends.
+
+    `chunk` is the chunk whose decision began it; `start_s` that chunk's start. `tokens` are the ids after TEXT_BEGIN,
+    emotion included, TEXT_END left out. `ended` says why it ended: TEXT_END, a limit, or an interruption.
+    """
+
+    type = "turn"
+    turn: int
+    clip: int
+    start_s: float
+    emotion: Emotion | None
+    text: str
+    tokens: tuple[int, ...]
+    ended: Ending
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """Something a person should know: a limit, a reset, a violation, lost or repaired audio.
+
+    `kind` is one word for programs (`context_full`, `context_reset`, `violation`, `limit`, …), `message` a sentence for
+    people, `data` the figures.
+    """
+
+    type = "notice"
+    kind: str
+    message: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Timing(Event):
+    """Where the time of one chunk went, in milliseconds on the kernel's clock.
+
+    `queue_ms` is the time between the arrival of the chunk's last sample and the start of its decision that no stage
+    was working on it; `reply_ms` the time of the whole reply, 0 where the model kept silent.
+    """
+
+    type = "timing"
+    features_ms: float
+    tower_ms: float
+    decide_ms: float
+    reply_ms: float
+    queue_ms: float

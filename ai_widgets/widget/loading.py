@@ -1,0 +1,64 @@
+"""Loads the widget's model on a thread of its own, so that the widget is there at once and says what it waits for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from ..inference import Model
+    from ..model.checkpoint import LoadedModel
+
+logger = logging.getLogger(__name__)
+
+Status = Literal["loading", "ready", "failed"]
+
+
+class ModelSource:
+    """A model that is loaded already, or is on its way.
+
+    Parameters
+    ----------
+    load
+        Returns the model; called once, on a thread.
+    changed
+        Called when loading has ended, on that thread.
+    """
+
+    def __init__(self, load: Callable[[], Model], changed: Callable[[], None]) -> None:
+        self._load, self._changed = load, changed
+        self._future: Future[Model] = Future()
+
+    def start(self) -> None:
+        """Begin loading; returns at once."""
+        Thread(target=self._run, name="ai_widgets load", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._future.set_result(self._load())
+        except Exception as error:  # noqa: BLE001 - kept for whoever asks for the model, and shown in the widget
+            self._future.set_exception(error)
+        self._changed()
+
+    def wait(self, timeout: float | None = None) -> Model:
+        """The model, once it is there; raises what loading raised."""
+        return self._future.result(timeout)
+
+    def model(self) -> LoadedModel:
+        """What sessions need of the model; waits for it."""
+        return self._future.result().loaded
+
+    @property
+    def status(self) -> Status:
+        if not self._future.done():
+            return "loading"
+        return "ready" if self._future.exception() is None else "failed"
+
+    @property
+    def failure(self) -> Exception | None:
+        """Why loading failed, or None."""
+        error = self._future.exception() if self._future.done() else None
+        return error if isinstance(error, Exception) else None
