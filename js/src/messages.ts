@@ -67,7 +67,7 @@ export type KernelMessage =
     }
   | { type: "events"; session: SessionId; first: number; events: SessionEvent[]; waiting: number }
   | { type: "ack"; stream: number; seq: number }
-  | ({ type: "model" } & ModelInfo)
+  | { type: "model"; status: LoadingStatus; name: string; detail: unknown }
   | { type: "reset"; session: SessionId }
   | { type: "problem"; code: string; message: string; detail: string };
 

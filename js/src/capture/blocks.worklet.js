@@ -1,11 +1,13 @@
 // Runs on the audio thread. Cuts the input into mono blocks of about 100 ms, each with the audio-clock time of its
-// first sample. A message from the page ends it: the begun block is posted too, so no sample is lost on stop.
+// first sample. Where the source skips a beat, silence takes its place, so that samples and clock stay together.
+// A message from the page ends it: the begun block is posted too, so no sample is lost on stop.
 class BlockCutter extends AudioWorkletProcessor {
   constructor() {
     super();
     this.block = new Float32Array(Math.round(sampleRate / 10));
     this.filled = 0;
     this.start = 0;
+    this.heard = false;
     this.ended = false;
     this.port.onmessage = () => {
       this.ended = true;
@@ -24,14 +26,15 @@ class BlockCutter extends AudioWorkletProcessor {
 
   process(inputs) {
     if (this.ended) return false;
-    const channels = inputs[0];
-    if (!channels || channels.length === 0) return true;
-    const frames = channels[0].length;
+    const channels = inputs[0] ?? [];
+    this.heard ||= channels.length > 0;
+    if (!this.heard) return true;
+    const frames = channels[0]?.length ?? 128;
     for (let i = 0; i < frames; i++) {
       if (this.filled === 0) this.start = currentFrame + i;
       let sum = 0;
       for (const channel of channels) sum += channel[i];
-      this.block[this.filled++] = sum / channels.length;
+      this.block[this.filled++] = channels.length > 1 ? sum / channels.length : sum;
       if (this.filled === this.block.length) this.post();
     }
     return true;

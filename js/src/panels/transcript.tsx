@@ -21,6 +21,8 @@ export function Transcript({ view }: { view: View }) {
   const all = useSignal(false);
   const pointed = useSignal<Pointed | null>(null);
   const list = useRef<HTMLOListElement>(null);
+  /** New words scroll into sight only where the reader has not scrolled back. */
+  const atEnd = useRef(true);
   const count = useComputed(() => store.version.value >= 0 && store.talk.turns.length);
   void store.version.value;
   const { turns } = store.talk;
@@ -28,10 +30,7 @@ export function Transcript({ view }: { view: View }) {
   const newest = turns.at(-1);
   useEffect(() => {
     const element = list.current;
-    if (!element) return;
-    // Stays at the end only where the reader is there already.
-    const below = element.scrollHeight - element.scrollTop - element.clientHeight;
-    if (below < 80) element.scrollTop = element.scrollHeight;
+    if (element && atEnd.current) element.scrollTop = element.scrollHeight;
   }, [newest?.turn, newest?.version]);
   return (
     <section class="aiw-card aiw-transcript" aria-label="Transcript">
@@ -54,7 +53,8 @@ export function Transcript({ view }: { view: View }) {
       <ol
         ref={list}
         class="aiw-turns"
-        onScroll={() => {
+        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+          atEnd.current = scrollHeight - scrollTop - clientHeight < 24;
           pointed.value = null;
         }}
       >

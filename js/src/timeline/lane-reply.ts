@@ -89,7 +89,8 @@ function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: numbe
   context.fillText(turnLabel(frame, turn), next, y + 13);
   context.font = `11.5px ${palette.font}`;
   context.fillStyle = colour.text;
-  context.fillText(shorten(context, turn.text, x + width - 6 - at), at, y + 31);
+  const end = Math.min(x + width, axis.left + axis.width);
+  context.fillText(shorten(context, turn.text, end - 6 - at), at, y + 31);
   context.restore();
 }
 

@@ -1,0 +1,116 @@
+import { describe, expect, it } from "vitest";
+import { applyEvent, emptyTalk } from "../src/talk";
+import { gutterOf, LANES, laneTops, RULER_HEIGHT, TIMELINE_HEIGHT } from "../src/timeline/layout";
+import { readout } from "../src/timeline/readout";
+import * as time from "../src/timeline/time-axis";
+import { chunkAt, visibleChunks } from "../src/timeline/visible";
+import { chunk, decision, token } from "./fakes";
+
+const axis: time.TimeAxis = { start: 4, span: 16, left: 80, width: 800 };
+
+function talkOf(chunks: number) {
+  const talk = emptyTalk();
+  for (let k = 0; k < chunks; k++) applyEvent(talk, chunk(k));
+  return talk;
+}
+
+describe("the time axis", () => {
+  it("maps seconds to pixels and back", () => {
+    expect(time.xOf(axis, 4)).toBe(80);
+    expect(time.xOf(axis, 20)).toBe(880);
+    for (const seconds of [-3, 0, 7.3, 400]) {
+      expect(time.timeAt(axis, time.xOf(axis, seconds))).toBeCloseTo(seconds);
+    }
+  });
+
+  it("zooms around the pointer", () => {
+    const before = time.timeAt(axis, 300);
+    const closer = time.zoom(axis, 2, 300);
+    expect(closer.span).toBe(8);
+    expect(time.timeAt(closer, 300)).toBeCloseTo(before);
+  });
+
+  it("zooms within limits", () => {
+    expect(time.zoom(axis, 1e6, 300).span).toBeGreaterThan(1);
+    expect(time.zoom(axis, 1e-9, 300).span).toBeLessThanOrEqual(24 * 3600);
+  });
+
+  it("pans, but never away from the talk", () => {
+    expect(time.pan(axis, 3, 100).start).toBe(7);
+    expect(time.pan(axis, 1e6, 100).start).toBe(92);
+    expect(time.pan(axis, -1e6, 100).start).toBeGreaterThan(-2);
+  });
+
+  it("fits everything", () => {
+    const fitted = time.fit(axis, 3600);
+    expect(fitted.start).toBe(0);
+    expect(fitted.span).toBeGreaterThan(3600);
+  });
+
+  it("keeps the newest chunk at the right", () => {
+    expect(time.liveStart(axis, 3)).toBe(0);
+    const live = { ...axis, start: time.liveStart(axis, 100) };
+    expect(time.xOf(live, 100)).toBeLessThan(880);
+    expect(time.xOf(live, 100)).toBeGreaterThan(820);
+  });
+
+  it("reveals with the smallest move", () => {
+    expect(time.reveal(axis, 8, 8.4)).toBe(axis);
+    expect(time.reveal(axis, 2, 2.4).start).toBeLessThan(2);
+    const right = time.reveal(axis, 30, 30.4);
+    expect(right.start + right.span).toBeGreaterThan(30.4);
+  });
+
+  it("labels in round steps, readably", () => {
+    expect(time.tickStep(axis, 86)).toBe(2);
+    expect(time.clockText(4)).toBe("4 s");
+    expect(time.clockText(0.8, 0.4)).toBe("0.8 s");
+    expect(time.clockText(80)).toBe("1:20");
+    expect(time.clockText(3725)).toBe("1:02:05");
+  });
+});
+
+describe("chunks on the axis", () => {
+  it("are found by their pixel", () => {
+    const talk = talkOf(100);
+    expect(chunkAt(talk, axis, time.xOf(axis, 8.01))).toBe(20);
+    expect(chunkAt(talk, axis, time.xOf(axis, 8.39))).toBe(20);
+    expect(chunkAt(talk, axis, time.xOf(axis, 8.41))).toBe(21);
+    expect(chunkAt(talk, axis, 20)).toBeNull();
+    expect(chunkAt(talkOf(3), axis, 300)).toBeNull();
+    expect(chunkAt(emptyTalk(), axis, 300)).toBeNull();
+  });
+
+  it("are drawn only where they are in sight", () => {
+    const { first, last } = visibleChunks(talkOf(9000), { ...axis, start: 1000 });
+    expect(first).toBeGreaterThanOrEqual(2499);
+    expect(last - first).toBeLessThanOrEqual(43);
+  });
+
+  it("read as words", () => {
+    const talk = talkOf(3);
+    applyEvent(talk, decision(2, { choice: "TEXT_BEGIN", p_text: 0.7421 }));
+    applyEvent(talk, token(0, 0, "Hi", { chunk: 2 }));
+    applyEvent(talk, { type: "notice", chunk: 2, kind: "limit", message: "Too long.", data: {} });
+    expect(readout(talk, 2)).toEqual({
+      title: "chunk 2 · 0.8–1.2 s",
+      decision: "p(TEXT) 0.742 → speak",
+      remarks: ["Too long.", "“Hi”"],
+    });
+    expect(readout(talk, 1).decision).toBe("not decided yet");
+  });
+});
+
+describe("lanes", () => {
+  it("lie below one another without gaps", () => {
+    const tops = laneTops();
+    expect(tops[0]).toBe(RULER_HEIGHT);
+    LANES.forEach((lane, i) => {
+      expect((tops[i] as number) + lane.height).toBe(tops[i + 1] ?? TIMELINE_HEIGHT);
+    });
+  });
+
+  it("leave less room for labels in a narrow cell", () => {
+    expect(gutterOf(360)).toBeLessThan(gutterOf(900));
+  });
+});
