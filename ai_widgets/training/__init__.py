@@ -1,0 +1,29 @@
+"""How the embedded checkpoint is made: from recordings and synthesised speech to a folder that `load_model` reads.
+
+The chain, one module a step::
+
+    speech      synthetic voices on disk            python -m ai_widgets.training.speech --out SPEECH
+    lexicon     the words it names, the texts spoken
+    corpus      files -> labelled clips, split into training and validation; clipcache keeps them decoded
+    sounds      generated ambience, knocks, music, alarms
+    acoustics   rooms, microphones, lines, levels
+    streams     clips and sounds -> streams of 6 ... 62 s
+    labels      which chunk of a stream carries which reply
+    mels        features of whole streams, equal to those of run time
+    pool        streams on disk, ready for training
+    replies     what is said; vocabulary: tokenizer and special tokens
+    sequence    streams -> token sequences (PROTOCOL.md 3 and 7)
+    network     Qwen2 and the Qwen2.5-Omni tower, small
+    batches, objective, trainer
+    export      the checkpoint folder
+    evaluate    validation streams through the project's own session
+
+To make the shipped checkpoint again::
+
+    python -m ai_widgets.training.speech --out SPEECH
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --out RUN
+    python -m ai_widgets.training.evaluate --checkpoint RUN/checkpoint --data DATA --speech SPEECH --extra EXTRA
+
+DATA is a folder with a `manifest.csv` (path, label, text, source, licence); EXTRA holds one folder of audio files a label.
+Importing this package imports none of its modules.
+"""

@@ -1,0 +1,109 @@
+"""Batches for the trainer: streams of similar length, laid out as sequences, in tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ai_widgets.training.pool import Pool
+from ai_widgets.training.sequence import IGNORED, SequenceBuilder, perturbed
+
+
+@dataclass
+class Batch:
+    """One batch; flat indices address [batch · length] positions.
+
+    Attributes
+    ----------
+    tokens, labels
+        [batch, length].
+    mels
+        [chunks, 128, 40] of all streams, one after the other.
+    at
+        [chunks · 10] flat positions of the frames.
+    decisions
+        [chunks] flat positions of the decisions.
+    kind, word
+        [chunks, 10] frame labels.
+    """
+
+    tokens: Tensor
+    labels: Tensor
+    mels: Tensor
+    at: Tensor
+    decisions: Tensor
+    kind: Tensor
+    word: Tensor
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio in the batch."""
+        return len(self.mels) * 0.4
+
+
+class BatchMaker:
+    """Draws batches of about `positions` positions from a pool, for ever."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        builder: SequenceBuilder,
+        positions: int,
+        block_size: int,
+        seed: int,
+        perturbation: float = 0.12,
+    ) -> None:
+        self.pool, self.builder = pool, builder
+        self.positions, self.block_size, self.perturbation = positions, block_size, perturbation
+        self.rng = np.random.default_rng(seed)
+        order = np.argsort(pool.chunks, kind="stable")
+        self.ranks = order
+
+    def __iter__(self) -> Iterator[Batch]:
+        while True:
+            yield self.draw()
+
+    def draw(self) -> Batch:
+        """One batch: a stream drawn at random and others of nearly its length."""
+        total = len(self.ranks)
+        rank = int(self.rng.integers(total))
+        length = 13 * int(self.pool.chunks[self.ranks[rank]]) + 60
+        count = max(1, min(total, round(self.positions / length)))
+        window = np.arange(max(0, rank - 8 * count), min(total, rank + 8 * count + 1))
+        chosen = self.rng.choice(window, size=min(count, len(window)), replace=False)
+        return self.assemble([int(self.ranks[place]) for place in chosen])
+
+    def assemble(self, chosen: list[int]) -> Batch:
+        """Lay out the chosen streams of the pool."""
+        sequences = []
+        for index in chosen:
+            stream = self.pool.streams[index]
+            history = perturbed(np.array(stream.reply), np.array(stream.kind), self.rng, self.perturbation)
+            sequences.append(self.builder.build(history, self.rng, self.block_size))
+        length = max(len(s.tokens) for s in sequences)
+        tokens: npt.NDArray[np.int64] = np.zeros((len(chosen), length), np.int64)
+        labels = np.full((len(chosen), length), IGNORED, np.int64)
+        mels, at, decisions, kinds, words = [], [], [], [], []
+        for row, (index, sequence) in enumerate(zip(chosen, sequences, strict=True)):
+            tokens[row, : len(sequence.tokens)] = sequence.tokens
+            labels[row, : len(sequence.labels)] = sequence.labels
+            stream, chunks = self.pool.streams[index], len(sequence.decisions)
+            mels.append(stream.mels[:chunks])
+            at.append(sequence.pads.reshape(-1) + row * length)
+            decisions.append(sequence.decisions + row * length)
+            kinds.append(stream.kind[:chunks])
+            words.append(stream.word[:chunks])
+        return Batch(
+            torch.from_numpy(tokens),
+            torch.from_numpy(labels),
+            torch.from_numpy(np.concatenate(mels).astype(np.float32)),
+            torch.from_numpy(np.concatenate(at)),
+            torch.from_numpy(np.concatenate(decisions)),
+            torch.from_numpy(np.concatenate(kinds).astype(np.int64)),
+            torch.from_numpy(np.concatenate(words).astype(np.int64)),
+        )

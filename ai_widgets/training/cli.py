@@ -1,0 +1,113 @@
+"""The command that makes a checkpoint: ``ai-widgets train`` or ``python -m ai_widgets.training --data DIR --out DIR``.
+
+Everything it makes stays in the output folder, and a second call goes on where the first one stopped:
+
+    clips/       the recordings of a split, decoded and trimmed
+    pool/        streams ready for training
+    run/         state.pt (weights, optimiser, time used), log.jsonl (loss and decision figures)
+    checkpoint/  the exported folder, which `ai_widgets.load_model` reads
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import platform
+import sys
+from dataclasses import fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ai_widgets.errors import AiWidgetsError, SettingError
+from ai_widgets.training import clipcache, pool, replies, vocabulary
+from ai_widgets.training.export import export
+from ai_widgets.training.network import Sizes
+from ai_widgets.training.objective import Weights
+from ai_widgets.training.trainer import Recipe, Trainer, describe
+
+PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
+
+
+def read_recipe(path: Path | None) -> Recipe:
+    """Read a recipe: a JSON file with any fields of `Recipe`; `sizes` and `weights` are objects of their own."""
+    if path is None:
+        return Recipe()
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise SettingError(f"The recipe {path} cannot be read: {error}.") from error
+    allowed = {f.name for f in fields(Recipe)}
+    unknown = sorted(set(values) - allowed)
+    if unknown:
+        raise SettingError(
+            f"{path}: unknown recipe fields {', '.join(unknown)}; known are {', '.join(sorted(allowed))}."
+        )
+    try:
+        sizes, weights = Sizes(**values.pop("sizes", {})), Weights(**values.pop("weights", {}))
+        return Recipe(**values, sizes=sizes, weights=weights)
+    except TypeError as error:
+        raise SettingError(f"{path} is not a recipe: {error}.") from error
+
+
+def fingerprint(cache: Path) -> dict[str, Any]:
+    """Number and hash of the clips of a cache, for the record."""
+    table = cache.with_suffix(".json").read_bytes()
+    samples = hashlib.sha256(table)
+    with cache.with_suffix(".npy").open("rb") as file:
+        while block := file.read(1 << 24):
+            samples.update(block)
+    return {"clips": len(json.loads(table)), "sha256": samples.hexdigest()}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    p = argparse.ArgumentParser(prog="ai-widgets train", description="Train a small checkpoint that listens.")
+    p.add_argument("--data", type=Path, help="folder of recordings with a manifest.csv")
+    p.add_argument("--speech", type=Path, help="speech cache made by python -m ai_widgets.training.speech")
+    p.add_argument("--extra", type=Path, help="more sounds, one folder a label")
+    p.add_argument("--out", type=Path, required=True, help="folder for everything that is made")
+    p.add_argument("--config", type=Path, help="recipe (JSON); the shipped one by default")
+    p.add_argument("--minutes", type=float, help="training time; overrides the recipe")
+    p.add_argument("--shards", type=int, default=24, help="size of the stream pool (100 streams or 50 minutes a shard)")
+    p.add_argument("--streams", type=int, default=pool.STREAMS_PER_SHARD, help="streams a shard")
+    p.add_argument("--workers", type=int, default=2, help="processes that compose streams")
+    return p
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    arguments = parser().parse_args(argv)
+    try:
+        run(arguments)
+    except AiWidgetsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> Path:
+    """Gather, compose, train, export; return the checkpoint's folder."""
+    out: Path = arguments.out
+    recipe = read_recipe(arguments.config)
+    if arguments.minutes is not None:
+        recipe = replace(recipe, minutes=arguments.minutes)
+    clips = out / "clips" / "train"
+    if not clips.with_suffix(".json").is_file():
+        gathered = clipcache.gather(arguments.data, arguments.speech, arguments.extra, "train")
+        if not gathered:
+            raise SettingError("There is nothing to train on: give --data, --speech or --extra.")
+        clipcache.save(gathered, clips)
+    pool.fill(clips, out / "pool", arguments.shards, recipe.seed, arguments.workers, arguments.streams)
+    words = vocabulary.build(replies.all_texts())
+    trainer = Trainer(recipe, pool.Pool(out / "pool"), words, out / "run")
+    network = trainer.run()
+    record = {
+        "recipe": describe(recipe), "clips": fingerprint(clips), "pool_hours": round(trainer.pool.hours, 2),
+        "steps": trainer.step, "used_s": round(trainer.used_s), "heard_hours": round(trainer.heard_s / 3600, 2),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }  # fmt: skip
+    export(network, words, out / "checkpoint", record)
+    print(f"The checkpoint is in {out / 'checkpoint'}.")
+    return out / "checkpoint"

