@@ -7,6 +7,9 @@ import type { Store } from "../store";
 import type { View } from "../view";
 import { LevelMeter } from "./level-meter";
 
+/** One chunk is always about to be decided; to say so every 0.4 s would only flicker. */
+const FEW_WAITING = 2;
+
 export function Controls({ view }: { view: View }) {
   const { conversation, store } = view;
   const running = useComputed(() => isRunning(store.mic.value));
@@ -139,7 +142,7 @@ function Clock({ store }: { store: Store }) {
         <progress class="aiw-progress" value={file.value.part} aria-label={`Sent of ${file.value.name}`} />
       )}
       <span class="aiw-waiting" data-testid="waiting" data-waiting={waiting.value}>
-        {waiting.value === 0 ? "" : `${waiting.value} ${waiting.value === 1 ? "chunk" : "chunks"} waiting`}
+        {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
       </span>
       <span class="aiw-time" data-testid="elapsed" title="Audio sent">
         {time}
