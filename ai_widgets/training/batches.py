@@ -13,6 +13,18 @@ from torch import Tensor
 from ai_widgets.training.pool import Pool
 from ai_widgets.training.sequence import IGNORED, SequenceBuilder, perturbed
 
+LENGTH_STEP, CHUNK_STEP = 128, 32
+"""Lengths and numbers of chunks are padded to multiples: oneDNN prepares every new shape of a product anew, slowly."""
+
+
+def _rounded(count: int, step: int) -> int:
+    return -(-count // step) * step
+
+
+def _padded(mels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    missing = _rounded(len(mels), CHUNK_STEP) - len(mels)
+    return np.pad(mels, ((0, missing), (0, 0), (0, 0)))
+
 
 @dataclass
 class Batch:
@@ -23,7 +35,7 @@ class Batch:
     tokens, labels
         [batch, length].
     mels
-        [chunks, 128, 40] of all streams, one after the other.
+        [chunks or some more, 128, 40] of all streams, one after the other, then padding.
     at
         [chunks · 10] flat positions of the frames.
     decisions
@@ -43,7 +55,7 @@ class Batch:
     @property
     def seconds(self) -> float:
         """Seconds of audio in the batch."""
-        return len(self.mels) * 0.4
+        return len(self.decisions) * 0.4
 
 
 class BatchMaker:
@@ -85,7 +97,7 @@ class BatchMaker:
             stream = self.pool.streams[index]
             history = perturbed(np.array(stream.reply), np.array(stream.kind), self.rng, self.perturbation)
             sequences.append(self.builder.build(history, self.rng, self.block_size))
-        length = max(len(s.tokens) for s in sequences)
+        length = _rounded(max(len(s.tokens) for s in sequences), LENGTH_STEP)
         tokens: npt.NDArray[np.int64] = np.zeros((len(chosen), length), np.int64)
         labels = np.full((len(chosen), length), IGNORED, np.int64)
         mels, at, decisions, kinds, words = [], [], [], [], []
@@ -101,7 +113,7 @@ class BatchMaker:
         return Batch(
             torch.from_numpy(tokens),
             torch.from_numpy(labels),
-            torch.from_numpy(np.concatenate(mels).astype(np.float32)),
+            torch.from_numpy(_padded(np.concatenate(mels).astype(np.float32))),
             torch.from_numpy(np.concatenate(at)),
             torch.from_numpy(np.concatenate(decisions)),
             torch.from_numpy(np.concatenate(kinds).astype(np.int64)),

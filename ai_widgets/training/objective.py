@@ -23,7 +23,9 @@ class Weights:
     words: float = 0.3
 
 
-def loss(network: Network, batch: Batch, weights: Weights, keep: int) -> tuple[Tensor, dict[str, float]]:
+def loss(
+    network: Network, batch: Batch, weights: Weights, keep: int, bfloat16: bool = False
+) -> tuple[Tensor, dict[str, float]]:
     """Return the weighted loss and its parts.
 
     Parameters
@@ -34,27 +36,31 @@ def loss(network: Network, batch: Batch, weights: Weights, keep: int) -> tuple[T
         Weights of the parts.
     keep
         Id of KEEP_SILENCE.
+    bfloat16
+        Whether the tower and the language model compute in bfloat16 (the loss itself never does).
     """
-    frames = network.frames(batch.mels)
-    hidden = network.hidden(batch.tokens, batch.at, frames)
-    flat, labels = hidden.reshape(-1, hidden.shape[-1]), batch.labels.reshape(-1)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        frames = network.frames(batch.mels)[: len(batch.decisions)]
+        hidden = network.hidden(batch.tokens, batch.at, frames)
+    frames, flat = frames.float(), hidden.float().reshape(-1, hidden.shape[-1])
+    labels = batch.labels.reshape(-1)
 
     learnt = labels != IGNORED
     is_decision = torch.zeros_like(learnt)
     is_decision[batch.decisions] = True
     decided = torch.nonzero(learnt & is_decision).squeeze(1)
     spoken = torch.nonzero(learnt & ~is_decision).squeeze(1)
-    logits = network.logits(flat[torch.cat([decided, spoken])]).float()
+    logits = network.logits(flat[torch.cat([decided, spoken])])
     each = functional.cross_entropy(logits, labels[torch.cat([decided, spoken])], reduction="none")
     decision = each[: len(decided)].mean()
     text = each[len(decided) :].sum() / max(1, len(spoken))
 
     kind, word = batch.kind.reshape(-1), batch.word.reshape(-1)
     heard = flat[batch.at]
-    tower_kinds = functional.cross_entropy(network.tower_kinds(frames.reshape(-1, frames.shape[-1])).float(), kind)
-    lm_kinds = functional.cross_entropy(network.lm_kinds(heard).float(), kind)
+    tower_kinds = functional.cross_entropy(network.tower_kinds(frames.reshape(-1, frames.shape[-1])), kind)
+    lm_kinds = functional.cross_entropy(network.lm_kinds(heard), kind)
     saying = torch.nonzero(word).squeeze(1)
-    word_logits = network.lm_words(heard[saying]).float()
+    word_logits = network.lm_words(heard[saying])
     words = functional.cross_entropy(word_logits, word[saying]) if len(saying) else text.detach() * 0
 
     total = weights.decision * decision + weights.text * text

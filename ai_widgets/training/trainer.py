@@ -103,8 +103,7 @@ class Trainer:
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
             batch = batches.draw()
-            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16):
-                total, report = loss(self.network, batch, recipe.weights, keep)
+            total, report = loss(self.network, batch, recipe.weights, keep, recipe.bfloat16)
             self.optimiser.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, 1.0)
