@@ -63,7 +63,13 @@ def resample(samples: Array, rate: int) -> Array:
         return samples
     import soxr
 
-    resampled: Array = soxr.resample(samples, rate, SAMPLE_RATE)
+    whole, broken = repair(samples)
+    resampled: Array = soxr.resample(whole, rate, SAMPLE_RATE)
+    if broken:
+        # Inside the resampler a NaN spreads over hundreds of samples; so it only marks its own place, for whoever
+        # feeds the clip to repair and flag.
+        places = np.flatnonzero(~np.isfinite(samples)) * SAMPLE_RATE // rate
+        resampled[places[places < len(resampled)]] = np.nan
     return resampled
 
 
@@ -93,21 +99,25 @@ def mono(samples: npt.ArrayLike) -> Array:
             raise AudioError(f"Audio of shape {array.shape} has neither channels in rows nor in columns.")
     elif array.ndim != 1:
         raise AudioError(f"Audio must have one or two dimensions, not {array.ndim}.")
-    if np.issubdtype(array.dtype, np.floating):
-        array = array.astype(np.float32, copy=False)
-    elif array.dtype == np.uint8:
-        array = (array.astype(np.float32) - 128) / 128
-    elif np.issubdtype(array.dtype, np.signedinteger):
-        array = (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
-    else:
-        raise AudioError(f"Audio must be an array of floats or signed integers, not of {array.dtype}.")
-    row: Array = (array.mean(axis=channels) if array.ndim == 2 else array).astype(np.float32, copy=False)
+    # What float32 cannot hold becomes infinite, which `repair` replaces and flags.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.issubdtype(array.dtype, np.floating):
+            array = array.astype(np.float32, copy=False)
+        elif array.dtype == np.uint8:
+            array = (array.astype(np.float32) - 128) / 128
+        elif np.issubdtype(array.dtype, np.signedinteger):
+            array = (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
+        else:
+            raise AudioError(f"Audio must be an array of floats or signed integers, not of {array.dtype}.")
+        row: Array = (array.mean(axis=channels) if array.ndim == 2 else array).astype(np.float32, copy=False)
     return row
 
 
 def check_rate(rate: object) -> int:
     """`rate` as a whole number of samples per second, or an `AudioError`."""
-    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)) or rate != int(rate):
+    if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)):
+        raise AudioError(f"The sample rate must be a whole number of samples per second, not {rate!r}.")
+    if not np.isfinite(rate) or rate != int(rate):
         raise AudioError(f"The sample rate must be a whole number of samples per second, not {rate!r}.")
     if not 4_000 <= rate <= 384_000:
         raise AudioError(f"The sample rate must lie between 4000 and 384000 Hz, not {rate!r}.")
@@ -146,7 +156,8 @@ class Chunker:
             return []
         joined = np.concatenate(self._parts)
         whole = self._length - self._length % CHUNK_SAMPLES
-        chunks = [_chunk(piece, self._flags) for piece in joined[:whole].reshape(-1, CHUNK_SAMPLES)]
+        first, *others = joined[:whole].reshape(-1, CHUNK_SAMPLES)
+        chunks = [_chunk(first, self._flags), *(_chunk(piece, set(flags)) for piece in others)]
         # A copy, so that the rest does not keep the whole block alive.
         self._parts = [joined[whole:].copy()] if whole < self._length else []
         self._length -= whole

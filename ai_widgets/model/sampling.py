@@ -122,7 +122,7 @@ def draw(
         How many of the likeliest tokens to report.
     """
     logits = raw.logits
-    values, ids = torch.topk(logits, max(likeliest, 1))
+    values, ids = torch.topk(logits, min(max(likeliest, 1), len(logits)))
     top = [(int(i), raw.p(v)) for i, v in zip(ids.tolist(), values.tolist(), strict=True)]
     candidates, scores = _candidates(logits, rule, allowed, bias)
     if rule.greedy:
