@@ -1,0 +1,54 @@
+"""`import ai_widgets` is light; its public names are all there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import ai_widgets
+
+HEAVY = ("torch", "transformers", "ipywidgets", "anywidget", "pandas", "soxr", "soundfile", "huggingface_hub", "numpy")
+
+
+def modules_after(statement: str) -> set[str]:
+    """Names of the modules that a fresh interpreter has loaded after one statement."""
+    code = f"{statement}\nimport sys, json; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_package_loads_nothing_heavy() -> None:
+    assert not modules_after("import ai_widgets").intersection(HEAVY)
+
+
+def test_the_nouns_and_settings_load_no_torch() -> None:
+    loaded = modules_after("from ai_widgets import Decision, Settings, Turn; from ai_widgets.audio import Chunker")
+    assert not loaded.intersection(("torch", "transformers", "ipywidgets", "pandas", "soxr"))
+
+
+def test_command_line_help_loads_no_torch() -> None:
+    loaded = modules_after("from ai_widgets.cli import main\ntry: main(['--version'])\nexcept SystemExit: print()")
+    assert "torch" not in loaded
+
+
+@pytest.mark.parametrize("name", ai_widgets.__all__)
+def test_every_public_name_resolves(name: str) -> None:
+    assert getattr(ai_widgets, name).__name__ == name
+
+
+def test_dir_lists_the_public_names() -> None:
+    assert set(ai_widgets.__all__) <= set(dir(ai_widgets))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="load_modle"):
+        ai_widgets.load_modle  # noqa: B018
+
+
+def test_every_error_is_also_a_standard_error() -> None:
+    for name in ("AudioError", "SettingError", "CheckpointError", "MessageError"):
+        assert issubclass(getattr(ai_widgets, name), (ai_widgets.AiWidgetsError, ValueError))
+    assert issubclass(ai_widgets.SessionError, RuntimeError)

@@ -1,0 +1,162 @@
+"""Events are frozen and JSON-able; special-token ids are data of the checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_widgets.errors import CheckpointError
+from ai_widgets.protocol import (
+    CHUNK_SAMPLES,
+    CHUNK_SECONDS,
+    EVENT_TYPES,
+    FRAMES_PER_CHUNK,
+    MELS_PER_CHUNK,
+    SAMPLE_RATE,
+    TOKEN_NAMES,
+    Alternative,
+    Chunk,
+    Decision,
+    Emotion,
+    Event,
+    Notice,
+    SpecialTokens,
+    Timing,
+    Token,
+    Turn,
+)
+
+number = st.floats(allow_nan=False, allow_infinity=False)
+share = st.floats(0, 1)
+count = st.integers(0, 2**31)
+text = st.text(max_size=20)
+alternatives = st.lists(st.builds(Alternative, count, text, share), max_size=5).map(tuple)
+flags = st.lists(st.sampled_from(["clipped", "padded", "tail"]), unique=True).map(tuple)
+plain = st.recursive(
+    st.none() | st.booleans() | count | number | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=5,
+)
+events = st.one_of(
+    st.builds(Chunk, count, count, number, number, st.lists(share, min_size=16, max_size=16).map(tuple), flags),
+    st.builds(
+        Decision,
+        chunk=count,
+        clip=count,
+        start_s=number,
+        token=count,
+        choice=st.sampled_from(["KEEP_SILENCE", "TEXT_BEGIN", "OTHER"]),
+        p_keep=share,
+        p_text=share,
+        p_other=share,
+        logit_keep=number,
+        logit_text=number,
+        p_drawn=share,
+        draw=st.none() | share,
+        argmax=count,
+        position=count,
+        alternatives=alternatives,
+    ),
+    st.builds(
+        Token,
+        chunk=count,
+        turn=count,
+        index=count,
+        token=count,
+        p=share,
+        text=text,
+        p_drawn=share,
+        draw=st.none() | share,
+        argmax=count,
+        position=count,
+        alternatives=alternatives,
+    ),
+    st.builds(
+        Turn,
+        count,
+        count,
+        count,
+        number,
+        st.none() | st.sampled_from(Emotion),
+        text,
+        st.lists(count).map(tuple),
+        st.sampled_from(["TEXT_END", "limit", "interrupted"]),
+    ),
+    st.builds(Notice, count, text, text, st.dictionaries(text, plain, max_size=3)),
+    st.builds(Timing, count, number, number, number, number, number),
+)
+
+
+def table(**changes: int) -> dict[str, int]:
+    """A complete special-token table, ids counting up from 100."""
+    return {name: 100 + place for place, name in enumerate(TOKEN_NAMES)} | changes
+
+
+def test_the_time_grid_is_the_models() -> None:
+    assert (SAMPLE_RATE, CHUNK_SAMPLES, CHUNK_SECONDS) == (16_000, 6_400, 0.4)
+    assert (MELS_PER_CHUNK, FRAMES_PER_CHUNK) == (40, 10)
+
+
+@given(events)
+def test_an_event_survives_json(event: Event) -> None:
+    assert Event.from_json(json.loads(json.dumps(event.to_json()))) == event
+
+
+@given(events)
+def test_json_begins_with_the_type_and_holds_every_field(event: Event) -> None:
+    values = event.to_json()
+    assert list(values) == ["type", *(item.name for item in dataclasses.fields(event))]
+    assert EVENT_TYPES[values["type"]] is type(event)
+
+
+@given(events)
+def test_a_newer_versions_unknown_fields_are_ignored(event: Event) -> None:
+    assert Event.from_json({**event.to_json(), "invented_later": [1, 2]}) == event
+
+
+@given(events)
+def test_events_are_frozen(event: Event) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        event.chunk = 0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("values", [{}, {"type": "song"}, {"type": ""}])
+def test_an_unknown_event_type_names_the_known_ones(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="known are chunk, decision, token, turn, notice, timing"):
+        Event.from_json(values)
+
+
+class TestSpecialTokens:
+    def test_ids_by_name_and_names_by_id(self) -> None:
+        tokens = SpecialTokens(table(), {Emotion.SAD: 7})
+        assert tokens["KEEP_SILENCE"] == table()["KEEP_SILENCE"]
+        assert [tokens.name(token) for token in table().values()] == list(table())
+        assert (tokens.name(7), tokens.emotion(7)) == ("SAD", Emotion.SAD)
+        assert (tokens.name(3), tokens.emotion(3)) == (None, None)
+
+    def test_of_two_names_for_one_id_the_first_is_shown(self) -> None:
+        assert SpecialTokens(table(PAD=100), {}).name(100) == "TEXT_BEGIN"
+
+    @pytest.mark.parametrize("name", TOKEN_NAMES)
+    def test_a_missing_name_is_said(self, name: str) -> None:
+        ids = table()
+        del ids[name]
+        with pytest.raises(CheckpointError, match=f"lacks {name};"):
+            SpecialTokens(ids, {})
+
+    def test_the_tables_cannot_be_changed(self) -> None:
+        ids = table()
+        tokens = SpecialTokens(ids, {})
+        ids["PAD"] = 5
+        assert tokens["PAD"] != 5
+        with pytest.raises(TypeError):
+            tokens.ids["PAD"] = 5  # type: ignore[index]
+
+    def test_the_highest_id_may_be_an_emotion(self) -> None:
+        assert SpecialTokens(table(), {Emotion.SAD: 900}).highest == 900
+        assert SpecialTokens(table(PAD=901), {Emotion.SAD: 900}).highest == 901
