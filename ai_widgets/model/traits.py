@@ -59,15 +59,21 @@ class Traits:
             traits = Traits(
                 str(values["name"]),
                 tokens,
-                tuple(values["framing"]["prefix"]),
-                tuple(values["framing"]["chunk"]),
+                tuple(map(str, values["framing"]["prefix"])),
+                tuple(map(str, values["framing"]["chunk"])),
                 str(values["rope_positions"]),
                 str(values["system_prompt"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except CheckpointError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"{source} is not a traits file: {error!r} is missing or of the wrong kind."
             ) from error
+        below = [name for name, token in tokens.ids.items() if token < 0]
+        below += [emotion.name for emotion, token in tokens.emotions.items() if token < 0]
+        if below:
+            raise CheckpointError(f"{source}: the ids of {', '.join(below)} are below 0.")
         if traits.rope_positions not in ROPE_POSITIONS:
             raise CheckpointError(
                 f"{source}: rope_positions must be one of {', '.join(ROPE_POSITIONS)}, not {traits.rope_positions!r}."
@@ -87,12 +93,12 @@ def read_traits(folder: Path) -> Traits:
     """Traits of a checkpoint folder, or those of the published release where it has no file of its own."""
     path = folder / TRAITS_FILE
     if path.exists():
-        text, source = path.read_text(encoding="utf-8"), str(path)
+        text, source = path.read_bytes(), str(path)
     else:
-        text = resources.files(__package__).joinpath("published.json").read_text(encoding="utf-8")
+        text = resources.files(__package__).joinpath("published.json").read_bytes()
         source = "published.json"
     try:
         values = json.loads(text)
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise CheckpointError(f"{source} is not valid JSON: {error}.") from error
     return Traits.from_json(values, source)
