@@ -1,0 +1,63 @@
+"""The wheel, built and used as a stranger would: in an environment of its own, away from the clone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MAX_CHECKPOINT_BYTES = 12_000_000
+USE = """
+import sys
+import ai_widgets as aiw
+assert "site-packages" in aiw.__file__, aiw.__file__
+assert "torch" not in sys.modules
+import numpy as np
+session = aiw.load_model("tiny").session()
+events = list(session.push(np.zeros(16000, np.float32)))
+assert [d.choice for d in events if isinstance(d, aiw.Decision)] == ["KEEP_SILENCE"] * 2
+widget = aiw.AudioInteraction()
+widget.feed(np.zeros(6400, np.float32), 16000)
+assert len(widget.record.decisions) == 1
+widget.close()
+print("used")
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    return next(folder.glob("*.whl"))
+
+
+def test_holds_front_end_checkpoint_and_notebook(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        sizes = {item.filename: item.file_size for item in archive.infolist()}
+    assert sizes["ai_widgets/widget/static/widget.js"] <= 150_000
+    assert "ai_widgets/widget/static/widget.css" in sizes
+    assert "ai_widgets/notebooks/01_quickstart.ipynb" in sizes
+    assert "ai_widgets/model/published.json" in sizes
+    tiny = sum(size for name, size in sizes.items() if name.startswith("ai_widgets/tiny/"))
+    assert 0 < tiny <= MAX_CHECKPOINT_BYTES
+    strangers = [name for name in sizes if not name.startswith(("ai_widgets/", "ai_widgets-"))]
+    assert strangers == []
+
+
+@pytest.mark.timeout(900)
+def test_works_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "clean", with_pip=True)
+    python = str(tmp_path / "clean" / "bin" / "python")
+    install = [python, "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True, cwd=tmp_path)
+    done = subprocess.run([python, "-c", USE], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stdout.strip().endswith("used"), done.stderr
