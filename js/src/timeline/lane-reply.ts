@@ -4,6 +4,9 @@ import { type TurnRecord, turnSpan } from "../talk";
 import type { Lane, LaneFrame } from "./lane";
 import { pixelsPerSecond, xOf } from "./time-axis";
 
+/** Where replies lie closer than this, each is a bare mark. */
+const SMALLEST_BOX_PX = 5;
+
 /** A box is at least so wide, if the next reply leaves the room. */
 const READABLE_PX = 190;
 
@@ -41,14 +44,14 @@ function firstTurnInSight({ talk, axis }: LaneFrame): number {
 function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: number, room: number): void {
   const { context, palette, top, height, axis } = frame;
   const { colour } = palette;
-  context.font = `11.5px ${palette.font}`;
-  const wanted = Math.max(duration, Math.min(READABLE_PX, context.measureText(turn.text).width + 16), 34);
-  const width = Math.min(wanted, room);
-  if (width < 3) {
+  if (room < SMALLEST_BOX_PX) {
     context.fillStyle = colour.accent;
-    context.fillRect(x, top + 5, Math.max(1.5, width), height - 10);
+    context.fillRect(x, top + 5, Math.max(1.5, room), height - 10);
     return;
   }
+  context.font = `11.5px ${palette.font}`;
+  const words = Math.min(READABLE_PX, context.measureText(turn.text).width + 16);
+  const width = Math.min(room, Math.max(duration, words, 34));
   const y = top + 5;
   const tall = height - 10;
   context.beginPath();
