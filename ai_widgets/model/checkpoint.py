@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 EMBEDDED = "tiny"
 ENCODER_FILES = ("audiointeraction_ChunkwisedEncoder.pth", "MiniOmni3_ChunkwisedEncoder.pth")
 ENCODER_CONFIG = "qwen25OmniConfig/config.json"
+REFUSALS = (401, 403, 404)
+"""Answers of the hub that will be the same next time; after any other the local cache may serve."""
 HUB_PATTERNS = ("*.safetensors", "*.json", "*.yaml", "*ChunkwisedEncoder.pth")
 PROGRESS_FROM = 200_000_000
 """Bytes of weights from which loading shows a progress bar."""
@@ -139,11 +141,12 @@ def _download(repo: str, revision: str | None) -> tuple[Path, str | None]:
     try:
         commit = HfApi().model_info(repo, revision=revision).sha or revision
         logger.info("%s is pinned to commit %s; pass revision=%r to get the same files again.", repo, commit, commit)
-    except HfHubHTTPError as error:
-        where = f" at revision {revision!r}" if revision else ""
-        raise CheckpointError(f"The hub has no repository {repo!r}{where} that you may read.") from error
-    except Exception as error:  # noqa: BLE001 - whatever HTTP library is below has connection errors of its own, with no common base
-        # No connection: what was downloaded before may still serve.
+    except Exception as error:
+        # Whatever HTTP library is below has connection errors of its own, with no common base.
+        if isinstance(error, HfHubHTTPError) and error.response.status_code in REFUSALS:
+            where = f" at revision {revision!r}" if revision else ""
+            raise CheckpointError(f"The hub has no repository {repo!r}{where} that you may read.") from error
+        # No connection, or a hub in trouble: what was downloaded before may still serve.
         logger.info("The hub was not reached (%s); looking for %s in the local cache.", error, repo)
     try:
         folder = snapshot_download(repo, revision=commit, allow_patterns=list(HUB_PATTERNS), tqdm_class=tqdm)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -100,10 +102,9 @@ def _qwen2(name: str, tensor: Tensor, query_rows: int, key_rows: int) -> Iterato
     prefix = f"model.layers.{layer}."
     if rest.startswith("attn.qkv."):
         kind = rest.removeprefix("attn.qkv.")
-        if tensor.shape[0] != query_rows + 2 * key_rows:
-            raise CheckpointError(
-                f"{name} has {tensor.shape[0]} rows; the configuration asks for {query_rows} + 2 × {key_rows}."
-            )
+        rows = tensor.shape[0] if tensor.ndim else 0
+        if rows != query_rows + 2 * key_rows:
+            raise CheckpointError(f"{name} has {rows} rows; the configuration asks for {query_rows} + 2 × {key_rows}.")
         parts = torch.split(tensor, [query_rows, key_rows, key_rows])
         for letter, part in zip("qkv", parts, strict=True):
             yield f"{prefix}self_attn.{letter}_proj.{kind}", part
@@ -114,10 +115,15 @@ def _qwen2(name: str, tensor: Tensor, query_rows: int, key_rows: int) -> Iterato
 def read_tower(path: Path) -> dict[str, Tensor]:
     """State dict of the audio tower. The file is a pickle: only plain tensors are unpickled, nothing is executed."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        # torch's format before 1.6 is no archive and cannot be mapped.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it remarks on old pickles; what matters is whether they load
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{path} is not a plain file of tensors and was not loaded: {reason}") from error
+        raise CheckpointError(
+            f"{path} is not a plain file of tensors and was not loaded: {reason.rstrip('.')}."
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise CheckpointError(f"{path} must hold a dictionary of tensors.")
     for prefix in TOWER_PREFIXES:
