@@ -1,6 +1,6 @@
-"""``ai-widgets bench``: how fast this machine runs the loop. Prints one line a figure; ratios are of one run.
+"""``ai-widgets bench``: how fast this machine runs the loop. One line a figure; ratios are of one run.
 
-Absolute times depend on the machine and on what else it does; the ratio of late to early chunks should not.
+Absolute times depend on the machine and on what else it does; the ratio of a late chunk to an early one should not.
 """
 
 from __future__ import annotations
@@ -9,32 +9,36 @@ import argparse
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
+from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from .audio import ChunkAudio
-from .protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Timing
+from .inference import Model, load_model
+from .protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Timing, Turn
+from .session import StreamingSession
 
-EARLY, LATE, WINDOW, ROUNDS = 10, 600, 8, 5
-"""Chunks compared; each figure is the median over a window around the chunk, in several rounds taken in turn."""
+EARLY, LATE = 10, 600
+"""Chunks that are compared."""
+WINDOW, ROUNDS = 8, 6
+"""Each figure is a median over so many chunks around the named one, in so many rounds."""
+NOISE_DB = -46.0
 
 FIRST_DECISION = """
-import json, time
+import json, sys, time
 import numpy as np
 import ai_widgets as aiw
 start = time.perf_counter()
-widget = aiw.AudioInteraction({checkpoint!r})
+widget = aiw.AudioInteraction(sys.argv[1])
 widget.feed(np.zeros(6400, np.float32), 16000)
 end = time.perf_counter()
-assert len(widget.record.decisions) == 1
+decisions = len(widget.record.decisions)
 widget.close()
-print(json.dumps(end - start))
+print(json.dumps([end - start, decisions]))
 """
 
 
@@ -55,82 +59,74 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def measure(checkpoint: str, device: str, dtype: str) -> dict[str, Any]:
-    """All figures by name; times in the unit the name says."""
-    from .inference import load_model
-
+def measure(checkpoint: str, device: str = "auto", dtype: str = "auto") -> dict[str, Any]:
+    """All figures by name; the name gives the unit."""
     first = first_decision_seconds(checkpoint)
     start = perf_counter()
     model = load_model(checkpoint, device, dtype)
     load = perf_counter() - start
-    early, late, typical, reply = _chunk_times(model)
+    start = perf_counter()
+    load_model(checkpoint, device, dtype)
+    again = perf_counter() - start
+    early, late = compare_ages(model)
+    chunk = median(_time_chunks(model.session(), 100))
+    token = token_milliseconds(model)
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {model.loaded.placement}",
         "widget constructed → first decision, fresh process [s]": round(first, 2),
-        "load_model, including its imports [s]": round(load, 2),
-        "chunk: features + tower + decision, median [ms]": round(typical, 2),
-        "times real time while silent": round(CHUNK_SECONDS * 1e3 / typical, 1),
-        "reply token, median [ms]": round(reply, 2) if reply is not None else "no reply in this run",
+        "load_model with its imports [s]": round(load, 2),
+        "load_model again [s]": round(again, 2),
+        "chunk: features + tower + decision, median [ms]": round(chunk, 2),
+        "times real time while silent": round(CHUNK_SECONDS * 1e3 / chunk, 1),
+        "reply token, median [ms]": round(token, 2),
         f"chunk {LATE} ÷ chunk {EARLY}": round(late / early, 3),
     }
 
 
 def first_decision_seconds(checkpoint: str) -> float:
     """Seconds from constructing the widget to its first decision, imports included, in a process of its own."""
-    code = FIRST_DECISION.format(checkpoint=checkpoint)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
-    seconds: float = json.loads(done.stdout.strip().splitlines()[-1])
-    return seconds
+    command = [sys.executable, "-c", FIRST_DECISION, checkpoint]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
+    seconds, decisions = json.loads(done.stdout.strip().splitlines()[-1])
+    if decisions != 1:
+        raise RuntimeError(f"the widget made {decisions} decisions on one chunk")
+    return float(seconds)
 
 
-def _chunk_times(model: Any) -> tuple[float, float, float, float | None]:
-    """Median milliseconds of an early chunk, a late chunk, any chunk, and a reply token.
+def compare_ages(model: Model) -> tuple[float, float]:
+    """Median milliseconds of a chunk in a young session and in an old one, in the same run.
 
-    Early and late are compared at the same fill of the context: a session that is `LATE` chunks old starts over with the
-    prefix every so often, so what is compared is the age of the session, not the length of its context. Sessions take
-    turns, so that a change of the machine's load meets all of them.
+    Both are measured over whole windows of chunks that take turns, so that a change of the machine's load meets both.
     """
-    generator = np.random.default_rng(0)
-    old = model.session(greedy=True)
-    for chunk in _noise(generator, LATE - WINDOW):
-        _run(old, chunk)
     early: list[float] = []
     late: list[float] = []
-    typical: list[float] = []
+    old = model.session()
+    _time_chunks(old, LATE - WINDOW * ROUNDS // 2)
     for _ in range(ROUNDS):
-        fresh = model.session(greedy=True)
-        for chunk in _noise(generator, EARLY - WINDOW // 2):
-            _run(fresh, chunk)
-        for chunk in _noise(generator, WINDOW):
-            early.append(_run(fresh, chunk))
-            late.append(_run(old, chunk))
-    for chunk in _noise(generator, 100):
-        typical.append(_run(fresh, chunk))
-    tokens = [
-        t.reply_ms / max(1, len(turn.tokens))
-        for session in (old, fresh)
-        for t in session.record.of_type(Timing)
-        for turn in session.record.of_type(_turn())
-        if turn.chunk == t.chunk
-    ]
-    middle = statistics.median
-    return middle(early), middle(late), middle(typical), middle(tokens) if tokens else None
+        young = model.session()
+        _time_chunks(young, EARLY - WINDOW // 2)
+        for _ in range(WINDOW):
+            early += _time_chunks(young, 1)
+            late += _time_chunks(old, 1)
+    return median(early), median(late)
 
 
-def _turn() -> Any:
-    from .protocol import Turn
+def token_milliseconds(model: Model) -> float:
+    """Median time of one reply token, replies being forced by a large bias."""
+    session = model.session(bias=1000.0, max_reply_tokens=24)
+    _time_chunks(session, 12)
+    record = session.record
+    lengths = {turn.chunk: len(turn.tokens) for turn in record.of_type(Turn)}
+    return median(t.reply_ms / max(1, lengths[t.chunk]) for t in record.of_type(Timing) if t.chunk in lengths)
 
-    return Turn
 
-
-def _noise(generator: np.random.Generator, count: int) -> list[ChunkAudio]:
-    return [ChunkAudio((generator.standard_normal(CHUNK_SAMPLES) * 0.01).astype(np.float32)) for _ in range(count)]
-
-
-def _run(session: Any, chunk: ChunkAudio) -> float:
-    """Push one chunk; milliseconds of features, tower and decision."""
-    for event in session.push(chunk.samples):
-        if isinstance(event, Timing):
-            return event.features_ms + event.tower_ms + event.decide_ms
-        last = event
-    raise RuntimeError(f"the session ended at {last}") if not isinstance(last, Decision) else RuntimeError("no timing")
+def _time_chunks(session: StreamingSession, count: int) -> list[float]:
+    """Push quiet noise; milliseconds of features, tower and decision for each chunk."""
+    generator = np.random.default_rng(session.chunks_done)
+    times: list[float] = []
+    for _ in range(count):
+        noise = generator.standard_normal(CHUNK_SAMPLES) * 10 ** (NOISE_DB / 20)
+        for event in session.push(noise.astype(np.float32)):
+            if isinstance(event, Timing):
+                times.append(event.features_ms + event.tower_ms + event.decide_ms)
+    return times

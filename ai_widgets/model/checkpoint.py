@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from tqdm.auto import tqdm
 
 from ..errors import CheckpointError
-from .decoder import Decoder
+from .decoder import ATTENTION, Decoder
 from .encoder import Encoder
 from .placement import Placement, intra_op_threads, threads_for
 from .sampling import SamplingRule
@@ -255,7 +255,7 @@ def _language_model(folder: Path, shape: LanguageModelShape, placement: Placemen
         rms_norm_eps=shape.norm_eps,
         rope_parameters={"rope_type": "default", "rope_theta": shape.rope_base},
         tie_word_embeddings=False,
-        attn_implementation="sdpa",
+        attn_implementation=ATTENTION,
     )
     with torch.device("meta"):
         model = Qwen2ForCausalLM(config)

@@ -10,10 +10,51 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+from transformers import AttentionInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 FIRST_CAPACITY = 512
 """Positions allocated at first; the cache doubles when it is full, up to the context's limit."""
+
+ATTENTION = "grouped_sdpa"
+"""Name under which `grouped_attention` is registered with transformers."""
+
+
+def grouped_attention(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
+) -> tuple[Tensor, None]:
+    """Attention in which several query heads share a key head, without a copy of the cache for each of them.
+
+    transformers repeats keys and values until every query head has its own, so a step copies the whole cache several
+    times. Here the query heads of a group stand behind each other as if they were more positions: the same sums.
+
+    Parameters
+    ----------
+    query
+        [1, heads, new, size].
+    key, value
+        [1, key heads, all, size].
+    attention_mask
+        Additive [1, 1, new, all], or None where everything may be seen.
+
+    Returns
+    -------
+    Tensor [1, new, heads, size], None
+    """
+    batch, heads, new, size = query.shape
+    shared = key.shape[1]
+    group = heads // shared
+    if attention_mask is not None and group > 1:
+        attention_mask = attention_mask.repeat(1, 1, group, 1)
+    stacked = query.reshape(batch, shared, group * new, size)
+    attended = functional.scaled_dot_product_attention(
+        stacked, key, value, attn_mask=attention_mask, scale=options.get("scaling", module.scaling)
+    )
+    return attended.reshape(batch, heads, new, size).transpose(1, 2), None
+
+
+AttentionInterface.register(ATTENTION, grouped_attention)
 
 
 class _Layer(CacheLayerMixin):  # type: ignore[misc]
@@ -108,10 +149,17 @@ class Decoder:
         weight = self.model.lm_head.weight
         self.device, self.dtype = weight.device, weight.dtype
         self.vocabulary = int(weight.shape[0])
+        self._triangle = torch.zeros(0, 0, dtype=torch.bool, device=self.device)
 
     def context(self, limit: int) -> Context:
         """An empty context of at most `limit` positions."""
         return Context(len(self.model.model.layers), limit)
+
+    def _future(self, count: int) -> Tensor:
+        """Which of `count` new positions lie in the future of which: True above the diagonal."""
+        if len(self._triangle) < count:
+            self._triangle = torch.ones(count, count, dtype=torch.bool, device=self.device).triu(1)
+        return self._triangle[:count, :count]
 
     @torch.inference_mode()
     def feed(self, context: Context, tokens: list[int], frames: Tensor | None = None, frames_at: int = 0) -> Tensor:
@@ -139,8 +187,9 @@ class Decoder:
         if count > 1:
             # Row i may look at everything up to position start + i. The mask comes ready-made because transformers
             # derives its own from the position ids, which need not be consecutive once they are rounded.
-            columns = torch.arange(start + count, device=self.device)
-            mask = (columns <= positions[:, None])[None, None]
+            mask = torch.zeros(count, start + count, dtype=self.dtype, device=self.device)
+            mask[:, start:].masked_fill_(self._future(count), float("-inf"))
+            mask = mask[None, None]
         if self.rope_positions == "float16":
             positions = positions.to(torch.float16).long()
         hidden = self.model.model(

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,7 @@ def running_lab(folder: Path, root: Path) -> Iterator[Lab]:
             *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
             *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}"),
             *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
-            "--LabApp.expose_app_in_browser=True",
+            *("--LabApp.expose_app_in_browser=True", "--ServerApp.allow_remote_access=True"),
         ],
         env=environment,
         stdout=log,
@@ -90,8 +91,6 @@ def running_lab(folder: Path, root: Path) -> Iterator[Lab]:
 
 
 def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    import time
-
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
@@ -100,12 +99,6 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
             with urllib.request.urlopen(f"{url}/api/status", timeout=2):
                 return
         except (urllib.error.URLError, OSError):
-            process_pause()
+            # There is nothing to wait on but the server's answer.
+            time.sleep(0.2)
     raise RuntimeError(f"JupyterLab did not answer within {START_SECONDS} s:\n{log.read_text()}")
-
-
-def process_pause() -> None:
-    """Between two looks at a server that is starting; there is nothing to wait on but its answer."""
-    import time
-
-    time.sleep(0.2)

@@ -34,11 +34,15 @@ class Notebook:
     def __init__(self, page: Page, artifacts: Path) -> None:
         self.page, self._artifacts = page, artifacts
 
-    def open(self, url: str) -> None:
+    def open(self, url: str, dark: bool = False) -> None:
         self.page.goto(url)
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=KERNEL_SECONDS)
         # The kernel indicator says idle before there is a kernel, and cells run then are lost: ask the application.
         self.page.wait_for_function(READY, timeout=KERNEL_SECONDS)
+        theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+        self.page.evaluate(
+            "async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}); }", theme
+        )
 
     def run_cell(self, index: int, wait: bool = True) -> None:
         """Run one cell; with `wait` until it has ended."""
@@ -87,7 +91,9 @@ class Notebook:
 
     def errors(self) -> list[str]:
         """Tracebacks that cells show."""
-        return self.page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()
+        return self.page.locator(
+            ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
+        ).all_inner_texts()
 
     def shot(self, name: str, widget: bool = True) -> Path:
         """Screenshot of the widget, or of the page."""
@@ -113,10 +119,31 @@ class Notebook:
         self.button("record").click()
         expect(self.widget.first).to_have_attribute("data-state", "stopped", timeout=20_000)
 
+    def choose_file(self, path: Path, pace: str) -> None:
+        """Choose an audio file; `pace` is the value of the pace choice."""
+        self.widget.first.get_by_test_id("pace").select_option(pace)
+        with self.page.expect_file_chooser() as chooser:
+            self.button("file").click()
+        chooser.value.set_files(path)
+
+    def save(self) -> None:
+        """Save the notebook and wait until it is saved."""
+        self.page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); }")
+
+    def wait_for_answer(self, expression: str, value: Any, looks: int = 60) -> None:
+        """Ask the kernel until it answers `value`."""
+        answer: Any = None
+        for _ in range(looks):
+            answer = self.ask(expression)
+            if answer == value:
+                return
+            self.page.wait_for_timeout(250)
+        raise AssertionError(f"{expression} stayed {answer!r}; expected {value!r}")
+
     def wait_count(self, what: str, at_least: int, seconds: float = 30) -> None:
         """Wait until the widget shows so many chunks, decisions or turns."""
         self.page.wait_for_function(
-            "([what, least]) => Number(document.querySelector('[data-testid=aiw]').dataset[what]) >= least",
+            "([what, least]) => Number(document.querySelector('[data-testid=aiw]')?.dataset[what] ?? -1) >= least",
             arg=[what, at_least],
             timeout=seconds * 1000,
         )

@@ -1,0 +1,35 @@
+"""The quick-start notebook as a newcomer runs it, and the widget in dark and narrow cells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from . import sounds
+from .conftest import OpenNotebook
+
+NOTEBOOK = Path(__file__).parent.parent.parent / "notebooks" / "01_quickstart.ipynb"
+WIDGET = "import ai_widgets as aiw\nw = aiw.AudioInteraction(greedy=True)\nw"
+
+
+def test_the_quickstart_runs_from_top_to_bottom(open_notebook: OpenNotebook) -> None:
+    cells = ["".join(c["source"]) for c in json.loads(NOTEBOOK.read_text())["cells"] if c["cell_type"] == "code"]
+    notebook = open_notebook(cells)
+    for index in range(len(cells)):
+        notebook.run_cell(index)
+    assert notebook.errors() == []
+    notebook.wait_count("decisions", 7)
+    notebook.shot("quickstart", widget=False)
+
+
+@pytest.mark.parametrize(("name", "width", "dark"), [("dark", 1280, True), ("narrow", 760, False)])
+def test_screenshots(open_notebook: OpenNotebook, name: str, width: int, dark: bool) -> None:
+    notebook = open_notebook([WIDGET, f"w.play({str(sounds.SPEECH)!r})"], width=width, dark=dark)
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    notebook.wait_count("turns", 2)
+    notebook.shot(name)
+    # Nothing sticks out of the cell.
+    assert notebook.widget.first.evaluate("element => element.scrollWidth <= element.clientWidth")
