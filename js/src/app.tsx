@@ -56,7 +56,7 @@ export function App({ view }: { view: View }) {
     if (!file) return;
     event.preventDefault();
     event.stopPropagation();
-    void view.conversation.playFile(file, "realtime");
+    void view.conversation.playFile(file, view.pace.value);
   };
 
   void store.version.value;

@@ -1,5 +1,6 @@
 /** What one view knows that the others do not: which chunk is under the cursor, which is picked, how it is lit. */
 import { type Signal, signal } from "@preact/signals";
+import type { Pace } from "./capture/file-player";
 import type { Conversation } from "./conversation";
 import type { Store } from "./store";
 
@@ -12,6 +13,8 @@ export interface View {
   hovered: Signal<number | null>;
   /** Whether the timeline runs along with the newest chunk. */
   following: Signal<boolean>;
+  /** How fast a chosen or dropped file is streamed. */
+  pace: Signal<Pace>;
   /** Brings a chunk into sight; set by the timeline. */
   showChunk: (chunk: number) => void;
 }
@@ -23,6 +26,7 @@ export function createView(conversation: Conversation): View {
     selected: signal(null),
     hovered: signal(null),
     following: signal(true),
+    pace: signal<Pace>("realtime"),
     showChunk: () => {},
   };
 }

@@ -98,8 +98,8 @@ function Draw({ decision }: { decision: Decision }) {
   return (
     <p class="aiw-fact">
       <span class="aiw-key">drawn</span>
-      {decision.choice} ({decision.token}) · p {decision.p_drawn.toFixed(4)} · {how} · {likeliest} · position{" "}
-      {decision.position}
+      {decision.choice} ({decision.token}) · p after mask, bias and temperature {decision.p_drawn.toFixed(4)}{" "}
+      · {how} · {likeliest} · position {decision.position}
     </p>
   );
 }

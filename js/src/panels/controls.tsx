@@ -1,5 +1,5 @@
 /** The bar at the top: record or stop, interrupt, reset, file; state, level, time and what waits. */
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { Pace } from "../capture/file-player";
 import { isRunning } from "../capture/mic-state";
@@ -64,7 +64,7 @@ export function toggleRecording({ conversation }: View): void {
 
 function FileChooser({ view, disabled }: { view: View; disabled: boolean }) {
   const input = useRef<HTMLInputElement>(null);
-  const pace = useSignal<Pace>("realtime");
+  const { pace } = view;
   const choose = () => {
     const file = input.current?.files?.[0];
     if (!input.current || !file) return;

@@ -73,6 +73,7 @@ function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: numbe
   context.clip();
   // A box that begins left of the lanes keeps its words in sight.
   const at = Math.max(x, axis.left) + 6;
+  const end = Math.min(x + width, axis.left + axis.width);
   let next = at;
   context.textAlign = "left";
   context.textBaseline = "middle";
@@ -89,10 +90,9 @@ function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: numbe
   }
   context.font = `10.5px ${palette.font}`;
   context.fillStyle = colour.muted;
-  context.fillText(turnLabel(frame, turn), next, y + 13);
+  context.fillText(shorten(context, turnLabel(frame, turn), end - 6 - next), next, y + 13);
   context.font = `11.5px ${palette.font}`;
   context.fillStyle = colour.text;
-  const end = Math.min(x + width, axis.left + axis.width);
   context.fillText(shorten(context, turn.text, end - 6 - at), at, y + 31);
   context.restore();
 }
