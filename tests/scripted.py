@@ -1,0 +1,113 @@
+"""A model that says what a test wants: real tower, tokenizer and traits, but a decoder that follows a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ai_widgets.model.checkpoint import LoadedModel
+
+Choice = int | Exception
+
+
+@dataclass(frozen=True)
+class Fed:
+    """One forward pass: what was fed, where it began, and what stood in the audio slots."""
+
+    tokens: list[int]
+    start: int
+    frames: Tensor | None
+    frames_at: int
+
+
+class ScriptedContext:
+    """Counts positions; holds nothing."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.position = limit, 0
+
+    @property
+    def room(self) -> int:
+        return self.limit - self.position
+
+    def clear(self) -> None:
+        self.position = 0
+
+
+class ScriptedDecoder:
+    """Answers each forward pass with the next token of a script.
+
+    Parameters
+    ----------
+    decisions
+        Tokens after each listening block; KEEP_SILENCE where it has come to its end. An exception is raised.
+    replies
+        For each reply its tokens after TEXT_BEGIN; TEXT_END where one has come to its end.
+    during
+        Called in every forward pass.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        decisions: Iterable[Choice],
+        replies: Iterable[Sequence[Choice]],
+        during: Callable[[Fed], object] | None,
+    ) -> None:
+        self._tokens, self._vocabulary = model.traits.tokens, model.decoder.vocabulary
+        self._decisions, self._replies = iter(decisions), iter(replies)
+        self._reply: list[Choice] = []
+        self._during = during
+        self.fed: list[Fed] = []
+
+    def context(self, limit: int) -> ScriptedContext:
+        return ScriptedContext(limit)
+
+    def feed(self, context: Any, tokens: list[int], frames: Tensor | None = None, frames_at: int = 0) -> Tensor:
+        fed = Fed(list(tokens), context.position, frames, frames_at)
+        self.fed.append(fed)
+        context.position += len(tokens)
+        if context.position > context.limit:
+            raise AssertionError("fed beyond the context's limit")
+        if self._during is not None:
+            self._during(fed)
+        chosen = self._next(frames is not None)
+        if isinstance(chosen, Exception):
+            raise chosen
+        logits = torch.zeros(self._vocabulary)
+        logits[chosen] = 20.0
+        return logits
+
+    def _next(self, decision: bool) -> Choice:
+        if not decision:
+            return self._reply.pop(0) if self._reply else self._tokens["TEXT_END"]
+        chosen = next(self._decisions, self._tokens["KEEP_SILENCE"])
+        if chosen == self._tokens["TEXT_BEGIN"]:
+            self._reply = list(next(self._replies, ()))
+        return chosen
+
+
+def scripted(
+    model: LoadedModel,
+    decisions: str = "",
+    replies: Iterable[Sequence[Choice]] = (),
+    during: Callable[[Fed], object] | None = None,
+    **others: Choice,
+) -> tuple[LoadedModel, ScriptedDecoder]:
+    """A model whose decisions are spelled: `.` keeps silent, `T` begins a reply, other letters as `others` say."""
+    letters: dict[str, Choice] = {
+        ".": model.traits.tokens["KEEP_SILENCE"],
+        "T": model.traits.tokens["TEXT_BEGIN"],
+        **others,
+    }
+    decoder = ScriptedDecoder(model, [letters[letter] for letter in decisions], replies, during)
+    return replace(model, decoder=decoder), decoder  # type: ignore[arg-type]
+
+
+def spell(text: str) -> list[int]:
+    """Tokens of a text: the toy's token b is byte b."""
+    return list(text.encode())

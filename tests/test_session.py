@@ -1,0 +1,204 @@
+"""Perceive, decide, respond: the sequence of PROTOCOL.md §3 token for token, and the events it makes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ai_widgets.model.checkpoint import LoadedModel
+from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Emotion, Event, Notice, Timing, Token, Turn
+from ai_widgets.session import StreamingSession
+from ai_widgets.settings import Settings
+from tests.reference_checkpoint import TOY_PROMPT
+from tests.scripted import scripted, spell
+from tests.signals import babble
+
+ONE = np.zeros(CHUNK_SAMPLES, np.float32)
+
+
+def kinds(events: list[Event]) -> list[str]:
+    return [event.type for event in events]
+
+
+@pytest.fixture
+def ids(toy_loaded: LoadedModel) -> dict[str, int]:
+    return dict(toy_loaded.traits.tokens.ids)
+
+
+@pytest.fixture
+def happy(toy_loaded: LoadedModel) -> int:
+    return toy_loaded.traits.tokens.emotions[Emotion.HAPPY]
+
+
+class TestSequence:
+    def test_token_for_token(self, toy_loaded: LoadedModel, ids: dict[str, int], happy: int) -> None:
+        model, decoder = scripted(toy_loaded, ".T..", [[happy, *spell("ok")]])
+        list(StreamingSession(model).push(np.zeros(4 * CHUNK_SAMPLES, np.float32)))
+        block = [ids["AUDIO_BEGIN"], *[ids["PAD"]] * 10, ids["ASSISTANT"]]
+        prompt = list(TOY_PROMPT.encode())
+        begin, keep = ids["TEXT_BEGIN"], ids["KEEP_SILENCE"]
+        prefix = [ids["ONLINE"], ids["ENGLISH"], begin, begin, *prompt, ids["TEXT_END"]]
+        assert [fed.tokens for fed in decoder.fed] == [
+            prefix + block,
+            [keep, *block],
+            [begin],
+            [happy],
+            spell("o"),
+            spell("k"),
+            [ids["TEXT_END"], *block],
+            [keep, *block],
+        ]
+
+    def test_positions_are_consecutive_and_a_decision_costs_thirteen(self, toy_loaded: LoadedModel) -> None:
+        model, decoder = scripted(toy_loaded, "..T.", [spell("ab")])
+        session = StreamingSession(model)
+        events = list(session.push(np.zeros(4 * CHUNK_SAMPLES, np.float32)))
+        ends = [fed.start + len(fed.tokens) for fed in decoder.fed]
+        assert [fed.start for fed in decoder.fed] == [0, *ends[:-1]]
+        assert [len(fed.tokens) for fed in decoder.fed][1:] == [13, 13, 1, 1, 1, 13]
+        positions = [event.position for event in events if isinstance(event, (Decision, Token))]
+        # TEXT_END is read at a position too, and is no event.
+        assert [*positions[:5], ends[5] - 1, positions[5]] == [end - 1 for end in ends]
+        assert session.position == ends[-1]
+
+    def test_each_blocks_slots_hold_the_frames_of_its_chunk(self, toy_loaded: LoadedModel) -> None:
+        model, decoder = scripted(toy_loaded)
+        session = StreamingSession(model)
+        samples = babble(1.2)
+        list(session.push_clip(samples, tail_silence=0))
+        from ai_widgets.features import log_mel
+
+        frames = toy_loaded.encoder.encode(log_mel(samples))
+        for number, fed in enumerate(decoder.fed):
+            assert fed.frames is not None
+            torch.testing.assert_close(fed.frames, frames[number], atol=1e-6, rtol=0)
+            slots = fed.tokens[fed.frames_at : fed.frames_at + 10]
+            assert set(slots) == {toy_loaded.traits.tokens["PAD"]}
+
+    def test_the_system_prompt_can_be_changed(self, toy_loaded: LoadedModel) -> None:
+        for prompt in ("Say ü.", ""):
+            model, decoder = scripted(toy_loaded)
+            list(StreamingSession(model, Settings(system_prompt=prompt)).push(ONE))
+            assert decoder.fed[0].tokens[4:-13] == list(prompt.encode())
+
+    def test_at_most_one_reply_a_chunk(self, toy_loaded: LoadedModel) -> None:
+        """A reply that ends at once is followed by the next chunk, not by another reply."""
+        model, decoder = scripted(toy_loaded, "TT", [[], []])
+        events = list(StreamingSession(model).push(np.zeros(2 * CHUNK_SAMPLES, np.float32)))
+        assert [turn.chunk for turn in events if isinstance(turn, Turn)] == [0, 1]
+        assert [len(fed.tokens) for fed in decoder.fed][1:] == [1, 13, 1]
+
+
+class TestEvents:
+    def test_their_order(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded, ".T", [spell("hi")])
+        events = list(StreamingSession(model).push(np.zeros(2 * CHUNK_SAMPLES, np.float32)))
+        assert kinds(events) == [
+            *["chunk", "decision", "timing"],
+            *["chunk", "decision", "token", "token", "turn", "timing"],
+        ]
+        assert [event.chunk for event in events] == [0] * 3 + [1] * 6
+
+    def test_a_turn(self, toy_loaded: LoadedModel, happy: int) -> None:
+        model, _ = scripted(toy_loaded, "..T", [[happy, *spell("hello")]])
+        session = StreamingSession(model)
+        events = list(session.push(np.zeros(3 * CHUNK_SAMPLES, np.float32)))
+        turn = next(event for event in events if isinstance(event, Turn))
+        assert turn == Turn(2, 0, 0, 0.8, Emotion.HAPPY, "hello", (happy, *spell("hello")), "TEXT_END")
+        tokens = [event for event in events if isinstance(event, Token)]
+        assert [token.index for token in tokens] == list(range(6))
+        assert [token.token for token in tokens] == list(turn.tokens)
+        assert [token.text for token in tokens] == ["", "h", "e", "l", "l", "o"]
+
+    def test_without_an_emotion_the_first_token_is_text(self, toy_loaded: LoadedModel, happy: int) -> None:
+        model, _ = scripted(toy_loaded, "TT", [spell("yes"), [*spell("a"), happy, *spell("b")]])
+        events = list(StreamingSession(model).push(np.zeros(2 * CHUNK_SAMPLES, np.float32)))
+        turns = [event for event in events if isinstance(event, Turn)]
+        assert [(turn.emotion, turn.text) for turn in turns] == [(None, "yes"), (None, "ab")]
+
+    def test_an_empty_reply(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded, "T", [[]])
+        events = list(StreamingSession(model).push(ONE))
+        assert [event for event in events if isinstance(event, Turn)] == [Turn(0, 0, 0, 0.0, None, "", (), "TEXT_END")]
+
+    def test_chunks_carry_time_level_and_flags(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded)
+        session = StreamingSession(model)
+        loud = np.tile([1.0, -1.0], CHUNK_SAMPLES // 2)
+        loud[100] = np.nan
+        events = [*session.push(np.concatenate([loud, ONE, ONE[:10]])), *session.finish(0.4)]
+        chunks = [event for event in events if isinstance(event, Chunk)]
+        assert [chunk.start_s for chunk in chunks] == pytest.approx([0, 0.4, 0.8, 1.2])
+        assert chunks[0].rms_db == pytest.approx(0, abs=0.01)
+        assert chunks[1].rms_db == -120
+        assert chunks[0].envelope == (1.0,) * 16
+        assert set(chunks[0].flags) == {"clipped", "repaired"}
+        assert "padded" in chunks[2].flags
+        assert chunks[3].flags == ("tail",)
+
+    def test_every_chunk_is_timed(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded, ".T", [spell("x")])
+        events = list(StreamingSession(model).push(babble(0.8)))
+        first, second = (event for event in events if isinstance(event, Timing))
+        assert min(first.features_ms, first.tower_ms, first.decide_ms) > 0
+        assert first.reply_ms == 0 < second.reply_ms
+        assert first.queue_ms >= 0
+
+    def test_the_record_holds_what_the_iterator_gave(self, toy_loaded: LoadedModel) -> None:
+        session = StreamingSession(toy_loaded)
+        events = list(session.push(babble(4)))
+        assert session.record.events == tuple(events)
+        np.testing.assert_array_equal(session.record.audio, babble(4))
+
+
+class TestFigures:
+    @pytest.fixture(scope="class")
+    def events(self, toy_loaded: LoadedModel) -> list[Event]:
+        session = StreamingSession(toy_loaded, Settings(max_reply_tokens=30, alternatives=4))
+        events = list(session.push_clip(babble(16)))
+        assert {event.choice for event in events if isinstance(event, Decision)} == {"KEEP_SILENCE", "TEXT_BEGIN"}
+        return events
+
+    def test_the_masses_add_up(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Decision):
+                assert event.p_keep + event.p_text + event.p_other == pytest.approx(1, abs=1e-6)
+                assert min(event.p_keep, event.p_text, event.p_other) >= 0
+
+    def test_logits_and_masses_agree(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Decision):
+                odds = np.exp(np.float64(event.logit_text) - event.logit_keep)
+                assert event.p_text == pytest.approx(event.p_keep * odds, rel=1e-3, abs=1e-9)
+
+    def test_the_token_is_its_choice(self, events: list[Event], toy_loaded: LoadedModel) -> None:
+        for event in events:
+            if isinstance(event, Decision):
+                assert event.token == toy_loaded.traits.tokens[event.choice]
+                assert 0 < event.p_drawn <= 1
+
+    def test_alternatives_are_the_likeliest_by_name(self, events: list[Event], toy_loaded: LoadedModel) -> None:
+        for event in events:
+            if isinstance(event, (Decision, Token)):
+                assert len(event.alternatives) == 4
+                assert event.alternatives[0].token == event.argmax
+                masses = [alternative.p for alternative in event.alternatives]
+                assert masses == sorted(masses, reverse=True)
+                for alternative in event.alternatives:
+                    assert alternative.text == toy_loaded.token_text(alternative.token)
+        named = {alternative.text for e in events if isinstance(e, Decision) for alternative in e.alternatives}
+        assert {"KEEP_SILENCE", "TEXT_BEGIN"} <= named
+
+    def test_a_tokens_mass_is_among_the_alternatives(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Token):
+                shown = {alternative.token: alternative.p for alternative in event.alternatives}
+                assert event.p == pytest.approx(shown.get(event.token, event.p), rel=1e-5)
+
+    def test_turns_come_from_decisions(self, events: list[Event]) -> None:
+        begun = [event.chunk for event in events if isinstance(event, Decision) and event.choice == "TEXT_BEGIN"]
+        turns = [event for event in events if isinstance(event, Turn)]
+        assert [turn.chunk for turn in turns] == begun
+        assert [turn.turn for turn in turns] == list(range(len(turns)))
+        assert not [event for event in events if isinstance(event, Notice) and event.kind != "limit"]
