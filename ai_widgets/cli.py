@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from . import __version__
-from .errors import AiWidgetsError
+from .errors import AiWidgetsError, printable
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -18,7 +18,8 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence; the options are one `--help` away."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: {message[:1].upper()}{message[1:].rstrip('.')}; see {self.prog} --help.\n")
+        sentence = printable(f"{message[:1].upper()}{message[1:].rstrip('.')}")
+        self.exit(BAD_INPUT, f"{self.prog}: {sentence}; see {self.prog} --help.\n")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = given.command(given)
         return code
     except AiWidgetsError as error:
-        print(f"ai-widgets: {error}", file=sys.stderr)
+        print(f"ai-widgets: {printable(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("ai-widgets: Interrupted.", file=sys.stderr)

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """Text that a terminal shows on one line and does not act on: without control characters."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 class AiWidgetsError(Exception):
     """Base of every error that this package raises on purpose."""
 

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any, TextIO
 
 from .audio import load_audio
-from .errors import AudioError, SettingError
+from .errors import AudioError, SettingError, printable
 from .inference import expand_paths, load_model
 from .protocol import CHUNK_SECONDS, Chunk, Decision, Event, Notice, Timing, Token, Turn
 from .record import SessionRecord
@@ -49,7 +49,7 @@ def run_files(given: argparse.Namespace) -> int:
         screen = sys.stderr if lines is sys.stdout else sys.stdout
         model = load_model(given.checkpoint, given.device, given.dtype, given.revision)
         session = StreamingSession(model.loaded, settings, SessionRecord(audio_seconds=0))
-        print(f"{model.loaded.name} on {model.loaded.placement}", file=screen)
+        print(f"{printable(model.loaded.name)} on {model.loaded.placement}", file=screen)
         started = perf_counter()
         transcript = _Transcript(screen)
         for path, clip in zip(paths, clips, strict=True):
@@ -114,7 +114,7 @@ class _Transcript:
 
     def clip(self, name: str) -> None:
         self._clear()
-        print(f"── {name}", file=self._screen)
+        print(f"── {printable(name)}", file=self._screen)
 
     def show(self, event: Event) -> None:
         if isinstance(event, Decision):
@@ -127,7 +127,7 @@ class _Transcript:
                 print(f"{_clock((event.chunk + 1) * CHUNK_SECONDS)}  ", end="", file=self._screen)
                 self._turn = event.turn
             # Model text may hold control characters; a terminal must not act on them.
-            print(_printable(event.text), end="", file=self._screen, flush=self._live)
+            print(printable(event.text), end="", file=self._screen, flush=self._live)
         elif isinstance(event, Turn):
             if not event.tokens:
                 self._clear()
@@ -136,7 +136,7 @@ class _Transcript:
             print(mark if event.ended == "TEXT_END" else f"{mark} ({event.ended})", file=self._screen)
         elif isinstance(event, Notice):
             self._clear()
-            print(f"{_clock(event.chunk * CHUNK_SECONDS)}  ! {_printable(event.message)}", file=self._screen)
+            print(f"{_clock(event.chunk * CHUNK_SECONDS)}  ! {printable(event.message)}", file=self._screen)
 
     def end(self, summary: dict[str, Any]) -> None:
         self._clear()
@@ -154,7 +154,3 @@ class _Transcript:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
