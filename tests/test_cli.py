@@ -1,0 +1,314 @@
+"""`ai-widgets run`: its JSON lines are a contract; bad input is exit code 2 and one sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from ai_widgets.cli import main
+from ai_widgets.inference import Model, expand_paths, run_inference
+from ai_widgets.protocol import Decision, Notice, Token, Turn
+from tests.scripted import scripted
+from tests.signals import babble
+
+DECISION = {
+    *("type", "chunk", "clip", "start_s", "token", "choice"),
+    *("p_keep", "p_text", "p_other", "logit_keep", "logit_text"),
+}
+TOKEN = {"type", "turn", "token", "p", "text"}
+TURN = {"type", "turn", "chunk", "clip", "emotion", "text", "tokens", "ended"}
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+    lines: list[dict[str, Any]]
+
+
+@pytest.fixture
+def run(toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """`ai-widgets run WORDS… --json`, on the toy unless said otherwise."""
+
+    def call(*words: object, checkpoint: object = toy_folder) -> Result:
+        out = tmp_path / "out.jsonl"
+        options = ["--checkpoint", str(checkpoint), "--device", "cpu", "--json", str(out)]
+        arguments = ["run", *options, *map(str, words)]
+        code = exit_code(arguments)
+        said = capsys.readouterr()
+        text = out.read_text(encoding="utf-8") if out.exists() else ""
+        return Result(code, said.out, said.err, [json.loads(line) for line in text.splitlines()])
+
+    return call
+
+
+def exit_code(arguments: list[str]) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as left:
+        return int(left.code or 0)
+
+
+@pytest.fixture
+def wav(tmp_path: Path) -> Path:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, babble(6), 16_000)
+    return path
+
+
+class TestContract:
+    def test_the_lines_hold_what_is_promised(self, run: Any, wav: Path) -> None:
+        result = run(wav, wav, "--seed", 1)
+        assert result.code == 0
+        kinds = {line["type"] for line in result.lines}
+        assert {"decision", "token", "turn", "summary"} <= kinds
+        for line in result.lines:
+            needed = {"decision": DECISION, "token": TOKEN, "turn": TURN}.get(line["type"], {"type"})
+            assert needed <= line.keys()
+        decisions = [line for line in result.lines if line["type"] == "decision"]
+        assert [line["chunk"] for line in decisions] == list(range(36))
+        assert [line["clip"] for line in decisions] == [0] * 18 + [1] * 18
+        assert {line["choice"] for line in decisions} == {"KEEP_SILENCE", "TEXT_BEGIN"}
+
+    def test_a_turns_tokens_are_its_token_lines(self, run: Any, wav: Path) -> None:
+        lines = run(wav, "--seed", 1).lines
+        turns = [line for line in lines if line["type"] == "turn"]
+        assert turns
+        for turn in turns:
+            tokens = [line for line in lines if line["type"] == "token" and line["turn"] == turn["turn"]]
+            assert [line["token"] for line in tokens] == turn["tokens"]
+            assert turn["text"].startswith("".join(line["text"] for line in tokens))
+            assert turn["ended"] in ("TEXT_END", "limit")
+            assert turn["emotion"] in (None, "happy", "sad", "angry", "surprise", "normal", "urgent")
+
+    def test_the_summary_is_last(self, run: Any, wav: Path) -> None:
+        lines = run(wav, "--tail-silence", 0.4).lines
+        assert [line["type"] for line in lines].count("summary") == 1
+        summary = lines[-1]
+        assert (summary["type"], summary["clips"], summary["chunks"], summary["decisions"]) == ("summary", 1, 16, 16)
+        assert summary["audio_s"] == pytest.approx(6.4)
+        assert summary["replies"] == sum(line["type"] == "turn" for line in lines)
+        assert summary["tokens"] == sum(line["type"] == "token" for line in lines)
+        assert (summary["device"], summary["dtype"]) == ("cpu", "float32")
+        assert summary["settings"]["context"] == "reset"
+
+    def test_the_events_are_those_of_the_python_call(self, run: Any, wav: Path, toy_folder: Path) -> None:
+        record = run_inference(toy_folder, [wav], "cpu")
+        written = [event.to_json() for event in record.events if isinstance(event, (Decision, Token, Turn, Notice))]
+        lines = run(wav, "--greedy", "--context", "stop").lines
+        assert lines[:-1] == json.loads(json.dumps(written))
+
+    def test_the_same_command_gives_the_same_lines(self, run: Any, wav: Path) -> None:
+        words = (wav, "--temperature", 2, "--top-k", 0, "--top-p", 0.9, "--seed", 5, "--max-new-tokens", 60)
+        assert run(*words).lines[:-1] == run(*words).lines[:-1]
+
+    def test_json_to_standard_output_is_alone_there(
+        self, wav: Path, toy_folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["run", str(wav), "--checkpoint", str(toy_folder), "--device", "cpu", "--json", "-"]) == 0
+        said = capsys.readouterr()
+        assert json.loads(said.out.splitlines()[-1])["type"] == "summary"
+        assert all(json.loads(line) for line in said.out.splitlines())
+        assert "decisions" in said.err
+
+    def test_options_reach_the_session(self, run: Any, wav: Path) -> None:
+        words = ["--bias", "-2", "--no-mask", "--system-prompt", "Hi.", "--context-limit", "400", "--top-k", "2"]
+        settings = run(wav, *words, "--greedy").lines[-1]["settings"]
+        assert settings["greedy"] is True
+        assert (settings["bias"], settings["mask"], settings["system_prompt"]) == (-2.0, False, "Hi.")
+        assert (settings["context_limit"], settings["top_k"]) == (400, 2)
+
+    def test_floors_differ(self, run: Any, tmp_path: Path) -> None:
+        path = tmp_path / "b.wav"
+        soundfile.write(path, np.concatenate([babble(0.4) * 1e-3, babble(2)]), 16_000, subtype="FLOAT")
+        clip, running = (run(path, "--greedy", "--floor", floor).lines[0] for floor in ("clip", "running"))
+        assert clip["logit_keep"] != running["logit_keep"]
+
+
+class TestFolders:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "clips"
+        folder.mkdir()
+        for name, seconds in (("b.wav", 0.4), ("a.FLAC", 0.8), ("c.ogg", 1.2)):
+            soundfile.write(folder / name, babble(seconds), 16_000)
+        (folder / "notes.txt").write_text("not audio")
+        return folder
+
+    def test_in_name_order(self, folder: Path) -> None:
+        assert [path.name for path in expand_paths([folder])] == ["a.FLAC", "b.wav", "c.ogg"]
+
+    def test_as_sequence_json_says(self, run: Any, folder: Path) -> None:
+        (folder / "sequence.json").write_text(json.dumps(["c.ogg", "b.wav", "c.ogg"]))
+        assert [path.name for path in expand_paths([folder])] == ["c.ogg", "b.wav", "c.ogg"]
+        result = run(folder, "--tail-silence", 0)
+        clips = [line["clip"] for line in result.lines if line["type"] == "decision"]
+        assert clips == [0, 0, 0, 1, 2, 2, 2]
+
+    def test_files_and_folders_mix(self, folder: Path) -> None:
+        paths = expand_paths([folder / "b.wav", str(folder)])
+        assert [path.name for path in paths] == ["b.wav", "a.FLAC", "b.wav", "c.ogg"]
+
+    @pytest.mark.parametrize("content", ["{", "{}", "[]", "[1]", '"a.wav"', "null", '["gone.wav"]', '["notes.txt"]'])
+    def test_a_bad_sequence(self, run: Any, folder: Path, content: str) -> None:
+        (folder / "sequence.json").write_text(content)
+        refused(run(folder))
+
+    def test_an_unreadable_sequence(self, run: Any, folder: Path) -> None:
+        (folder / "sequence.json").write_bytes(b"\xff\xfe\x00")
+        refused(run(folder), "sequence.json")
+
+
+def refused(result: Result, *words: str) -> None:
+    """Exit code 2, exactly one line on standard error, nothing written."""
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert result.err.endswith("\n")
+    assert result.err.startswith("ai-widgets")
+    for word in words:
+        assert word in result.err
+    assert result.lines == []
+
+
+class TestBadInput:
+    def test_no_such_file(self, run: Any, tmp_path: Path) -> None:
+        refused(run(tmp_path / "gone.wav"), "There is no audio file", "gone.wav")
+
+    @pytest.mark.parametrize("content", [b"", b"not audio", b"RIFF\x24\x00\x00\x00WAVEfmt "])
+    def test_not_audio(self, run: Any, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "a.wav").write_bytes(content)
+        refused(run(tmp_path / "a.wav"), "cannot be read as audio")
+
+    def test_no_samples(self, run: Any, tmp_path: Path) -> None:
+        soundfile.write(tmp_path / "a.wav", np.zeros(0), 16_000)
+        refused(run(tmp_path / "a.wav"), "holds no audio samples")
+
+    def test_a_folder_without_audio(self, run: Any, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        refused(run(tmp_path / "empty"), "holds no audio files")
+
+    def test_a_bad_file_among_good_ones_costs_nothing(self, run: Any, wav: Path, tmp_path: Path) -> None:
+        refused(run(wav, tmp_path / "gone.wav"), "gone.wav")
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("--temperature", "0"),
+            ("--temperature", "-1"),
+            ("--temperature", "nan"),
+            ("--temperature", "warm"),
+            ("--top-k", "-1"),
+            ("--top-k", "2.5"),
+            ("--top-p", "1.5"),
+            ("--seed", "-1"),
+            ("--seed", "x"),
+            ("--bias", "nan"),
+            ("--context", "slippery"),
+            ("--context-limit", "3"),
+            ("--floor", "attic"),
+            ("--tail-silence", "-1"),
+            ("--tail-silence", "1e9"),
+            ("--tail-silence", "nan"),
+            ("--max-new-tokens", "0"),
+            ("--device", "abacus"),
+            ("--device", "cuda:99"),
+            ("--dtype", "float7"),
+            ("--greedy", "--temperature", "1"),
+            ("--unheard-of",),
+        ],
+        ids=" ".join,
+    )
+    def test_a_bad_option(self, run: Any, wav: Path, words: tuple[str, ...]) -> None:
+        refused(run(wav, *words))
+
+    def test_names_with_line_breaks_still_give_one_line(self, run: Any, wav: Path, tmp_path: Path) -> None:
+        refused(run(tmp_path / "a\nb\x1b[2J.wav"), "There is no audio file")
+        refused(run(wav, "--unheard\nof"))
+
+    def test_no_file_at_all(self, run: Any) -> None:
+        refused(run())
+
+    @pytest.mark.parametrize("words", [[], ["sing"], ["runn"]])
+    def test_no_such_command(self, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert exit_code(words) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+    @pytest.mark.parametrize("name", ["gone", "a/b/c", "./gone"])
+    def test_an_unknown_checkpoint(self, run: Any, wav: Path, name: str) -> None:
+        refused(run(wav, checkpoint=name), "There is no checkpoint", name)
+
+    def test_a_folder_that_is_no_checkpoint(self, run: Any, wav: Path, tmp_path: Path) -> None:
+        refused(run(wav, checkpoint=tmp_path), "is no checkpoint")
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "model_config.yaml",
+            "tokenizer.json",
+            "audio_interaction.json",
+            "model-00001-of-00002.safetensors",
+            "audiointeraction_ChunkwisedEncoder.pth",
+            "qwen25OmniConfig/config.json",
+        ],
+    )
+    @pytest.mark.parametrize("content", [b"", b"a: [\nb: {\n", b"\x80\x04\x95 not a pickle\n\n"])
+    def test_a_broken_checkpoint(
+        self, run: Any, wav: Path, toy_folder: Path, tmp_path: Path, name: str, content: bytes
+    ) -> None:
+        folder = Path(shutil.copytree(toy_folder, tmp_path / "broken"))
+        (folder / name).write_bytes(content)
+        refused(run(wav, checkpoint=folder), name.rpartition("/")[2])
+
+    def test_an_output_that_cannot_be_written(
+        self, wav: Path, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = str(tmp_path / "no" / "such" / "out.jsonl")
+        assert exit_code(["run", str(wav), "--checkpoint", str(toy_folder), "--json", out]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+class TestScreen:
+    @pytest.fixture
+    def says(self, toy: Model, wav: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+        """What the screen shows of a scripted reply."""
+
+        def show(reply: bytes, decisions: str = "T", **others: Any) -> str:
+            model, _ = scripted(toy.loaded, decisions, [list(reply)], **others)
+            monkeypatch.setattr("ai_widgets.run.load_model", lambda *_: Model(model))
+            assert main(["run", str(wav), "--no-mask"]) == 0
+            return capsys.readouterr().out
+
+        return show
+
+    def test_replies_are_readable(self, says: Any) -> None:
+        shown = says(b"hello there")
+        assert "0:00.4  hello there\n" in shown
+        assert "18 decisions, 1 replies" in shown
+
+    @pytest.mark.parametrize("evil", [b"a\x1b[2Jb", b"a\x07b", b"a\rb", b"a\x00b", "a\u202eb".encode(), b"a\x9bb"])
+    def test_control_characters_of_the_model_do_not_reach_the_terminal(self, says: Any, evil: bytes) -> None:
+        shown = says(evil)
+        assert not {c for c in shown if not c.isprintable()} - {"\n"}
+
+    def test_nor_those_of_a_violation(self, says: Any) -> None:
+        shown = says(b"", "x", x=0x1B)
+        assert "Where a decision was due" in shown
+        assert "\x1b" not in shown
+
+    def test_an_empty_reply_is_said(self, says: Any) -> None:
+        assert "(empty reply)" in says(b"")
+
+    def test_a_file_name_cannot_act_on_the_terminal(self, run: Any, tmp_path: Path) -> None:
+        path = tmp_path / "a\x1b[2J.wav"
+        soundfile.write(str(path), babble(0.4), 16_000)
+        result = run(path)
+        assert result.code == 0
+        assert "\x1b" not in result.out
