@@ -1,0 +1,201 @@
+"""What a browser may send is taken; whatever else it sends is a `MessageError` and nothing worse."""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ai_widgets.errors import MessageError
+from ai_widgets.protocol import Notice
+from ai_widgets.widget import messages
+from ai_widgets.widget.messages import MAX_BLOCK_BYTES, MAX_COUNT, MAX_TEXT, parse
+
+OPEN = {"type": "open", "stream": 1, "source": "mic", "name": "Mic", "rate": 48_000, "tail_s": 1.0}
+BLOCK = {"type": "block", "stream": 1, "seq": 0, "rate": 48_000, "format": "float32", "time_s": 0.5}
+CLOSE = {"type": "close", "stream": 1, "blocks": 3, "reason": "stopped"}
+STATE = {"type": "state", "state": "error", "problem": "denied", "message": "Not allowed."}
+HELLO = {"type": "hello", "protocol": 1, "seen": 0}
+FLOATS = np.array([0.5, -0.25], "<f4")
+
+
+class TestTaken:
+    def test_hello(self) -> None:
+        assert parse(HELLO, [bytes((1, 2, 3, 4))]) == messages.Hello(1, 0, True)
+        assert parse(HELLO, [memoryview(bytearray((1, 2, 3, 4)))]) == messages.Hello(1, 0, True)
+
+    @pytest.mark.parametrize("buffers", [[], [b""], [b"\x04\x03\x02\x01"], [b"\1\2\3\4", b""]])
+    def test_a_host_that_spoils_buffers_is_noticed(self, buffers: list[bytes]) -> None:
+        assert parse(HELLO, buffers) == messages.Hello(1, 0, False)
+
+    def test_open_close_and_state(self) -> None:
+        assert parse(OPEN) == messages.Open(1, "mic", "Mic", 48_000, 1.0)
+        assert parse(CLOSE) == messages.Close(1, 3, "stopped")
+        assert parse(STATE) == messages.MicState("error", "denied", "Not allowed.")
+
+    @pytest.mark.parametrize("kind", ["interrupt", "reset", "poll"])
+    def test_bare_messages(self, kind: str) -> None:
+        assert type(parse({"type": kind})).__name__.lower() == kind
+
+    @pytest.mark.parametrize("wrap", [bytes, bytearray, memoryview])
+    def test_a_block_of_floats(self, wrap: Any) -> None:
+        block = parse(BLOCK, [wrap(FLOATS.tobytes())])
+        assert isinstance(block, messages.Block)
+        assert (block.stream, block.seq, block.rate, block.time_s) == (1, 0, 48_000, 0.5)
+        assert block.samples.dtype == np.float32
+        np.testing.assert_array_equal(block.samples, FLOATS)
+
+    def test_a_block_of_int16(self) -> None:
+        samples = np.array([-32_768, 0, 16_384], "<i2")
+        block = parse({**BLOCK, "format": "int16"}, [samples.tobytes()])
+        assert isinstance(block, messages.Block)
+        np.testing.assert_array_equal(block.samples, [-1, 0, 0.5])
+
+    def test_a_block_in_base64(self) -> None:
+        block = parse({**BLOCK, "data": base64.b64encode(FLOATS.tobytes()).decode()})
+        assert isinstance(block, messages.Block)
+        np.testing.assert_array_equal(block.samples, FLOATS)
+
+    def test_an_empty_block(self) -> None:
+        block = parse(BLOCK, [b""])
+        assert isinstance(block, messages.Block)
+        assert block.samples.shape == (0,)
+
+    def test_the_largest_block(self) -> None:
+        block = parse(BLOCK, [bytes(MAX_BLOCK_BYTES)])
+        assert isinstance(block, messages.Block)
+        assert len(block.samples) == MAX_BLOCK_BYTES // 4
+
+    def test_whole_numbers_may_arrive_as_floats(self) -> None:
+        assert parse({**CLOSE, "stream": 2.0, "blocks": 3.0}) == messages.Close(2, 3, "stopped")
+
+    def test_unknown_fields_are_left_out(self) -> None:
+        assert parse({**CLOSE, "later": {"a": 1}}) == messages.Close(1, 3, "stopped")
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"type": "song"}, "'song' is not a message type"),
+    ({"type": None}, "None is not a message type"),
+    ({"type": ["block"]}, "not a message type"),
+    ({}, "not a message type"),
+    ({**HELLO, "seen": -1}, "seen must be a whole number"),
+    ({**HELLO, "seen": None}, "seen must be"),
+    ({**HELLO, "protocol": True}, "protocol must be"),
+    ({**HELLO, "protocol": "1"}, "protocol must be"),
+    ({**OPEN, "stream": 0}, "stream must be a whole number from 1"),
+    ({**OPEN, "stream": 1.5}, "stream must be"),
+    ({**OPEN, "stream": MAX_COUNT + 1}, "stream must be"),
+    ({**OPEN, "source": "radio"}, "source must be one of mic, file"),
+    ({**OPEN, "source": ["mic"]}, "source must be one of"),
+    ({**OPEN, "rate": 3_999}, "rate must be"),
+    ({**OPEN, "rate": 384_001}, "rate must be"),
+    ({**OPEN, "rate": float("nan")}, "rate must be"),
+    ({**OPEN, "rate": float("inf")}, "rate must be"),
+    ({**OPEN, "tail_s": -0.1}, "tail_s must be"),
+    ({**OPEN, "tail_s": 11}, "tail_s must be"),
+    ({**OPEN, "tail_s": float("nan")}, "tail_s must be"),
+    ({**OPEN, "tail_s": 10**400}, "tail_s must be"),
+    ({**OPEN, "name": "x" * (MAX_TEXT + 1)}, "name must be text of at most"),
+    ({**OPEN, "name": 5}, "name must be text"),
+    ({**CLOSE, "reason": "bored"}, "reason must be one of"),
+    ({**CLOSE, "blocks": -1}, "blocks must be"),
+    ({**STATE, "state": "flying"}, "state must be one of"),
+    ({**STATE, "message": ["x"]}, "message must be text"),
+    ({**BLOCK, "format": "float64"}, "format must be one of int16, float32"),
+    ({**BLOCK, "format": None}, "format must be one of"),
+    ({**BLOCK, "seq": -1}, "seq must be"),
+    ({**BLOCK, "time_s": -1}, "time_s must be"),
+    ({**BLOCK, "data": 5}, "base64"),
+    ({**BLOCK, "data": "!!!"}, "base64"),
+    ({**BLOCK, "data": "ü"}, "base64"),
+    ({**BLOCK, "data": "A" * (MAX_BLOCK_BYTES * 2)}, "base64 text of at most"),
+    ({**BLOCK, "data": "AAAA"}, "whole float32 samples"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), REFUSED, ids=[str(i) for i in range(len(REFUSED))])
+def test_refused_with_a_sentence(content: dict[str, Any], words: str) -> None:
+    with pytest.raises(MessageError) as caught:
+        parse(content, [FLOATS.tobytes()])
+    message = str(caught.value)
+    assert words in message
+    assert message.endswith(".")
+    assert len(message) < 250
+
+
+@pytest.mark.parametrize(
+    ("buffers", "words"),
+    [
+        ([], "exactly one buffer"),
+        ([b"1234", b"1234"], "exactly one buffer"),
+        ([b"123"], "whole float32 samples"),
+        ([bytes(MAX_BLOCK_BYTES + 4)], "too large"),
+    ],
+)
+def test_bad_buffers(buffers: list[bytes], words: str) -> None:
+    with pytest.raises(MessageError, match=words):
+        parse(BLOCK, buffers)
+
+
+@pytest.mark.parametrize("content", [None, 5, "hello", ["type"], b"block", 3.5])
+def test_what_is_no_object(content: Any) -> None:
+    with pytest.raises(MessageError, match="must be an object"):
+        parse(content)
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10) | st.binary(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+buffers = st.lists(st.binary(max_size=20), max_size=3)
+known = st.sampled_from([OPEN, BLOCK, CLOSE, STATE, HELLO, {"type": "poll"}])
+
+
+@settings(max_examples=200)
+@given(json_like, buffers)
+def test_nothing_worse_than_a_message_error(content: Any, buffers: list[bytes]) -> None:
+    with suppress(MessageError):
+        parse(content, buffers)
+
+
+@settings(max_examples=500)
+@given(known, st.data(), buffers)
+def test_nor_from_known_messages_with_odd_fields(
+    good: dict[str, Any], data: st.DataObject, buffers: list[bytes]
+) -> None:
+    content = dict(good)
+    fields = st.sampled_from([*good, "data"])
+    for name in data.draw(st.lists(fields, max_size=3)):
+        content[name] = data.draw(json_like)
+    for name in data.draw(st.lists(fields, max_size=1)):
+        content.pop(name, None)
+    with suppress(MessageError):
+        parse(content, raw)
+
+
+class TestToTheBrowser:
+    def test_every_message_is_plain_json(self) -> None:
+        model = {"status": "ready", "name": "toy", "detail": ""}
+        sent = [
+            messages.welcome(True, False, 1, model),
+            messages.events(1, 5, [Notice(0, "limit", "Full.", {"used": 3})], 2),
+            messages.ack(1, 4),
+            messages.model_status(model),
+            messages.reset(2),
+            messages.problem("message", "Oh.", "trace"),
+        ]
+        assert [message["type"] for message in sent] == ["welcome", "events", "ack", "model", "reset", "problem"]
+        assert json.loads(json.dumps(sent)) == sent
+
+    def test_events_are_as_the_protocol_writes_them(self) -> None:
+        notice = Notice(3, "limit", "Full.", {"used": 3})
+        message = messages.events(2, 7, [notice], 4)
+        assert message["events"] == [notice.to_json()]
+        assert (message["session"], message["first"], message["waiting"]) == (2, 7, 4)
