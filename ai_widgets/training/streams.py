@@ -22,8 +22,47 @@ from ai_widgets.training.mels import clip_mels, running_mels
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
 TAIL_CHUNKS = 3
-KIND_WEIGHTS = {SPEECH: 0.6, AMBIENCE: 0.14, DOG: 0.035, BABY: 0.035, SNEEZE: 0.035, ROOSTER: 0.035, KNOCK: 0.035,
-                MUSIC: 0.035, ALARM: 0.05}  # fmt: skip
+REVERBERATION_S = 0.4
+
+
+@dataclass(frozen=True)
+class Style:
+    """How full a stream is.
+
+    Attributes
+    ----------
+    kinds
+        Weight of each kind of event.
+    named
+        Share of nameable words among what is spoken.
+    alone
+        Share of utterances of one piece.
+    gaps
+        Ranges of the silence after an event, in seconds; one is drawn with the probabilities `often`.
+    """
+
+    kinds: dict[int, float]
+    named: float
+    alone: float
+    gaps: tuple[tuple[float, float], ...]
+    often: tuple[float, ...]
+
+
+SOUNDS = (DOG, BABY, SNEEZE, ROOSTER, KNOCK, MUSIC, ALARM)
+TALK = Style(
+    {SPEECH: 0.66, AMBIENCE: 0.08, **dict.fromkeys(SOUNDS, 0.037)},
+    named=0.5, alone=0.65, gaps=((0, 1.2), (0.8, 2.5), (2, 6)), often=(0.2, 0.5, 0.3),
+)  # fmt: skip
+SPARSE = Style(
+    {SPEECH: 0.45, AMBIENCE: 0.27, **dict.fromkeys(SOUNDS, 0.04)},
+    named=0.55, alone=0.75, gaps=((0, 1.2), (0.8, 2.5), (2, 6)), often=(0.1, 0.3, 0.6),
+)  # fmt: skip
+DENSE = Style(
+    {SPEECH: 0.65, AMBIENCE: 0.03, **dict.fromkeys(SOUNDS, 0.046)},
+    named=0.85, alone=0.97, gaps=((0.7, 1.6),), often=(1.0,),
+)  # fmt: skip
+"""Many words and sounds a minute: not how people live, but how a model learns to tell them apart in little time."""
+STYLES, STYLES_OFTEN = (TALK, SPARSE, DENSE), (0.35, 0.3, 0.35)
 
 
 @dataclass
@@ -110,8 +149,8 @@ class Composer:
         """Place events one after the other, with pauses of 0 … 5 s between them."""
         cursor = int(rng.choice([0, rng.uniform(0, 0.5), rng.uniform(0.5, 3.5)]) * SAMPLE_RATE)
         last: dict[int, int] = {}
-        kinds, weights = np.array(list(KIND_WEIGHTS)), np.array(list(KIND_WEIGHTS.values()))
-        busy = rng.random()
+        style = STYLES[int(rng.choice(len(STYLES), p=STYLES_OFTEN))]
+        kinds, weights = np.array(list(style.kinds)), np.array(list(style.kinds.values()))
         wet = rng.random() < 0.4
         while cursor < len(audio) - SAMPLE_RATE // 4:
             kind = int(rng.choice(kinds, p=weights / weights.sum()))
@@ -120,9 +159,9 @@ class Composer:
                 and cursor - last.get(kind, -(10**9)) < (SAME_EPISODE + 1.5) * SAMPLE_RATE
             ):
                 kind = SPEECH
-            samples, inner = self._event(rng, kind)
+            samples, inner = self._event(rng, kind, style)
             if wet:
-                samples = acoustics.room(samples, rng)
+                samples = acoustics.room(np.pad(samples, (0, int(REVERBERATION_S * SAMPLE_RATE))), rng)
             samples = samples * np.float32(acoustics.decibels(rng.uniform(-9, 0)))
             room = len(audio) - cursor
             audio[cursor : cursor + len(samples)] += samples[:room]
@@ -132,15 +171,12 @@ class Composer:
                     end = min(segment.end, room)
                     segments.append(replace(segment, start=segment.start + cursor, end=end + cursor, whole=whole))
             last[kind] = cursor + len(samples)
-            gap = rng.choice(
-                [rng.uniform(0, 1.2), rng.uniform(0.8, 2.5), rng.uniform(2, 6)],
-                p=[0.2, 0.5, 0.3] if busy < 0.6 else [0.1, 0.3, 0.6],
-            )
+            gap = rng.uniform(*style.gaps[int(rng.choice(len(style.gaps), p=style.often))])
             cursor += max((s.end for s in inner), default=len(samples)) + int(gap * SAMPLE_RATE)
 
-    def _event(self, rng: Rng, kind: int) -> tuple[Samples, list[Segment]]:
+    def _event(self, rng: Rng, kind: int, style: Style) -> tuple[Samples, list[Segment]]:
         if kind == SPEECH:
-            return self._utterance(rng)
+            return self._utterance(rng, style)
         if kind == AMBIENCE:
             samples = self._bed(rng, int(rng.uniform(1, 6) * SAMPLE_RATE)) * np.float32(rng.uniform(0.1, 1))
             return samples, []
@@ -152,21 +188,20 @@ class Composer:
                 samples = acoustics.room(samples, rng, 1.2)
             return _enveloped(samples, rng), [Segment(0, len(samples), kind)]
         if kind not in self.by_kind:
-            return self._utterance(rng)
+            return self._utterance(rng, style)
         clip = _pick(rng, self.by_kind[kind])
         samples = _varied(rng, clip.samples)
         ratio = len(samples) / len(clip.samples)
         return _faded(samples), [Segment(int(clip.start * ratio), int(clip.end * ratio), kind)]
 
-    def _utterance(self, rng: Rng) -> tuple[Samples, list[Segment]]:
+    def _utterance(self, rng: Rng, style: Style) -> tuple[Samples, list[Segment]]:
         """One word, one piece of other speech, or several pieces with pauses that do not end the utterance."""
-        draw = rng.random()
-        count = 1 if draw < 0.75 else int(rng.integers(2, 5))
+        count = 1 if rng.random() < style.alone else int(rng.integers(2, 5))
         pieces: list[Samples] = []
         segments: list[Segment] = []
         cursor = 0
         for index in range(count):
-            named = self.named and (not self.other_speech or rng.random() < 0.62)
+            named = self.named and (not self.other_speech or rng.random() < style.named)
             clip = _pick(rng, self.words[int(rng.choice(self.named))] if named else self.other_speech)
             first = max(0, clip.start - int(rng.uniform(0.02, 0.25) * SAMPLE_RATE)) if index == 0 else clip.start
             last_piece = index == count - 1
@@ -179,7 +214,7 @@ class Composer:
             pieces.append(samples)
             cursor += len(samples)
             if not last_piece:
-                pause = int(rng.uniform(0.05, 0.52) * SAMPLE_RATE)
+                pause = int(rng.uniform(0.05, 0.57) * SAMPLE_RATE)
                 pieces.append(np.zeros(pause, np.float32))
                 cursor += pause
         return np.concatenate(pieces), segments
