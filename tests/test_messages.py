@@ -167,9 +167,7 @@ def test_nothing_worse_than_a_message_error(content: Any, buffers: list[bytes]) 
 
 @settings(max_examples=500)
 @given(known, st.data(), buffers)
-def test_nor_from_known_messages_with_odd_fields(
-    good: dict[str, Any], data: st.DataObject, buffers: list[bytes]
-) -> None:
+def test_nor_from_known_messages_with_odd_fields(good: dict[str, Any], data: st.DataObject, raw: list[bytes]) -> None:
     content = dict(good)
     fields = st.sampled_from([*good, "data"])
     for name in data.draw(st.lists(fields, max_size=3)):
