@@ -184,7 +184,9 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
 
     def close(self) -> None:
         """End the threads and remove the widget. The record stays."""
-        self._worker.close()
+        # ipywidgets also closes what is thrown away, and that may be a widget whose arguments were refused.
+        if hasattr(self, "_worker"):
+            self._worker.close()
         super().close()
 
     # From the browser ------------------------------------------------------------------------------------------------
