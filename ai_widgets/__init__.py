@@ -24,6 +24,7 @@ from .errors import (
     SessionError,
     SettingError,
 )
+from .importing import collector_paused
 
 if TYPE_CHECKING:
     from .inference import Model, load_model, run_inference
@@ -77,7 +78,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+    with collector_paused():
+        return getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -34,27 +34,51 @@ class ChunkAudio:
 def load_audio(path: str | Path) -> Array:
     """Read an audio file as 16 kHz mono float32 in [-1, 1].
 
-    Any format that libsndfile reads (WAV, FLAC, Ogg, Opus, MP3, AIFF, …), any rate, any number of channels (averaged).
+    Any format that libsndfile reads (WAV, FLAC, Ogg, MP3, AIFF, …) or else FFmpeg's libraries (M4A, WebM, and the Opus
+    files in the middle of which libsndfile stops), any rate, any number of channels (averaged).
 
     Raises
     ------
     AudioError
         No such file, a folder, not audio, or no samples in it.
     """
-    import soundfile
-
     path = Path(path)
     if not path.exists():
         raise AudioError(f"There is no audio file {path}.")
     if path.is_dir():
         raise AudioError(f"{path} is a folder; an audio file was expected.")
-    try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise AudioError(f"{path} cannot be read as audio: it is empty, damaged or of an unknown format.") from error
+    samples, rate = _decode(path)
     if not len(samples):
         raise AudioError(f"{path} holds no audio samples.")
     return resample(samples.mean(axis=1, dtype=np.float32), rate)
+
+
+def _decode(path: Path) -> tuple[Array, int]:
+    """Samples [n, channels] of a file, and their rate."""
+    import soundfile
+
+    try:
+        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError):
+        return _decode_with_ffmpeg(path)
+    return samples, int(rate)
+
+
+def _decode_with_ffmpeg(path: Path) -> tuple[Array, int]:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise AudioError(f"{path} holds no sound.")
+            stream = container.streams.audio[0]
+            layout, rate = stream.layout.name, int(stream.rate)
+            to_float = av.AudioResampler(format="flt", layout=layout, rate=rate)
+            frames = [out for frame in container.decode(stream) for out in to_float.resample(frame)]
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise AudioError(f"{path} cannot be read as audio: it is empty, damaged or of an unknown format.") from error
+    rows = [frame.to_ndarray().reshape(-1, frame.layout.nb_channels) for frame in frames]
+    return np.concatenate(rows) if rows else np.zeros((0, 1), np.float32), rate
 
 
 def resample(samples: Array, rate: int) -> Array:

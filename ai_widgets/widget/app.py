@@ -17,6 +17,7 @@ import traitlets
 
 from ..audio import check_rate, load_audio, mono
 from ..errors import AiWidgetsError, MessageError
+from ..importing import collector_paused
 from ..record import AUDIO_SECONDS, SessionRecord
 from ..settings import Settings
 from . import messages
@@ -396,7 +397,8 @@ def _loader(
         return lambda: model
 
     def load() -> Model:
-        from ..inference import load_model
+        with collector_paused():
+            from ..inference import load_model
 
         return load_model(model, device, dtype, revision)
 

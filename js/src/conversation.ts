@@ -24,6 +24,8 @@ import { addEvents, clearTalk, createStore, dismissProblem, moveMic, type Store,
 
 /** A view that only moves (a dragged cell) is gone for a moment; after this it is gone. */
 const VIEW_GRACE_MS = 250;
+/** Synced traits that are shown. */
+const TRAITS = ["model_info", "state"];
 
 export interface ConversationOptions {
   captureHost?: CaptureHost;
@@ -76,7 +78,7 @@ export class Conversation {
 
   /** Begins to talk to the kernel. Never waits. */
   start(): void {
-    this.model.on("change:model_info", this.#readTraits);
+    for (const trait of TRAITS) this.model.on(`change:${trait}`, this.#readTraits);
     this.#readTraits();
     globalThis.addEventListener?.("pagehide", this.#onPageHide);
     this.#link.start();
@@ -87,7 +89,7 @@ export class Conversation {
     this.#end("view_removed");
     clearTimeout(this.#grace);
     globalThis.removeEventListener?.("pagehide", this.#onPageHide);
-    this.model.off("change:model_info", this.#readTraits);
+    for (const trait of TRAITS) this.model.off(`change:${trait}`, this.#readTraits);
     this.#link.end();
   }
 
@@ -353,6 +355,7 @@ export class Conversation {
   readonly #readTraits = (): void => {
     const model = readModelInfo(this.model.get("model_info"));
     if (model) this.store.model.value = model;
+    this.store.kernelState.value = String(this.model.get("state") ?? "idle");
   };
 
   readonly #onPageHide = (): void => this.#end("view_removed");

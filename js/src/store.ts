@@ -36,6 +36,8 @@ export interface Store {
   readonly file: Signal<FileProgress | null>;
   /** Chunks that have arrived and are not decided yet. */
   readonly waiting: Signal<number>;
+  /** State of the kernel's side, from its synced trait: what goes on where this page records nothing. */
+  readonly kernelState: Signal<string>;
   /** Seconds of audio sent in the stream that is open, or was last. */
   readonly sentSeconds: Signal<number>;
   readonly problems: Signal<readonly Problem[]>;
@@ -43,16 +45,34 @@ export interface Store {
   readonly announcement: Signal<string>;
   readonly speaking: ReadonlySignal<boolean>;
   readonly shown: ReadonlySignal<ShownState>;
+  /** Seconds of audio in this session: heard, waiting, or at least sent. */
+  readonly seconds: ReadonlySignal<number>;
+}
+
+const CHUNK_SECONDS = 0.4;
+
+function isKernelState(state: string): state is "listening" | "stopped" | "error" {
+  return state === "listening" || state === "stopped" || state === "error";
 }
 
 export function createStore(): Store {
   const mic = signal(MIC_IDLE);
   const version = signal(0);
   const line = signal<LineState>("connecting");
+  const kernelState = signal("idle");
   const speaking = computed(() => version.value >= 0 && store.talk.speaking);
   const shown = computed<ShownState>(() => {
     if (line.value === "lost" || mic.value.phase === "error") return "error";
-    return speaking.value ? "speaking" : mic.value.phase;
+    if (speaking.value) return "speaking";
+    // Audio may come from Python, or have come before the page was loaded.
+    const { phase } = mic.value;
+    return phase === "idle" && isKernelState(kernelState.value) ? kernelState.value : phase;
+  });
+  const waiting = signal(0);
+  const sentSeconds = signal(0);
+  const seconds = computed(() => {
+    const chunks = version.value >= 0 ? store.talk.chunks.length : 0;
+    return Math.max((chunks + waiting.value) * CHUNK_SECONDS, sentSeconds.value);
   });
   const store: Store = {
     talk: emptyTalk(),
@@ -63,12 +83,14 @@ export function createStore(): Store {
     model: signal<ModelInfo>({ status: "loading", name: "", detail: "" }),
     mic,
     file: signal(null),
-    waiting: signal(0),
-    sentSeconds: signal(0),
+    waiting,
+    kernelState,
+    sentSeconds,
     problems: signal([]),
     announcement: signal(""),
     speaking,
     shown,
+    seconds,
   };
   return store;
 }

@@ -309,3 +309,29 @@ describe("the kernel's news", () => {
     expect(store.problems.value[0]?.code).toBe("protocol_mismatch");
   });
 });
+
+describe("a session that this page does not record", () => {
+  it("shows the kernel's state and the length of its audio", () => {
+    const { model, store } = begin();
+    model.traits.state = "listening";
+    model.emit("change:state");
+    expect(store.shown.value).toBe("listening");
+    model.welcome();
+    model.events(0, [chunk(0), chunk(1)], { waiting: 3 });
+    expect(store.seconds.value).toBeCloseTo(2);
+    model.traits.state = "stopped";
+    model.emit("change:state");
+    expect(store.shown.value).toBe("stopped");
+  });
+
+  it("never hides what this page's own microphone does", async () => {
+    const { model, conversation, store } = await recording();
+    model.traits.state = "idle";
+    model.emit("change:state");
+    expect(store.shown.value).toBe("listening");
+    await conversation.stop();
+    model.traits.state = "listening";
+    model.emit("change:state");
+    expect(store.shown.value).toBe("stopped");
+  });
+});

@@ -133,8 +133,8 @@ function askingText({ mic }: Store): string {
 }
 
 function Clock({ store }: { store: Store }) {
-  const { file, waiting, sentSeconds } = store;
-  const seconds = Math.floor(sentSeconds.value);
+  const { file, waiting } = store;
+  const seconds = Math.floor(store.seconds.value);
   const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   return (
     <span class="aiw-clock">
@@ -144,7 +144,7 @@ function Clock({ store }: { store: Store }) {
       <span class="aiw-waiting" data-testid="waiting" data-waiting={waiting.value}>
         {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
       </span>
-      <span class="aiw-time" data-testid="elapsed" title="Audio sent">
+      <span class="aiw-time" data-testid="elapsed" title="Audio in this session">
         {time}
       </span>
     </span>
