@@ -26,6 +26,7 @@ EARLY, LATE = 10, 600
 """Chunks that are compared."""
 WINDOW, ROUNDS = 8, 6
 """Each figure is a median over so many chunks around the named one, in so many rounds."""
+POSITIONS_PER_CHUNK = 13
 NOISE_DB = -46.0
 
 FIRST_DECISION = """
@@ -65,21 +66,20 @@ def measure(checkpoint: str, device: str = "auto", dtype: str = "auto") -> dict[
     start = perf_counter()
     model = load_model(checkpoint, device, dtype)
     load = perf_counter() - start
-    start = perf_counter()
-    load_model(checkpoint, device, dtype)
-    again = perf_counter() - start
     early, late = compare_ages(model)
-    chunk = median(_time_chunks(model.session(), 100))
+    session = model.session()
+    cycle = _time_chunks(session, session.context_limit // POSITIONS_PER_CHUNK - WINDOW)
+    chunk, full = median(cycle), median(cycle[-WINDOW:])
     token = token_milliseconds(model)
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {model.loaded.placement}",
         "widget constructed → first decision, fresh process [s]": round(first, 2),
-        "load_model with its imports [s]": round(load, 2),
-        "load_model again [s]": round(again, 2),
+        "load_model, libraries imported [s]": round(load, 2),
         "chunk: features + tower + decision, median [ms]": round(chunk, 2),
         "times real time while silent": round(CHUNK_SECONDS * 1e3 / chunk, 1),
         "reply token, median [ms]": round(token, 2),
         f"chunk {LATE} ÷ chunk {EARLY}": round(late / early, 3),
+        f"chunk before the context is full ÷ chunk {EARLY}": round(full / early, 3),
     }
 
 
@@ -126,7 +126,6 @@ def _time_chunks(session: StreamingSession, count: int) -> list[float]:
     times: list[float] = []
     for _ in range(count):
         noise = generator.standard_normal(CHUNK_SAMPLES) * 10 ** (NOISE_DB / 20)
-        for event in session.push(noise.astype(np.float32)):
-            if isinstance(event, Timing):
-                times.append(event.features_ms + event.tower_ms + event.decide_ms)
+        timings = (e for e in session.push(noise.astype(np.float32)) if isinstance(e, Timing))
+        times += [timing.features_ms + timing.tower_ms + timing.decide_ms for timing in timings]
     return times

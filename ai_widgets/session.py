@@ -41,7 +41,7 @@ from .protocol import (
 )
 from .record import SessionRecord
 from .reply import ReplyText
-from .settings import CARD_MAX_NEW_TOKENS, Settings
+from .settings import CARD_MAX_NEW_TOKENS, RESET_POSITIONS, Settings
 
 FLOORS = ("clip", "running")
 
@@ -475,7 +475,8 @@ class StreamingSession:
         return [token for part in parts for token in part], chunk.index("FRAMES")
 
     def _context_limit(self) -> int:
-        limit = min(self.settings.context_limit or self.model.positions, self.model.positions)
+        usual = RESET_POSITIONS if self.settings.context == "reset" else self.model.positions
+        limit = min(self.settings.context_limit or usual, self.model.positions)
         needed = len(self._prefix) + len(self._block) + 1
         if limit < needed:
             raise SettingError(

@@ -10,6 +10,8 @@ from .errors import SettingError
 
 CONTEXTS = ("stop", "reset")
 """What happens when the context is full. `slide` (forget the oldest, keep the rest) will join them."""
+RESET_POSITIONS = 1500
+"""Positions after which the authors' web page clears its context (about 45 s); it applies to `context="reset"`."""
 CARD_MAX_NEW_TOKENS = 4096
 """The model card's limit of a session; it applies to `context="stop"`."""
 
@@ -38,7 +40,8 @@ class Settings:
     context
         When the context is full: `reset` starts over with the bare prefix, `stop` ends the session.
     context_limit
-        Positions of the context; None for as many as the checkpoint was made for.
+        Positions of the context, at most as many as the checkpoint was made for. None for all of these with `stop`, and
+        for 1500 of them with `reset`, as on the authors' web page.
     forget_after_reply
         Start over after each reply, as the authors' web page does.
     max_new_tokens

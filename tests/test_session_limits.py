@@ -79,7 +79,9 @@ class TestContextStop:
 
     def test_the_limit_is_never_above_the_checkpoints(self, toy_loaded: LoadedModel) -> None:
         assert StreamingSession(toy_loaded, Settings(context_limit=10**6)).context_limit == 2048
-        assert StreamingSession(toy_loaded).context_limit == 2048
+        assert StreamingSession(toy_loaded, Settings(context="stop")).context_limit == 2048
+        # As on the authors' web page, which clears its context there.
+        assert StreamingSession(toy_loaded, Settings(context="reset")).context_limit == 1500
 
     def test_a_context_too_short_for_one_chunk(self, toy_loaded: LoadedModel) -> None:
         with pytest.raises(SettingError, match="need 25; raise context_limit or shorten system_prompt"):

@@ -36,7 +36,8 @@ def grouped_attention(
     key, value
         [1, key heads, all, size].
     attention_mask
-        Additive [1, 1, new, all], or None where everything may be seen.
+        Additive [1, 1, group · new, all], one row for each row of the stacked queries; or None where everything may be
+        seen.
 
     Returns
     -------
@@ -45,8 +46,6 @@ def grouped_attention(
     batch, heads, new, size = query.shape
     shared = key.shape[1]
     group = heads // shared
-    if attention_mask is not None and group > 1:
-        attention_mask = attention_mask.repeat(1, 1, group, 1)
     stacked = query.reshape(batch, shared, group * new, size)
     attended = functional.scaled_dot_product_attention(
         stacked, key, value, attn_mask=attention_mask, scale=options.get("scaling", module.scaling)
@@ -149,17 +148,19 @@ class Decoder:
         weight = self.model.lm_head.weight
         self.device, self.dtype = weight.device, weight.dtype
         self.vocabulary = int(weight.shape[0])
-        self._triangle = torch.zeros(0, 0, dtype=torch.bool, device=self.device)
+        self._group = int(model.config.num_attention_heads // model.config.num_key_value_heads)
+        self._futures: dict[int, Tensor] = {}
 
     def context(self, limit: int) -> Context:
         """An empty context of at most `limit` positions."""
         return Context(len(self.model.model.layers), limit)
 
     def _future(self, count: int) -> Tensor:
-        """Which of `count` new positions lie in the future of which: True above the diagonal."""
-        if len(self._triangle) < count:
-            self._triangle = torch.ones(count, count, dtype=torch.bool, device=self.device).triu(1)
-        return self._triangle[:count, :count]
+        """Which of `count` new positions lie in the future of which, once for each head of a group."""
+        if count not in self._futures:
+            above = torch.ones(count, count, dtype=torch.bool, device=self.device).triu(1)
+            self._futures = {count: above.repeat(self._group, 1)}
+        return self._futures[count]
 
     @torch.inference_mode()
     def feed(self, context: Context, tokens: list[int], frames: Tensor | None = None, frames_at: int = 0) -> Tensor:
@@ -187,8 +188,9 @@ class Decoder:
         if count > 1:
             # Row i may look at everything up to position start + i. The mask comes ready-made because transformers
             # derives its own from the position ids, which need not be consecutive once they are rounded.
-            mask = torch.zeros(count, start + count, dtype=self.dtype, device=self.device)
-            mask[:, start:].masked_fill_(self._future(count), float("-inf"))
+            future = self._future(count)
+            mask = torch.zeros(len(future), start + count, dtype=self.dtype, device=self.device)
+            mask[:, start:].masked_fill_(future, float("-inf"))
             mask = mask[None, None]
         if self.rope_positions == "float16":
             positions = positions.to(torch.float16).long()
