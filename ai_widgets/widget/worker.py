@@ -203,7 +203,8 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - whatever a model raises must reach the user and end this session only
             self._end_run(run, error)
             return
-        self._changed(self._encode.idle and self._decode.idle)
+        # This item is still at work, so the stage is not idle: nothing queued behind it is what makes it the last.
+        self._changed(len(self._encode) == 0)
 
     def _perceive_part(self, run: _Run, part: _Samples | _EndOfStream | _Remark) -> None:
         if isinstance(part, _Remark):
