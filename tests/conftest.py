@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import comm
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
 from ai_widgets.inference import Model, load_model
 from ai_widgets.model.checkpoint import LoadedModel
+from ai_widgets.widget.app import AudioInteraction
+from tests.page import RULES, Build, Comm, Page
 from tests.reference_checkpoint import REFERENCE, TOY, write_checkpoint
 
 # The same examples in every run, and no deadline: a busy machine is no failure.
@@ -60,3 +64,27 @@ def reference_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def reference(reference_folder: Path) -> Model:
     return load_model(reference_folder, "cpu")
+
+
+@pytest.fixture
+def build(toy: Model, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
+    """Make a widget on the toy (or on another model) and a page that shows it."""
+    monkeypatch.setattr(comm, "create_comm", Comm)
+    pages: list[Page] = []
+
+    def make(model: Any = toy, **settings: Any) -> Page:
+        page = Page(AudioInteraction(model, **{**RULES, **settings}))
+        pages.append(page)
+        page.until(lambda: bool(page.of("model")))
+        return page
+
+    yield make
+    for page in pages:
+        page.widget.close()
+
+
+@pytest.fixture
+def page(build: Build) -> Page:
+    page = build()
+    page.hello()
+    return page

@@ -10,14 +10,19 @@ from typing import Any
 import numpy as np
 from comm.base_comm import BaseComm
 
-from ai_widgets.protocol import Event
+from ai_widgets.protocol import CHUNK_SAMPLES, Event
 from ai_widgets.widget import messages
 from ai_widgets.widget.app import AudioInteraction
 from tests.signals import Array
 
 PATIENCE = 120.0
+RULES: dict[str, Any] = {"seed": 3, "max_reply_tokens": 12}
+"""Settings of the widgets that tests build."""
 HANDLER: ContextVar[str] = ContextVar("handler", default="nobody")
 """What ipykernel keeps in the context of a message: where it came from."""
+
+
+Build = Callable[..., "Page"]
 
 
 class Comm(BaseComm):  # type: ignore[misc]
@@ -111,3 +116,13 @@ class Page:
         for block in np.array_split(samples, max(1, len(samples) * 10 // rate)):
             self.block(block, rate)
         self.close()
+
+
+def silence(chunks: float) -> Array:
+    return np.zeros(round(chunks * CHUNK_SAMPLES), np.float32)
+
+
+def settled(page: Page) -> list[Event]:
+    """The page's events after everything is answered."""
+    assert page.widget.wait(PATIENCE)
+    return page.events()

@@ -13,17 +13,13 @@ from hypothesis import strategies as st
 from ai_widgets.audio import ChunkAudio
 from ai_widgets.errors import AudioError, SessionError, SettingError
 from ai_widgets.inference import Model
-from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Timing, Turn
+from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Turn
 from ai_widgets.session import Heard, Listener
+from tests.events import said
 from tests.signals import Array, babble, cuts, split
 
 AUDIO = babble(8)
 RULES: dict[str, Any] = {"seed": 3, "max_reply_tokens": 12}
-
-
-def said(events: Any) -> list[Event]:
-    """Events without the clock's."""
-    return [event for event in events if not isinstance(event, Timing)]
 
 
 def heard_at_once(model: Model, samples: Array) -> list[Event]:

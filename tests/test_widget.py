@@ -3,74 +3,22 @@
 from __future__ import annotations
 
 import base64
-import gc
-import json
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
-import comm
 import numpy as np
 import pytest
 import soundfile
 
 from ai_widgets.audio import Intake
-from ai_widgets.errors import AudioError, CheckpointError, SessionError, SettingError
+from ai_widgets.errors import AudioError
 from ai_widgets.inference import Model
-from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Timing, Token, Turn
-from ai_widgets.widget.app import MAX_PROBLEMS, AudioInteraction
-from tests.page import HANDLER, PATIENCE, Comm, Page
+from ai_widgets.protocol import Chunk, Decision, Event, Notice, Token, Turn
+from tests.events import said
+from tests.page import PATIENCE, RULES, Build, Page, settled, silence
 from tests.scripted import scripted, spell
 from tests.signals import babble
-
-Build = Callable[..., Page]
-RULES: dict[str, Any] = {"seed": 3, "max_reply_tokens": 12}
-
-
-def said(events: Any) -> list[Event]:
-    """Events without the clock's."""
-    return [event for event in events if not isinstance(event, Timing)]
-
-
-def silence(chunks: float) -> np.ndarray[Any, Any]:
-    return np.zeros(round(chunks * CHUNK_SAMPLES), np.float32)
-
-
-def own_threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("ai_widgets")}
-
-
-@pytest.fixture
-def build(toy: Model, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
-    """Make a widget on the toy (or on another model) and a page that shows it."""
-    monkeypatch.setattr(comm, "create_comm", Comm)
-    pages: list[Page] = []
-
-    def make(model: Any = toy, **settings: Any) -> Page:
-        page = Page(AudioInteraction(model, **{**RULES, **settings}))
-        pages.append(page)
-        page.until(lambda: bool(page.of("model")))
-        return page
-
-    yield make
-    for page in pages:
-        page.widget.close()
-
-
-@pytest.fixture
-def page(build: Build) -> Page:
-    page = build()
-    page.hello()
-    return page
-
-
-def settled(page: Page) -> list[Event]:
-    """The page's events after everything is answered."""
-    assert page.widget.wait(PATIENCE)
-    return page.events()
 
 
 class TestHello:
@@ -286,201 +234,11 @@ class TestFeed:
             page.widget.play(tmp_path / "gone.wav")
 
     @pytest.mark.parametrize(
-        ("samples", "rate"), [("text", 16_000), ([0.0], 0), ([0.0], None), (np.zeros((9, 9, 9)), 1)]
+        ("samples", "rate"), [("text", 16_000), ([0.0], 0), ([0.0], None), (np.zeros((9, 9, 9)), 16_000)]
     )
     def test_bad_audio(self, page: Page, samples: Any, rate: Any) -> None:
         with pytest.raises(AudioError):
             page.widget.feed(samples, rate)
-
-
-class TestState:
-    def test_through_a_recording(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, ".T.", [spell("hi")])
-        page = build(Model(model))
-        states = [page.widget.state]
-        page.widget.observe(lambda change: states.append(change["new"]), "state")
-        page.send({"type": "state", "state": "asking", "problem": "", "message": ""})
-        page.open(tail_s=0.0)
-        assert page.widget.state == "asking"  # "listening" is a promise that sound arrives
-        for _ in range(3):
-            page.block(silence(1))
-            page.send({"type": "state", "state": "listening", "problem": "", "message": ""})
-            settled(page)
-        page.close()
-        page.send({"type": "state", "state": "stopped", "problem": "", "message": ""})
-        settled(page)
-        assert states == ["idle", "asking", "listening", "speaking", "listening", "stopped"]
-
-    def test_a_microphone_that_is_denied(self, page: Page) -> None:
-        page.send({"type": "state", "state": "error", "problem": "denied", "message": "Not allowed."})
-        assert page.widget.state == "error"
-        page.send({"type": "state", "state": "idle", "problem": "", "message": ""})
-        assert page.widget.state == "idle"
-
-    def test_synced_traits_hold_no_audio_and_are_json(self, page: Page) -> None:
-        page.record(babble(1))
-        settled(page)
-        state = page.widget.get_state()
-        for name in ("_esm", "_css", "layout"):
-            state.pop(name, None)
-        assert len(json.dumps(state, default=str)) < 3_000
-
-
-class TestFailure:
-    def test_a_model_that_raises(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, ".x", x=RuntimeError("out of memory"))
-        page = build(Model(model))
-        page.hello()
-        with pytest.raises(RuntimeError, match="out of memory"):
-            page.widget.feed(silence(3), 16_000)
-        assert page.widget.state == "error"
-        problem = page.of("problem")[0]
-        assert problem["message"] == "The model failed with RuntimeError: out of memory"
-        assert "Traceback" in problem["detail"]
-        assert page.events()[-1].type == "notice"
-        page.widget.reset()
-        page.widget.feed(silence(2), 16_000)
-        assert len(page.widget.record.decisions) == 2
-
-    def test_a_checkpoint_that_is_not_there(self, build: Build) -> None:
-        page = build("./no/such/folder")
-        page.hello()
-        assert page.of("welcome")[0]["model"]["status"] == "failed"
-        assert page.widget.state == "error"
-        assert "There is no checkpoint" in page.problems()[0]
-        assert len(page.problems()) == 1
-        with pytest.raises(CheckpointError):
-            page.widget.model  # noqa: B018
-        with pytest.raises(CheckpointError):
-            page.widget.feed(silence(1), 16_000)
-
-    def test_what_a_client_sends_never_raises(self, page: Page) -> None:
-        for content in (None, 5, [], {"type": "song"}, {"type": "block"}, {"type": "close", "stream": 3}):
-            page.send(content)
-        page.open()
-        page.send(page.block_header(0), [bytes(5 * 1024 * 1024)])
-        page.send(page.block_header(0), [])
-        assert len(page.problems()) == 8
-        assert {problem["code"] for problem in page.of("problem")} == {"message"}
-
-    def test_a_flood_of_bad_messages_is_not_answered_with_a_flood(self, page: Page) -> None:
-        for _ in range(10 * MAX_PROBLEMS):
-            page.send({"type": "song"})
-        assert len(page.problems()) == MAX_PROBLEMS
-        page.hello()
-        page.send({"type": "song"})
-        assert len(page.problems()) == MAX_PROBLEMS + 1
-
-
-class TestSettings:
-    @pytest.mark.parametrize(
-        ("settings", "words"),
-        [
-            ({"temprature": 1}, "did you mean temperature"),
-            ({"temperature": 0}, "temperature must be"),
-            ({"context": "x"}, "context must be one of"),
-            ({"audio_seconds": -1}, "audio_seconds must be"),
-        ],
-    )
-    def test_bad_ones_are_refused_and_leave_nothing(
-        self, toy: Model, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], words: str
-    ) -> None:
-        monkeypatch.setattr(comm, "create_comm", Comm)
-        left: list[Any] = []
-        monkeypatch.setattr(sys, "unraisablehook", left.append)
-        with pytest.raises(SettingError, match=words):
-            AudioInteraction(toy, **settings)
-        gc.collect()
-        assert left == []
-        assert own_threads() == set()
-
-    def test_they_are_synced(self, build: Build) -> None:
-        settings = build(greedy=True, seed=9).widget.settings
-        assert (settings["greedy"], settings["seed"], settings["max_reply_tokens"]) == (True, 9, 12)
-
-
-class TestClose:
-    def test_leaves_no_thread(self, build: Build) -> None:
-        page = build()
-        page.open()
-        page.block(babble(1))
-        page.widget.wait(PATIENCE)
-        page.widget.close()
-        assert own_threads() == set()
-        page.widget.close()
-        assert len(page.widget.record.decisions) == 2
-
-    def test_in_the_middle_of_a_reply(self, build: Build, toy: Model) -> None:
-        speaking = threading.Event()
-        model, _ = scripted(toy.loaded, "T" * 50, [spell("on and on " * 20)] * 50, lambda _: speaking.set())
-        page = build(Model(model), max_reply_tokens=None)
-        page.widget.feed(silence(50), 16_000, wait=False)
-        assert speaking.wait(PATIENCE)
-        page.widget.close()
-        assert own_threads() == set()
-        assert len(page.widget.record.of_type(Turn)) < 50
-
-    def test_a_closed_widget_takes_no_audio(self, build: Build) -> None:
-        page = build()
-        page.widget.close()
-        with pytest.raises(SessionError, match="is closed"):
-            page.widget.feed(silence(1), 16_000)
-
-
-class TestShells:
-    """The cures of ipykernel 7.4: a comm must not remember the shell that sent last."""
-
-    def test_the_memory_is_wiped_after_creation_and_after_every_send(self, build: Build) -> None:
-        page = build()
-        assert "_reply_subshell_id" not in vars(page.comm)
-        page.hello()
-        page.widget.send({"type": "x"})
-        assert "_reply_subshell_id" not in vars(page.comm)
-        page.record(babble(1))
-        settled(page)
-        assert "_reply_subshell_id" not in vars(page.comm)
-
-    def test_sends_of_the_threads_run_in_the_messages_context(self, build: Build) -> None:
-        page = build()
-        page.hello()
-
-        def from_the_browser() -> None:
-            HANDLER.set("subshell")
-            page.open()
-            page.block(silence(2))
-
-        copy_context().run(from_the_browser)
-        count = len(page.comm.sent)
-        assert HANDLER.get() == "nobody"
-        page.block(silence(1), seq=1)  # another message, from another context
-        settled(page)
-        assert set(page.comm.contexts[count:]) <= {"subshell", "nobody"}
-        copy_context().run(from_the_browser)
-        settled(page)
-        after = len(page.comm.sent)
-        page.widget.feed(silence(3), 16_000)
-        assert len(page.comm.sent) > after
-        assert set(page.comm.contexts[after:]) == {"subshell"}
-
-
-class TestPull:
-    """Colab shows nothing that a background thread sends: the page asks."""
-
-    def test_events_come_with_the_next_message(self, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "google.colab", sys)
-        monkeypatch.setattr(Page, "until", lambda *_: None)
-        page = build()
-        page.widget.model  # noqa: B018
-        page.hello()
-        assert page.of("welcome")[0]["pull"] is True
-        page.open()
-        page.block(silence(3))
-        page.widget.wait(PATIENCE)
-        seen = len(page.received)
-        assert len(page.widget.record.decisions) == 3
-        page.send({"type": "poll"})
-        assert len(page.received) > seen
-        assert page.events() == list(page.widget.record.events)
 
 
 def test_replies_stream_token_by_token(build: Build, toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:

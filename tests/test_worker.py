@@ -15,20 +15,16 @@ from hypothesis import strategies as st
 from ai_widgets.errors import SessionError
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
-from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Timing, Turn
+from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Turn
 from ai_widgets.settings import Settings
 from ai_widgets.widget.loading import ModelSource
 from ai_widgets.widget.worker import Worker
+from tests.events import said
 from tests.scripted import scripted, spell
 from tests.signals import Array, babble, cuts, split
 
 PATIENCE = 120.0
 RULES = Settings(seed=3, max_reply_tokens=12)
-
-
-def said(events: Any) -> list[Event]:
-    """Events without the clock's."""
-    return [event for event in events if not isinstance(event, Timing)]
 
 
 class Bench:
