@@ -35,11 +35,20 @@ def open_demo(port: int, browser: bool, folder: str | None) -> int:
     notebook = home / NOTEBOOK
     if not notebook.exists():
         shutil.copy(source, notebook)
-    command = [sys.executable, "-m", "jupyterlab", str(notebook), f"--port={port}"]
+    command = [
+        *(sys.executable, "-m", "jupyterlab", f"--port={port}"),
+        *(f"--ServerApp.root_dir={home.resolve()}", f"--LabApp.default_url=/lab/tree/{NOTEBOOK}"),
+    ]
     if not browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Jupyter refuses to run as root unless told to; in a container there is often nobody else.
         command.append("--allow-root")
     print("JupyterLab starts; its address is printed below. Press Ctrl-C twice to stop it.", flush=True)
-    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own interpreter and arguments
+    server = subprocess.Popen(command)  # noqa: S603 - our own interpreter and arguments
+    while True:
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            # JupyterLab gets the signal too, and asks whether it is meant.
+            continue
