@@ -225,7 +225,9 @@ class StreamingSession:
             self.push(samples)
             return self.finish(tail_silence)
         array, broken = repair(mono(samples))
-        self._waiting.extend(self._chunker.flush())
+        if self._chunker.waiting:
+            # Live audio came before: its rest ends a clip of its own.
+            self.finish()
         for part in (cut(array, ("repaired",) if broken else ()), silence(tail_silence)):
             self._waiting.extend(hear_clip(self.model, part, 0))
         self._waiting.append(_END_OF_CLIP)

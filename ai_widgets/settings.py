@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import asdict, dataclass, fields, replace
+from numbers import Integral, Real
 from typing import Any, Literal
+
+import numpy as np
 
 from .errors import SettingError
 
@@ -119,8 +122,12 @@ def _check(
     value = getattr(settings, name)
     if value is None and optional:
         return
-    accepted = (int, float) if kind is float else (kind,)
+    accepted: tuple[type, ...] = {bool: (bool, np.bool_), int: (Integral,), float: (Real,)}[kind]
     fits = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
+    if fits:
+        # A NumPy number becomes a plain one, which JSON knows.
+        value = kind(value)
+        object.__setattr__(settings, name, value)
     if fits and low is not None:
         fits = value > low if above else value >= low
     if fits and high is not None:

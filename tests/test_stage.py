@@ -84,31 +84,6 @@ def test_a_full_queue_makes_put_wait(opened: list[Stage[int]]) -> None:
     assert done == [0, 1, 2, 3]
 
 
-def test_clear_drops_what_waits_and_lets_a_waiting_put_through(opened: list[Stage[int]]) -> None:
-    begun, go = gate()
-    done: list[int] = []
-
-    def work(item: int) -> None:
-        begun.set()
-        assert go.wait(PATIENCE)
-        done.append(item)
-
-    stage = Stage("test", work, capacity=1)
-    opened.append(stage)
-    stage.put(0)
-    assert begun.wait(PATIENCE)
-    stage.put(1)
-    third = threading.Thread(target=stage.put, args=(2,))
-    third.start()
-    assert stage.clear() >= 1
-    third.join(PATIENCE)
-    assert not third.is_alive()
-    go.set()
-    assert stage.join(PATIENCE)
-    assert done[0] == 0
-    assert 1 not in done
-
-
 def test_close_waits_for_the_item_at_work_and_takes_no_more() -> None:
     begun, go = gate()
     done: list[int] = []

@@ -219,6 +219,15 @@ class TestFailure:
         assert [event.type for event in one.events()] == ["chunk", "decision", "token", "token", "notice"]
         assert not one.worker.speaking
 
+    def test_blocks_that_are_passed_over_are_acknowledged_too(self, toy_loaded: LoadedModel, bench: Any) -> None:
+        # A player that streams a file waits for acknowledgements; a failed model must not leave it waiting.
+        model, _ = scripted(toy_loaded, "x", x=RuntimeError("boom"))
+        one, taken = bench(model), []
+        for number in range(8):
+            one.worker.push(np.zeros(CHUNK_SAMPLES, np.float32), 16_000, (), lambda number=number: taken.append(number))
+        one.events()
+        assert taken == list(range(8))
+
     def test_a_reset_goes_on(self, toy_loaded: LoadedModel, bench: Any) -> None:
         model, _ = scripted(toy_loaded, "x..", x=RuntimeError("boom"))
         one = bench(model)
@@ -254,6 +263,25 @@ def test_a_closed_worker_takes_nothing(toy_loaded: LoadedModel) -> None:
     with pytest.raises(SessionError, match="is closed"):
         bench.worker.push(babble(1), 16_000)
     bench.worker.close()
+
+
+def test_closing_does_not_wait_for_a_model_that_is_loading() -> None:
+    go = threading.Event()
+
+    def loading() -> Model:
+        go.wait(PATIENCE)
+        raise OSError("too late")
+
+    source = ModelSource(loading, lambda: None)
+    source.start()
+    failures: list[Exception] = []
+    worker = Worker(source, RULES, lambda _: None, failures.append, None)
+    worker.push(babble(1), 16_000)
+    worker.close()
+    assert not worker.alive
+    assert source.status == "loading"
+    assert all(isinstance(error, SessionError) for error in failures)
+    go.set()
 
 
 def test_more_audio_than_fits_ahead_waits_and_arrives(toy_loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import AttentionInterface
+from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
 FIRST_CAPACITY = 512
 """Positions allocated at first; the cache doubles when it is full, up to the context's limit."""
@@ -36,8 +37,8 @@ def grouped_attention(
     key, value
         [1, key heads, all, size].
     attention_mask
-        Additive [1, 1, group · new, all], one row for each row of the stacked queries; or None where everything may be
-        seen.
+        [1, 1, group · new, all], one row for each row of the stacked queries, as `Decoder.feed` makes it once for all
+        layers; or [1, 1, new, all], or None (causal), as transformers makes it for whoever calls the model directly.
 
     Returns
     -------
@@ -46,14 +47,21 @@ def grouped_attention(
     batch, heads, new, size = query.shape
     shared = key.shape[1]
     group = heads // shared
+    scale = options.get("scaling", module.scaling)
+    if attention_mask is None and new > 1:
+        attended = functional.scaled_dot_product_attention(
+            query, key, value, is_causal=True, scale=scale, enable_gqa=group > 1
+        )
+        return attended.transpose(1, 2), None
+    if attention_mask is not None and attention_mask.shape[-2] != group * new:
+        attention_mask = attention_mask.repeat(1, 1, group, 1)
     stacked = query.reshape(batch, shared, group * new, size)
-    attended = functional.scaled_dot_product_attention(
-        stacked, key, value, attn_mask=attention_mask, scale=options.get("scaling", module.scaling)
-    )
+    attended = functional.scaled_dot_product_attention(stacked, key, value, attn_mask=attention_mask, scale=scale)
     return attended.reshape(batch, heads, new, size).transpose(1, 2), None
 
 
 AttentionInterface.register(ATTENTION, grouped_attention)
+AttentionMaskInterface.register(ATTENTION, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
 
 
 class _Layer(CacheLayerMixin):  # type: ignore[misc]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from threading import Thread
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import SessionError
 
 if TYPE_CHECKING:
     from ..inference import Model
@@ -31,6 +33,7 @@ class ModelSource:
     def __init__(self, load: Callable[[], Model], changed: Callable[[], None]) -> None:
         self._load, self._changed = load, changed
         self._future: Future[Model] = Future()
+        self._closed: Future[None] = Future()
 
     def start(self) -> None:
         """Begin loading; returns at once."""
@@ -48,8 +51,17 @@ class ModelSource:
         return self._future.result(timeout)
 
     def model(self) -> LoadedModel:
-        """What sessions need of the model; waits for it."""
+        """What sessions need of the model; waits for it, or until the source is closed."""
+        either: list[Future[Any]] = [self._future, self._closed]
+        wait(either, return_when=FIRST_COMPLETED)
+        if not self._future.done():
+            raise SessionError("The widget was closed while its model was loading.")
         return self._future.result().loaded
+
+    def close(self) -> None:
+        """Let nobody wait for the model any longer. Loading itself cannot be stopped; its thread ends by itself."""
+        if not self._closed.done():
+            self._closed.set_result(None)
 
     @property
     def status(self) -> Status:

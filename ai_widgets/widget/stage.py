@@ -68,14 +68,6 @@ class Stage(Generic[T]):
             self._changed.notify_all()
             return True
 
-    def clear(self) -> int:
-        """Drop what waits; returns how many items that was."""
-        with self._changed:
-            dropped = len(self._items)
-            self._items.clear()
-            self._changed.notify_all()
-            return dropped
-
     def join(self, timeout: float | None = None) -> bool:
         """Wait until nothing waits or is at work. False when `timeout` seconds passed first."""
         with self._changed:

@@ -168,9 +168,8 @@ class Worker:
     def reset(self) -> None:
         """Begin a new session with a new record; audio that still waits belongs to the old one and is dropped."""
         old = self._run
+        # What still waits belongs to the old run: the stages pass over it.
         self._run = _Run(self._audio_seconds)
-        self._encode.clear()
-        self._decode.clear()
         if old.session is not None:
             old.session.interrupt()
 
@@ -185,6 +184,7 @@ class Worker:
     def close(self) -> None:
         """End both threads."""
         self.interrupt()
+        self._source.close()
         self._decode.close()
         self._encode.close()
 
@@ -196,13 +196,14 @@ class Worker:
 
     def _perceive(self, item: _Item) -> None:
         run, part = item
-        if run is not self._run or run.failure is not None:
-            return
-        try:
-            self._perceive_part(run, part)
-        except Exception as error:  # noqa: BLE001 - whatever a model raises must reach the user and end this session only
-            self._end_run(run, error)
-            return
+        if isinstance(part, _Samples) and part.taken is not None:
+            # Also where it is passed over: whoever sent it may be waiting to send more.
+            part.taken()
+        if run is self._run and run.failure is None:
+            try:
+                self._perceive_part(run, part)
+            except Exception as error:  # noqa: BLE001 - whatever a model raises must reach the user, and end this run only
+                self._end_run(run, error)
         # This item is still at work, so the stage is not idle: nothing queued behind it is what makes it the last.
         self._changed(len(self._encode) == 0)
 
@@ -213,8 +214,6 @@ class Worker:
         if run.listener is None:
             run.listener = Listener(self._source.model())
         if isinstance(part, _Samples):
-            if part.taken is not None:
-                part.taken()
             self._hear(run, run.intake.push(part.samples, part.rate, part.flags), part.arrived)
         else:
             self._hear(run, run.intake.finish() + silence(part.tail_s), perf_counter())
@@ -263,8 +262,6 @@ class Worker:
             return
         run.failure = error
         run.record.append(Notice(run.decided, "error", describe(error), {"error": type(error).__name__}))
-        self._encode.clear()
-        self._decode.clear()
         self._failed(error)
         self._changed(True)
 
