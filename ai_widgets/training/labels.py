@@ -14,7 +14,7 @@ Everything else is KEEP_SILENCE.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -67,21 +67,55 @@ class ChunkLabels:
     word: npt.NDArray[np.uint8]
 
 
-def label_chunks(segments: Sequence[Segment], chunks: int) -> ChunkLabels:
-    """Apply the rule to a stream of `chunks` chunks."""
-    reply = np.zeros(chunks, np.uint8)
+@dataclass(frozen=True)
+class Occasion:
+    """Something that wants one reply: an utterance or an episode of a sound.
+
+    Attributes
+    ----------
+    start, end
+        Samples between which it sounds.
+    kind
+        Place in `corpus.KINDS`.
+    label
+        The right reply.
+    due
+        Chunk that carries the reply; the number of chunks or more where the stream ends first.
+    """
+
+    start: int
+    end: int
+    kind: int
+    label: int
+    due: int
+
+
+def occasions(segments: Sequence[Segment], chunks: int) -> list[Occasion]:
+    """Apply the rule to a stream of `chunks` chunks; sorted by the chunk of the reply."""
     speech = sorted((s for s in segments if s.kind == SPEECH), key=lambda s: s.start)
-    due = _speech_replies(speech, chunks) + _sound_replies(segments)
-    for chunk, label in sorted(due):
-        while chunk < chunks and reply[chunk]:
-            chunk += 1
-        if chunk < chunks:
-            reply[chunk] = label
+    found = _utterances(speech, chunks) + _episodes(segments)
+    placed: list[Occasion] = []
+    taken: set[int] = set()
+    for occasion in sorted(found, key=lambda o: (o.due, o.label)):
+        due = occasion.due
+        while due < chunks and due in taken:
+            due += 1
+        taken.add(due)
+        placed.append(replace(occasion, due=due))
+    return placed
+
+
+def label_chunks(segments: Sequence[Segment], chunks: int) -> ChunkLabels:
+    """Labels of a stream of `chunks` chunks."""
+    reply = np.zeros(chunks, np.uint8)
+    for occasion in occasions(segments, chunks):
+        if occasion.due < chunks:
+            reply[occasion.due] = occasion.label
     return ChunkLabels(reply, *_frames(segments, chunks))
 
 
-def _speech_replies(speech: list[Segment], chunks: int) -> list[tuple[int, int]]:
-    due = []
+def _utterances(speech: list[Segment], chunks: int) -> list[Occasion]:
+    found = []
     pending: list[Segment] = []
     arrived = 0
     for chunk in range(chunks):
@@ -90,25 +124,34 @@ def _speech_replies(speech: list[Segment], chunks: int) -> list[tuple[int, int]]
             pending.append(speech[arrived])
             arrived += 1
         if pending and max(s.end for s in pending) + END_OF_SPEECH * SAMPLE_RATE <= now:
-            only = pending[0]
-            named = len(pending) == 1 and only.whole and 0 < only.word < OTHER_SPEECH
-            due.append((chunk, only.word if named else REPLY_SPEECH))
+            found.append(_utterance(pending, chunk))
             pending = []
-    return due
+    return [*found, _utterance(pending, chunks)] if pending else found
 
 
-def _sound_replies(segments: Sequence[Segment]) -> list[tuple[int, int]]:
-    due = []
-    last_end: dict[int, int] = {}
+def _utterance(pieces: list[Segment], due: int) -> Occasion:
+    only = pieces[0]
+    named = len(pieces) == 1 and only.whole and 0 < only.word < OTHER_SPEECH
+    label = only.word if named else REPLY_SPEECH
+    return Occasion(only.start, max(s.end for s in pieces), SPEECH, label, due)
+
+
+def _episodes(segments: Sequence[Segment]) -> list[Occasion]:
+    found: list[Occasion] = []
+    newest: dict[int, int] = {}
     for segment in sorted(segments, key=lambda s: s.start):
-        if segment.kind in (SPEECH, AMBIENCE):
+        kind = segment.kind
+        if kind in (SPEECH, AMBIENCE):
             continue
-        previous = last_end.get(segment.kind)
-        if previous is None or segment.start - previous > SAME_EPISODE * SAMPLE_RATE:
-            heard = segment.start + int(EVIDENCE[segment.kind] * SAMPLE_RATE)
-            due.append((-(-heard // CHUNK_SAMPLES) - 1, REPLY_OF_KIND[segment.kind]))
-        last_end[segment.kind] = max(segment.end, previous or 0)
-    return due
+        place = newest.get(kind)
+        if place is not None and segment.start - found[place].end <= SAME_EPISODE * SAMPLE_RATE:
+            found[place] = replace(found[place], end=max(found[place].end, segment.end))
+            continue
+        heard = segment.start + int(EVIDENCE[kind] * SAMPLE_RATE)
+        newest[kind] = len(found)
+        due = -(-heard // CHUNK_SAMPLES) - 1
+        found.append(Occasion(segment.start, segment.end, kind, REPLY_OF_KIND[kind], due))
+    return found
 
 
 def _frames(segments: Sequence[Segment], chunks: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
