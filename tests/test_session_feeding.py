@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ai_widgets.audio import ChunkAudio
 from ai_widgets.errors import AudioError, SessionError, SettingError
 from ai_widgets.inference import Model
+from ai_widgets.perceive import Heard, Listener
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Turn
-from ai_widgets.session import Heard, Listener
 from tests.events import said
 from tests.signals import Array, babble, cuts, split
 

@@ -74,8 +74,8 @@ class TestContextStop:
 
     def test_the_card_stops_at_4096_tokens(self, toy_loaded: LoadedModel) -> None:
         session = StreamingSession(toy_loaded, Settings(context="stop"))
-        assert session._max_new_tokens == 4096
-        assert StreamingSession(toy_loaded, Settings(context="reset"))._max_new_tokens is None
+        assert session._turns.max_new_tokens == 4096
+        assert StreamingSession(toy_loaded, Settings(context="reset"))._turns.max_new_tokens is None
 
     def test_the_limit_is_never_above_the_checkpoints(self, toy_loaded: LoadedModel) -> None:
         assert StreamingSession(toy_loaded, Settings(context_limit=10**6)).context_limit == 2048

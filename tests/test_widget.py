@@ -250,7 +250,7 @@ def test_replies_stream_token_by_token(build: Build, toy: Model, monkeypatch: py
         if pages and fed.tokens == spell("!"):
             shown.append(sum(isinstance(event, Token) for event in pages[0].events()))
 
-    monkeypatch.setattr("ai_widgets.widget.app.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("ai_widgets.widget.outbox.FLUSH_SECONDS", 0.0)
     model, _ = scripted(toy.loaded, "T", [spell("hello you!")], look)
     pages.append(build(Model(model)))
     pages[0].widget.feed(silence(1), 16_000)

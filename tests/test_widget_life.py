@@ -15,7 +15,8 @@ import pytest
 from ai_widgets.errors import CheckpointError, SessionError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Turn
-from ai_widgets.widget.app import MAX_PROBLEMS, AudioInteraction
+from ai_widgets.widget.app import AudioInteraction
+from ai_widgets.widget.outbox import MAX_PROBLEMS
 from tests.page import HANDLER, PATIENCE, Build, Comm, Page, settled, silence
 from tests.scripted import scripted, spell
 from tests.signals import babble

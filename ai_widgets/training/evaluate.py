@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_widgets.inference import Model, load_model
+from ai_widgets.perceive import Heard
 from ai_widgets.protocol import CHUNK_SAMPLES, Decision, Turn
-from ai_widgets.session import Heard
 from ai_widgets.training import clipcache
 from ai_widgets.training.corpus import KINDS
 from ai_widgets.training.labels import NO_REPLY, REPLY_OF_KIND, REPLY_SPEECH

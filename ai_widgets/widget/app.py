@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from threading import RLock
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
@@ -22,6 +21,7 @@ from ..record import AUDIO_SECONDS, SessionRecord
 from ..settings import Settings
 from . import messages
 from .loading import ModelSource
+from .outbox import Outbox
 from .worker import Worker, describe, details
 
 if TYPE_CHECKING:
@@ -33,16 +33,9 @@ logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 BUNDLE = STATIC / "widget.js"
-FLUSH_SECONDS = 0.03
-"""Least time between two batches of events while more is coming: a reply is smooth, and far below the 1000 messages a
-second at which a Jupyter server drops them."""
-MAX_BATCH = 500
-"""Events in one message; a long session that is shown anew comes in several."""
 REPLY_TOKENS = 256
 """Default limit of one reply: in a live demo a model that rambles should come back to listening."""
 DEFAULTS: dict[str, Any] = {"max_reply_tokens": REPLY_TOKENS}
-MAX_PROBLEMS = 20
-"""Problem messages sent between two hellos; a broken sender must not flood the browser."""
 
 
 class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
@@ -93,14 +86,9 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
         self._send_lock = RLock()
         self._message_context: contextvars.Context | None = None
         self._pull = "google.colab" in sys.modules
-        self._session_number = 1
-        self._sent = 0
-        self._waiting_sent = 0
-        self._last_flush = 0.0
         self._mic = messages.MicState("idle", "", "")
         self._stream: _Stream | None = None
-        self._problems_left = MAX_PROBLEMS
-        self._outbox: list[dict[str, Any]] = []
+        self._outbox = Outbox(self.send, lambda: self.record, lambda: self.waiting, self._send_lock)
         name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
         self._source = ModelSource(_loader(model, device, dtype, revision), self._model_changed)
         self._worker = Worker(self._source, chosen, self._worker_changed, self._session_failed, audio_seconds)
@@ -175,13 +163,9 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
 
     def reset(self) -> None:
         """Begin a new session: empty record, bare prefix. An open microphone stays open and feeds the new one."""
-        with self._send_lock:
-            self._worker.reset()
-            self._session_number += 1
-            self._sent = 0
-            self._queue(messages.reset(self._session_number))
+        self._outbox.begin_session(self._worker.reset)
         self._update_state()
-        self._flush()
+        self._outbox.flush()
 
     def close(self) -> None:
         """End the threads and remove the widget. The record stays."""
@@ -202,7 +186,7 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
         except AiWidgetsError as error:
             self._report("message", str(error))
         if self._pull:
-            self._flush()
+            self._outbox.flush()
 
     def _take(self, message: messages.Message) -> None:
         match message:
@@ -222,7 +206,7 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
             case messages.Reset():
                 self.reset()
             case messages.Poll():
-                self._flush()
+                self._outbox.flush()
 
     def _welcome(self, hello: messages.Hello) -> None:
         if hello.protocol != messages.PROTOCOL_VERSION:
@@ -232,13 +216,9 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
                 "and restart the kernel so that both come from one installation.",
             )
             return
-        self._problems_left = MAX_PROBLEMS
-        with self._send_lock:
-            self._queue(
-                messages.welcome(hello.binary, self._pull, self._session_number, self._describe_model()),
-            )
-            self._sent = min(hello.seen, len(self.record))
-        self._flush()
+        welcome = messages.welcome(hello.binary, self._pull, self._outbox.session, self._describe_model())
+        self._outbox.welcome(welcome, hello.seen)
+        self._outbox.flush()
 
     def _open(self, message: messages.Open) -> None:
         # A reloaded page counts from 1 again, so any number is taken; a stream that was open can send no more.
@@ -261,7 +241,7 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
         stream.expected = block.seq + 1
         # Audio of a file comes as fast as it can be taken, so only a microphone's can be said to have waited.
         flags = ("waited",) if self._worker.speaking and stream.source == "mic" else ()
-        self._worker.push(block.samples, block.rate, flags, lambda: self._taken(stream, block.seq))
+        self._worker.push(block.samples, block.rate, flags, lambda: self._outbox.acknowledge(block.stream, block.seq))
         if block.seq == 0:
             self._update_state()
 
@@ -278,21 +258,17 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
         self._stream = None
         self._update_state()
 
-    def _taken(self, stream: _Stream, seq: int) -> None:
-        stream.acked = seq
-
     # To the browser --------------------------------------------------------------------------------------------------
 
     def _worker_changed(self, final: bool) -> None:
         self._update_state()
-        if not self._pull and (final or perf_counter() - self._last_flush >= FLUSH_SECONDS):
-            self._flush()
+        if not self._pull and (final or self._outbox.due):
+            self._outbox.flush()
 
     def _model_changed(self) -> None:
         info = self._describe_model()
         self.set_trait("model_info", info)
-        with self._send_lock:
-            self._queue(messages.model_status(info))
+        self._outbox.put(messages.model_status(info))
         failure = self._source.failure
         if failure is not None:
             self._session_failed(failure)
@@ -311,32 +287,9 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
 
     def _report(self, code: str, message: str, detail: str = "") -> None:
         logger.info("%s: %s", code, message)
-        with self._send_lock:
-            if self._problems_left == 0:
-                return
-            self._problems_left -= 1
-            self._queue(messages.problem(code, message, detail))
+        self._outbox.put_problem(code, message, detail)
         if not self._pull:
-            self._flush()
-
-    def _queue(self, message: dict[str, Any]) -> None:
-        self._outbox.append(message)
-
-    def _flush(self) -> None:
-        """Send what waits: queued messages, then new events, then the acknowledgement."""
-        with self._send_lock:
-            self._last_flush = perf_counter()
-            queued, self._outbox = self._outbox, []
-            for message in queued:
-                self.send(message)
-            while (batch := self.record.since(self._sent, MAX_BATCH)) or self.waiting != self._waiting_sent:
-                self._waiting_sent = self.waiting
-                self.send(messages.events(self._session_number, self._sent, batch, self._waiting_sent))
-                self._sent += len(batch)
-            stream = self._stream
-            if stream is not None and stream.acked > stream.acked_sent:
-                stream.acked_sent = stream.acked
-                self.send(messages.ack(stream.number, stream.acked_sent))
+            self._outbox.flush()
 
     def _update_state(self) -> None:
         stream = self._stream
@@ -381,13 +334,11 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
 
 
 class _Stream:
-    """The recording that is open: what has come of it and what was acknowledged."""
+    """The recording that is open; `expected` is the number of its next block."""
 
     def __init__(self, message: messages.Open) -> None:
         self.number, self.source, self.tail_s = message.stream, message.source, message.tail_s
         self.expected = 0
-        self.acked = -1
-        self.acked_sent = -1
 
 
 def _loader(

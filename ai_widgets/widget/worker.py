@@ -16,9 +16,10 @@ from time import perf_counter
 
 from ..audio import Array, ChunkAudio, Intake, silence
 from ..errors import AiWidgetsError, SessionError
+from ..perceive import Heard, Listener
 from ..protocol import CHUNK_SECONDS, Decision, Notice, Turn
 from ..record import SessionRecord
-from ..session import Heard, Listener, StreamingSession
+from ..session import StreamingSession
 from ..settings import Settings
 from .loading import ModelSource
 from .stage import Stage

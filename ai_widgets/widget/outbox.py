@@ -1,0 +1,105 @@
+"""What waits to be sent to the browser: replies to messages, events of the record, acknowledgements.
+
+Events are not copied here: the record holds them, and the outbox remembers how many the browser has. So a page that was
+reloaded is served by setting that number back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import RLock
+from time import perf_counter
+from typing import Any
+
+from ..record import SessionRecord
+from . import messages
+
+FLUSH_SECONDS = 0.03
+"""Least time between two batches of events while more is coming: a reply is smooth, and far below the 1000 messages a
+second at which a Jupyter server drops them."""
+MAX_BATCH = 500
+"""Events in one message; a long session that is shown anew comes in several."""
+MAX_PROBLEMS = 20
+"""Problem messages sent between two hellos; a broken sender must not flood the browser."""
+
+
+class Outbox:
+    """Collects on any thread, sends on whichever thread flushes, in order.
+
+    Parameters
+    ----------
+    send
+        Sends one message.
+    record, waiting
+        Give the running session's record, and its chunks that are not decided yet.
+    lock
+        Held while sending.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[dict[str, Any]], None],
+        record: Callable[[], SessionRecord],
+        waiting: Callable[[], int],
+        lock: RLock,
+    ) -> None:
+        self._send, self._record, self._waiting, self._lock = send, record, waiting, lock
+        self._queued: list[dict[str, Any]] = []
+        self._problems_left = MAX_PROBLEMS
+        self._sent = 0
+        self._waiting_sent = 0
+        self._taken: tuple[int, int] | None = None
+        self._last_flush = 0.0
+        self.session = 1
+
+    @property
+    def due(self) -> bool:
+        """Whether enough time has passed since the last flush to send a batch while more is coming."""
+        return perf_counter() - self._last_flush >= FLUSH_SECONDS
+
+    def put(self, message: dict[str, Any]) -> None:
+        """Queue one message."""
+        with self._lock:
+            self._queued.append(message)
+
+    def put_problem(self, code: str, message: str, detail: str = "") -> None:
+        """Queue a problem, unless the browser has had its share of them."""
+        with self._lock:
+            if self._problems_left:
+                self._problems_left -= 1
+                self._queued.append(messages.problem(code, message, detail))
+
+    def acknowledge(self, stream: int, seq: int) -> None:
+        """The newest block that was taken up."""
+        with self._lock:
+            self._taken = (stream, seq)
+
+    def welcome(self, message: dict[str, Any], seen: int) -> None:
+        """Queue the answer to a hello; events follow from the browser's own count on."""
+        with self._lock:
+            self._problems_left = MAX_PROBLEMS
+            self._queued.append(message)
+            self._sent = min(seen, len(self._record()))
+
+    def begin_session(self, begin: Callable[[], None]) -> None:
+        """Run `begin`, which replaces the record, so that no event of the old one is sent as one of the new."""
+        with self._lock:
+            begin()
+            self.session += 1
+            self._sent = 0
+            self._queued.append(messages.reset(self.session))
+
+    def flush(self) -> None:
+        """Send what waits: queued messages, then new events, then the acknowledgement."""
+        with self._lock:
+            self._last_flush = perf_counter()
+            queued, self._queued = self._queued, []
+            for message in queued:
+                self._send(message)
+            while (batch := self._record().since(self._sent, MAX_BATCH)) or self._waiting() != self._waiting_sent:
+                self._waiting_sent = self._waiting()
+                self._send(messages.events(self.session, self._sent, batch, self._waiting_sent))
+                self._sent += len(batch)
+            if self._taken is not None:
+                (stream, seq), self._taken = self._taken, None
+                self._send(messages.ack(stream, seq))
