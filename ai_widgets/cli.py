@@ -1,4 +1,4 @@
-"""The command line: ``ai-widgets run | demo | train | bench``. Its options and JSON lines are a stable contract."""
+"""The command line: ``ai-widgets run | demo | train | evaluate | bench``. Options and JSON lines are stable."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, or 2 for input that cannot be used."""
-    # The trainer and the benchmark have option parsers of their own; their words pass through untouched.
+    # These have option parsers of their own; their words pass through untouched.
     arguments = list(sys.argv[1:] if argv is None else argv)
-    passed_on: dict[str, Callable[[list[str]], int]] = {"train": _train, "bench": _bench}
+    passed_on: dict[str, Callable[[list[str]], int]] = {"train": _train, "evaluate": _evaluate, "bench": _bench}
     try:
         if arguments and arguments[0] in passed_on:
             return passed_on[arguments[0]](arguments[1:])
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="ai-widgets", description="Audio-Interaction on the command line and in JupyterLab.")
     parser.add_argument("--version", action="version", version=f"ai-widgets {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="run | demo | train | bench")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="run | demo | train | evaluate | bench")
 
     run = commands.add_parser("run", help="run audio files through a checkpoint")
     run.add_argument("audio", nargs="+", help="audio files, or folders of them (sequence.json gives the order)")
@@ -79,7 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--folder", help="where the notebook is put (default: ./ai_widgets_demo)")
     demo.set_defaults(command=_demo)
 
-    for name, words in (("train", "train a small checkpoint"), ("bench", "measure speed on this machine")):
+    passed_on = {
+        "train": "train a small checkpoint",
+        "evaluate": "measure how well a checkpoint or a baseline replies",
+        "bench": "measure speed on this machine",
+    }
+    for name, words in passed_on.items():
         commands.add_parser(name, help=words, add_help=False)
     return parser
 
@@ -100,6 +105,12 @@ def _train(arguments: list[str]) -> int:
     from .training.cli import main as train
 
     return train(arguments)
+
+
+def _evaluate(arguments: list[str]) -> int:
+    from .evaluation.command import main as evaluate
+
+    return evaluate(arguments)
 
 
 def _bench(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ belief about replying.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from time import perf_counter
@@ -143,6 +143,11 @@ class EndpointingPolicy:
         """Chunks that were decided; the index of the next one."""
         return self._chunk
 
+    @property
+    def window(self) -> int:
+        """Samples of the detector's windows."""
+        return self._detector.window
+
     def interrupt(self) -> None:
         """A fixed text is said at once: there is never a running reply to end."""
 
@@ -252,10 +257,8 @@ class EnergyPolicy(EndpointingPolicy):
 
     Parameters
     ----------
-    threshold, release
-        dB; see `Endpointing`.
-    hangover_s, shortest_s
-        Seconds; see `Endpointing`.
+    threshold, release, hangover_s, shortest_s
+        See `Endpointing`; the first two in dB.
     record
         Where events and audio go; a new record by default.
     """
@@ -278,11 +281,6 @@ class EnergyPolicy(EndpointingPolicy):
 class SileroDetector:
     """P(speech) of windows of 32 ms by silero-vad, a recurrent network. Every policy needs one of its own.
 
-    Parameters
-    ----------
-    load
-        Returns the network; by default the one of the silero-vad package.
-
     Raises
     ------
     SettingError
@@ -291,11 +289,11 @@ class SileroDetector:
 
     window = 512
 
-    def __init__(self, load: Callable[[], Any] | None = None) -> None:
+    def __init__(self) -> None:
         import torch
 
         self._torch = torch
-        self._network = (load or _load_silero)()
+        self._network = _load_silero()
         self._network.reset_states()
 
     def __call__(self, samples: Array) -> float:
@@ -325,10 +323,8 @@ class SileroPolicy(EndpointingPolicy):
 
     Parameters
     ----------
-    threshold, release
-        Probabilities; the defaults are the package's own (0.5, and 0.15 below it).
-    hangover_s, shortest_s
-        Seconds; see `Endpointing`.
+    threshold, release, hangover_s, shortest_s
+        See `Endpointing`; the first two are probabilities, by default the package's own.
     record
         Where events and audio go; a new record by default.
     detector

@@ -16,14 +16,12 @@ The chain, one module a step::
     network     Qwen2 and the Qwen2.5-Omni tower, small
     batches, objective, trainer
     export      the checkpoint folder
-    evaluate    validation streams through the project's own session
-    scenarios   plain situations: speech, pause, speech; ambience at every level
 
 To make the shipped checkpoint again::
 
     python -m ai_widgets.training.speech --out SPEECH
     ai-widgets train --data DATA --speech SPEECH --extra EXTRA --out RUN
-    python -m ai_widgets.training.evaluate --checkpoint RUN/checkpoint --clips CACHE --data DATA --speech SPEECH
+    ai-widgets evaluate --checkpoint RUN/checkpoint --data DATA --speech SPEECH --extra EXTRA
 
 DATA is a folder with a `manifest.csv` (path, label, text, source, licence), EXTRA a folder of files a label.
 Importing this package imports none of its modules.

@@ -1,0 +1,177 @@
+"""``ai-widgets evaluate``: a checkpoint or a baseline on streams it was never trained on.
+
+    ai-widgets evaluate --checkpoint tiny --data DATA --policy model silero --json OUT.json --report OUT.html
+
+Everybody hears the same scenes: they depend on the recordings, the hours and the seed alone, and the hash of their
+audio is in the JSON. Every third scene is heard at all operating points of a player, which gives its curve.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import platform
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from tqdm import tqdm
+
+from ai_widgets.errors import SettingError
+from ai_widgets.evaluation import figures, material, players
+from ai_widgets.evaluation.figures import Tally
+from ai_widgets.evaluation.material import Material
+from ai_widgets.evaluation.players import ModelPlayer, Player
+from ai_widgets.evaluation.scenes import Scene, scenes
+from ai_widgets.evaluation.scoring import Score, score
+from ai_widgets.evaluation.words import in_words
+from ai_widgets.inference import load_model
+from ai_widgets.protocol import CHUNK_SECONDS
+
+POLICIES = ("model", "silero", "energy")
+CURVE_EVERY = 3
+VERSION = 1
+
+
+def evaluate(
+    listeners: Sequence[Player],
+    material: Material,
+    hours: float,
+    seed: int,
+    curves: bool = True,
+    progress: Callable[[int], object] | None = None,
+) -> dict[str, Any]:
+    """Let every listener hear the same scenes and return the figures.
+
+    Parameters
+    ----------
+    listeners
+        What is evaluated.
+    material
+        Recordings.
+    hours, seed
+        Of the scenes.
+    curves
+        Sweep the operating points too.
+    progress
+        Told the seconds of audio of each scene that is done.
+    """
+    tallies = [Tally() for _ in listeners]
+    swept: list[dict[int, list[Score]]] = [{} for _ in listeners]
+    digest = hashlib.sha256()
+    sources: dict[str, Counter[str]] = {}
+    timed: Scene | None = None
+    chunks = 0
+    for number, scene in enumerate(scenes(material, hours, seed)):
+        chunks += scene.chunks
+        digest.update(scene.audio.tobytes())
+        sources.setdefault(scene.name, Counter()).update(scene.sources)
+        if timed is None or (scene.suite == "mixed" and scene.chunks > timed.chunks):
+            timed = scene
+        for listener, tally, curve in zip(listeners, tallies, swept, strict=True):
+            heard = listener.hear(scene)
+            for place, point in enumerate(listener.points):
+                if place and not (curves and number % CURVE_EVERY == 0):
+                    break
+                replies, p_text = listener.reply(heard, scene, point, number)
+                result = score(scene.suite, scene.name, scene.chunks, scene.occasions, replies)
+                if place == 0:
+                    tally.add(result, p_text)
+                if curves and number % CURVE_EVERY == 0:
+                    curve.setdefault(place, []).append(result)
+        if progress is not None:
+            progress(round(scene.chunks * CHUNK_SECONDS))
+    results: dict[str, Any] = {}
+    for listener, tally, curve in zip(listeners, tallies, swept, strict=True):
+        drawn = [{"setting": listener.points[p], **figures.operating_point(s)} for p, s in sorted(curve.items())]
+        speed = None if timed is None else round(listener.times_real_time(timed), 1)
+        results[listener.name] = {
+            "setting": listener.points[0], **figures.figures(tally), "times_real_time": speed, "curve": drawn,
+        }  # fmt: skip
+    return {
+        "streams": {
+            "seed": seed, "hours": round(chunks * CHUNK_SECONDS / 3600, 4), "sha256": digest.hexdigest(),
+            "distinct_recordings": {name: len(heard) for name, heard in sorted(sources.items()) if heard},
+            "material": material.describe(),
+        },
+        "policies": results,
+        "at_equal_recall": _compare(results),
+    }  # fmt: skip
+
+
+def _compare(results: dict[str, Any]) -> dict[str, Any]:
+    """Put every other policy beside the first one, at a recall at least as high, over the swept scenes."""
+    (first, reference), *others = results.items()
+    if not reference["curve"] or not others:
+        return {}
+    own = reference["curve"][0]
+    return {first: own, **{name: figures.at_equal_recall(own, result["curve"]) for name, result in others}}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    p = argparse.ArgumentParser(
+        prog="ai-widgets evaluate", description="Measure how well a checkpoint or a baseline replies."
+    )
+    p.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    p.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
+    p.add_argument(
+        "--policy", nargs="+", choices=POLICIES, default=["model"], help="one or several, on the same streams"
+    )
+    p.add_argument("--data", type=Path, nargs="+", default=[], help="folders of recordings with a manifest.csv")
+    p.add_argument("--speech", type=Path, help="speech cache made by python -m ai_widgets.training.speech")
+    p.add_argument("--extra", type=Path, help="more sounds, one folder a label")
+    p.add_argument("--clips", type=Path, help="clip cache of the validation split, as training keeps it")
+    p.add_argument("--hours", type=float, default=2.0, help="audio to listen to (default: 2, half of it ambience)")
+    p.add_argument("--seed", type=int, default=2026)
+    p.add_argument("--greedy", action="store_true", help="likeliest token instead of the checkpoint's own sampling")
+    p.add_argument("--no-curve", action="store_true", help="only the usual operating point")
+    p.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
+    p.add_argument("--report", type=Path, metavar="OUT.html", help="write a page with tables and figures")
+    return p
+
+
+def main(argv: Sequence[str]) -> int:
+    """Entry point; returns the exit code. What cannot be used raises an `AiWidgetsError`."""
+    given = parser().parse_args(argv)
+    if not given.data and given.speech is None and given.extra is None and given.clips is None:
+        raise SettingError("There is nothing to evaluate on: give --data, --speech, --extra or --clips.")
+    if given.seed < 0:
+        raise SettingError(f"--seed must be at least 0, not {given.seed}.")
+    for path in (given.json, given.report):
+        if path is not None and not path.parent.is_dir():
+            raise SettingError(f"{path} cannot be written: there is no folder {path.parent}.")
+    if given.report is not None and importlib.util.find_spec("plotly") is None:
+        raise SettingError('--report needs plotly; install it with: pip install "ai_widgets[eval]".')
+    listeners = [_player(name, given) for name in dict.fromkeys(given.policy)]
+    found = material.gather(given.data, given.speech, given.extra, given.clips)
+    started = perf_counter()
+    with tqdm(total=round(given.hours * 3600), unit="s", desc="listening", file=sys.stderr) as bar:
+        result = evaluate(listeners, found, given.hours, given.seed, not given.no_curve, bar.update)
+    versions = {name: version(name) for name in ("torch", "transformers", "numpy")}
+    result = {
+        "version": VERSION, "checkpoint": given.checkpoint, "greedy": given.greedy, **result,
+        "elapsed_s": round(perf_counter() - started, 1), "versions": {"python": platform.python_version(), **versions},
+    }  # fmt: skip
+    if given.json is not None:
+        given.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    if given.report is not None:
+        from ai_widgets.evaluation.report import page
+
+        given.report.write_text(page(result), encoding="utf-8")
+    sys.stdout.write(in_words(result))
+    return 0
+
+
+def _player(name: str, given: argparse.Namespace) -> Player:
+    if name == "silero":
+        return players.silero()
+    if name == "energy":
+        return players.energy()
+    return ModelPlayer(load_model(given.checkpoint, given.device), greedy=given.greedy)

@@ -1,0 +1,234 @@
+"""Outcomes of many streams -> the figures of an evaluation, each with its interval of 95 %."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from ai_widgets.evaluation import statistics
+from ai_widgets.evaluation.scoring import NO_ANSWER, OTHER_WORDS, SOUND_NAMES, Outcome, Reply, Score, label_name
+from ai_widgets.evaluation.statistics import Estimate, Reliability
+from ai_widgets.training.lexicon import DIGITS, KEYWORDS, WORDS
+
+ONE_BY_ONE = ("keywords", "digits", "speech", "sounds", "generated")
+"""Suites whose occasions are single recordings: naming is measured on them."""
+COLUMNS = (*WORDS, "speech", *SOUND_NAMES, OTHER_WORDS, NO_ANSWER)
+CONFIDENT = 1
+"""First probability bin of the second calibration error, which leaves out the many chunks of near-certain silence."""
+
+Confusion = dict[str, dict[str, int]]
+
+
+@dataclass
+class Tally:
+    """What one player did at its own operating point: a score and a reliability a stream."""
+
+    scores: list[Score] = field(default_factory=list)
+    reliabilities: list[Reliability] = field(default_factory=list)
+
+    def add(self, score: Score, p_text: Sequence[float]) -> None:
+        """Add one stream; `p_text` has one value a decided chunk."""
+        self.scores.append(score)
+        known = [(p, bool(due)) for p, due in zip(p_text, score.due, strict=False) if due is not None]
+        self.reliabilities.append(Reliability.of([p for p, _ in known], [due for _, due in known]))
+
+    def of(self, *suites: str) -> list[Score]:
+        """Scores of some suites."""
+        return [score for score in self.scores if score.suite in suites]
+
+
+def figures(tally: Tally) -> dict[str, Any]:
+    """All figures of a player at one operating point, as plain values."""
+    suites = list(dict.fromkeys(score.suite for score in tally.scores))
+    return {
+        "spoken": spoken([o for s in tally.scores for o in s.outcomes if o.spoken]),
+        "sounds": sounds(tally),
+        "replies": _replies(tally.scores),
+        "ambience": ambience(tally.of("ambience")),
+        "silence": _false(tally.of("silence")),
+        "naming": naming(tally),
+        "calibration": calibration(tally.reliabilities),
+        "suites": {suite: _suite(tally.of(suite)) for suite in suites},
+    }
+
+
+def spoken(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Recall, early replies and latency of spoken turns."""
+    latencies = [o.latency for o in outcomes if o.latency is not None]
+    return {
+        "turns": len(outcomes),
+        "answered_within_3_chunks": _share(o.answer is not None for o in outcomes),
+        "early": _share(o.early for o in outcomes),
+        "median_latency_chunks": median(latencies) if latencies else None,
+        "latency_chunks": _counts(latencies),
+    }
+
+
+def sounds(tally: Tally) -> dict[str, Any]:
+    """Recall and latency (from onset) of sound episodes of all suites."""
+    outcomes = [o for s in tally.scores for o in s.outcomes if not o.spoken]
+    latencies = [o.latency for o in outcomes if o.latency is not None]
+    return {
+        "episodes": len(outcomes),
+        "answered_in_time": _share(o.answer is not None for o in outcomes),
+        "median_latency_chunks": median(latencies) if latencies else None,
+        "latency_chunks": _counts(latencies),
+    }
+
+
+def ambience(scores: Sequence[Score]) -> dict[str, Any]:
+    """False replies per hour of ambience, by class."""
+    names = sorted({score.name for score in scores})
+    return {**_false(scores), "classes": {name: _false([s for s in scores if s.name == name]) for name in names}}
+
+
+def naming(tally: Tally) -> dict[str, Any]:
+    """Who was named rightly, of all that was due and of what was answered; confusion and macro-F1 of the sounds."""
+    streams = tally.of(*ONE_BY_ONE)
+    table = confusion(streams)
+    recorded = tally.of("sounds")
+    return {
+        "keywords": _named(tally.of("keywords")),
+        "digits": _named(tally.of("digits")),
+        "other_speech": _named(tally.of("speech")),
+        "sounds_recorded": _named(recorded),
+        "sounds_generated": _named(tally.of("generated")),
+        "sounds_macro_f1": _macro(streams).to_json(),
+        "sounds_recorded_macro_f1": _macro(tally.of("keywords", "digits", "speech", "sounds")).to_json(),
+        "sounds_f1": {name: _rounded(statistics.f1(table, name)) for name in SOUND_NAMES},
+        "by_name": _by_name(streams),
+        "confusion": table,
+    }
+
+
+def confusion(scores: Sequence[Score]) -> Confusion:
+    """``[what sounded][what was said]`` over single recordings."""
+    table: Confusion = {}
+    for outcome in (o for s in scores for o in s.outcomes):
+        row = table.setdefault(label_name(outcome.occasion.label), {})
+        row[outcome.said] = row.get(outcome.said, 0) + 1
+    ordered = [name for name in COLUMNS if name in table]
+    return {row: {c: table[row][c] for c in COLUMNS if c in table[row]} for row in ordered}
+
+
+def calibration(parts: Sequence[Reliability]) -> dict[str, Any]:
+    """Reliability curve and expected calibration error of p(TEXT_BEGIN), bootstrapped over streams."""
+    if not parts:
+        return {"ece": statistics.NOTHING.to_json(), "ece_from_0.1": statistics.NOTHING.to_json(), "bins": []}
+    total = Reliability.total(parts)
+    bins = [
+        {"p": round(float(p / n), 4), "frequency": round(float(t / n), 4), "chunks": int(n)}
+        for n, p, t in zip(total.count, total.p, total.true, strict=True)
+        if n
+    ]
+    return {
+        "ece": statistics.bootstrap(parts, lambda p: Reliability.total(p).error()).to_json(),
+        "ece_from_0.1": statistics.bootstrap(parts, lambda p: Reliability.total(p).error(CONFIDENT)).to_json(),
+        "bins": bins,
+    }
+
+
+def operating_point(scores: Sequence[Score]) -> dict[str, Any]:
+    """The few figures that a curve is drawn from."""
+    outcomes = [o for s in scores for o in s.outcomes if o.spoken]
+    hours = sum(score.hours for score in scores)
+    quiet = [s for s in scores if s.suite in ("ambience", "silence")]
+    return {
+        "hours": round(hours, 3),
+        "turns": len(outcomes),
+        "recall": _rounded(statistics.share(sum(o.answer is not None for o in outcomes), len(outcomes)).value),
+        "early": _rounded(statistics.share(sum(o.early for o in outcomes), len(outcomes)).value),
+        "false_per_hour": statistics.rate(sum(len(s.false) for s in scores), hours).to_json(2),
+        "false_per_hour_of_ambience": statistics.rate(
+            sum(len(s.false) for s in quiet), sum(s.hours for s in quiet)
+        ).to_json(2),
+    }
+
+
+def at_equal_recall(reference: dict[str, Any], curve: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The point of a curve with the fewest false replies that answers at least as much as `reference`.
+
+    Where none answers as much, the one that answers most, with ``"reached": false``.
+    """
+    known = [point for point in curve if point["recall"] is not None]
+    if reference["recall"] is None or not known:
+        return None
+    enough = [point for point in known if point["recall"] >= reference["recall"]]
+    best = min(enough, key=_falseness) if enough else max(known, key=lambda p: (p["recall"], -_falseness(p)))
+    return {**best, "reached": bool(enough)}
+
+
+def _falseness(point: dict[str, Any]) -> float:
+    value = point["false_per_hour"]["value"]
+    return 0.0 if value is None else float(value)
+
+
+def _suite(scores: Sequence[Score]) -> dict[str, Any]:
+    outcomes = [o for s in scores for o in s.outcomes]
+    return {
+        **_replies(scores),
+        "due": len(outcomes),
+        "answered": _share(o.answer is not None for o in outcomes),
+        "early": _share(o.early for o in outcomes if o.spoken),
+        "named": _share(o.right for o in outcomes),
+    }
+
+
+def _replies(scores: Sequence[Score]) -> dict[str, Any]:
+    hours = sum(score.hours for score in scores)
+    return {
+        "hours": round(hours, 4),
+        "streams": len(scores),
+        "false_per_hour": statistics.rate(sum(len(s.false) for s in scores), hours).to_json(2),
+        **{kind: sum(len(getattr(s, kind)) for s in scores) for kind in ("false", "early", "repeated", "late")},
+    }
+
+
+def _false(scores: Sequence[Score]) -> dict[str, Any]:
+    hours = sum(score.hours for score in scores)
+    false: list[Reply] = [reply for score in scores for reply in score.false]
+    return {
+        "hours": round(hours, 4),
+        "false": len(false),
+        "false_per_hour": statistics.rate(len(false), hours).to_json(2),
+        "said": dict(Counter(label_name(reply.label) for reply in false).most_common()),
+    }
+
+
+def _named(scores: Sequence[Score]) -> dict[str, Any]:
+    outcomes = [o for s in scores for o in s.outcomes]
+    return {
+        "due": len(outcomes),
+        "right_of_due": _share(o.right for o in outcomes),
+        "right_of_answered": _share(o.right for o in outcomes if o.answer is not None),
+    }
+
+
+def _by_name(scores: Sequence[Score]) -> dict[str, dict[str, int]]:
+    table: dict[str, dict[str, int]] = {}
+    for outcome in (o for s in scores for o in s.outcomes):
+        row = table.setdefault(label_name(outcome.occasion.label), {"due": 0, "answered": 0, "right": 0})
+        row["due"] += 1
+        row["answered"] += outcome.answer is not None
+        row["right"] += outcome.right
+    return {name: table[name] for name in (*DIGITS, *KEYWORDS, "speech", *SOUND_NAMES) if name in table}
+
+
+def _macro(scores: Sequence[Score]) -> Estimate:
+    return statistics.bootstrap(scores, lambda some: statistics.macro_f1(confusion(some), SOUND_NAMES))
+
+
+def _share(flags: Iterable[bool]) -> dict[str, Any]:
+    values = list(flags)
+    return {**statistics.share(sum(values), len(values)).to_json(), "count": sum(values), "of": len(values)}
+
+
+def _counts(values: Sequence[int]) -> dict[str, int]:
+    return {str(value): count for value, count in sorted(Counter(values).items())}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -1,0 +1,84 @@
+"""The recordings of an evaluation: validation and evaluation splits only, never anything that was trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ai_widgets.errors import SettingError
+from ai_widgets.training import clipcache
+from ai_widgets.training.corpus import AMBIENCE, Clip, extra_sounds, recordings, synthetic_speech
+from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH
+from ai_widgets.training.lexicon import DIGITS
+
+SPEECH_LABEL = "speech"
+
+
+class Material:
+    """Clips by what they are for.
+
+    Parameters
+    ----------
+    validation
+        Held-out clips of the sources that training uses.
+    evaluation
+        Clips of sources that are for evaluation alone. They are heard one by one, not mixed into long streams.
+    """
+
+    def __init__(self, validation: Sequence[Clip], evaluation: Sequence[Clip] = ()) -> None:
+        if not validation and not evaluation:
+            raise SettingError(
+                "There is nothing to evaluate on: none of the recordings belongs to the validation split "
+                "(ESC-10 fold 4 and a share of the other files, see ai_widgets.training.corpus)."
+            )
+        self.validation = list(validation)
+        everything = (*validation, *evaluation)
+        self.ambience = [c for c in everything if c.kind == AMBIENCE]
+        self.sounds = [c for c in everything if c.kind in REPLY_OF_KIND]
+        self.digits = _people([c for c in evaluation if 0 < c.word <= len(DIGITS)]) or _people(
+            [c for c in validation if 0 < c.word <= len(DIGITS)]
+        )
+        self.keywords = _people([c for c in everything if len(DIGITS) < c.word < REPLY_SPEECH])
+        self.speech = _people([c for c in everything if c.word == REPLY_SPEECH])
+
+    def describe(self) -> dict[str, dict[str, float]]:
+        """Number and seconds of the recordings, by use and label."""
+        table: dict[str, dict[str, float]] = {}
+        for use in ("ambience", "sounds", "digits", "keywords", "speech"):
+            for clip in getattr(self, use):
+                row = table.setdefault(clip.label if use in ("ambience", "sounds") else use, {"clips": 0, "seconds": 0})
+                row["clips"] += 1
+                row["seconds"] = round(row["seconds"] + len(clip.samples) / 16_000, 1)
+        return table
+
+
+def _people(clips: list[Clip]) -> list[Clip]:
+    """Recordings of people; where there are none, synthetic voices (their label is the engine's name)."""
+    return [c for c in clips if c.label == SPEECH_LABEL] or clips
+
+
+def gather(data: Sequence[Path], speech: Path | None, extra: Path | None, clips: Path | None) -> Material:
+    """Read folders of recordings, a speech cache, more sounds and a clip cache; any of them may be missing.
+
+    A clip of the cache that is in one of the folders as well is taken once.
+    """
+    validation: list[Clip] = []
+    evaluation: list[Clip] = []
+    for folder in data:
+        validation += recordings(folder, ["validation"])
+        evaluation += recordings(folder, ["evaluation"])
+    if speech is not None:
+        validation += synthetic_speech(speech, ["validation"])
+    if extra is not None:
+        validation += extra_sounds(extra, ["validation"])
+    if clips is not None:
+        if not clips.with_suffix(".json").is_file() or not clips.with_suffix(".npy").is_file():
+            raise SettingError(f"{clips} is no clip cache: {clips.name}.json and {clips.name}.npy are not both there.")
+        try:
+            cached = clipcache.load(clips)
+        except (ValueError, KeyError, TypeError, json.JSONDecodeError) as error:
+            raise SettingError(f"The clip cache {clips} cannot be read: {error}.") from error
+        known = {clip.group for clip in validation}
+        validation += [clip for clip in cached if clip.group not in known]
+    return Material(validation, evaluation)

@@ -1,0 +1,159 @@
+"""What listens to a scene: a checkpoint through the project's own session, or a baseline.
+
+Hearing and replying are apart: what depends on the audio alone (frames of the tower, scores of a detector) is computed
+once a scene, the replies for every operating point. An operating point of a checkpoint is a bias of TEXT_BEGIN's logit,
+of a baseline a threshold and a hangover.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+from time import perf_counter
+from typing import Any, Protocol
+
+import numpy as np
+
+from ai_widgets.evaluation.scenes import Scene
+from ai_widgets.evaluation.scoring import Reply
+from ai_widgets.inference import Model
+from ai_widgets.perceive import Heard
+from ai_widgets.policies import REPLY, Endpointer, EndpointingPolicy, EnergyPolicy, SileroPolicy
+from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, Turn
+from ai_widgets.training.replies import understood
+
+Point = dict[str, float]
+BIASES = (-4.0, -2.0, -1.0, 1.0, 2.0)
+"""Operating points of a checkpoint beside its own (bias 0)."""
+HANGOVERS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
+
+
+class Player(Protocol):
+    """Something that replies. The first of `points` is how it is meant to be used."""
+
+    @property
+    def name(self) -> str:
+        """Name in the report."""
+
+    @property
+    def points(self) -> Sequence[Point]:
+        """Operating points."""
+
+    def hear(self, scene: Scene) -> Any:
+        """Everything about a scene that does not depend on the operating point."""
+
+    def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[list[Reply], list[float]]:
+        """Replies, and p(TEXT_BEGIN) of every chunk."""
+
+    def times_real_time(self, scene: Scene) -> float:
+        """Seconds of audio per second of work, chunk by chunk as at run time."""
+
+
+class ModelPlayer:
+    """A checkpoint.
+
+    Parameters
+    ----------
+    model
+        Loaded checkpoint.
+    **settings
+        Of the sessions; by default those of the checkpoint (it samples as its own card says).
+    """
+
+    name = "model"
+
+    def __init__(self, model: Model, **settings: Any) -> None:
+        self._model = model
+        self._settings = {"alternatives": 0, **settings}
+        self.points: Sequence[Point] = [{"bias": bias} for bias in (0.0, *BIASES)]
+
+    def hear(self, scene: Scene) -> Any:
+        """Frames of the tower for all chunks in one batch; chunks are independent given their mels."""
+        mels = np.ascontiguousarray(scene.mels.transpose(1, 0, 2)).reshape(scene.mels.shape[1], -1)
+        return self._model.loaded.encoder.encode(mels)
+
+    def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[list[Reply], list[float]]:
+        """Play the scene through a session of its own."""
+        session = self._model.session(seed=seed, **{**self._settings, **point})
+        replies: list[Reply] = []
+        p_text: list[float] = []
+        for index, frames in enumerate(heard):
+            samples = scene.audio[index * CHUNK_SAMPLES : (index + 1) * CHUNK_SAMPLES]
+            for event in session.step(Heard(samples, (), 0, frames)):
+                _note(event, replies, p_text)
+        return replies, p_text
+
+    def times_real_time(self, scene: Scene) -> float:
+        """Push the scene into a live session, features and tower included."""
+        session = self._model.session(**self._settings)
+        return _speed(scene, lambda chunk: [*session.push(chunk)])
+
+
+class BaselinePlayer:
+    """A baseline, swept over thresholds and hangovers at no cost.
+
+    Parameters
+    ----------
+    make
+        Makes a fresh policy; every scene gets one.
+    thresholds
+        To sweep beside the policy's own.
+    """
+
+    def __init__(self, make: Callable[[], EndpointingPolicy], thresholds: Sequence[float]) -> None:
+        self._make = make
+        policy = make()
+        self.name = policy.name
+        self._window = policy.window
+        self._rule = policy.rule
+        own: Point = {"threshold": policy.rule.threshold, "hangover_s": policy.rule.hangover_s}
+        grid: list[Point] = [{"threshold": t, "hangover_s": h} for t, h in product(thresholds, HANGOVERS)]
+        self.points: Sequence[Point] = [own, *(point for point in grid if point != own)]
+
+    def hear(self, scene: Scene) -> list[list[float]]:
+        """Scores of the windows that end in each chunk."""
+        policy = self._make()
+        return [policy.scores(chunk) for chunk in scene.audio.reshape(-1, CHUNK_SAMPLES)]
+
+    def reply(
+        self,
+        heard: list[list[float]],
+        scene: Scene,  # noqa: ARG002 - the scores say it all
+        point: Point,
+        seed: int,  # noqa: ARG002 - a rule draws nothing
+    ) -> tuple[list[Reply], list[float]]:
+        """Apply the policy's rule at an operating point."""
+        endpointer = Endpointer(replace(self._rule, **point), self._window)
+        fires = [endpointer.after(scores) for scores in heard]
+        label = understood(REPLY)
+        return [Reply(chunk, label, REPLY) for chunk, fire in enumerate(fires) if fire], [float(fire) for fire in fires]
+
+    def times_real_time(self, scene: Scene) -> float:
+        """Push the scene into a policy."""
+        policy = self._make()
+        return _speed(scene, lambda chunk: [*policy.push(chunk)])
+
+
+def silero() -> BaselinePlayer:
+    """Endpointing by silero-vad."""
+    return BaselinePlayer(SileroPolicy, (0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98))
+
+
+def energy() -> BaselinePlayer:
+    """Endpointing by level."""
+    return BaselinePlayer(EnergyPolicy, (6.0, 9.0, 12.0, 15.0, 20.0, 25.0, 30.0))
+
+
+def _note(event: Event, replies: list[Reply], p_text: list[float]) -> None:
+    if isinstance(event, Decision):
+        p_text.append(event.p_text)
+    elif isinstance(event, Turn):
+        replies.append(Reply(event.chunk, understood(event.text), event.text))
+
+
+def _speed(scene: Scene, push: Callable[[Any], list[Event]]) -> float:
+    started = perf_counter()
+    for chunk in scene.audio.reshape(-1, CHUNK_SAMPLES):
+        push(chunk)
+    return scene.chunks * CHUNK_SECONDS / max(perf_counter() - started, 1e-9)

@@ -1,0 +1,191 @@
+"""The figures of an evaluation as one HTML page that needs nothing else: tables and Plotly figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from importlib import import_module
+from typing import Any
+
+from ai_widgets.errors import SettingError
+from ai_widgets.evaluation.figures import COLUMNS
+from ai_widgets.evaluation.words import estimate, headlines, title
+
+COLOURS = ("#3366cc", "#dc6900", "#2e8b57")
+LAYOUT = {"template": "plotly_white", "height": 420, "margin": {"l": 60, "r": 20, "t": 50, "b": 50},
+          "legend": {"orientation": "h", "y": 1.08}}  # fmt: skip
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
+td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+"""
+NOTE = """Intervals are of 95 %: Wilson for shares, exact Poisson for rates, bootstrap over streams for the rest.
+A reply answers an utterance from the chunk that holds its end to three chunks later; before that it is early. A false
+reply belongs to nothing; replies that repeat an answer or come too late are counted apart. All recordings are of the
+validation and evaluation splits."""
+
+
+def page(result: dict[str, Any]) -> str:
+    """The whole page.
+
+    Raises
+    ------
+    SettingError
+        Where plotly is not installed.
+    """
+    try:
+        go: Any = import_module("plotly.graph_objects")
+    except ImportError as error:
+        raise SettingError('The report needs plotly; install it with: pip install "ai_widgets[eval]".') from error
+    policies: dict[str, Any] = result["policies"]
+    makers: list[Callable[[Any, dict[str, Any]], Any]] = [curves, false_by_class, latencies, reliability]
+    drawn = [make(go, policies) for make in makers]
+    drawn += [confusion(go, name, policy) for name, policy in policies.items()]
+    figures = [f.to_html(full_html=False, include_plotlyjs=number == 0) for number, f in enumerate(drawn)]
+    streams = result["streams"]
+    heading = f"How well it listens: {escape(', '.join(title(result, name) for name in policies))}"
+    origin = f"{streams['hours']:.2f} h of streams, seed {streams['seed']}, audio sha256 {streams['sha256'][:16]}."
+    return "\n".join([
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{heading}</title>',
+        f"<style>{STYLE}</style></head><body><h1>{heading}</h1>",
+        f"<p>{origin} {NOTE}</p>",
+        _headline_table(result), _equal_recall(result), *figures, _ambience_table(streams, policies),
+        _material_table(streams), "</body></html>",
+    ])  # fmt: skip
+
+
+def curves(go: Any, policies: dict[str, Any]) -> Any:
+    """False replies per hour against recall, a point for each operating point."""
+    figure = go.Figure()
+    for colour, (name, policy) in zip(COLOURS, policies.items(), strict=False):
+        points = sorted((p for p in policy["curve"] if p["recall"] is not None), key=lambda p: p["recall"])
+        figure.add_scatter(
+            x=[p["recall"] for p in points],
+            y=[p["false_per_hour"]["value"] for p in points],
+            text=[_setting(p) for p in points],
+            mode="lines+markers" if name == "model" else "markers",
+            name=name,
+            marker={"color": colour},
+            hovertemplate="%{text}<br>recall %{x:.3f}, %{y:.1f} false an hour",
+        )
+    figure.update_layout(
+        **LAYOUT, title="False replies at equal recall (every third stream, all operating points)",
+        xaxis_title="spoken turns answered within 3 chunks", yaxis_title="false replies per hour",
+    )  # fmt: skip
+    return figure
+
+
+def false_by_class(go: Any, policies: dict[str, Any]) -> Any:
+    """False replies per hour of each class of ambience, with intervals."""
+    figure = go.Figure()
+    for colour, (name, policy) in zip(COLOURS, policies.items(), strict=False):
+        classes = policy["ambience"]["classes"]
+        rates = [row["false_per_hour"] for row in classes.values()]
+        figure.add_bar(
+            x=list(classes),
+            y=[r["value"] for r in rates],
+            name=name,
+            marker={"color": colour},
+            error_y={
+                "array": [r["high"] - r["value"] for r in rates],
+                "arrayminus": [r["value"] - r["low"] for r in rates],
+            },
+        )
+    figure.update_layout(**LAYOUT, title="False replies by class of ambience", yaxis_title="per hour")
+    return figure
+
+
+def latencies(go: Any, policies: dict[str, Any]) -> Any:
+    """Chunks between the end of speech and the reply."""
+    figure = go.Figure()
+    for colour, (name, policy) in zip(COLOURS, policies.items(), strict=False):
+        counts = policy["spoken"]["latency_chunks"]
+        figure.add_bar(x=[int(k) for k in counts], y=list(counts.values()), name=name, marker={"color": colour})
+    figure.update_layout(
+        **LAYOUT, title="Latency of answered spoken turns", yaxis_title="turns",
+        xaxis={"title": "chunks of 0.4 s after the one that holds the end", "dtick": 1},
+    )  # fmt: skip
+    return figure
+
+
+def reliability(go: Any, policies: dict[str, Any]) -> Any:
+    """How often a reply was due, against p(TEXT_BEGIN)."""
+    figure = go.Figure()
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": "#999"}, showlegend=False)
+    for colour, (name, policy) in zip(COLOURS, policies.items(), strict=False):
+        bins = policy["calibration"]["bins"]
+        figure.add_scatter(
+            x=[b["p"] for b in bins],
+            y=[b["frequency"] for b in bins],
+            text=[f"{b['chunks']} chunks" for b in bins],
+            mode="lines+markers",
+            name=f"{name}, ECE {policy['calibration']['ece']['value']}",
+            marker={"color": colour},
+        )
+    figure.update_layout(
+        **LAYOUT, title="Calibration", xaxis_title="p(TEXT_BEGIN)", yaxis_title="share of chunks with a reply due"
+    )
+    return figure
+
+
+def confusion(go: Any, name: str, policy: dict[str, Any]) -> Any:
+    """What sounded against what was said, as shares of each row."""
+    table: dict[str, dict[str, int]] = policy["naming"]["confusion"]
+    columns = [c for c in COLUMNS if any(c in row for row in table.values())]
+    counts = [[row.get(c, 0) for c in columns] for row in table.values()]
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=columns, y=list(table), z=[[n / max(1, sum(row)) for n in row] for row in counts], text=counts,
+        texttemplate="%{text}", colorscale="Blues", zmin=0, zmax=1, showscale=False,
+    )  # fmt: skip
+    figure.update_layout(
+        **{**LAYOUT, "height": 160 + 24 * len(table)}, title=f"Named by {name}", yaxis={"autorange": "reversed"},
+        xaxis_title="said", yaxis_title="sounded",
+    )  # fmt: skip
+    return figure
+
+
+def _headline_table(result: dict[str, Any]) -> str:
+    columns = {title(result, name): dict(headlines(policy)) for name, policy in result["policies"].items()}
+    names = next(iter(columns.values()), {})
+    return _table(["", *columns], [[words, *(column[words] for column in columns.values())] for words in names])
+
+
+def _equal_recall(result: dict[str, Any]) -> str:
+    rows = [
+        [name, _setting(p), f"{p['recall']:.3f}" + ("" if p.get("reached", True) else " (its highest)"),
+         estimate(p["false_per_hour"]), estimate(p["false_per_hour_of_ambience"]), f"{p['early']:.3f}"]
+        for name, p in result["at_equal_recall"].items() if p is not None
+    ]  # fmt: skip
+    if not rows:
+        return ""
+    head = ["at equal recall", "setting", "recall", "false per hour", "… of ambience", "early"]
+    return _table(head, rows)
+
+
+def _ambience_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:
+    distinct = streams["distinct_recordings"]
+    rows = [
+        [name, f"{row['hours']:.3f}", str(distinct.get(name, 0)),
+         *(estimate(policy["ambience"]["classes"][name]["false_per_hour"]) for policy in policies.values())]
+        for name, row in next(iter(policies.values()))["ambience"]["classes"].items()
+    ]  # fmt: skip
+    return _table(["ambience", "hours", "distinct recordings", *(f"{name}, false per hour" for name in policies)], rows)
+
+
+def _material_table(streams: dict[str, Any]) -> str:
+    rows = [[name, str(row["clips"]), f"{row['seconds']:.0f}"] for name, row in streams["material"].items()]
+    return _table(["held-out recordings", "number", "seconds"], rows)
+
+
+def _setting(point: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in point["setting"].items())
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    body = "".join(
+        "<tr>" + "".join(f'<td class="number">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"

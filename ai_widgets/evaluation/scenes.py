@@ -1,0 +1,213 @@
+"""Labelled streams to evaluate on. The same material, hours and seed give everybody the same scenes.
+
+| suite | a scene holds |
+|---|---|
+| mixed | what training streams hold: words, talk, sounds, beds, rooms, lines, composed by `training.streams` |
+| keywords, digits, speech | held-out recordings of people, one after the other with pauses, at -45 … -3 dBFS |
+| sounds | held-out recordings of sounds in the same way |
+| generated | knocks, music and alarms as generated for training, freshly drawn |
+| ambience | one class of ambience, varied in speed, room, colour, level, and mixed with another one |
+| silence | zeros |
+
+Of each suite but the first, every other scene is heard as a file (one log-mel floor for the whole, a second of silence
+after it), the others live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_widgets.errors import SettingError
+from ai_widgets.evaluation.material import Material
+from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
+from ai_widgets.training import acoustics, sounds
+from ai_widgets.training.corpus import ALARM, AMBIENCE, KINDS, KNOCK, MUSIC, SPEECH, Clip, make_clip
+from ai_widgets.training.labels import SAME_EPISODE, Occasion, Segment, occasions
+from ai_widgets.training.mels import clip_mels, running_mels
+from ai_widgets.training.pool import draw_seconds
+from ai_widgets.training.streams import TAIL_CHUNKS, Composer
+
+Samples = npt.NDArray[np.float32]
+Rng = np.random.Generator
+
+SHARES = {"mixed": 0.18, "keywords": 0.06, "digits": 0.06, "speech": 0.05, "sounds": 0.06, "generated": 0.03,
+          "ambience": 0.54, "silence": 0.02}  # fmt: skip
+"""Share of the hours of each suite."""
+GENERATED = "generated"
+MAKERS = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}
+SILENCE_S = 60.0
+MOST_HOURS = 100.0
+
+
+@dataclass
+class Scene:
+    """One stream: audio, features [chunks, 128, 40], what is to be answered, and the recordings in it."""
+
+    suite: str
+    name: str
+    audio: Samples
+    mels: npt.NDArray[np.float32]
+    occasions: list[Occasion]
+    sources: list[str] = field(default_factory=list)
+
+    @property
+    def chunks(self) -> int:
+        """Length in chunks."""
+        return len(self.mels)
+
+
+def scenes(material: Material, hours: float, seed: int) -> Iterator[Scene]:
+    """Compose about `hours` of scenes; a suite without material is left out."""
+    if not 0 < hours <= MOST_HOURS:
+        raise SettingError(f"--hours must lie above 0 and at most {MOST_HOURS:g}, not {hours:g}.")
+    for place, (suite, share) in enumerate(SHARES.items()):
+        make = _maker(suite, material, np.random.default_rng([seed, place]))
+        left = share * hours * 3600 * SAMPLE_RATE
+        number = 0
+        while make is not None and left > 0:
+            scene = make(np.random.default_rng([seed, place, number]), number)
+            left -= len(scene.audio)
+            number += 1
+            yield scene
+
+
+def _maker(suite: str, material: Material, rng: Rng) -> Callable[[Rng, int], Scene] | None:
+    """Return what makes the scenes of a suite; `rng` settles the order in which recordings come."""
+    if suite == "mixed":
+        if not any(clip.kind == SPEECH for clip in material.validation):
+            return None
+        composer = Composer(material.validation)
+        return lambda own, _number: _mixed(composer, own)
+    if suite == "silence":
+        return lambda _own, _number: _silence()
+    if suite == "ambience":
+        beds: dict[str, list[Clip]] = {}
+        for clip in material.ambience:
+            beds.setdefault(clip.label, []).append(clip)
+        return lambda own, number: _ambience(own, number, beds)
+    clips: list[Clip] = _generated(rng) if suite == "generated" else getattr(material, suite)
+    if not clips:
+        return None
+    deck = _alternating(rng, clips)
+    dealt = count()
+    return lambda own, number: _one_by_one(suite, own, number, deck, dealt)
+
+
+def _mixed(composer: Composer, rng: Rng) -> Scene:
+    stream = composer.stream(rng, draw_seconds(rng))
+    return Scene("mixed", "mixed", stream.audio, stream.mels, occasions(stream.segments, len(stream.mels)))
+
+
+def _silence() -> Scene:
+    audio = np.zeros(int(SILENCE_S * SAMPLE_RATE), np.float32)
+    return Scene("silence", "digital silence", audio, running_mels(audio), [])
+
+
+def _generated(rng: Rng, each: int = 8) -> list[Clip]:
+    """Sounds whose recordings are few, made by the generators of training."""
+    made = []
+    for _ in range(each):
+        for kind, maker in MAKERS.items():
+            clip = make_clip(maker(rng, rng.uniform(2.5, 6)), kind, 0, GENERATED, KINDS[kind])
+            if clip is not None:
+                made.append(clip)
+    return made
+
+
+def _alternating(rng: Rng, clips: Sequence[Clip]) -> list[Clip]:
+    """Every recording once, shuffled, kinds and words taking turns while they last."""
+    piles: dict[tuple[int, int], list[Clip]] = {}
+    for index in rng.permutation(len(clips)):
+        clip = clips[int(index)]
+        piles.setdefault((clip.kind, clip.word), []).append(clip)
+    deck: list[Clip] = []
+    while piles:
+        deck += [pile.pop() for pile in piles.values()]
+        piles = {key: pile for key, pile in piles.items() if pile}
+    return deck
+
+
+def _one_by_one(suite: str, rng: Rng, number: int, deck: Sequence[Clip], dealt: Iterator[int]) -> Scene:
+    """Four recordings with pauses that end an utterance or an episode, over digital silence or a faint room."""
+    pieces = [np.zeros(int(rng.uniform(0.3, 2.5) * SAMPLE_RATE), np.float32)]
+    cursor = len(pieces[0])
+    segments: list[Segment] = []
+    sources = []
+    for _ in range(4):
+        clip = deck[next(dealt) % len(deck)]
+        pause = rng.uniform(2.5, 4)
+        if clip.kind != SPEECH:
+            pause += SAME_EPISODE - 1
+        samples = clip.samples[: clip.end + 800] * np.float32(acoustics.decibels(rng.uniform(-6, 0)))
+        segments.append(Segment(cursor + clip.start, cursor + clip.end, clip.kind, clip.word))
+        pieces += [samples, np.zeros(int(pause * SAMPLE_RATE), np.float32)]
+        cursor += len(samples) + len(pieces[-1])
+        sources.append(clip.group)
+    audio = np.concatenate(pieces)
+    if rng.random() < 0.3:
+        audio = acoustics.room(audio, rng)
+    if rng.random() < 0.5:
+        noise = sounds.coloured_noise(rng, len(audio) / SAMPLE_RATE + 0.1)[: len(audio)]
+        audio = audio + noise * np.float32(acoustics.decibels(rng.uniform(-65, -35)))
+    return _heard(suite, suite, audio, rng, number, segments, sources)
+
+
+def _ambience(rng: Rng, number: int, beds: dict[str, list[Clip]]) -> Scene:
+    names = [*sorted(beds), GENERATED]
+    name = names[number % len(names)]
+    length = int(rng.uniform(20, 40) * SAMPLE_RATE)
+    audio, sources = _bed(rng, length, name, beds)
+    if rng.random() < 0.3:
+        other, _ = _bed(rng, length, names[int(rng.integers(len(names)))], beds)
+        audio = audio + other * np.float32(acoustics.decibels(rng.uniform(-20, -6)))
+    if rng.random() < 0.3:
+        audio = acoustics.room(audio, rng)
+    if rng.random() < 0.5:
+        audio = acoustics.colour(audio, rng)
+    return _heard("ambience", name, audio, rng, number // len(names), [], sources)
+
+
+def _bed(rng: Rng, length: int, name: str, beds: dict[str, list[Clip]]) -> tuple[Samples, list[str]]:
+    """One class of ambience for `length` samples, peak 1: its recordings one into the other, faster or slower."""
+    out = np.zeros(length, np.float32)
+    fade = SAMPLE_RATE // 5
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    cursor = 0
+    sources = []
+    while cursor < length:
+        if name == GENERATED:
+            maker = sounds.AMBIENCES[int(rng.integers(len(sounds.AMBIENCES)))]
+            samples, source = maker(rng, rng.uniform(6, 12)), f"{GENERATED}/{maker.__name__}"
+        else:
+            clip = beds[name][int(rng.integers(len(beds[name])))]
+            samples, source = acoustics.change_speed(clip.samples, rng.uniform(0.87, 1.15)), clip.group
+        if len(samples) > 2 * fade:
+            samples[:fade] *= ramp
+            samples[-fade:] *= ramp[::-1]
+        part = samples[: length - cursor]
+        out[cursor : cursor + len(part)] += part
+        cursor += max(len(samples) - fade, fade)
+        sources.append(source)
+    return out / (np.abs(out).max() + np.float32(1e-9)), sources
+
+
+def _heard(
+    suite: str, name: str, audio: Samples, rng: Rng, number: int, segments: list[Segment], sources: list[str]
+) -> Scene:
+    """Bring a piece to its level and to 16 bits; live or as a file."""
+    level = acoustics.decibels(rng.uniform(-45, -3)) / (float(np.abs(audio).max()) + 1e-9)
+    audio = acoustics.quantised(audio * np.float32(level))
+    audio = np.pad(audio, (0, -len(audio) % CHUNK_SAMPLES))
+    if number % 2:
+        tail = np.zeros(TAIL_CHUNKS * CHUNK_SAMPLES, np.float32)
+        mels = np.concatenate([clip_mels(audio), clip_mels(tail)])
+        audio = np.concatenate([audio, tail])
+    else:
+        mels = running_mels(audio)
+    found = occasions([s for s in segments if s.kind != AMBIENCE], len(mels))
+    return Scene(suite, name, audio, mels, found, sources)

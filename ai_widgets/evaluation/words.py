@@ -1,0 +1,59 @@
+"""The figures of an evaluation in words, for the terminal and the report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ai_widgets.errors import printable
+
+
+def title(result: dict[str, Any], name: str) -> str:
+    """What was evaluated: the checkpoint, or the baseline's name."""
+    return str(result["checkpoint"]) if name == "model" else name
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """The headline figures, one line each."""
+    streams = result["streams"]
+    lines = [f"{streams['hours']:.2f} h of streams, seed {streams['seed']}, sha256 {streams['sha256'][:12]}"]
+    for name, policy in result["policies"].items():
+        lines.append(f"\n{printable(title(result, name))}")
+        lines += [f"  {words:<52} {value}" for words, value in headlines(policy)]
+    if result["at_equal_recall"]:
+        lines.append("\nat equal recall, over the streams that were heard at all operating points")
+    for name, point in result["at_equal_recall"].items():
+        if point is not None:
+            note = "" if point.get("reached", True) else " (its highest)"
+            lines.append(
+                f"  {name}: recall {point['recall']:.3f}{note}, early {point['early']:.3f}, "
+                f"false per hour {estimate(point['false_per_hour'])}"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def headlines(policy: dict[str, Any]) -> list[tuple[str, str]]:
+    """The figures that a person asks for first, in words and with their intervals."""
+    naming, spoken = policy["naming"], policy["spoken"]
+    return [
+        ("spoken turns answered within 3 chunks of their end", estimate(spoken["answered_within_3_chunks"])),
+        ("spoken turns with a reply before their end", estimate(spoken["early"])),
+        ("median latency after the end, in chunks", str(spoken["median_latency_chunks"])),
+        ("sounds answered in time", estimate(policy["sounds"]["answered_in_time"])),
+        ("false replies per hour of ambience", estimate(policy["ambience"]["false_per_hour"])),
+        ("false replies per hour, all streams", estimate(policy["replies"]["false_per_hour"])),
+        ("replies to digital silence", str(policy["silence"]["false"])),
+        ("seven sounds, macro-F1", estimate(naming["sounds_macro_f1"])),
+        ("keywords named", estimate(naming["keywords"]["right_of_due"])),
+        ("digits named", estimate(naming["digits"]["right_of_due"])),
+        ("other speech said to be speech", estimate(naming["other_speech"]["right_of_due"])),
+        ("calibration error (ECE) of p(TEXT_BEGIN)", estimate(policy["calibration"]["ece"])),
+        ("ECE of the chunks with p of at least 0.1", estimate(policy["calibration"]["ece_from_0.1"])),
+        ("times real time", str(policy["times_real_time"])),
+    ]
+
+
+def estimate(values: dict[str, Any]) -> str:
+    """A figure with its interval, as ``0.953 [0.931, 0.968]``."""
+    if values["value"] is None:
+        return "nothing to measure"
+    return f"{values['value']:.3f} [{values['low']:.3f}, {values['high']:.3f}]"

@@ -1,0 +1,367 @@
+"""The evaluation: statistics and scores with answers known by hand, scenes and the command on generated sounds."""
+
+# ruff: noqa: ARG002 - listeners that need not listen have the interface of those that do
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ai_widgets import cli
+from ai_widgets.errors import SettingError
+from ai_widgets.evaluation import figures, players, statistics
+from ai_widgets.evaluation.command import evaluate
+from ai_widgets.evaluation.material import Material
+from ai_widgets.evaluation.players import BaselinePlayer, ModelPlayer, Point
+from ai_widgets.evaluation.scenes import SHARES, Scene, scenes
+from ai_widgets.evaluation.scoring import Reply, Score, label_name, score
+from ai_widgets.evaluation.statistics import Reliability
+from ai_widgets.inference import Model
+from ai_widgets.policies import EnergyPolicy
+from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Turn
+from ai_widgets.training import clipcache, corpus, sounds
+from ai_widgets.training.corpus import AMBIENCE, DOG, SPEECH, Clip
+from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH, Occasion, Segment, occasions
+
+HOURS, SEED = 0.01, 7
+
+
+def talk(seed: int, seconds: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    voice = np.sign(np.sin(2 * np.pi * rng.uniform(90, 220) * time)) * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * time))
+    return np.concatenate([np.zeros(3200), voice, np.zeros(9600)]).astype(np.float32)
+
+
+def clips() -> Iterator[Clip]:
+    for word in (2, 5, 11, 14, REPLY_SPEECH):
+        made = corpus.make_clip(talk(word, 0.6), SPEECH, word, f"word{word}", "speech")
+        if made is not None:
+            yield made
+    for label, kind, samples in (
+        ("dog", DOG, sounds.knocking(np.random.default_rng(1), 1)),
+        ("rain", AMBIENCE, sounds.rain(np.random.default_rng(2), 3)),
+        ("clock", AMBIENCE, sounds.ticking(np.random.default_rng(3), 3)),
+    ):
+        made = corpus.make_clip(samples, kind, 0, label, label)
+        if made is not None:
+            yield made
+
+
+@pytest.fixture(scope="module")
+def material() -> Material:
+    return Material(list(clips()))
+
+
+@pytest.fixture(scope="module")
+def played(material: Material) -> list[Scene]:
+    return list(scenes(material, HOURS, SEED))
+
+
+class Perfect:
+    """Answers every occasion when it is due, in the right words, with full confidence."""
+
+    name = "perfect"
+    points: tuple[Point, ...] = ({"bias": 0.0},)
+
+    def hear(self, scene: Scene) -> None:
+        return None
+
+    def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[list[Reply], list[float]]:
+        due = {o.due: o.label for o in scene.occasions if o.due < scene.chunks}
+        replies = [Reply(chunk, label) for chunk, label in sorted(due.items())]
+        return replies, [float(chunk in due) for chunk in range(scene.chunks)]
+
+    def times_real_time(self, scene: Scene) -> float:
+        return 1.0
+
+
+class Mute(Perfect):
+    name = "mute"
+
+    def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[list[Reply], list[float]]:
+        return [], [0.0] * scene.chunks
+
+
+# Statistics -----------------------------------------------------------------------------------------------------------
+
+
+def test_intervals_are_the_known_ones() -> None:
+    eight = statistics.share(8, 10)
+    assert (eight.value, eight.low, eight.high) == pytest.approx((0.8, 0.4902, 0.9433), abs=1e-4)
+    assert statistics.share(0, 50).low == 0
+    assert statistics.share(50, 50).high == pytest.approx(1)
+    none, two = statistics.rate(0, 2.0), statistics.rate(2, 1.0)
+    assert (none.value, none.low, none.high) == pytest.approx((0, 0, 3.6889 / 2), abs=1e-4)
+    assert (two.low, two.high) == pytest.approx((0.2422, 7.2247), abs=1e-4)
+    assert statistics.share(0, 0).to_json() == {"value": None, "low": None, "high": None}
+    assert statistics.rate(0, 0).value is None
+
+
+def test_the_bootstrap_holds_the_value_and_is_reproducible() -> None:
+    values = list(np.random.default_rng(0).standard_normal(50))
+    one, two = (statistics.bootstrap(values, lambda v: float(np.mean(v))) for _ in range(2))
+    assert one == two
+    assert None not in (one.low, one.value, one.high)
+    assert one.low < np.mean(values) < one.high  # type: ignore[operator]
+    assert statistics.bootstrap([3, 3], lambda v: float(v[0])).to_json() == {"value": 3, "low": 3, "high": 3}
+    assert statistics.bootstrap([], lambda _: None).value is None
+
+
+def test_calibration_by_hand() -> None:
+    # 0.02 and 0.04, never: gap 0.03 on two. 0.95 twice, once true: gap 0.45 on two.
+    some = Reliability.of([0.02, 0.04, 0.95, 0.95], [False, False, True, False])
+    assert some.error() == pytest.approx((2 * 0.03 + 2 * 0.45) / 4)
+    assert some.error(from_bin=1) == pytest.approx(0.45)
+    both = Reliability.total([some, Reliability.of([1.0], [True])])
+    assert both.error() == pytest.approx((0.06 + abs(1.9 + 1.0 - 2)) / 5)
+    assert Reliability.of([], []).error() is None
+
+
+def test_f1_by_hand() -> None:
+    table = {"dog": {"dog": 3, "music": 1}, "music": {"music": 1, "no reply": 1}, "one": {"dog": 2}}
+    assert statistics.f1(table, "dog") == pytest.approx(2 * 3 / (4 + 5))
+    assert statistics.f1(table, "music") == pytest.approx(2 * 1 / (2 + 2))
+    assert statistics.f1(table, "alarm") is None
+    assert statistics.macro_f1(table, ["dog", "music", "alarm"]) == pytest.approx((6 / 9 + 0.5) / 2)
+
+
+# Scores ---------------------------------------------------------------------------------------------------------------
+
+
+def at(chunk: float) -> int:
+    return round(chunk * CHUNK_SAMPLES)
+
+
+def utterance(start: float, end: float, label: int = REPLY_SPEECH, due: int | None = None) -> Occasion:
+    """In chunks; due two chunks after the one that holds the end."""
+    end_chunk = (at(end) - 1) // CHUNK_SAMPLES
+    return Occasion(at(start), at(end), SPEECH, label, end_chunk + 2 if due is None else due)
+
+
+BARK = Occasion(at(20.5), at(24.5), DOG, REPLY_OF_KIND[DOG], 22)
+SPOKEN = utterance(2.5, 6.5)
+
+
+def marks(*chunks: int, occasions: tuple[Occasion, ...] = (SPOKEN,), label: int = REPLY_SPEECH) -> Score:
+    return score("mixed", "mixed", 40, occasions, [Reply(chunk, label) for chunk in chunks])
+
+
+@pytest.mark.parametrize("chunk", [6, 7, 8, 9])
+def test_a_reply_within_three_chunks_of_the_end_answers(chunk: int) -> None:
+    only = marks(chunk).outcomes[0]
+    assert (only.latency, only.right, only.early, only.said) == (chunk - 6, True, False, "speech")
+
+
+def test_every_other_reply_has_its_name() -> None:
+    early = marks(4)
+    assert (len(early.early), early.outcomes[0].early, early.outcomes[0].answer) == (1, True, None)
+    both = marks(4, 8)
+    assert (len(both.early), both.outcomes[0].early, both.outcomes[0].latency) == (1, True, 2)
+    assert [len(marks(10).late), marks(10).outcomes[0].answer] == [1, None]
+    assert [len(marks(8, 9).repeated), len(marks(8, 9).false)] == [1, 0]
+    assert [r.chunk for r in marks(0, 8, 13).false] == [0, 13]
+
+
+def test_sounds_are_answered_from_their_onset() -> None:
+    dog = REPLY_OF_KIND[DOG]
+    assert marks(20, occasions=(BARK,), label=dog).outcomes[0].latency == 0
+    assert marks(25, occasions=(BARK,), label=dog).outcomes[0].latency == 5
+    assert len(marks(26, occasions=(BARK,), label=dog).late) == 1
+    wrong = marks(23, occasions=(BARK,)).outcomes[0]
+    assert (wrong.right, wrong.said) == (False, "speech")
+
+
+def test_of_two_open_occasions_the_one_that_is_named_is_answered() -> None:
+    talk_over = utterance(19, 21.9, label=3)
+    result = score("mixed", "mixed", 40, [talk_over, BARK], [Reply(22, REPLY_OF_KIND[DOG]), Reply(23, 3)])
+    assert [o.right for o in result.outcomes] == [True, True]
+    # Words about speech while somebody speaks are early, whatever else sounds.
+    result = score("mixed", "mixed", 40, [utterance(19, 25), BARK], [Reply(22, REPLY_SPEECH)])
+    assert (len(result.early), [o.answer for o in result.outcomes]) == (1, [None, None])
+
+
+def test_what_is_due_after_the_end_is_not_scored() -> None:
+    cut = utterance(36, 39, due=40)
+    result = marks(39, occasions=(cut,))
+    assert result.outcomes == []
+    assert (result.false, result.late, result.early) == ([], [], [])
+
+
+def test_chunks_where_waiting_and_replying_are_both_right_have_no_truth() -> None:
+    # End chunk 6, due 8, last 9.
+    assert marks().due[5:11] == [False, None, None, True, True, False]
+    assert marks(7).due[5:11] == [False, None, None, False, False, False]
+    assert marks(8).due[5:11] == [False, None, None, True, False, False]
+
+
+def test_labels_have_names() -> None:
+    assert [label_name(n) for n in (0, 1, 11, REPLY_SPEECH, REPLY_OF_KIND[DOG])] == [
+        "other words", "zero", "alexa", "speech", "dog",
+    ]  # fmt: skip
+
+
+def test_occasions_say_what_the_labels_say() -> None:
+    first, second = Segment(at(1), at(2), SPEECH, 4), Segment(at(2.5), at(3.5), SPEECH, 5)
+    bark = Segment(at(10), at(10.5), DOG)
+    again = Segment(at(15), at(15.5), DOG)
+    found = occasions([first, second, bark, again], 40)
+    assert [(o.start, o.end, o.label) for o in found] == [
+        (at(1), at(3.5), REPLY_SPEECH),
+        (at(10), at(15.5), REPLY_OF_KIND[DOG]),
+    ]
+    assert occasions([first], 3)[0].due == 3
+
+
+# Scenes and players ---------------------------------------------------------------------------------------------------
+
+
+def test_scenes_are_complete_and_reproducible(material: Material, played: list[Scene]) -> None:
+    assert list(dict.fromkeys(scene.suite for scene in played)) == list(SHARES)
+    for one, two in zip(played, scenes(material, HOURS, SEED), strict=True):
+        np.testing.assert_array_equal(one.audio, two.audio)
+        np.testing.assert_array_equal(one.mels, two.mels)
+        assert one.occasions == two.occasions
+    other = list(scenes(material, HOURS, SEED + 1))
+    assert any(not np.array_equal(a.audio, b.audio) for a, b in zip(played, other, strict=False))
+
+
+def test_scenes_hold_what_they_say(played: list[Scene]) -> None:
+    for scene in played:
+        assert scene.mels.shape == (len(scene.audio) // CHUNK_SAMPLES, 128, 40)
+        if scene.suite in ("ambience", "silence"):
+            assert scene.occasions == []
+        elif scene.suite != "mixed":
+            assert len(scene.occasions) == len(scene.sources) == 4
+            assert all(occasion.due < scene.chunks for occasion in scene.occasions)
+    digits = next(scene for scene in played if scene.suite == "digits")
+    assert {label_name(o.label) for o in digits.occasions} == {"one", "four"}
+    assert not next(scene for scene in played if scene.suite == "silence").audio.any()
+
+
+def test_recordings_for_evaluation_come_first_and_nothing_is_no_material() -> None:
+    person, *_ = clips()
+    made = Material([clip for clip in clips() if clip.word != 2], [person])
+    assert [clip is person for clip in made.digits] == [True]
+    assert not any(clip is person for clip in made.validation)
+    with pytest.raises(SettingError, match="nothing to evaluate on"):
+        Material([])
+
+
+def test_a_swept_baseline_replies_as_the_policy_itself(played: list[Scene]) -> None:
+    player = players.energy()
+    for scene in played:
+        policy = EnergyPolicy()
+        events = list(policy.push(scene.audio))
+        replies, p_text = player.reply(player.hear(scene), scene, player.points[0], 0)
+        assert [r.chunk for r in replies] == [e.chunk for e in events if isinstance(e, Turn)]
+        assert p_text == [e.p_text for e in events if isinstance(e, Decision)]
+
+
+def test_a_checkpoint_is_heard_as_in_a_live_session(toy: Model, played: list[Scene]) -> None:
+    scene = next(scene for scene in played if scene.suite == "digits")
+    player = ModelPlayer(toy, max_reply_tokens=3)
+    replies, p_text = player.reply(player.hear(scene), scene, {"bias": 0.0}, 5)
+    session = toy.session(seed=5, max_reply_tokens=3)
+    events = list(session.push(scene.audio))
+    np.testing.assert_allclose(p_text, [e.p_text for e in events if isinstance(e, Decision)], atol=1e-4)
+    assert [r.chunk for r in replies] == [e.chunk for e in events if isinstance(e, Turn)]
+    assert player.times_real_time(scene) > 0
+
+
+# The whole ------------------------------------------------------------------------------------------------------------
+
+
+def test_perfect_and_mute_listeners_get_what_they_deserve(material: Material) -> None:
+    result = evaluate([Perfect(), Mute()], material, 0.06, SEED)
+    perfect, mute = result["policies"]["perfect"], result["policies"]["mute"]
+    assert perfect["spoken"]["answered_within_3_chunks"]["value"] == 1
+    assert perfect["sounds"]["answered_in_time"]["value"] == 1
+    assert perfect["spoken"]["early"]["value"] == 0
+    assert perfect["replies"]["false"] == perfect["replies"]["late"] == perfect["replies"]["repeated"] == 0
+    assert perfect["calibration"]["ece"]["value"] == 0
+    assert perfect["naming"]["sounds_macro_f1"]["value"] == 1
+    assert perfect["naming"]["digits"]["right_of_due"]["value"] == 1
+    assert mute["spoken"]["answered_within_3_chunks"]["value"] == 0
+    assert mute["naming"]["confusion"]["dog"] == {"no reply": mute["naming"]["by_name"]["dog"]["due"]}
+    assert mute["ambience"]["false_per_hour"]["value"] == 0
+    assert set(mute["ambience"]["classes"]) == {"rain", "clock", "generated"}
+    equal = result["at_equal_recall"]
+    assert (equal["perfect"]["recall"], equal["mute"]["reached"]) == (1, False)
+    json.dumps(result, allow_nan=False)
+
+
+def test_the_streams_do_not_depend_on_who_listens(material: Material) -> None:
+    one = evaluate([Mute()], material, HOURS, SEED)
+    two = evaluate([players.energy()], material, HOURS, SEED, curves=False)
+    assert one["streams"] == two["streams"]
+    assert two["policies"]["energy"]["curve"] == []
+
+
+def test_a_curve_has_every_operating_point_once(material: Material) -> None:
+    player = BaselinePlayer(EnergyPolicy, (12.0, 20.0))
+    curve = evaluate([player], material, HOURS, SEED)["policies"]["energy"]["curve"]
+    settings = [tuple(point["setting"].values()) for point in curve]
+    assert settings[0] == (12.0, 0.6)
+    assert len(set(settings)) == len(settings) == 12
+
+
+def test_equal_recall_picks_the_fewest_false_replies_that_answer_enough() -> None:
+    def point(recall: float, false: float) -> dict[str, Any]:
+        return {"recall": recall, "false_per_hour": {"value": false}}
+
+    curve = [point(0.9, 4), point(0.95, 9), point(0.97, 7), point(0.5, 0)]
+    best = figures.at_equal_recall(point(0.93, 1), curve)
+    assert best == {**point(0.97, 7), "reached": True}
+    assert figures.at_equal_recall(point(0.99, 1), curve) == {**point(0.97, 7), "reached": False}
+
+
+def test_the_command_writes_figures_and_a_page(
+    material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("plotly")
+    clipcache.save(material.validation, tmp_path / "clips")
+    out, html = tmp_path / "out.json", tmp_path / "out.html"
+    arguments = ["--clips", str(tmp_path / "clips"), "--policy", "energy", "--hours", str(HOURS)]
+    assert cli.main(["evaluate", *arguments, "--json", str(out), "--report", str(html)]) == 0
+    assert "spoken turns answered within 3 chunks" in capsys.readouterr().out
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert list(result["policies"]) == ["energy"]
+    page = html.read_text(encoding="utf-8")
+    assert page.count("plotly-graph-div") == 5
+    assert 'src="http' not in page
+    assert result["streams"]["sha256"][:16] in page
+
+
+def test_a_report_without_plotly_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    assert cli.main(["evaluate", "--data", str(tmp_path), "--report", str(tmp_path / "out.html")]) == 2
+    assert "ai_widgets[eval]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "nothing to evaluate on"),
+        (["--data", "{folder}"], "manifest.csv"),
+        (["--clips", "{folder}/none"], "is no clip cache"),
+        (["--clips", "{folder}/clips", "--hours", "0"], "--hours"),
+        (["--clips", "{folder}/clips", "--seed", "-1"], "--seed"),
+        (["--clips", "{folder}/clips", "--json", "{folder}/no/out.json"], "no folder"),
+    ],
+)
+def test_mistakes_are_said_in_a_sentence(
+    arguments: list[str], words: str, material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clipcache.save(material.validation, tmp_path / "clips")
+    filled = [argument.format(folder=tmp_path) for argument in arguments]
+    assert cli.main(["evaluate", "--policy", "energy", *filled]) == 2
+    assert words in capsys.readouterr().err
