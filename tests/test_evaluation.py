@@ -28,6 +28,7 @@ from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Turn
 from ai_widgets.training import clipcache, corpus, sounds
 from ai_widgets.training.corpus import AMBIENCE, DOG, SPEECH, Clip
 from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH, Occasion, Segment, occasions
+from ai_widgets.training.lexicon import word_label
 
 HOURS, SEED = 0.01, 7
 
@@ -205,6 +206,14 @@ def test_labels_have_names() -> None:
     assert [label_name(n) for n in (0, 1, 11, REPLY_SPEECH, REPLY_OF_KIND[DOG])] == [
         "other words", "zero", "alexa", "speech", "dog",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("seven", "seven"), ("7", "seven"), (" Smart_Mirror ", "smart mirror"), ("77", "speech"), ("-", "speech")],
+)
+def test_written_words_and_figures_are_the_same_word(text: str, name: str) -> None:
+    assert label_name(word_label(text)) == name
 
 
 def test_occasions_say_what_the_labels_say() -> None:

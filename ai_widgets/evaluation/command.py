@@ -3,7 +3,7 @@
     ai-widgets evaluate --checkpoint tiny --data DATA --policy model silero --json OUT.json --report OUT.html
 
 Everybody hears the same scenes: they depend on the recordings, the hours and the seed alone, and the hash of their
-audio is in the JSON. Every third scene is heard at all operating points of a player, which gives its curve.
+audio is in the JSON. Every fourth scene is heard at all operating points of a player, which gives its curve.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from ai_widgets.inference import load_model
 from ai_widgets.protocol import CHUNK_SECONDS
 
 POLICIES = ("model", "silero", "energy")
-CURVE_EVERY = 3
+CURVE_EVERY = 4
 VERSION = 1
 
 
@@ -128,7 +128,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--speech", type=Path, help="speech cache made by python -m ai_widgets.training.speech")
     p.add_argument("--extra", type=Path, help="more sounds, one folder a label")
     p.add_argument("--clips", type=Path, help="clip cache of the validation split, as training keeps it")
-    p.add_argument("--hours", type=float, default=2.0, help="audio to listen to (default: 2, half of it ambience)")
+    p.add_argument("--hours", type=float, default=3.0, help="audio to listen to (default: 3, a third of it ambience)")
     p.add_argument("--seed", type=int, default=2026)
     p.add_argument("--greedy", action="store_true", help="likeliest token instead of the checkpoint's own sampling")
     p.add_argument("--no-curve", action="store_true", help="only the usual operating point")

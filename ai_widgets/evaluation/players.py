@@ -24,7 +24,7 @@ from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, T
 from ai_widgets.training.replies import understood
 
 Point = dict[str, float]
-BIASES = (-4.0, -2.0, -1.0, 1.0, 2.0)
+BIASES = (-3.0, -1.5, 1.0, 2.0)
 """Operating points of a checkpoint beside its own (bias 0)."""
 HANGOVERS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
 

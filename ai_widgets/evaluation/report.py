@@ -70,7 +70,7 @@ def curves(go: Any, policies: dict[str, Any]) -> Any:
             hovertemplate="%{text}<br>recall %{x:.3f}, %{y:.1f} false an hour",
         )
     figure.update_layout(
-        **LAYOUT, title="False replies at equal recall (every third stream, all operating points)",
+        **LAYOUT, title="False replies at equal recall (every fourth stream, all operating points)",
         xaxis_title="spoken turns answered within 3 chunks", yaxis_title="false replies per hour",
     )  # fmt: skip
     return figure

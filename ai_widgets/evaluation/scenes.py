@@ -35,8 +35,8 @@ from ai_widgets.training.streams import TAIL_CHUNKS, Composer
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
-SHARES = {"mixed": 0.18, "keywords": 0.06, "digits": 0.06, "speech": 0.05, "sounds": 0.06, "generated": 0.03,
-          "ambience": 0.54, "silence": 0.02}  # fmt: skip
+SHARES = {"mixed": 0.18, "keywords": 0.09, "digits": 0.09, "speech": 0.07, "sounds": 0.15, "generated": 0.04,
+          "ambience": 0.36, "silence": 0.02}  # fmt: skip
 """Share of the hours of each suite."""
 GENERATED = "generated"
 MAKERS = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}
@@ -138,10 +138,10 @@ def _one_by_one(suite: str, rng: Rng, number: int, deck: Sequence[Clip], dealt: 
     cursor = len(pieces[0])
     segments: list[Segment] = []
     sources = []
-    for _ in range(4):
-        clip = deck[next(dealt) % len(deck)]
+    clips = [deck[next(dealt) % len(deck)] for _ in range(4)]
+    for clip, following in zip(clips, [*clips[1:], clips[0]], strict=True):
         pause = rng.uniform(2.5, 4)
-        if clip.kind != SPEECH:
+        if clip.kind == following.kind != SPEECH:
             pause += SAME_EPISODE - 1
         samples = clip.samples[: clip.end + 800] * np.float32(acoustics.decibels(rng.uniform(-6, 0)))
         segments.append(Segment(cursor + clip.start, cursor + clip.end, clip.kind, clip.word))

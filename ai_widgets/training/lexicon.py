@@ -84,6 +84,11 @@ def sentence(rng: np.random.Generator) -> str:
 
 
 def word_label(text: str) -> int:
-    """Return the label of a spoken text: 1 … len(WORDS) for a named word, `OTHER_SPEECH` for the rest."""
+    """Return the label of a spoken text: 1 … len(WORDS) for a named word, `OTHER_SPEECH` for the rest.
+
+    A digit may be written as a word or as a figure.
+    """
     key = text.strip().lower().replace("_", " ")
+    if len(key) == 1 and "0" <= key <= "9":
+        key = DIGITS[int(key)]
     return WORDS.index(key) + 1 if key in WORDS else OTHER_SPEECH
