@@ -37,6 +37,7 @@ from ai_widgets.protocol import CHUNK_SECONDS
 POLICIES = ("model", "silero", "energy")
 CURVE_EVERY = 4
 VERSION = 1
+BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
 
 
 def evaluate(
@@ -152,7 +153,7 @@ def main(argv: Sequence[str]) -> int:
     listeners = [_player(name, given) for name in dict.fromkeys(given.policy)]
     found = material.gather(given.data, given.speech, given.extra, given.clips)
     started = perf_counter()
-    with tqdm(total=round(given.hours * 3600), unit="s", desc="listening", file=sys.stderr) as bar:
+    with tqdm(total=round(given.hours * 3600), desc="listening", bar_format=BAR, file=sys.stderr) as bar:
         result = evaluate(listeners, found, given.hours, given.seed, not given.no_curve, bar.update)
     versions = {name: version(name) for name in ("torch", "transformers", "numpy")}
     result = {

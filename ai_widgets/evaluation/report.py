@@ -12,8 +12,8 @@ from ai_widgets.evaluation.figures import COLUMNS
 from ai_widgets.evaluation.words import estimate, headlines, title
 
 COLOURS = ("#3366cc", "#dc6900", "#2e8b57")
-LAYOUT = {"template": "plotly_white", "height": 420, "margin": {"l": 60, "r": 20, "t": 50, "b": 50},
-          "legend": {"orientation": "h", "y": 1.08}}  # fmt: skip
+LAYOUT = {"template": "plotly_white", "height": 440, "margin": {"l": 60, "r": 20, "t": 90, "b": 50},
+          "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"}}  # fmt: skip
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; }
@@ -140,7 +140,7 @@ def confusion(go: Any, name: str, policy: dict[str, Any]) -> Any:
         texttemplate="%{text}", colorscale="Blues", zmin=0, zmax=1, showscale=False,
     )  # fmt: skip
     figure.update_layout(
-        **{**LAYOUT, "height": 160 + 24 * len(table)}, title=f"Named by {name}", yaxis={"autorange": "reversed"},
+        **{**LAYOUT, "height": 180 + 24 * len(table)}, title=f"Named by {name}", yaxis={"autorange": "reversed"},
         xaxis_title="said", yaxis_title="sounded",
     )  # fmt: skip
     return figure
