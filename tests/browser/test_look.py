@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from . import sounds
 from .conftest import OpenNotebook
@@ -22,6 +23,22 @@ def test_the_quickstart_runs_from_top_to_bottom(open_notebook: OpenNotebook) -> 
     assert notebook.errors() == []
     notebook.wait_count("decisions", 7)
     notebook.shot("quickstart", widget=False)
+
+
+def test_a_chunks_numbers_are_those_of_the_record(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([WIDGET, f"w.play({str(sounds.SPEECH)!r})"])
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    notebook.wait_count("turns", 2)
+    chunk, p_text, p_keep = notebook.ask("[(d.chunk, d.p_text, d.p_keep) for d in w.record.of_type(aiw.Decision)][-1]")
+    notebook.widget.first.get_by_role("slider").focus()
+    notebook.page.keyboard.press("End")
+    notebook.page.keyboard.press("Enter")
+    detail = notebook.widget.first.get_by_test_id("detail")
+    expect(detail).to_have_attribute("data-chunk", str(chunk))
+    expect(detail).to_contain_text(f"{p_text:.4f}")
+    expect(detail).to_contain_text(f"{p_keep:.4f}")
+    notebook.shot("chunk")
 
 
 @pytest.mark.parametrize(("name", "width", "dark"), [("dark", 1280, True), ("narrow", 760, False)])
