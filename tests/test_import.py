@@ -29,6 +29,13 @@ def test_the_nouns_and_settings_load_no_torch() -> None:
     assert not loaded.intersection(("torch", "transformers", "ipywidgets", "pandas", "soxr"))
 
 
+def test_the_widget_is_made_before_torch_is_loaded() -> None:
+    # So that it is on screen at once; torch comes with the model, on a thread of its own.
+    assert not modules_after("from ai_widgets import AudioInteraction").intersection(
+        ("torch", "transformers", "pandas")
+    )
+
+
 def test_command_line_help_loads_no_torch() -> None:
     loaded = modules_after("from ai_widgets.cli import main\ntry: main(['--version'])\nexcept SystemExit: print()")
     assert "torch" not in loaded

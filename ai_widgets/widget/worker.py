@@ -2,7 +2,7 @@
 
 Two stages, so that audio which arrives while the model speaks is encoded already when its turn comes (the paper's
 asynchronous inference). The worker knows threads but no comm: it tells its owner that something changed, and the owner
-decides what to send.
+decides what to send. torch comes with the model, on the model's own thread, so that a widget is on screen at once.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from dataclasses import dataclass
 from math import ceil
 from threading import Lock
 from time import perf_counter
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..audio import Array, ChunkAudio, Intake, silence
 from ..errors import AiWidgetsError, SessionError
-from ..perceive import Heard, Listener
 from ..protocol import CHUNK_SECONDS, Decision, Notice, Turn
 from ..record import SessionRecord
-from ..session import StreamingSession
 from ..settings import Settings
 from .loading import ModelSource
 from .stage import Stage
+
+if TYPE_CHECKING:
+    from ..perceive import Heard, Listener
+    from ..session import StreamingSession
 
 AHEAD = 64
 """Encoded chunks that may wait for the decode stage; beyond it raw audio waits in front of the encoder."""
@@ -74,8 +77,8 @@ class _Run:
         return max(0, self.finished_chunks + int(self.open_seconds / CHUNK_SECONDS + 1e-6) - self.decided)
 
 
-_Item = tuple[_Run, _Samples | _EndOfStream | _Remark]
-_Perceived = tuple[_Run, Heard | _Remark]
+_Item: TypeAlias = "tuple[_Run, _Samples | _EndOfStream | _Remark]"
+_Perceived: TypeAlias = "tuple[_Run, Heard | _Remark]"
 
 
 class Worker:
@@ -213,6 +216,8 @@ class Worker:
             self._decode.put((run, part))
             return
         if run.listener is None:
+            from ..perceive import Listener
+
             run.listener = Listener(self._source.model())
         if isinstance(part, _Samples):
             self._hear(run, run.intake.push(part.samples, part.rate, part.flags), part.arrived)
@@ -245,6 +250,8 @@ class Worker:
             self._changed(True)
             return
         if run.session is None:
+            from ..session import StreamingSession
+
             run.session = StreamingSession(self._source.model(), self._settings, run.record)
         try:
             for event in run.session.step(part):
