@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .audio import load_audio
 from .errors import AudioError
+from .importing import collector_paused
 from .model.checkpoint import LoadedModel, load
 from .model.placement import choose
 from .protocol import Event
@@ -67,7 +68,9 @@ def load_model(
     ------
     CheckpointError, SettingError
     """
-    return Model(load(name, choose(device, dtype), revision))
+    # The model classes of transformers are imported on the way.
+    with collector_paused():
+        return Model(load(name, choose(device, dtype), revision))
 
 
 def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
