@@ -15,6 +15,8 @@ from .protocol import CHUNK_SAMPLES, SAMPLE_RATE
 
 Array = npt.NDArray[np.float32]
 
+MIN_RATE, MAX_RATE = 4_000, 384_000
+"""Sample rates that are taken, from Python and from the browser."""
 CLIP_LEVEL = 0.999
 """Magnitude from which a sample counts as clipped."""
 CLIP_RUN = 4
@@ -143,8 +145,8 @@ def check_rate(rate: object) -> int:
         raise AudioError(f"The sample rate must be a whole number of samples per second, not {rate!r}.")
     if not np.isfinite(rate) or rate != int(rate):
         raise AudioError(f"The sample rate must be a whole number of samples per second, not {rate!r}.")
-    if not 4_000 <= rate <= 384_000:
-        raise AudioError(f"The sample rate must lie between 4000 and 384000 Hz, not {rate!r}.")
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise AudioError(f"The sample rate must lie between {MIN_RATE} and {MAX_RATE} Hz, not {rate!r}.")
     return int(rate)
 
 

@@ -14,7 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import SettingError
-from .protocol import CHUNK_SAMPLES, CHUNK_SECONDS, EVENTS_VERSION, Chunk, Decision, Event, Notice, Timing, Token, Turn
+from .protocol import (
+    CHUNK_SAMPLES,
+    CHUNK_SECONDS,
+    EVENTS_VERSION,
+    SAMPLE_RATE,
+    Chunk,
+    Decision,
+    Event,
+    Notice,
+    Timing,
+    Token,
+    Turn,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +94,7 @@ class SessionRecord:
     @property
     def seconds(self) -> float:
         """Length of all audio heard, kept or not."""
-        return self._chunks_heard * CHUNK_SAMPLES / 16_000
+        return self._chunks_heard * CHUNK_SAMPLES / SAMPLE_RATE
 
     def of_type(self, kind: type[E]) -> list[E]:
         """All events of one class, in order."""

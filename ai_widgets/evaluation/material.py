@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ai_widgets.errors import SettingError
+from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training import clipcache
 from ai_widgets.training.corpus import AMBIENCE, Clip, extra_sounds, recordings, synthetic_speech
 from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH
@@ -49,7 +50,7 @@ class Material:
             for clip in getattr(self, use):
                 row = table.setdefault(clip.label if use in ("ambience", "sounds") else use, {"clips": 0, "seconds": 0})
                 row["clips"] += 1
-                row["seconds"] = round(row["seconds"] + len(clip.samples) / 16_000, 1)
+                row["seconds"] = round(row["seconds"] + len(clip.samples) / SAMPLE_RATE, 1)
         return table
 
 

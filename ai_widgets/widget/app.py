@@ -17,6 +17,7 @@ import traitlets
 from ..audio import check_rate, load_audio, mono
 from ..errors import AiWidgetsError, MessageError
 from ..importing import collector_paused
+from ..protocol import SAMPLE_RATE
 from ..record import AUDIO_SECONDS, SessionRecord
 from ..settings import Settings
 from . import messages
@@ -151,7 +152,7 @@ class AudioInteraction(anywidget.AnyWidget):  # type: ignore[misc]
 
     def play(self, path: str | Path, *, tail_silence: float = 1.0, wait: bool = True) -> None:
         """Feed an audio file as one recording."""
-        self.feed(load_audio(path), 16_000, end=True, tail_silence=tail_silence, wait=wait)
+        self.feed(load_audio(path), SAMPLE_RATE, end=True, tail_silence=tail_silence, wait=wait)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all audio so far is answered. False when `timeout` seconds passed first."""

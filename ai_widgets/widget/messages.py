@@ -36,6 +36,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from ..audio import MAX_RATE, MIN_RATE
 from ..errors import MessageError
 from ..protocol import Event
 
@@ -44,7 +45,6 @@ HANDSHAKE = bytes((1, 2, 3, 4))
 """The buffer of a hello. Some hosts drop binary buffers; then the browser falls back to base64."""
 MAX_BLOCK_BYTES = 2 * 1024 * 1024
 """A block is about 100 ms; a message above 10 MB would break the websocket."""
-MIN_RATE, MAX_RATE = 4_000, 384_000
 MAX_TEXT = 500
 MAX_TAIL_S = 10.0
 MAX_COUNT = 2**53
