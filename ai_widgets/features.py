@@ -9,6 +9,7 @@ from 360 samples of left context, at a cost that does not grow.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from functools import cache
 
 import numpy as np
@@ -28,6 +29,11 @@ FILTER_ROWS = 8
 """Frames that are filtered at a time."""
 DYNAMIC_RANGE = 8.0
 """Decades below the maximum at which the spectrogram is floored."""
+
+THUMBNAIL_BANDS, THUMBNAIL_FRAMES = 32, 10
+"""A chunk's log-mel as it is shown: 4 mel bins a band, 4 mel frames (40 ms, one encoder frame) a frame."""
+THUMBNAIL_LOW, THUMBNAIL_RANGE = -1.0, 2.5
+"""Log-mel values that become 0 and 255. Digital silence lies at −1.5, a loud voice at about 1."""
 
 Array = npt.NDArray[np.float32]
 
@@ -149,3 +155,21 @@ class StreamingLogMel:
         self._maximum = max(self._maximum, float(finished.max()))
         self._left = chunk[-LEFT_CONTEXT:].copy()
         return scale(power, max(self._maximum, float(power.max())))
+
+
+def thumbnail(mels: Array) -> str:
+    """What the model heard in one chunk, small enough to be sent and kept for every chunk.
+
+    Parameters
+    ----------
+    mels
+        float32 [128, 40], the features that the tower gets.
+
+    Returns
+    -------
+    base64 of 320 bytes: 10 frames × 32 bands, ``byte[frame * 32 + band]``, band 0 the lowest. Each is the mean of its
+    4 × 4 values, −1 … 1.5 mapped to 0 … 255.
+    """
+    cells = mels.reshape(THUMBNAIL_BANDS, -1, THUMBNAIL_FRAMES, mels.shape[1] // THUMBNAIL_FRAMES).mean(axis=(1, 3))
+    levels = np.clip((cells.T - THUMBNAIL_LOW) * (255 / THUMBNAIL_RANGE), 0, 255)
+    return b64encode(np.rint(levels).astype(np.uint8).tobytes()).decode("ascii")

@@ -12,15 +12,18 @@ import numpy as np
 from torch import Tensor
 
 from .audio import ChunkAudio
-from .features import Array, StreamingLogMel, log_mel
+from .features import Array, StreamingLogMel, log_mel, thumbnail
 from .model.checkpoint import LoadedModel
+from .protocol import MELS_PER_CHUNK
 
 
 @dataclass(frozen=True)
 class Heard:
     """One chunk after perception: its samples, and the frames that stand for it in the sequence.
 
-    `frames` is [10, width] on the model's device. `arrived` is the clock (`perf_counter`) when its last sample came.
+    `frames` is [10, width] on the model's device. `arrived` is the clock (`perf_counter`) when its last sample came,
+    `encode_wait_ms` how long it waited from then until its features were computed. `stream` and `seq` name the block
+    that completed it, `mel` is its `features.thumbnail`.
     """
 
     samples: Array
@@ -30,6 +33,10 @@ class Heard:
     features_ms: float = 0.0
     tower_ms: float = 0.0
     arrived: float = field(default_factory=perf_counter)
+    mel: str = ""
+    stream: int = 0
+    seq: int = -1
+    encode_wait_ms: float = 0.0
 
 
 class Listener:
@@ -39,14 +46,27 @@ class Listener:
         self._model = model
         self._features = StreamingLogMel()
 
-    def hear(self, chunk: ChunkAudio, clip: int = 0, arrived: float | None = None) -> Heard:
-        """Encode the next chunk of the stream. Its cost does not depend on how much came before."""
+    def hear(
+        self, chunk: ChunkAudio, clip: int = 0, arrived: float | None = None, *, stream: int = 0, seq: int = -1
+    ) -> Heard:
+        """Encode the next chunk of the stream. Its cost does not depend on how much came before.
+
+        Parameters
+        ----------
+        chunk, clip
+            The audio, and the clip it belongs to.
+        arrived
+            When its last sample came, on the clock of `perf_counter`; now by default.
+        stream, seq
+            The browser's block that completed the chunk; the defaults say that Python fed it.
+        """
         start = perf_counter()
         mels = self._features.push(chunk.samples)
         between = perf_counter()
         with self._model.computing():
             frames = self._model.encoder.encode(mels)[0]
         end = perf_counter()
+        since = start if arrived is None else arrived
         return Heard(
             chunk.samples,
             chunk.flags,
@@ -54,7 +74,11 @@ class Listener:
             frames,
             (between - start) * 1e3,
             (end - between) * 1e3,
-            start if arrived is None else arrived,
+            since,
+            thumbnail(mels),
+            stream,
+            seq,
+            max(0.0, start - since) * 1e3,
         )
 
 
@@ -70,6 +94,15 @@ def hear_clip(model: LoadedModel, chunks: list[ChunkAudio], clip: int) -> list[H
     end = perf_counter()
     share = 1e3 / len(chunks)
     return [
-        Heard(chunk.samples, chunk.flags, clip, each, (between - start) * share, (end - between) * share)
-        for chunk, each in zip(chunks, frames, strict=True)
+        Heard(
+            chunk.samples,
+            chunk.flags,
+            clip,
+            each,
+            (between - start) * share,
+            (end - between) * share,
+            start,
+            thumbnail(mels[:, place * MELS_PER_CHUNK : (place + 1) * MELS_PER_CHUNK]),
+        )
+        for place, (chunk, each) in enumerate(zip(chunks, frames, strict=True))
     ]

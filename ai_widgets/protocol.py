@@ -24,8 +24,9 @@ MELS_PER_CHUNK = 40
 """Log-mel frames (10 ms each) of one chunk."""
 FRAMES_PER_CHUNK = 10
 """Encoder frames (40 ms each) of one chunk; each replaces one PAD embedding."""
-EVENTS_VERSION = 1
-"""Version of the event fields below, written wherever events are stored."""
+EVENTS_VERSION = 2
+"""Version of the event fields below, written wherever events are stored. Fields of a later version have defaults, so
+that events of an earlier one can still be read."""
 
 Choice = Literal["KEEP_SILENCE", "TEXT_BEGIN", "OTHER"]
 Ending = Literal["TEXT_END", "limit", "interrupted"]
@@ -107,11 +108,26 @@ class SpecialTokens:
 
 @dataclass(frozen=True)
 class Alternative:
-    """One of the likeliest tokens at a step: its id, its text (or name) and its raw probability."""
+    """One token that could have been drawn at a step, and what became of its probability.
+
+    Attributes
+    ----------
+    token, text
+        Its id, and its text or name.
+    p
+        Raw: the softmax over the whole vocabulary.
+    scaled
+        After mask, bias and temperature: the softmax over the allowed tokens. Greedy: with temperature 1.
+    kept
+        After top-k and top-p, made to add up to 1 again: what the token is drawn from; 0 where it was removed. Greedy:
+        1 for the drawn token.
+    """
 
     token: int
     text: str
     p: float
+    scaled: float = 0.0
+    kept: float = 0.0
 
 
 EVENT_TYPES: dict[str, type[Event]] = {}
@@ -134,7 +150,7 @@ class Event:
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name == "alternatives":
-                value = [{"token": a.token, "text": a.text, "p": a.p} for a in value]
+                value = [dict(vars(a)) for a in value]
             elif isinstance(value, Emotion):
                 value = value.value
             elif isinstance(value, tuple):
@@ -181,7 +197,12 @@ class Chunk(Event):
         Peak magnitude (0…1) of each 25 ms, sixteen values: what a level lane draws.
     flags
         What happened to the audio on its way: `clipped`, `padded` (zeros were appended), `tail` (silence that follows
-        a clip), `waited` (it arrived while the model was speaking), `repaired` (NaN or infinity replaced by 0).
+        a clip), `waited` (it arrived while the model was speaking), `late` (live audio that waited for more than a
+        chunk's length before its decision began), `gated`, `dropped`, `repaired` (NaN or infinity replaced by 0),
+        `unheard` (the session had ended).
+    mel
+        What the model heard, from the very features the tower gets: base64 of one byte for each of 10 frames × 32
+        bands, frame by frame, the lowest band first (`features.thumbnail`). Empty where it is not known.
     """
 
     type = "chunk"
@@ -190,6 +211,7 @@ class Chunk(Event):
     rms_db: float
     envelope: tuple[float, ...]
     flags: tuple[str, ...] = ()
+    mel: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,7 +235,16 @@ class Decision(Event):
     position
         Position of the step's last token in the context; the decision is read there.
     alternatives
-        The likeliest tokens with their raw probabilities.
+        The likeliest tokens by raw probability; the drawn one and both decision tokens are always among them.
+    before
+        Tokens fed before the block: the whole prefix in a bare context, else the token drawn last. Empty where the
+        context slid so far that nothing but the prefix was left.
+    oldest
+        The oldest chunk that is still in the context.
+    used, limit
+        Positions in use after the step, and how many there may be.
+    rule
+        What was in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`.
     """
 
     type = "decision"
@@ -231,6 +262,11 @@ class Decision(Event):
     argmax: int
     position: int
     alternatives: tuple[Alternative, ...] = ()
+    before: tuple[int, ...] = ()
+    oldest: int = 0
+    used: int = 0
+    limit: int = 0
+    rule: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -274,10 +310,10 @@ class Turn(Event):
 
 @dataclass(frozen=True)
 class Notice(Event):
-    """Something a person should know: a limit, a reset, a violation, lost or repaired audio.
+    """Something a person should know: a limit, a slide, a reset, a violation, changed settings, lost audio.
 
-    `kind` is one word for programs (`context_full`, `context_reset`, `violation`, `limit`, …), `message` a sentence for
-    people, `data` the figures.
+    `kind` is one word for programs (`context_slide`, `context_reset`, `context_full`, `limit`, `violation`,
+    `settings`, …), `message` a sentence for people, `data` the figures.
     """
 
     type = "notice"
@@ -291,7 +327,9 @@ class Timing(Event):
     """Where the time of one chunk went, in milliseconds on the kernel's clock.
 
     `queue_ms` is the time between the arrival of the chunk's last sample and the start of its decision that no stage
-    was working on it; `reply_ms` the time of the whole reply, 0 where the model kept silent.
+    was working on it, `encode_wait_ms` the part of it before the features; `reply_ms` the time of the whole reply, 0
+    where the model kept silent. `stream` and `seq` name the browser's block that completed the chunk (0 and −1 where
+    Python fed it). `arrived_ms` (that block, or the samples, were here) and `decided_ms` are Unix time in milliseconds.
     """
 
     type = "timing"
@@ -300,3 +338,8 @@ class Timing(Event):
     decide_ms: float
     reply_ms: float
     queue_ms: float
+    stream: int = 0
+    seq: int = -1
+    arrived_ms: float = 0.0
+    decided_ms: float = 0.0
+    encode_wait_ms: float = 0.0

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
-from time import perf_counter
+from time import perf_counter, time
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ from .settings import Settings
 from .turns import TurnTaking
 
 FLOORS = ("clip", "running")
+LATE_S = CHUNK_SECONDS
+"""Seconds of waiting after which a live chunk is flagged `late`: by then the next one is there."""
 
 
 class EventStream(Iterator[Event]):
@@ -195,12 +197,17 @@ class StreamingSession:
     def _step(self, heard: Heard) -> Iterator[Event]:
         chunk, self._chunk = self._chunk, self._chunk + 1
         started = perf_counter()
+        perceived = (heard.features_ms + heard.tower_ms) / 1e3
+        queued = max(0.0, started - heard.arrived - perceived)
         self._record.append_audio(heard.samples)
         notices = self._turns.make_room(chunk)
-        flags = heard.flags if self.ended is None else (*heard.flags, "unheard")
-        yield self._note(
-            Chunk(chunk, heard.clip, chunk * CHUNK_SECONDS, level_db(heard.samples), envelope(heard.samples), flags)
-        )
+        flags = heard.flags
+        if heard.seq >= 0 and queued > LATE_S:
+            flags = (*flags, "late")
+        if self.ended is not None:
+            flags = (*flags, "unheard")
+        start_s, samples = chunk * CHUNK_SECONDS, heard.samples
+        yield self._note(Chunk(chunk, heard.clip, start_s, level_db(samples), envelope(samples), flags, heard.mel))
         for notice in notices:
             yield self._note(notice)
         if self.ended is not None:
@@ -210,15 +217,22 @@ class StreamingSession:
             if isinstance(event, Decision):
                 decided, spoke = perf_counter(), event.choice == "TEXT_BEGIN"
             yield self._note(event)
-        perceived = (heard.features_ms + heard.tower_ms) / 1e3
+        now = perf_counter()
+        # What happened on the clock that never jumps, told in Unix time.
+        epoch = time() - now
         yield self._note(
             Timing(
                 chunk,
                 heard.features_ms,
                 heard.tower_ms,
                 (decided - started) * 1e3,
-                (perf_counter() - decided) * 1e3 if spoke else 0.0,
-                max(0.0, started - heard.arrived - perceived) * 1e3,
+                (now - decided) * 1e3 if spoke else 0.0,
+                queued * 1e3,
+                heard.stream,
+                heard.seq,
+                (epoch + heard.arrived) * 1e3,
+                (epoch + decided) * 1e3,
+                heard.encode_wait_ms,
             )
         )
 

@@ -7,6 +7,7 @@ events and keeps no record.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -45,6 +46,7 @@ class TurnTaking:
         self._model, self._settings = model, settings
         self._tokens = model.traits.tokens
         self._rule = _rule(settings, model.rule)
+        self._in_effect = _in_effect(settings, self._rule)
         self._generator = np.random.default_rng(settings.seed)
         self._prefix = self._prefix_tokens()
         self._block, self._frames_at = self._block_tokens()
@@ -52,6 +54,7 @@ class TurnTaking:
         self.ended: str | None = None
         self._context = model.decoder.context(self.limit)
         self._last: int | None = None
+        self._oldest = 0
         self._turn = 0
         self._drawn = 0
         self._interrupted = False
@@ -121,6 +124,8 @@ class TurnTaking:
     def _decide(self, chunk: int, clip: int, frames: Tensor) -> Decision:
         keep, text = self._tokens["KEEP_SILENCE"], self._tokens["TEXT_BEGIN"]
         opening = self._prefix if self._last is None else [self._last]
+        if self._last is None:
+            self._oldest = chunk
         logits = self._model.decoder.feed(self._context, opening + self._block, frames, len(opening) + self._frames_at)
         raw = Distribution(logits)
         drawn = draw(
@@ -130,6 +135,7 @@ class TurnTaking:
             allowed=(keep, text) if self._settings.mask else None,
             bias=(text, self._settings.bias) if self._settings.bias else None,
             likeliest=self._settings.alternatives,
+            report=(keep, text),
         )
         self._last = drawn.token
         self._drawn += 1
@@ -152,6 +158,11 @@ class TurnTaking:
             argmax=drawn.argmax,
             position=self._context.position - 1,
             alternatives=self._alternatives(drawn),
+            before=tuple(opening),
+            oldest=self._oldest,
+            used=self._context.position,
+            limit=self.limit,
+            rule=self._in_effect,
         )
 
     def _respond(self, chunk: int, clip: int) -> Iterator[Event]:
@@ -227,7 +238,9 @@ class TurnTaking:
         return Notice(decision.chunk, "violation", message, {"token": decision.token})
 
     def _alternatives(self, drawn: Draw) -> tuple[Alternative, ...]:
-        return tuple(Alternative(token, self._model.token_text(token), p) for token, p in drawn.likeliest)
+        return tuple(
+            Alternative(c.token, self._model.token_text(c.token), c.p, c.scaled, c.kept) for c in drawn.likeliest
+        )
 
     # Set-up -----------------------------------------------------------------------------------------------------------
 
@@ -264,3 +277,16 @@ def _rule(settings: Settings, default: SamplingRule) -> SamplingRule:
         top_k=top_k,
         top_p=default.top_p if settings.top_p is None else settings.top_p,
     )
+
+
+def _in_effect(settings: Settings, rule: SamplingRule) -> dict[str, Any]:
+    """How decisions are drawn, as `Decision.rule` says it; all decisions under the same settings share it."""
+    return {
+        "greedy": rule.greedy,
+        "temperature": rule.temperature,
+        "top_k": rule.top_k,
+        "top_p": rule.top_p,
+        "bias": settings.bias,
+        "mask": settings.mask,
+        "seed": settings.seed,
+    }

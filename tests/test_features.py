@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import librosa
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_widgets.errors import AudioError
-from ai_widgets.features import LEFT_CONTEXT, StreamingLogMel, log_mel, mel_filters
+from ai_widgets.features import LEFT_CONTEXT, StreamingLogMel, log_mel, mel_filters, thumbnail
 from ai_widgets.protocol import CHUNK_SAMPLES, MELS_PER_CHUNK
 from tests.signals import Array, babble
 
@@ -138,3 +140,30 @@ def test_the_left_context_is_all_that_is_needed() -> None:
 def test_only_whole_chunks_are_taken(shape: tuple[int, ...]) -> None:
     with pytest.raises(AudioError, match="shape"):
         StreamingLogMel().push(np.zeros(shape, np.float32))
+
+
+class TestThumbnail:
+    def test_a_byte_a_cell_frame_by_frame_lowest_band_first(self) -> None:
+        mels = np.full((128, 40), -1.0, np.float32)
+        mels[4:8, 36:] = 1.5  # band 1 of the last frame
+        mels[124:, :4] = 0.25  # the highest band of the first
+        cells = np.frombuffer(base64.b64decode(thumbnail(mels)), np.uint8).reshape(10, 32)
+        assert cells[9, 1] == 255
+        assert cells[0, 31] == 128
+        assert np.count_nonzero(cells) == 2
+
+    def test_what_lies_outside_is_clipped(self) -> None:
+        assert set(base64.b64decode(thumbnail(np.full((128, 40), -1.5, np.float32)))) == {0}
+        assert set(base64.b64decode(thumbnail(np.full((128, 40), 9.0, np.float32)))) == {255}
+
+    def test_a_tone_stands_where_it_sounds(self) -> None:
+        times = np.arange(6_400) / 16_000
+        low, high = (
+            np.frombuffer(base64.b64decode(thumbnail(StreamingLogMel().push(tone.astype(np.float32)))), np.uint8)
+            .reshape(10, 32)
+            .mean(axis=0)
+            .argmax()
+            for tone in (0.5 * np.sin(2 * np.pi * 200 * times), 0.5 * np.sin(2 * np.pi * 4_000 * times))
+        )
+        assert low < 6
+        assert high > 20

@@ -35,7 +35,7 @@ number = st.floats(allow_nan=False, allow_infinity=False)
 share = st.floats(0, 1)
 count = st.integers(0, 2**31)
 text = st.text(max_size=20)
-alternatives = st.lists(st.builds(Alternative, count, text, share), max_size=5).map(tuple)
+alternatives = st.lists(st.builds(Alternative, count, text, share, share, share), max_size=5).map(tuple)
 flags = st.lists(st.sampled_from(["clipped", "padded", "tail"]), unique=True).map(tuple)
 plain = st.recursive(
     st.none() | st.booleans() | count | number | text,
@@ -43,7 +43,7 @@ plain = st.recursive(
     max_leaves=5,
 )
 events = st.one_of(
-    st.builds(Chunk, count, count, number, number, st.lists(share, min_size=16, max_size=16).map(tuple), flags),
+    st.builds(Chunk, count, count, number, number, st.lists(share, min_size=16, max_size=16).map(tuple), flags, text),
     st.builds(
         Decision,
         chunk=count,
@@ -61,6 +61,11 @@ events = st.one_of(
         argmax=count,
         position=count,
         alternatives=alternatives,
+        before=st.lists(count, max_size=5).map(tuple),
+        oldest=count,
+        used=count,
+        limit=count,
+        rule=st.dictionaries(text, st.none() | st.booleans() | number, max_size=7),
     ),
     st.builds(
         Token,
@@ -88,7 +93,7 @@ events = st.one_of(
         st.sampled_from(["TEXT_END", "limit", "interrupted"]),
     ),
     st.builds(Notice, count, text, text, st.dictionaries(text, plain, max_size=3)),
-    st.builds(Timing, count, number, number, number, number, number),
+    st.builds(Timing, *[count, *[number] * 5, count, st.integers(-1, 2**31), *[number] * 3]),
 )
 
 
@@ -117,6 +122,23 @@ def test_json_begins_with_the_type_and_holds_every_field(event: Event) -> None:
 @given(events)
 def test_a_newer_versions_unknown_fields_are_ignored(event: Event) -> None:
     assert Event.from_json({**event.to_json(), "invented_later": [1, 2]}) == event
+
+
+def test_events_of_version_1_can_be_read() -> None:
+    """Fields that came later have defaults."""
+    old = {"chunk": 3, "clip": 0, "start_s": 1.2, "token": 5, "choice": "KEEP_SILENCE", "p_keep": 0.75, "p_text": 0.25}
+    old |= {"p_other": 0.0, "logit_keep": 1.0, "logit_text": 0.0, "p_drawn": 1.0, "draw": None, "argmax": 5}
+    old |= {"position": 60, "alternatives": [{"token": 5, "text": "KEEP_SILENCE", "p": 0.75}], "type": "decision"}
+    decision = Event.from_json(old)
+    assert isinstance(decision, Decision)
+    assert decision.alternatives == (Alternative(5, "KEEP_SILENCE", 0.75, 0.0, 0.0),)
+    assert (decision.before, decision.rule, decision.limit) == ((), {}, 0)
+    timing = Event.from_json(
+        dict.fromkeys(["features_ms", "tower_ms", "decide_ms", "reply_ms", "queue_ms"], 1.0)
+        | {"type": "timing", "chunk": 3}
+    )
+    assert isinstance(timing, Timing)
+    assert (timing.stream, timing.seq, timing.decided_ms) == (0, -1, 0.0)
 
 
 @given(events)

@@ -86,17 +86,83 @@ class TestDefinition:
         assert drawn.token == 1
         assert drawn.p == pytest.approx(raw.p(row[1]), rel=1e-5)
         assert drawn.argmax == int(np.argmax(row))
-        ranked = sorted(range(len(row)), key=lambda token: -row[token])[:4]
-        assert [token for token, _ in drawn.likeliest] == ranked
-        assert [p for _, p in drawn.likeliest] == pytest.approx([raw.p(row[token]) for token in ranked], rel=1e-5)
+        ranked = sorted(range(len(row)), key=lambda token: -row[token])
+        # The drawn token is always among them.
+        shown = [token for token in ranked if token in ranked[:4] or token == 1]
+        assert [c.token for c in drawn.likeliest] == shown
+        assert [c.p for c in drawn.likeliest] == pytest.approx([raw.p(row[token]) for token in shown], rel=1e-5)
 
     def test_more_alternatives_than_tokens(self) -> None:
         drawn = draw(Distribution(torch.tensor([1.0, 2.0])), SamplingRule(), np.random.default_rng(0), likeliest=9)
-        assert [token for token, _ in drawn.likeliest] == [1, 0]
+        assert [candidate.token for candidate in drawn.likeliest] == [1, 0]
 
     def test_no_alternatives(self) -> None:
         drawn = draw(Distribution(torch.tensor([1.0, 2.0])), SamplingRule(), np.random.default_rng(0), likeliest=0)
         assert (drawn.likeliest, drawn.argmax) == ((), 1)
+
+
+class TestReport:
+    """Raw → after mask, bias and temperature → after top-k and top-p: what the inspector shows of a step."""
+
+    @given(logit_rows, rules, st.data())
+    def test_every_step_follows_the_definition(self, row: list[float], rule: SamplingRule, data: st.DataObject) -> None:
+        tokens = st.integers(0, len(row) - 1)
+        allowed = data.draw(st.none() | st.lists(tokens, min_size=1, max_size=4, unique=True))
+        bias = data.draw(st.none() | st.tuples(tokens, st.integers(-1000, 1000).map(lambda v: v / 7)))
+        asked = data.draw(st.lists(tokens, max_size=3))
+        likeliest = data.draw(st.integers(1, 8))
+        drawn = draw(
+            Distribution(torch.tensor(row)),
+            rule,
+            np.random.default_rng(0),
+            allowed=allowed,
+            bias=bias,
+            likeliest=likeliest,
+            report=asked,
+        )
+        whole = naive_shares(row, SamplingRule(temperature=1.0 if rule.greedy else rule.temperature), allowed, bias)
+        shares = naive_shares(row, rule, allowed, bias)
+        ranked = sorted(range(len(row)), key=lambda token: -row[token])
+        assert {c.token for c in drawn.likeliest} == {*ranked[:likeliest], *asked, drawn.token}
+        borders = np.cumsum(
+            list(naive_shares(row, SamplingRule(False, rule.temperature, rule.top_k), allowed, bias).values())
+        )
+        assume(rule.top_p == 1 or np.abs(borders - rule.top_p).min() > 1e-9)
+        for candidate in drawn.likeliest:
+            assert candidate.scaled == pytest.approx(whole.get(candidate.token, 0.0), rel=1e-5, abs=1e-9)
+            assert candidate.kept == pytest.approx(shares.get(candidate.token, 0.0), rel=1e-5, abs=1e-9)
+
+    @given(logit_rows, rules, st.data())
+    def test_sums_and_the_drawn_token(self, row: list[float], rule: SamplingRule, data: st.DataObject) -> None:
+        allowed = data.draw(st.none() | st.lists(st.integers(0, len(row) - 1), min_size=1, max_size=4, unique=True))
+        bias = data.draw(st.none() | st.tuples(st.integers(0, len(row) - 1), st.floats(-30, 30)))
+        raw, generator = Distribution(torch.tensor(row)), np.random.default_rng(1)
+        drawn = draw(raw, rule, generator, allowed=allowed, bias=bias, likeliest=len(row))
+        assert sum(c.p for c in drawn.likeliest) == pytest.approx(1, abs=1e-5)
+        assert sum(c.scaled for c in drawn.likeliest) == pytest.approx(1, abs=1e-5)
+        assert sum(c.kept for c in drawn.likeliest) == pytest.approx(1, abs=1e-9)
+        # To the last digit: what is shown is what was drawn from.
+        (own,) = (c for c in drawn.likeliest if c.token == drawn.token)
+        assert (own.p, own.kept) == (drawn.p, drawn.p_drawn)
+        assert own.kept > 0
+        for candidate in drawn.likeliest:
+            if allowed is not None and candidate.token not in allowed:
+                assert (candidate.scaled, candidate.kept) == (0, 0)
+            # Removing others cannot make a token rarer.
+            assert candidate.kept == 0 or candidate.kept >= candidate.scaled * (1 - 1e-5)
+
+    def test_ties_are_told_apart(self) -> None:
+        row = torch.zeros(400)
+        row[7] = 20.0
+        drawn = draw(Distribution(row), SamplingRule(), np.random.default_rng(0), likeliest=3, report=(399,))
+        assert all(candidate.kept > 0 for candidate in drawn.likeliest)
+        cut = draw(Distribution(row), SamplingRule(top_k=2), np.random.default_rng(0), likeliest=4)
+        assert sum(candidate.kept for candidate in cut.likeliest) == pytest.approx(1)
+
+    def test_a_large_bias_loses_no_digits(self) -> None:
+        row = torch.tensor([3.0, 1.0, 0.5])
+        drawn = draw(Distribution(row), SamplingRule(temperature=0.05), np.random.default_rng(0), bias=(1, 1000.0))
+        assert {c.token: c.scaled for c in drawn.likeliest} == {0: 0.0, 1: 1.0, 2: 0.0}
 
 
 class TestChoice:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from time import perf_counter, time
+
 import numpy as np
 import pytest
 import torch
 
+from ai_widgets.audio import ChunkAudio
 from ai_widgets.model.checkpoint import LoadedModel
+from ai_widgets.perceive import Listener
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Emotion, Event, Notice, Timing, Token, Turn
 from ai_widgets.session import StreamingSession
 from ai_widgets.settings import Settings
@@ -181,7 +185,8 @@ class TestFigures:
     def test_alternatives_are_the_likeliest_by_name(self, events: list[Event], toy_loaded: LoadedModel) -> None:
         for event in events:
             if isinstance(event, (Decision, Token)):
-                assert len(event.alternatives) == 4
+                assert len(event.alternatives) >= 4
+                assert event.token in {alternative.token for alternative in event.alternatives}
                 assert event.alternatives[0].token == event.argmax
                 masses = [alternative.p for alternative in event.alternatives]
                 assert masses == sorted(masses, reverse=True)
@@ -202,3 +207,70 @@ class TestFigures:
         assert [turn.chunk for turn in turns] == begun
         assert [turn.turn for turn in turns] == list(range(len(turns)))
         assert not [event for event in events if isinstance(event, Notice) and event.kind != "limit"]
+
+
+class TestInsight:
+    """What an inspector shows of a step is what happened in it."""
+
+    def test_a_decision_says_what_was_fed_and_how_it_was_drawn(
+        self, toy_loaded: LoadedModel, ids: dict[str, int]
+    ) -> None:
+        model, decoder = scripted(toy_loaded, ".T.", [spell("ok")])
+        session = StreamingSession(model, Settings(temperature=0.5, top_k=0, bias=0.25, seed=7))
+        decisions = [e for e in session.push(np.zeros(3 * CHUNK_SAMPLES, np.float32)) if isinstance(e, Decision)]
+        steps = [fed for fed in decoder.fed if fed.frames is not None]
+        for decision, fed in zip(decisions, steps, strict=True):
+            assert [*decision.before] == fed.tokens[: fed.frames_at - 1]
+            assert decision.used == decision.position + 1 == fed.start + len(fed.tokens)
+            assert decision.limit == session.context_limit
+            assert decision.oldest == 0
+            assert decision.rule == {
+                "greedy": False,
+                "temperature": 0.5,
+                "top_k": None,
+                "top_p": 1.0,
+                "bias": 0.25,
+                "mask": True,
+                "seed": 7,
+            }
+        assert decisions[1].before == (ids["KEEP_SILENCE"],)
+        assert decisions[2].before == (ids["TEXT_END"],)
+
+    def test_a_decisions_steps_can_be_followed_with_the_raw_logits(self, toy_loaded: LoadedModel) -> None:
+        session = StreamingSession(toy_loaded, Settings(temperature=2.0, bias=0.5, max_reply_tokens=3, alternatives=2))
+        for event in session.push(babble(4)):
+            if not isinstance(event, Decision):
+                continue
+            shown = {alternative.text: alternative for alternative in event.alternatives}
+            keep, text = shown["KEEP_SILENCE"], shown["TEXT_BEGIN"]
+            assert (keep.p, text.p) == (event.p_keep, event.p_text)
+            odds = np.exp((event.logit_text + 0.5 - event.logit_keep) / 2.0)
+            assert text.scaled == pytest.approx(odds / (1 + odds), rel=1e-9)
+            assert shown[event.choice].kept == event.p_drawn
+
+    def test_a_chunk_carries_what_the_model_heard(self, toy_loaded: LoadedModel) -> None:
+        from ai_widgets.features import StreamingLogMel, thumbnail
+
+        samples, live = babble(1.2), StreamingLogMel()
+        events = list(StreamingSession(toy_loaded, Settings(max_reply_tokens=1)).push(samples))
+        heard = [event.mel for event in events if isinstance(event, Chunk)]
+        assert heard == [thumbnail(live.push(chunk)) for chunk in samples.reshape(3, -1)]
+
+    @pytest.mark.parametrize(("waited_s", "seq", "late"), [(0.0, 4, False), (0.5, 4, True), (0.5, -1, False)])
+    def test_live_audio_that_waited_is_late(
+        self, toy_loaded: LoadedModel, waited_s: float, seq: int, late: bool
+    ) -> None:
+        model, _ = scripted(toy_loaded)
+        arrived = perf_counter() - waited_s
+        heard = Listener(model).hear(ChunkAudio(ONE), arrived=arrived, stream=2, seq=seq)
+        before = time()
+        events = list(StreamingSession(model).step(heard))
+        chunk, timing = events[0], events[-1]
+        assert isinstance(chunk, Chunk)
+        assert isinstance(timing, Timing)
+        assert ("late" in chunk.flags) == late
+        assert (timing.stream, timing.seq) == (2, seq)
+        assert timing.encode_wait_ms >= waited_s * 1e3
+        assert timing.queue_ms >= timing.encode_wait_ms - 1
+        assert timing.decided_ms - timing.arrived_ms >= waited_s * 1e3
+        assert before * 1e3 - 5 <= timing.decided_ms <= time() * 1e3 + 5

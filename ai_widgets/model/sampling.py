@@ -52,6 +52,28 @@ class SamplingRule:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """One token of a report: what became of its probability from step to step.
+
+    Attributes
+    ----------
+    token
+        Its id.
+    p
+        Raw: the softmax over the whole vocabulary.
+    scaled
+        After mask, bias and temperature: the softmax over the allowed tokens. Greedy: with temperature 1.
+    kept
+        After top-k and top-p, made to add up to 1 again; 0 where it was removed. Greedy: 1 for the drawn token.
+    """
+
+    token: int
+    p: float
+    scaled: float
+    kept: float
+
+
+@dataclass(frozen=True)
 class Draw:
     """One drawn token and where it came from.
 
@@ -66,7 +88,7 @@ class Draw:
     argmax
         The likeliest id of the whole vocabulary, before mask and bias.
     likeliest
-        Ids and raw probabilities of the likeliest tokens, in falling order.
+        The likeliest tokens and those that were asked for, raw probabilities falling.
     """
 
     token: int
@@ -74,7 +96,7 @@ class Draw:
     p_drawn: float
     draw: float | None
     argmax: int
-    likeliest: tuple[tuple[int, float], ...]
+    likeliest: tuple[Candidate, ...]
 
 
 class Distribution:
@@ -105,6 +127,7 @@ def draw(
     allowed: Sequence[int] | None = None,
     bias: tuple[int, float] | None = None,
     likeliest: int = 5,
+    report: Sequence[int] = (),
 ) -> Draw:
     """Draw one token.
 
@@ -119,21 +142,78 @@ def draw(
     bias
         A token and what is added to its logit after the raw distribution was read.
     likeliest
-        How many of the likeliest tokens to report.
+        How many of the likeliest tokens to report; the drawn one and those of `report` join them. 0 reports none.
+    report
+        Tokens to report whether likely or not.
     """
     logits = raw.logits
     values, ids = torch.topk(logits, min(max(likeliest, 1), len(logits)))
-    top = [(int(i), raw.p(v)) for i, v in zip(ids.tolist(), values.tolist(), strict=True)]
+    top = dict(zip(ids.tolist(), values.tolist(), strict=True))
     candidates, scores = _candidates(logits, rule, allowed, bias)
     if rule.greedy:
         place, number, share = int(np.argmax(scores)), None, 1.0
+        order, shares = np.array([place]), np.ones(1)
     else:
         order, shares = _shares(scores, rule)
         number = float(generator.random())
         within = min(int(np.searchsorted(np.cumsum(shares), number, side="right")), len(shares) - 1)
         place, share = int(order[within]), float(shares[within])
     token = int(candidates[place])
-    return Draw(token, raw.p(float(logits[token])), share, number, top[0][0], tuple(top[:likeliest]))
+    p, argmax = raw.p(float(logits[token])), next(iter(top))
+    if not likeliest:
+        return Draw(token, p, share, number, argmax, ())
+    for asked in (token, *report):
+        if asked not in top:
+            top[asked] = float(logits[asked])
+    scaled = _Scaled(raw, rule, allowed, bias)
+    # What is reported nearly always stands in front: the bias moves ranks by one, ties are looked up.
+    front = slice(0, likeliest + 1)
+    kept = dict(zip(candidates[order[front]].tolist(), shares[front].tolist(), strict=True))
+    reported = [
+        Candidate(
+            asked,
+            raw.p(logit),
+            scaled.p(asked, logit),
+            kept[asked] if asked in kept else _share_of(asked, candidates, order, shares),
+        )
+        for asked, logit in top.items()
+    ]
+    reported.sort(key=lambda candidate: -candidate.p)
+    return Draw(token, p, share, number, argmax, tuple(reported))
+
+
+def _share_of(token: int, candidates: np.ndarray, order: np.ndarray, shares: np.ndarray) -> float:
+    """The share of a token wherever it stands; 0 where it was removed."""
+    found = np.flatnonzero(candidates[order] == token)
+    return float(shares[found[0]]) if len(found) else 0.0
+
+
+class _Scaled:
+    """The distribution after mask, bias and temperature, before top-k and top-p."""
+
+    def __init__(
+        self, raw: Distribution, rule: SamplingRule, allowed: Sequence[int] | None, bias: tuple[int, float] | None
+    ) -> None:
+        self._temperature = 1.0 if rule.greedy else rule.temperature
+        self._allowed, self._bias = allowed, bias
+        scores = raw.logits if allowed is None else raw.logits[list(allowed)].double()
+        biased = -math.inf
+        if bias is not None and (allowed is None or bias[0] in allowed):
+            # Added on its own, in double precision: beside a large bias single precision would lose digits.
+            place = bias[0] if allowed is None else list(allowed).index(bias[0])
+            biased = float(scores[place]) + bias[1]
+            scores = scores.clone()
+            scores[place] = -math.inf
+        self._highest = max(float(scores.max()), biased)
+        self._total = float(torch.exp((scores - self._highest) / self._temperature).sum())
+        self._total += math.exp((biased - self._highest) / self._temperature)
+
+    def p(self, token: int, logit: float) -> float:
+        """Probability of a token with this raw logit."""
+        if self._allowed is not None and token not in self._allowed:
+            return 0.0
+        score = logit + (self._bias[1] if self._bias is not None and self._bias[0] == token else 0.0)
+        return math.exp((score - self._highest) / self._temperature) / self._total
 
 
 def _candidates(
