@@ -7,6 +7,7 @@ import {
   type KernelMessage,
   PROTOCOL_VERSION,
   readKernelMessage,
+  type SessionId,
 } from "./messages";
 
 /** What this needs of anywidget's model. */
@@ -18,11 +19,12 @@ export interface KernelModel {
 }
 
 export interface LinkListener {
-  /** Events already held: the next hello asks for those that follow. */
+  /** Events already held, and of which session: the next hello asks for those that follow. */
   seen(): number;
+  session(): SessionId | null;
   /** Whether something is under way that the kernel may have news of. */
   busy(): boolean;
-  receive(message: KernelMessage): void;
+  receive(message: KernelMessage, buffers: readonly DataView[]): void;
   /** No answer to a hello yet: the kernel is busy, or gone. */
   waiting(): void;
   /** Sending failed or the channel was closed. Nothing sent from now on arrives. */
@@ -42,6 +44,9 @@ export class KernelLink {
   #lost = false;
   #ended = false;
   #hellos = 0;
+  #helloAt = 0;
+  /** Names this page to the kernel, which answers several and takes audio of one at a time. */
+  readonly page = randomName();
   #retry: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setInterval> | undefined;
   #held: { message: BrowserMessage; samples: Float32Array | undefined }[] = [];
@@ -58,6 +63,11 @@ export class KernelLink {
   /** Where the kernel's `welcome` has not come yet. */
   get unanswered(): boolean {
     return this.#retry !== undefined;
+  }
+
+  /** When the newest hello left, in Unix ms. */
+  get helloAt(): number {
+    return this.#helloAt;
   }
 
   start(): void {
@@ -90,9 +100,12 @@ export class KernelLink {
       this.listener.waiting();
       this.hello();
     }, delay);
-    this.#transmit({ type: "hello", protocol: PROTOCOL_VERSION, seen: this.listener.seen() }, [
-      new Uint8Array(HANDSHAKE).buffer,
-    ]);
+    const { page, listener } = this;
+    this.#helloAt = Date.now();
+    this.#transmit(
+      { type: "hello", protocol: PROTOCOL_VERSION, seen: listener.seen(), page, session: listener.session() },
+      [new Uint8Array(HANDSHAKE).buffer],
+    );
   }
 
   /** Sends a message, or keeps it until the kernel's first welcome. Dropped once the kernel is lost. */
@@ -124,7 +137,7 @@ export class KernelLink {
     }
   }
 
-  readonly #onMessage = (content: unknown): void => {
+  readonly #onMessage = (content: unknown, buffers: readonly DataView[] = []): void => {
     const message = readKernelMessage(content);
     if (!message || this.#ended) return;
     if (this.#lost) {
@@ -132,9 +145,14 @@ export class KernelLink {
       this.#lost = false;
       if (message.type !== "welcome") this.hello();
     }
-    if (message.type === "welcome") this.#welcome(message.binary, message.pull);
-    this.listener.receive(message);
+    if (message.type === "welcome" && this.#answers(message.page)) this.#welcome(message.binary, message.pull);
+    this.listener.receive(message, buffers);
   };
+
+  /** Whether a message with this `page` means us: all pages hear what the kernel says to one. */
+  #answers(page: string | undefined): boolean {
+    return !page || page === this.page;
+  }
 
   #welcome(binary: boolean, pull: boolean): void {
     clearTimeout(this.#retry);
@@ -162,4 +180,10 @@ export class KernelLink {
     this.#held = [];
     this.listener.lost();
   };
+}
+
+function randomName(): string {
+  // `randomUUID` exists on secure pages only; this one may be any.
+  const words = crypto.getRandomValues(new Uint32Array(2));
+  return Array.from(words, (word) => word.toString(36)).join("");
 }

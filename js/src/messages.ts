@@ -1,10 +1,10 @@
 /**
  * The wire protocol between browser and kernel. This file mirrors `ai_widgets/widget/messages.py`, which explains
- * each message; `test/messages.test.ts` holds the two equal.
+ * each message; `test/mirror.test.ts` holds the two equal.
  */
 import type { SessionEvent } from "./events";
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** The buffer of a hello. Some hosts drop binary buffers; then blocks travel as base64. */
 export const HANDSHAKE = [1, 2, 3, 4] as const;
 /** Longest text a message may carry in one field. */
@@ -23,15 +23,31 @@ export const CLOSE_REASONS = [
   "error",
 ] as const;
 
+/** Whether the loop runs by itself, is held, or does one phase per `step`. */
+export const LOOP_MODES = ["run", "pause", "step"] as const;
+/** What `fetch` may ask for. */
+export const FETCHABLE = ["audio"] as const;
+
 export type MicPhase = (typeof MIC_STATES)[number];
 export type Source = (typeof SOURCES)[number];
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 /** Identifies one session of the kernel; compared, never interpreted. */
 export type SessionId = string | number;
 
+export type LoopMode = (typeof LOOP_MODES)[number];
+
 export type BrowserMessage =
-  | { type: "hello"; protocol: number; seen: number }
-  | { type: "open"; stream: number; source: Source; name: string; rate: number; tail_s: number }
+  | { type: "hello"; protocol: number; seen: number; page: string; session: SessionId | null }
+  | {
+      type: "open";
+      stream: number;
+      source: Source;
+      name: string;
+      rate: number;
+      tail_s: number;
+      page: string;
+      track: Record<string, unknown>;
+    }
   | {
       type: "block";
       stream: number;
@@ -39,10 +55,16 @@ export type BrowserMessage =
       rate: number;
       format: (typeof FORMATS)[number];
       time_s: number;
+      sent_ms: number;
+      gated: boolean;
       data?: string;
     }
   | { type: "close"; stream: number; blocks: number; reason: CloseReason }
   | { type: "state"; state: MicPhase; problem: string; message: string }
+  | { type: "set"; changes: Record<string, unknown> }
+  | { type: "fetch"; what: (typeof FETCHABLE)[number]; chunk: number }
+  | { type: "loop"; mode: LoopMode }
+  | { type: "step" }
   | { type: "interrupt" }
   | { type: "reset" }
   | { type: "poll" };
@@ -64,14 +86,40 @@ export type KernelMessage =
       pull: boolean;
       session: SessionId;
       model?: unknown;
+      page: string;
+      now_ms: number;
+      settings?: unknown;
+      live?: unknown;
+      loop?: unknown;
+      tokens?: Record<string, number>;
+      prefix?: [number, string][];
+      limit?: number;
     }
-  | { type: "events"; session: SessionId; first: number; events: SessionEvent[]; waiting: number }
-  | { type: "ack"; stream: number; seq: number }
+  | {
+      type: "events";
+      session: SessionId;
+      first: number;
+      events: SessionEvent[];
+      waiting: number;
+      now_ms: number;
+    }
+  | { type: "ack"; stream: number; seq: number; now_ms: number }
+  | { type: "audio"; chunk: number; rate: number; format: string; ok: boolean; data?: string }
+  | { type: "loop"; mode: LoopMode; phase: string; chunk: number; waiting: number }
   | { type: "model"; status: LoadingStatus; name: string; detail: unknown }
   | { type: "reset"; session: SessionId }
-  | { type: "problem"; code: string; message: string; detail: string };
+  | { type: "problem"; code: string; message: string; detail: string; page?: string };
 
-export const KERNEL_TYPES = ["welcome", "events", "ack", "model", "reset", "problem"] as const;
+export const KERNEL_TYPES = [
+  "welcome",
+  "events",
+  "ack",
+  "audio",
+  "loop",
+  "model",
+  "reset",
+  "problem",
+] as const;
 
 /** The message a kernel sent, or null where it is none of this protocol. Trusts the fields of known types. */
 export function readKernelMessage(content: unknown): KernelMessage | null {

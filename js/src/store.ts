@@ -1,9 +1,21 @@
 /** The one state of the front end. Everything on screen is drawn from these signals; only `Conversation` writes them. */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./capture/mic-state";
-import type { SessionEvent } from "./events";
+import { CHUNK_SECONDS, completeEvent, type SessionEvent } from "./events";
+import { LatencyProbe } from "./latency";
 import type { ModelInfo, SessionId } from "./messages";
 import type { Problem } from "./problem";
+import {
+  type Changes,
+  type Counters,
+  DEFAULT_LIVE,
+  LOOP_RUNNING,
+  type LiveSettings,
+  type LoopState,
+  NOTHING_COUNTED,
+  type SessionSettings,
+  type SettingName,
+} from "./settings";
 import { applyEvent, emptyTalk, type Talk } from "./talk";
 
 /** How the line to the kernel stands. */
@@ -24,6 +36,24 @@ export interface Level {
   rms: number;
 }
 
+/** A microphone that may be chosen. */
+export interface Device {
+  id: string;
+  name: string;
+}
+
+/** What belongs to the checkpoint, as the kernel's welcome gives it: names of special tokens, and the prefix. */
+export interface Vocabulary {
+  /** Special tokens and emotions: id by name. */
+  readonly tokens: Readonly<Record<string, number>>;
+  /** What every context begins with, token by token. */
+  readonly prefix: readonly (readonly [token: number, text: string])[];
+  /** Positions a context may hold; 0 where unknown. */
+  readonly limit: number;
+}
+
+export const NO_VOCABULARY: Vocabulary = { tokens: {}, prefix: [], limit: 0 };
+
 export interface Store {
   /** The talk grows in place; whoever reads it subscribes to `version`. */
   talk: Talk;
@@ -41,6 +71,31 @@ export interface Store {
   /** Seconds of audio sent in the stream that is open, or was last. */
   readonly sentSeconds: Signal<number>;
   readonly problems: Signal<readonly Problem[]>;
+  /** The session's settings as the kernel's trait says; null before it says anything. */
+  readonly settings: Signal<Partial<SessionSettings> | null>;
+  readonly live: Signal<LiveSettings>;
+  readonly loop: Signal<LoopState>;
+  readonly counters: Signal<Counters>;
+  /** Changes that the kernel was asked for and has not answered. Nothing shows them as if they held. */
+  readonly pending: Signal<Changes>;
+  /** The kernel's sentence on a change that it refused, by the setting's name. */
+  readonly refused: Signal<Partial<Record<SettingName, string>>>;
+  /** Names of special tokens and the session's prefix, as the kernel's welcome gave them. */
+  readonly vocabulary: Signal<Vocabulary>;
+  /** What is shown comes from the saved history: no kernel has answered, and nothing can be recorded. */
+  readonly saved: Signal<boolean>;
+  /** Microphones by name, known once permission was given. */
+  readonly devices: Signal<readonly Device[]>;
+  /** What the browser says of the open microphone's track: rate, echo cancellation and the like. */
+  readonly track: Signal<Readonly<Record<string, unknown>> | null>;
+  /** Whether the microphone is muted, by the person. */
+  readonly muted: Signal<boolean>;
+  /** Whether a reply is being read aloud. */
+  readonly readingAloud: Signal<boolean>;
+  /** Whether a microphone is open: the recording light. */
+  readonly micOpen: ReadonlySignal<boolean>;
+  /** Measures the browser's parts of each chunk's latency and writes them into the talk. */
+  readonly latency: LatencyProbe;
   /** The newest finished reply, for screen readers. */
   readonly announcement: Signal<string>;
   readonly speaking: ReadonlySignal<boolean>;
@@ -48,8 +103,6 @@ export interface Store {
   /** Seconds of audio in this session: heard, waiting, or at least sent. */
   readonly seconds: ReadonlySignal<number>;
 }
-
-const CHUNK_SECONDS = 0.4;
 
 function isKernelState(state: string): state is "listening" | "stopped" | "error" {
   return state === "listening" || state === "stopped" || state === "error";
@@ -70,6 +123,7 @@ export function createStore(): Store {
   });
   const waiting = signal(0);
   const sentSeconds = signal(0);
+  const track = signal<Readonly<Record<string, unknown>> | null>(null);
   const seconds = computed(() => {
     const chunks = version.value >= 0 ? store.talk.chunks.length : 0;
     return Math.max((chunks + waiting.value) * CHUNK_SECONDS, sentSeconds.value);
@@ -87,6 +141,20 @@ export function createStore(): Store {
     kernelState,
     sentSeconds,
     problems: signal([]),
+    settings: signal(null),
+    live: signal(DEFAULT_LIVE),
+    loop: signal(LOOP_RUNNING),
+    counters: signal(NOTHING_COUNTED),
+    pending: signal({}),
+    refused: signal({}),
+    vocabulary: signal(NO_VOCABULARY),
+    saved: signal(false),
+    devices: signal([]),
+    track,
+    muted: signal(false),
+    readingAloud: signal(false),
+    micOpen: computed(() => track.value !== null),
+    latency: new LatencyProbe(() => store.talk),
     announcement: signal(""),
     speaking,
     shown,
@@ -98,9 +166,13 @@ export function createStore(): Store {
 /** Adds events in their order; views are told once, however many there are. */
 export function addEvents(store: Store, events: readonly SessionEvent[]): void {
   if (events.length === 0) return;
+  const now_ms = Date.now();
+  const hidden = globalThis.document?.visibilityState === "hidden";
   let finished = "";
-  for (const event of events) {
+  for (const written of events) {
+    const event = completeEvent(written);
     applyEvent(store.talk, event);
+    store.latency.take(event, now_ms, hidden);
     if (event.type === "turn") finished = event.text;
   }
   batch(() => {
@@ -114,6 +186,7 @@ export function clearTalk(store: Store, session: SessionId | null): void {
   batch(() => {
     store.talk = emptyTalk();
     store.session = session;
+    store.latency.clear();
     store.waiting.value = 0;
     store.announcement.value = "";
     store.version.value += 1;

@@ -11,6 +11,8 @@ export interface View {
   selected: Signal<number | null>;
   /** The chunk under the pointer or the keyboard's cursor. */
   hovered: Signal<number | null>;
+  /** The reply token that is picked, within the selected chunk's reply. */
+  token: Signal<{ turn: number; index: number } | null>;
   /** Whether the timeline runs along with the newest chunk. */
   following: Signal<boolean>;
   /** How fast a chosen or dropped file is streamed. */
@@ -25,6 +27,7 @@ export function createView(conversation: Conversation): View {
     store: conversation.store,
     selected: signal(null),
     hovered: signal(null),
+    token: signal(null),
     following: signal(true),
     pace: signal<Pace>("realtime"),
     showChunk: () => {},

@@ -12,6 +12,15 @@ export interface StreamOptions {
   name: string;
   /** Samples per second of the blocks. */
   rate: number;
+  /** The page that sends; the kernel takes audio of one page at a time. */
+  page: string;
+  /** What the browser says of the microphone's track. */
+  track?: Record<string, unknown>;
+}
+
+export interface SentBlock {
+  seq: number;
+  sent_ms: number;
 }
 
 export class OutgoingStream {
@@ -36,6 +45,8 @@ export class OutgoingStream {
       name: fitText(options.name),
       rate: options.rate,
       tail_s: options.source === "file" ? FILE_TAIL_S : 0,
+      page: options.page,
+      track: options.track ?? {},
     });
   }
 
@@ -48,16 +59,21 @@ export class OutgoingStream {
     return this.samples / this.options.rate;
   }
 
-  /** @param time_s audio-clock time of the block's first sample */
-  send(samples: Float32Array, time_s: number): void {
-    if (this.#closed || samples.length === 0) return;
+  /**
+   * @param time_s audio-clock time of the block's first sample
+   * @param gated whether the samples are silence in place of what was captured
+   * @returns what was sent, or null where nothing was
+   */
+  send(samples: Float32Array, time_s: number, gated = false): SentBlock | null {
+    if (this.#closed || samples.length === 0) return null;
     const seq = this.blocks;
+    const sent_ms = Date.now();
     this.blocks += 1;
     this.samples += samples.length;
-    this.post(
-      { type: "block", stream: this.stream, seq, rate: this.options.rate, format: "float32", time_s },
-      samples,
-    );
+    const { stream } = this;
+    const { rate } = this.options;
+    this.post({ type: "block", stream, seq, rate, format: "float32", time_s, sent_ms, gated }, samples);
+    return { seq, sent_ms };
   }
 
   ack(seq: number): void {
