@@ -5,10 +5,10 @@ import { Banners, ModelLine } from "./panels/banners";
 import { ChunkDetail } from "./panels/chunk-detail";
 import { Controls, toggleRecording } from "./panels/controls";
 import { Transcript } from "./panels/transcript";
+import { chunkCount } from "./talk";
 import { type Theme, watchTheme } from "./theme";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
-import { chunkCount } from "./timeline/visible";
 import type { View } from "./view";
 
 export function App({ view }: { view: View }) {

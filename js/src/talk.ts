@@ -1,16 +1,21 @@
-/** What the events of one session tell: chunks, decisions, turns. Arrays only grow; nothing is copied per event. */
+/**
+ * What the events of one session tell: chunks, decisions, turns. Whatever there is one of per chunk is kept as numbers
+ * in columns, with summaries for pictures of hours; nothing is copied per event.
+ */
 import {
   CHUNK_SECONDS,
-  type Chunk,
-  type Decision,
   EMOTIONS,
   type Emotion,
   type Ending,
   type Notice,
   type SessionEvent,
-  type Timing,
   type Token,
 } from "./events";
+import { ChunkTable } from "./talk/chunk-table";
+import { DecisionTable } from "./talk/decision-table";
+import { latest } from "./talk/pyramid";
+import { TimingTable } from "./talk/timing-table";
+import { LatencyTable } from "./timeline/latency";
 
 /** A reply, running (`ended` is null) or finished. */
 export interface TurnRecord {
@@ -25,34 +30,42 @@ export interface TurnRecord {
   version: number;
 }
 
-export interface Talk {
+export class Talk {
   /** Events applied so far: what the next hello reports as `seen`. */
-  count: number;
-  /** By chunk index; a hole is a chunk not heard of. */
-  chunks: (Chunk | undefined)[];
-  /** Loudest point (0…1) of each chunk. */
-  peaks: number[];
-  decisions: (Decision | undefined)[];
-  timings: (Timing | undefined)[];
-  decided: number;
-  turns: TurnRecord[];
-  notices: Notice[];
+  count = 0;
+  /** By chunk index, each with `get(chunk)` and `length`; a hole is a chunk not heard of. */
+  readonly chunks = new ChunkTable();
+  readonly decisions = new DecisionTable();
+  readonly timings = new TimingTable();
+  readonly latency = new LatencyTable();
+  /** Replies and notices in their order. */
+  readonly turns: TurnRecord[] = [];
+  readonly notices: Notice[] = [];
   /** A TEXT_BEGIN was decided and its turn has not ended. */
-  speaking: boolean;
+  speaking = false;
+  /** When (counted in changes) something about each chunk changed last. */
+  readonly revisions = latest();
+  #revision = 0;
+
+  get decided(): number {
+    return this.decisions.count;
+  }
+
+  /** What is drawn of `chunk` has changed. */
+  touch(chunk: number): void {
+    this.#revision += 1;
+    if (chunk >= 0) this.revisions.set(chunk, this.#revision);
+  }
+
+  /** Bytes held for chunks, decisions, timings and their summaries. */
+  get bytes(): number {
+    const { chunks, decisions, timings, latency, revisions } = this;
+    return [chunks, decisions, timings, latency, revisions].reduce((sum, part) => sum + part.bytes, 0);
+  }
 }
 
 export function emptyTalk(): Talk {
-  return {
-    count: 0,
-    chunks: [],
-    peaks: [],
-    decisions: [],
-    timings: [],
-    decided: 0,
-    turns: [],
-    notices: [],
-    speaking: false,
-  };
+  return new Talk();
 }
 
 /** Adds one event to `talk`. Event types of a newer kernel are counted and otherwise passed over. */
@@ -60,13 +73,13 @@ export function applyEvent(talk: Talk, event: SessionEvent): void {
   talk.count += 1;
   switch (event.type) {
     case "chunk":
-      talk.chunks[event.chunk] = event;
-      talk.peaks[event.chunk] = event.envelope.reduce((peak, value) => Math.max(peak, value), 0);
+      talk.chunks.set(event);
+      talk.touch(event.chunk);
       break;
     case "decision":
-      if (!talk.decisions[event.chunk]) talk.decided += 1;
-      talk.decisions[event.chunk] = event;
+      talk.decisions.set(event);
       talk.speaking = event.choice === "TEXT_BEGIN";
+      talk.touch(event.chunk);
       break;
     case "token": {
       const turn = turnRecord(talk, event.turn, event.chunk);
@@ -89,7 +102,9 @@ export function applyEvent(talk: Talk, event: SessionEvent): void {
       talk.notices.push(event);
       break;
     case "timing":
-      talk.timings[event.chunk] = event;
+      talk.timings.set(event);
+      talk.latency.takeTiming(event);
+      talk.touch(event.chunk);
       break;
   }
 }
@@ -112,21 +127,47 @@ export function emotionOf(token: Token): Emotion | null {
   return EMOTIONS.find((emotion) => emotion === name) ?? null;
 }
 
+/** Number of chunks that the talk knows of, decided or not. */
+export function chunkCount(talk: Talk): number {
+  return Math.max(talk.chunks.length, talk.decisions.length);
+}
+
 /** Start of a chunk in seconds; known also for a chunk not heard of yet, since chunks follow one another. */
 export function chunkStart(talk: Talk, chunk: number): number {
-  const known = talk.chunks[chunk] ?? talk.decisions[chunk];
-  return known ? known.start_s : chunk * CHUNK_SECONDS;
+  const heard = talk.chunks.columns.of.start_s[chunk];
+  if (heard !== undefined && !Number.isNaN(heard)) return heard;
+  const decided = talk.decisions.columns.of.start_s[chunk];
+  return decided !== undefined && !Number.isNaN(decided) ? decided : chunk * CHUNK_SECONDS;
 }
 
 /** End of the newest chunk in seconds. */
 export function talkEnd(talk: Talk): number {
-  const last = Math.max(talk.chunks.length, talk.decisions.length) - 1;
+  const last = chunkCount(talk) - 1;
   return last < 0 ? 0 : chunkStart(talk, last) + CHUNK_SECONDS;
+}
+
+/** The reply that began with a chunk's decision. */
+export function turnOf(talk: Talk, chunk: number): TurnRecord | undefined {
+  const { turns } = talk;
+  const at = firstAtOrAfter(turns, chunk);
+  return turns[at]?.chunk === chunk ? turns[at] : undefined;
+}
+
+/** Index of the first of `items`, which are in order of their chunks, that belongs to `chunk` or a later one. */
+export function firstAtOrAfter(items: readonly { chunk: number }[], chunk: number): number {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((items[middle] as { chunk: number }).chunk < chunk) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** When a reply begins and how long it took, in seconds. A running reply lasts as long as is known. */
 export function turnSpan(talk: Talk, turn: TurnRecord): { start: number; seconds: number } {
   const start = chunkStart(talk, turn.chunk) + CHUNK_SECONDS;
-  const spent = talk.timings[turn.chunk]?.reply_ms ?? 0;
+  const spent = talk.timings.reply_ms(turn.chunk);
   return { start, seconds: spent > 0 ? spent / 1000 : Math.max(0.1, turn.tokens.length * 0.04) };
 }

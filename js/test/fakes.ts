@@ -193,6 +193,7 @@ export function chunk(k: number, more: Partial<Chunk> = {}): Chunk {
     rms_db: -30,
     envelope: [0.1, 0.5, 0.2],
     flags: [],
+    mel: "",
     ...more,
   };
 }
@@ -215,6 +216,11 @@ export function decision(k: number, more: Partial<Decision> = {}): Decision {
     argmax: 2,
     position: 20,
     alternatives: [],
+    before: [],
+    oldest: 0,
+    used: 21,
+    limit: 2048,
+    rule: {},
     ...more,
   };
 }
@@ -252,6 +258,20 @@ export function turn(number: number, text: string, more: Partial<Turn> = {}): Tu
   };
 }
 
-export function timing(k: number, reply_ms: number): Timing {
-  return { type: "timing", chunk: k, features_ms: 1, tower_ms: 2, decide_ms: 3, reply_ms, queue_ms: 0 };
+export function timing(k: number, reply_ms: number, more: Partial<Timing> = {}): Timing {
+  return {
+    type: "timing",
+    chunk: k,
+    features_ms: 1,
+    tower_ms: 2,
+    decide_ms: 3,
+    reply_ms,
+    queue_ms: 0,
+    stream: 0,
+    seq: -1,
+    arrived_ms: 0,
+    decided_ms: 0,
+    encode_wait_ms: 0,
+    ...more,
+  };
 }

@@ -19,8 +19,8 @@ export function ChunkDetail({ view }: { view: View }) {
   }
   const { talk } = store;
   const { title, remarks } = readout(talk, chunk);
-  const decision = talk.decisions[chunk];
-  const timing = talk.timings[chunk];
+  const decision = talk.decisions.get(chunk);
+  const timing = talk.timings.get(chunk);
   return (
     <section class="aiw-card aiw-detail" aria-label="Chunk" data-testid="detail" data-chunk={chunk}>
       <h3 class="aiw-heading">

@@ -1,8 +1,8 @@
 /** Pointer, wheel and keys on the timeline. The page's own vertical scrolling is left alone. */
+import { chunkCount } from "../talk";
 import type { View } from "../view";
 import { pixelsPerSecond } from "./time-axis";
 import type { TimelineCanvas } from "./timeline-canvas";
-import { chunkCount } from "./visible";
 
 /** A press that moves less than this is a click. */
 const CLICK_PX = 4;

@@ -21,7 +21,7 @@ function drawCells(frame: LaneFrame): void {
   const gap = width > 10 ? 1.5 : 0.5;
   for (let k = first; k < last; k++) {
     const x = xOf(axis, chunkStart(talk, k)) + gap / 2;
-    drawCell(frame, talk.decisions[k], x, top + 6, width - gap, height - 12);
+    drawCell(frame, talk.decisions.get(k), x, top + 6, width - gap, height - 12);
   }
 }
 
@@ -104,7 +104,7 @@ function drawColumns({ context, talk, axis, first, last, top, height, palette }:
     const until = timeAt(axis, x + 1);
     let fill: string = colour.hatch;
     do {
-      const choice = talk.decisions[k]?.choice;
+      const choice = talk.decisions.get(k)?.choice;
       if (choice === "OTHER") fill = colour.bad;
       else if (choice === "TEXT_BEGIN" && fill !== colour.bad) fill = colour.accent;
       else if (choice && fill === colour.hatch) fill = colour.silent;

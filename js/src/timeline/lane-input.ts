@@ -23,7 +23,7 @@ function drawChunks({ context, talk, axis, first, last, top, height, palette, ha
   const half = height / 2 - 4;
   const chunkWidth = CHUNK_SECONDS * pixelsPerSecond(axis);
   for (let k = first; k < last; k++) {
-    const chunk = talk.chunks[k];
+    const chunk = talk.chunks.get(k);
     if (!chunk) continue;
     const x = xOf(axis, chunk.start_s);
     if (hatch && chunk.flags.includes("waited")) {
@@ -59,7 +59,7 @@ function drawColumns({ context, talk, axis, first, last, top, height, palette }:
     const until = timeAt(axis, x + 1);
     let peak = 0;
     do {
-      peak = Math.max(peak, talk.peaks[k] ?? 0);
+      peak = Math.max(peak, talk.chunks.loudest.cell(0, k));
       k += 1;
     } while (k < last && chunkStart(talk, k) < until);
     const tall = Math.max(0.75, loudness(peak) * half);

@@ -48,7 +48,7 @@ function drawTrace(frame: LaneFrame, y: (p: number) => number): void {
   const step = CHUNK_SECONDS * pixelsPerSecond(axis);
   if (step < 6) return;
   for (const { chunk, p } of points) {
-    const spoke = talk.decisions[chunk]?.choice === "TEXT_BEGIN";
+    const spoke = talk.decisions.get(chunk)?.choice === "TEXT_BEGIN";
     context.beginPath();
     const x = xOf(axis, chunkStart(talk, chunk) + CHUNK_SECONDS / 2);
     context.arc(x, y(p), spoke ? 3.5 : Math.min(2, step / 6), 0, 2 * Math.PI);
@@ -64,7 +64,7 @@ function tracePoints({ talk, axis, first, last }: LaneFrame): { chunk: number; l
   const until = Math.min(talk.decisions.length, last + 1);
   const perPixel = 1 / pixelsPerSecond(axis);
   for (let k = from; k < until; k++) {
-    const decision = talk.decisions[k];
+    const decision = talk.decisions.get(k);
     if (!decision) continue;
     const point = points.at(-1);
     const column = Math.floor((chunkStart(talk, k) - timeAt(axis, axis.left)) / perPixel);

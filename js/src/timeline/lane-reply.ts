@@ -98,7 +98,7 @@ function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: numbe
 }
 
 function turnLabel({ talk }: LaneFrame, turn: TurnRecord): string {
-  const spent = talk.timings[turn.chunk]?.reply_ms ?? 0;
+  const spent = talk.timings.get(turn.chunk)?.reply_ms ?? 0;
   const parts = [turn.emotion ?? ""];
   if (spent > 0) parts.push(spent < 100 ? `${Math.round(spent)} ms` : `${(spent / 1000).toFixed(1)} s`);
   if (turn.ended === "interrupted" || turn.ended === "limit") parts.push(turn.ended);

@@ -17,9 +17,9 @@ export interface Readout {
 
 export function readout(talk: Talk, chunk: number): Readout {
   const start = chunkStart(talk, chunk);
-  const decision = talk.decisions[chunk];
+  const decision = talk.decisions.get(chunk);
   const remarks: string[] = [];
-  const flags = talk.chunks[chunk]?.flags ?? [];
+  const flags = talk.chunks.get(chunk)?.flags ?? [];
   if (flags.length > 0) remarks.push(flags.join(", "));
   for (const notice of talk.notices) {
     if (notice.chunk === chunk) remarks.push(notice.message);

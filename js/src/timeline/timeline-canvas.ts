@@ -1,13 +1,13 @@
 /** The canvas of one view: holds the time axis, follows the newest chunk, and redraws only when something changed. */
 import { effect } from "@preact/signals";
 import { CHUNK_SECONDS } from "../events";
-import { chunkStart, talkEnd } from "../talk";
+import { chunkCount, chunkStart, talkEnd } from "../talk";
 import type { View } from "../view";
 import { gutterOf, TIMELINE_HEIGHT } from "./layout";
 import { hatchPattern, paint } from "./painter";
 import { type Palette, readPalette } from "./palette";
 import * as time from "./time-axis";
-import { chunkAt, chunkCount } from "./visible";
+import { chunkAt } from "./visible";
 
 export class TimelineCanvas {
   axis: time.TimeAxis = { start: 0, span: time.DEFAULT_SPAN_S, left: 0, width: 1 };

@@ -1,13 +1,12 @@
 /** The timeline panel: a canvas one can point at, drag, zoom and walk with the keyboard. */
 import { useEffect, useRef } from "preact/hooks";
-import { chunkStart } from "../talk";
+import { chunkCount, chunkStart } from "../talk";
 import type { View } from "../view";
 import { attachGestures } from "./gestures";
 import { TIMELINE_HEIGHT } from "./layout";
 import { readout } from "./readout";
 import { xOf } from "./time-axis";
 import { TimelineCanvas } from "./timeline-canvas";
-import { chunkCount } from "./visible";
 
 const HELP =
   "Left and right move by one chunk, with shift by a quarter of the window; plus and minus zoom; " +

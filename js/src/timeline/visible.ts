@@ -1,12 +1,7 @@
 /** Which chunks are in sight, found without looking at the others. */
 import { CHUNK_SECONDS } from "../events";
-import { chunkStart, type Talk } from "../talk";
+import { chunkCount, chunkStart, type Talk } from "../talk";
 import { type TimeAxis, timeAt } from "./time-axis";
-
-/** Number of chunks that the talk knows of, decided or not. */
-export function chunkCount(talk: Talk): number {
-  return Math.max(talk.chunks.length, talk.decisions.length);
-}
 
 /** First and one past the last chunk that touch the axis. */
 export function visibleChunks(talk: Talk, axis: TimeAxis): { first: number; last: number } {
