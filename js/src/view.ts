@@ -2,6 +2,7 @@
 import { type Signal, signal } from "@preact/signals";
 import type { Pace } from "./capture/file-player";
 import type { Conversation } from "./conversation";
+import { type HiddenFrom, NOTHING_HIDDEN } from "./hidden";
 import type { Store } from "./store";
 
 export interface View {
@@ -13,6 +14,10 @@ export interface View {
   hovered: Signal<number | null>;
   /** The reply token that is picked, within the selected chunk's reply. */
   token: Signal<{ turn: number; index: number } | null>;
+  /** The decisions and replies that step mode keeps from the eye. */
+  hiddenFrom: Signal<HiddenFrom>;
+  /** Whether step mode is open. */
+  stepping: Signal<boolean>;
   /** Whether the timeline runs along with the newest chunk. */
   following: Signal<boolean>;
   /** How fast a chosen or dropped file is streamed. */
@@ -28,6 +33,8 @@ export function createView(conversation: Conversation): View {
     selected: signal(null),
     hovered: signal(null),
     token: signal(null),
+    hiddenFrom: signal(NOTHING_HIDDEN),
+    stepping: signal(false),
     following: signal(true),
     pace: signal<Pace>("realtime"),
     showChunk: () => {},
