@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ai_widgets.training.pool import Pool
-from ai_widgets.training.sequence import IGNORED, SequenceBuilder, perturbed
+from ai_widgets.training.sequence import IGNORED, SequenceBuilder
 
 LENGTH_STEP, CHUNK_STEP = 128, 32
 """Lengths and numbers of chunks are padded to multiples: oneDNN prepares every new shape of a product anew, slowly."""
@@ -95,7 +95,7 @@ class BatchMaker:
         sequences = []
         for index in chosen:
             stream = self.pool.streams[index]
-            history = perturbed(np.array(stream.reply), np.array(stream.kind), self.rng, self.perturbation)
+            history = self.builder.history(np.array(stream.reply), np.array(stream.kind), self.rng, self.perturbation)
             sequences.append(self.builder.build(history, self.rng, self.block_size))
         length = _rounded(max(len(s.tokens) for s in sequences), LENGTH_STEP)
         tokens: npt.NDArray[np.int64] = np.zeros((len(chosen), length), np.int64)

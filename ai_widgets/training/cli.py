@@ -23,21 +23,25 @@ from typing import Any
 from ai_widgets.errors import AiWidgetsError, SettingError
 from ai_widgets.training import clipcache, pool, replies, vocabulary
 from ai_widgets.training.export import export
-from ai_widgets.training.network import Sizes
-from ai_widgets.training.objective import Weights
 from ai_widgets.training.trainer import Recipe, Trainer, describe
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
 
 
-def read_recipe(path: Path | None) -> Recipe:
-    """Read a recipe: a JSON file with any fields of `Recipe`; `sizes` and `weights` are objects of their own."""
+def read_recipe(path: Path | None, base: Recipe | None = None) -> Recipe:
+    """Read a recipe: a JSON file with any fields of `Recipe`; `sizes` and `weights` are objects of their own.
+
+    What the file does not say is as in `base`, by default the shipped checkpoint's recipe.
+    """
+    base = base or Recipe()
     if path is None:
-        return Recipe()
+        return base
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise SettingError(f"The recipe {path} cannot be read: {error}.") from error
+    if not isinstance(values, dict):
+        raise SettingError(f'{path} is not a recipe: it must be an object such as {{"minutes": 4}}.')
     allowed = {f.name for f in fields(Recipe)}
     unknown = sorted(set(values) - allowed)
     if unknown:
@@ -45,8 +49,9 @@ def read_recipe(path: Path | None) -> Recipe:
             f"{path}: unknown recipe fields {', '.join(unknown)}; known are {', '.join(sorted(allowed))}."
         )
     try:
-        sizes, weights = Sizes(**values.pop("sizes", {})), Weights(**values.pop("weights", {}))
-        return Recipe(**values, sizes=sizes, weights=weights)
+        sizes = replace(base.sizes, **values.pop("sizes", {}))
+        weights = replace(base.weights, **values.pop("weights", {}))
+        return replace(base, **values, sizes=sizes, weights=weights)
     except TypeError as error:
         raise SettingError(f"{path} is not a recipe: {error}.") from error
 

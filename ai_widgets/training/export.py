@@ -60,17 +60,24 @@ def model_config(sizes: Sizes, vocabulary: int) -> dict[str, Any]:
             "mlp_class_name": "LLaMAMLP", "lm_head_bias": False}  # fmt: skip
 
 
-def traits(vocabulary: Vocabulary, name: str) -> dict[str, Any]:
+def traits(vocabulary: Vocabulary, name: str, prompt: str = SYSTEM_PROMPT) -> dict[str, Any]:
     """``audio_interaction.json``: the special-token table, the framing and the prompt."""
     return {
         "format": 1, "name": name, "special_tokens": vocabulary.ids, "emotions": vocabulary.emotions,
-        "rope_positions": "exact", "system_prompt": SYSTEM_PROMPT,
+        "rope_positions": "exact", "system_prompt": prompt,
         "framing": {"prefix": ["ONLINE", "ENGLISH", "TEXT_BEGIN", "TEXT_BEGIN", "PROMPT", "TEXT_END"],
                     "chunk": ["AUDIO_BEGIN", "FRAMES", "ASSISTANT"]},
     }  # fmt: skip
 
 
-def export(network: Network, vocabulary: Vocabulary, out: Path, record: dict[str, Any], name: str = "tiny") -> None:
+def export(
+    network: Network,
+    vocabulary: Vocabulary,
+    out: Path,
+    record: dict[str, Any],
+    name: str = "tiny",
+    prompt: str = SYSTEM_PROMPT,
+) -> None:
     """Write the checkpoint folder.
 
     Parameters
@@ -83,6 +90,8 @@ def export(network: Network, vocabulary: Vocabulary, out: Path, record: dict[str
         How it was made (seeds, versions, hashes, figures), written to ``training.json``.
     name
         Name of the checkpoint in its traits.
+    prompt
+        System prompt that it was trained with.
     """
     sizes = network.sizes
     out.mkdir(parents=True, exist_ok=True)
@@ -106,7 +115,7 @@ def export(network: Network, vocabulary: Vocabulary, out: Path, record: dict[str
         "bos_token": None,
         "add_bos_token": False, "model_max_length": 32768,
     })  # fmt: skip
-    _json(out / "audio_interaction.json", traits(vocabulary, name))
+    _json(out / "audio_interaction.json", traits(vocabulary, name, prompt))
     audio = Qwen2_5OmniAudioEncoderConfig(**sizes.tower_config()).to_dict()
     thinker = {"model_type": "qwen2_5_omni_thinker", "audio_config": audio}
     (out / "qwen25OmniConfig").mkdir(exist_ok=True)

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from ai_widgets.training import clipcache
 from ai_widgets.training.corpus import Clip
+from ai_widgets.training.labels import ChunkLabels
 from ai_widgets.training.streams import Composer
 
 STREAMS_PER_SHARD = 100
@@ -35,16 +37,27 @@ class PooledStream:
     word: npt.NDArray[np.uint8]
 
 
+class Labelled(Protocol):
+    """A stream as far as training needs it: features [chunks, 128, 40] and labels."""
+
+    mels: npt.NDArray[np.float32]
+    labels: ChunkLabels
+
+
 def draw_seconds(rng: np.random.Generator) -> float:
     """Length of a stream: mostly short ones, and some that fill the context."""
     return float(rng.choice([rng.uniform(6, 20), rng.uniform(20, 36), rng.uniform(45, 62)], p=[0.5, 0.32, 0.18]))
 
 
 def make_shard(clips: Sequence[Clip], folder: Path, number: int, seed: int, count: int = STREAMS_PER_SHARD) -> None:
-    """Compose one shard and put it in place when it is complete."""
+    """Compose one shard."""
     rng = np.random.default_rng([seed, number])
     composer = Composer(clips)
-    streams = [composer.stream(rng, draw_seconds(rng)) for _ in range(count)]
+    write_shard([composer.stream(rng, draw_seconds(rng)) for _ in range(count)], folder, number)
+
+
+def write_shard(streams: Sequence[Labelled], folder: Path, number: int) -> None:
+    """Write streams as a shard, in place when it is complete."""
     arrays = {
         "mels": np.concatenate([s.mels for s in streams]).astype(np.float16),
         "reply": np.concatenate([s.labels.reply for s in streams]),

@@ -11,6 +11,7 @@ never learnt; what follows it is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from ai_widgets.training.replies import SYSTEM_PROMPT, wordings
 from ai_widgets.training.vocabulary import Vocabulary
 
 IGNORED = -100
+Wordings = tuple[Emotion, tuple[str, ...]]
 
 
 @dataclass
@@ -100,19 +102,36 @@ def perturbed(
 
 
 class SequenceBuilder:
-    """Turns histories into token sequences, drawing wordings."""
+    """Turns histories into token sequences, drawing wordings.
 
-    def __init__(self, vocabulary: Vocabulary, prompt: str = SYSTEM_PROMPT) -> None:
+    Parameters
+    ----------
+    vocabulary
+        Tokenizer and special tokens.
+    prompt
+        System prompt.
+    replies
+        Emotion and wordings of the reply labels 1, 2, …; by default those of the embedded checkpoint.
+    """
+
+    def __init__(
+        self, vocabulary: Vocabulary, prompt: str = SYSTEM_PROMPT, replies: Iterable[Wordings] | None = None
+    ) -> None:
         ids = vocabulary.ids
         begin = ids["TEXT_BEGIN"]
         self.prefix = [ids["ONLINE"], ids["ENGLISH"], begin, begin, *vocabulary.encode(prompt), ids["TEXT_END"]]
         self.block = [ids["AUDIO_BEGIN"], *[ids["PAD"]] * FRAMES_PER_CHUNK, ids["ASSISTANT"]]
         self.keep, self.begin, self.end = ids["KEEP_SILENCE"], begin, ids["TEXT_END"]
         self.replies: list[list[list[int]]] = [[]]
-        for label in range(1, REPLIES):
-            emotion, options = wordings(label)
+        for emotion, options in (wordings(label) for label in range(1, REPLIES)) if replies is None else replies:
             token = vocabulary.emotions[Emotion(emotion).name]
             self.replies.append([[token, *vocabulary.encode(text)] for text in options])
+
+    def history(
+        self, reply: npt.NDArray[np.uint8], kind: npt.NDArray[np.uint8], rng: np.random.Generator, rate: float
+    ) -> History:
+        """What is fed for a stream with these chunk labels."""
+        return perturbed(reply, kind, rng, rate)
 
     def build(self, history: History, rng: np.random.Generator, limit: int = 1 << 30) -> Sequence:
         """Lay out one stream; chunks that do not fit into `limit` positions are left out."""

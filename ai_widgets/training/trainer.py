@@ -22,6 +22,7 @@ from ai_widgets.training.vocabulary import Vocabulary
 
 STATE_FILE = "state.pt"
 LOG_FILE = "log.jsonl"
+HELD_OUT_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,23 @@ class Recipe:
 class Trainer:
     """Trains a network on a pool for a time; `out` holds its state, so that another run goes on where this one stopped.
 
-    The learning rate follows the share of the budget that is used, and time is counted over all runs.
+    The learning rate follows the share of the budget that is used, and time is counted over all runs. Streams of
+    `held_out` are never trained on: their loss and decisions are logged beside those of training.
     """
 
-    def __init__(self, recipe: Recipe, pool: Pool, vocabulary: Vocabulary, out: Path) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        pool: Pool,
+        vocabulary: Vocabulary,
+        out: Path,
+        *,
+        builder: SequenceBuilder | None = None,
+        held_out: Pool | None = None,
+    ) -> None:
         self.recipe, self.pool, self.vocabulary, self.out = recipe, pool, vocabulary, out
+        self.builder = builder or SequenceBuilder(vocabulary)
+        self.held_out = held_out
         out.mkdir(parents=True, exist_ok=True)
         self.network: Network = make(recipe.sizes, vocabulary.size, recipe.seed)
         decayed = [p for p in self.network.parameters() if p.requires_grad and p.ndim > 1]
@@ -87,9 +100,8 @@ class Trainer:
         recipe = self.recipe
         torch.set_num_threads(recipe.threads)
         budget_s = recipe.minutes * 60
-        builder = SequenceBuilder(self.vocabulary)
-        batches = BatchMaker(self.pool, builder, recipe.positions, recipe.sizes.block_size, recipe.seed + self.step,
-                             recipe.perturbation)  # fmt: skip
+        limits = (recipe.positions, recipe.sizes.block_size)
+        batches = BatchMaker(self.pool, self.builder, *limits, recipe.seed + self.step, recipe.perturbation)
         keep = self.vocabulary.ids["KEEP_SILENCE"]
         trained = [p for p in self.network.parameters() if p.requires_grad]
         self.network.train()
@@ -128,12 +140,29 @@ class Trainer:
 
     def _log(self, recent: list[dict[str, float]]) -> str:
         mean = {name: sum(r[name] for r in recent) / len(recent) for name in recent[0]}
+        mean |= self._check()
         line = {"step": self.step, "used_s": round(self.used_s, 1), "heard_h": round(self.heard_s / 3600, 2), **mean}
         with (self.out / LOG_FILE).open("a", encoding="utf-8") as log:
             log.write(json.dumps({k: round(v, 4) for k, v in line.items()}) + "\n")
-        return (
-            f"loss {mean['loss']:.3f} recall {mean['recall']:.2f} false {mean['false']:.4f} text {mean['spoken']:.2f}"
-        )
+        shown = "held_out_" if self.held_out is not None else ""
+        return " ".join(
+            f"{words} {mean[shown + name]:.{digits}f}"
+            for words, name, digits in (("loss", "loss", 3), ("recall", "recall", 2), ("false", "false", 4),
+                                        ("text", "spoken", 2))
+        )  # fmt: skip
+
+    def _check(self) -> dict[str, float]:
+        """Figures of a few batches of held-out streams, the same ones every time."""
+        if self.held_out is None:
+            return {}
+        recipe = self.recipe
+        limits = (recipe.positions, recipe.sizes.block_size)
+        batches = BatchMaker(self.held_out, self.builder, *limits, recipe.seed, perturbation=0.0)
+        keep = self.vocabulary.ids["KEEP_SILENCE"]
+        with torch.no_grad():
+            reports = [loss(self.network, batches.draw(), recipe.weights, keep, recipe.bfloat16)[1]
+                       for _ in range(HELD_OUT_BATCHES)]  # fmt: skip
+        return {f"held_out_{name}": sum(r[name] for r in reports) / len(reports) for name in reports[0]}
 
 
 def describe(recipe: Recipe) -> dict[str, Any]:
