@@ -23,7 +23,7 @@ class Heard:
 
     `frames` is [10, width] on the model's device. `arrived` is the clock (`perf_counter`) when its last sample came,
     `encode_wait_ms` how long it waited from then until its features were computed. `stream` and `seq` name the block
-    that completed it, `mel` is its `features.thumbnail`.
+    that completed it, `mel` is its `features.thumbnail`. `live` says that it comes from a microphone.
     """
 
     samples: Array
@@ -37,6 +37,7 @@ class Heard:
     stream: int = 0
     seq: int = -1
     encode_wait_ms: float = 0.0
+    live: bool = False
 
 
 class Listener:
@@ -47,7 +48,14 @@ class Listener:
         self._features = StreamingLogMel()
 
     def hear(
-        self, chunk: ChunkAudio, clip: int = 0, arrived: float | None = None, *, stream: int = 0, seq: int = -1
+        self,
+        chunk: ChunkAudio,
+        clip: int = 0,
+        arrived: float | None = None,
+        *,
+        stream: int = 0,
+        seq: int = -1,
+        live: bool = False,
     ) -> Heard:
         """Encode the next chunk of the stream. Its cost does not depend on how much came before.
 
@@ -59,6 +67,8 @@ class Listener:
             When its last sample came, on the clock of `perf_counter`; now by default.
         stream, seq
             The browser's block that completed the chunk; the defaults say that Python fed it.
+        live
+            It comes from a microphone.
         """
         start = perf_counter()
         mels = self._features.push(chunk.samples)
@@ -79,6 +89,7 @@ class Listener:
             stream,
             seq,
             max(0.0, start - since) * 1e3,
+            live,
         )
 
 

@@ -14,16 +14,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from threading import Lock
 from time import perf_counter, time
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .audio import ChunkAudio, Chunker, cut, envelope, level_db, mono, repair, silence
 from .errors import SessionError, SettingError
+from .framing import Framing
 from .model.checkpoint import LoadedModel
 from .perceive import Heard, Listener, hear_clip
-from .protocol import CHUNK_SECONDS, Chunk, Decision, Event, Timing
+from .protocol import CHUNK_SECONDS, Chunk, Decision, Event, Notice, Timing
 from .record import SessionRecord
 from .settings import Settings
 from .turns import TurnTaking
@@ -63,7 +66,8 @@ class StreamingSession:
         self, model: LoadedModel, settings: Settings | None = None, record: SessionRecord | None = None
     ) -> None:
         self.model = model
-        self.settings = settings or Settings()
+        self.settings = self._in_use = settings or Settings()
+        self._changing = Lock()
         self._record = record if record is not None else SessionRecord()
         self._turns = TurnTaking(model, self.settings)
         self._listener = Listener(model)
@@ -150,6 +154,33 @@ class StreamingSession:
         self._waiting.append(_END_OF_CLIP)
         return EventStream(self)
 
+    def change(self, **settings: Any) -> Settings:
+        """Change settings while the session runs; they apply from the next chunk on, which brings a notice.
+
+        Another system prompt, which stands at the context's very beginning, waits until the context is bare again.
+        Safe to call from another thread.
+
+        Parameters
+        ----------
+        **settings
+            Fields of `Settings`.
+
+        Returns
+        -------
+        Settings
+            All settings, the changed ones included.
+
+        Raises
+        ------
+        SettingError
+            Nothing is changed then.
+        """
+        with self._changing:
+            chosen = self.settings.changed(**settings)
+            Framing.of(self.model, chosen)
+            self.settings = chosen
+        return chosen
+
     def interrupt(self) -> None:
         """End the running reply after the token at work. Without a running reply nothing happens. Safe to call from
         another thread: it only sets a flag.
@@ -200,23 +231,28 @@ class StreamingSession:
         perceived = (heard.features_ms + heard.tower_ms) / 1e3
         queued = max(0.0, started - heard.arrived - perceived)
         self._record.append_audio(heard.samples)
-        notices = self._turns.make_room(chunk)
+        notices = [*self._take_settings(chunk), *self._turns.make_room(chunk)]
         flags = heard.flags
-        if heard.seq >= 0 and queued > LATE_S:
+        if heard.live and queued > LATE_S:
             flags = (*flags, "late")
         if self.ended is not None:
             flags = (*flags, "unheard")
         start_s, samples = chunk * CHUNK_SECONDS, heard.samples
+        prepared = perf_counter() - started
         yield self._note(Chunk(chunk, heard.clip, start_s, level_db(samples), envelope(samples), flags, heard.mel))
         for notice in notices:
             yield self._note(notice)
         if self.ended is not None:
             return
-        decided, spoke = 0.0, False
+        # Whoever iterates may hold the loop after any event; that is no time of the model's.
+        resumed, decided, answering, spoke = perf_counter(), 0.0, 0.0, False
         for event in self._turns.take(chunk, heard.clip, heard.frames):
             if isinstance(event, Decision):
                 decided, spoke = perf_counter(), event.choice == "TEXT_BEGIN"
-            yield self._note(event)
+                yield self._note(event)
+                answering = perf_counter()
+            else:
+                yield self._note(event)
         now = perf_counter()
         # What happened on the clock that never jumps, told in Unix time.
         epoch = time() - now
@@ -225,8 +261,8 @@ class StreamingSession:
                 chunk,
                 heard.features_ms,
                 heard.tower_ms,
-                (decided - started) * 1e3,
-                (now - decided) * 1e3 if spoke else 0.0,
+                (prepared + decided - resumed) * 1e3,
+                (now - answering) * 1e3 if spoke else 0.0,
                 queued * 1e3,
                 heard.stream,
                 heard.seq,
@@ -236,9 +272,35 @@ class StreamingSession:
             )
         )
 
+    def _take_settings(self, chunk: int) -> list[Event]:
+        """Settings that were changed since the last chunk, as a notice."""
+        before, chosen = self._in_use, self.settings
+        if chosen == before:
+            return []
+        self._in_use = chosen
+        self._turns.change(chosen)
+        old, new = before.to_json(), chosen.to_json()
+        changed = {name: value for name, value in new.items() if value != old[name]}
+        words = ", ".join(f"{name} is {_short(value)}" for name, value in changed.items())
+        message = f"From here on {words}."
+        if "system_prompt" in changed:
+            message += " The system prompt is read when the context starts over."
+        return [Notice(chunk, "settings", message, {"changed": changed, "settings": new})]
+
     def _note(self, event: Event) -> Event:
         self._record.append(event)
         return event
+
+
+def _short(value: object) -> str:
+    """A setting's value in a sentence: what was left to the checkpoint by name, a long text cut."""
+    if value is None:
+        return "the default"
+    if isinstance(value, str):
+        return (
+            value if len(value) <= 40 and value.isidentifier() else repr(f"{value[:40]}…" if len(value) > 40 else value)
+        )
+    return str(value)
 
 
 _END_OF_CLIP = ChunkAudio(np.zeros(0, np.float32))

@@ -256,20 +256,20 @@ class TestInsight:
         heard = [event.mel for event in events if isinstance(event, Chunk)]
         assert heard == [thumbnail(live.push(chunk)) for chunk in samples.reshape(3, -1)]
 
-    @pytest.mark.parametrize(("waited_s", "seq", "late"), [(0.0, 4, False), (0.5, 4, True), (0.5, -1, False)])
+    @pytest.mark.parametrize(("waited_s", "live", "late"), [(0.0, True, False), (0.5, True, True), (0.5, False, False)])
     def test_live_audio_that_waited_is_late(
-        self, toy_loaded: LoadedModel, waited_s: float, seq: int, late: bool
+        self, toy_loaded: LoadedModel, waited_s: float, live: bool, late: bool
     ) -> None:
         model, _ = scripted(toy_loaded)
         arrived = perf_counter() - waited_s
-        heard = Listener(model).hear(ChunkAudio(ONE), arrived=arrived, stream=2, seq=seq)
+        heard = Listener(model).hear(ChunkAudio(ONE), arrived=arrived, stream=2, seq=4, live=live)
         before = time()
         events = list(StreamingSession(model).step(heard))
         chunk, timing = events[0], events[-1]
         assert isinstance(chunk, Chunk)
         assert isinstance(timing, Timing)
         assert ("late" in chunk.flags) == late
-        assert (timing.stream, timing.seq) == (2, seq)
+        assert (timing.stream, timing.seq) == (2, 4)
         assert timing.encode_wait_ms >= waited_s * 1e3
         assert timing.queue_ms >= timing.encode_wait_ms - 1
         assert timing.decided_ms - timing.arrived_ms >= waited_s * 1e3
