@@ -1,0 +1,43 @@
+/** The events of one chunk, or one token, as the JSON that Python writes. */
+import type { SessionEvent } from "../events";
+import type { HiddenFrom } from "../hidden";
+import { isDecisionHidden, isNoticeHidden, isReplyHidden } from "../hidden";
+import { firstAtOrAfter, type Talk, turnOf } from "../talk";
+
+/** All events of `chunk` in the order in which they came, without those that step mode hides. */
+export function eventsOf(talk: Talk, chunk: number, hidden: HiddenFrom): SessionEvent[] {
+  const found: (SessionEvent | undefined)[] = [talk.chunks.get(chunk)];
+  if (!isDecisionHidden(hidden, chunk)) found.push(talk.decisions.get(chunk));
+  const turn = turnOf(talk, chunk);
+  if (turn && !isReplyHidden(hidden, turn)) {
+    found.push(...turn.tokens);
+    // The decision is the reply's only witness of its clip and start.
+    const decision = talk.decisions.get(chunk);
+    if (turn.ended !== null && decision) {
+      found.push({
+        type: "turn",
+        chunk,
+        turn: turn.turn,
+        clip: decision.clip,
+        start_s: decision.start_s,
+        emotion: turn.emotion,
+        text: turn.text,
+        tokens: turn.tokens.map(({ token }) => token),
+        ended: turn.ended,
+      });
+    }
+    found.push(talk.timings.get(chunk));
+  } else if (!turn && !isDecisionHidden(hidden, chunk)) {
+    found.push(talk.timings.get(chunk));
+  }
+  const { notices } = talk;
+  for (let i = firstAtOrAfter(notices, chunk); notices[i]?.chunk === chunk; i++) {
+    const notice = notices[i];
+    if (notice && !isNoticeHidden(hidden, notice)) found.push(notice);
+  }
+  return found.filter((event): event is SessionEvent => event !== undefined);
+}
+
+export function pretty(events: readonly SessionEvent[]): string {
+  return events.map((event) => JSON.stringify(event, null, 1)).join("\n");
+}

@@ -1,0 +1,205 @@
+/** What happened at one chunk, or at one token of its reply: what went in, what came out, and every number between. */
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { Decision, Token } from "../events";
+import { isDecisionHidden, isReplyHidden } from "../hidden";
+import { chunkCount, type TurnRecord, turnOf } from "../talk";
+import { CHOICE_WORDS, readout } from "../timeline/readout";
+import type { View } from "../view";
+import { CopyButton } from "./copy-button";
+import { eventsOf, pretty } from "./event-json";
+import { LatencyRows, latencySummary } from "./latency-table";
+import { PlayButtons } from "./play-buttons";
+import { SamplingTable } from "./sampling";
+import { decisionSampling, tokenSampling } from "./sampling-steps";
+import { CacheGauge, ProtocolStrip } from "./strip";
+
+export function Inspector({ view }: { view: View }) {
+  const { selected, hovered, store } = view;
+  void store.version.value;
+  const last = useRef<number | null>(null);
+  // The picked chunk stays; otherwise the one under the cursor, and when that has gone, the one that was.
+  const known = (chunk: number | null) => chunk !== null && chunk < chunkCount(store.talk);
+  const chunk = [selected.value, hovered.value, last.current].find(known) ?? null;
+  useEffect(() => {
+    last.current = chunk;
+  }, [chunk]);
+  if (chunk === null) {
+    return (
+      <section class="aiw-card aiw-inspector" aria-label="Inspector" data-testid="inspector">
+        <h3 class="aiw-heading">Inspector</h3>
+        <p class="aiw-hint">
+          Point at a chunk in the timeline to see what was fed and how the model decided; click it, or walk
+          there with the arrow keys and press Enter, to keep it here.
+        </p>
+      </section>
+    );
+  }
+  return <ChunkCard view={view} chunk={chunk} />;
+}
+
+function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
+  const { selected, store, token } = view;
+  const exact = useSignal(false);
+  const { talk } = store;
+  const hidden = view.hiddenFrom.value;
+  const { title } = readout(talk, chunk, hidden);
+  const decision = isDecisionHidden(hidden, chunk) ? undefined : talk.decisions.get(chunk);
+  const found = turnOf(talk, chunk);
+  const turn = found && !isReplyHidden(hidden, found) ? found : undefined;
+  const place = token.value;
+  const picked = turn && place?.turn === turn.turn ? (turn.tokens[place.index] ?? null) : null;
+  const pick = (index: number | null) => {
+    token.value = index === null || !turn ? null : { turn: turn.turn, index };
+    selected.value = chunk;
+  };
+  return (
+    <section class="aiw-card aiw-inspector" aria-label="Inspector" data-testid="inspector" data-chunk={chunk}>
+      <header class="aiw-inspector-head">
+        <h3 class="aiw-heading">
+          Chunk {chunk} <small>{title.split(" · ")[1]}</small>
+          {decision && (
+            <span class={`aiw-choice aiw-choice-${decision.choice}`}>{CHOICE_WORDS[decision.choice]}</span>
+          )}
+        </h3>
+        <span class="aiw-inspector-tools">
+          <PlayButtons view={view} chunk={chunk} />
+          <button
+            type="button"
+            class="aiw-small"
+            aria-pressed={exact.value}
+            title="Show every number with all its digits, as Python prints it"
+            onClick={() => {
+              exact.value = !exact.value;
+            }}
+          >
+            exact
+          </button>
+          {selected.value === chunk && (
+            <button
+              type="button"
+              class="aiw-small"
+              aria-label="Let go of this chunk"
+              title="Let go of this chunk: the inspector follows the cursor again"
+              onClick={() => {
+                selected.value = null;
+                token.value = null;
+              }}
+            >
+              ×
+            </button>
+          )}
+        </span>
+      </header>
+      {decision ? (
+        <Step view={view} decision={decision} turn={turn} picked={picked} exact={exact.value} onPick={pick} />
+      ) : (
+        <p class="aiw-hint" data-testid="undecided">
+          {isDecisionHidden(hidden, chunk)
+            ? "Hidden until it is revealed in step mode."
+            : "Heard, and not decided yet."}
+        </p>
+      )}
+      <More view={view} chunk={chunk} decision={decision} picked={picked} exact={exact.value} />
+    </section>
+  );
+}
+
+interface StepProps {
+  view: View;
+  decision: Decision;
+  turn: TurnRecord | undefined;
+  picked: Token | null;
+  exact: boolean;
+  onPick: (index: number | null) => void;
+}
+
+/** The strip, and how the decision or the picked token of the reply was drawn. */
+function Step({ view, decision, turn, picked, exact, onPick }: StepProps) {
+  const { store } = view;
+  const vocabulary = store.vocabulary.value;
+  return (
+    <>
+      <ProtocolStrip
+        decision={decision}
+        turn={turn}
+        vocabulary={vocabulary}
+        picked={picked?.index ?? null}
+        onPick={onPick}
+      />
+      <CacheGauge decision={decision} context={store.settings.value?.context} />
+      <h4 class="aiw-subheading" data-testid="inspected-step">
+        {picked ? `Token ${picked.index + 1} of the reply` : "The decision"}
+        <small>
+          {" "}
+          read at position {picked?.position ?? decision.position} · token {picked?.token ?? decision.token}
+        </small>
+      </h4>
+      <SamplingTable
+        sampling={picked ? tokenSampling(picked, decision.rule) : decisionSampling(decision, vocabulary)}
+        rule={decision.rule}
+        decision={picked === null}
+        exact={exact}
+      />
+    </>
+  );
+}
+
+interface MoreProps {
+  view: View;
+  chunk: number;
+  decision: Decision | undefined;
+  picked: Token | null;
+  exact: boolean;
+}
+
+/** What is one click away: latencies, remarks, the events as JSON. */
+function More({ view, chunk, decision, picked, exact }: MoreProps) {
+  const { talk } = view.store;
+  const hidden = view.hiddenFrom.value;
+  const { remarks } = readout(talk, chunk, hidden);
+  const json = () => pretty(picked ? [picked] : eventsOf(talk, chunk, hidden));
+  const open = useSignal(false);
+  return (
+    <>
+      {remarks.length > 0 && (
+        <p class="aiw-fact">
+          <span class="aiw-key">notes</span>
+          {remarks.join(" · ")}
+        </p>
+      )}
+      {decision && talk.timings.get(chunk) && (
+        <details class="aiw-fold">
+          <summary>
+            Latency <small>{latencySummary(talk.latency, chunk)}</small>
+          </summary>
+          <LatencyRows
+            latency={talk.latency}
+            chunk={chunk}
+            reply_ms={talk.timings.reply_ms(chunk)}
+            exact={exact}
+          />
+        </details>
+      )}
+      <details
+        class="aiw-fold"
+        onToggle={(event) => {
+          open.value = event.currentTarget.open;
+        }}
+      >
+        <summary>
+          {picked ? "Event" : "Events"} <small>as JSON</small>
+        </summary>
+        {open.value && (
+          <div class="aiw-json">
+            <CopyButton text={json} label="Copy the JSON" />
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+            <pre tabIndex={0} data-testid="event-json">
+              {json()}
+            </pre>
+          </div>
+        )}
+      </details>
+    </>
+  );
+}

@@ -1,0 +1,62 @@
+/** Plays one chunk: as it was recorded here, or as the model heard it. */
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import { CANNOT_PLAY, Playback, type Sound } from "../playback";
+import type { View } from "../view";
+
+type Which = "raw" | "heard";
+
+const TITLES: Record<Which, string> = {
+  raw: "Play what the microphone recorded",
+  heard: "Play what the model heard: 16 kHz, mono",
+};
+const GONE: Record<Which, string> = {
+  raw: "This page holds no recording of this chunk: it keeps the newest minutes of its own.",
+  heard: "The kernel no longer keeps this chunk's sound.",
+};
+
+export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
+  const { conversation, store } = view;
+  const playback = useMemo(() => new Playback(), []);
+  const said = useSignal("");
+  const playing = useSignal<Which | null>(null);
+  useEffect(() => () => playback.end(), [playback]);
+  useEffect(() => {
+    said.value = "";
+  }, [chunk]);
+  const play = async (which: Which) => {
+    said.value = "";
+    playing.value = which;
+    try {
+      const sound: Sound | null =
+        which === "raw" ? conversation.rawAudio(chunk) : await conversation.fetchAudio(chunk);
+      if (sound) await playback.play(sound);
+      else said.value = GONE[which];
+    } catch (error) {
+      said.value = `${CANNOT_PLAY.sentence} ${CANNOT_PLAY.wayOut} (${String(error)})`;
+    }
+    playing.value = null;
+  };
+  const offline = store.saved.value || store.line.value === "lost";
+  return (
+    <span class="aiw-play">
+      {(["raw", "heard"] as const).map((which) => (
+        <button
+          key={which}
+          type="button"
+          class="aiw-small"
+          data-testid={`play-${which}`}
+          title={TITLES[which]}
+          disabled={which === "heard" && offline}
+          data-playing={playing.value === which}
+          onClick={() => void play(which)}
+        >
+          <span aria-hidden="true">▶</span> {which}
+        </button>
+      ))}
+      <span role="status" class="aiw-play-said">
+        {said.value}
+      </span>
+    </span>
+  );
+}

@@ -1,0 +1,167 @@
+/** How one token was drawn: raw probabilities, what the settings made of them, and the number that picked it. */
+
+import type { Rule } from "../events";
+import { decimals, repr } from "../exact";
+import { ExactNumber } from "./exact-number";
+import type { Sampling, SamplingRow, Segment } from "./sampling-steps";
+
+interface Props {
+  sampling: Sampling;
+  rule: Partial<Rule>;
+  /** Whether mask and bias apply: to decisions only. */
+  decision: boolean;
+  exact: boolean;
+}
+
+/** A segment narrower than this (of 1) carries no label. */
+const LABEL_SHARE = 0.14;
+
+export function SamplingTable({ sampling, rule, decision, exact }: Props) {
+  const { rows, rest, known } = sampling;
+  return (
+    <div class="aiw-sampling" data-testid="sampling" data-exact={exact}>
+      <table class="aiw-table aiw-sampling-table">
+        <thead>
+          <tr>
+            <th scope="col">token</th>
+            <th scope="col" title="What the model believes: softmax over the whole vocabulary">
+              raw
+            </th>
+            <th scope="col" title={scaledTitle(rule, decision)}>
+              {known ? scaledHead(rule, decision) : "scaled"}
+            </th>
+            <th scope="col" title="What the token is drawn from, made to add up to 1 again">
+              {known ? keptHead(rule) : "kept"}
+            </th>
+            <th scope="col">
+              <span class="aiw-hidden">result</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <Row
+              key={`${row.token}/${row.text}`}
+              row={row}
+              exact={exact}
+              masked={rule.mask === true && decision}
+            />
+          ))}
+          <tr class="aiw-sampling-rest">
+            <th scope="row">{rest.recorded ? "all others" : "not listed"}</th>
+            <Share p={rest.p} exact={exact} kind="rest" />
+            <td>{rest.recorded && rule.mask ? "masked" : ""}</td>
+            <td />
+            <td class="aiw-sampling-result">{rest.recorded ? "incl. those above" : "1 − the listed"}</td>
+          </tr>
+        </tbody>
+      </table>
+      {known ? (
+        <DrawBar sampling={sampling} rule={rule} exact={exact} />
+      ) : (
+        <p class="aiw-hint">
+          This event was written by an older version, which did not record the steps between.
+          {sampling.draw !== null && ` Draw ${decimals(sampling.draw)}.`}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Row({ row, exact, masked }: { row: SamplingRow; exact: boolean; masked: boolean }) {
+  const marks = [row.drawn && "◀ drawn", row.argmax && "argmax"].filter(Boolean).join(" · ");
+  // Only decisions tell logits, and only of the two tokens that may be drawn.
+  const kind = row.text === "TEXT_BEGIN" ? "text" : row.logit !== null ? "keep" : "other";
+  const out = masked && row.logit === null;
+  return (
+    <tr data-kind={kind} data-drawn={row.drawn} data-token={row.token ?? ""}>
+      <th scope="row" title={row.token === null ? "" : `token ${row.token}`}>
+        <span class="aiw-sampling-token">{row.text.trim() === "" ? "␣" : row.text}</span>
+        {row.logit !== null && (
+          <small>
+            logit <ExactNumber value={row.logit} exact={exact} format={(x) => decimals(x, 2)} />
+          </small>
+        )}
+      </th>
+      <Share p={row.p} exact={exact} kind={kind} />
+      <Share p={out ? null : row.scaled} exact={exact} kind={kind} none={out ? "masked" : "–"} />
+      <Share
+        p={out || row.kept === 0 ? null : row.kept}
+        exact={exact}
+        kind={kind}
+        none={out ? "masked" : row.kept === 0 ? "removed" : "–"}
+      />
+      <td class="aiw-sampling-result">{marks}</td>
+    </tr>
+  );
+}
+
+function Share(props: { p: number | null; exact: boolean; kind: string; none?: string }) {
+  const { p, exact, kind, none = "" } = props;
+  if (p === null) return <td class="aiw-none">{none}</td>;
+  return (
+    <td>
+      <span class="aiw-share">
+        <span class="aiw-share-bar" aria-hidden="true">
+          <span data-kind={kind} style={{ width: `${Math.min(1, Math.max(0, p)) * 100}%` }} />
+        </span>
+        <ExactNumber value={p} exact={exact} />
+      </span>
+    </td>
+  );
+}
+
+/** The kept shares on a line from 0 to 1, and where the uniform number fell on it. */
+function DrawBar({ sampling, rule, exact }: { sampling: Sampling; rule: Partial<Rule>; exact: boolean }) {
+  const { draw, segments } = sampling;
+  const hit = segments.find((segment) => segment.drawn);
+  if (draw === null) {
+    return <p class="aiw-fact">Greedy: the likeliest token is taken, and no number is drawn.</p>;
+  }
+  return (
+    <figure class="aiw-draw">
+      <div class="aiw-draw-line" aria-hidden="true">
+        {segments.map((segment) => (
+          <span
+            key={segment.from}
+            class="aiw-draw-segment"
+            data-drawn={segment.drawn}
+            style={{ left: `${segment.from * 100}%`, width: `${(segment.to - segment.from) * 100}%` }}
+          >
+            {segment.to - segment.from >= LABEL_SHARE ? segment.text.trim() || "␣" : ""}
+          </span>
+        ))}
+        <span class="aiw-draw-mark" style={{ left: `${draw * 100}%` }} />
+      </div>
+      <figcaption class="aiw-fact">
+        <span class="aiw-key">draw</span>
+        <strong>
+          <ExactNumber value={draw} exact={exact} format={decimals} />
+        </strong>{" "}
+        {hit && `lies in ${hit.text.trim() || "␣"} (${spanText(hit, exact)})`}
+        {rule.seed !== undefined && ` · seed ${rule.seed}`}
+      </figcaption>
+    </figure>
+  );
+}
+
+function spanText({ from, to }: Segment, exact: boolean): string {
+  return exact ? `${repr(from)} to ${repr(to)}` : `${decimals(from)} to ${decimals(to)}`;
+}
+
+function scaledHead({ greedy, temperature, bias, mask }: Partial<Rule>, decision: boolean): string {
+  const parts = [greedy ? "" : `÷ T ${temperature}`];
+  if (decision) parts.push(`bias ${(bias ?? 0) < 0 ? "−" : "+"}${Math.abs(bias ?? 0)}`, mask ? "mask" : "");
+  return parts.filter(Boolean).join(", ") || "no change";
+}
+
+function scaledTitle({ greedy }: Partial<Rule>, decision: boolean): string {
+  const logits = decision ? "(logits of the allowed tokens + bias on TEXT_BEGIN)" : "(logits)";
+  return `softmax ${logits}${greedy ? "" : " ÷ temperature"}`;
+}
+
+function keptHead({ greedy, top_k, top_p }: Partial<Rule>): string {
+  if (greedy) return "greedy";
+  const parts = [top_k ? `top-k ${top_k}` : "", top_p !== undefined && top_p < 1 ? `top-p ${top_p}` : ""];
+  return parts.filter(Boolean).join(", ") || "all kept";
+}

@@ -1,0 +1,122 @@
+/** The tokens of one chunk in their order: what was fed, then what the model produced, each at its position. */
+import type { Decision, Token } from "../events";
+import type { Vocabulary } from "../store";
+import type { TurnRecord } from "../talk";
+import { nameOf } from "../vocabulary";
+
+/** Encoder frames of a chunk, each in the place of one PAD. */
+export const FRAMES_PER_CHUNK = 10;
+
+export type CellKind = "special" | "prompt" | "frames" | "decision" | "emotion" | "text";
+
+export interface Cell {
+  kind: CellKind;
+  /** Name of a special token, or the text. */
+  text: string;
+  /** Id; null where the checkpoint's table does not name it. */
+  token: number | null;
+  /** Position of the (first) token in the context; null where it never got one. */
+  position: number | null;
+  /** Tokens that this cell stands for. */
+  count: number;
+  /** Place in the reply, for tokens of it. */
+  index: number | null;
+  /** Something a reader should know of it. */
+  remark: string;
+}
+
+export interface Strip {
+  fed: Cell[];
+  produced: Cell[];
+  /** Positions of the first and the last token fed. */
+  first: number;
+  last: number;
+}
+
+export function stripOf(decision: Decision, turn: TurnRecord | undefined, vocabulary: Vocabulary): Strip {
+  const { before, position } = decision;
+  const block = FRAMES_PER_CHUNK + 2;
+  const first = position - block - before.length + 1;
+  const audio = position - block + 1;
+  const id = (name: string) => vocabulary.tokens[name] ?? null;
+  const fed = [
+    ...openingCells(before, first, vocabulary),
+    cell("special", "AUDIO_BEGIN", id("AUDIO_BEGIN"), audio),
+    cell("frames", "PAD", id("PAD"), audio + 1, {
+      count: FRAMES_PER_CHUNK,
+      remark: "each replaced by a 40 ms frame of the audio tower",
+    }),
+    cell("special", "ASSISTANT", id("ASSISTANT"), position, { remark: "the decision is read here" }),
+  ];
+  const name = decision.choice === "OTHER" ? textOf(decision, vocabulary) : decision.choice;
+  const produced = [cell("decision", name, decision.token, position + 1)];
+  if (decision.choice === "TEXT_BEGIN" && turn) produced.push(...replyCells(decision, turn, vocabulary));
+  return { fed, produced, first, last: position };
+}
+
+/** What came before AUDIO_BEGIN: the prefix at a bare context, else the token that was drawn last. */
+function openingCells(before: readonly number[], first: number, vocabulary: Vocabulary): Cell[] {
+  const { prefix } = vocabulary;
+  const isPrefix = before.length > 1 && before.every((token, i) => prefix[i]?.[0] === token);
+  const cells: Cell[] = [];
+  before.forEach((token, i) => {
+    const name = nameOf(vocabulary, token);
+    const text = (isPrefix && prefix[i]?.[1]) || name || `#${token}`;
+    const last = cells.at(-1);
+    if (before.length > 1 && name === null && last?.kind === "prompt") {
+      last.count += 1;
+      last.text += text;
+    } else if (before.length > 1 && name === null) {
+      cells.push(cell("prompt", text, token, first + i));
+    } else {
+      cells.push(cell("special", text, token, first + i));
+    }
+  });
+  return cells;
+}
+
+/** Emotion, text and end of a reply. A token drawn at position p takes position p + 1 when it is fed in its turn. */
+function replyCells(decision: Decision, turn: TurnRecord, vocabulary: Vocabulary): Cell[] {
+  const cut = turn.ended === "interrupted" || turn.ended === "limit";
+  const tokens = turn.tokens.filter((token): token is Token => token !== undefined);
+  const cells = tokens.map((token, i) => {
+    const unfed = cut && i === tokens.length - 1;
+    const name = nameOf(vocabulary, token.token);
+    const emotion = token.index === 0 && token.text === "" && turn.emotion !== null;
+    const text = emotion
+      ? (name ?? turn.emotion?.toUpperCase() ?? "")
+      : token.text || name || alternativeText(token) || `#${token.token}`;
+    return cell(emotion ? "emotion" : "text", text, token.token, unfed ? null : token.position + 1, {
+      index: token.index,
+      remark: unfed ? "drawn, but the reply was cut before it was fed" : "",
+    });
+  });
+  if (turn.ended !== null) {
+    const end = (tokens.at(-1)?.position ?? decision.position) + 2;
+    cells.push(
+      cell("special", "TEXT_END", vocabulary.tokens.TEXT_END ?? null, cut ? null : end, {
+        remark: cut ? "not drawn: the reply was cut and closed for the model" : "",
+      }),
+    );
+  }
+  return cells;
+}
+
+function cell(
+  kind: CellKind,
+  text: string,
+  token: number | null,
+  position: number | null,
+  more: Partial<Cell> = {},
+): Cell {
+  return { kind, text, token, position, count: 1, index: null, remark: "", ...more };
+}
+
+/** How a drawn token is called where nothing but its alternatives tell. */
+export function textOf(step: Decision | Token, vocabulary: Vocabulary): string {
+  return nameOf(vocabulary, step.token) ?? (alternativeText(step) || `#${step.token}`);
+}
+
+function alternativeText(step: Decision | Token): string {
+  return step.alternatives.find((other) => other.token === step.token)?.text ?? "";
+}
