@@ -2,30 +2,26 @@
  * One widget's dealings with its kernel: owns store, line, microphone and file, however many views show them.
  * Made once per model; views only attach, detach and call the verbs below.
  */
-import { batch } from "@preact/signals";
-import { FilePlayer, type Pace } from "./capture/file-player";
-import { isRunning } from "./capture/mic-state";
-import { OutgoingStream } from "./capture/outgoing";
-import { captureProblem } from "./capture/problems";
-import { type CaptureHost, Recorder } from "./capture/recorder";
-import { readSoundFile, type SoundFile } from "./capture/sound-file";
+import { DeviceList } from "./capture/devices";
+import type { Pace } from "./capture/file-player";
+import { browserHost, type CaptureHost } from "./capture/host";
+import { AudioInput } from "./capture/input";
+import { hiddenProblem } from "./capture/problems";
+import type { Sound } from "./capture/raw-ring";
+import type { SoundFile } from "./capture/sound-file";
 import { KernelLink, type KernelModel } from "./link";
-import {
-  type CloseReason,
-  fitText,
-  type KernelMessage,
-  PROTOCOL_VERSION,
-  readModelInfo,
-  type SessionId,
-  type Source,
-} from "./messages";
-import { KERNEL_LOST, KERNEL_SILENT, PROTOCOL_MISMATCH, type Problem } from "./problem";
-import { addEvents, clearTalk, createStore, dismissProblem, moveMic, type Store, showProblem } from "./store";
+import type { CloseReason, LoopMode } from "./messages";
+import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./problem";
+import { Receiver, TRAITS } from "./receiving";
+import { Requests } from "./requests";
+import type { Changes } from "./settings";
+import { Speech } from "./speech";
+import { createStore, dismissProblem, type Store, showProblem } from "./store";
 
 /** A view that only moves (a dragged cell) is gone for a moment; after this it is gone. */
 const VIEW_GRACE_MS = 250;
-/** Synced traits that are shown. */
-const TRAITS = ["model_info", "state"];
+/** A glance at another tab needs no word. */
+const HIDDEN_S = 5;
 
 export interface ConversationOptions {
   captureHost?: CaptureHost;
@@ -34,45 +30,57 @@ export interface ConversationOptions {
 
 export class Conversation {
   readonly store: Store = createStore();
+  /** Replies read aloud; while it talks, the microphone does what the setting `reading` says. */
+  readonly speech = new Speech();
   readonly #link: KernelLink;
-  readonly #recorder: Recorder;
-  readonly #readFile: (file: File) => Promise<SoundFile>;
-  #stream: OutgoingStream | null = null;
-  #streams = 0;
-  /** The microphone's request that blocks belong to. */
-  #micRequest = 0;
-  #player: FilePlayer | null = null;
-  #stopping: Promise<void> = Promise.resolve();
+  readonly #receiver: Receiver;
+  readonly #requests: Requests;
+  readonly #input: AudioInput;
+  readonly #devices: DeviceList;
   #views = 0;
   #grace: ReturnType<typeof setTimeout> | undefined;
-  #reported = "";
+  #effects: (() => void)[] = [];
+  /** When the page was hidden while a microphone was open, and the chunks there were. */
+  #hidden: { at: number; chunks: number } | null = null;
 
   constructor(
     private readonly model: KernelModel,
     options: ConversationOptions = {},
   ) {
-    this.#readFile = options.readFile ?? readSoundFile;
-    this.#recorder = new Recorder(
-      {
-        block: (samples, time_s, rate, name, degraded) =>
-          this.#micBlock(samples, time_s, rate, name, degraded),
-        failed: (problem) => this.#micFailed(problem),
-        hindered: (problem) => this.#micHindered(problem),
-      },
-      options.captureHost,
-    );
+    const { store } = this;
+    const host = options.captureHost ?? browserHost();
     this.#link = new KernelLink(model, {
-      seen: () => this.store.talk.count,
+      seen: () => (store.saved.value ? 0 : store.talk.count),
+      session: () => (store.saved.value ? null : store.session),
       busy: () => this.#busy(),
-      receive: (message) => this.#receive(message),
+      receive: (message, buffers) => this.#receiver.receive(message, buffers),
       waiting: () => {
-        if (this.store.line.value === "connecting") this.store.line.value = "waiting";
+        if (store.line.value === "connecting") store.line.value = "waiting";
       },
       lost: () => this.#lost(),
       overfull: () => {
-        showProblem(this.store, KERNEL_SILENT);
-        this.#end("error");
+        showProblem(store, KERNEL_SILENT);
+        this.#input.end("error");
       },
+    });
+    this.#requests = new Requests(store, (message) => this.#link.send(message));
+    this.#input = new AudioInput(store, (message, samples) => this.#link.send(message, samples), {
+      page: this.#link.page,
+      host,
+      readFile: options.readFile,
+    });
+    this.#receiver = new Receiver(store, this.#link.page, {
+      hello: () => this.#link.hello(),
+      helloAt: () => this.#link.helloAt,
+      unanswered: () => this.#link.unanswered,
+      acknowledged: (stream, seq) => this.#input.acknowledged(stream, seq),
+      audio: (message, buffers) => this.#requests.audio(message, buffers),
+      refused: (sentence) => this.#requests.refuse(sentence),
+      elsewhere: () => this.#input.end("error"),
+      back: () => showProblem(store, BACK_AGAIN),
+    });
+    this.#devices = new DeviceList(host, (devices) => {
+      store.devices.value = devices;
     });
   }
 
@@ -80,15 +88,27 @@ export class Conversation {
   start(): void {
     for (const trait of TRAITS) this.model.on(`change:${trait}`, this.#readTraits);
     this.#readTraits();
+    this.#receiver.readHistory(this.model.get("history"));
     globalThis.addEventListener?.("pagehide", this.#onPageHide);
+    globalThis.document?.addEventListener("visibilitychange", this.#onVisibility);
+    this.#effects = [
+      this.speech.reading.subscribe((turn) => this.#input.reading(turn !== null)),
+      this.#onCaptureSettings(),
+    ];
+    this.#devices.start();
     this.#link.start();
   }
 
   /** The model is gone: release everything. */
   end(): void {
-    this.#end("view_removed");
+    for (const stop of this.#effects) stop();
+    this.speech.stop();
+    this.#input.end("view_removed");
+    this.#requests.end();
+    this.#devices.end();
     clearTimeout(this.#grace);
     globalThis.removeEventListener?.("pagehide", this.#onPageHide);
+    globalThis.document?.removeEventListener("visibilitychange", this.#onVisibility);
     for (const trait of TRAITS) this.model.off(`change:${trait}`, this.#readTraits);
     this.#link.end();
   }
@@ -98,64 +118,53 @@ export class Conversation {
     clearTimeout(this.#grace);
   }
 
-  /** When the last view goes, so does the microphone: nobody could see that it is on. */
+  /** When the last view goes, so do microphone and voice: nobody could see that they are on. */
   detachView(): void {
     this.#views -= 1;
     clearTimeout(this.#grace);
     if (this.#views > 0) return;
-    this.#grace = setTimeout(() => this.#end("view_removed"), VIEW_GRACE_MS);
+    this.#grace = setTimeout(() => {
+      this.speech.stop();
+      this.#input.end("view_removed");
+    }, VIEW_GRACE_MS);
   }
 
   get running(): boolean {
-    return isRunning(this.store.mic.value);
+    return this.#input.running;
+  }
+
+  /** Whether audio can be taken: a kernel may answer, and what is shown is its own session. */
+  get ready(): boolean {
+    return !this.#link.lost && !this.store.saved.value;
   }
 
   /** Asks for the microphone and streams it until `stop`. */
   async record(): Promise<void> {
-    if (this.running || this.#link.lost) return;
-    this.#begin("mic", "");
-    const { request } = this.store.mic.value;
-    await this.#stopping;
-    if (this.store.mic.value.request !== request) return;
-    this.#micRequest = request;
-    await this.#recorder.start();
+    if (!this.ready || this.running) return;
+    this.#input.mute(false);
+    await this.#input.record();
+    // Only now are devices told by name.
+    await this.#devices.refresh();
   }
 
   /** Streams a file through the same path as the microphone. */
   async playFile(file: File, pace: Pace): Promise<void> {
-    if (this.#link.lost) return;
-    if (this.running) await this.stop();
-    this.#begin("file", file.name);
-    const { request } = this.store.mic.value;
-    let sound: SoundFile;
-    try {
-      sound = await this.#readFile(file);
-    } catch (error) {
-      return this.#fileFailed(request, captureProblem("file_unreadable", String(error)));
-    }
-    if (this.store.mic.value.request !== request) return;
-    if (sound.samples.length === 0) return this.#fileFailed(request, captureProblem("file_empty"));
-    const stream = this.#openStream("file", sound.name, sound.rate);
-    const player = new FilePlayer(
-      sound,
-      pace,
-      stream,
-      (samples) => this.#sent(samples, { request, name: sound.name, degraded: false }),
-      () => {
-        this.#player = null;
-        this.#stream = null;
-        this.store.file.value = null;
-        this.#move({ type: "stop" });
-      },
-    );
-    this.#player = player;
-    player.start();
+    if (this.ready) await this.#input.playFile(file, pace);
   }
 
   /** Stops microphone or file; resolves when the last block and the close are on their way. */
   stop(reason: CloseReason = "stopped"): Promise<void> {
-    this.#stopping = this.#stop(reason);
-    return this.#stopping;
+    return this.#input.stop(reason);
+  }
+
+  /** Holds the audio, or lets it go on: the stream stays open and the session's clock stands. */
+  pause(paused: boolean): void {
+    this.#input.pause(paused);
+  }
+
+  /** Lets the model hear silence in place of the microphone. */
+  mute(muted: boolean): void {
+    this.#input.mute(muted);
   }
 
   interrupt(): void {
@@ -164,199 +173,86 @@ export class Conversation {
 
   async reset(): Promise<void> {
     await this.stop("reset");
+    dismissProblem(this.store, "model");
+    this.#input.raw.clear();
     this.#link.send({ type: "reset" });
+  }
+
+  /** Asks the kernel for other settings. What holds is what its traits say. */
+  set(changes: Changes): void {
+    this.#requests.set(changes);
+  }
+
+  /** How the kernel's loop runs: freely, held, or one phase per `step`. */
+  loop(mode: LoopMode): void {
+    this.#link.send({ type: "loop", mode });
+  }
+
+  /** The next phase of the loop: perceive, decide or respond. */
+  step(): void {
+    this.#link.send({ type: "step" });
+  }
+
+  /** The sound of a chunk as the model heard it; null where the kernel does not keep it (any more). */
+  fetchAudio(chunk: number): Promise<Sound | null> {
+    return this.ready ? this.#requests.fetchAudio(chunk) : Promise.resolve(null);
+  }
+
+  /** The sound of a chunk as the device gave it; null where this page did not record it or keeps it no longer. */
+  rawAudio(chunk: number): Sound | null {
+    const { talk } = this.store;
+    const timing = talk.timings.get(chunk);
+    if (!timing || timing.seq < 0) return null;
+    let first = chunk;
+    while (first > 0 && talk.timings.get(first - 1)?.stream === timing.stream) first -= 1;
+    return this.#input.raw.chunk(timing.stream, chunk - first, timing.seq);
   }
 
   dismiss(problem: Problem): void {
     dismissProblem(this.store, problem.code);
   }
 
-  #begin(source: Source, name: string): void {
-    batch(() => {
-      for (const problem of this.store.problems.value) {
-        if (problem.code !== KERNEL_LOST.code) dismissProblem(this.store, problem.code);
-      }
-      this.store.sentSeconds.value = 0;
-      this.#move({ type: "ask", source, name });
-    });
-  }
-
-  async #stop(reason: CloseReason): Promise<void> {
-    this.#player?.stop();
-    this.#player = null;
-    this.store.file.value = null;
-    this.#move({ type: "stop" });
-    // The microphone's partial block still belongs to the stream; it may even be its only one.
-    await this.#recorder.stop();
-    this.#stream?.close(reason);
-    this.#stream = null;
-    this.#silence();
-  }
-
-  /** Ends at once, without waiting for the partial block: nobody is left to wait. */
-  #end(reason: CloseReason): void {
-    this.#recorder.release();
-    this.#player?.stop();
-    this.#player = null;
-    this.#stream?.close(reason);
-    this.#stream = null;
-    this.store.file.value = null;
-    this.#silence();
-    this.#move({ type: "stop" });
-  }
-
-  #silence(): void {
-    this.store.level = { peak: 0, rms: 0 };
-  }
-
-  #openStream(source: Source, name: string, rate: number): OutgoingStream {
-    this.#streams += 1;
-    const stream = new OutgoingStream({ stream: this.#streams, source, name, rate }, (message, samples) =>
-      this.#link.send(message, samples),
-    );
-    this.#stream = stream;
-    return stream;
-  }
-
-  #micBlock(samples: Float32Array, time_s: number, rate: number, name: string, degraded: boolean): void {
-    const stream = this.#stream ?? this.#openStream("mic", name, rate);
-    stream.send(samples, time_s);
-    this.#sent(samples, { request: this.#micRequest, name, degraded });
-  }
-
-  #sent(samples: Float32Array, from: { request: number; name: string; degraded: boolean }): void {
-    // Sending may have found the kernel gone.
-    if (!this.#stream) return;
-    let peak = 0;
-    let power = 0;
-    for (const sample of samples) {
-      peak = Math.max(peak, Math.abs(sample));
-      power += sample * sample;
-    }
-    this.store.level = { peak, rms: Math.sqrt(power / samples.length) };
-    const { seconds } = this.#stream;
-    batch(() => {
-      this.store.sentSeconds.value = seconds;
-      if (this.#player) this.store.file.value = { name: from.name, part: this.#player.progress };
-      this.#move({ type: "heard", ...from });
-    });
-  }
-
-  #micFailed(problem: Problem): void {
-    this.#stream?.close(problem.code === "track_ended" ? "track_ended" : "error");
-    this.#stream = null;
-    this.#silence();
-    showProblem(this.store, problem);
-    this.#move({ type: "fail", request: this.store.mic.value.request, problem });
-  }
-
-  #micHindered(problem: Problem | null): void {
-    const { request } = this.store.mic.value;
-    if (problem) {
-      showProblem(this.store, problem);
-      this.#move({ type: "hindered", request, problem });
-    } else {
-      dismissProblem(this.store, "interrupted");
-      this.#move({ type: "freed", request });
-    }
-  }
-
-  #fileFailed(request: number, problem: Problem): void {
-    if (this.store.mic.value.request !== request) return;
-    showProblem(this.store, problem);
-    this.#move({ type: "fail", request, problem });
-  }
-
-  /** Moves the microphone's state and tells the kernel where it is something new. */
-  #move(event: Parameters<typeof moveMic>[1]): void {
-    if (!moveMic(this.store, event)) return;
-    const { phase, problem } = this.store.mic.value;
-    const report = `${phase}/${problem?.code ?? ""}`;
-    if (report === this.#reported) return;
-    this.#reported = report;
-    const message = problem ? fitText(`${problem.sentence} ${problem.wayOut}`) : "";
-    this.#link.send({ type: "state", state: phase, problem: problem?.code ?? "", message });
-  }
-
   #busy(): boolean {
     const { store } = this;
     const loading = store.model.value.status === "loading";
-    return this.#stream !== null || store.waiting.value > 0 || store.talk.speaking || loading;
+    return this.#input.streaming || store.waiting.value > 0 || store.talk.speaking || loading;
   }
 
-  #receive(message: KernelMessage): void {
-    const { store } = this;
-    if (store.line.value !== "ready" && !this.#link.unanswered) this.#ready();
-    switch (message.type) {
-      case "welcome": {
-        if (message.protocol !== PROTOCOL_VERSION) showProblem(store, PROTOCOL_MISMATCH);
-        const model = readModelInfo(message.model);
-        if (model) store.model.value = model;
-        this.#adopt(message.session);
-        break;
-      }
-      case "events":
-        this.#receiveEvents(message);
-        break;
-      case "ack":
-        if (message.stream !== this.#stream?.stream) break;
-        this.#stream.ack(message.seq);
-        this.#player?.acknowledged();
-        break;
-      case "model":
-        store.model.value = readModelInfo(message) ?? store.model.value;
-        break;
-      case "reset":
-        clearTalk(store, message.session);
-        break;
-      case "problem":
-        showProblem(store, {
-          code: message.code,
-          sentence: message.message,
-          wayOut: "",
-          ...(message.detail ? { detail: String(message.detail) } : {}),
-        });
-        break;
-    }
-  }
-
-  #receiveEvents(message: Extract<KernelMessage, { type: "events" }>): void {
-    const { store } = this;
-    this.#adopt(message.session);
-    store.waiting.value = Math.max(0, message.waiting || 0);
-    const held = store.talk.count - message.first;
-    if (held < 0) {
-      // Events are missing. A hello that is under way will bring them.
-      if (!this.#link.unanswered) this.#link.hello();
-      return;
-    }
-    addEvents(store, message.events.slice(held));
-  }
-
-  /** Another session than the one held: its events start from nothing. */
-  #adopt(session: SessionId): void {
-    if (session === this.store.session) return;
-    const stale = this.store.talk.count > 0;
-    clearTalk(this.store, session);
-    if (stale) this.#link.hello();
-  }
-
-  #ready(): void {
-    this.store.line.value = "ready";
-    dismissProblem(this.store, KERNEL_LOST.code);
+  /** Another microphone or other processing takes effect on what is being recorded. */
+  #onCaptureSettings(): () => void {
+    let before = "";
+    return this.store.live.subscribe(({ device, echo_cancellation, noise_suppression, auto_gain }) => {
+      const now = JSON.stringify([device, echo_cancellation, noise_suppression, auto_gain]);
+      if (before !== "" && now !== before) void this.#input.adjust();
+      before = now;
+    });
   }
 
   #lost(): void {
     this.store.line.value = "lost";
-    this.#end("kernel_lost");
+    this.#input.end("kernel_lost");
+    this.#requests.end();
     showProblem(this.store, KERNEL_LOST);
   }
 
   readonly #readTraits = (): void => {
-    const model = readModelInfo(this.model.get("model_info"));
-    if (model) this.store.model.value = model;
-    this.store.kernelState.value = String(this.model.get("state") ?? "idle");
+    this.#receiver.readTraits((name) => this.model.get(name));
+    this.#requests.traitsChanged();
   };
 
-  readonly #onPageHide = (): void => this.#end("view_removed");
+  readonly #onPageHide = (): void => this.#input.end("view_removed");
+
+  readonly #onVisibility = (): void => {
+    const { store } = this;
+    const { chunks } = store.talk;
+    if (document.visibilityState === "hidden") {
+      this.#hidden = store.micOpen.value ? { at: Date.now(), chunks: chunks.length } : null;
+      return;
+    }
+    const hidden = this.#hidden;
+    this.#hidden = null;
+    const seconds = hidden ? (Date.now() - hidden.at) / 1000 : 0;
+    if (!hidden || seconds < HIDDEN_S) return;
+    showProblem(store, hiddenProblem(seconds, Math.max(0, chunks.length - hidden.chunks)));
+  };
 }

@@ -10,7 +10,7 @@ export const HANDSHAKE = [1, 2, 3, 4] as const;
 /** Longest text a message may carry in one field. */
 export const MAX_TEXT = 500;
 
-export const MIC_STATES = ["idle", "asking", "listening", "stopped", "error"] as const;
+export const MIC_STATES = ["idle", "asking", "listening", "paused", "stopped", "error"] as const;
 export const SOURCES = ["mic", "file"] as const;
 export const FORMATS = ["int16", "float32"] as const;
 export const CLOSE_REASONS = [
@@ -57,9 +57,10 @@ export type BrowserMessage =
       time_s: number;
       sent_ms: number;
       gated: boolean;
+      page: string;
       data?: string;
     }
-  | { type: "close"; stream: number; blocks: number; reason: CloseReason }
+  | { type: "close"; stream: number; blocks: number; reason: CloseReason; page: string }
   | { type: "state"; state: MicPhase; problem: string; message: string }
   | { type: "set"; changes: Record<string, unknown> }
   | { type: "fetch"; what: (typeof FETCHABLE)[number]; chunk: number }
@@ -91,9 +92,9 @@ export type KernelMessage =
       settings?: unknown;
       live?: unknown;
       loop?: unknown;
-      tokens?: Record<string, number>;
-      prefix?: [number, string][];
-      limit?: number;
+      tokens?: unknown;
+      prefix?: unknown;
+      limit?: unknown;
     }
   | {
       type: "events";
@@ -106,7 +107,15 @@ export type KernelMessage =
   | { type: "ack"; stream: number; seq: number; now_ms: number }
   | { type: "audio"; chunk: number; rate: number; format: string; ok: boolean; data?: string }
   | { type: "loop"; mode: LoopMode; phase: string; chunk: number; waiting: number }
-  | { type: "model"; status: LoadingStatus; name: string; detail: unknown }
+  | {
+      type: "model";
+      status: LoadingStatus;
+      name: string;
+      detail: unknown;
+      tokens?: unknown;
+      prefix?: unknown;
+      limit?: unknown;
+    }
   | { type: "reset"; session: SessionId }
   | { type: "problem"; code: string; message: string; detail: string; page?: string };
 

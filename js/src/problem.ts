@@ -1,4 +1,4 @@
-/** Something that went wrong: what it is, and the way out. */
+/** Something that went wrong, or that one should know: what it is, and the way out. */
 export interface Problem {
   /** One word for programs; a second problem of the same code replaces the first. */
   code: string;
@@ -6,6 +6,8 @@ export interface Problem {
   wayOut: string;
   /** A traceback or the like, shown on request. */
   detail?: string;
+  /** Nothing broke: said calmly. */
+  calm?: boolean;
 }
 
 export const KERNEL_LOST: Problem = {
@@ -25,3 +27,23 @@ export const PROTOCOL_MISMATCH: Problem = {
   sentence: "This page and the kernel speak different versions of the widget's protocol.",
   wayOut: "Restart the kernel and reload the page, so that both use the installed version.",
 };
+
+export const BACK_AGAIN: Problem = {
+  code: "reconnected",
+  sentence: "The line to the kernel is back.",
+  wayOut: "What was missed has been fetched. The microphone is off; press Record to go on.",
+  calm: true,
+};
+
+/** What one can do about a problem that the kernel tells of, by its code. */
+const WAYS_OUT: Record<string, string> = {
+  model: "What was heard so far is kept. Press Reset for a new session, or run the cell again.",
+  busy_elsewhere: "Stop the recording there, then press Record here.",
+  version: "Restart the kernel and reload the page, so that both use the installed version.",
+  audio: "Press Record again; if it fails once more, run the cell again.",
+};
+
+/** A problem in the kernel's own sentence. */
+export function kernelProblem(code: string, sentence: string, detail: string): Problem {
+  return { code, sentence, wayOut: WAYS_OUT[code] ?? "", ...(detail ? { detail } : {}) };
+}

@@ -13,14 +13,18 @@ export interface SessionSettings {
   seed: number;
   bias: number;
   mask: boolean;
+  strict: boolean;
   system_prompt: string | null;
   context: string;
   context_limit: number | null;
+  context_seconds: number | null;
   forget_after_reply: boolean;
   max_new_tokens: number | null;
   max_reply_tokens: number | null;
+  alternatives: number;
 }
 
+export const CONTEXTS = ["slide", "stop", "reset"] as const;
 export const ARRIVALS = ["keep", "drop", "interrupt"] as const;
 export const OVERLOADS = ["lag", "drop_oldest", "pause"] as const;
 export const READINGS = ["mute", "listen"] as const;

@@ -22,7 +22,7 @@ import { applyEvent, emptyTalk, type Talk } from "./talk";
 export type LineState = "connecting" | "waiting" | "ready" | "lost";
 
 /** What the state pill says, and `data-state`. */
-export type ShownState = "idle" | "asking" | "listening" | "speaking" | "stopped" | "error";
+export type ShownState = "idle" | "asking" | "listening" | "speaking" | "paused" | "stopped" | "error";
 
 export interface FileProgress {
   name: string;
@@ -181,10 +181,20 @@ export function addEvents(store: Store, events: readonly SessionEvent[]): void {
   });
 }
 
+/** Shows a saved talk. Nothing of it is the kernel's: the first welcome replaces it. */
+export function showSaved(store: Store, talk: Talk): void {
+  batch(() => {
+    store.talk = talk;
+    store.saved.value = true;
+    store.version.value += 1;
+  });
+}
+
 /** Forgets the events: a new session begins. */
 export function clearTalk(store: Store, session: SessionId | null): void {
   batch(() => {
     store.talk = emptyTalk();
+    store.saved.value = false;
     store.session = session;
     store.latency.clear();
     store.waiting.value = 0;

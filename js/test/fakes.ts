@@ -1,5 +1,5 @@
 /** Stand-ins for the kernel, the microphone and the clock. */
-import type { CaptureHost } from "../src/capture/recorder";
+import type { CaptureHost } from "../src/capture/host";
 import type { OnBlock, Tap } from "../src/capture/tap";
 import type { Chunk, Decision, SessionEvent, Timing, Token, Turn } from "../src/events";
 import type { KernelModel } from "../src/link";
@@ -37,12 +37,18 @@ export class FakeModel implements KernelModel {
   }
 
   /** The kernel says something. */
-  say(content: object): void {
-    this.emit("msg:custom", content, []);
+  say(content: object, buffers: DataView[] = []): void {
+    this.emit("msg:custom", content, buffers);
+  }
+
+  /** The kernel syncs a trait. */
+  sync(name: string, value: unknown): void {
+    this.traits[name] = value;
+    this.emit(`change:${name}`);
   }
 
   welcome(more: object = {}): void {
-    this.say({ type: "welcome", protocol: 1, binary: true, pull: false, session: 1, ...more });
+    this.say({ type: "welcome", protocol: 2, binary: true, pull: false, session: 1, ...more });
   }
 
   events(first: number, events: SessionEvent[], more: object = {}): void {
@@ -65,6 +71,19 @@ export class FakeModel implements KernelModel {
 export class FakeTrack extends EventTarget {
   readyState = "live";
   label = "Desk microphone";
+  enabled = true;
+  settings: MediaTrackSettings = { deviceId: "desk", sampleRate: 48_000, echoCancellation: false };
+  /** Whether processing can be changed while the track is open. */
+  adjustable = true;
+
+  getSettings(): MediaTrackSettings {
+    return this.settings;
+  }
+
+  async applyConstraints(constraints: MediaTrackConstraints): Promise<void> {
+    if (!this.adjustable) throw new Error("OverconstrainedError");
+    this.settings = { ...this.settings, echoCancellation: constraints.echoCancellation === true };
+  }
 
   stop(): void {
     this.readyState = "ended";
@@ -91,6 +110,10 @@ export class FakeContext {
     this.resumed += 1;
   }
 
+  async suspend(): Promise<void> {
+    this.become("suspended");
+  }
+
   async close(): Promise<void> {
     this.state = "closed";
   }
@@ -112,6 +135,11 @@ export class FakeMicrophone {
   secure = true;
   permission = "denied";
   tapFails = false;
+  degraded = false;
+  allowed = true;
+  /** What is plugged in, and who wants to know when that changes. */
+  plugged = [{ kind: "audioinput", deviceId: "desk", label: "Desk microphone" }];
+  readonly changes = new EventTarget();
   #answer: { resolve: (media: MediaStream) => void; reject: (error: unknown) => void } | null = null;
 
   readonly host: CaptureHost;
@@ -129,6 +157,11 @@ export class FakeMicrophone {
             this.#answer = { resolve, reject };
             if (this.autoGrant) this.grant();
           }),
+        enumerateDevices: async () => this.plugged as MediaDeviceInfo[],
+        addEventListener: (name: string, listener: EventListenerOrEventListenerObject) =>
+          this.changes.addEventListener(name, listener),
+        removeEventListener: (name: string, listener: EventListenerOrEventListenerObject) =>
+          this.changes.removeEventListener(name, listener),
       },
       createContext: () => {
         const context = new FakeContext();
@@ -141,16 +174,16 @@ export class FakeMicrophone {
         return this.#tap(onBlock);
       },
       permission: async () => this.permission,
-      policyAllows: () => true,
+      policyAllows: () => this.allowed,
     };
   }
 
   #tap(onBlock: OnBlock): Tap {
     return {
-      degraded: false,
+      degraded: this.degraded,
       connect: () => {},
       flush: async () => {
-        if (this.partial) onBlock(this.partial, 9);
+        if (this.partial) onBlock({ samples: this.partial, time_s: this.nextTime, captured_ms: Date.now() });
         this.partial = null;
       },
       close: () => {},
@@ -159,6 +192,12 @@ export class FakeMicrophone {
 
   grant(): void {
     const track = new FakeTrack();
+    const audio = this.constraints?.audio as MediaTrackConstraints | undefined;
+    const { ideal } = (audio?.deviceId ?? {}) as { ideal?: string };
+    const found = this.plugged.find(({ deviceId }) => deviceId === ideal) ?? this.plugged[0];
+    track.label = found?.label ?? "";
+    track.settings = { ...track.settings, deviceId: found?.deviceId ?? "" };
+    if (audio?.echoCancellation === true) track.settings.echoCancellation = true;
     this.tracks.push(track);
     const tracks = () => [track];
     this.#answer?.resolve({ getTracks: tracks, getAudioTracks: tracks } as unknown as MediaStream);
@@ -170,8 +209,18 @@ export class FakeMicrophone {
     this.#answer?.reject(error);
   }
 
-  hear(samples = new Float32Array(4800).fill(0.1), time_s = 0): void {
-    this.onBlock(samples, time_s);
+  /** Audio-clock time of the next block: they follow each other. */
+  nextTime = 0;
+
+  hear(samples = new Float32Array(4800).fill(0.1), time_s = this.nextTime): void {
+    this.nextTime = time_s + samples.length / 48_000;
+    this.onBlock({ samples, time_s, captured_ms: Date.now() });
+  }
+
+  /** A device comes or goes. */
+  plug(...devices: string[]): void {
+    this.plugged = devices.map((id) => ({ kind: "audioinput", deviceId: id, label: `${id} microphone` }));
+    this.changes.dispatchEvent(new Event("devicechange"));
   }
 
   live(): number {

@@ -30,7 +30,7 @@ class FakeClock implements PlayerClock {
 
 function play(seconds: number, pace: Pace, rate = 16_000) {
   const messages: { message: BrowserMessage; samples: Float32Array | undefined }[] = [];
-  const stream = new OutgoingStream({ stream: 1, source: "file", name: "a.wav", rate }, (message, samples) =>
+  const stream = new OutgoingStream({ page: "p", stream: 1, source: "file", name: "a.wav", rate }, (message, samples) =>
     messages.push({ message, samples }),
   );
   const samples = Float32Array.from({ length: Math.round(seconds * rate) }, (_, i) => i);

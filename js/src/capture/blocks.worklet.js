@@ -1,5 +1,6 @@
 // Runs on the audio thread. Cuts the input into mono blocks of about 100 ms, each with the audio-clock time of its
-// first sample. Where the source skips a beat, silence takes its place, so that samples and clock stay together.
+// first sample and the wall-clock time of its last. Where the source skips a beat, silence takes its place, so that
+// samples and clock stay together.
 // A message from the page ends it: the begun block is posted too, so no sample is lost on stop.
 class BlockCutter extends AudioWorkletProcessor {
   constructor() {
@@ -19,7 +20,7 @@ class BlockCutter extends AudioWorkletProcessor {
   post() {
     if (this.filled === 0) return;
     const samples = this.filled === this.block.length ? this.block : this.block.slice(0, this.filled);
-    this.port.postMessage({ samples, time: this.start / sampleRate }, [samples.buffer]);
+    this.port.postMessage({ samples, time: this.start / sampleRate, at: Date.now() }, [samples.buffer]);
     this.block = new Float32Array(Math.round(sampleRate / 10));
     this.filled = 0;
   }

@@ -1,5 +1,5 @@
 /** Streams decoded samples to the kernel as a microphone would: block by block, paced and never too far ahead. */
-import type { OutgoingStream } from "./outgoing";
+import type { OutgoingStream, SentBlock } from "./outgoing";
 import type { SoundFile } from "./sound-file";
 
 export type Pace = "realtime" | "fast";
@@ -26,6 +26,8 @@ export class FilePlayer {
   #startedAt = 0;
   #timer: unknown = null;
   #stopped = false;
+  /** When it was paused, on the clock; null while it plays. */
+  #pausedAt: number | null = null;
 
   /**
    * @param onBlock told of each block after it was sent
@@ -35,7 +37,7 @@ export class FilePlayer {
     private readonly sound: SoundFile,
     private readonly pace: Pace,
     private readonly stream: OutgoingStream,
-    private readonly onBlock: (samples: Float32Array) => void,
+    private readonly onBlock: (samples: Float32Array, sent: SentBlock) => void,
     private readonly onEnd: () => void,
     private readonly clock: PlayerClock = BROWSER_CLOCK,
   ) {
@@ -58,6 +60,20 @@ export class FilePlayer {
     this.#pump();
   }
 
+  /** Holds the file, or goes on where it was held. */
+  pause(paused: boolean): void {
+    if (paused === (this.#pausedAt !== null)) return;
+    if (paused) {
+      this.#pausedAt = this.clock.now();
+      this.clock.cancel(this.#timer);
+      return;
+    }
+    // What was due while it was held is not due at once.
+    this.#startedAt += this.clock.now() - (this.#pausedAt ?? 0);
+    this.#pausedAt = null;
+    this.#pump();
+  }
+
   /** Ends without closing the stream; whoever stops it says why. */
   stop(): void {
     this.#stopped = true;
@@ -65,14 +81,14 @@ export class FilePlayer {
   }
 
   #pump(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#pausedAt !== null) return;
     this.clock.cancel(this.#timer);
     const { stream } = this;
     while (stream.blocks < this.total && stream.blocks < this.#due() && this.#room()) {
       const at = stream.blocks * this.#blockLength;
       const samples = this.sound.samples.slice(at, at + this.#blockLength);
-      stream.send(samples, at / this.sound.rate);
-      this.onBlock(samples);
+      const sent = stream.send(samples, at / this.sound.rate);
+      if (sent) this.onBlock(samples, sent);
       // Sending may have found the kernel gone, and stopped this player.
       if (this.#stopped) return;
     }

@@ -21,6 +21,7 @@ export type MicEvent =
   | { type: "hindered"; request: number; problem: Problem }
   | { type: "freed"; request: number }
   | { type: "fail"; request: number; problem: Problem }
+  | { type: "pause"; paused: boolean }
   | { type: "stop" };
 
 export const MIC_IDLE: MicState = {
@@ -33,7 +34,7 @@ export const MIC_IDLE: MicState = {
 };
 
 export function isRunning(state: MicState): boolean {
-  return state.phase === "asking" || state.phase === "listening";
+  return state.phase === "asking" || state.phase === "listening" || state.phase === "paused";
 }
 
 export function micReducer(state: MicState, event: MicEvent): MicState {
@@ -49,12 +50,16 @@ export function micReducer(state: MicState, event: MicEvent): MicState {
     case "stop":
       if (!isRunning(state)) return state;
       return { ...state, phase: "stopped", request: state.request + 1, problem: null };
+    case "pause":
+      // What has not begun to be heard cannot be held.
+      if (state.phase !== (event.paused ? "listening" : "paused")) return state;
+      return { ...state, phase: event.paused ? "paused" : "listening" };
   }
   if (event.request !== state.request || !isRunning(state)) return state;
   switch (event.type) {
     case "heard":
       // "listening" is a promise that sound arrives, so only the first block makes it.
-      if (state.phase === "listening") return state;
+      if (state.phase !== "asking") return state;
       return { ...state, phase: "listening", name: event.name, degraded: event.degraded };
     case "hindered":
       return { ...state, problem: event.problem };

@@ -54,6 +54,10 @@ export class OutgoingStream {
     return this.#closed;
   }
 
+  get rate(): number {
+    return this.options.rate;
+  }
+
   /** Seconds of audio sent so far. */
   get seconds(): number {
     return this.samples / this.options.rate;
@@ -71,8 +75,8 @@ export class OutgoingStream {
     this.blocks += 1;
     this.samples += samples.length;
     const { stream } = this;
-    const { rate } = this.options;
-    this.post({ type: "block", stream, seq, rate, format: "float32", time_s, sent_ms, gated }, samples);
+    const { rate, page } = this.options;
+    this.post({ type: "block", stream, seq, rate, format: "float32", time_s, sent_ms, gated, page }, samples);
     return { seq, sent_ms };
   }
 
@@ -83,6 +87,7 @@ export class OutgoingStream {
   close(reason: CloseReason): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.post({ type: "close", stream: this.stream, blocks: this.blocks, reason });
+    const { stream, blocks } = this;
+    this.post({ type: "close", stream, blocks, reason, page: this.options.page });
   }
 }

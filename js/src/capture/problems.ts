@@ -10,6 +10,11 @@ export type CaptureProblemCode =
   | "host_policy"
   | "unsupported"
   | "track_ended"
+  | "muted_by_system"
+  | "device_absent"
+  | "degraded"
+  | "gap"
+  | "hidden"
   | "interrupted"
   | "no_audio"
   | "capture_failed"
@@ -49,6 +54,26 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
     "The microphone was unplugged or switched off while recording.",
     "Connect it again and press Record. What was heard so far is kept.",
   ],
+  muted_by_system: [
+    "The device or the system has muted the microphone, so the model hears silence.",
+    "Switch it on at the device (a key or a switch) or in the system settings; recording goes on by itself.",
+  ],
+  device_absent: [
+    "The chosen microphone is not connected, so another one records.",
+    "Connect it again, or choose another one in the list.",
+  ],
+  degraded: [
+    "This page has no audio thread, so an older way of recording is used, which may lose sound while the page is busy.",
+    "Use a current Chrome, Edge, Firefox or Safari, or a host that allows audio worklets.",
+  ],
+  gap: [
+    "Sound was lost on this page, which was too busy to record it.",
+    "Close other pages or programs that keep this computer busy.",
+  ],
+  hidden: [
+    "This page was in the background while the microphone stayed on.",
+    "Press Stop before leaving the page if it should not listen meanwhile.",
+  ],
   interrupted: [
     "The system has paused audio on this page.",
     "Recording goes on when the other program is done; if not, press Stop and then Record.",
@@ -68,9 +93,34 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   file_empty: ["This file holds no sound.", "Choose another file."],
 };
 
+/** Recording goes on, or could. */
+const CALM: readonly CaptureProblemCode[] = ["device_absent", "degraded", "gap", "hidden"];
+
 export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
   const [sentence, wayOut] = TEXTS[code];
-  return detail ? { code, sentence, wayOut, detail } : { code, sentence, wayOut };
+  return {
+    code,
+    sentence,
+    wayOut,
+    ...(detail ? { detail } : {}),
+    ...(CALM.includes(code) ? { calm: true } : {}),
+  };
+}
+
+/** Sound that the page lost, `seconds` in all. */
+export function gapProblem(seconds: number): Problem {
+  const problem = captureProblem("gap");
+  return { ...problem, sentence: `${seconds.toFixed(1)} s of sound were lost on this page, which was too busy to record them.` };
+}
+
+/** The page was hidden for `seconds` while `chunks` chunks were heard. */
+export function hiddenProblem(seconds: number, chunks: number): Problem {
+  const whole = Math.round(seconds);
+  const time = whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return {
+    ...captureProblem("hidden"),
+    sentence: `This page was in the background for ${time} while the microphone stayed on; ${chunks} chunks were heard.`,
+  };
 }
 
 /** What a rejected `getUserMedia` means. `permission` is what the permissions API says afterwards, if anything. */

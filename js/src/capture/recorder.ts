@@ -1,38 +1,34 @@
 /** Owns the microphone: asks for it, turns its sound into blocks, and gives it back in every case. */
 import type { Problem } from "../problem";
+import { browserHost, type CaptureHost, type CaptureWishes, constraintsOf, granted } from "./host";
 import { captureProblem, microphoneProblem } from "./problems";
-import { type OnBlock, openTap, type Tap } from "./tap";
+import type { Block, Tap } from "./tap";
 
-/** The browser's part, replaceable in tests. */
-export interface CaptureHost {
-  secure: boolean;
-  devices: Pick<MediaDevices, "getUserMedia"> | undefined;
-  createContext(): AudioContext;
-  openTap(context: AudioContext, onBlock: OnBlock): Promise<Tap>;
-  /** What the browser says of the permission: granted, denied, prompt; null where it cannot say. */
-  permission(): Promise<string | null>;
-  /** Whether the page's embedding allows the microphone at all. */
-  policyAllows(): boolean;
+/** The microphone that is open, as the browser reports it. */
+export interface OpenMicrophone {
+  /** Name of the device. */
+  name: string;
+  /** Samples per second of its blocks. */
+  rate: number;
+  /** The track's own settings, ids left out: they say what was granted, not what was asked. */
+  track: Record<string, unknown>;
+  /** Id of the device that was given, which need not be the one that was wished for. */
+  device: string;
+  /** Recorded through the old ScriptProcessor, which may lose samples when the page is busy. */
+  degraded: boolean;
 }
 
 export interface RecorderListener {
-  /** A block arrived; `name` is the device's. */
-  block(samples: Float32Array, time_s: number, rate: number, name: string, degraded: boolean): void;
+  /** A microphone is open (its light is on), or was given back (null). */
+  opened(microphone: OpenMicrophone | null): void;
+  block(block: Block, microphone: OpenMicrophone): void;
   /** Recording could not start, or broke off. The microphone is already released. */
   failed(problem: Problem): void;
-  /** Sound is held up but may come back (null: it has). */
-  hindered(problem: Problem | null): void;
+  /** Sound is held up but may come back. */
+  hindered(problem: Problem): void;
+  /** It has. */
+  freed(code: string): void;
 }
-
-/** A model that listens to coughs and alarms must hear what the microphone hears. */
-export const MIC_CONSTRAINTS: MediaStreamConstraints = {
-  audio: {
-    echoCancellation: false,
-    noiseSuppression: false,
-    autoGainControl: false,
-    channelCount: { ideal: 1 },
-  },
-};
 
 /** How long a granted microphone may stay without a single block. */
 const FIRST_BLOCK_MS = 6000;
@@ -41,6 +37,10 @@ interface Recording {
   media: MediaStream;
   context: AudioContext | null;
   tap: Tap | null;
+  microphone: OpenMicrophone | null;
+  /** Id of the device that was asked for; empty for the browser's choice. */
+  wished: string;
+  paused: boolean;
   watchdog: ReturnType<typeof setTimeout> | undefined;
 }
 
@@ -48,13 +48,14 @@ export class Recorder {
   /** Raised by every start and stop; work begun under another number is undone as soon as it returns. */
   #request = 0;
   #recording: Recording | null = null;
+  #muted = false;
 
   constructor(
     private readonly listener: RecorderListener,
     private readonly host: CaptureHost = browserHost(),
   ) {}
 
-  async start(): Promise<void> {
+  async start(wishes: CaptureWishes): Promise<void> {
     this.release();
     const request = ++this.#request;
     const current = () => request === this.#request;
@@ -65,17 +66,25 @@ export class Recorder {
     };
     const { devices, secure } = this.host;
     if (!secure) return fail(captureProblem("insecure_origin"));
-    if (!devices) return fail(captureProblem("unsupported"));
+    if (!devices) return fail(captureProblem(this.host.policyAllows() ? "unsupported" : "host_policy"));
 
     let media: MediaStream;
     try {
-      media = await devices.getUserMedia(MIC_CONSTRAINTS);
+      media = await devices.getUserMedia({ audio: constraintsOf(wishes) });
     } catch (error) {
       const permission = await this.host.permission().catch(() => null);
       return fail(microphoneProblem(error, permission, this.host.policyAllows()));
     }
     if (!current()) return stopTracks(media);
-    const recording: Recording = { media, context: null, tap: null, watchdog: undefined };
+    const recording: Recording = {
+      media,
+      context: null,
+      tap: null,
+      microphone: null,
+      wished: wishes.device,
+      paused: false,
+      watchdog: undefined,
+    };
     this.#recording = recording;
     try {
       await this.#listen(recording, current, fail);
@@ -87,20 +96,24 @@ export class Recorder {
   async #listen(recording: Recording, current: () => boolean, fail: (problem: Problem) => void) {
     const track = recording.media.getAudioTracks()[0];
     if (!track) return fail(captureProblem("no_device"));
-    track.addEventListener("ended", () => fail(captureProblem("track_ended")));
+    track.enabled = !this.#muted;
+    this.#watchTrack(track, current, fail);
 
     const context = this.host.createContext();
     recording.context = context;
+    const microphone: OpenMicrophone = { ...describe(track), rate: Math.round(context.sampleRate), degraded: false };
+    recording.microphone = microphone;
+    this.listener.opened(microphone);
     context.onstatechange = () => {
-      if (!current() || context.state === "closed") return;
-      if (context.state === "running") return this.listener.hindered(null);
+      if (!current() || context.state === "closed" || recording.paused) return;
+      if (context.state === "running") return this.listener.freed("interrupted");
       this.listener.hindered(captureProblem("interrupted"));
       context.resume().catch(() => {});
     };
-    const tap = await this.host.openTap(context, (samples, time_s) => {
+    const tap = await this.host.openTap(context, (block) => {
       if (this.#recording !== recording) return;
       clearTimeout(recording.watchdog);
-      this.listener.block(samples, time_s, Math.round(context.sampleRate), track.label, tap.degraded);
+      this.listener.block(block, microphone);
     });
     if (!current()) {
       // Stopped meanwhile: release() has closed the context, and with it the graph.
@@ -108,9 +121,55 @@ export class Recorder {
       return;
     }
     recording.tap = tap;
+    microphone.degraded = tap.degraded;
     recording.watchdog = setTimeout(() => fail(captureProblem("no_audio")), FIRST_BLOCK_MS);
     tap.connect(context.createMediaStreamSource(recording.media));
     if (context.state !== "running") await context.resume();
+  }
+
+  #watchTrack(track: MediaStreamTrack, current: () => boolean, fail: (problem: Problem) => void): void {
+    track.addEventListener("ended", () => fail(captureProblem("track_ended")));
+    // The device's own switch, or the system's; ours only disables the track and fires neither.
+    track.addEventListener("mute", () => {
+      if (current()) this.listener.hindered(captureProblem("muted_by_system"));
+    });
+    track.addEventListener("unmute", () => {
+      if (current()) this.listener.freed("muted_by_system");
+    });
+  }
+
+  /** Silences the microphone, or lets it be heard again; the track and the graph stay. */
+  mute(muted: boolean): void {
+    this.#muted = muted;
+    for (const track of this.#recording?.media.getAudioTracks() ?? []) track.enabled = !muted;
+  }
+
+  /** Holds the audio clock: no block comes until it is let go on. The device stays open. */
+  async pause(paused: boolean): Promise<void> {
+    const recording = this.#recording;
+    if (!recording?.context) return;
+    recording.paused = paused;
+    // A held microphone delivers nothing, and that is no fault.
+    clearTimeout(recording.watchdog);
+    await (paused ? recording.context.suspend() : recording.context.resume());
+  }
+
+  /** Asks the open track for other processing. False where it cannot do so without being opened anew. */
+  async adjust(wishes: CaptureWishes): Promise<boolean> {
+    const recording = this.#recording;
+    const track = recording?.media.getAudioTracks()[0];
+    if (!recording?.microphone || !track) return true;
+    if (wishes.device !== recording.wished) return false;
+    try {
+      await track.applyConstraints(constraintsOf(wishes));
+    } catch {
+      // Overconstrained: this browser decides once, when the track is opened.
+      return false;
+    }
+    if (this.#recording !== recording) return true;
+    Object.assign(recording.microphone, describe(track));
+    this.listener.opened(recording.microphone);
+    return granted(track, wishes);
   }
 
   /** Stops recording; resolves when the last, partial block has been handed over. Tracks stop at once. */
@@ -139,6 +198,7 @@ export class Recorder {
       recording.context.onstatechange = null;
       recording.context.close().catch(() => {});
     }
+    this.listener.opened(null);
   }
 }
 
@@ -146,24 +206,8 @@ function stopTracks(media: MediaStream): void {
   for (const track of media.getTracks()) track.stop();
 }
 
-function browserHost(): CaptureHost {
-  return {
-    get secure() {
-      return globalThis.isSecureContext;
-    },
-    get devices() {
-      return globalThis.navigator?.mediaDevices;
-    },
-    // Never ask for a rate: the device's own is the only one that every browser can record.
-    createContext: () => new AudioContext({ latencyHint: "interactive" }),
-    openTap,
-    permission: async () => {
-      const status = await navigator.permissions.query({ name: "microphone" as PermissionName });
-      return status.state;
-    },
-    policyAllows: () => {
-      const page = document as Document & { featurePolicy?: { allowsFeature(name: string): boolean } };
-      return page.featurePolicy?.allowsFeature("microphone") ?? true;
-    },
-  };
+/** What the browser says of a track. Ids of devices are of no use elsewhere, and nobody's business. */
+function describe(track: MediaStreamTrack): Pick<OpenMicrophone, "name" | "track" | "device"> {
+  const { deviceId = "", groupId: _, ...settings } = track.getSettings?.() ?? {};
+  return { name: track.label, track: settings, device: deviceId };
 }

@@ -1,7 +1,15 @@
 /** Takes blocks of samples out of an audio graph: by AudioWorklet, or by ScriptProcessor where there is none. */
 import workletSource from "./blocks.worklet.js";
 
-export type OnBlock = (samples: Float32Array, time_s: number) => void;
+export interface Block {
+  samples: Float32Array;
+  /** Audio-clock time of the first sample. */
+  time_s: number;
+  /** Wall-clock time of the last sample, in Unix ms. */
+  captured_ms: number;
+}
+
+export type OnBlock = (block: Block) => void;
 
 export interface Tap {
   readonly degraded: boolean;
@@ -35,7 +43,7 @@ async function openWorklet(context: AudioContext, onBlock: OnBlock): Promise<Tap
   let flushed = () => {};
   node.port.onmessage = ({ data }) => {
     if (data.flushed) flushed();
-    else onBlock(data.samples, data.time);
+    else onBlock({ samples: data.samples, time_s: data.time, captured_ms: data.at });
   };
   // It writes nothing, so what is heard is silence; without a destination some browsers never run it.
   node.connect(context.destination);
@@ -61,7 +69,7 @@ async function openWorklet(context: AudioContext, onBlock: OnBlock): Promise<Tap
 function openScriptProcessor(context: AudioContext, onBlock: OnBlock): Tap {
   const node = context.createScriptProcessor(SCRIPT_BLOCK, 1, 1);
   node.onaudioprocess = ({ inputBuffer, playbackTime }) => {
-    onBlock(inputBuffer.getChannelData(0).slice(), playbackTime);
+    onBlock({ samples: inputBuffer.getChannelData(0).slice(), time_s: playbackTime, captured_ms: Date.now() });
   };
   node.connect(context.destination);
   return {

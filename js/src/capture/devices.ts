@@ -1,0 +1,47 @@
+/** The list of microphones, kept up to date. Their names are known once the person has allowed one. */
+import type { Device } from "../store";
+import type { CaptureHost } from "./host";
+
+export class DeviceList {
+  #ended = false;
+
+  constructor(
+    private readonly host: CaptureHost,
+    private readonly changed: (devices: readonly Device[]) => void,
+  ) {}
+
+  start(): void {
+    this.host.devices?.addEventListener?.("devicechange", this.#onChange);
+    void this.refresh();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.host.devices?.removeEventListener?.("devicechange", this.#onChange);
+  }
+
+  /** Reads the list anew: after a permission was given, and whenever a device comes or goes. */
+  async refresh(): Promise<void> {
+    const list = this.host.devices?.enumerateDevices;
+    if (!list) return;
+    let found: MediaDeviceInfo[];
+    try {
+      found = await list.call(this.host.devices);
+    } catch {
+      // Some hosts forbid the list although they allow the microphone: then there is none to choose from.
+      return;
+    }
+    if (this.#ended) return;
+    this.changed(microphones(found));
+  }
+
+  readonly #onChange = (): void => void this.refresh();
+}
+
+/** Named microphones, each once. Browsers list "default" and "communications" beside the devices these stand for. */
+export function microphones(found: readonly MediaDeviceInfo[]): Device[] {
+  return found
+    .filter(({ kind, deviceId, label }) => kind === "audioinput" && deviceId !== "" && label !== "")
+    .filter(({ deviceId }) => deviceId !== "default" && deviceId !== "communications")
+    .map(({ deviceId, label }) => ({ id: deviceId, name: label }));
+}

@@ -1,0 +1,319 @@
+/** Where audio comes from, microphone or file: one stream at a time, opened, paused, muted, gated and closed here. */
+import { batch } from "@preact/signals";
+import { type BrowserMessage, type CloseReason, fitText, type Source } from "../messages";
+import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../problem";
+import { dismissProblem, moveMic, type Store, showProblem } from "../store";
+import { FilePlayer, type Pace } from "./file-player";
+import type { CaptureHost, CaptureWishes } from "./host";
+import { isRunning } from "./mic-state";
+import { OutgoingStream, type SentBlock } from "./outgoing";
+import { captureProblem, gapProblem } from "./problems";
+import { RawRing } from "./raw-ring";
+import { type OpenMicrophone, Recorder } from "./recorder";
+import { readSoundFile, type SoundFile } from "./sound-file";
+import type { Block } from "./tap";
+
+/** Problems that another attempt to record does not end. */
+const STANDING = [KERNEL_LOST.code, PROTOCOL_MISMATCH.code, "model"];
+/** How long the room may echo after a reply was read aloud. */
+const ECHO_MS = 300;
+/** Blocks that fit together less well than this have lost something between them, in seconds. */
+const GAP_S = 0.05;
+/** ScriptProcessor's times are only so good. */
+const DEGRADED_GAP_S = 0.2;
+
+export interface InputOptions {
+  page: string;
+  host: CaptureHost;
+  readFile?: ((file: File) => Promise<SoundFile>) | undefined;
+}
+
+export class AudioInput {
+  readonly raw = new RawRing();
+  readonly #recorder: Recorder;
+  readonly #readFile: (file: File) => Promise<SoundFile>;
+  #stream: OutgoingStream | null = null;
+  #streams = 0;
+  /** The microphone's request that blocks belong to. */
+  #micRequest = 0;
+  #player: FilePlayer | null = null;
+  #stopping: Promise<void> = Promise.resolve();
+  #reported = "";
+  /** Until when (Unix ms) a reply that was read aloud may still be heard. */
+  #echoUntil = 0;
+  /** Audio-clock time at which the next block should begin; NaN before the first. */
+  #nextTime = Number.NaN;
+  #lostSeconds = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly post: (message: BrowserMessage, samples?: Float32Array) => void,
+    private readonly options: InputOptions,
+  ) {
+    this.#readFile = options.readFile ?? readSoundFile;
+    this.#recorder = new Recorder(
+      {
+        opened: (microphone) => this.#micOpened(microphone),
+        block: (block, microphone) => this.#micBlock(block, microphone),
+        failed: (problem) => this.#micFailed(problem),
+        hindered: (problem) => this.#micHindered(problem),
+        freed: (code) => this.#micFreed(code),
+      },
+      options.host,
+    );
+  }
+
+  get running(): boolean {
+    return isRunning(this.store.mic.value);
+  }
+
+  /** Whether a stream is open at the kernel. */
+  get streaming(): boolean {
+    return this.#stream !== null;
+  }
+
+  /** Asks for the microphone and streams it until `stop`. */
+  async record(): Promise<void> {
+    if (this.running) return;
+    this.#begin("mic", "");
+    const { request } = this.store.mic.value;
+    await this.#stopping;
+    if (this.store.mic.value.request !== request) return;
+    this.#micRequest = request;
+    this.#nextTime = Number.NaN;
+    this.#lostSeconds = 0;
+    await this.#recorder.start(this.#wishes());
+  }
+
+  /** Streams a file through the same path as the microphone. */
+  async playFile(file: File, pace: Pace): Promise<void> {
+    if (this.running) await this.stop("stopped");
+    this.#begin("file", file.name);
+    const { request } = this.store.mic.value;
+    let sound: SoundFile;
+    try {
+      sound = await this.#readFile(file);
+    } catch (error) {
+      return this.#fileFailed(request, captureProblem("file_unreadable", String(error)));
+    }
+    if (this.store.mic.value.request !== request) return;
+    if (sound.samples.length === 0) return this.#fileFailed(request, captureProblem("file_empty"));
+    const stream = this.#openStream("file", sound.name, sound.rate);
+    const player = new FilePlayer(
+      sound,
+      pace,
+      stream,
+      (samples, sent) => {
+        this.store.latency.blockSent(stream.stream, sent.seq, sent.sent_ms, sent.sent_ms);
+        this.#sent(samples, sent, { request, name: sound.name, degraded: false });
+      },
+      () => {
+        this.#player = null;
+        this.#stream = null;
+        this.store.file.value = null;
+        this.#move({ type: "stop" });
+      },
+    );
+    this.#player = player;
+    player.start();
+  }
+
+  /** Holds microphone or file where it is, or goes on: meanwhile no audio is sent, and the session's clock stands. */
+  pause(paused: boolean): void {
+    const before = this.store.mic.value;
+    this.#move({ type: "pause", paused });
+    if (this.store.mic.value === before) return;
+    this.#player?.pause(paused);
+    if (paused) this.#silence();
+    this.#recorder.pause(paused).catch((error) => {
+      // Closed meanwhile: then there is nothing to hold.
+      this.#micHindered(captureProblem("interrupted", String(error)));
+    });
+  }
+
+  mute(muted: boolean): void {
+    this.store.muted.value = muted;
+    this.#recorder.mute(muted);
+    if (muted) this.#silence();
+  }
+
+  /** A reply is being read aloud, or no longer is. */
+  reading(aloud: boolean): void {
+    const { readingAloud, live } = this.store;
+    if (readingAloud.value === aloud) return;
+    readingAloud.value = aloud;
+    if (!aloud) this.#echoUntil = Date.now() + ECHO_MS;
+    if (live.value.reading === "listen") void this.adjust();
+  }
+
+  /** The microphone or its processing was chosen anew: what runs is changed, or opened again where it cannot be. */
+  async adjust(): Promise<void> {
+    const { mic } = this.store;
+    const { request, source } = mic.value;
+    if (!this.running || source !== "mic") return;
+    if (await this.#recorder.adjust(this.#wishes())) return;
+    if (mic.value.request !== request) return;
+    const held = mic.value.phase === "paused";
+    await this.stop("stopped");
+    await this.record();
+    if (held) this.pause(true);
+  }
+
+  /** The kernel took up a block. */
+  acknowledged(stream: number, seq: number): void {
+    if (stream !== this.#stream?.stream) return;
+    this.#stream.ack(seq);
+    this.#player?.acknowledged();
+  }
+
+  /** Stops microphone or file; resolves when the last block and the close are on their way. */
+  stop(reason: CloseReason): Promise<void> {
+    this.#stopping = this.#stop(reason);
+    return this.#stopping;
+  }
+
+  async #stop(reason: CloseReason): Promise<void> {
+    this.#player?.stop();
+    this.#player = null;
+    this.store.file.value = null;
+    this.#move({ type: "stop" });
+    // The microphone's partial block still belongs to the stream; it may even be its only one.
+    await this.#recorder.stop();
+    this.#closeStream(reason);
+  }
+
+  /** Ends at once, without waiting for the partial block: nobody is left to wait. */
+  end(reason: CloseReason): void {
+    this.#recorder.release();
+    this.#player?.stop();
+    this.#player = null;
+    this.#closeStream(reason);
+    this.store.file.value = null;
+    this.#move({ type: "stop" });
+  }
+
+  #closeStream(reason: CloseReason): void {
+    this.#stream?.close(reason);
+    this.#stream = null;
+    this.#silence();
+  }
+
+  #wishes(): CaptureWishes {
+    const { live, readingAloud } = this.store;
+    // A microphone that listens while the loudspeaker talks would take the model's words for the user's.
+    const talking = readingAloud.value && live.value.reading === "listen";
+    return talking ? { ...live.value, echo_cancellation: true } : live.value;
+  }
+
+  #begin(source: Source, name: string): void {
+    batch(() => {
+      for (const problem of this.store.problems.value) {
+        if (!STANDING.includes(problem.code)) dismissProblem(this.store, problem.code);
+      }
+      this.store.sentSeconds.value = 0;
+      this.#move({ type: "ask", source, name });
+    });
+  }
+
+  #silence(): void {
+    this.store.level = { peak: 0, rms: 0 };
+  }
+
+  #openStream(source: Source, name: string, rate: number, track?: Record<string, unknown>): OutgoingStream {
+    this.#streams += 1;
+    const { page } = this.options;
+    const opening = { stream: this.#streams, source, name, rate, page, ...(track ? { track } : {}) };
+    this.#stream = new OutgoingStream(opening, this.post);
+    return this.#stream;
+  }
+
+  #micOpened(microphone: OpenMicrophone | null): void {
+    const { store } = this;
+    store.track.value = microphone && { ...microphone.track, rate: microphone.rate, name: microphone.name };
+    const wished = store.live.value.device;
+    if (microphone?.device && wished && microphone.device !== wished) {
+      showProblem(store, captureProblem("device_absent"));
+    } else if (microphone) {
+      dismissProblem(store, "device_absent");
+    }
+  }
+
+  #micBlock(block: Block, { rate, name, degraded, track }: OpenMicrophone): void {
+    if (degraded && !this.#stream) showProblem(this.store, captureProblem("degraded"));
+    const stream = this.#stream ?? this.#openStream("mic", name, rate, track);
+    this.#watchGap(block, rate, degraded);
+    const gated = this.#gated();
+    const samples = gated ? new Float32Array(block.samples.length) : block.samples;
+    const sent = stream.send(samples, block.time_s, gated);
+    if (!sent) return;
+    this.store.latency.blockSent(stream.stream, sent.seq, block.captured_ms, sent.sent_ms);
+    this.#sent(samples, sent, { request: this.#micRequest, name, degraded });
+  }
+
+  #gated(): boolean {
+    const { muted, readingAloud, live } = this.store;
+    if (muted.value) return true;
+    return live.value.reading === "mute" && (readingAloud.value || Date.now() < this.#echoUntil);
+  }
+
+  #watchGap({ time_s, samples }: Block, rate: number, degraded: boolean): void {
+    const lost = time_s - this.#nextTime;
+    this.#nextTime = time_s + samples.length / rate;
+    if (!(lost > (degraded ? DEGRADED_GAP_S : GAP_S))) return;
+    this.#lostSeconds += lost;
+    showProblem(this.store, gapProblem(this.#lostSeconds));
+  }
+
+  #sent(samples: Float32Array, sent: SentBlock, from: { request: number; name: string; degraded: boolean }): void {
+    // Sending may have found the kernel gone.
+    if (!this.#stream) return;
+    const { stream, seconds, rate } = this.#stream;
+    this.raw.push(stream, sent.seq, rate, samples);
+    let peak = 0;
+    let power = 0;
+    for (const sample of samples) {
+      peak = Math.max(peak, Math.abs(sample));
+      power += sample * sample;
+    }
+    this.store.level = { peak, rms: Math.sqrt(power / samples.length) };
+    batch(() => {
+      this.store.sentSeconds.value = seconds;
+      if (this.#player) this.store.file.value = { name: from.name, part: this.#player.progress };
+      this.#move({ type: "heard", ...from });
+    });
+  }
+
+  #micFailed(problem: Problem): void {
+    this.#closeStream(problem.code === "track_ended" ? "track_ended" : "error");
+    showProblem(this.store, problem);
+    this.#move({ type: "fail", request: this.store.mic.value.request, problem });
+  }
+
+  #micHindered(problem: Problem): void {
+    showProblem(this.store, problem);
+    this.#move({ type: "hindered", request: this.store.mic.value.request, problem });
+  }
+
+  #micFreed(code: string): void {
+    dismissProblem(this.store, code);
+    const { request, problem } = this.store.mic.value;
+    if (problem?.code === code) this.#move({ type: "freed", request });
+  }
+
+  #fileFailed(request: number, problem: Problem): void {
+    if (this.store.mic.value.request !== request) return;
+    showProblem(this.store, problem);
+    this.#move({ type: "fail", request, problem });
+  }
+
+  /** Moves the microphone's state and tells the kernel where it is something new. */
+  #move(event: Parameters<typeof moveMic>[1]): void {
+    if (!moveMic(this.store, event)) return;
+    const { phase, problem } = this.store.mic.value;
+    const report = `${phase}/${problem?.code ?? ""}`;
+    if (report === this.#reported) return;
+    this.#reported = report;
+    const message = problem ? fitText(`${problem.sentence} ${problem.wayOut}`) : "";
+    this.post({ type: "state", state: phase, problem: problem?.code ?? "", message });
+  }
+}

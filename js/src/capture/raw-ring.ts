@@ -1,0 +1,91 @@
+/** The newest two minutes of captured sound at its own rate, so that a chunk can be played as the device gave it. */
+import { CHUNK_SECONDS } from "../events";
+
+/** Seconds kept. As int16 at 48 kHz they take 12 MB. */
+export const RAW_SECONDS = 120;
+
+/** Mono sound, ready to be played. */
+export interface Sound {
+  samples: Float32Array;
+  /** Samples per second. */
+  rate: number;
+}
+
+interface RawBlock {
+  stream: number;
+  seq: number;
+  rate: number;
+  /** Number of the block's first sample in its stream. */
+  first: number;
+  samples: Int16Array;
+}
+
+export class RawRing {
+  #blocks: RawBlock[] = [];
+  #seconds = 0;
+
+  get seconds(): number {
+    return this.#seconds;
+  }
+
+  push(stream: number, seq: number, rate: number, samples: Float32Array): void {
+    const before = this.#blocks.at(-1);
+    const first = before?.stream === stream ? before.first + before.samples.length : 0;
+    this.#blocks.push({ stream, seq, rate, first, samples: toInt16(samples) });
+    this.#seconds += samples.length / rate;
+    let old = 0;
+    for (; this.#seconds > RAW_SECONDS && old < this.#blocks.length - 1; old++) {
+      const { samples: gone, rate: at } = this.#blocks[old] as RawBlock;
+      this.#seconds -= gone.length / at;
+    }
+    if (old > 0) this.#blocks.splice(0, old);
+  }
+
+  clear(): void {
+    this.#blocks = [];
+    this.#seconds = 0;
+  }
+
+  /**
+   * The sound of one chunk, or null where it is not held (any more).
+   *
+   * @param nth how many chunks of the stream came before it
+   * @param seq the block that completed it
+   */
+  chunk(stream: number, nth: number, seq: number): Sound | null {
+    const last = this.#blocks.find((block) => block.stream === stream && block.seq === seq);
+    if (!last) return null;
+    const { rate } = last;
+    const length = Math.round(CHUNK_SECONDS * rate);
+    let end = Math.round((nth + 1) * CHUNK_SECONDS * rate);
+    const within = end > last.first - length && end <= last.first + last.samples.length + length;
+    // Where chunks were left out on the way, counting them leads astray; the block that completed it does not.
+    if (!within) end = last.first + last.samples.length;
+    return this.#cut(stream, end - length, end, rate);
+  }
+
+  #cut(stream: number, from: number, to: number, rate: number): Sound | null {
+    const samples = new Float32Array(to - Math.max(0, from));
+    let found = 0;
+    for (const block of this.#blocks) {
+      if (block.stream !== stream) continue;
+      const start = Math.max(from, block.first, 0);
+      const end = Math.min(to, block.first + block.samples.length);
+      for (let i = start; i < end; i++) {
+        samples[i - Math.max(0, from)] = (block.samples[i - block.first] as number) / 32768;
+      }
+      found += Math.max(0, end - start);
+    }
+    // A recording that was stopped within the chunk ends in silence, as the model heard it; a hole is no chunk.
+    const held = this.#blocks.find((block) => block.stream === stream)?.first ?? 0;
+    return found > 0 && held <= Math.max(0, from) ? { samples, rate } : null;
+  }
+}
+
+function toInt16(samples: Float32Array): Int16Array {
+  const whole = new Int16Array(samples.length);
+  for (let i = 0; i < samples.length; i++) {
+    whole[i] = Math.max(-32768, Math.min(32767, Math.round((samples[i] as number) * 32768)));
+  }
+  return whole;
+}

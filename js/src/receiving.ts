@@ -1,0 +1,151 @@
+/** Takes what the kernel says into the store: welcome, events, traits, problems. */
+import { batch } from "@preact/signals";
+import { type KernelMessage, PROTOCOL_VERSION, readModelInfo, type SessionId } from "./messages";
+import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "./problem";
+import { talkOfHistory } from "./saved";
+import { readCounters, readLive, readLoop, readSettings } from "./settings";
+import { addEvents, clearTalk, dismissProblem, type Store, showProblem, showSaved } from "./store";
+import { readVocabulary } from "./vocabulary";
+
+/** Synced traits that are shown. */
+export const TRAITS = ["model_info", "state", "settings", "live", "loop", "counters"] as const;
+
+export interface ReceiverListener {
+  /** Events are missing, or of another session than those held: ask for all that follow. */
+  hello(): void;
+  /** When the newest hello left, in Unix ms. */
+  helloAt(): number;
+  /** Whether a hello is still unanswered. */
+  unanswered(): boolean;
+  acknowledged(stream: number, seq: number): void;
+  audio(message: Extract<KernelMessage, { type: "audio" }>, buffers: readonly DataView[]): void;
+  /** A change of a setting was refused. */
+  refused(sentence: string): void;
+  /** The kernel listens to another page. */
+  elsewhere(): void;
+  /** The kernel speaks again after it was lost. */
+  back(): void;
+}
+
+export class Receiver {
+  constructor(
+    private readonly store: Store,
+    private readonly page: string,
+    private readonly listener: ReceiverListener,
+  ) {}
+
+  receive(message: KernelMessage, buffers: readonly DataView[]): void {
+    const { store, listener } = this;
+    if ("now_ms" in message) store.latency.clock.received(message.now_ms, Date.now());
+    if (store.line.value !== "ready" && !listener.unanswered()) this.#ready();
+    switch (message.type) {
+      case "welcome":
+        if (isFor(message.page, this.page)) this.#welcome(message);
+        break;
+      case "events":
+        this.#events(message);
+        break;
+      case "ack":
+        listener.acknowledged(message.stream, message.seq);
+        break;
+      case "audio":
+        listener.audio(message, buffers);
+        break;
+      case "loop":
+        store.loop.value = readLoop(message) ?? store.loop.value;
+        break;
+      case "model":
+        store.model.value = readModelInfo(message) ?? store.model.value;
+        this.#learnVocabulary(message);
+        break;
+      case "reset":
+        clearTalk(store, message.session);
+        break;
+      case "problem":
+        if (isFor(message.page, this.page)) this.#problem(message);
+        break;
+    }
+  }
+
+  /** Reads the synced traits; `get` gives one of them by name. */
+  readTraits(get: (name: string) => unknown): void {
+    const { store } = this;
+    batch(() => {
+      const model = readModelInfo(get("model_info"));
+      if (model) store.model.value = model;
+      store.kernelState.value = String(get("state") ?? "idle");
+      store.settings.value = readSettings(get("settings")) ?? store.settings.value;
+      store.live.value = readLive(get("live")) ?? store.live.value;
+      store.loop.value = readLoop(get("loop")) ?? store.loop.value;
+      store.counters.value = readCounters(get("counters")) ?? store.counters.value;
+    });
+  }
+
+  /** Shows the saved history, for as long as no kernel answers. */
+  readHistory(history: unknown): void {
+    const talk = talkOfHistory(history);
+    if (talk) showSaved(this.store, talk);
+  }
+
+  #welcome(message: Extract<KernelMessage, { type: "welcome" }>): void {
+    const { store } = this;
+    if (message.protocol !== PROTOCOL_VERSION) showProblem(store, PROTOCOL_MISMATCH);
+    store.latency.clock.sent(this.listener.helloAt(), message.now_ms);
+    batch(() => {
+      store.model.value = readModelInfo(message.model) ?? store.model.value;
+      store.settings.value = readSettings(message.settings) ?? store.settings.value;
+      store.live.value = readLive(message.live) ?? store.live.value;
+      store.loop.value = readLoop(message.loop) ?? store.loop.value;
+      this.#learnVocabulary(message);
+      // What was saved is shown until the kernel, which knows better, tells it anew.
+      if (store.saved.value) clearTalk(store, message.session);
+      else this.#adopt(message.session);
+    });
+  }
+
+  #learnVocabulary(message: { tokens?: unknown; prefix?: unknown; limit?: unknown }): void {
+    const vocabulary = readVocabulary(message);
+    if (vocabulary) this.store.vocabulary.value = vocabulary;
+  }
+
+  #events(message: Extract<KernelMessage, { type: "events" }>): void {
+    const { store, listener } = this;
+    // The welcome that is under way decides what becomes of the saved history.
+    if (store.saved.value && listener.unanswered()) return;
+    this.#adopt(message.session);
+    store.waiting.value = Math.max(0, message.waiting || 0);
+    const held = store.talk.count - message.first;
+    if (held < 0) {
+      // Events are missing. A hello that is under way will bring them.
+      if (!listener.unanswered()) listener.hello();
+      return;
+    }
+    addEvents(store, message.events.slice(held));
+  }
+
+  /** Another session than the one held: its events start from nothing. */
+  #adopt(session: SessionId): void {
+    if (session === this.store.session && !this.store.saved.value) return;
+    const stale = this.store.talk.count > 0 && !this.store.saved.value;
+    clearTalk(this.store, session);
+    if (stale) this.listener.hello();
+  }
+
+  #problem({ code, message, detail }: Extract<KernelMessage, { type: "problem" }>): void {
+    if (code === "setting") return this.listener.refused(message);
+    showProblem(this.store, kernelProblem(code, message, detail ? String(detail) : ""));
+    if (code === "busy_elsewhere") this.listener.elsewhere();
+  }
+
+  #ready(): void {
+    const lost = this.store.line.value === "lost";
+    this.store.line.value = "ready";
+    dismissProblem(this.store, KERNEL_LOST.code);
+    if (lost) this.listener.back();
+  }
+}
+
+/** What the kernel says to one page reaches all of them. */
+function isFor(named: string | undefined, page: string): boolean {
+  return !named || named === page;
+}

@@ -1,0 +1,90 @@
+/**
+ * The history trait made into a talk again: what a reloaded page or a saved notebook shows without a kernel. The kernel
+ * writes it in columns (`widget/history.py`), bounded to the newest chunks.
+ */
+import { CHUNK_SECONDS, completeEvent, ENVELOPE_POINTS, MEL_BANDS, MEL_FRAMES, type SessionEvent } from "./events";
+import { applyEvent, emptyTalk, type Talk } from "./talk";
+
+const HISTORY_VERSION = 1;
+/** Fields that a column does not hold, because they are the same or unknown in every row. */
+const CHUNK_DEFAULTS = { clip: 0, rms_db: -120, envelope: [], flags: [], mel: "" };
+const DECISION_DEFAULTS = {
+  ...{ clip: 0, token: -1, choice: "KEEP_SILENCE", draw: null, argmax: -1, position: 0, alternatives: [] },
+  ...{ p_keep: 0, p_text: 0, p_other: 0, logit_keep: 0, logit_text: 0, p_drawn: 0 },
+};
+const TIMING_DEFAULTS = { features_ms: 0, tower_ms: 0, decide_ms: 0, reply_ms: 0, queue_ms: 0 };
+
+type Row = Record<string, unknown>;
+
+/** The talk that a history tells of; null where it tells none, or is of a version not known here. */
+export function talkOfHistory(history: unknown): Talk | null {
+  if (!isRecord(history) || history.version !== HISTORY_VERSION) return null;
+  const talk = emptyTalk();
+  for (const event of eventsOf(history)) applyEvent(talk, completeEvent(event));
+  // Whatever was going on when it was saved is over.
+  talk.speaking = false;
+  return talk.count > 0 ? talk : null;
+}
+
+function* eventsOf(history: Row): Generator<SessionEvent> {
+  const audio = isRecord(history.chunks) ? history.chunks : {};
+  const envelopes = bytesOf(audio.env);
+  const mels = bytesOf(audio.mel);
+  for (const [i, row] of rowsOf(audio).entries()) {
+    const { env: _, mel: __, ...values } = row;
+    const envelope = Array.from(part(envelopes, i, ENVELOPE_POINTS), (peak) => peak / 255);
+    const mel = base64Of(part(mels, i, MEL_BANDS * MEL_FRAMES));
+    yield { type: "chunk", ...CHUNK_DEFAULTS, ...started(values), envelope, mel } as unknown as SessionEvent;
+  }
+  for (const row of rowsOf(history.decisions)) {
+    yield { type: "decision", ...DECISION_DEFAULTS, ...started(row) } as unknown as SessionEvent;
+  }
+  for (const name of ["tokens", "turns", "notices"]) {
+    for (const event of listOf(history[name])) if (isRecord(event)) yield event as unknown as SessionEvent;
+  }
+  for (const row of rowsOf(history.timings)) {
+    yield { type: "timing", ...TIMING_DEFAULTS, ...row } as unknown as SessionEvent;
+  }
+}
+
+/** Columns of equal length as rows. A column that is no list (bytes in base64) is the caller's. */
+function rowsOf(table: unknown): Row[] {
+  if (!isRecord(table)) return [];
+  const columns = Object.entries(table).filter(([, column]) => Array.isArray(column)) as [string, unknown[]][];
+  return listOf(table.chunk).map((_, i) => {
+    const row: Row = {};
+    for (const [name, column] of columns) if (column[i] !== undefined) row[name] = column[i];
+    return row;
+  });
+}
+
+/** A chunk that does not say when it started follows the others. */
+function started(row: Row): Row {
+  return "start_s" in row ? row : { ...row, start_s: Number(row.chunk) * CHUNK_SECONDS };
+}
+
+function part(bytes: Uint8Array, i: number, size: number): Uint8Array {
+  return bytes.subarray(i * size, (i + 1) * size);
+}
+
+function bytesOf(base64: unknown): Uint8Array {
+  if (typeof base64 !== "string") return new Uint8Array(0);
+  try {
+    return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  } catch {
+    // A notebook that was edited by hand: the numbers can be shown without the picture.
+    return new Uint8Array(0);
+  }
+}
+
+function base64Of(bytes: Uint8Array): string {
+  return bytes.length > 0 ? btoa(String.fromCharCode(...bytes)) : "";
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function isRecord(value: unknown): value is Row {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
