@@ -151,8 +151,7 @@ export function overheadSummary(
   const overheads: number[] = [];
   for (let chunk = table.length - 1; chunk >= 0 && overheads.length < NEWEST; chunk--) {
     if (LATENCY_PARTS.some((part) => Number.isNaN(table.part(chunk, part)))) continue;
-    const model =
-      table.part(chunk, "features") + table.part(chunk, "tower") + table.part(chunk, "decide");
+    const model = table.part(chunk, "features") + table.part(chunk, "tower") + table.part(chunk, "decide");
     overheads.push(table.part(chunk, "total") - model);
   }
   if (overheads.length === 0) return null;

@@ -16,7 +16,10 @@ interface Asked {
 export class Requests {
   /** Changes on their way, at most one of each name: what is wanted meanwhile waits in `store.pending`. */
   readonly #asked = new Map<SettingName, Asked>();
-  readonly #fetches = new Map<number, { promise: Promise<Sound | null>; end: (sound: Sound | null) => void }>();
+  readonly #fetches = new Map<
+    number,
+    { promise: Promise<Sound | null>; end: (sound: Sound | null) => void }
+  >();
 
   constructor(
     private readonly store: Store,
@@ -80,7 +83,9 @@ export class Requests {
   }
 
   audio(message: Extract<KernelMessage, { type: "audio" }>, buffers: readonly DataView[]): void {
-    this.#fetches.get(message.chunk)?.end(message.ok ? soundOf(message.rate, message.data, buffers[0]) : null);
+    this.#fetches
+      .get(message.chunk)
+      ?.end(message.ok ? soundOf(message.rate, message.data, buffers[0]) : null);
   }
 
   /** Nobody will answer any more. */

@@ -2,7 +2,14 @@
  * The history trait made into a talk again: what a reloaded page or a saved notebook shows without a kernel. The kernel
  * writes it in columns (`widget/history.py`), bounded to the newest chunks.
  */
-import { CHUNK_SECONDS, completeEvent, ENVELOPE_POINTS, MEL_BANDS, MEL_FRAMES, type SessionEvent } from "./events";
+import {
+  CHUNK_SECONDS,
+  completeEvent,
+  ENVELOPE_POINTS,
+  MEL_BANDS,
+  MEL_FRAMES,
+  type SessionEvent,
+} from "./events";
 import { applyEvent, emptyTalk, type Talk } from "./talk";
 
 const HISTORY_VERSION = 1;
@@ -30,14 +37,20 @@ function* eventsOf(history: Row): Generator<SessionEvent> {
   const audio = isRecord(history.chunks) ? history.chunks : {};
   const envelopes = bytesOf(audio.env);
   const mels = bytesOf(audio.mel);
+  const melFrom = typeof audio.mel_from === "number" ? audio.mel_from : 0;
+  const starts = new Map<unknown, unknown>();
   for (const [i, row] of rowsOf(audio).entries()) {
-    const { env: _, mel: __, ...values } = row;
+    starts.set(row.chunk, row.start_s);
     const envelope = Array.from(part(envelopes, i, ENVELOPE_POINTS), (peak) => peak / 255);
-    const mel = base64Of(part(mels, i, MEL_BANDS * MEL_FRAMES));
-    yield { type: "chunk", ...CHUNK_DEFAULTS, ...started(values), envelope, mel } as unknown as SessionEvent;
+    const mel = i < melFrom ? "" : base64Of(part(mels, i - melFrom, MEL_BANDS * MEL_FRAMES));
+    yield { type: "chunk", ...CHUNK_DEFAULTS, ...row, envelope, mel } as unknown as SessionEvent;
   }
-  for (const row of rowsOf(history.decisions)) {
-    yield { type: "decision", ...DECISION_DEFAULTS, ...started(row) } as unknown as SessionEvent;
+  const rules = [...listOf(history.rules)] as [number, Row][];
+  let rule: Row = {};
+  for (const [i, row] of rowsOf(history.decisions).entries()) {
+    if (rules[0]?.[0] === i) rule = rules.shift()?.[1] ?? {};
+    const start_s = starts.get(row.chunk) ?? Number(row.chunk) * CHUNK_SECONDS;
+    yield { type: "decision", ...DECISION_DEFAULTS, start_s, rule, ...row } as unknown as SessionEvent;
   }
   for (const name of ["tokens", "turns", "notices"]) {
     for (const event of listOf(history[name])) if (isRecord(event)) yield event as unknown as SessionEvent;
@@ -50,17 +63,15 @@ function* eventsOf(history: Row): Generator<SessionEvent> {
 /** Columns of equal length as rows. A column that is no list (bytes in base64) is the caller's. */
 function rowsOf(table: unknown): Row[] {
   if (!isRecord(table)) return [];
-  const columns = Object.entries(table).filter(([, column]) => Array.isArray(column)) as [string, unknown[]][];
+  const columns = Object.entries(table).filter(([, column]) => Array.isArray(column)) as [
+    string,
+    unknown[],
+  ][];
   return listOf(table.chunk).map((_, i) => {
     const row: Row = {};
     for (const [name, column] of columns) if (column[i] !== undefined) row[name] = column[i];
     return row;
   });
-}
-
-/** A chunk that does not say when it started follows the others. */
-function started(row: Row): Row {
-  return "start_s" in row ? row : { ...row, start_s: Number(row.chunk) * CHUNK_SECONDS };
 }
 
 function part(bytes: Uint8Array, i: number, size: number): Uint8Array {

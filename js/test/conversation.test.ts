@@ -49,7 +49,7 @@ describe("recording", () => {
       rate: 48_000,
     });
     expect(model.of("block").map(({ seq }) => seq)).toEqual([0, 1, 2]);
-    expect(model.of("close")).toEqual([{ type: "close", stream: 1, blocks: 3, reason: "stopped" }]);
+    expect(model.of("close")).toMatchObject([{ type: "close", stream: 1, blocks: 3, reason: "stopped" }]);
     expect(model.types().at(-1)).toBe("close");
     expect(store.shown.value).toBe("stopped");
   });
@@ -305,7 +305,7 @@ describe("the kernel's news", () => {
 
   it("of another protocol are named", () => {
     const { model, store } = begin();
-    model.welcome({ protocol: 2 });
+    model.welcome({ protocol: 3 });
     expect(store.problems.value[0]?.code).toBe("protocol_mismatch");
   });
 });

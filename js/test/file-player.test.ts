@@ -30,8 +30,9 @@ class FakeClock implements PlayerClock {
 
 function play(seconds: number, pace: Pace, rate = 16_000) {
   const messages: { message: BrowserMessage; samples: Float32Array | undefined }[] = [];
-  const stream = new OutgoingStream({ page: "p", stream: 1, source: "file", name: "a.wav", rate }, (message, samples) =>
-    messages.push({ message, samples }),
+  const stream = new OutgoingStream(
+    { page: "p", stream: 1, source: "file", name: "a.wav", rate },
+    (message, samples) => messages.push({ message, samples }),
   );
   const samples = Float32Array.from({ length: Math.round(seconds * rate) }, (_, i) => i);
   const clock = new FakeClock();
@@ -129,8 +130,9 @@ describe("a file in real time", () => {
 describe("a stream", () => {
   it("closes once and takes nothing afterwards", () => {
     const messages: BrowserMessage[] = [];
-    const stream = new OutgoingStream({ stream: 2, source: "mic", name: "x", rate: 48_000 }, (message) =>
-      messages.push(message),
+    const stream = new OutgoingStream(
+      { page: "p", stream: 2, source: "mic", name: "x", rate: 48_000 },
+      (message) => messages.push(message),
     );
     stream.send(new Float32Array(4800), 0.5);
     stream.send(new Float32Array(0), 0.6);

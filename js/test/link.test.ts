@@ -5,9 +5,18 @@ import { FakeModel } from "./fakes";
 
 function connect() {
   const model = new FakeModel();
-  const state = { seen: 0, busy: false, waiting: 0, lost: 0, overfull: 0, received: [] as KernelMessage[] };
+  const state = {
+    session: null as number | null,
+    seen: 0,
+    busy: false,
+    waiting: 0,
+    lost: 0,
+    overfull: 0,
+    received: [] as KernelMessage[],
+  };
   const told: LinkListener = {
     seen: () => state.seen,
+    session: () => state.session,
     busy: () => state.busy,
     receive: (message) => state.received.push(message),
     waiting: () => {
@@ -25,7 +34,10 @@ function connect() {
   return { model, link, state };
 }
 
-const block = { type: "block", stream: 1, seq: 0, rate: 48_000, format: "float32", time_s: 0 } as const;
+const block = {
+  ...({ type: "block", stream: 1, seq: 0, rate: 48_000, format: "float32" } as const),
+  ...{ time_s: 0, sent_ms: 0, gated: false, page: "p" },
+};
 
 describe("the line to the kernel", () => {
   beforeEach(() => {
@@ -37,7 +49,10 @@ describe("the line to the kernel", () => {
 
   it("opens with a hello that carries four bytes", () => {
     const { model } = connect();
-    expect(model.sent[0]?.content).toEqual({ type: "hello", protocol: 1, seen: 0 });
+    expect(model.sent[0]?.content).toEqual({
+      ...{ type: "hello", protocol: 2, seen: 0, session: null },
+      page: expect.stringMatching(/^[a-z0-9]{6,}$/),
+    });
     expect([...new Uint8Array(model.sent[0]?.buffers?.[0] ?? new ArrayBuffer(0))]).toEqual([1, 2, 3, 4]);
   });
 

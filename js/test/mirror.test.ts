@@ -1,8 +1,9 @@
 /** Holds the TypeScript mirror and the Python source equal: constants, messages and event fields. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { EMOTIONS } from "../src/events";
+import { EMOTIONS, EVENTS_VERSION } from "../src/events";
 import * as wire from "../src/messages";
+import { ARRIVALS, CONTEXTS, DEFAULT_LIVE, OVERLOADS, READINGS } from "../src/settings";
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
 const python = read("../../ai_widgets/widget/messages.py");
@@ -27,17 +28,20 @@ function documented(section: string): Map<string, string[]> {
   return found;
 }
 
-/** Fields of the union member `{ type: "…"; … }` in messages.ts. */
-function mirrored(type: string): string[] {
-  const found = new RegExp(`\\{\\s*type: "${type}"[;\\s]([^}]*)\\}`).exec(typescript);
-  return [...(found?.[1] ?? "").matchAll(/(\w+)\??: /g)].map((match) => match[1] as string);
+const [browserUnion = "", kernelUnion = ""] = typescript.split("export type KernelMessage");
+
+/** Fields of the union member `{ type: "…"; … }` in messages.ts; `data` is how a buffer travels where none can. */
+function mirrored(union: string, type: string): string[] {
+  const found = new RegExp(`\\{\\s*type: "${type}"[;\\s]([^}]*)\\}`).exec(union);
+  const fields = [...(found?.[1] ?? "").matchAll(/(\w+)\??: /g)].map((match) => match[1] as string);
+  return fields.filter((field) => field !== "data").sort();
 }
 
 describe("messages.ts mirrors messages.py", () => {
   it("has the same protocol version and handshake", () => {
     expect(python).toContain(`PROTOCOL_VERSION = ${wire.PROTOCOL_VERSION}\n`);
     expect(python).toContain(`HANDSHAKE = bytes((${wire.HANDSHAKE.join(", ")}))`);
-    expect(python).toContain(`MAX_TEXT = ${wire.MAX_TEXT}\n`);
+    expect(read("../../ai_widgets/widget/fields.py")).toContain(`MAX_TEXT = ${wire.MAX_TEXT}\n`);
   });
 
   it.each([
@@ -45,6 +49,8 @@ describe("messages.ts mirrors messages.py", () => {
     ["SOURCES", wire.SOURCES],
     ["FORMATS", wire.FORMATS],
     ["CLOSE_REASONS", wire.CLOSE_REASONS],
+    ["LOOP_MODES", wire.LOOP_MODES],
+    ["FETCHABLE", wire.FETCHABLE],
   ])("has the same %s", (constant, values) => {
     expect(names(python, constant)).toEqual([...values]);
   });
@@ -57,25 +63,21 @@ describe("messages.ts mirrors messages.py", () => {
       "block",
       "close",
       "state",
+      "set",
+      "fetch",
+      "loop",
+      "step",
       "interrupt",
       "reset",
       "poll",
     ]);
-    for (const [type, fields] of listed) {
-      expect(
-        mirrored(type).filter((field) => field !== "data"),
-        type,
-      ).toEqual(fields);
-    }
+    for (const [type, fields] of listed) expect(mirrored(browserUnion, type), type).toEqual(fields.sort());
   });
 
   it("knows every message that the kernel sends", () => {
     const listed = documented("Kernel → browser");
     expect([...listed.keys()]).toEqual([...wire.KERNEL_TYPES]);
-    for (const [type, fields] of listed) {
-      if (type === "reset") continue; // Sent both ways: the union holds it twice.
-      expect(mirrored(type), type).toEqual(fields);
-    }
+    for (const [type, fields] of listed) expect(mirrored(kernelUnion, type), type).toEqual(fields.sort());
   });
 });
 
@@ -89,9 +91,42 @@ describe("events.ts mirrors protocol.py", () => {
     expect(mirror.filter((field) => field !== "type" && field !== "chunk").sort()).toEqual(written.sort());
   });
 
+  it("is of the same version", () => {
+    expect(protocol).toContain(`EVENTS_VERSION = ${EVENTS_VERSION}\n`);
+  });
+
   it("has the same emotions", () => {
     const body = protocol.split("class Emotion(str, Enum):")[1]?.split("\n\n\n")[0] ?? "";
     expect([...body.matchAll(/= "(\w+)"/g)].map((match) => match[1])).toEqual([...EMOTIONS]);
+  });
+});
+
+describe("settings.ts mirrors settings.py and live.py", () => {
+  const live = read("../../ai_widgets/widget/live.py");
+  const session = read("../../ai_widgets/settings.py");
+  const shapes = read("../src/settings.ts");
+  const fieldsOf = (source: string, name: string) => {
+    const body = source.split(`class ${name}:`)[1]?.split("def __post_init__")[0] ?? "";
+    return [...body.replace(/"""[\s\S]*?"""/g, "").matchAll(/^ {4}(\w+): /gm)].map((match) => match[1]);
+  };
+  const shapeOf = (name: string) => {
+    const body = shapes.split(`export interface ${name} {`)[1]?.split("\n}")[0] ?? "";
+    return [...body.matchAll(/^ {2}(\w+): /gm)].map((match) => match[1]);
+  };
+
+  it("in every field", () => {
+    expect(shapeOf("SessionSettings")).toEqual(fieldsOf(session, "Settings"));
+    expect(shapeOf("LiveSettings")).toEqual(fieldsOf(live, "LiveSettings"));
+  });
+
+  it("in the choices and the defaults", () => {
+    expect([...CONTEXTS]).toEqual(names(session, "CONTEXTS"));
+    expect([...ARRIVALS]).toEqual(names(live, "ARRIVALS"));
+    expect([...OVERLOADS]).toEqual(names(live, "OVERLOADS"));
+    expect([...READINGS]).toEqual(names(live, "READINGS"));
+    const { arrival, overload, reading, echo_cancellation, noise_suppression, auto_gain } = DEFAULT_LIVE;
+    expect([arrival, overload, reading]).toEqual([ARRIVALS[0], OVERLOADS[0], READINGS[0]]);
+    expect([echo_cancellation, noise_suppression, auto_gain]).toEqual([false, false, false]);
   });
 });
 

@@ -138,7 +138,7 @@ describe("the widget", () => {
   it("streams a reply token by token, as text and never as HTML", async () => {
     const { model, find } = show();
     model.welcome();
-    const alternatives = [{ token: 100, text: "HAPPY", p: 0.9 }];
+    const alternatives = [{ token: 100, text: "HAPPY", p: 0.9, scaled: 0.9, kept: 1 }];
     model.events(0, [chunk(0), token(0, 0, "", { alternatives }), token(0, 1, "<b>bold</b>")]);
     await drawn();
     expect(find("turn-text").textContent).toBe("<b>bold</b>");
@@ -156,7 +156,7 @@ describe("the widget", () => {
   it("shows a token's alternatives on focus, and walks tokens with the arrow keys", async () => {
     const { model, shown } = show();
     model.welcome();
-    const alternatives = [{ token: 7, text: "siren", p: 0.31 }];
+    const alternatives = [{ token: 7, text: "siren", p: 0.31, scaled: 0.3, kept: 0 }];
     model.events(0, [chunk(0), token(0, 0, "alarm", { alternatives }), token(0, 1, "!")]);
     await drawn();
     const tokens = shown[0]?.el.querySelectorAll<HTMLElement>(".aiw-turn-text .aiw-token");

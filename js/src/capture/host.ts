@@ -46,7 +46,8 @@ export function constraintsOf(wishes: CaptureWishes): MediaTrackConstraints {
 export function granted(track: MediaStreamTrack, wishes: CaptureWishes): boolean {
   const settings = track.getSettings?.() ?? {};
   return Object.entries(SWITCHES).every(
-    ([wish, name]) => (settings[name] ?? wishes[wish as keyof typeof SWITCHES]) === wishes[wish as keyof typeof SWITCHES],
+    ([wish, name]) =>
+      (settings[name] ?? wishes[wish as keyof typeof SWITCHES]) === wishes[wish as keyof typeof SWITCHES],
   );
 }
 

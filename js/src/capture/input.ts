@@ -264,7 +264,11 @@ export class AudioInput {
     showProblem(this.store, gapProblem(this.#lostSeconds));
   }
 
-  #sent(samples: Float32Array, sent: SentBlock, from: { request: number; name: string; degraded: boolean }): void {
+  #sent(
+    samples: Float32Array,
+    sent: SentBlock,
+    from: { request: number; name: string; degraded: boolean },
+  ): void {
     // Sending may have found the kernel gone.
     if (!this.#stream) return;
     const { stream, seconds, rate } = this.#stream;

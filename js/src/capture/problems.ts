@@ -110,7 +110,10 @@ export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
 /** Sound that the page lost, `seconds` in all. */
 export function gapProblem(seconds: number): Problem {
   const problem = captureProblem("gap");
-  return { ...problem, sentence: `${seconds.toFixed(1)} s of sound were lost on this page, which was too busy to record them.` };
+  return {
+    ...problem,
+    sentence: `${seconds.toFixed(1)} s of sound were lost on this page, which was too busy to record them.`,
+  };
 }
 
 /** The page was hidden for `seconds` while `chunks` chunks were heard. */

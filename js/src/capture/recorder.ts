@@ -101,7 +101,11 @@ export class Recorder {
 
     const context = this.host.createContext();
     recording.context = context;
-    const microphone: OpenMicrophone = { ...describe(track), rate: Math.round(context.sampleRate), degraded: false };
+    const microphone: OpenMicrophone = {
+      ...describe(track),
+      rate: Math.round(context.sampleRate),
+      degraded: false,
+    };
     recording.microphone = microphone;
     this.listener.opened(microphone);
     context.onstatechange = () => {

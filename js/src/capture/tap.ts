@@ -69,7 +69,11 @@ async function openWorklet(context: AudioContext, onBlock: OnBlock): Promise<Tap
 function openScriptProcessor(context: AudioContext, onBlock: OnBlock): Tap {
   const node = context.createScriptProcessor(SCRIPT_BLOCK, 1, 1);
   node.onaudioprocess = ({ inputBuffer, playbackTime }) => {
-    onBlock({ samples: inputBuffer.getChannelData(0).slice(), time_s: playbackTime, captured_ms: Date.now() });
+    onBlock({
+      samples: inputBuffer.getChannelData(0).slice(),
+      time_s: playbackTime,
+      captured_ms: Date.now(),
+    });
   };
   node.connect(context.destination);
   return {
