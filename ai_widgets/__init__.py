@@ -21,6 +21,7 @@ from .errors import (
     AudioError,
     CheckpointError,
     MessageError,
+    NotEnoughMemoryError,
     SessionError,
     SettingError,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Emotion",
     "MessageError",
     "Model",
+    "NotEnoughMemoryError",
     "Notice",
     "SessionError",
     "SessionRecord",

@@ -30,3 +30,7 @@ class SessionError(AiWidgetsError, RuntimeError):
 
 class MessageError(AiWidgetsError, ValueError):
     """A browser message of the wrong type, size or order."""
+
+
+class NotEnoughMemoryError(AiWidgetsError, MemoryError):
+    """A model or a step that the device has no memory for."""

@@ -11,7 +11,7 @@ from .audio import load_audio
 from .errors import AudioError
 from .importing import collector_paused
 from .model.checkpoint import LoadedModel, load
-from .model.placement import choose
+from .model.hub import Progress
 from .protocol import Event
 from .record import SessionRecord
 from .session import StreamingSession
@@ -52,6 +52,9 @@ def load_model(
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
     revision: str | None = None,
+    *,
+    quantize: str | None = None,
+    progress: Progress | bool = True,
 ) -> Model:
     """Load a checkpoint.
 
@@ -63,14 +66,19 @@ def load_model(
         `auto` or a name; see `model.placement.choose`.
     revision
         Branch, tag or commit of a hub repository; resolved to a commit, which `Model.loaded.revision` holds.
+    quantize
+        `int8` or `int4` stores the language model's matrices in that format (needs `ai_widgets[quant]`).
+    progress
+        True: a bar for what takes long. False: nothing. Or a callable that gets the bytes that are done and all there
+        are, first of a download, then of the weights; what it raises ends the loading and comes out of here.
 
     Raises
     ------
-    CheckpointError, SettingError
+    CheckpointError, SettingError, NotEnoughMemoryError
     """
     # The model classes of transformers are imported on the way.
     with collector_paused():
-        return Model(load(name, choose(device, dtype), revision))
+        return Model(load(name, device, dtype, quantize, revision, progress))
 
 
 def expand_paths(paths: Iterable[str | Path]) -> list[Path]:

@@ -1,59 +1,42 @@
 """A name → a loaded model: the embedded checkpoint, a folder, or a hub repository.
 
 The folder's layout is that of the published release (PROTOCOL.md §5): LitGPT or Qwen2 weight names, either file name of
-the encoder, the encoder's configuration nested in `qwen25OmniConfig/config.json`.
+the encoder, the encoder's configuration nested in `qwen25OmniConfig/config.json`; or what `convert` makes of it.
+
+Everything that can be known before reading the weights is checked before: names, shapes and formats of all tensors, the
+small files, and whether the device has the memory.
 """
 
 from __future__ import annotations
 
-import json
-import logging
+import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from tokenizers import Tokenizer
 from tqdm.auto import tqdm
 
 from ..errors import CheckpointError
-from .decoder import ATTENTION, Decoder
+from .configuration import read_rule, read_shape, read_tokenizer, read_tower_config
+from .decoder import Decoder
 from .encoder import Encoder
-from .placement import Placement, intra_op_threads, threads_for
+from .hub import Progress, locate
+from .machine import memory_named
+from .placement import Placement, choose, intra_op_threads, threads_for
+from .quantise import destinations, install, require_torchao
 from .sampling import SamplingRule
+from .shards import Stored
+from .skeleton import finish_language_model, finish_tower, language_skeleton, need_of, tower_skeleton
 from .traits import Traits, read_traits
-from .weights import TOWER_OPTIONAL, fill, read_language_model, read_tower, weight_files
+from .weights import TOWER_OPTIONAL, Dense, check, fill, language_model_tensors, tower_file, tower_tensors
 
-logger = logging.getLogger(__name__)
-
-EMBEDDED = "tiny"
-ENCODER_FILES = ("audiointeraction_ChunkwisedEncoder.pth", "MiniOmni3_ChunkwisedEncoder.pth")
-ENCODER_CONFIG = "qwen25OmniConfig/config.json"
-REFUSALS = (401, 403, 404)
-"""Answers of the hub that will be the same next time; after any other the local cache may serve."""
-HUB_PATTERNS = ("*.safetensors", "*.json", "*.yaml", "*ChunkwisedEncoder.pth")
 PROGRESS_FROM = 200_000_000
 """Bytes of weights from which loading shows a progress bar."""
-
-
-@dataclass(frozen=True)
-class LanguageModelShape:
-    """Sizes of the language model, whichever configuration file they came from."""
-
-    vocabulary: int
-    width: int
-    layers: int
-    heads: int
-    key_heads: int
-    head_size: int
-    mlp: int
-    positions: int
-    rope_base: float
-    norm_eps: float
-    tied: bool
+HEAD_WEIGHT = "lm_head.weight"
 
 
 @dataclass(frozen=True)
@@ -105,235 +88,128 @@ class LoadedModel:
         return self.traits.tokens.name(token) or str(self.tokenizer.decode([token], skip_special_tokens=False))
 
 
-def locate(name: str | Path, revision: str | None = None) -> tuple[Path, str | None]:
-    """Folder of a checkpoint, and the commit it is pinned to if it comes from the hub.
+@dataclass(frozen=True)
+class Parts:
+    """A checkpoint whose weights have not been read: skeletons without memory, and the tensors that fill them."""
 
-    Parameters
-    ----------
-    name
-        `tiny`, an existing folder, or a hub id `owner/name`.
-    revision
-        Branch, tag or commit of the hub repository. Whatever is given is resolved to a commit first, so that all files
-        are of one state even if somebody pushes meanwhile.
-    """
-    if str(name) == EMBEDDED:
-        folder = Path(str(resources.files("ai_widgets"))) / "tiny"
-        if not (folder / "config.json").exists():
-            raise CheckpointError("The embedded checkpoint is not in this installation; reinstall ai_widgets.")
-        return folder, None
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder, None
-    parts = str(name).split("/")
-    if len(parts) != 2 or not all(parts) or str(name).startswith((".", "/", "~")):
-        raise CheckpointError(
-            f"There is no checkpoint {str(name)!r}: give tiny, an existing folder, or a hub id such as "
-            "zhifeixie/AudioInteraction."
-        )
-    return _download(str(name), revision)
+    folder: Path
+    language_model: Any
+    language_tensors: list[Stored]
+    tower: Any
+    tower_tensors: list[Stored]
+    positions: int
+    tied: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes to read."""
+        return sum(one.size for one in (*self.language_tensors, *self.tower_tensors))
 
 
-def _download(repo: str, revision: str | None) -> tuple[Path, str | None]:
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    commit = revision
-    try:
-        commit = HfApi().model_info(repo, revision=revision).sha or revision
-        logger.info("%s is pinned to commit %s; pass revision=%r to get the same files again.", repo, commit, commit)
-    except Exception as error:
-        # Whatever HTTP library is below has connection errors of its own, with no common base.
-        if isinstance(error, HfHubHTTPError) and error.response.status_code in REFUSALS:
-            where = f" at revision {revision!r}" if revision else ""
-            raise CheckpointError(f"The hub has no repository {repo!r}{where} that you may read.") from error
-        # No connection, or a hub in trouble: what was downloaded before may still serve.
-        logger.info("The hub was not reached (%s); looking for %s in the local cache.", error, repo)
-    try:
-        folder = snapshot_download(repo, revision=commit, allow_patterns=list(HUB_PATTERNS), tqdm_class=tqdm)
-    except LocalEntryNotFoundError as error:
-        raise CheckpointError(
-            f"There is no folder {repo!r}; as a hub id it is not in the local cache, and the hub cannot be reached."
-        ) from error
-    except Exception as error:  # as above
-        raise CheckpointError(
-            f"Downloading {repo!r} stopped: {error}. Call again; what is complete is not fetched twice."
-        ) from error
-    return Path(folder), commit
-
-
-def load(name: str | Path, placement: Placement, revision: str | None = None) -> LoadedModel:
-    """Load a checkpoint onto its device.
+def open_parts(folder: Path) -> Parts:
+    """Read all headers of a folder and compare them with its configuration.
 
     Raises
     ------
     CheckpointError
         Says which file or tensor is missing or does not fit.
     """
-    folder, commit = locate(name, revision)
-    traits = read_traits(folder)
     shape = read_shape(folder)
-    if traits.tokens.highest >= shape.vocabulary:
+    stored = language_model_tensors(folder, shape)
+    language_model = language_skeleton(shape)
+    wanted = {name: tuple(parameter.shape) for name, parameter in language_model.named_parameters()}
+    tied = shape.tied and all(one.name != HEAD_WEIGHT for one in stored)
+    check(wanted, stored, str(folder), (HEAD_WEIGHT,) if tied else ())
+    tower = tower_skeleton(read_tower_config(folder), shape.width, str(folder))
+    path = tower_file(folder)
+    tower_stored = tower_tensors(path)
+    wanted = {name: tuple(parameter.shape) for name, parameter in tower.named_parameters()}
+    check(wanted, tower_stored, str(path), TOWER_OPTIONAL)
+    return Parts(folder, language_model, stored, tower, tower_stored, shape.positions, tied)
+
+
+def load(
+    name: str | Path,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    quantize: str | None = None,
+    revision: str | None = None,
+    progress: Progress | bool = True,
+) -> LoadedModel:
+    """Load a checkpoint onto its device; the parameters are those of `inference.load_model`.
+
+    Raises
+    ------
+    CheckpointError
+        Says which file or tensor is missing or does not fit.
+    NotEnoughMemoryError
+        Before anything is read where that can be known, and with what would fit.
+    SettingError
+        A device, dtype or quantisation that is not there.
+    """
+    choose(device, dtype, quantize)  # a wrong word is known before a long download
+    if quantize is not None:
+        require_torchao()
+    report = progress if callable(progress) else None
+    folder, commit = locate(name, revision, report)
+    traits = read_traits(folder)
+    parts = open_parts(folder)
+    vocabulary = parts.language_model.config.vocab_size
+    if traits.tokens.highest >= vocabulary:
         raise CheckpointError(
-            f"{folder}: special token {traits.tokens.highest} lies outside the vocabulary of {shape.vocabulary}; a "
+            f"{folder}: special token {traits.tokens.highest} lies outside the vocabulary of {vocabulary}; a "
             "checkpoint with ids of its own needs an audio_interaction.json."
         )
-    decoder = Decoder(_language_model(folder, shape, placement), traits.rope_positions)
-    encoder = Encoder(_tower(folder, shape.width, placement))
-    parameters = sum(p.numel() for module in (decoder.model, encoder.tower) for p in module.parameters())
+    tokenizer, rule = read_tokenizer(folder), read_rule(folder)
+    need = need_of(parts.language_model, parts.tower)
+    placement = choose(device, dtype, quantize, need)
+    if progress is True and parts.size >= PROGRESS_FROM:
+        tqdm.write(f"{name} on {placement.line}", file=sys.stderr)
+    with memory_named(f"Loading {name} on {placement}"):
+        _fill(parts, placement, report, bar=progress is True)
     return LoadedModel(
         str(name),
         commit,
-        encoder,
-        decoder,
-        _tokenizer(folder),
+        Encoder(parts.tower),
+        Decoder(parts.language_model, traits.rope_positions),
+        tokenizer,
         traits,
-        _rule(folder),
-        shape.positions,
+        rule,
+        parts.positions,
         placement,
-        threads_for(parameters, placement.device),
+        threads_for(need.parameters, placement.device),
     )
 
 
-def read_shape(folder: Path) -> LanguageModelShape:
-    """Sizes of the language model from `model_config.yaml` (LitGPT) or `config.json` (Qwen2)."""
-    litgpt, qwen2 = folder / "model_config.yaml", folder / "config.json"
-    try:
-        if litgpt.exists():
-            c = yaml.safe_load(litgpt.read_text(encoding="utf-8"))
-            heads = int(c["n_head"])
-            return LanguageModelShape(
-                int(c["padded_vocab_size"]),
-                int(c["n_embd"]),
-                int(c["n_layer"]),
-                heads,
-                int(c.get("n_query_groups") or heads),
-                int(c.get("head_size") or c["n_embd"] // heads),
-                int(c["intermediate_size"]),
-                int(c["block_size"]),
-                float(c["rope_base"]),
-                float(c["norm_eps"]),
-                False,
-            )
-        c = json.loads(qwen2.read_text(encoding="utf-8"))
-        heads = int(c["num_attention_heads"])
-        base = c.get("rope_theta") or (c.get("rope_parameters") or {})["rope_theta"]
-        return LanguageModelShape(
-            int(c["vocab_size"]),
-            int(c["hidden_size"]),
-            int(c["num_hidden_layers"]),
-            heads,
-            int(c.get("num_key_value_heads") or heads),
-            int(c.get("head_dim") or c["hidden_size"] // heads),
-            int(c["intermediate_size"]),
-            int(c["max_position_embeddings"]),
-            float(base),
-            float(c["rms_norm_eps"]),
-            bool(c.get("tie_word_embeddings", False)),
-        )
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{folder} is no checkpoint: it has neither model_config.yaml nor config.json."
-        ) from error
-    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
-        source = litgpt if litgpt.exists() else qwen2
-        raise CheckpointError(f"{source} is no usable model configuration: {error!r}.") from error
+def _fill(parts: Parts, placement: Placement, report: Progress | None, bar: bool) -> None:
+    def dense(_: str, shape: tuple[int, ...]) -> Dense:
+        return Dense(shape, placement.dtype, placement.device)
 
-
-def _language_model(folder: Path, shape: LanguageModelShape, placement: Placement) -> Any:
-    from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
-    from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM, Qwen2RotaryEmbedding
-
-    config = Qwen2Config(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.width,
-        intermediate_size=shape.mlp,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.key_heads,
-        head_dim=shape.head_size,
-        max_position_embeddings=shape.positions,
-        rms_norm_eps=shape.norm_eps,
-        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_base},
-        tie_word_embeddings=False,
-        attn_implementation=ATTENTION,
-    )
-    with torch.device("meta"):
-        model = Qwen2ForCausalLM(config)
-    files = weight_files(folder)
-    size = sum(file.stat().st_size for file in set(files.values()))
-    tied = shape.tied and "lm_head.weight" not in files
-    with tqdm(total=size, unit="B", unit_scale=True, desc="weights", disable=size < PROGRESS_FROM) as bar:
-        fill(
-            model,
-            read_language_model(files, shape.heads * shape.head_size, shape.key_heads * shape.head_size),
-            source=str(folder),
-            device=placement.device,
-            dtype=placement.dtype,
-            optional=("lm_head.weight",) if tied else (),
-            progress=bar.update,
-        )
-    if tied:
+    model, total = parts.language_model, parts.size
+    with tqdm(
+        total=total, unit="B", unit_scale=True, desc="weights", disable=not bar or total < PROGRESS_FROM
+    ) as shown:
+        told = _counting(shown.update, report, total)
+        # The tower comes first: its file may be one map that stays open, so it is gone before the large part comes.
+        fill(parts.tower, parts.tower_tensors, dense, placement.dtype, told)
+        parts.tower_tensors.clear()
+        fill(model, parts.language_tensors, destinations(placement, model), placement.dtype, told)
+        parts.language_tensors.clear()
+    if parts.tied:
         model.lm_head.weight = model.model.embed_tokens.weight
-    # Its frequencies are computed, not loaded, and must not stay on the meta device.
-    model.model.rotary_emb = Qwen2RotaryEmbedding(config).to(placement.device)
-    return model
+    finish_language_model(model, placement.device)
+    finish_tower(parts.tower, placement.device)
+    install(model)
 
 
-def _tower(folder: Path, width: int, placement: Placement) -> Any:
-    from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniAudioEncoderConfig
-    from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import (
-        Qwen2_5OmniAudioEncoder,
-        SinusoidsPositionEmbedding,
-    )
+def _counting(update: Callable[[float], object], report: Progress | None, total: int) -> Callable[[int], None]:
+    done = 0
 
-    source = folder / ENCODER_CONFIG
-    try:
-        values: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))["thinker_config"]["audio_config"]
-        config = Qwen2_5OmniAudioEncoderConfig(**values)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{folder} lacks the encoder's configuration {ENCODER_CONFIG}.") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{source} holds no usable thinker_config.audio_config: {error!r}.") from error
-    if config.output_dim != width:
-        raise CheckpointError(f"The encoder's frames have width {config.output_dim}, the language model needs {width}.")
-    path = next((folder / name for name in ENCODER_FILES if (folder / name).exists()), None)
-    if path is None:
-        raise CheckpointError(f"{folder} lacks the encoder's weights, {' or '.join(ENCODER_FILES)}.")
-    with torch.device("meta"):
-        tower = Qwen2_5OmniAudioEncoder._from_config(config)
-    tower.audio_bos_eos_token = torch.nn.Identity()
-    fill(
-        tower,
-        iter(read_tower(path).items()),
-        source=str(path),
-        device=placement.device,
-        dtype=placement.dtype,
-        optional=TOWER_OPTIONAL,
-    )
-    tower.positional_embedding = SinusoidsPositionEmbedding(config.max_source_positions, config.d_model)
-    return tower.to(placement.device)
+    def told(count: int) -> None:
+        nonlocal done
+        done += count
+        update(count)
+        if report is not None:
+            report(done, total)
 
-
-def _tokenizer(folder: Path) -> Tokenizer:
-    path = folder / "tokenizer.json"
-    if not path.exists():
-        raise CheckpointError(f"{folder} lacks tokenizer.json.")
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the Rust library raises bare Exception for every malformed file
-        raise CheckpointError(f"{path} is no usable tokenizer: {error}.") from error
-
-
-def _rule(folder: Path) -> SamplingRule:
-    path = folder / "generation_config.json"
-    if not path.exists():
-        return SamplingRule()
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return SamplingRule(
-            temperature=float(values.get("temperature") or 1.0),
-            top_k=int(values["top_k"]) if values.get("top_k") else None,
-            top_p=float(values.get("top_p") or 1.0),
-        )
-    except (ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} is no usable generation configuration: {error}.") from error
+    return told

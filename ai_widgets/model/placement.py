@@ -1,95 +1,260 @@
-"""Which device and number format a model gets, decided by what the hardware really does well."""
+"""Which device and number format a model gets, decided by what the hardware really does well and has memory for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from ..errors import SettingError
+from ..errors import NotEnoughMemoryError, SettingError
+from .machine import Hardware, Machine, gigabytes, look
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+QUANTIZE = ("int8", "int4")
+"""Weight-only formats of the language model's matrices; see `quantise`."""
 
 SMALL = 50_000_000
 """Parameters below which a step on the CPU is so short that waking a second thread costs more than it saves: measured
 7× slower with two threads as soon as another process uses one of the cores."""
 
+LARGE = 500_000_000
+"""Parameters from which a step on the CPU is bound by memory, and half the bytes are half the time."""
+
+CACHE_POSITIONS = 4096
+MARGIN = {"cpu": 300_000_000, "cuda": 700_000_000, "mps": 700_000_000}
+"""Bytes beside weights and cache: working space, and the libraries of the device."""
+NOTHING_FITS = "Nothing smaller fits here: close other programs, or use a machine with more memory"
+GROUP = 128
+"""Weights that share a scale in int4."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a model will occupy.
+
+    Attributes
+    ----------
+    matrices
+        Weights that `quantize` shrinks: the language model's linear layers.
+    rows
+        Their rows; each has a scale in int8.
+    head
+        Those of the matrices that are the head, which int4 leaves alone.
+    others
+        All other parameters: embedding, norms, audio tower.
+    cache_width
+        Numbers that a position puts into the key/value cache.
+    """
+
+    matrices: int
+    rows: int
+    head: int
+    others: int
+    cache_width: int
+
+    @property
+    def parameters(self) -> int:
+        return self.matrices + self.others
+
+    def weights(self, dtype: torch.dtype, quantize: str | None = None) -> int:
+        """Bytes of the weights."""
+        size = dtype.itemsize
+        if quantize == "int8":
+            return self.matrices + 4 * self.rows + self.others * size
+        if quantize == "int4":
+            small = self.matrices - self.head
+            return small // 2 + small // GROUP * 2 * size + (self.head + self.others) * size
+        return self.parameters * size
+
+    def total(self, kind: str, dtype: torch.dtype, quantize: str | None = None) -> int:
+        """Bytes of weights, cache and working space on a kind of device."""
+        margin = MARGIN[kind] if self.parameters >= LARGE else 0
+        return self.weights(dtype, quantize) + CACHE_POSITIONS * self.cache_width * dtype.itemsize + margin
+
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a model lives: `device` and the `dtype` of its weights."""
+    """Where a model lives: `device`, the `dtype` of its weights, `quantize` for its matrices, and `why`."""
 
     device: torch.device
     dtype: torch.dtype
+    quantize: str | None = None
+    why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.device} · {str(self.dtype).removeprefix('torch.')}"
+        parts = [str(self.device), _name(self.dtype), *([self.quantize] if self.quantize else [])]
+        return " · ".join(parts)
+
+    @property
+    def line(self) -> str:
+        """Device and format with the reason, in one line."""
+        return f"{self} ({self.why})" if self.why else str(self)
 
 
-def choose(device: str | torch.device = "auto", dtype: str | torch.dtype = "auto") -> Placement:
-    """Resolve `device` and `dtype`.
+def choose(
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    quantize: str | None = None,
+    need: Need | None = None,
+    machine: Machine | None = None,
+) -> Placement:
+    """Resolve `device`, `dtype` and `quantize`.
 
     Parameters
     ----------
     device
-        `auto` (CUDA, else Apple's mps, else CPU), or any name that torch knows.
+        `auto`: the CUDA device with the most free memory, else Apple's mps, else the CPU; one whose memory is too
+        small is passed over. Or any name that torch knows.
     dtype
-        `auto`: float32 on the CPU; float16 on CUDA below compute capability 8 (a T4 claims bfloat16 and emulates it
-        slowly) and on mps; bfloat16 above. Or a name of `DTYPES`, or a torch dtype.
+        `auto`: on CUDA bfloat16 from compute capability 8, float16 below (a T4 claims bfloat16 and emulates it slowly);
+        float16 on mps; on the CPU float32, but for large models bfloat16 where the processor has it in hardware or
+        where float32 does not fit. Or a name of `DTYPES`, or a torch dtype.
+    quantize
+        `int8` or `int4` stores the language model's matrices in that format; None keeps them.
+    need
+        What the model will occupy; without it, memory is not looked at.
+    machine
+        What there is to choose from; this machine by default.
 
     Raises
     ------
     SettingError
         A device that is not there, or an unknown name.
+    NotEnoughMemoryError
+        Says how much is needed, how much is there, and what would fit.
     """
-    chosen = _device(device)
-    return Placement(chosen, _dtype(dtype, chosen))
-
-
-def _device(device: str | torch.device) -> torch.device:
+    machine = look() if machine is None else machine
+    _check_quantize(quantize)
     if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        candidates = [*sorted(machine.cuda, key=lambda one: -(one.free or 0)), machine.mps, machine.cpu]
+        hardware = [one for one in candidates if one is not None]
+    else:
+        hardware = [_named(device, machine)]
+    passed: list[str] = []
+    for one in hardware:
+        placed = _placed(one, dtype, quantize, need)
+        if need is None or one.free is None or need.total(one.kind, placed.dtype, quantize) <= one.free:
+            return replace(placed, why="; ".join([*passed, placed.why]).strip("; "))
+        needed = gigabytes(need.total(one.kind, placed.dtype, quantize))
+        passed.append(f"{one.device} has {gigabytes(one.free)} free of the {needed} needed")
+    raise _shortage(need, dtype, quantize, hardware, machine)
+
+
+def _placed(one: Hardware, dtype: Any, quantize: str | None, need: Need | None) -> Placement:
+    chosen, why = _dtype(dtype, one, need)
+    if quantize == "int4" and one.kind == "mps":
+        raise SettingError("quantize 'int4' is not available on mps; use int8 or none.")
+    if quantize == "int4" and one.kind == "cuda" and not (one.bfloat16 and chosen == torch.bfloat16):
+        raise SettingError("quantize 'int4' on CUDA needs bfloat16 and compute capability 8 or more; use int8 or none.")
+    return Placement(one.device, chosen, quantize, why)
+
+
+def _check_quantize(quantize: Any) -> None:
+    if quantize is not None and quantize not in QUANTIZE:
+        raise SettingError(f"quantize {quantize!r} is unknown; use {' or '.join(QUANTIZE)}, or leave it out.")
+
+
+def _named(device: Any, machine: Machine) -> Hardware:
     try:
         chosen = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise SettingError(f"device {device!r} is unknown; use auto, cpu, cuda, cuda:0 or mps.") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
+    if chosen.type not in ("cpu", "cuda", "mps"):
+        raise SettingError(f"device {str(device)!r} is not supported; use auto, cpu, cuda, cuda:0 or mps.")
+    if chosen.type == "cuda" and not machine.cuda:
         raise SettingError(
             f"device {str(device)!r} was asked for, but torch sees no CUDA device here; use cpu or auto."
         )
-    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise SettingError(
-            f"device {str(device)!r} does not exist: torch sees {torch.cuda.device_count()} CUDA devices."
-        )
-    if chosen.type == "mps" and not torch.backends.mps.is_available():
+    if chosen.type == "mps" and machine.mps is None:
         raise SettingError("device 'mps' was asked for, but torch sees no Apple GPU here; use cpu or auto.")
-    if chosen.type not in ("cpu", "cuda", "mps"):
-        raise SettingError(f"device {str(device)!r} is not supported; use auto, cpu, cuda, cuda:0 or mps.")
-    return chosen
+    found = machine.find(chosen)
+    if found is None:
+        raise SettingError(f"device {str(device)!r} does not exist: torch sees {len(machine.cuda)} CUDA devices.")
+    return found
 
 
-def _dtype(dtype: Any, device: torch.device) -> torch.dtype:
+def _dtype(dtype: Any, one: Hardware, need: Need | None) -> tuple[torch.dtype, str]:
+    """The number format, and why where it was not asked for."""
     if dtype == "auto":
-        if device.type == "cpu":
-            return torch.float32
-        if device.type == "mps":
-            return torch.float16
-        return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+        return _best_dtype(one, need)
     if isinstance(dtype, str):
         if dtype.removeprefix("torch.") not in DTYPES:
             raise SettingError(f"dtype {dtype!r} is unknown; use auto, {', '.join(DTYPES)}.")
         dtype = DTYPES[dtype.removeprefix("torch.")]
     if dtype not in DTYPES.values():
         raise SettingError(f"dtype {dtype} is not supported; use auto, {', '.join(DTYPES)}.")
-    if dtype == torch.bfloat16 and device.type == "mps":
+    if dtype == torch.bfloat16 and one.kind == "mps":
         raise SettingError("dtype bfloat16 is not supported on mps; use float16 or float32.")
-    chosen: torch.dtype = dtype
-    return chosen
+    return dtype, ""
+
+
+def _best_dtype(one: Hardware, need: Need | None) -> tuple[torch.dtype, str]:
+    if one.kind == "mps":
+        return torch.float16, one.name
+    if one.kind == "cuda":
+        capability = ".".join(map(str, one.capability or ()))
+        if one.bfloat16:
+            return torch.bfloat16, f"{one.name}, compute capability {capability}"
+        return torch.float16, f"{one.name} emulates bfloat16: compute capability {capability}"
+    if need is None or need.parameters < LARGE:
+        return torch.float32, ""
+    if one.bfloat16:
+        return torch.bfloat16, "the processor has bfloat16 in hardware"
+    if one.free is not None and need.total("cpu", torch.float32) > one.free:
+        return torch.bfloat16, f"float32 does not fit into {gigabytes(one.free)}"
+    return torch.float32, "the processor has no bfloat16 in hardware"
+
+
+def _shortage(
+    need: Need | None, dtype: Any, quantize: str | None, hardware: list[Hardware], machine: Machine
+) -> NotEnoughMemoryError:
+    """The sentence: what it needs, what is there, what would fit."""
+    if need is None or not hardware:  # nothing was measured, so nothing can be short
+        raise SettingError("no device was found; use device='cpu'.")
+    one = hardware[0]
+    chosen = _placed(one, dtype, quantize, need)
+    cache = need.total(one.kind, chosen.dtype, quantize) - need.weights(chosen.dtype, quantize)
+    there = f"{gigabytes(one.free or 0)} are free" + (f" of {gigabytes(one.total)}" if one.total else "")
+    ways = _ways(need, chosen, hardware, machine)
+    what = " · ".join([_name(chosen.dtype), *([quantize] if quantize else [])])
+    return NotEnoughMemoryError(
+        f"The model needs {gigabytes(need.total(one.kind, chosen.dtype, quantize))} on {one.device} as {what} (weights "
+        f"{gigabytes(need.weights(chosen.dtype, quantize))}, cache and working space {gigabytes(cache)}), but {there}. "
+        f"{'What would fit: ' + '; '.join(ways) if ways else NOTHING_FITS}."
+    )
+
+
+def _ways(need: Need, chosen: Placement, hardware: list[Hardware], machine: Machine) -> list[str]:
+    """Choices that this machine has memory for, nearest to what was asked for first."""
+    ways: list[str] = []
+    for one in dict.fromkeys([*hardware, *machine.cuda, *([machine.mps] if machine.mps else []), machine.cpu]):
+        best, _ = _best_dtype(one, need)
+        half = best if best.itemsize == 2 else torch.bfloat16
+        for quantize in (None, *QUANTIZE):
+            if quantize == "int4" and (one.kind == "mps" or (one.kind == "cuda" and not one.bfloat16)):
+                continue
+            size = need.total(one.kind, half, quantize)
+            if one.free is None or size > one.free or (one.device, half, quantize) == _key(chosen):
+                continue
+            words = [
+                f"device='{one.device}'",
+                f"dtype='{_name(half)}'",
+                *([f"quantize='{quantize}'"] if quantize else []),
+            ]
+            ways.append(f"{', '.join(words)} ({gigabytes(size)} of {gigabytes(one.free)})")
+            break
+    return ways
+
+
+def _key(chosen: Placement) -> tuple[torch.device, torch.dtype, str | None]:
+    return chosen.device, chosen.dtype, chosen.quantize
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def threads_for(parameters: int, device: torch.device) -> int | None:

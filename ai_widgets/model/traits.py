@@ -1,8 +1,8 @@
 """Traits of a checkpoint: what the weights were trained with and the program must not assume.
 
-A folder may hold them in `audio_interaction.json`. The published release has no such file, its special tokens are
-re-used rare vocabulary entries that the tokenizer does not name: its traits ship as `published.json` and serve every
-folder without a file of its own.
+A folder may hold them in `audio_interaction.json`, or under `audio_interaction` in its config.json, as `convert` writes
+it. The published release has neither, and its special tokens are re-used rare vocabulary entries that the tokenizer
+does not name: its traits ship as `published.json` and serve every folder without its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from typing import Any
 from ..errors import CheckpointError
 from ..protocol import Emotion, SpecialTokens
 
+FORMAT = 1
 TRAITS_FILE = "audio_interaction.json"
+CONFIG_FILE = "config.json"
+CONFIG_KEY = "audio_interaction"
 ROPE_POSITIONS = ("exact", "float16")
 PREFIX_WORDS = ("PROMPT",)
 CHUNK_WORDS = ("FRAMES",)
@@ -47,6 +50,18 @@ class Traits:
     chunk: tuple[str, ...]
     rope_positions: str
     system_prompt: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Content of a traits file, which `from_json` reads."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "special_tokens": dict(self.tokens.ids),
+            "emotions": {emotion.name: token for emotion, token in self.tokens.emotions.items()},
+            "rope_positions": self.rope_positions,
+            "system_prompt": self.system_prompt,
+            "framing": {"prefix": list(self.prefix), "chunk": list(self.chunk)},
+        }
 
     @staticmethod
     def from_json(values: Mapping[str, Any], source: str) -> Traits:
@@ -90,15 +105,20 @@ class Traits:
 
 
 def read_traits(folder: Path) -> Traits:
-    """Traits of a checkpoint folder, or those of the published release where it has no file of its own."""
-    path = folder / TRAITS_FILE
+    """Traits of a checkpoint folder, or those of the published release where it has none of its own."""
+    path, config = folder / TRAITS_FILE, folder / CONFIG_FILE
     if path.exists():
-        text, source = path.read_bytes(), str(path)
-    else:
-        text = resources.files(__package__).joinpath("published.json").read_bytes()
-        source = "published.json"
+        return Traits.from_json(_parsed(path, str(path)), str(path))
+    if config.exists():
+        values = _parsed(config, str(config))
+        if isinstance(values, dict) and CONFIG_KEY in values:
+            return Traits.from_json(values[CONFIG_KEY], f"{config} ({CONFIG_KEY})")
+    published = resources.files(__package__).joinpath("published.json")
+    return Traits.from_json(json.loads(published.read_bytes()), "published.json")
+
+
+def _parsed(path: Path, source: str) -> Any:
     try:
-        values = json.loads(text)
-    except ValueError as error:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{source} is not valid JSON: {error}.") from error
-    return Traits.from_json(values, source)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
+from .configuration import LanguageModelShape, read_json
+from .shards import FLOATING, Shard, Stored
 
 INDEX_FILE = "model.safetensors.index.json"
 SINGLE_FILE = "model.safetensors"
+TOWER_FILES = (
+    "audio_tower.safetensors",
+    "audiointeraction_ChunkwisedEncoder.pth",
+    "MiniOmni3_ChunkwisedEncoder.pth",
+)
 NAMES_SHOWN = 6
 
 LITGPT_LAYER = {
@@ -36,83 +42,100 @@ TOWER_OPTIONAL = ("audio_bos_eos_token.weight", "positional_embedding.positional
 """Not used by a chunk's encoding: one belongs to whole-clip prompts, the other is computed, not learned."""
 
 
-def weight_files(folder: Path) -> dict[str, Path]:
-    """Tensor name → file of the folder's language model, from the shard index or a single file."""
-    index = folder / INDEX_FILE
+class Destination(Protocol):
+    """Takes a tensor in pieces of rows and makes a parameter of them."""
+
+    def put(self, first: int, last: int, rows: Tensor) -> None: ...
+
+    def finish(self) -> nn.Parameter: ...
+
+
+class Dense:
+    """A parameter in one number format on one device: every piece is converted on its way."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> None:
+        self._value = torch.empty(shape, dtype=dtype, device=device)
+
+    def put(self, first: int, last: int, rows: Tensor) -> None:
+        (self._value[first:last] if self._value.ndim else self._value).copy_(rows)
+
+    def finish(self) -> nn.Parameter:
+        return nn.Parameter(self._value, requires_grad=False)
+
+
+def language_model_tensors(folder: Path, shape: LanguageModelShape) -> list[Stored]:
+    """Tensors of the folder's language model under transformers' Qwen2 names, not read yet; file after file."""
+    index, single = folder / INDEX_FILE, folder / SINGLE_FILE
     if index.exists():
-        try:
-            entries = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-            files = {str(name): folder / str(shard) for name, shard in entries.items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError(
-                f"{index} is not a shard index: it must hold a weight_map of tensor names."
-            ) from error
-        if any(file.parent != folder for file in files.values()):
-            raise CheckpointError(f"{index} names a shard outside its own folder.")
-        absent = sorted({file.name for file in files.values() if not file.exists()})
-        if absent:
-            raise CheckpointError(f"{folder} lacks {_list(absent)}, which {INDEX_FILE} names; download it again.")
-        return files
-    single = folder / SINGLE_FILE
-    if single.exists():
-        with _opened(single) as shard:
-            return dict.fromkeys(shard.keys(), single)
-    raise CheckpointError(f"{folder} holds no weights: neither {INDEX_FILE} nor {SINGLE_FILE} is there.")
-
-
-def _opened(path: Path) -> safe_open:
-    try:
-        return safe_open(str(path), framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged or not a safetensors file: {error}.") from error
-
-
-def read_language_model(files: Mapping[str, Path], query_rows: int, key_rows: int) -> Iterator[tuple[str, Tensor]]:
-    """Tensors under transformers' Qwen2 names, one after the other, from the memory map.
-
-    Parameters
-    ----------
-    files
-        As `weight_files` gives them; names of LitGPT or of Qwen2.
-    query_rows, key_rows
-        Rows of q and of k (= v) in the fused qkv.
-    """
-    by_shard: dict[Path, list[str]] = {}
-    for name, file in files.items():
-        by_shard.setdefault(file, []).append(name)
-    for file, names in by_shard.items():
-        with _opened(file) as shard:
-            for name in names:
-                try:
-                    tensor = shard.get_tensor(name)
-                except SafetensorError as error:
-                    raise CheckpointError(f"{file} does not hold {name}, which {INDEX_FILE} promises.") from error
-                yield from _qwen2(name, tensor, query_rows, key_rows)
-
-
-def _qwen2(name: str, tensor: Tensor, query_rows: int, key_rows: int) -> Iterator[tuple[str, Tensor]]:
-    if name in LITGPT_TOP:
-        yield LITGPT_TOP[name], tensor
-        return
-    if not name.startswith("transformer.h."):
-        yield name, tensor
-        return
-    layer, _, rest = name.removeprefix("transformer.h.").partition(".")
-    prefix = f"model.layers.{layer}."
-    if rest.startswith("attn.qkv."):
-        kind = rest.removeprefix("attn.qkv.")
-        rows = tensor.shape[0] if tensor.ndim else 0
-        if rows != query_rows + 2 * key_rows:
-            raise CheckpointError(f"{name} has {rows} rows; the configuration asks for {query_rows} + 2 × {key_rows}.")
-        parts = torch.split(tensor, [query_rows, key_rows, key_rows])
-        for letter, part in zip("qkv", parts, strict=True):
-            yield f"{prefix}self_attn.{letter}_proj.{kind}", part
+        stored = list(_indexed(folder, index))
+    elif single.exists():
+        stored = Shard(single).stored
     else:
-        yield prefix + LITGPT_LAYER.get(rest, rest), tensor
+        raise CheckpointError(f"{folder} holds no weights: neither {INDEX_FILE} nor {SINGLE_FILE} is there.")
+    return [part for one in stored for part in _qwen2(one, shape)]
 
 
-def read_tower(path: Path) -> dict[str, Tensor]:
-    """State dict of the audio tower. The file is a pickle: only plain tensors are unpickled, nothing is executed."""
+def _indexed(folder: Path, index: Path) -> Iterator[Stored]:
+    entries = read_json(index).get("weight_map")
+    if not isinstance(entries, dict) or not all(isinstance(shard, str) for shard in entries.values()):
+        raise CheckpointError(f"{index} is not a shard index: it must hold a weight_map of tensor names.")
+    if any(Path(shard).name != shard or shard in ("", ".", "..") or "\0" in shard for shard in entries.values()):
+        raise CheckpointError(f"{index} names a shard outside its own folder.")
+    names = sorted(set(entries.values()))
+    absent = [name for name in names if not (folder / name).is_file()]
+    if absent:
+        raise CheckpointError(f"{folder} lacks {_list(absent)}, which {INDEX_FILE} names; download it again.")
+    for name in names:
+        shard = Shard(folder / name)
+        held = {one.name for one in shard.stored}
+        promised = [tensor for tensor, where in entries.items() if where == name and tensor not in held]
+        if promised:
+            raise CheckpointError(f"{shard.path} does not hold {_list(promised)}, which {INDEX_FILE} promises.")
+        yield from (one for one in shard.stored if entries.get(one.name) == name)
+
+
+def _qwen2(one: Stored, shape: LanguageModelShape) -> Iterator[Stored]:
+    """A tensor under its Qwen2 name; a fused qkv as three ranges of its rows."""
+    if not one.name.startswith("transformer.h."):
+        yield one.named(LITGPT_TOP.get(one.name, one.name))
+        return
+    layer, _, rest = one.name.removeprefix("transformer.h.").partition(".")
+    prefix = f"model.layers.{layer}."
+    if not rest.startswith("attn.qkv."):
+        yield one.named(prefix + LITGPT_LAYER.get(rest, rest))
+        return
+    kind = rest.removeprefix("attn.qkv.")
+    rows = one.shape[0] if one.shape else 0
+    if rows != shape.query_rows + 2 * shape.key_rows:
+        raise CheckpointError(
+            f"{one.source}: {one.name} has {rows} rows; the configuration asks for {shape.query_rows} + 2 × "
+            f"{shape.key_rows}."
+        )
+    first = 0
+    for letter, count in (("q", shape.query_rows), ("k", shape.key_rows), ("v", shape.key_rows)):
+        yield one.part(f"{prefix}self_attn.{letter}_proj.{kind}", first, first + count)
+        first += count
+
+
+def tower_file(folder: Path) -> Path:
+    """The file that holds the audio tower; it has had several names."""
+    path = next((folder / name for name in TOWER_FILES if (folder / name).exists()), None)
+    if path is None:
+        raise CheckpointError(f"{folder} lacks the encoder's weights, {' or '.join(TOWER_FILES[1:])}.")
+    return path
+
+
+def tower_tensors(path: Path) -> list[Stored]:
+    """Tensors of the audio tower, not read yet."""
+    stored = Shard(path).stored if path.suffix == ".safetensors" else _unpickled(path)
+    for prefix in TOWER_PREFIXES:
+        if stored and all(one.name.startswith(prefix) for one in stored):
+            return [one.named(one.name.removeprefix(prefix)) for one in stored]
+    return stored
+
+
+def _unpickled(path: Path) -> list[Stored]:
+    """Tensors of a file that is a pickle: only plain tensors are unpickled, nothing is executed."""
     try:
         # torch's format before 1.6 is no archive and cannot be mapped.
         with warnings.catch_warnings():
@@ -123,72 +146,116 @@ def read_tower(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{path} is not a plain file of tensors and was not loaded: {reason.rstrip('.')}."
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) and _plain(tensor) for name, tensor in state.items()
+    ):
         raise CheckpointError(f"{path} must hold a dictionary of tensors.")
-    for prefix in TOWER_PREFIXES:
-        if state and all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return state
+    return [_of_tensor(name, tensor, path) for name, tensor in state.items()]
+
+
+def _plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+
+
+def _of_tensor(name: str, tensor: Tensor, path: Path) -> Stored:
+    value = tensor.detach()
+    kinds = {dtype: kind for kind, dtype in FLOATING.items()}
+    return Stored(
+        name,
+        tuple(value.shape),
+        kinds.get(value.dtype, str(value.dtype).removeprefix("torch.")),
+        path,
+        lambda first, last: value[first:last] if value.ndim else value,
+    )
+
+
+def check(
+    wanted: Mapping[str, tuple[int, ...]], stored: Iterable[Stored], source: str, optional: tuple[str, ...]
+) -> None:
+    """Compare what the files hold with what the configuration asks for, before anything is read.
+
+    Parameters
+    ----------
+    wanted
+        Shapes by name.
+    source
+        Names the checkpoint in errors.
+    optional
+        Names that may be missing or surplus.
+
+    Raises
+    ------
+    CheckpointError
+        Names the tensors that are missing, surplus, of the wrong shape or of a format that is none of weights.
+    """
+    missing, seen = set(wanted) - set(optional), set[str]()
+    problems: dict[str, list[str]] = {"missing": [], "surplus": [], "there twice": [], "of the wrong shape": []}
+    strange: list[str] = []
+    for one in stored:
+        missing.discard(one.name)
+        if one.name in seen:
+            problems["there twice"].append(one.name)
+        seen.add(one.name)
+        if one.name not in wanted:
+            if one.name not in optional:
+                problems["surplus"].append(one.name)
+        elif one.shape != wanted[one.name]:
+            problems["of the wrong shape"].append(f"{one.name} {one.shape} instead of {wanted[one.name]}")
+        elif one.kind not in FLOATING:
+            strange.append(f"{one.name} ({one.kind})")
+    problems["missing"] = sorted(missing)
+    problems[f"none of {', '.join(FLOATING)}"] = strange
+    words = [f"{word}: {_list(sorted(names))}" for word, names in problems.items() if names]
+    if words:
+        raise CheckpointError(f"The tensors of {source} do not fit its configuration; {'; '.join(words)}.")
 
 
 def fill(
     module: nn.Module,
-    tensors: Iterator[tuple[str, Tensor]],
-    *,
-    source: str,
-    device: torch.device,
+    stored: Iterable[Stored],
+    destination: Callable[[str, tuple[int, ...]], Destination],
     dtype: torch.dtype,
-    optional: tuple[str, ...] = (),
-    progress: Callable[[float], object] | None = None,
+    progress: Callable[[int], object],
 ) -> None:
-    """Put every tensor into a module that was built on the meta device.
+    """Read every tensor, piece by piece, into a module that was built on the meta device.
 
     Parameters
     ----------
     module
         Skeleton without memory; its parameters are replaced.
-    tensors
-        Name and value; converted and placed one at a time.
-    source
-        Names the checkpoint in errors.
-    optional
-        Names that may be missing or surplus.
+    stored
+        What `check` has found to fit.
+    destination
+        For a name and a shape, where the pieces go.
+    dtype
+        What the numbers become; those that it cannot hold are refused.
     progress
-        Called with the bytes of each tensor.
-
-    Raises
-    ------
-    CheckpointError
-        Names the tensors that are missing, surplus or of the wrong shape.
+        Called with the bytes of each piece.
     """
     wanted = dict(module.named_parameters())
-    missing = set(wanted)
-    surplus: list[str] = []
-    misshapen: list[str] = []
-    for name, tensor in tensors:
-        if progress is not None:
-            progress(tensor.numel() * tensor.element_size())
-        if name not in wanted:
-            if name not in optional:
-                surplus.append(name)
+    for one in stored:
+        if one.name not in wanted:
+            progress(one.size)
             continue
-        if tensor.shape != wanted[name].shape:
-            misshapen.append(f"{name} {tuple(tensor.shape)} instead of {tuple(wanted[name].shape)}")
-            missing.discard(name)
-            continue
-        owner, _, attribute = name.rpartition(".")
-        # A copy even where nothing changes: the source may be a memory map that closes.
-        value = tensor.to(device=device, dtype=dtype, copy=True)
-        setattr(module.get_submodule(owner), attribute, nn.Parameter(value, requires_grad=False))
-        missing.discard(name)
-    missing -= set(optional)
-    problems = [
-        f"{word}: {_list(sorted(names))}"
-        for word, names in (("missing", missing), ("surplus", surplus), ("of the wrong shape", misshapen))
-        if names
-    ]
-    if problems:
-        raise CheckpointError(f"The tensors of {source} do not fit its configuration; {'; '.join(problems)}.")
+        goal = destination(one.name, one.shape)
+        for first, last, rows in one.pieces():
+            check_values(rows, dtype, one)
+            goal.put(first, last, rows)
+            progress(rows.numel() * rows.element_size())
+        owner, _, attribute = one.name.rpartition(".")
+        setattr(module.get_submodule(owner), attribute, goal.finish())
+
+
+def check_values(rows: Tensor, dtype: torch.dtype, one: Stored) -> None:
+    """Refuse what is not a number, or none that `dtype` can hold: a damaged file looks like that."""
+    if rows.numel() == 0:
+        return
+    low, high = torch.aminmax(rows)
+    largest = max(-float(low), float(high))
+    if not largest <= torch.finfo(dtype).max:
+        raise CheckpointError(
+            f"{one.source} is damaged: {one.name} holds {largest:g}, which is no weight in {str(dtype)[6:]}."
+        )
 
 
 def _list(names: list[str]) -> str:

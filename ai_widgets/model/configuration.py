@@ -1,0 +1,204 @@
+"""What the small files of a checkpoint folder say: sizes, the tower's configuration, sampling defaults, the tokenizer.
+
+Nothing here trusts a file: whatever its bytes are, the answer is a value that makes sense or a `CheckpointError`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tokenizers import Tokenizer
+
+from ..errors import CheckpointError
+from ..features import MEL_BINS
+from .sampling import SamplingRule
+from .traits import CONFIG_FILE, CONFIG_KEY
+
+LITGPT_CONFIG = "model_config.yaml"
+TOWER_CONFIG = "qwen25OmniConfig/config.json"
+TOWER_KEY = "audio_config"
+"""Where a converted folder keeps the tower's configuration: in config.json, beside the traits."""
+LARGEST = 100_000_000
+"""No size of a model is larger; beyond it a number is damage, and making room for it would take the machine."""
+MOST_LAYERS = 1000
+
+
+@dataclass(frozen=True)
+class LanguageModelShape:
+    """Sizes of the language model, whichever configuration file they came from."""
+
+    vocabulary: int
+    width: int
+    layers: int
+    heads: int
+    key_heads: int
+    head_size: int
+    mlp: int
+    positions: int
+    rope_base: float
+    norm_eps: float
+    tied: bool
+
+    @property
+    def query_rows(self) -> int:
+        """Rows of the query projection."""
+        return self.heads * self.head_size
+
+    @property
+    def key_rows(self) -> int:
+        """Rows of the key projection, and of the value projection."""
+        return self.key_heads * self.head_size
+
+    def problem(self) -> str | None:
+        """What makes no sense about these sizes, or None."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not math.isfinite(value):
+                return f"{field.name} is {value}"
+            if field.name not in ("rope_base", "norm_eps", "tied") and not 0 < value <= LARGEST:
+                return f"{field.name} is {value}"
+        if self.layers > MOST_LAYERS:
+            return f"{self.layers} layers are more than {MOST_LAYERS}"
+        if self.heads % self.key_heads:
+            return f"{self.heads} heads cannot share {self.key_heads} key heads"
+        if self.head_size % 2:
+            return f"a head's size of {self.head_size} is odd"
+        if self.rope_base <= 0 or self.norm_eps <= 0:
+            return "rope_base and norm_eps must be above 0"
+        return None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Content of a file that holds a JSON object."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} must hold a JSON object, not {type(values).__name__}.")
+    return values
+
+
+def read_shape(folder: Path) -> LanguageModelShape:
+    """Sizes of the language model from `model_config.yaml` (LitGPT) or `config.json` (Qwen2)."""
+    litgpt, qwen2 = folder / LITGPT_CONFIG, folder / CONFIG_FILE
+    if not litgpt.exists() and not qwen2.exists():
+        raise CheckpointError(f"{folder} is no checkpoint: it has neither {LITGPT_CONFIG} nor {CONFIG_FILE}.")
+    source = litgpt if litgpt.exists() else qwen2
+    try:
+        if litgpt.exists():
+            shape = _litgpt(yaml.safe_load(litgpt.read_text(encoding="utf-8")))
+        else:
+            shape = _qwen2(read_json(qwen2))
+    except CheckpointError:
+        raise
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as error:
+        raise CheckpointError(f"{source} is no usable model configuration: {_one_line(error)}.") from error
+    problem = shape.problem()
+    if problem is not None:
+        raise CheckpointError(f"{source} is no usable model configuration: {problem}.")
+    return shape
+
+
+def _litgpt(c: Any) -> LanguageModelShape:
+    heads = int(c["n_head"])
+    return LanguageModelShape(
+        vocabulary=int(c["padded_vocab_size"]),
+        width=int(c["n_embd"]),
+        layers=int(c["n_layer"]),
+        heads=heads,
+        key_heads=int(c.get("n_query_groups") or heads),
+        head_size=int(c.get("head_size") or c["n_embd"] // heads),
+        mlp=int(c["intermediate_size"]),
+        positions=int(c["block_size"]),
+        rope_base=float(c["rope_base"]),
+        norm_eps=float(c["norm_eps"]),
+        tied=False,
+    )
+
+
+def _qwen2(c: Any) -> LanguageModelShape:
+    heads = int(c["num_attention_heads"])
+    base = c.get("rope_theta") or (c.get("rope_parameters") or {})["rope_theta"]
+    return LanguageModelShape(
+        vocabulary=int(c["vocab_size"]),
+        width=int(c["hidden_size"]),
+        layers=int(c["num_hidden_layers"]),
+        heads=heads,
+        key_heads=int(c.get("num_key_value_heads") or heads),
+        head_size=int(c.get("head_dim") or c["hidden_size"] // heads),
+        mlp=int(c["intermediate_size"]),
+        positions=int(c["max_position_embeddings"]),
+        rope_base=float(base),
+        norm_eps=float(c["rms_norm_eps"]),
+        tied=bool(c.get("tie_word_embeddings", False)),
+    )
+
+
+def read_tower_config(folder: Path) -> dict[str, Any]:
+    """Configuration of the audio tower: nested in the release's file, or in the config.json of a converted folder."""
+    nested = folder / TOWER_CONFIG
+    if nested.exists():
+        source, values = nested, read_json(nested).get("thinker_config")
+    else:
+        source = folder / CONFIG_FILE
+        values = read_json(source).get(CONFIG_KEY) if source.exists() else None
+        if values is None:
+            raise CheckpointError(f"{folder} lacks the encoder's configuration {TOWER_CONFIG}.")
+    config = values.get(TOWER_KEY) if isinstance(values, dict) else None
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{source} holds no usable thinker_config.audio_config.")
+    for name, value in config.items():
+        limit = MOST_LAYERS if name.endswith("layers") else LARGEST
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) > limit:
+            raise CheckpointError(f"{source}: {name} is {value}, more than {limit}.")
+    if config.get("num_mel_bins", MEL_BINS) != MEL_BINS:
+        raise CheckpointError(f"{source}: num_mel_bins must be {MEL_BINS}, not {config['num_mel_bins']!r}.")
+    return config
+
+
+def read_rule(folder: Path) -> SamplingRule:
+    """The checkpoint's own sampling defaults."""
+    path = folder / "generation_config.json"
+    if not path.exists():
+        return SamplingRule()
+    values = read_json(path)
+    try:
+        return SamplingRule(
+            temperature=float(values.get("temperature") or 1.0),
+            top_k=int(values["top_k"]) if values.get("top_k") else None,
+            top_p=float(values.get("top_p") or 1.0),
+        )
+    except (ValueError, TypeError, OverflowError) as error:
+        raise CheckpointError(f"{path} is no usable generation configuration: {_one_line(error)}.") from error
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The folder's tokenizer."""
+    path = folder / "tokenizer.json"
+    if not path.exists():
+        raise CheckpointError(f"{folder} lacks tokenizer.json.")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the Rust library raises bare Exception for every malformed file
+        raise CheckpointError(f"{path} is no usable tokenizer: {_one_line(error)}.") from error
+
+
+def _one_line(error: BaseException) -> str:
+    """What an error says, without line breaks and without a final stop."""
+    words = " ".join(str(error).split()) if not isinstance(error, KeyError) else f"{error} is missing"
+    return (words or type(error).__name__).rstrip(".")

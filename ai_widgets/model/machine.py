@@ -1,0 +1,184 @@
+"""What this machine has to compute with: devices, their memory, and the number formats they are really good at."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..errors import NotEnoughMemoryError
+
+AMPERE = 8
+"""Compute capability from which CUDA devices multiply bfloat16 in hardware. A T4 (7.5) says it can, and emulates."""
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+CGROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat", "inactive_file"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+        "/sys/fs/cgroup/memory/memory.stat",
+        "total_inactive_file",
+    ),
+)
+"""A container's limit, what it uses, and where it says how much of that is file cache: version 2, version 1."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """One device, as far as loading needs to know it.
+
+    Attributes
+    ----------
+    kind
+        `cuda`, `mps` or `cpu`.
+    name
+        What its maker calls it.
+    free, total
+        Bytes of memory; None where the system does not say.
+    bfloat16
+        Whether it multiplies bfloat16 in hardware.
+    index
+        Which of several CUDA devices; None for the others.
+    capability
+        CUDA compute capability.
+    """
+
+    kind: str
+    name: str
+    free: int | None
+    total: int | None
+    bfloat16: bool
+    index: int | None = None
+    capability: tuple[int, int] | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self.kind) if self.index is None else torch.device(self.kind, self.index)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The processor and whatever else is there."""
+
+    cpu: Hardware
+    cuda: tuple[Hardware, ...] = ()
+    mps: Hardware | None = None
+
+    def find(self, device: torch.device) -> Hardware | None:
+        """The hardware behind a torch device; `cuda` without a number is the current CUDA device."""
+        if device.type == "cpu":
+            return self.cpu
+        if device.type == "mps":
+            return self.mps
+        place = device.index if str(device) != "cuda" else torch.cuda.current_device()
+        return self.cuda[place] if device.type == "cuda" and place < len(self.cuda) else None
+
+
+def look() -> Machine:
+    """Ask this machine."""
+    cuda: tuple[Hardware, ...] = ()
+    if torch.cuda.is_available():
+        cuda = tuple(_cuda(index) for index in range(torch.cuda.device_count()))
+    return Machine(_cpu(), cuda, _mps() if torch.backends.mps.is_available() else None)
+
+
+def _cuda(index: int) -> Hardware:
+    capability = torch.cuda.get_device_capability(index)
+    free, total = torch.cuda.mem_get_info(index)
+    name = torch.cuda.get_device_name(index)
+    return Hardware("cuda", name, free, total, capability[0] >= AMPERE, index, capability)
+
+
+def _mps() -> Hardware:
+    total = int(torch.mps.recommended_max_memory())
+    free = max(0, total - int(torch.mps.driver_allocated_memory()))
+    # The GPU's memory is the machine's: what other programs hold is not free.
+    host, _ = host_memory()
+    return Hardware("mps", "Apple GPU", free if host is None else min(free, host), total, False)
+
+
+def _cpu() -> Hardware:
+    free, total = host_memory()
+    return Hardware("cpu", platform.processor() or platform.machine(), free, total, _cpu_bfloat16())
+
+
+def _cpu_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself (AMX or AVX-512 BF16; on ARM the BF16 extension)."""
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    if capabilities:
+        return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16", "arm_bf16"))
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch before it listed capabilities
+    return bool(probe()) if probe is not None else False
+
+
+def host_memory() -> tuple[int | None, int | None]:
+    """Bytes of main memory that a program could still get, and all there are; a container's limit counts."""
+    free, total = _system_memory()
+    for limit_file, used_file, stat_file, cached in CGROUPS:
+        limit, used = _number(limit_file), _number(used_file)
+        # Version 1 says "no limit" with a number beyond any memory.
+        if limit is None or used is None or (total is not None and limit >= total):
+            continue
+        left = limit - used + _field(stat_file, cached)
+        return max(0, left if free is None else min(free, left)), limit
+    return free, total
+
+
+def _system_memory() -> tuple[int | None, int | None]:
+    free, total = _field("/proc/meminfo", "MemAvailable:"), _field("/proc/meminfo", "MemTotal:")
+    if total:
+        return free * 1024, total * 1024
+    try:
+        import psutil  # comes with ipykernel
+    except ImportError:
+        return None, None
+    memory = psutil.virtual_memory()
+    return int(memory.available), int(memory.total)
+
+
+def _number(path: str) -> int | None:
+    try:
+        text = Path(path).read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None
+
+
+def _field(path: str, name: str) -> int:
+    """Number after a name in a file of lines; 0 where there is none."""
+    try:
+        lines = Path(path).read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)
+
+
+def gigabytes(count: float) -> str:
+    """Bytes as a person reads them."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+@contextmanager
+def memory_named(what: str) -> Iterator[None]:
+    """Around work that may run out of memory: what the system says becomes one sentence.
+
+    Parameters
+    ----------
+    what
+        Begins the sentence, such as "Loading tiny on cpu".
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, NotEnoughMemoryError):
+            raise
+        said = str(error).lower()
+        if not isinstance(error, MemoryError) and not any(words in said for words in OUT_OF_MEMORY):
+            raise
+        raise NotEnoughMemoryError(
+            f"{what} ran out of memory. Close what else uses it, or choose a smaller number format or quantize."
+        ) from error
