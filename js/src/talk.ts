@@ -38,7 +38,7 @@ export class Talk {
   readonly decisions = new DecisionTable();
   readonly timings = new TimingTable();
   readonly latency = new LatencyTable();
-  /** Replies and notices in their order. */
+  /** Replies and notices in the order of their chunks. */
   readonly turns: TurnRecord[] = [];
   readonly notices: Notice[] = [];
   /** A TEXT_BEGIN was decided and its turn has not ended. */
@@ -99,7 +99,8 @@ export function applyEvent(talk: Talk, event: SessionEvent): void {
       break;
     }
     case "notice":
-      talk.notices.push(event);
+      // Nearly always the last one; what is told late still finds its place.
+      talk.notices.splice(firstAtOrAfter(talk.notices, event.chunk + 1), 0, event);
       break;
     case "timing":
       talk.timings.set(event);

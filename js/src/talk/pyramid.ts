@@ -107,13 +107,13 @@ export function latest(): Pyramid<Float64Array> {
 }
 
 /** The chunk with the largest value in each stretch, −1 where there is none; of equals, the first. */
-export function summit(valueOf: (chunk: number) => number): Pyramid<Int32Array> {
+export function summit(heightOf: (chunk: number) => number): Pyramid<Int32Array> {
   return new Pyramid(
     (cells) => new Int32Array(cells),
     (a, b) => {
       if (a < 0 || b < 0) return Math.max(a, b);
       const [first, second] = a < b ? [a, b] : [b, a];
-      return valueOf(second) > valueOf(first) ? second : first;
+      return heightOf(second) > heightOf(first) ? second : first;
     },
     -1,
   );

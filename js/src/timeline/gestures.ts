@@ -1,55 +1,79 @@
-/** Pointer, wheel and keys on the timeline. The page's own vertical scrolling is left alone. */
-import { chunkCount } from "../talk";
+/** Pointer, wheel and touch on the timeline. The page's own vertical scrolling is left alone. */
 import type { View } from "../view";
+import { pressKey } from "./keys";
 import { pixelsPerSecond } from "./time-axis";
 import type { TimelineCanvas } from "./timeline-canvas";
 
 /** A press that moves less than this is a click. */
 const CLICK_PX = 4;
-const ZOOM_STEP = 1.4;
+/** Fingers nearer than this give no steady ratio. */
+const SMALLEST_PINCH_PX = 24;
+/** Pixels of one line or page, for wheels that count in these. */
+const WHEEL_UNITS = [1, 16, 400] as const;
 
 export function attachGestures(element: HTMLElement, timeline: TimelineCanvas, view: View): () => void {
-  let dragged: { x: number; moved: boolean } | null = null;
-  const xIn = (event: MouseEvent) => event.clientX - element.getBoundingClientRect().left;
+  const ended = new AbortController();
+  const options = { signal: ended.signal };
+  const xIn = (event: { clientX: number }) => event.clientX - element.getBoundingClientRect().left;
+  /** Pointers that are down, by id, at their last place. */
+  const down = new Map<number, number>();
+  let moved = false;
 
-  const pointerDown = (event: PointerEvent) => {
+  const start = (event: PointerEvent) => {
     if (event.button !== 0) return;
-    dragged = { x: event.clientX, moved: false };
-    element.setPointerCapture(event.pointerId);
+    down.set(event.pointerId, event.clientX);
+    // A second finger makes a pinch of it, never a click.
+    moved = down.size > 1;
+    element.setPointerCapture?.(event.pointerId);
   };
-  const pointerMove = (event: PointerEvent) => {
-    timeline.pointAt(dragged?.moved ? null : xIn(event));
-    if (!dragged) return;
-    const way = event.clientX - dragged.x;
-    if (!dragged.moved && Math.abs(way) < CLICK_PX) return;
-    dragged = { x: event.clientX, moved: true };
-    timeline.panBy(-way / pixelsPerSecond(timeline.axis));
+  const move = (event: PointerEvent) => {
+    const before = down.get(event.pointerId);
+    if (before === undefined) {
+      timeline.pointAt(xIn(event));
+    } else if (down.size === 1) {
+      const way = event.clientX - before;
+      if (!moved && Math.abs(way) < CLICK_PX) return;
+      moved = true;
+      timeline.pointAt(null);
+      timeline.panBy(-way / pixelsPerSecond(timeline.axis));
+      down.set(event.pointerId, event.clientX);
+    } else {
+      const old = spread(down);
+      down.set(event.pointerId, event.clientX);
+      const now = spread(down);
+      timeline.panBy(-(now.middle - old.middle) / pixelsPerSecond(timeline.axis));
+      if (old.width > SMALLEST_PINCH_PX && now.width > SMALLEST_PINCH_PX) {
+        timeline.zoomBy(now.width / old.width, xIn({ clientX: now.middle }));
+      }
+    }
   };
-  const pointerUp = (event: PointerEvent) => {
-    const click = dragged && !dragged.moved;
-    dragged = null;
-    if (!click) return;
+  const end = (event: PointerEvent) => {
+    if (!down.delete(event.pointerId) || moved || down.size > 0) return;
     const chunk = timeline.pointAt(xIn(event));
     if (chunk !== null) view.selected.value = chunk === view.selected.value ? null : chunk;
   };
-  const pointerLeave = () => {
-    if (!dragged) timeline.pointAt(null);
+  const leave = (event: PointerEvent) => {
+    if (!down.has(event.pointerId)) timeline.pointAt(null);
   };
-  const pointerCancel = () => {
-    dragged = null;
+  const cancel = (event: PointerEvent) => {
+    down.delete(event.pointerId);
     timeline.pointAt(null);
   };
 
   const wheel = (event: WheelEvent) => {
-    const sideways = event.shiftKey && event.deltaX === 0 ? event.deltaY : event.deltaX;
-    if (event.ctrlKey || event.metaKey) {
-      // A pinch on a touch pad arrives as a wheel with ctrl.
-      event.preventDefault();
-      timeline.zoomBy(Math.exp(-event.deltaY * 0.01), xIn(event));
-    } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-      event.preventDefault();
-      timeline.panBy(sideways / pixelsPerSecond(timeline.axis));
+    const unit = WHEEL_UNITS[event.deltaMode] ?? 1;
+    // A pinch on a touch pad arrives as a wheel with ctrl. The plain wheel zooms once the timeline has the focus.
+    const pinch = event.ctrlKey || event.metaKey;
+    const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+    if (sideways && !pinch) {
+      const way = event.shiftKey && event.deltaX === 0 ? event.deltaY : event.deltaX;
+      timeline.panBy((way * unit) / pixelsPerSecond(timeline.axis));
+    } else if (pinch || document.activeElement === element || element.matches(":focus")) {
+      timeline.zoomBy(Math.exp(-event.deltaY * unit * (pinch ? 0.01 : 0.0025)), xIn(event));
+    } else {
+      return;
     }
+    event.preventDefault();
   };
 
   const keyDown = (event: KeyboardEvent) => {
@@ -59,68 +83,19 @@ export function attachGestures(element: HTMLElement, timeline: TimelineCanvas, v
     event.stopPropagation();
   };
 
-  element.addEventListener("pointerdown", pointerDown);
-  element.addEventListener("pointermove", pointerMove);
-  element.addEventListener("pointerup", pointerUp);
-  element.addEventListener("pointercancel", pointerCancel);
-  element.addEventListener("pointerleave", pointerLeave);
-  element.addEventListener("wheel", wheel, { passive: false });
-  element.addEventListener("keydown", keyDown);
-  return () => {
-    element.removeEventListener("pointerdown", pointerDown);
-    element.removeEventListener("pointermove", pointerMove);
-    element.removeEventListener("pointerup", pointerUp);
-    element.removeEventListener("pointercancel", pointerCancel);
-    element.removeEventListener("pointerleave", pointerLeave);
-    element.removeEventListener("wheel", wheel);
-    element.removeEventListener("keydown", keyDown);
-  };
+  element.addEventListener("pointerdown", start, options);
+  element.addEventListener("pointermove", move, options);
+  element.addEventListener("pointerup", end, options);
+  element.addEventListener("pointercancel", cancel, options);
+  element.addEventListener("pointerleave", leave, options);
+  element.addEventListener("wheel", wheel, { ...options, passive: false });
+  element.addEventListener("keydown", keyDown, options);
+  return () => ended.abort();
 }
 
-/** Does what a key means on the timeline; false where it means nothing. */
-function pressKey(key: string, shift: boolean, timeline: TimelineCanvas, view: View): boolean {
-  const { talk } = view.store;
-  const newest = chunkCount(talk) - 1;
-  const at = view.hovered.value ?? view.selected.value;
-  switch (key) {
-    case "ArrowLeft":
-    case "ArrowRight": {
-      const step = key === "ArrowLeft" ? -1 : 1;
-      if (shift) timeline.panBy((step * timeline.axis.span) / 4);
-      else timeline.moveCursor(at === null ? newest : at + step);
-      return true;
-    }
-    case "Home":
-      timeline.moveCursor(0);
-      return true;
-    case "End":
-      timeline.moveCursor(newest);
-      return true;
-    case "+":
-    case "=":
-      timeline.zoomBy(ZOOM_STEP);
-      return true;
-    case "-":
-    case "_":
-      timeline.zoomBy(1 / ZOOM_STEP);
-      return true;
-    case "f":
-      timeline.fit();
-      return true;
-    case "l":
-      timeline.follow();
-      return true;
-    case "Enter":
-    case " ":
-      if (at === null) return false;
-      view.selected.value = at === view.selected.value ? null : at;
-      return true;
-    case "Escape":
-      if (view.selected.value === null && view.hovered.value === null) return false;
-      view.selected.value = null;
-      timeline.pointAt(null);
-      return true;
-    default:
-      return false;
-  }
+/** Middle and width of the pointers that are down. */
+function spread(down: ReadonlyMap<number, number>): { middle: number; width: number } {
+  const places = [...down.values()];
+  const [least, most] = [Math.min(...places), Math.max(...places)];
+  return { middle: (least + most) / 2, width: most - least };
 }

@@ -1,55 +1,52 @@
 /** Decisions, by colour and by mark: silent (grey, dot), speak (accent, ▶), violation (✕), not decided yet (hatched). */
-import { CHUNK_SECONDS, type Decision } from "../events";
-import { chunkStart } from "../talk";
-import { type Lane, type LaneFrame, SMALLEST_CHUNK_PX } from "./lane";
-import { pixelsPerSecond, timeAt, xOf } from "./time-axis";
+import { CHOICE_CODES } from "../talk/decision-table";
+import { chunkWidth, eachStretch, type Lane, type LaneFrame, SMALLEST_CHUNK_PX, type Stretch } from "./lane";
+
+const { KEEP_SILENCE, TEXT_BEGIN, OTHER } = CHOICE_CODES;
 
 export const decisionLane: Lane = {
   id: "decision",
   label: "decision",
   hint: "KEEP · TEXT",
-  height: 38,
+  height: 34,
+  still: true,
   draw(frame) {
-    if (CHUNK_SECONDS * pixelsPerSecond(frame.axis) >= SMALLEST_CHUNK_PX) drawCells(frame);
-    else drawColumns(frame);
+    if (chunkWidth(frame.axis) >= SMALLEST_CHUNK_PX) eachStretch(frame, 0, (cell) => drawCell(frame, cell));
+    else drawStretches(frame);
   },
 };
 
-function drawCells(frame: LaneFrame): void {
-  const { talk, axis, first, last, top, height } = frame;
-  const width = CHUNK_SECONDS * pixelsPerSecond(axis);
-  const gap = width > 10 ? 1.5 : 0.5;
-  for (let k = first; k < last; k++) {
-    const x = xOf(axis, chunkStart(talk, k)) + gap / 2;
-    drawCell(frame, talk.decisions.get(k), x, top + 6, width - gap, height - 12);
-  }
+/** The most telling choice of a stretch; those that step mode hides count as not decided. */
+function choiceOf({ talk, hidden }: LaneFrame, { level, index, from, to }: Stretch): number {
+  const { choice } = talk.decisions;
+  return to <= hidden.decision
+    ? choice.cell(level, index)
+    : choice.range(from, Math.min(to, hidden.decision));
 }
 
-function drawCell(
-  { context, palette, hatch }: LaneFrame,
-  decision: Decision | undefined,
-  x: number,
-  y: number,
-  width: number,
-  height: number,
-): void {
+function drawCell(frame: LaneFrame, stretch: Stretch): void {
+  const { context, palette, patterns, top, height } = frame;
   const { colour } = palette;
+  const gap = stretch.width > 10 ? 1.5 : 0.5;
+  const width = stretch.width - gap;
+  const [x, y, tall] = [stretch.x + gap / 2, top + 5, height - 10];
+  const choice = choiceOf(frame, stretch);
   context.beginPath();
-  context.roundRect(x, y, width, height, Math.min(3, width / 3));
-  if (!decision) {
-    context.fillStyle = hatch ?? colour.bg;
+  context.roundRect(x, y, width, tall, Math.min(3, width / 3));
+  if (choice === 0) {
+    context.fillStyle = patterns.of("waited");
     context.fill();
     context.strokeStyle = colour.hatch;
     context.lineWidth = 1;
     context.stroke();
     return;
   }
-  const centre = { x: x + width / 2, y: y + height / 2 };
-  if (decision.choice === "KEEP_SILENCE") {
+  const centre = { x: x + width / 2, y: y + tall / 2 };
+  if (choice === KEEP_SILENCE) {
     context.fillStyle = colour.silent;
     context.fill();
     if (width >= 8) dot(context, centre, colour["silent-mark"]);
-  } else if (decision.choice === "TEXT_BEGIN") {
+  } else if (choice === TEXT_BEGIN) {
     context.fillStyle = colour.accent;
     context.fill();
     if (width >= 8) triangle(context, centre, colour["on-accent"]);
@@ -95,24 +92,32 @@ function cross(context: CanvasRenderingContext2D, { x, y }: Point, colour: strin
   context.stroke();
 }
 
-/** Zoomed out: one column a pixel; speaking and violations win over silence, so that none disappears. */
-function drawColumns({ context, talk, axis, first, last, top, height, palette }: LaneFrame): void {
+/**
+ * Zoomed out: silence a thin band, speaking a tall bar, a violation taller still with a gap in it. The rarer is drawn
+ * later and at least two pixels wide, so that none disappears.
+ */
+function drawStretches(frame: LaneFrame): void {
+  const { context, palette, patterns, top, height } = frame;
   const { colour } = palette;
-  let k = first;
-  while (k < last) {
-    const x = Math.floor(xOf(axis, chunkStart(talk, k)));
-    const until = timeAt(axis, x + 1);
-    let fill: string = colour.hatch;
-    do {
-      const choice = talk.decisions.get(k)?.choice;
-      if (choice === "OTHER") fill = colour.bad;
-      else if (choice === "TEXT_BEGIN" && fill !== colour.bad) fill = colour.accent;
-      else if (choice && fill === colour.hatch) fill = colour.silent;
-      k += 1;
-    } while (k < last && chunkStart(talk, k) < until);
-    const marked = fill === colour.accent || fill === colour.bad;
+  const looks = [
+    { fill: patterns.of("waited"), inset: 10, widest: 0 },
+    { fill: colour.silent, inset: 10, widest: 0 },
+    { fill: colour.accent, inset: 4, widest: 2 },
+    { fill: colour.bad, inset: 1, widest: 2 },
+  ] as const;
+  const found: Stretch[][] = [[], [], [], []];
+  eachStretch(frame, 1, (stretch) => found[choiceOf(frame, stretch)]?.push(stretch));
+  looks.forEach(({ fill, inset, widest }, choice) => {
     context.fillStyle = fill;
-    const wide = Math.max(marked ? 2 : 1, xOf(axis, chunkStart(talk, k)) - x);
-    context.fillRect(x, top + (marked ? 4 : 8), wide, height - (marked ? 8 : 16));
-  }
+    for (const { x, width } of found[choice] as Stretch[]) {
+      const wide = Math.max(widest, width);
+      if (choice === OTHER) {
+        const part = (height - 2 * inset) / 2 - 2;
+        context.fillRect(x, top + inset, wide, part);
+        context.fillRect(x, top + height - inset - part, wide, part);
+      } else {
+        context.fillRect(x, top + inset, wide, height - 2 * inset);
+      }
+    }
+  });
 }

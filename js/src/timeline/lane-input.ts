@@ -1,69 +1,99 @@
-/** Input level: mirrored peaks of 25 ms each; clipped sound in its own colour; hatched where it had to wait. */
-import { CHUNK_SECONDS } from "../events";
-import { chunkStart } from "../talk";
-import type { Lane, LaneFrame } from "./lane";
-import { pixelsPerSecond, timeAt, xOf } from "./time-axis";
+/**
+ * Input level: mirrored peaks of 25 ms each, drawn as one shape. Where several share a pixel, the shape is as tall as
+ * the loudest, and its darker core as the quietest. Hatched where the audio had to wait, marked where it was clipped.
+ */
+import { ENVELOPE_POINTS } from "../events";
+import { FLAG_BITS } from "../talk/chunk-table";
+import { chunkWidth, eachStretch, type Lane, type LaneFrame } from "./lane";
+
+/** Narrowest step of the shape. */
+const STEP_PX = 1.5;
+const PAD_PX = 4;
 
 /** Small sounds stay visible: half the band for −20 dB. */
-const loudness = (peak: number) => Math.min(1, Math.max(0, peak)) ** 0.6;
+export const loudness = (peak: number) => Math.min(1, Math.max(0, peak)) ** 0.6;
 
 export const inputLane: Lane = {
   id: "input",
   label: "input",
   hint: "level",
-  height: 58,
+  height: 54,
+  still: true,
   draw(frame) {
-    if (CHUNK_SECONDS * pixelsPerSecond(frame.axis) >= 8) drawChunks(frame);
-    else drawColumns(frame);
+    drawFlags(frame);
+    const { context, palette } = frame;
+    const fine = chunkWidth(frame.axis) >= 2 * STEP_PX;
+    const shape = fine ? pointShape(frame) : stretchShape(frame, "loudest");
+    fillMirrored(frame, shape, palette.colour.wave);
+    if (!fine) fillMirrored(frame, stretchShape(frame, "quietest"), palette.colour["wave-core"]);
+    context.fillStyle = palette.colour.bad;
+    eachStretch(frame, SMALLEST_MARK_PX, ({ level, index, x, width }) => {
+      if ((frame.talk.chunks.flags.cell(level, index) & FLAG_BITS.clipped) === 0) return;
+      context.fillRect(x, frame.top + 1, Math.max(2, width - 1), 2);
+    });
   },
 };
 
-function drawChunks({ context, talk, axis, first, last, top, height, palette, hatch }: LaneFrame): void {
-  const middle = top + height / 2;
-  const half = height / 2 - 4;
-  const chunkWidth = CHUNK_SECONDS * pixelsPerSecond(axis);
-  for (let k = first; k < last; k++) {
-    const chunk = talk.chunks.get(k);
-    if (!chunk) continue;
-    const x = xOf(axis, chunk.start_s);
-    if (hatch && chunk.flags.includes("waited")) {
-      context.fillStyle = hatch;
-      context.fillRect(x, top + 3, chunkWidth, height - 6);
-    }
-    // Wide enough bars: neighbours are merged where a point would be thinner than two pixels.
-    const points = chunk.envelope.length;
-    const merge = Math.max(1, Math.ceil((2 * points) / chunkWidth));
-    const bar = (chunkWidth * merge) / points;
-    context.fillStyle = chunk.flags.includes("clipped") ? palette.colour.clip : palette.colour.wave;
-    for (let i = 0; i < points; i += merge) {
-      let peak = 0;
-      for (let j = i; j < Math.min(points, i + merge); j++) peak = Math.max(peak, chunk.envelope[j] ?? 0);
-      const tall = Math.max(0.75, loudness(peak) * half);
-      context.fillRect(x + (i / points) * chunkWidth, middle - tall, Math.max(1, bar - 0.6), 2 * tall);
-    }
-    if (chunk.flags.includes("clipped")) {
-      context.fillStyle = palette.colour.bad;
-      context.fillRect(x + 1, top + 1, chunkWidth - 2, 2);
-    }
-  }
+const SMALLEST_MARK_PX = 2;
+
+function drawFlags(frame: LaneFrame): void {
+  const { context, talk, top, height, patterns } = frame;
+  context.fillStyle = patterns.of("waited");
+  eachStretch(frame, SMALLEST_MARK_PX, ({ level, index, x, width }) => {
+    if ((talk.chunks.flags.cell(level, index) & FLAG_BITS.waited) === 0) return;
+    context.fillRect(x, top + 3, width, height - 6);
+  });
 }
 
-/** Zoomed out: one column a pixel, as tall as the loudest chunk in it. */
-function drawColumns({ context, talk, axis, first, last, top, height, palette }: LaneFrame): void {
+/** x and loudness, step by step: three numbers each (left, right, 0…1). */
+type Shape = number[];
+
+function pointShape(frame: LaneFrame): Shape {
+  const { talk, axis } = frame;
+  const merge = Math.max(1, Math.ceil((STEP_PX * ENVELOPE_POINTS) / chunkWidth(axis)));
+  const shape: Shape = [];
+  eachStretch(frame, 0, ({ from, x, width }) => {
+    const points = talk.chunks.points(from);
+    const step = width / points;
+    for (let i = 0; i < points; i += merge) {
+      const end = Math.min(points, i + merge);
+      let peak = 0;
+      for (let j = i; j < end; j++) peak = Math.max(peak, talk.chunks.peak(from, j));
+      shape.push(x + i * step, x + end * step, loudness(peak));
+    }
+  });
+  return shape;
+}
+
+function stretchShape(frame: LaneFrame, which: "loudest" | "quietest"): Shape {
+  const shape: Shape = [];
+  eachStretch(frame, STEP_PX, ({ level, index, x, width }) => {
+    const peak = frame.talk.chunks[which].cell(level, index);
+    if (Number.isFinite(peak)) shape.push(x, x + width, loudness(peak));
+  });
+  return shape;
+}
+
+/** One path out along the tops and back along the bottoms, over each run without a hole. */
+function fillMirrored({ context, top, height }: LaneFrame, shape: Shape, colour: string): void {
   const middle = top + height / 2;
-  const half = height / 2 - 4;
-  context.fillStyle = palette.colour.wave;
-  let k = first;
-  while (k < last) {
-    const x = Math.floor(xOf(axis, chunkStart(talk, k)));
-    const until = timeAt(axis, x + 1);
-    let peak = 0;
-    do {
-      peak = Math.max(peak, talk.chunks.loudest.cell(0, k));
-      k += 1;
-    } while (k < last && chunkStart(talk, k) < until);
-    const tall = Math.max(0.75, loudness(peak) * half);
-    const wide = Math.max(1, xOf(axis, chunkStart(talk, k)) - x - 0.4);
-    context.fillRect(x, middle - tall, wide, 2 * tall);
+  const half = height / 2 - PAD_PX;
+  const tall = (i: number) => Math.max(0.6, (shape[i + 2] as number) * half);
+  context.fillStyle = colour;
+  context.beginPath();
+  for (let begin = 0; begin < shape.length; ) {
+    let end = begin + 3;
+    while (end < shape.length && (shape[end] as number) - (shape[end - 2] as number) < 0.5) end += 3;
+    context.moveTo(shape[begin] as number, middle);
+    for (let i = begin; i < end; i += 3) {
+      context.lineTo(((shape[i] as number) + (shape[i + 1] as number)) / 2, middle - tall(i));
+    }
+    context.lineTo(shape[end - 2] as number, middle);
+    for (let i = end - 3; i >= begin; i -= 3) {
+      context.lineTo(((shape[i] as number) + (shape[i + 1] as number)) / 2, middle + tall(i));
+    }
+    context.closePath();
+    begin = end;
   }
+  context.fill();
 }

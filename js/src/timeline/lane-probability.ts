@@ -1,80 +1,142 @@
-/** The raw probability of TEXT_BEGIN after each chunk, with the line at one half. */
-import { CHUNK_SECONDS } from "../events";
-import { chunkStart } from "../talk";
-import type { Lane, LaneFrame } from "./lane";
-import { pixelsPerSecond, timeAt, xOf } from "./time-axis";
+/**
+ * The raw probability of TEXT_BEGIN after each chunk, from the bottom up; that of all tokens that are neither decision,
+ * shaded from the top down; and the line at which the draw flips: above it speaking is likelier, bias included.
+ */
+import { CHOICE_CODES } from "../talk/decision-table";
+import { chunkWidth, eachStretch, type Lane, type LaneFrame, type Stretch } from "./lane";
+import { pixelsPerSecond } from "./time-axis";
+
+const PAD_PX = 7;
+const STEP_PX = 1.5;
+const SMALLEST_DOTS_PX = 6;
 
 export const probabilityLane: Lane = {
   id: "probability",
   label: "p(TEXT)",
-  hint: "raw",
-  height: 66,
+  hint: "raw · flips at ┄",
+  height: 62,
+  still: true,
   draw(frame) {
-    const { context, axis, top, height, palette } = frame;
-    const y = (p: number) => top + 8 + (1 - p) * (height - 16);
-    context.strokeStyle = palette.colour.muted;
-    context.lineWidth = 1;
-    context.setLineDash([4, 3]);
-    context.beginPath();
-    context.moveTo(axis.left, Math.round(y(0.5)) + 0.5);
-    context.lineTo(axis.left + axis.width, Math.round(y(0.5)) + 0.5);
-    context.stroke();
-    context.setLineDash([]);
-    context.fillStyle = palette.colour.muted;
-    context.font = `10px ${palette.font}`;
-    context.textAlign = "right";
-    context.textBaseline = "bottom";
-    context.fillText("0.5", axis.left + axis.width - 3, y(0.5) - 1);
-    drawTrace(frame, y);
+    const peaks = traceOf(frame);
+    drawOthers(frame, peaks);
+    drawThreshold(frame, peaks);
+    drawTrace(frame, peaks);
   },
+  drawFront: labelThreshold,
 };
 
-function drawTrace(frame: LaneFrame, y: (p: number) => number): void {
+/** One point of the trace: the likeliest chunk of a stretch. */
+interface Peak extends Stretch {
+  chunk: number;
+  p: number;
+  other: number;
+  threshold: number;
+}
+
+export function yOf({ top, height }: Pick<LaneFrame, "top" | "height">, p: number): number {
+  return top + PAD_PX + (1 - p) * (height - 2 * PAD_PX);
+}
+
+function traceOf(frame: LaneFrame): Peak[] {
+  const { decisions } = frame.talk;
+  const { hidden } = frame;
+  const peaks: Peak[] = [];
+  eachStretch(frame, STEP_PX, (stretch) => {
+    const { level, index, from, to } = stretch;
+    const whole = to <= hidden.decision;
+    const until = Math.min(to, hidden.decision);
+    const chunk = whole ? decisions.likeliest.cell(level, index) : decisions.likeliest.range(from, until);
+    if (chunk < 0) return;
+    const other = whole ? decisions.otherMost.cell(level, index) : decisions.otherMost.range(from, until);
+    const { p_text, threshold } = decisions.columns.of;
+    peaks.push({
+      ...stretch,
+      chunk,
+      p: p_text[chunk] as number,
+      other,
+      threshold: threshold[chunk] as number,
+    });
+  });
+  return peaks;
+}
+
+/** Whether two points belong to one line: nothing undecided lies between. */
+const joined = (a: Peak | undefined, b: Peak) => a !== undefined && a.index + 1 === b.index;
+
+function drawOthers(frame: LaneFrame, peaks: readonly Peak[]): void {
+  const { context, palette, patterns } = frame;
+  const ceiling = yOf(frame, 1);
+  context.beginPath();
+  for (const { x, width, other } of peaks) {
+    const tall = yOf(frame, 1 - other) - ceiling;
+    if (tall >= 0.4) context.rect(x, ceiling, width, tall);
+  }
+  context.fillStyle = palette.colour["other-soft"];
+  context.fill();
+  context.fillStyle = patterns.of("other");
+  context.fill();
+}
+
+function drawThreshold(frame: LaneFrame, peaks: readonly Peak[]): void {
+  const { context, palette } = frame;
+  context.strokeStyle = palette.colour.muted;
+  context.lineWidth = 1;
+  context.setLineDash([4, 3]);
+  // Dashes of all tiles in one rhythm.
+  context.lineDashOffset = frame.axis.start * pixelsPerSecond(frame.axis) + (peaks[0]?.x ?? 0);
+  context.beginPath();
+  let before: Peak | undefined;
+  for (const peak of peaks) {
+    const y = yOf(frame, peak.threshold);
+    if (joined(before, peak)) context.lineTo(peak.x, y);
+    else context.moveTo(peak.x, y);
+    context.lineTo(peak.x + peak.width, y);
+    before = peak;
+  }
+  context.stroke();
+  context.setLineDash([]);
+  context.lineDashOffset = 0;
+}
+
+/** The threshold of the newest decision in sight, as a figure at the right. */
+function labelThreshold(frame: LaneFrame): void {
+  const { context, talk, axis, first, last, hidden, palette } = frame;
+  let chunk = Math.min(last, hidden.decision, talk.decisions.length) - 1;
+  // A few chunks may wait for their decision; further back it is another one's figure.
+  for (let looked = 0; looked < 8 && chunk >= first && !talk.decisions.has(chunk); looked++) chunk -= 1;
+  const threshold = talk.decisions.columns.of.threshold[chunk];
+  if (threshold === undefined || Number.isNaN(threshold)) return;
+  context.fillStyle = palette.colour.muted;
+  context.font = `10px ${palette.font}`;
+  context.textAlign = "right";
+  context.textBaseline = "bottom";
+  context.fillText(threshold.toFixed(2), axis.left + axis.width - 3, yOf(frame, threshold) - 1);
+}
+
+function drawTrace(frame: LaneFrame, peaks: readonly Peak[]): void {
   const { context, talk, axis, palette } = frame;
-  const points = tracePoints(frame);
+  const middle = ({ x, width }: Peak) => x + width / 2;
   context.strokeStyle = palette.colour.accent;
   context.fillStyle = palette.colour.accent;
   context.lineWidth = 1.5;
   context.lineJoin = "round";
   context.beginPath();
-  let previous = -2;
-  for (const { chunk, last, p } of points) {
-    const x = xOf(axis, chunkStart(talk, chunk) + CHUNK_SECONDS / 2);
-    if (chunk === previous + 1) context.lineTo(x, y(p));
-    else context.moveTo(x, y(p));
-    previous = last;
+  let before: Peak | undefined;
+  for (const peak of peaks) {
+    if (joined(before, peak)) context.lineTo(middle(peak), yOf(frame, peak.p));
+    else context.moveTo(middle(peak), yOf(frame, peak.p));
+    before = peak;
   }
   context.stroke();
-  const step = CHUNK_SECONDS * pixelsPerSecond(axis);
-  if (step < 6) return;
-  for (const { chunk, p } of points) {
-    const spoke = talk.decisions.get(chunk)?.choice === "TEXT_BEGIN";
-    context.beginPath();
-    const x = xOf(axis, chunkStart(talk, chunk) + CHUNK_SECONDS / 2);
-    context.arc(x, y(p), spoke ? 3.5 : Math.min(2, step / 6), 0, 2 * Math.PI);
-    context.fill();
+  const step = chunkWidth(axis);
+  if (step < SMALLEST_DOTS_PX) return;
+  context.beginPath();
+  for (const peak of peaks) {
+    const spoke = talk.decisions.choiceCode(peak.chunk) === CHOICE_CODES.TEXT_BEGIN;
+    const [x, y] = [middle(peak), yOf(frame, peak.p)];
+    const radius = spoke ? 3.5 : Math.min(2, step / 6);
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 2 * Math.PI);
   }
-}
-
-/** One point a chunk, or where chunks are thinner than a pixel, the highest of each pixel. */
-function tracePoints({ talk, axis, first, last }: LaneFrame): { chunk: number; last: number; p: number }[] {
-  const points: { chunk: number; last: number; p: number }[] = [];
-  // One chunk more at each side, so that the line runs off the edge.
-  const from = Math.max(0, first - 1);
-  const until = Math.min(talk.decisions.length, last + 1);
-  const perPixel = 1 / pixelsPerSecond(axis);
-  for (let k = from; k < until; k++) {
-    const decision = talk.decisions.get(k);
-    if (!decision) continue;
-    const point = points.at(-1);
-    const column = Math.floor((chunkStart(talk, k) - timeAt(axis, axis.left)) / perPixel);
-    const before = point && Math.floor((chunkStart(talk, point.chunk) - timeAt(axis, axis.left)) / perPixel);
-    if (point && column === before) {
-      point.p = Math.max(point.p, decision.p_text);
-      point.last = k;
-    } else {
-      points.push({ chunk: k, last: k, p: decision.p_text });
-    }
-  }
-  return points;
+  context.fill();
 }

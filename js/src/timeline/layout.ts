@@ -1,30 +1,47 @@
-/** Which lanes there are, from top to bottom, and where each one lies. */
+/** Which lanes there are, from top to bottom, and where each one lies when some are folded. */
 import type { Lane } from "./lane";
+import { contextLane } from "./lane-context";
 import { decisionLane } from "./lane-decision";
+import { heardLane } from "./lane-heard";
 import { inputLane } from "./lane-input";
-import { noticeLane } from "./lane-notice";
+import { latencyLane } from "./lane-latency";
 import { probabilityLane } from "./lane-probability";
 import { replyLane } from "./lane-reply";
 
-export const LANES: readonly Lane[] = [inputLane, decisionLane, probabilityLane, replyLane, noticeLane];
+export const LANES: readonly Lane[] = [
+  inputLane,
+  heardLane,
+  decisionLane,
+  probabilityLane,
+  replyLane,
+  latencyLane,
+  contextLane,
+];
 
-export const RULER_HEIGHT = 24;
-const WIDE_GUTTER = 78;
-const NARROW_GUTTER = 54;
-const NARROW = 480;
+export const RULER_HEIGHT = 22;
+/** What is left of a folded lane: its name. */
+export const FOLDED_HEIGHT = 20;
 
-export const TIMELINE_HEIGHT = LANES.reduce((sum, lane) => sum + lane.height, RULER_HEIGHT);
-
-/** Width of the labels' column. */
-export function gutterOf(width: number): number {
-  return width < NARROW ? NARROW_GUTTER : WIDE_GUTTER;
+export interface LanePlace {
+  lane: Lane;
+  top: number;
+  height: number;
+  folded: boolean;
 }
 
-export function laneTops(lanes: readonly Lane[] = LANES): number[] {
+export interface Layout {
+  places: readonly LanePlace[];
+  height: number;
+}
+
+/** Where each lane lies; those named in `folded` take the room of their name only. */
+export function layoutOf(folded: ReadonlySet<string>, lanes: readonly Lane[] = LANES): Layout {
   let top = RULER_HEIGHT;
-  return lanes.map((lane) => {
-    const at = top;
-    top += lane.height;
-    return at;
+  const places = lanes.map((lane) => {
+    const isFolded = folded.has(lane.id);
+    const place = { lane, top, height: isFolded ? FOLDED_HEIGHT : lane.height, folded: isFolded };
+    top += place.height;
+    return place;
   });
+  return { places, height: top };
 }

@@ -11,11 +11,25 @@ const NAMES = [
   "silent",
   "silent-mark",
   "wave",
+  "wave-core",
   "clip",
   "hatch",
   "focus",
   "focus-soft",
   "bad",
+  "late",
+  "other-soft",
+  "mel-low",
+  "mel-mid",
+  "mel-high",
+  "part-capture",
+  "part-uplink",
+  "part-queue",
+  "part-features",
+  "part-tower",
+  "part-decide",
+  "part-downlink",
+  "part-paint",
 ] as const;
 
 export type ColourName = (typeof NAMES)[number];
@@ -34,4 +48,32 @@ export function readPalette(root: Element): Palette {
     font: style.fontFamily || "sans-serif",
     mono: style.getPropertyValue("--aiw-mono").trim() || "monospace",
   };
+}
+
+/** Red, green, blue and alpha (0…255) of any colour that a canvas understands. */
+export function colourBytes(colour: string): readonly number[] {
+  const point = document.createElement("canvas");
+  point.width = 1;
+  point.height = 1;
+  const pen = point.getContext("2d", { willReadFrequently: true });
+  if (!pen) return [136, 136, 136, 255];
+  pen.fillStyle = colour;
+  pen.fillRect(0, 0, 1, 1);
+  return [...pen.getImageData(0, 0, 1, 1).data];
+}
+
+/** 256 colours from `low` over `mid` to `high`, as RGBA bytes. */
+export function ramp(low: string, mid: string, high: string): Uint8ClampedArray {
+  const stops = [low, mid, high].map(colourBytes);
+  const bytes = new Uint8ClampedArray(256 * 4);
+  for (let value = 0; value < 256; value++) {
+    const at = (value / 255) * (stops.length - 1);
+    const below = Math.min(stops.length - 2, Math.floor(at));
+    const [from, to] = [stops[below] as readonly number[], stops[below + 1] as readonly number[]];
+    for (let i = 0; i < 4; i++) {
+      const [a, b] = [from[i] as number, to[i] as number];
+      bytes[4 * value + i] = a + (b - a) * (at - below);
+    }
+  }
+  return bytes;
 }

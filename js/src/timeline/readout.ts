@@ -1,7 +1,7 @@
 /** What the timeline says of one chunk, in words: under the pointer, and to screen readers. */
 import { CHUNK_SECONDS, type Choice } from "../events";
 import { type HiddenFrom, isDecisionHidden, isNoticeHidden, isReplyHidden, NOTHING_HIDDEN } from "../hidden";
-import { chunkStart, type Talk } from "../talk";
+import { chunkStart, firstAtOrAfter, type Talk, turnOf } from "../talk";
 
 export const CHOICE_WORDS: Record<Choice, string> = {
   KEEP_SILENCE: "silent",
@@ -18,23 +18,25 @@ export interface Readout {
 
 export function readout(talk: Talk, chunk: number, hidden: HiddenFrom = NOTHING_HIDDEN): Readout {
   const start = chunkStart(talk, chunk);
-  const covered = isDecisionHidden(hidden, chunk);
-  const decision = covered ? undefined : talk.decisions.get(chunk);
   const remarks: string[] = [];
-  const flags = talk.chunks.get(chunk)?.flags ?? [];
+  const flags = talk.chunks.flagNames(chunk);
   if (flags.length > 0) remarks.push(flags.join(", "));
-  for (const notice of talk.notices) {
-    if (notice.chunk === chunk && !isNoticeHidden(hidden, notice)) remarks.push(notice.message);
+  const { notices } = talk;
+  for (let i = firstAtOrAfter(notices, chunk); notices[i]?.chunk === chunk; i++) {
+    const notice = notices[i];
+    if (notice && !isNoticeHidden(hidden, notice)) remarks.push(notice.message);
   }
-  const turn = talk.turns.find((candidate) => candidate.chunk === chunk);
+  const turn = turnOf(talk, chunk);
   if (turn?.text && !isReplyHidden(hidden, turn)) remarks.push(`“${turn.text}”`);
   return {
     title: `chunk ${chunk} · ${start.toFixed(1)}–${(start + CHUNK_SECONDS).toFixed(1)} s`,
-    decision: decision
-      ? `p(TEXT) ${decision.p_text.toFixed(3)} → ${CHOICE_WORDS[decision.choice]}`
-      : covered
-        ? "hidden until it is revealed"
-        : "not decided yet",
+    decision: isDecisionHidden(hidden, chunk) ? "hidden until revealed" : decisionText(talk, chunk),
     remarks,
   };
+}
+
+function decisionText(talk: Talk, chunk: number): string {
+  const decision = talk.decisions.get(chunk);
+  if (!decision) return "not decided yet";
+  return `p(TEXT) ${decision.p_text.toFixed(3)} → ${CHOICE_WORDS[decision.choice]}`;
 }

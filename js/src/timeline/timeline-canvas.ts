@@ -1,44 +1,88 @@
-/** The canvas of one view: holds the time axis, follows the newest chunk, and redraws only when something changed. */
+/** The canvases of one view: holds the time axis, follows the newest chunk, and redraws only what has changed. */
 import { effect } from "@preact/signals";
 import { CHUNK_SECONDS } from "../events";
 import { chunkCount, chunkStart, talkEnd } from "../talk";
 import type { View } from "../view";
-import { gutterOf, TIMELINE_HEIGHT } from "./layout";
-import { hatchPattern, paint } from "./painter";
+import { foldedLanes } from "./folding";
+import { Layer } from "./layer";
+import { type Layout, layoutOf } from "./layout";
+import { OVERVIEW_HEIGHT, overviewAxis, paintTalk, paintWindow, windowStart } from "./overview";
+import { paintLanes, paintMarks } from "./painter";
 import { type Palette, readPalette } from "./palette";
+import { Patterns } from "./patterns";
+import { TileCache } from "./tiles";
 import * as time from "./time-axis";
 import { chunkAt } from "./visible";
 
+export interface Canvases {
+  lanes: HTMLCanvasElement;
+  marks: HTMLCanvasElement;
+  overview: HTMLCanvasElement;
+}
+
+/** Width for which the default span is made; a narrower one shows fewer seconds, not smaller chunks. */
+const FULL_WIDTH = 700;
+
+let made = 0;
+
 export class TimelineCanvas {
   axis: time.TimeAxis = { start: 0, span: time.DEFAULT_SPAN_S, left: 0, width: 1 };
+  /** Names the surface on the page. */
+  readonly id = `aiw-timeline-${++made}`;
   /** Pixel of the pointer's line. */
   crosshair: number | null = null;
-  #context: CanvasRenderingContext2D | null;
+  /** Frames drawn, and how many of them drew the lanes: nothing is drawn while nothing changes. */
+  readonly frames = { all: 0, lanes: 0 };
+  readonly #tiles = new TileCache();
+  readonly #lanes: Layer;
+  readonly #marks: Layer;
+  readonly #overview: Layer;
+  readonly #talkPicture = new Layer(document.createElement("canvas"));
+  /** What the picture of the whole talk was drawn from. */
+  #drawnFrom: readonly unknown[] = [];
+  #layout: Layout;
   #palette: Palette;
-  #hatch: CanvasPattern | null = null;
-  #scale = 1;
+  #patterns: Patterns | null = null;
   #frame = 0;
+  #stale: "lanes" | "marks" = "lanes";
   #cleanups: (() => void)[] = [];
 
   constructor(
-    private readonly canvas: HTMLCanvasElement,
+    canvases: Canvases,
     private readonly root: Element,
     private readonly view: View,
   ) {
-    this.#context = canvas.getContext("2d");
+    this.#lanes = new Layer(canvases.lanes);
+    this.#marks = new Layer(canvases.marks);
+    this.#overview = new Layer(canvases.overview);
     this.#palette = readPalette(root);
+    this.#layout = layoutOf(foldedLanes(view).peek());
     const resize = new ResizeObserver(() => this.#resize());
-    resize.observe(canvas);
+    resize.observe(canvases.lanes);
+    resize.observe(canvases.overview);
     this.#cleanups.push(() => resize.disconnect());
-    const { store, hovered, selected, following } = view;
-    this.#cleanups.push(
-      effect(() => {
-        void [store.version.value, hovered.value, selected.value, following.value];
-        this.invalidate();
-      }),
-    );
+    this.#watch();
     view.showChunk = (chunk) => this.showChunk(chunk);
     this.#resize();
+  }
+
+  #watch(): void {
+    const { store, hovered, selected, following, hiddenFrom } = this.view;
+    const folded = foldedLanes(this.view);
+    this.#cleanups.push(
+      effect(() => {
+        void [store.version.value, following.value, hiddenFrom.value];
+        this.invalidate();
+      }),
+      effect(() => {
+        this.#layout = layoutOf(folded.value);
+        this.invalidate();
+      }),
+      effect(() => {
+        void [hovered.value, selected.value];
+        this.invalidate("marks");
+      }),
+    );
   }
 
   end(): void {
@@ -50,12 +94,23 @@ export class TimelineCanvas {
   /** Colours may have changed with the theme. */
   restyle(): void {
     this.#palette = readPalette(this.root);
-    this.#hatch = null;
+    this.#patterns = null;
     this.invalidate();
   }
 
-  invalidate(): void {
+  /** Draws at the next frame: everything, or only what moves with the pointer. */
+  invalidate(what: "lanes" | "marks" = "lanes"): void {
+    if (what === "lanes") this.#stale = "lanes";
     if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  /** Left edge of a chunk, in pixels of the lanes. */
+  xOfChunk(chunk: number): number {
+    return time.xOf(this.axis, chunkStart(this.view.store.talk, chunk));
+  }
+
+  get chunkWidth(): number {
+    return CHUNK_SECONDS * time.pixelsPerSecond(this.axis);
   }
 
   /** Seconds from 0 to the end of the newest chunk. */
@@ -81,9 +136,17 @@ export class TimelineCanvas {
   }
 
   follow(): void {
+    if (this.axis.span > 4 * time.DEFAULT_SPAN_S && !this.view.following.peek()) {
+      this.axis = { ...this.axis, span: time.DEFAULT_SPAN_S };
+    }
     this.view.following.value = true;
-    if (this.axis.span > 4 * time.DEFAULT_SPAN_S) this.axis = { ...this.axis, span: time.DEFAULT_SPAN_S };
     this.invalidate();
+  }
+
+  /** Brings the place at pixel `x` of the overview to the middle. */
+  centreOn(x: number): void {
+    const strip = overviewAxis(this.view.store.talk, this.#overview.width);
+    this.#move(time.pan(this.axis, windowStart(strip, this.axis, x) - this.axis.start, this.end_s));
   }
 
   /** Shows the chunk and picks it. */
@@ -103,7 +166,7 @@ export class TimelineCanvas {
     const from_s = chunkStart(store.talk, to);
     const moved = time.reveal(this.axis, from_s, from_s + CHUNK_SECONDS);
     if (moved !== this.axis) this.#move(moved);
-    this.invalidate();
+    this.invalidate("marks");
   }
 
   /** The chunk under pixel `x`, which becomes the hovered one; null leaves it. */
@@ -111,7 +174,7 @@ export class TimelineCanvas {
     const chunk = x === null ? null : chunkAt(this.view.store.talk, this.axis, x);
     this.crosshair = x !== null && x >= this.axis.left ? x : null;
     this.view.hovered.value = chunk;
-    this.invalidate();
+    this.invalidate("marks");
     return chunk;
   }
 
@@ -122,40 +185,92 @@ export class TimelineCanvas {
   }
 
   #resize(): void {
-    const width = this.canvas.clientWidth;
+    const width = this.#lanes.measure();
+    this.#marks.width = width;
+    this.#overview.measure();
     if (width === 0) return;
-    this.#scale = globalThis.devicePixelRatio || 1;
-    this.canvas.width = Math.round(width * this.#scale);
-    this.canvas.height = Math.round(TIMELINE_HEIGHT * this.#scale);
-    const left = gutterOf(width);
     const before = this.axis.width;
-    // Half as wide a cell shows half as many seconds: chunks keep their size.
     const span =
       before > 1
-        ? this.axis.span
-        : (time.DEFAULT_SPAN_S * Math.max(200, width - left)) / Math.max(700, width - left);
-    this.axis = { ...this.axis, span, left, width: Math.max(1, width - left) };
-    this.#hatch = null;
+        ? (this.axis.span * width) / before
+        : (time.DEFAULT_SPAN_S * width) / Math.max(FULL_WIDTH, width);
+    this.axis = { ...this.axis, span, left: 0, width };
     this.invalidate();
   }
 
   #draw(): void {
     this.#frame = 0;
-    const context = this.#context;
-    if (!context || this.canvas.width === 0) return;
-    this.#approachLive();
-    context.setTransform(this.#scale, 0, 0, this.#scale, 0, 0);
-    this.#hatch ??= hatchPattern(context, this.#palette, this.#scale);
-    const { store, hovered, selected } = this.view;
-    paint(context, {
+    const { height } = this.#layout;
+    if (!this.#lanes.width || !this.#lanes.context || !this.#marks.context) return;
+    if (this.#lanes.fit(height)) this.#stale = "lanes";
+    this.#marks.fit(height);
+    this.frames.all += 1;
+    if (this.#stale === "lanes") {
+      this.#stale = "marks";
+      this.frames.lanes += 1;
+      this.#approachLive();
+      this.#snap();
+      this.#drawLanes();
+      this.#drawOverview();
+      // The parts of the newest chunks' latency that end here are known only now.
+      if (this.view.store.latency.painted(Date.now())) this.invalidate();
+    }
+    const { hovered, selected, store } = this.view;
+    paintMarks(this.#marks.context, {
       talk: store.talk,
       axis: this.axis,
       palette: this.#palette,
-      hatch: this.#hatch,
+      layout: this.#layout,
       hovered: hovered.peek(),
       selected: selected.peek(),
       crosshair: this.crosshair,
     });
+  }
+
+  #drawLanes(): void {
+    const { context, scale } = this.#lanes;
+    if (!context) return;
+    this.#patterns =
+      this.#patterns?.scale === scale ? this.#patterns : new Patterns(context, this.#palette, scale);
+    const { store, hiddenFrom } = this.view;
+    const scene = {
+      talk: store.talk,
+      axis: this.axis,
+      palette: this.#palette,
+      patterns: this.#patterns,
+      layout: this.#layout,
+      hidden: hiddenFrom.peek(),
+      scale,
+    };
+    paintLanes(context, scene, this.#tiles);
+  }
+
+  #drawOverview(): void {
+    const { context, width } = this.#overview;
+    if (!width || !context || !this.#patterns) return;
+    this.#overview.fit(OVERVIEW_HEIGHT);
+    const { scale } = this.#overview;
+    const { talk } = this.view.store;
+    const hidden = this.view.hiddenFrom.peek();
+    const strip = overviewAxis(talk, width);
+    const picture = this.#talkPicture;
+    const from = [talk, talk.revisions.range(0, chunkCount(talk)), this.#patterns, hidden, width, scale];
+    if (picture.context && from.some((value, i) => value !== this.#drawnFrom[i])) {
+      this.#drawnFrom = from;
+      picture.width = width;
+      picture.fit(OVERVIEW_HEIGHT);
+      const scene = { talk, palette: this.#palette, patterns: this.#patterns, hidden };
+      paintTalk(picture.context, scene, strip);
+    }
+    context.clearRect(0, 0, width, OVERVIEW_HEIGHT);
+    context.drawImage(picture.canvas, 0, 0, width, OVERVIEW_HEIGHT);
+    paintWindow(context, this.#palette, strip, this.axis);
+  }
+
+  /** Puts the window's edge on a whole device pixel: tiles are copied, not resampled. */
+  #snap(): void {
+    const pace = time.pixelsPerSecond(this.axis) * this.#lanes.scale;
+    this.axis = { ...this.axis, start: Math.round(this.axis.start * pace) / pace };
   }
 
   /** Glides to the newest chunk; jumps where the person asked for less motion or the way is far. */
@@ -163,11 +278,13 @@ export class TimelineCanvas {
     if (!this.view.following.peek()) return;
     const target = time.liveStart(this.axis, this.end_s);
     const way = target - this.axis.start;
-    if (Math.abs(way) < 0.005 || Math.abs(way) > 4 || reducedMotion()) {
+    const pixel = 1 / time.pixelsPerSecond(this.axis);
+    if (Math.abs(way) < pixel || Math.abs(way) > 4 || reducedMotion()) {
       this.axis = { ...this.axis, start: target };
       return;
     }
-    this.axis = { ...this.axis, start: this.axis.start + way * 0.2 };
+    const step = Math.sign(way) * Math.max(Math.abs(way) * 0.2, pixel);
+    this.axis = { ...this.axis, start: this.axis.start + step };
     this.invalidate();
   }
 }

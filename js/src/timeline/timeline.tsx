@@ -1,26 +1,33 @@
-/** The timeline panel: a canvas one can point at, drag, zoom and walk with the keyboard. */
+/** The timeline panel: lanes one can point at, drag, zoom, fold and walk with the keyboard; or the same as a table. */
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { chunkCount, chunkStart } from "../talk";
+import { chunkCount } from "../talk";
 import type { View } from "../view";
+import { foldedLanes } from "./folding";
 import { attachGestures } from "./gestures";
-import { TIMELINE_HEIGHT } from "./layout";
+import { HoverBox } from "./hover-box";
+import { KEYS_HELP, ZOOM_STEP } from "./keys";
+import { LaneNames } from "./lane-names";
+import { layoutOf } from "./layout";
+import { OverviewBar } from "./overview-bar";
 import { readout } from "./readout";
-import { xOf } from "./time-axis";
+import { ChunkTable } from "./table";
 import { TimelineCanvas } from "./timeline-canvas";
-
-const HELP =
-  "Left and right move by one chunk, with shift by a quarter of the window; plus and minus zoom; " +
-  "Home and End; F fits everything; L follows the newest chunk; Enter picks the chunk.";
 
 export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: TimelineCanvas) => void }) {
   const surface = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
+  const lanes = useRef<HTMLCanvasElement>(null);
+  const marks = useRef<HTMLCanvasElement>(null);
+  const overview = useRef<HTMLCanvasElement>(null);
   const timeline = useRef<TimelineCanvas | null>(null);
+  const asTable = useSignal(false);
 
   useEffect(() => {
-    if (!surface.current || !canvas.current) return;
+    if (!surface.current || !lanes.current || !marks.current || !overview.current) return;
     const root = surface.current.closest(".aiw") ?? surface.current;
-    const made = new TimelineCanvas(canvas.current, root, view);
+    const canvases = { lanes: lanes.current, marks: marks.current, overview: overview.current };
+    const made = new TimelineCanvas(canvases, root, view);
     timeline.current = made;
     onCanvas(made);
     const detach = attachGestures(surface.current, made, view);
@@ -30,74 +37,119 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
     };
   }, []);
 
-  const { store, hovered, following } = view;
-  void store.version.value;
-  const { talk } = store;
-  const count = chunkCount(talk);
-  const said = hovered.value === null ? null : readout(talk, hovered.value);
+  const { store, following } = view;
+  const empty = store.version.value >= 0 && chunkCount(store.talk) === 0;
+  const { height } = layoutOf(foldedLanes(view).value);
+  const tall = { height: `${height}px` };
+  const zoom = (factor: number) => timeline.current?.zoomBy(factor);
   return (
     <div class="aiw-timeline">
-      <div
-        ref={surface}
-        class="aiw-surface"
-        role="slider"
-        tabIndex={0}
-        aria-label="Timeline of chunks"
-        aria-description={HELP}
-        aria-orientation="horizontal"
-        aria-valuemin={0}
-        aria-valuemax={Math.max(0, count - 1)}
-        aria-valuenow={hovered.value ?? Math.max(0, count - 1)}
-        aria-valuetext={
-          said ? `${said.title}, ${said.decision}. ${said.remarks.join(". ")}` : `${count} chunks`
-        }
-      >
-        <canvas
-          ref={canvas}
-          class="aiw-canvas"
-          data-testid="timeline"
-          style={{ height: `${TIMELINE_HEIGHT}px` }}
-        />
-        {count === 0 && (
+      <div class="aiw-lanes" style={tall} data-table={asTable.value}>
+        <LaneNames view={view} />
+        <Surface view={view} surface={surface} timeline={() => timeline.current}>
+          <canvas ref={lanes} data-testid="timeline" style={tall} />
+          <canvas ref={marks} class="aiw-marks" style={tall} />
+        </Surface>
+        {empty && (
           <p class="aiw-empty">
             Press Record and say something, or choose a file. The model decides every 0.4 s.
           </p>
         )}
-        {said && timeline.current && <HoverBox timeline={timeline.current} view={view} />}
+        {asTable.value && <ChunkTable view={view} height={height} />}
       </div>
-      {!following.value && (
-        <button
-          type="button"
-          class="aiw-button aiw-live"
-          data-testid="live"
-          title="Follow the newest chunk (L)"
-          onClick={() => timeline.current?.follow()}
-        >
-          ⇥ live
-        </button>
-      )}
+      <div class="aiw-timeline-bar">
+        <OverviewBar canvas={overview} timeline={() => timeline.current} view={view} />
+        <div class="aiw-zoom">
+          <BarButton name="zoom-out" title="Zoom out (−)" onClick={() => zoom(1 / ZOOM_STEP)}>
+            −
+          </BarButton>
+          <BarButton name="zoom-in" title="Zoom in (+)" onClick={() => zoom(ZOOM_STEP)}>
+            +
+          </BarButton>
+          <BarButton name="fit" title="Show everything (F)" onClick={() => timeline.current?.fit()}>
+            Fit
+          </BarButton>
+          <BarButton
+            name="live"
+            title="Follow the newest chunk (L)"
+            pressed={following.value}
+            onClick={() => timeline.current?.follow()}
+          >
+            Live
+          </BarButton>
+          <BarButton
+            name="table"
+            title="Show the chunks as a table"
+            pressed={asTable.value}
+            onClick={() => {
+              asTable.value = !asTable.value;
+            }}
+          >
+            Table
+          </BarButton>
+        </div>
+      </div>
     </div>
   );
 }
 
-function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: View }) {
-  const chunk = view.hovered.value as number;
-  const { talk } = view.store;
-  const { title, decision, remarks } = readout(talk, chunk);
-  const { axis } = timeline;
-  const x = timeline.crosshair ?? xOf(axis, chunkStart(talk, chunk));
-  // On the side where there is room.
-  const right = x > axis.left + axis.width / 2;
-  const place = right ? { right: `calc(100% - ${x - 12}px)` } : { left: `${x + 12}px` };
+interface ButtonProps {
+  name: string;
+  title: string;
+  pressed?: boolean;
+  onClick: () => void;
+  children: string;
+}
+
+function BarButton({ name, title, pressed, onClick, children }: ButtonProps) {
   return (
-    <div class="aiw-hover" style={place} aria-hidden="true">
-      <strong>{title}</strong>
-      <span>{decision}</span>
-      {remarks.map((remark) => (
-        <span key={remark} class="aiw-remark">
-          {remark}
-        </span>
-      ))}
+    <button
+      type="button"
+      class="aiw-button aiw-bar-button"
+      data-testid={name}
+      title={title}
+      aria-label={children.length === 1 ? title : undefined}
+      aria-pressed={pressed}
+      onClick={onClick}
+    >
+      {children}
+    </button>
+  );
+}
+
+interface SurfaceProps {
+  view: View;
+  surface: RefObject<HTMLDivElement | null>;
+  timeline: () => TimelineCanvas | null;
+  children: ComponentChildren;
+}
+
+/** Apart from the panel, since it is drawn anew whenever the cursor moves. */
+function Surface({ view, surface, timeline, children }: SurfaceProps) {
+  const { store, hovered, hiddenFrom } = view;
+  void store.version.value;
+  const count = chunkCount(store.talk);
+  const said = hovered.value === null ? null : readout(store.talk, hovered.value, hiddenFrom.value);
+  const made = timeline();
+  return (
+    <div
+      ref={surface}
+      id={made?.id}
+      class="aiw-surface"
+      role="slider"
+      tabIndex={0}
+      aria-label="Timeline of chunks"
+      aria-description={KEYS_HELP}
+      aria-orientation="horizontal"
+      aria-valuemin={0}
+      aria-valuemax={Math.max(0, count - 1)}
+      aria-valuenow={hovered.value ?? Math.max(0, count - 1)}
+      aria-valuetext={
+        said ? `${said.title}, ${said.decision}. ${said.remarks.join(". ")}` : `${count} chunks`
+      }
+    >
+      {children}
+      {said && made && <HoverBox timeline={made} view={view} />}
     </div>
   );
 }

@@ -1,0 +1,46 @@
+/** What is said of the chunk under the cursor: time, decision, remarks, and where its time went. */
+import { isDecisionHidden } from "../hidden";
+import type { View } from "../view";
+import { LATENCY_PARTS } from "./latency";
+import { readout } from "./readout";
+import type { TimelineCanvas } from "./timeline-canvas";
+
+const GAP_PX = 14;
+
+export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: View }) {
+  const chunk = view.hovered.value as number;
+  const { talk } = view.store;
+  const hidden = view.hiddenFrom.value;
+  const { title, decision, remarks } = readout(talk, chunk, hidden);
+  const x = timeline.xOfChunk(chunk);
+  // On the side where there is room.
+  const right = x > timeline.axis.width / 2;
+  const place = right
+    ? { right: `calc(100% - ${x - GAP_PX}px)` }
+    : { left: `${x + GAP_PX + timeline.chunkWidth}px` };
+  const parts = LATENCY_PARTS.map((part) => ({ part, ms: talk.latency.part(chunk, part) })).filter(
+    ({ ms }) => ms >= 0.05,
+  );
+  return (
+    <div class="aiw-hover" style={place} aria-hidden="true" data-testid="readout">
+      <strong>{title}</strong>
+      <span>{decision}</span>
+      {remarks.map((remark) => (
+        <span key={remark} class="aiw-remark">
+          {remark}
+        </span>
+      ))}
+      {parts.length > 0 && !isDecisionHidden(hidden, chunk) && (
+        <span class="aiw-parts">
+          {parts.map(({ part, ms }) => (
+            <span key={part}>
+              <i data-part={part} />
+              {part} {ms < 10 ? ms.toFixed(1) : Math.round(ms)}
+            </span>
+          ))}
+          <span>ms</span>
+        </span>
+      )}
+    </div>
+  );
+}

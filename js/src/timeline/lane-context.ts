@@ -1,0 +1,140 @@
+/** What happened to the context and to the session: each kind a shape of its own, with its word where there is room. */
+import type { Notice } from "../events";
+import { isNoticeHidden } from "../hidden";
+import { chunkStart, firstAtOrAfter } from "../talk";
+import type { Lane, LaneFrame } from "./lane";
+import type { ColourName } from "./palette";
+import { timeAt, xOf } from "./time-axis";
+
+type Shape = "slide" | "ring" | "stop" | "bars" | "diamond" | "cross" | "flag";
+interface Look {
+  shape: Shape;
+  colour: ColourName;
+  word: string;
+}
+
+const LOOKS: Record<string, Look> = {
+  context_slide: { shape: "slide", colour: "focus", word: "slide" },
+  context_reset: { shape: "ring", colour: "focus", word: "reset" },
+  context_full: { shape: "stop", colour: "bad", word: "full" },
+  limit: { shape: "stop", colour: "bad", word: "limit" },
+  interrupted: { shape: "bars", colour: "accent", word: "interrupted" },
+  settings: { shape: "diamond", colour: "muted", word: "settings" },
+  dropped: { shape: "cross", colour: "bad", word: "dropped" },
+  audio_let_go: { shape: "cross", colour: "muted", word: "let go" },
+  violation: { shape: "cross", colour: "bad", word: "violation" },
+};
+
+/** Marks nearer than this are not drawn beside one another; the first stands for all. */
+const MARK_PX = 9;
+
+export const contextLane: Lane = {
+  id: "context",
+  label: "context",
+  hint: "",
+  height: 24,
+  still: false,
+  draw(frame) {
+    const { context, talk, axis, first, last, hidden, palette } = frame;
+    const { notices } = talk;
+    context.font = `10px ${palette.font}`;
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    // Words of a notice left of the window may reach into it.
+    let i = Math.max(0, firstAtOrAfter(notices, first) - 1);
+    while (i < notices.length) {
+      const notice = notices[i] as Notice;
+      if (notice.chunk >= last || isNoticeHidden(hidden, notice)) break;
+      const x = xOf(axis, chunkStart(talk, Math.max(0, notice.chunk)));
+      const next = Math.max(i + 1, firstAfter(frame, i, timeAt(axis, x + MARK_PX)));
+      const following = notices[next];
+      const end = following ? xOf(axis, chunkStart(talk, following.chunk)) - 6 : axis.left + axis.width;
+      drawNotice(frame, notice, next - i, x, end);
+      i = next;
+    }
+  },
+};
+
+/** The first notice from `from` on whose chunk starts at or after `seconds`. */
+function firstAfter({ talk }: LaneFrame, from: number, seconds: number): number {
+  let low = from;
+  let high = talk.notices.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const { chunk } = talk.notices[middle] as Notice;
+    if (chunkStart(talk, Math.max(0, chunk)) < seconds) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function drawNotice(frame: LaneFrame, notice: Notice, many: number, x: number, end: number): void {
+  const { context, palette, top, height } = frame;
+  const look = LOOKS[notice.kind] ?? {
+    shape: "flag",
+    colour: "muted",
+    word: notice.kind.replaceAll("_", " "),
+  };
+  const colour = palette.colour[look.colour];
+  const middle = top + height / 2;
+  context.fillStyle = context.strokeStyle = colour;
+  context.fillRect(x, top + 3, 1, height - 6);
+  context.lineWidth = 1.5;
+  context.beginPath();
+  shapes[look.shape](context, x + 3, middle);
+  const word = many > 1 ? `${look.word} +${many - 1}` : look.word;
+  const { width } = context.measureText(word);
+  if (x + 14 + width > end) return;
+  context.fillStyle = palette.colour.muted;
+  context.fillText(word, x + 14, middle + 0.5);
+}
+
+type Pen = CanvasRenderingContext2D;
+
+/** Each is eight pixels wide and tall, from `x` on, around `y`. */
+const shapes: Record<Shape, (pen: Pen, x: number, y: number) => void> = {
+  slide(pen, x, y) {
+    for (const at of [x + 4, x + 8]) {
+      pen.moveTo(at, y - 4);
+      pen.lineTo(at - 4, y);
+      pen.lineTo(at, y + 4);
+    }
+    pen.stroke();
+  },
+  ring(pen, x, y) {
+    pen.arc(x + 4, y, 3.5, -0.4, 1.6 * Math.PI);
+    pen.moveTo(x + 8.5, y - 4.5);
+    pen.lineTo(x + 7.4, y - 1.2);
+    pen.lineTo(x + 4.4, y - 2.6);
+    pen.stroke();
+  },
+  stop(pen, x, y) {
+    pen.rect(x, y - 4, 8, 8);
+    pen.fill();
+  },
+  bars(pen, x, y) {
+    pen.rect(x + 0.5, y - 4, 2.5, 8);
+    pen.rect(x + 5, y - 4, 2.5, 8);
+    pen.fill();
+  },
+  diamond(pen, x, y) {
+    pen.moveTo(x, y);
+    pen.lineTo(x + 4, y - 4.5);
+    pen.lineTo(x + 8, y);
+    pen.lineTo(x + 4, y + 4.5);
+    pen.fill();
+  },
+  cross(pen, x, y) {
+    pen.moveTo(x, y - 4);
+    pen.lineTo(x + 8, y + 4);
+    pen.moveTo(x + 8, y - 4);
+    pen.lineTo(x, y + 4);
+    pen.stroke();
+  },
+  flag(pen, x, y) {
+    pen.moveTo(x - 2, y - 6);
+    pen.lineTo(x + 7, y - 2.5);
+    pen.lineTo(x - 2, y + 1);
+    pen.fill();
+  },
+};

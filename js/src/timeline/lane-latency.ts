@@ -1,0 +1,96 @@
+/**
+ * Where the time of each chunk went, one part on the other in the order of its way, under the line of 0.4 s by which
+ * it has to be done. Where several chunks share a bar, it is the slowest one's.
+ */
+import { eachStretch, type Lane, type LaneFrame, type Stretch } from "./lane";
+import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart } from "./latency";
+
+/** Milliseconds at the top of the lane. */
+const CEILING_MS = 500;
+const SMALLEST_BAR_PX = 2;
+const PAD_PX = 4;
+
+export const latencyLane: Lane = {
+  id: "latency",
+  label: "latency",
+  hint: "ms a chunk",
+  height: 58,
+  still: true,
+  draw(frame) {
+    const bars = barsOf(frame);
+    for (const part of LATENCY_PARTS) drawPart(frame, bars, part);
+    drawOverflow(frame, bars);
+  },
+  drawFront: drawDeadline,
+};
+
+interface Bar extends Stretch {
+  chunk: number;
+  /** Milliseconds drawn so far. */
+  from_ms: number;
+}
+
+export function heightOf({ height }: Pick<LaneFrame, "height">, ms: number): number {
+  return (Math.min(ms, CEILING_MS) / CEILING_MS) * (height - 2 * PAD_PX);
+}
+
+function barsOf(frame: LaneFrame): Bar[] {
+  const { worst } = frame.talk.latency;
+  const bars: Bar[] = [];
+  eachStretch(frame, SMALLEST_BAR_PX, (stretch) => {
+    // How long the decision took would tell nothing, but that there is one.
+    if (stretch.from >= frame.hidden.decision) return;
+    const chunk = worst.cell(stretch.level, stretch.index);
+    if (chunk >= 0) bars.push({ ...stretch, chunk, from_ms: 0 });
+  });
+  return bars;
+}
+
+function drawPart(frame: LaneFrame, bars: Bar[], part: LatencyPart): void {
+  const { context, talk, top, height, palette } = frame;
+  const ground = top + height - PAD_PX;
+  context.fillStyle = palette.colour[`part-${part}`];
+  context.beginPath();
+  for (const bar of bars) {
+    const ms = talk.latency.part(bar.chunk, part) || 0;
+    const [low, high] = [heightOf(frame, bar.from_ms), heightOf(frame, bar.from_ms + ms)];
+    bar.from_ms += ms;
+    const gap = bar.width >= 8 ? 2 : bar.width > 3 ? 1 : 0;
+    if (high - low > 0.05) context.rect(bar.x + gap / 2, ground - high, bar.width - gap, high - low);
+  }
+  context.fill();
+}
+
+/** A bar that reaches the top goes on: marked, since its true height cannot be seen. */
+function drawOverflow({ context, top, palette }: LaneFrame, bars: readonly Bar[]): void {
+  context.fillStyle = palette.colour.bad;
+  context.beginPath();
+  for (const { x, width, from_ms } of bars) {
+    if (from_ms <= CEILING_MS) continue;
+    const [middle, half] = [x + width / 2, Math.min(4, Math.max(2, width / 3))];
+    context.moveTo(middle - half, top + PAD_PX);
+    context.lineTo(middle + half, top + PAD_PX);
+    context.lineTo(middle, top + PAD_PX - 1.2 * half);
+  }
+  context.fill();
+}
+
+function drawDeadline(frame: LaneFrame): void {
+  const { context, talk, axis, top, height, palette } = frame;
+  if (talk.latency.length === 0) return;
+  const y = Math.round(top + height - PAD_PX - heightOf(frame, DEADLINE_MS)) + 0.5;
+  const right = axis.left + axis.width;
+  context.strokeStyle = palette.colour.bad;
+  context.lineWidth = 1;
+  context.setLineDash([4, 2]);
+  context.beginPath();
+  context.moveTo(axis.left, y);
+  context.lineTo(right, y);
+  context.stroke();
+  context.setLineDash([]);
+  context.fillStyle = palette.colour.muted;
+  context.font = `10px ${palette.font}`;
+  context.textAlign = "right";
+  context.textBaseline = "top";
+  context.fillText(`${DEADLINE_MS} ms`, right - 3, y + 2);
+}

@@ -1,0 +1,30 @@
+/** A canvas as wide as its place on the page, in device pixels, drawn on in CSS pixels. */
+export class Layer {
+  readonly context: CanvasRenderingContext2D | null;
+  width = 0;
+  scale = 1;
+
+  constructor(readonly canvas: HTMLCanvasElement) {
+    this.context = canvas.getContext("2d");
+  }
+
+  /** Reads the width of its place on the page. */
+  measure(): number {
+    this.width = this.canvas.clientWidth;
+    return this.width;
+  }
+
+  /** Takes on its size on the present screen; returns whether that changed, which clears it. */
+  fit(height: number): boolean {
+    const { canvas, width } = this;
+    this.scale = globalThis.devicePixelRatio || 1;
+    const [wide, tall] = [Math.round(width * this.scale), Math.round(height * this.scale)];
+    const changed = canvas.width !== wide || canvas.height !== tall;
+    if (changed) {
+      canvas.width = wide;
+      canvas.height = tall;
+    }
+    this.context?.setTransform(this.scale, 0, 0, this.scale, 0, 0);
+    return changed;
+  }
+}

@@ -1,0 +1,52 @@
+/** The strip below the lanes: the whole talk, and the window in sight, to be dragged. */
+import type { Ref } from "preact";
+import type { View } from "../view";
+import { OVERVIEW_HEIGHT } from "./overview";
+import type { TimelineCanvas } from "./timeline-canvas";
+
+interface Props {
+  canvas: Ref<HTMLCanvasElement>;
+  timeline: () => TimelineCanvas | null;
+  view: View;
+}
+
+export function OverviewBar({ canvas, timeline, view }: Props) {
+  const place = (event: PointerEvent & { currentTarget: HTMLElement }) => {
+    timeline()?.centreOn(event.clientX - event.currentTarget.getBoundingClientRect().left);
+  };
+  const keyDown = (event: KeyboardEvent) => {
+    const way = { ArrowLeft: -0.5, ArrowRight: 0.5, PageUp: -1, PageDown: 1 }[event.key];
+    const made = timeline();
+    if (!made || (!way && event.key !== "Home" && event.key !== "End")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (way) made.panBy(way * made.axis.span);
+    else if (event.key === "Home") made.panBy(-made.axis.start);
+    else made.follow();
+  };
+  void view.store.version.value;
+  return (
+    <div
+      class="aiw-overview"
+      role="scrollbar"
+      tabIndex={0}
+      aria-label="Overview: scrolls the timeline"
+      aria-controls={timeline()?.id}
+      aria-orientation="horizontal"
+      aria-valuemin={0}
+      aria-valuemax={Math.max(1, Math.round(timeline()?.end_s ?? 0))}
+      aria-valuenow={Math.max(0, Math.round(timeline()?.axis.start ?? 0))}
+      data-testid="overview"
+      onPointerDown={(event) => {
+        event.currentTarget.setPointerCapture(event.pointerId);
+        place(event);
+      }}
+      onPointerMove={(event) => {
+        if (event.buttons === 1) place(event);
+      }}
+      onKeyDown={keyDown}
+    >
+      <canvas ref={canvas} style={{ height: `${OVERVIEW_HEIGHT}px` }} />
+    </div>
+  );
+}

@@ -1,0 +1,77 @@
+/** The table's rows, one a chunk: what they say, and which of them are in sight. Pure functions. */
+import { type HiddenFrom, isDecisionHidden, isReplyHidden } from "../hidden";
+import { chunkStart, type Talk, turnOf } from "../talk";
+import { CHOICE_WORDS } from "./readout";
+
+export const ROW_PX = 24;
+/** Rows kept ready above and below those in sight. */
+const SPARE_ROWS = 6;
+
+export const COLUMNS = [
+  "chunk",
+  "time",
+  "level",
+  "decision",
+  "p(TEXT)",
+  "reply",
+  "latency",
+  "flags",
+] as const;
+
+export interface Row {
+  chunk: number;
+  /** In the order of `COLUMNS`. */
+  cells: readonly string[];
+  choice: string;
+}
+
+export function rowOf(talk: Talk, chunk: number, hidden: HiddenFrom): Row {
+  const concealed = isDecisionHidden(hidden, chunk);
+  const decision = concealed ? undefined : talk.decisions.get(chunk);
+  const turn = turnOf(talk, chunk);
+  const rms_db = talk.chunks.columns.of.rms_db[chunk] ?? Number.NaN;
+  const total = concealed ? Number.NaN : talk.latency.part(chunk, "total");
+  const undecided = concealed ? "hidden" : "–";
+  return {
+    chunk,
+    cells: [
+      String(chunk),
+      `${chunkStart(talk, chunk).toFixed(1)} s`,
+      Number.isNaN(rms_db) ? "–" : `${rms_db.toFixed(1)} dB`.replace("-", "−"),
+      decision ? CHOICE_WORDS[decision.choice] : undecided,
+      decision ? decision.p_text.toFixed(4) : undecided,
+      turn && !isReplyHidden(hidden, turn) ? [turn.emotion, turn.text].filter(Boolean).join(": ") : "",
+      Number.isNaN(total) ? "" : `${Math.round(total)} ms`,
+      talk.chunks.flagNames(chunk).join(", "),
+    ],
+    choice: decision?.choice ?? "",
+  };
+}
+
+/** First row to draw, and one past the last, when `count` rows are scrolled to `top` in a window `height` tall. */
+export function rowsInSight(count: number, top: number, height: number): { first: number; last: number } {
+  const first = Math.max(0, Math.min(count, Math.floor(top / ROW_PX)) - SPARE_ROWS);
+  const last = Math.min(count, Math.ceil((top + height) / ROW_PX) + SPARE_ROWS);
+  return { first, last: Math.max(first, last) };
+}
+
+/** Scroll position, moved just enough for a row to be in sight below a header as tall as a row. */
+export function scrollToRow(row: number, top: number, height: number): number {
+  const [from, to] = [row * ROW_PX, (row + 1) * ROW_PX];
+  if (from < top) return from;
+  return to > top + height ? to - height : top;
+}
+
+/** The row that a key leads to; null where the key means nothing here. */
+export function rowForKey(key: string, row: number, count: number, page: number): number | null {
+  const ways: Record<string, number> = {
+    ArrowDown: row + 1,
+    ArrowUp: row - 1,
+    PageDown: row + page,
+    PageUp: row - page,
+    Home: 0,
+    End: count - 1,
+  };
+  const to = ways[key];
+  return to === undefined ? null : Math.min(count - 1, Math.max(0, to));
+}
