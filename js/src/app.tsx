@@ -2,8 +2,8 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Banners, ModelLine } from "./panels/banners";
-import { ChunkDetail } from "./panels/chunk-detail";
 import { Controls, toggleRecording } from "./panels/controls";
+import { Inspector } from "./panels/inspector";
 import { Transcript } from "./panels/transcript";
 import { chunkCount } from "./talk";
 import { type Theme, watchTheme } from "./theme";
@@ -92,7 +92,7 @@ export function App({ view }: { view: View }) {
         }}
       />
       <div class="aiw-panels">
-        <ChunkDetail view={view} />
+        <Inspector view={view} />
         <Transcript view={view} />
       </div>
       <ModelLine view={view} />

@@ -1,11 +1,6 @@
 /** Plays a short sound, one at a time. */
+import type { Sound } from "./capture/raw-ring";
 import type { Problem } from "./problem";
-
-/** Mono samples. */
-export interface Sound {
-  rate: number;
-  samples: Float32Array;
-}
 
 export const CANNOT_PLAY: Problem = {
   code: "cannot_play",

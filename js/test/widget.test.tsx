@@ -200,11 +200,13 @@ describe("the widget", () => {
     expect(timeline.getAttribute("aria-valuetext")).toContain("p(TEXT) 0.123 → silent");
     press(timeline, "Enter");
     await drawn();
-    expect(find("detail").textContent).toContain("0.1234");
-    expect(find("detail").textContent).toContain("position 77");
+    expect(find("inspector").dataset.chunk).toBe("0");
+    expect(find("inspector").textContent).toContain("0.1234");
+    expect(find("inspector").textContent).toContain("position 77");
+    expect(find("inspector").querySelector('[aria-label="Let go of this chunk"]')).not.toBeNull();
     press(timeline, "Escape");
     await drawn();
-    expect(find("detail").dataset.chunk).toBeUndefined();
+    expect(find("inspector").querySelector('[aria-label="Let go of this chunk"]')).toBeNull();
   });
 
   it("says when the kernel is gone, and offers nothing that cannot work", async () => {

@@ -38,6 +38,13 @@ export function eventsOf(talk: Talk, chunk: number, hidden: HiddenFrom): Session
   return found.filter((event): event is SessionEvent => event !== undefined);
 }
 
+/** Indented, but lists of numbers in one line. */
 export function pretty(events: readonly SessionEvent[]): string {
-  return events.map((event) => JSON.stringify(event, null, 1)).join("\n");
+  return events
+    .map((event) => JSON.stringify(event, null, 1).replace(/\[[\s\d.,eE+-]*\]/g, oneLine))
+    .join("\n");
+}
+
+function oneLine(list: string): string {
+  return list.replaceAll(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]");
 }

@@ -41,6 +41,8 @@ export function Inspector({ view }: { view: View }) {
 function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
   const { selected, store, token } = view;
   const exact = useSignal(false);
+  // A component that reads signals is drawn again for these only, whatever its parent does.
+  void store.version.value;
   const { talk } = store;
   const hidden = view.hiddenFrom.value;
   const { title } = readout(talk, chunk, hidden);
@@ -155,6 +157,7 @@ interface MoreProps {
 
 /** What is one click away: latencies, remarks, the events as JSON. */
 function More({ view, chunk, decision, picked, exact }: MoreProps) {
+  void view.store.version.value;
   const { talk } = view.store;
   const hidden = view.hiddenFrom.value;
   const { remarks } = readout(talk, chunk, hidden);

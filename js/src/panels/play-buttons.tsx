@@ -1,7 +1,8 @@
 /** Plays one chunk: as it was recorded here, or as the model heard it. */
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { CANNOT_PLAY, Playback, type Sound } from "../playback";
+import type { Sound } from "../capture/raw-ring";
+import { CANNOT_PLAY, Playback } from "../playback";
 import type { View } from "../view";
 
 type Which = "raw" | "heard";

@@ -4,6 +4,7 @@ import type { Rule } from "../events";
 import { decimals, repr } from "../exact";
 import { ExactNumber } from "./exact-number";
 import type { Sampling, SamplingRow, Segment } from "./sampling-steps";
+import { visibleText } from "./visible-text";
 
 interface Props {
   sampling: Sampling;
@@ -48,11 +49,14 @@ export function SamplingTable({ sampling, rule, decision, exact }: Props) {
             />
           ))}
           <tr class="aiw-sampling-rest">
-            <th scope="row">{rest.recorded ? "all others" : "not listed"}</th>
+            <th scope="row">
+              {rest.recorded ? "all others" : "not listed"}
+              <small>{rest.recorded ? "with those above" : "1 − the listed"}</small>
+            </th>
             <Share p={rest.p} exact={exact} kind="rest" />
             <td>{rest.recorded && rule.mask ? "masked" : ""}</td>
             <td />
-            <td class="aiw-sampling-result">{rest.recorded ? "incl. those above" : "1 − the listed"}</td>
+            <td />
           </tr>
         </tbody>
       </table>
@@ -69,14 +73,13 @@ export function SamplingTable({ sampling, rule, decision, exact }: Props) {
 }
 
 function Row({ row, exact, masked }: { row: SamplingRow; exact: boolean; masked: boolean }) {
-  const marks = [row.drawn && "◀ drawn", row.argmax && "argmax"].filter(Boolean).join(" · ");
   // Only decisions tell logits, and only of the two tokens that may be drawn.
   const kind = row.text === "TEXT_BEGIN" ? "text" : row.logit !== null ? "keep" : "other";
   const out = masked && row.logit === null;
   return (
     <tr data-kind={kind} data-drawn={row.drawn} data-token={row.token ?? ""}>
       <th scope="row" title={row.token === null ? "" : `token ${row.token}`}>
-        <span class="aiw-sampling-token">{row.text.trim() === "" ? "␣" : row.text}</span>
+        <span class="aiw-sampling-token">{visibleText(row.text)}</span>
         {row.logit !== null && (
           <small>
             logit <ExactNumber value={row.logit} exact={exact} format={(x) => decimals(x, 2)} />
@@ -91,7 +94,9 @@ function Row({ row, exact, masked }: { row: SamplingRow; exact: boolean; masked:
         kind={kind}
         none={out ? "masked" : row.kept === 0 ? "removed" : "–"}
       />
-      <td class="aiw-sampling-result">{marks}</td>
+      <td class="aiw-sampling-result">
+        {row.drawn && <span>◀ drawn</span>} {row.argmax && <span>argmax</span>}
+      </td>
     </tr>
   );
 }
@@ -128,7 +133,7 @@ function DrawBar({ sampling, rule, exact }: { sampling: Sampling; rule: Partial<
             data-drawn={segment.drawn}
             style={{ left: `${segment.from * 100}%`, width: `${(segment.to - segment.from) * 100}%` }}
           >
-            {segment.to - segment.from >= LABEL_SHARE ? segment.text.trim() || "␣" : ""}
+            {segment.to - segment.from >= LABEL_SHARE ? visibleText(segment.text) : ""}
           </span>
         ))}
         <span class="aiw-draw-mark" style={{ left: `${draw * 100}%` }} />
@@ -138,7 +143,7 @@ function DrawBar({ sampling, rule, exact }: { sampling: Sampling; rule: Partial<
         <strong>
           <ExactNumber value={draw} exact={exact} format={decimals} />
         </strong>{" "}
-        {hit && `lies in ${hit.text.trim() || "␣"} (${spanText(hit, exact)})`}
+        {hit && `lies in ${visibleText(hit.text)} (${spanText(hit, exact)})`}
         {rule.seed !== undefined && ` · seed ${rule.seed}`}
       </figcaption>
     </figure>

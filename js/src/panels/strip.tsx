@@ -4,6 +4,7 @@ import type { Decision } from "../events";
 import type { Vocabulary } from "../store";
 import type { TurnRecord } from "../talk";
 import { type Cell, type Strip, stripOf } from "./strip-cells";
+import { visibleText } from "./visible-text";
 import { walkFocus } from "./walk-focus";
 
 /** Cells of a reply that are shown at first. */
@@ -37,62 +38,64 @@ export function ProtocolStrip({ decision, turn, vocabulary, picked, onPick }: Pr
           </li>
         ))}
       </ol>
-      <span class="aiw-arrow" aria-hidden="true">
-        →
-      </span>
-      <ol
-        class="aiw-cells"
-        aria-label="Produced; the arrow keys walk"
-        onKeyDown={(event) => walkFocus(event, "button.aiw-cell-text")}
-      >
-        {shown.map((cell, i) => {
-          // TEXT_END has no event of its own to explain.
-          const open = cell.kind === "decision" || cell.index !== null;
-          const current = cell.kind === "decision" ? picked === null : open && cell.index === picked;
-          return (
-            <li
-              key={i}
-              class="aiw-cell"
-              data-kind={cell.kind}
-              data-choice={cell.kind === "decision" ? decision.choice : undefined}
-              title={titleOf(cell)}
-            >
-              {open ? (
-                <button
-                  type="button"
-                  class="aiw-cell-text"
-                  aria-pressed={current}
-                  tabIndex={current ? 0 : -1}
-                  onClick={() => onPick(cell.index)}
-                >
-                  {cellText(cell)}
-                </button>
-              ) : (
-                <span class="aiw-cell-text">{cellText(cell)}</span>
-              )}
-              <Place cell={cell} />
+      <div class="aiw-produced">
+        <span class="aiw-arrow" aria-hidden="true">
+          →
+        </span>
+        <ol
+          class="aiw-cells"
+          aria-label="Produced; the arrow keys walk"
+          onKeyDown={(event) => walkFocus(event, "button.aiw-cell-text")}
+        >
+          {shown.map((cell, i) => {
+            // TEXT_END has no event of its own to explain.
+            const open = cell.kind === "decision" || cell.index !== null;
+            const current = cell.kind === "decision" ? picked === null : open && cell.index === picked;
+            return (
+              <li
+                key={i}
+                class="aiw-cell"
+                data-kind={cell.kind}
+                data-choice={cell.kind === "decision" ? decision.choice : undefined}
+                title={titleOf(cell)}
+              >
+                {open ? (
+                  <button
+                    type="button"
+                    class="aiw-cell-text"
+                    aria-pressed={current}
+                    tabIndex={current ? 0 : -1}
+                    onClick={() => onPick(cell.index)}
+                  >
+                    {cellText(cell)}
+                  </button>
+                ) : (
+                  <span class="aiw-cell-text">{cellText(cell)}</span>
+                )}
+                <Place cell={cell} />
+              </li>
+            );
+          })}
+          {turn?.ended === null && (
+            <li class="aiw-cell" data-kind="more">
+              <span class="aiw-cell-text">…</span>
             </li>
-          );
-        })}
-        {turn?.ended === null && (
-          <li class="aiw-cell" data-kind="more">
-            <span class="aiw-cell-text">…</span>
-          </li>
-        )}
-        {left > 0 && (
-          <li class="aiw-cell" data-kind="more">
-            <button
-              type="button"
-              class="aiw-cell-text"
-              onClick={() => {
-                all.value = true;
-              }}
-            >
-              … {left} more
-            </button>
-          </li>
-        )}
-      </ol>
+          )}
+          {left > 0 && (
+            <li class="aiw-cell" data-kind="more">
+              <button
+                type="button"
+                class="aiw-cell-text"
+                onClick={() => {
+                  all.value = true;
+                }}
+              >
+                … {left} more
+              </button>
+            </li>
+          )}
+        </ol>
+      </div>
     </div>
   );
 }
@@ -109,8 +112,7 @@ function fedLabel({ first, last }: Strip): string {
 function cellText({ kind, text, count }: Cell): string {
   if (kind === "prompt") return `prompt ×${count}`;
   if (kind === "frames") return `${text}×${count}`;
-  // Spaces are part of a token; a bare one would not be seen.
-  return kind === "text" ? text.replaceAll("\n", "⏎").replace(/^ | $/g, "␣") : text;
+  return kind === "text" ? visibleText(text) : text;
 }
 
 function titleOf({ kind, text, token, position, count, remark }: Cell): string {

@@ -1,0 +1,46 @@
+/** What else could have been said: the alternatives of the token under the pointer, or in focus. */
+
+import type { Token } from "../events";
+import { probability } from "../exact";
+import { visibleText } from "./visible-text";
+
+/** Alternatives that are listed. */
+const LISTED = 5;
+/** Room that the tip takes, so that it stays inside the panel. */
+const TIP_PX = 200;
+
+export interface Pointed {
+  token: Token;
+  left: number;
+  top: number;
+}
+
+/** The token that an event's target stands for, and where its tip goes in the panel. */
+export function pointedAt(target: EventTarget | null, tokens: readonly Token[]): Pointed | null {
+  if (!(target instanceof HTMLElement) || !target.dataset.index) return null;
+  const token = tokens.find((candidate) => candidate.index === Number(target.dataset.index));
+  const panel = target.closest(".aiw-transcript")?.getBoundingClientRect();
+  if (!token || !panel) return null;
+  const box = target.getBoundingClientRect();
+  const left = Math.max(0, Math.min(box.left - panel.left, panel.width - TIP_PX));
+  return { token, left, top: box.bottom - panel.top + 5 };
+}
+
+export function TokenTip({ pointed: { token, left, top } }: { pointed: Pointed }) {
+  const others = token.alternatives.filter((other) => other.token !== token.token);
+  const rows = [{ token: token.token, text: token.text, p: token.p }, ...others.slice(0, LISTED)];
+  return (
+    <div class="aiw-tip" role="tooltip" style={{ left: `${left}px`, top: `${top}px` }}>
+      {rows.map(({ token: id, text, p }, i) => (
+        <span key={id} class="aiw-tip-row" data-drawn={i === 0}>
+          <span class="aiw-tip-text">{text ? visibleText(text) : `#${id}`}</span>
+          <span class="aiw-tip-bar" aria-hidden="true">
+            <span style={{ width: `${p * 100}%` }} />
+          </span>
+          <span>{probability(p)}</span>
+        </span>
+      ))}
+      <small>raw probabilities · click for the draw</small>
+    </div>
+  );
+}

@@ -1,0 +1,141 @@
+/** One reply of the transcript. All text of the model is set as text nodes, never as HTML. */
+import { Component } from "preact";
+import type { Token } from "../events";
+import type { TurnRecord } from "../talk";
+import type { View } from "../view";
+import { CopyButton } from "./copy-button";
+import { EmotionSign } from "./emotion-sign";
+import { shadeOf } from "./shade";
+import { type Pointed, pointedAt } from "./token-tip";
+import { walkFocus } from "./walk-focus";
+
+interface Props {
+  turn: TurnRecord;
+  /** Changes of `turn`, which grows in place. */
+  version: number;
+  start: number;
+  reading: boolean;
+  view: View;
+  onPoint: (pointed: Pointed | null) => void;
+}
+
+const ENDINGS = { limit: "cut at the limit", interrupted: "interrupted", TEXT_END: "" };
+
+/** Drawn again only when its reply grew or is read aloud, however many others there are. */
+export class TurnItem extends Component<Props> {
+  override shouldComponentUpdate({ turn, version, start, reading }: Readonly<Props>): boolean {
+    const { props } = this;
+    return (
+      turn !== props.turn || version !== props.version || start !== props.start || reading !== props.reading
+    );
+  }
+
+  override render({ turn, start, reading, view, onPoint }: Props) {
+    const spoken = turn.tokens.filter((token) => token?.text);
+    const point = (target: EventTarget | null) => onPoint(pointedAt(target, spoken));
+    const ending = turn.ended === null ? "" : ENDINGS[turn.ended];
+    return (
+      <li
+        class="aiw-turn"
+        data-testid="turn"
+        data-turn={turn.turn}
+        data-ended={turn.ended ?? ""}
+        data-reading={reading}
+      >
+        <button
+          type="button"
+          class="aiw-turn-time"
+          title="Show in the timeline"
+          onClick={() => {
+            view.token.value = null;
+            openChunk(view, turn.chunk);
+          }}
+        >
+          {clock(start)}
+        </button>
+        <div class="aiw-turn-body">
+          {turn.emotion && <EmotionSign emotion={turn.emotion} />}
+          {/* biome-ignore lint/a11y/noStaticElementInteractions: the tokens inside take the focus */}
+          {/* biome-ignore lint/a11y/useKeyWithMouseEvents: focusin is the focus event that bubbles */}
+          <span
+            class="aiw-turn-text"
+            data-testid="turn-text"
+            onMouseOver={(event) => point(event.target)}
+            onMouseLeave={() => onPoint(null)}
+            onFocusIn={(event) => point(event.target)}
+            onFocusOut={() => onPoint(null)}
+            onClick={({ target }) => openToken(view, turn, spoken, target)}
+            onKeyDown={(event) => {
+              walkFocus(event, ".aiw-token");
+              if (event.key !== "Enter" && event.key !== " ") return;
+              event.preventDefault();
+              openToken(view, turn, spoken, event.target);
+            }}
+          >
+            {spoken.length === 0
+              ? turn.text
+              : spoken.map((token, i) => (
+                  // biome-ignore lint/a11y/useSemanticElements: a real button would not break with its line
+                  <span
+                    key={token.index}
+                    class="aiw-token"
+                    role="button"
+                    data-shade={shadeOf(token.p)}
+                    tabIndex={i === 0 ? 0 : -1}
+                    data-index={token.index}
+                  >
+                    {token.text}
+                  </span>
+                ))}
+            {turn.ended === null && <span class="aiw-cursor" aria-hidden="true" />}
+          </span>
+          {ending && <span class="aiw-ended">{ending}</span>}
+        </div>
+        {turn.ended !== null && turn.text && (
+          <span class="aiw-turn-tools">
+            <ReadButton turn={turn} reading={reading} view={view} />
+            <CopyButton text={() => turn.text} label="Copy this reply" />
+          </span>
+        )}
+      </li>
+    );
+  }
+}
+
+function ReadButton({ turn, reading, view }: { turn: TurnRecord; reading: boolean; view: View }) {
+  const { speech } = view.conversation;
+  const label = reading ? "Stop reading aloud" : "Read this reply aloud";
+  return (
+    <button
+      type="button"
+      class="aiw-small"
+      data-testid="read-aloud"
+      aria-label={label}
+      title={speech.available ? label : "This browser cannot read text aloud"}
+      aria-pressed={reading}
+      onClick={() => {
+        if (reading) speech.stop();
+        else speech.start(turn.turn, turn.text);
+      }}
+    >
+      {reading ? "stop" : "read"}
+    </button>
+  );
+}
+
+function openToken(view: View, turn: TurnRecord, tokens: readonly Token[], target: EventTarget | null): void {
+  const pointed = pointedAt(target, tokens);
+  if (!pointed) return;
+  openChunk(view, turn.chunk);
+  view.token.value = { turn: turn.turn, index: pointed.token.index };
+}
+
+/** Shows a chunk in the timeline and keeps it in the inspector. */
+function openChunk(view: View, chunk: number): void {
+  view.showChunk(chunk);
+  view.selected.value = chunk;
+}
+
+export function clock(seconds: number): string {
+  return `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(1).padStart(4, "0")}`;
+}
