@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 import torch
 from tokenizers import Tokenizer
 
 from ai_widgets import load_model
 from ai_widgets.features import StreamingLogMel, log_mel
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision
-from ai_widgets.training import cli, clipcache, corpus, pool, replies, sequence, sounds, vocabulary
+from ai_widgets.training import cli, clipcache, corpus, pool, replies, sequence, sounds, speech, vocabulary, warping
 from ai_widgets.training.corpus import ALARM, AMBIENCE, DOG, SPEECH
 from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH, Segment, label_chunks
 from ai_widgets.training.mels import clip_mels, running_mels
@@ -212,3 +214,78 @@ def test_an_interrupted_pool_is_completed(clips: list[corpus.Clip], tmp_path: Pa
     pool.fill(tmp_path / "clips", tmp_path / "pool", 2, seed=1, workers=1, count=2)
     assert (tmp_path / "pool" / "shard-0000" / "mels.npy").stat().st_mtime_ns == kept
     assert len(pool.Pool(tmp_path / "pool")) == 4
+
+
+def cache_of(folder: Path, engine: str, voices: list[str], text: str) -> None:
+    """A speech cache with one clip a voice."""
+    (folder / engine).mkdir(parents=True)
+    with (folder / engine / "index.jsonl").open("w", encoding="utf-8") as lines:
+        for number, voice in enumerate(voices):
+            sf.write(folder / engine / f"{number}.wav", 0.5 * babble(number, 0.4), SAMPLE_RATE)
+            lines.write(json.dumps({"file": f"{number}.wav", "engine": engine, "voice": voice, "text": text}) + "\n")
+
+
+def test_only_training_voices_are_warped_and_stay_in_training(tmp_path: Path) -> None:
+    voices = [f"blend{n}" for n in range(60)]
+    kept = {f"kokoro/{voice}" for voice in voices if corpus.voice_split("kokoro", voice) == "train"}
+    assert 0 < len(kept) < 60
+    cache_of(tmp_path, "kokoro", voices, "seven")
+    planned = [variant.utterance for variant in warping.plan([tmp_path], seed=1, named=400)]
+    assert {utterance.voice.partition("~")[0] for utterance in planned} == kept
+    assert {corpus.voice_split(utterance.engine, utterance.voice) for utterance in planned} == {"train"}
+    assert len({utterance.voice for utterance in planned}) == len({utterance.name for utterance in planned}) == 400
+    held = next(voice for voice in voices if corpus.voice_split("kokoro", voice) == "validation")
+    assert corpus.voice_split("warped", f"kokoro/{held}~3") == "validation"
+
+
+def test_every_kind_of_natural_voice_gets_its_share_and_robots_get_none(tmp_path: Path) -> None:
+    cache_of(tmp_path, "hibari", ["heart"] * 9, "seven")
+    cache_of(tmp_path, "piper", ["joe"], "seven")
+    cache_of(tmp_path, "espeak-ng", [f"en-us+m{n}" for n in range(9)], "seven")
+    engines = [v.utterance.voice.partition("/")[0] for v in warping.plan([tmp_path], seed=1, named=40)]
+    assert engines.count("hibari") == engines.count("piper") == 20
+    assert len(engines) == 40
+
+
+def test_a_speaker_moves_pitch_envelope_and_time_by_what_was_drawn() -> None:
+    plain = warping.Speaker(1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, (1.0,) * 5)
+    f0 = np.array([0.0, 100, 110, 100, 90, 100, 0])
+    np.testing.assert_allclose(warping.change_pitch(f0, plain), f0)
+    higher = dataclasses.replace(plain, pitch=1.5, melody=2.0)
+    np.testing.assert_allclose(warping.change_pitch(f0, higher)[[0, 1, 2]], [0, 150, 181.5])
+    peak = np.exp(-0.5 * ((np.arange(513) - 100) / 6.0) ** 2)[None] + 1e-9
+    assert int(warping.change_envelope(peak, dataclasses.replace(plain, size=1.2)).argmax()) == 120
+    np.testing.assert_allclose(warping.change_envelope(peak, plain), peak)
+    longer = warping.change_times(101, dataclasses.replace(plain, duration=1.4, rhythm=(0.7, 1.3, 1.0, 0.8, 1.2)))
+    assert len(longer) == 141
+    assert longer[0] == 0
+    assert longer[-1] == 100
+    assert (np.diff(longer) > 0).all()
+
+
+def test_speakers_keep_within_the_voices_of_people() -> None:
+    rng = np.random.default_rng(1)
+    for f0 in (80.0, 120.0, 220.0, 300.0):
+        speakers = [warping.draw_speaker(rng, f0) for _ in range(200)]
+        assert all(0.6 <= one.pitch <= 1.8 and 0.8 <= one.size <= 1.25 and 0.7 <= one.duration <= 1.4
+                   for one in speakers)  # fmt: skip
+        assert all(warping.LOWEST_F0 <= f0 * one.pitch <= warping.HIGHEST_F0 for one in speakers)
+        assert np.ptp([one.pitch for one in speakers]) > 0.4
+
+
+def test_a_wide_blend_is_another_voice_than_the_blend_of_its_number() -> None:
+    wide = speech.plan("kokoro-wide", 1, 0.1)
+    assert all(u.voice.startswith("wide") and u.settings["spread"] == speech.WIDE_SPREAD for u in wide)
+    assert not {u.settings["blend"] for u in wide} & {u.settings["blend"] for u in speech.plan("kokoro", 1)}
+
+
+def test_warped_clips_are_read_back_as_their_word(tmp_path: Path) -> None:
+    pytest.importorskip("pyworld")
+    cache_of(tmp_path / "speech", "piper", ["joe"], "seven")
+    assert warping.warp([tmp_path / "speech"], tmp_path / "more", named=3) == 3
+    before = sorted((tmp_path / "more").rglob("*.wav"))
+    assert warping.warp([tmp_path / "speech"], tmp_path / "more", named=3) == 3
+    assert sorted((tmp_path / "more").rglob("*.wav")) == before
+    clips = corpus.synthetic_speech(tmp_path / "more", ["train"])
+    assert [clip.word for clip in clips] == [8, 8, 8]
+    assert len({len(clip.samples) for clip in clips}) == 3

@@ -3,6 +3,7 @@
 The chain, one module a step::
 
     speech      synthetic voices on disk            python -m ai_widgets.training.speech --out SPEECH
+    warping     more speakers made of these         python -m ai_widgets.training.warping --speech SPEECH --out SPEECH
     lexicon     the words it names, the texts spoken
     corpus      files -> labelled clips, split into training and validation; clipcache keeps them decoded
     sounds      generated ambience, knocks, music, alarms

@@ -175,7 +175,12 @@ def recordings(folder: Path, splits: Iterable[Split]) -> list[Clip]:
 
 
 def voice_split(engine: str, voice: str) -> Split:
-    """Say to which split a synthetic voice belongs; engines with one voice are for training."""
+    """Say to which split a synthetic voice belongs; engines with one voice are for training.
+
+    A warped voice (``kokoro/blend7~12``) belongs where its source does.
+    """
+    if engine == "warped":
+        engine, _, voice = voice.rpartition("~")[0].partition("/")
     if engine in ("hibari", "piper"):
         return "train"
     return "validation" if _fraction(f"{engine}/{voice}") < 0.15 else "train"

