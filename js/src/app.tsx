@@ -1,15 +1,20 @@
 /** One view: the panels, put together. */
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { overheadSummary } from "./latency";
 import { Banners, ModelLine } from "./panels/banners";
-import { Controls, toggleRecording } from "./panels/controls";
+import { Controls, pressKey } from "./panels/controls";
 import { Inspector } from "./panels/inspector";
+import { Settings } from "./panels/settings";
 import { Transcript } from "./panels/transcript";
 import { chunkCount } from "./talk";
 import { type Theme, watchTheme } from "./theme";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
 import type { View } from "./view";
+
+/** How often the latency figures on the root are renewed while events come. */
+const FIGURES_MS = 500;
 
 export function App({ view }: { view: View }) {
   const root = useRef<HTMLDivElement>(null);
@@ -35,14 +40,13 @@ export function App({ view }: { view: View }) {
     if (view.hovered.value !== null && view.hovered.value >= chunks) view.hovered.value = null;
     if (chunks === 0) view.following.value = true;
   });
+  useEffect(() => showFigures(view, root.current), []);
 
   const keyDown = (event: KeyboardEvent) => {
-    const typing = event.target instanceof HTMLSelectElement || event.target instanceof HTMLInputElement;
-    if (event.key.toLowerCase() !== "r" || event.ctrlKey || event.metaKey || event.altKey || typing) return;
-    if (event.repeat) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
+    if (isField(event.target) || !pressKey(view, event.key.toLowerCase())) return;
     event.preventDefault();
     event.stopPropagation();
-    toggleRecording(view);
   };
   const dragOver = (event: DragEvent) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
@@ -72,6 +76,9 @@ export function App({ view }: { view: View }) {
       data-theme={theme.value}
       data-state={store.shown.value}
       data-line={store.line.value}
+      data-mic={store.micOpen.value ? "open" : "closed"}
+      data-saved={store.saved.value}
+      data-loop={store.loop.value.mode}
       data-chunks={chunkCount(talk)}
       data-decisions={talk.decided}
       data-turns={talk.turns.length}
@@ -84,6 +91,7 @@ export function App({ view }: { view: View }) {
       onDrop={drop}
     >
       <Controls view={view} />
+      <Settings view={view} />
       <Banners view={view} />
       <Timeline
         view={view}
@@ -100,6 +108,12 @@ export function App({ view }: { view: View }) {
   );
 }
 
+/** Whether letters typed here are meant as text. */
+function isField(target: EventTarget | null): boolean {
+  if (target instanceof HTMLInputElement) return target.type !== "checkbox" && target.type !== "range";
+  return target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement;
+}
+
 /**
  * Notebook hosts take single keys (arrows, R, F, L) for commands of their own. Within the widget they are the
  * widget's; combinations such as ctrl+S stay the host's.
@@ -111,4 +125,21 @@ function keepKeys(root: HTMLElement): () => void {
   };
   window.addEventListener("keydown", decide, true);
   return () => window.removeEventListener("keydown", decide, true);
+}
+
+/** Writes how long chunks take beside the model's own time to `data-overhead`, where measurements read it. */
+function showFigures({ store }: View, root: HTMLElement | null): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const show = () => {
+    timer = undefined;
+    const figures = overheadSummary(store.talk.latency);
+    if (root && figures) root.dataset.overhead = JSON.stringify(figures);
+  };
+  const stop = store.version.subscribe(() => {
+    timer ??= setTimeout(show, FIGURES_MS);
+  });
+  return () => {
+    stop();
+    clearTimeout(timer);
+  };
 }

@@ -145,7 +145,8 @@ export class KernelLink {
       this.#lost = false;
       if (message.type !== "welcome") this.hello();
     }
-    if (message.type === "welcome" && this.#answers(message.page)) this.#welcome(message.binary, message.pull);
+    if (message.type === "welcome" && this.#answers(message.page))
+      this.#welcome(message.binary, message.pull);
     this.listener.receive(message, buffers);
   };
 

@@ -132,7 +132,10 @@ export class Receiver {
   }
 
   #problem({ code, message, detail }: Extract<KernelMessage, { type: "problem" }>): void {
-    if (code === "setting") return this.listener.refused(message);
+    if (code === "setting") {
+      this.listener.refused(message);
+      return;
+    }
     showProblem(this.store, kernelProblem(code, message, detail ? String(detail) : ""));
     if (code === "busy_elsewhere") this.listener.elsewhere();
   }

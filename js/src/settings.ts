@@ -81,7 +81,13 @@ export interface Counters {
   let_go_s: number;
 }
 
-export const NOTHING_COUNTED: Counters = { waiting: 0, lag_s: 0, dropped_chunks: 0, dropped_s: 0, let_go_s: 0 };
+export const NOTHING_COUNTED: Counters = {
+  waiting: 0,
+  lag_s: 0,
+  dropped_chunks: 0,
+  dropped_s: 0,
+  let_go_s: 0,
+};
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

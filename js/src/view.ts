@@ -6,6 +6,8 @@ import { type HiddenFrom, NOTHING_HIDDEN } from "./hidden";
 import type { Store } from "./store";
 
 export interface View {
+  /** For ids within the page. */
+  id: string;
   conversation: Conversation;
   store: Store;
   /** The chunk shown in the detail line. */
@@ -18,6 +20,8 @@ export interface View {
   hiddenFrom: Signal<HiddenFrom>;
   /** Whether step mode is open. */
   stepping: Signal<boolean>;
+  /** Whether the settings are shown. */
+  settingsOpen: Signal<boolean>;
   /** Whether the timeline runs along with the newest chunk. */
   following: Signal<boolean>;
   /** How fast a chosen or dropped file is streamed. */
@@ -26,8 +30,12 @@ export interface View {
   showChunk: (chunk: number) => void;
 }
 
+let views = 0;
+
 export function createView(conversation: Conversation): View {
+  views += 1;
   return {
+    id: `aiw-${views}`,
     conversation,
     store: conversation.store,
     selected: signal(null),
@@ -35,6 +43,7 @@ export function createView(conversation: Conversation): View {
     token: signal(null),
     hiddenFrom: signal(NOTHING_HIDDEN),
     stepping: signal(false),
+    settingsOpen: signal(false),
     following: signal(true),
     pace: signal<Pace>("realtime"),
     showChunk: () => {},

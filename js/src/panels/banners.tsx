@@ -1,21 +1,23 @@
-/** Problems, each with its sentence and its way out; and the line that says how the model is. */
+/** Problems, each with its sentence and its way out; what is shown without a kernel; and the line about the model. */
 import type { ModelInfo } from "../messages";
+import type { Store } from "../store";
 import type { View } from "../view";
 
 export function Banners({ view }: { view: View }) {
   const { conversation, store } = view;
   return (
     <div class="aiw-banners">
+      <SavedNote store={store} />
       {store.problems.value.map((problem) => (
         <div
           key={problem.code}
-          class="aiw-banner"
-          role="alert"
+          class={problem.calm ? "aiw-banner aiw-calm" : "aiw-banner"}
+          role={problem.calm ? "status" : "alert"}
           data-testid="problem"
           data-code={problem.code}
         >
           <span class="aiw-banner-mark" aria-hidden="true">
-            !
+            {problem.calm ? "i" : "!"}
           </span>
           <div class="aiw-banner-text">
             <strong>{problem.sentence}</strong> <span>{problem.wayOut}</span>
@@ -40,15 +42,52 @@ export function Banners({ view }: { view: View }) {
   );
 }
 
-export function ModelLine({ view }: { view: View }) {
-  const { model, line } = view.store;
+/** A saved notebook, or a page whose kernel has not answered: why there is something to see and nothing to press. */
+function SavedNote({ store }: { store: Store }) {
+  // For a moment nobody knows whether a kernel is there; to say so would only flicker.
+  if (!store.saved.value || store.line.value === "connecting") return null;
   return (
-    <p class="aiw-model" data-testid="model" data-status={model.value.status}>
-      {line.value === "waiting"
+    <div class="aiw-banner aiw-calm" role="status" data-testid="saved">
+      <span class="aiw-banner-mark" aria-hidden="true">
+        i
+      </span>
+      <div class="aiw-banner-text">
+        <strong>This is a saved session; the microphone is off because no kernel answers.</strong>{" "}
+        <span>Run the cell to talk to the model again.</span>
+      </div>
+    </div>
+  );
+}
+
+export function ModelLine({ view }: { view: View }) {
+  const { store } = view;
+  const { model, line, saved } = store;
+  const loaded = progressOf(model.value);
+  const busy = busyText(store);
+  return (
+    <p class="aiw-model" data-testid="model" data-status={model.value.status} data-busy={busy !== ""}>
+      {line.value === "waiting" && !saved.value
         ? "Waiting for the kernel, which is busy or not running."
-        : modelText(model.value)}
+        : busy || modelText(model.value)}
+      {loaded !== null && (
+        <progress class="aiw-progress" data-testid="loading" value={loaded} aria-label="Loading the model" />
+      )}
     </p>
   );
+}
+
+/** Chunks from which on waiting is worth a sentence: two seconds. */
+const MANY_WAITING = 5;
+
+/** That audio waits, and why; empty where it hardly does. A reply that is being spoken makes chunks wait, as it should. */
+export function busyText(store: Store): string {
+  const { waiting, model, loop, speaking } = store;
+  const chunks = waiting.value;
+  if (chunks < MANY_WAITING || speaking.value) return "";
+  const many = `${chunks} chunks (${(chunks * 0.4).toFixed(1)} s of audio) are waiting`;
+  if (model.value.status === "loading") return `${many} until the model is loaded; none is lost.`;
+  if (loop.value.mode !== "run") return `${many} because the loop is held.`;
+  return `The kernel is busy: ${many} and will be decided in their order.`;
 }
 
 export function modelText({ status, name, detail }: ModelInfo): string {
@@ -58,11 +97,28 @@ export function modelText({ status, name, detail }: ModelInfo): string {
   return [name, more].filter(Boolean).join(" · ");
 }
 
-/** The detail is text, or a table such as `{device, dtype}`. */
+/** Part of the model that is loaded, 0…1; null where that is not known. */
+export function progressOf({ status, detail }: ModelInfo): number | null {
+  if (status !== "loading" || typeof detail !== "object" || detail === null) return null;
+  const { done, total } = detail as Record<string, unknown>;
+  if (typeof done !== "number" || typeof total !== "number" || !(total > 0)) return null;
+  return Math.min(1, done / total);
+}
+
+/** The detail is text, or a table: `{device, dtype}`, or how far loading is. */
 function detailText(detail: unknown): string {
   if (typeof detail === "string") return detail;
   if (typeof detail !== "object" || detail === null) return "";
-  return Object.values(detail)
-    .filter((value) => typeof value === "string" || typeof value === "number")
-    .join(" · ");
+  const { done, total, ...others } = detail as Record<string, unknown>;
+  const parts = Object.values(others).filter(
+    (value) => typeof value === "string" || typeof value === "number",
+  );
+  if (typeof done === "number" && typeof total === "number" && total > 0) {
+    parts.push(`${bytesText(done)} of ${bytesText(total)}`);
+  }
+  return parts.join(" · ");
+}
+
+function bytesText(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`;
 }

@@ -1,19 +1,20 @@
-/** The bar at the top: record or stop, interrupt, reset, file; state, level, time and what waits. */
+/** The bar at the top: record or stop, pause, mute, interrupt, reset; where sound comes from; state, level and time. */
 import { useComputed } from "@preact/signals";
-import { useRef } from "preact/hooks";
-import type { Pace } from "../capture/file-player";
 import { isRunning } from "../capture/mic-state";
-import type { Store } from "../store";
 import type { View } from "../view";
 import { LevelMeter } from "./level-meter";
-
-/** One chunk is always about to be decided; to say so every 0.4 s would only flicker. */
-const FEW_WAITING = 2;
+import { DevicePicker, FileChooser } from "./sources";
+import { Clock, RecordingLight, StatePill } from "./status";
 
 export function Controls({ view }: { view: View }) {
   const { conversation, store } = view;
   const running = useComputed(() => isRunning(store.mic.value));
+  const { phase, source } = store.mic.value;
   const lost = store.line.value === "lost";
+  const closed = lost || store.saved.value;
+  const paused = phase === "paused";
+  const listening = phase === "listening" || paused;
+  const muted = store.muted.value;
   return (
     <div class="aiw-controls">
       <button
@@ -22,7 +23,7 @@ export function Controls({ view }: { view: View }) {
         data-testid="record"
         aria-keyshortcuts="R"
         title={running.value ? "Stop (R)" : "Record from the microphone (R)"}
-        disabled={lost}
+        disabled={closed}
         onClick={() => toggleRecording(view)}
       >
         <span class={running.value ? "aiw-mark-stop" : "aiw-mark-record"} aria-hidden="true" />
@@ -30,9 +31,41 @@ export function Controls({ view }: { view: View }) {
       </button>
       <button
         type="button"
+        class="aiw-button aiw-pause"
+        data-testid="pause"
+        aria-keyshortcuts="P"
+        aria-pressed={paused}
+        title={
+          paused
+            ? "Let the audio go on (P)"
+            : "Hold the audio: nothing is sent, and the session's clock stands (P)"
+        }
+        disabled={closed || !listening}
+        onClick={() => conversation.pause(!paused)}
+      >
+        {paused ? "Resume" : "Pause"}
+      </button>
+      <button
+        type="button"
+        class="aiw-button aiw-mute"
+        data-testid="mute"
+        aria-keyshortcuts="M"
+        aria-pressed={muted}
+        title={
+          muted
+            ? "Let the microphone be heard again (M)"
+            : "Let the model hear silence; the stream goes on (M)"
+        }
+        disabled={closed || !listening || source !== "mic"}
+        onClick={() => conversation.mute(!muted)}
+      >
+        {muted ? "Unmute" : "Mute"}
+      </button>
+      <button
+        type="button"
         class="aiw-button"
         data-testid="interrupt"
-        disabled={lost || !store.speaking.value}
+        disabled={closed || !store.speaking.value}
         title="End the running reply"
         onClick={() => conversation.interrupt()}
       >
@@ -42,16 +75,49 @@ export function Controls({ view }: { view: View }) {
         type="button"
         class="aiw-button"
         data-testid="reset"
-        disabled={lost}
+        disabled={closed}
         title="Forget everything and start a new session"
         onClick={() => void conversation.reset()}
       >
         Reset
       </button>
-      <FileChooser view={view} disabled={lost} />
-      <StatePill store={store} />
-      <LevelMeter store={store} />
-      <Clock store={store} />
+      <FileChooser view={view} disabled={closed} />
+      <span class="aiw-source">
+        <StatePill store={store} />
+        <RecordingLight store={store} />
+        <DevicePicker view={view} disabled={closed} />
+        <LevelMeter store={store} />
+      </span>
+      <span class="aiw-right">
+        <Clock store={store} />
+        <button
+          type="button"
+          class="aiw-button"
+          data-testid="step-mode"
+          aria-pressed={view.stepping.value}
+          title="Hold the loop and go through it phase by phase"
+          disabled={closed}
+          onClick={() => {
+            view.stepping.value = !view.stepping.value;
+          }}
+        >
+          Step
+        </button>
+        <button
+          type="button"
+          class="aiw-button aiw-gear"
+          data-testid="settings-toggle"
+          aria-expanded={view.settingsOpen.value}
+          aria-controls={view.settingsOpen.value ? `${view.id}-settings` : undefined}
+          aria-label="Settings"
+          title="Settings"
+          onClick={() => {
+            view.settingsOpen.value = !view.settingsOpen.value;
+          }}
+        >
+          <GearMark />
+        </button>
+      </span>
     </div>
   );
 }
@@ -62,91 +128,27 @@ export function toggleRecording({ conversation }: View): void {
   else void conversation.record();
 }
 
-function FileChooser({ view, disabled }: { view: View; disabled: boolean }) {
-  const input = useRef<HTMLInputElement>(null);
-  const { pace } = view;
-  const choose = () => {
-    const file = input.current?.files?.[0];
-    if (!input.current || !file) return;
-    void view.conversation.playFile(file, pace.value);
-    // The same file may be chosen again.
-    input.current.value = "";
-  };
+/** What a single key does, anywhere in the widget but in a field; false where it means nothing here. */
+export function pressKey(view: View, key: string): boolean {
+  const { conversation, store } = view;
+  const { phase, source } = store.mic.value;
+  const listening = phase === "listening" || phase === "paused";
+  if (key === "r") toggleRecording(view);
+  else if (key === "p" && listening) conversation.pause(phase !== "paused");
+  else if (key === "m" && listening && source === "mic") conversation.mute(!store.muted.value);
+  else return false;
+  return true;
+}
+
+function GearMark() {
   return (
-    <span class="aiw-file">
-      <button
-        type="button"
-        class="aiw-button"
-        data-testid="file"
-        disabled={disabled}
-        title="Stream an audio file as if it were spoken; a file may also be dropped here"
-        onClick={() => input.current?.click()}
-      >
-        File…
-      </button>
-      <input
-        ref={input}
-        type="file"
-        accept="audio/*,.wav,.mp3,.flac,.ogg,.m4a,.opus"
-        hidden
-        data-testid="file-input"
-        aria-label="Audio file"
-        onChange={choose}
+    <svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" aria-hidden="true">
+      <circle cx="8" cy="8" r="2.3" stroke-width="1.4" />
+      <circle cx="8" cy="8" r="5" stroke-width="1.4" />
+      <path
+        d="M8 .8v2.4M8 12.8v2.4M.8 8h2.4M12.8 8h2.4M2.9 2.9l1.7 1.7M11.4 11.4l1.7 1.7M2.9 13.1l1.7-1.7M11.4 4.6l1.7-1.7"
+        stroke-width="1.6"
       />
-      <select
-        class="aiw-select"
-        data-testid="pace"
-        aria-label="Pace of a file"
-        value={pace.value}
-        disabled={disabled}
-        onChange={(event) => {
-          pace.value = event.currentTarget.value as Pace;
-        }}
-      >
-        <option value="realtime">real time</option>
-        <option value="fast">as fast as it goes</option>
-      </select>
-    </span>
-  );
-}
-
-function StatePill({ store }: { store: Store }) {
-  const { shown, line, mic, file } = store;
-  const state = shown.value;
-  const quiet = line.value === "waiting" && (state === "idle" || state === "stopped");
-  const degraded = mic.value.degraded && state === "listening";
-  const text = quiet ? "waiting for the kernel" : state === "asking" ? askingText(store) : state;
-  const source = file.value?.name ?? mic.value.name;
-  return (
-    <span class="aiw-pill" data-testid="state" data-pill={quiet ? "waiting" : state} title={source}>
-      <span class="aiw-pill-mark" aria-hidden="true" />
-      <span role="status">
-        {text}
-        {degraded && " (degraded)"}
-      </span>
-    </span>
-  );
-}
-
-function askingText({ mic }: Store): string {
-  return mic.value.source === "file" ? "reading the file" : "asking";
-}
-
-function Clock({ store }: { store: Store }) {
-  const { file, waiting } = store;
-  const seconds = Math.floor(store.seconds.value);
-  const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  return (
-    <span class="aiw-clock">
-      {file.value && (
-        <progress class="aiw-progress" value={file.value.part} aria-label={`Sent of ${file.value.name}`} />
-      )}
-      <span class="aiw-waiting" data-testid="waiting" data-waiting={waiting.value}>
-        {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
-      </span>
-      <span class="aiw-time" data-testid="elapsed" title="Audio in this session">
-        {time}
-      </span>
-    </span>
+    </svg>
   );
 }

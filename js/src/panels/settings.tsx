@@ -1,0 +1,214 @@
+/** The settings, folded away until asked for: sampling, context, audio. Every one is the kernel's (see the fields). */
+import type { ComponentChildren } from "preact";
+import type { Rule } from "../events";
+import type { View } from "../view";
+import { ChoiceField, SliderField, SwitchField, TypedField } from "./settings-fields";
+
+const BIAS = 6;
+
+export function Settings({ view }: { view: View }) {
+  if (!view.settingsOpen.value) return null;
+  const { store } = view;
+  return (
+    <section
+      id={`${view.id}-settings`}
+      class="aiw-card aiw-settings"
+      aria-label="Settings"
+      data-testid="settings"
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || event.defaultPrevented) return;
+        view.settingsOpen.value = false;
+        event.stopPropagation();
+      }}
+    >
+      {store.settings.value === null && (
+        <p class="aiw-hint">The kernel has not said yet what its settings are.</p>
+      )}
+      {store.saved.value && (
+        <p class="aiw-hint">These are the settings of the saved session; run the cell to change them.</p>
+      )}
+      <div class="aiw-settings-groups">
+        <SamplingGroup view={view} />
+        <ContextGroup view={view} />
+        <AudioGroup view={view} />
+      </div>
+    </section>
+  );
+}
+
+function Group({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <fieldset class="aiw-group">
+      <legend>{title}</legend>
+      {children}
+    </fieldset>
+  );
+}
+
+function SamplingGroup({ view }: { view: View }) {
+  const rule = ruleInEffect(view);
+  const own = (name: keyof Rule) => `checkpoint’s${rule[name] == null ? "" : ` (${String(rule[name])})`}`;
+  return (
+    <Group title="Decisions and sampling">
+      <SliderField
+        view={view}
+        name="bias"
+        label="Talkativeness"
+        hint="Reply bias: added to the logit of TEXT_BEGIN at every decision, at once."
+        low={-BIAS}
+        high={BIAS}
+        step={0.1}
+        ends={["silent", "talkative"]}
+      />
+      <SwitchField view={view} name="greedy" label="Greedy" hint="Always the likeliest token; no draw." />
+      <div class="aiw-field-row">
+        <TypedField
+          view={view}
+          name="temperature"
+          label="Temperature"
+          kind="number"
+          placeholder={own("temperature")}
+        />
+        <TypedField view={view} name="top_k" label="Top-k" kind="number" placeholder={own("top_k")} />
+        <TypedField view={view} name="top_p" label="Top-p" kind="number" placeholder={own("top_p")} />
+        <TypedField view={view} name="seed" label="Seed" kind="number" />
+      </div>
+      <SwitchField
+        view={view}
+        name="mask"
+        label="Mask"
+        hint="Decisions are drawn from KEEP_SILENCE and TEXT_BEGIN only. Off: other tokens may come, as violations."
+      />
+    </Group>
+  );
+}
+
+/** The sampling rule of the newest decision; empty before there is one. */
+function ruleInEffect({ store }: View): Partial<Rule> {
+  void store.version.value;
+  const { decisions } = store.talk;
+  return decisions.get(decisions.length - 1)?.rule ?? {};
+}
+
+function ContextGroup({ view }: { view: View }) {
+  return (
+    <Group title="Context and limits">
+      <ChoiceField
+        view={view}
+        name="context"
+        label="When the context is full"
+        choices={[
+          ["slide", "slide: forget the oldest"],
+          ["reset", "reset: start over"],
+          ["stop", "stop the session"],
+        ]}
+      />
+      <div class="aiw-field-row">
+        <TypedField
+          view={view}
+          name="context_limit"
+          label="Positions"
+          kind="number"
+          placeholder="the policy’s"
+        />
+        <TypedField
+          view={view}
+          name="max_reply_tokens"
+          label="Tokens a reply"
+          kind="number"
+          placeholder="no limit"
+        />
+        <TypedField
+          view={view}
+          name="max_new_tokens"
+          label="Tokens a session"
+          kind="number"
+          placeholder="the policy’s"
+        />
+      </div>
+      <TypedField
+        view={view}
+        name="system_prompt"
+        label="System prompt"
+        kind="text"
+        placeholder="as the checkpoint was trained"
+        hint="Holds from the next session on: press Reset. Ctrl+Enter asks for it."
+      />
+    </Group>
+  );
+}
+
+function AudioGroup({ view }: { view: View }) {
+  const { counters, track, readingAloud, live } = view.store;
+  const { lag_s, dropped_chunks, dropped_s, let_go_s } = counters.value;
+  const echo = readingAloud.value && live.value.reading === "listen";
+  return (
+    <Group title="Audio">
+      <div class="aiw-field-row aiw-switches">
+        <SwitchField view={view} name="echo_cancellation" label="Echo cancellation" />
+        <SwitchField view={view} name="noise_suppression" label="Noise suppression" />
+        <SwitchField view={view} name="auto_gain" label="Automatic gain" />
+      </div>
+      <p class="aiw-field-hint" data-testid="track">
+        {track.value
+          ? `In effect: ${trackText(track.value)}`
+          : "Off lets the model hear what the microphone hears."}
+        {echo && " Echo cancellation is on while a reply is read aloud."}
+      </p>
+      <ChoiceField
+        view={view}
+        name="arrival"
+        label="Sound that arrives while it speaks"
+        choices={[
+          ["keep", "keep: heard after the reply"],
+          ["drop", "drop: never heard"],
+          ["interrupt", "interrupt the reply"],
+        ]}
+      />
+      <ChoiceField
+        view={view}
+        name="reading"
+        label="Microphone while a reply is read aloud"
+        choices={[
+          ["mute", "gated: the model hears silence"],
+          ["listen", "listens, with echo cancellation"],
+        ]}
+      />
+      <div class="aiw-field-row">
+        <ChoiceField
+          view={view}
+          name="overload"
+          label="When the model is too slow"
+          choices={[
+            ["lag", "lag behind"],
+            ["drop_oldest", "drop the oldest"],
+            ["pause", "pause the intake"],
+          ]}
+        />
+        <TypedField view={view} name="overload_chunks" label="from so many chunks on" kind="number" />
+      </div>
+      <p class="aiw-field-hint" data-testid="counters">
+        Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · let go of{" "}
+        {let_go_s.toFixed(0)} s of recorded sound
+      </p>
+    </Group>
+  );
+}
+
+const TRACK_SWITCHES: readonly (readonly [name: string, words: string])[] = [
+  ["echoCancellation", "echo cancellation"],
+  ["noiseSuppression", "noise suppression"],
+  ["autoGainControl", "automatic gain"],
+];
+
+/** What the browser says that it does to the microphone's sound. */
+export function trackText(track: Readonly<Record<string, unknown>>): string {
+  const parts: string[] = [];
+  const { rate, channelCount } = track;
+  if (typeof rate === "number") parts.push(`${rate / 1000} kHz`);
+  if (typeof channelCount === "number") parts.push(channelCount === 1 ? "mono" : `${channelCount} channels`);
+  for (const [name, words] of TRACK_SWITCHES) {
+    if (name in track) parts.push(`${words} ${track[name] === false ? "off" : "on"}`);
+  }
+  return `${parts.join(", ")}.`;
+}

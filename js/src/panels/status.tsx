@@ -1,0 +1,101 @@
+/** What is going on, at a glance: the state, the recording light, the time, what waits and what was left out. */
+import type { Store } from "../store";
+
+/** One chunk is always about to be decided; to say so every 0.4 s would only flicker. */
+const FEW_WAITING = 2;
+
+export function StatePill({ store }: { store: Store }) {
+  const { shown, line, mic, file } = store;
+  const state = shown.value;
+  const quiet = line.value === "waiting" && (state === "idle" || state === "stopped");
+  const degraded = mic.value.degraded && state === "listening";
+  const text = quiet ? "waiting for the kernel" : state === "asking" ? askingText(store) : state;
+  const source = file.value?.name ?? mic.value.name;
+  return (
+    <span class="aiw-pill" data-testid="state" data-pill={quiet ? "waiting" : state} title={source}>
+      <span class="aiw-pill-mark" aria-hidden="true" />
+      <span role="status">
+        {text}
+        {degraded && " (degraded)"}
+      </span>
+    </span>
+  );
+}
+
+function askingText({ mic }: Store): string {
+  return mic.value.source === "file" ? "reading the file" : "asking";
+}
+
+/** Whether the microphone is open, whatever else goes on: lit as long as the browser holds the device. */
+export function RecordingLight({ store }: { store: Store }) {
+  const { micOpen, muted, mic, readingAloud, live } = store;
+  const gated = readingAloud.value && live.value.reading === "mute";
+  const state = !micOpen.value
+    ? "off"
+    : muted.value
+      ? "muted"
+      : mic.value.phase === "paused"
+        ? "paused"
+        : gated
+          ? "gated"
+          : "on";
+  return (
+    <span class="aiw-light" data-testid="light" data-light={state} title={LIGHT_TITLES[state]}>
+      <span class="aiw-light-mark" aria-hidden="true" />
+      {LIGHT_WORDS[state]}
+    </span>
+  );
+}
+
+const LIGHT_WORDS = {
+  off: "mic off",
+  on: "mic on",
+  muted: "mic muted",
+  paused: "mic held",
+  gated: "mic gated",
+};
+const LIGHT_TITLES = {
+  off: "No microphone is open",
+  on: "The microphone is open and its sound goes to the kernel, nowhere else",
+  muted: "The microphone is open; silence is sent in its place",
+  paused: "The microphone is open; nothing is sent",
+  gated:
+    "A reply is being read aloud; silence is sent meanwhile, so that the model does not hear its own voice",
+};
+
+export function Clock({ store }: { store: Store }) {
+  const { file, waiting, counters } = store;
+  const time = clockTime(store.seconds.value);
+  const { lag_s, dropped_chunks, dropped_s } = counters.value;
+  return (
+    <span class="aiw-clock">
+      {file.value && (
+        <progress class="aiw-progress" value={file.value.part} aria-label={`Sent of ${file.value.name}`} />
+      )}
+      <span class="aiw-waiting" data-testid="waiting" data-waiting={waiting.value}>
+        {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
+      </span>
+      <span class="aiw-counter" data-testid="lag" title="How far decisions are behind the audio">
+        lag <b>{lag_s < 0.05 ? "0" : lag_s.toFixed(1)}</b> s
+      </span>
+      <span
+        class="aiw-counter"
+        data-testid="dropped"
+        data-dropped={dropped_chunks}
+        title={`Chunks that the policy for overload or arrival left out (${dropped_s.toFixed(1)} s)`}
+      >
+        dropped <b>{dropped_chunks}</b>
+      </span>
+      <span class="aiw-time" data-testid="elapsed" title="Audio in this session">
+        {time}
+      </span>
+    </span>
+  );
+}
+
+export function clockTime(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
+  const rest = String(whole % 60).padStart(2, "0");
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
