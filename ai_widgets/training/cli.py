@@ -1,9 +1,22 @@
-"""The command that makes a checkpoint: ``ai-widgets train`` or ``python -m ai_widgets.training --data DIR --out DIR``.
+"""The command that makes a checkpoint: ``ai-widgets train`` or ``python -m ai_widgets.training``.
+
+Your own clips, a file of JSON lines or a folder with a ``replies.json`` (both described in `conversations`)::
+
+    ai-widgets train --data clips.jsonl --out RUN
+    ai-widgets run clip.wav --checkpoint RUN/checkpoint
+
+The embedded checkpoint, from folders of recordings with a ``manifest.csv``::
+
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --out RUN
+
+A recipe for ``--config`` holds what is to differ from the defaults (`trainer.Recipe`, `network.Sizes`), for instance::
+
+    {"minutes": 10, "seed": 2, "rate": 0.001}
 
 Everything it makes stays in the output folder, and a second call goes on where the first one stopped:
 
-    clips/       the recordings of a split, decoded and trimmed
-    pool/        streams ready for training
+    clips/       the recordings of a split, decoded and trimmed (embedded checkpoint)
+    pool/        streams ready for training; held_out/ those that are never trained on (own clips)
     run/         state.pt (weights, optimiser, time used), log.jsonl (loss and decision figures)
     checkpoint/  the exported folder, which `ai_widgets.load_model` reads
 """
@@ -21,11 +34,25 @@ from pathlib import Path
 from typing import Any
 
 from ai_widgets.errors import AiWidgetsError, SettingError
-from ai_widgets.training import clipcache, pool, replies, vocabulary
+from ai_widgets.training import clipcache, conversations, pool, replies, vocabulary
+from ai_widgets.training import own as own_clips
 from ai_widgets.training.export import export
 from ai_widgets.training.trainer import Recipe, Trainer, describe
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
+SHARDS, OWN_SHARDS = 24, 8
+EPILOG = """\
+your own clips, one line a conversation, paths relative to the file:
+  {"conversation": [{"audio_path": "dog/1.wav", "assistant": "A dog is barking.", "emotion": "surprise"},
+                    {"audio_path": "rain/7.wav", "assistant": "<no need to response>"}]}
+or a folder a class and, beside them, replies.json:
+  {"dog": "A dog is barking.", "cat": {"assistant": "A cat!", "emotion": "happy"}, "rain": null}
+
+a recipe for --config, every field optional:
+  {"minutes": 4, "seed": 1, "threads": 2, "rate": 0.001}
+with --start none also sizes of the new network, such as:
+  {"sizes": {"width": 96, "layers": 3, "tower_layers": 3}}
+"""
 
 
 def read_recipe(path: Path | None, base: Recipe | None = None) -> Recipe:
@@ -68,14 +95,29 @@ def fingerprint(cache: Path) -> dict[str, Any]:
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    p = argparse.ArgumentParser(prog="ai-widgets train", description="Train a small checkpoint that listens.")
-    p.add_argument("--data", type=Path, help="folder of recordings with a manifest.csv")
+    p = argparse.ArgumentParser(
+        prog="ai-widgets train",
+        description="Train a small checkpoint that listens.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+    )
+    p.add_argument(
+        "--data", type=Path, help="your clips (.jsonl, or a folder with replies.json), or a folder with manifest.csv"
+    )
+    p.add_argument("--held-out", type=Path, help="your clips that are not trained on (default: a share of --data)")
+    p.add_argument(
+        "--start",
+        default="tiny",
+        help="your clips: checkpoint to begin with, or none to begin with nothing (default: tiny)",
+    )
     p.add_argument("--speech", type=Path, help="speech cache made by python -m ai_widgets.training.speech")
     p.add_argument("--extra", type=Path, help="more sounds, one folder a label")
     p.add_argument("--out", type=Path, required=True, help="folder for everything that is made")
     p.add_argument("--config", type=Path, help="recipe (JSON); the shipped one by default")
     p.add_argument("--minutes", type=float, help="training time; overrides the recipe")
-    p.add_argument("--shards", type=int, default=24, help="size of the stream pool (100 streams or 50 minutes a shard)")
+    p.add_argument(
+        "--shards", type=int, help=f"size of the stream pool (default: {SHARDS}; for your clips {OWN_SHARDS})"
+    )
     p.add_argument("--streams", type=int, default=pool.STREAMS_PER_SHARD, help="streams a shard")
     p.add_argument("--workers", type=int, default=2, help="processes that compose streams")
     return p
@@ -92,19 +134,39 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _is_own(data: Path) -> bool:
+    """Say whether the data are a user's own clips rather than a folder of recordings with a manifest."""
+    if data.is_dir():
+        return (data / conversations.REPLIES_FILE).is_file()
+    if not data.exists():
+        raise SettingError(f"There is no file or folder {data}.")
+    return True
+
+
 def run(arguments: argparse.Namespace) -> Path:
     """Gather, compose, train, export; return the checkpoint's folder."""
     out: Path = arguments.out
-    recipe = read_recipe(arguments.config)
+    own = arguments.data is not None and _is_own(arguments.data)
+    base = own_clips.RECIPE_FROM_NOTHING if arguments.start == own_clips.NOTHING else own_clips.RECIPE
+    recipe = read_recipe(arguments.config, base if own else None)
     if arguments.minutes is not None:
         recipe = replace(recipe, minutes=arguments.minutes)
+    shards = arguments.shards or (OWN_SHARDS if own else SHARDS)
+    if own:
+        if arguments.speech is not None or arguments.extra is not None:
+            raise SettingError(
+                "--speech and --extra belong to the embedded checkpoint; your own clips are --data alone."
+            )
+        return own_clips.train_own(arguments.data, arguments.held_out, out, recipe, shards, arguments.start)
+    if arguments.held_out is not None:
+        raise SettingError("--held-out belongs to your own clips; of recordings with a manifest a split is held out.")
     clips = out / "clips" / "train"
     if not clips.with_suffix(".json").is_file():
         gathered = clipcache.gather(arguments.data, arguments.speech, arguments.extra, "train")
         if not gathered:
             raise SettingError("There is nothing to train on: give --data, --speech or --extra.")
         clipcache.save(gathered, clips)
-    pool.fill(clips, out / "pool", arguments.shards, recipe.seed, arguments.workers, arguments.streams)
+    pool.fill(clips, out / "pool", shards, recipe.seed, arguments.workers, arguments.streams)
     words = vocabulary.build(replies.all_texts())
     trainer = Trainer(recipe, pool.Pool(out / "pool"), words, out / "run")
     network = trainer.run()

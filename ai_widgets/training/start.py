@@ -1,0 +1,72 @@
+"""Begin with the ears of a checkpoint: its tower and language model under a new vocabulary.
+
+What a checkpoint has learnt to hear serves other sounds and words too, so a few minutes go much further. The embeddings
+and output rows of the special tokens and emotions are kept, those of text tokens are new.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ai_widgets.errors import CheckpointError, SettingError
+from ai_widgets.inference import Model, load_model
+from ai_widgets.training.network import Network, Sizes
+from ai_widgets.training.vocabulary import Vocabulary
+
+BY_TOKEN = ("model.embed_tokens.weight", "lm_head.weight")
+"""Tensors whose rows are tokens."""
+NOT_USED = ("audio_bos_eos_token.weight",)
+"""Tensors of the tower that no forward pass reads."""
+LARGEST = 50_000_000
+"""Parameters; a larger checkpoint is nothing for this trainer."""
+
+
+def open_start(name: str | Path) -> Model:
+    """Load the checkpoint to begin with."""
+    model = load_model(name, "cpu", "float32")
+    parts = (model.loaded.encoder.tower, model.loaded.decoder.model)
+    count = sum(p.numel() for part in parts for p in part.parameters())
+    if count > LARGEST:
+        raise SettingError(
+            f"{name} has {count / 1e6:.0f} M parameters; training can begin with a checkpoint of at most "
+            f"{LARGEST / 1e6:.0f} M, such as tiny."
+        )
+    return model
+
+
+def sizes_of(model: Model) -> Sizes:
+    """Sizes of a network that can take a checkpoint's weights."""
+    text: Any = model.loaded.decoder.model.config
+    audio: Any = model.loaded.encoder.tower.config
+    return Sizes(
+        width=text.hidden_size, layers=text.num_hidden_layers, heads=text.num_attention_heads,
+        kv_heads=text.num_key_value_heads, mlp=text.intermediate_size, tower_width=audio.d_model,
+        tower_layers=audio.encoder_layers, tower_heads=audio.encoder_attention_heads, tower_mlp=audio.encoder_ffn_dim,
+        block_size=model.loaded.positions,
+    )  # fmt: skip
+
+
+def take_over(network: Network, words: Vocabulary, model: Model) -> None:
+    """Copy a checkpoint's weights into a network of the same sizes."""
+    loaded = model.loaded
+    _copy(network.tower, dict(loaded.encoder.tower.state_dict()), NOT_USED)
+    state = dict(loaded.decoder.model.state_dict())
+    ours = {**words.ids, **words.emotions}
+    theirs = dict(loaded.traits.tokens.ids)
+    theirs.update({emotion.name: token for emotion, token in loaded.traits.tokens.emotions.items()})
+    for name in BY_TOKEN:
+        old, new = state.pop(name), network.lm.get_parameter(name)
+        with torch.no_grad():
+            for token in ours.keys() & theirs.keys():
+                new[ours[token]] = old[theirs[token]]
+    _copy(network.lm, state, BY_TOKEN)
+
+
+def _copy(module: Any, state: dict[str, Tensor], left_out: tuple[str, ...]) -> None:
+    lacking = [name for name in module.load_state_dict(state, strict=False).missing_keys if name not in left_out]
+    if lacking:
+        raise CheckpointError(f"The checkpoint to begin with lacks {lacking[0]}; give another --start, or none.")
