@@ -45,8 +45,8 @@ class Comm(BaseComm):  # type: ignore[misc]
 class Page:
     """What the front end does with one widget."""
 
-    def __init__(self, widget: AudioInteraction) -> None:
-        self.widget, self.comm = widget, widget.comm
+    def __init__(self, widget: AudioInteraction, name: str = "one") -> None:
+        self.widget, self.comm, self.name = widget, widget.comm, name
         self.stream = 0
         self.seq = 0
 
@@ -88,13 +88,16 @@ class Page:
         views = [memoryview(buffer) for buffer in buffers]
         self.comm.handle_msg({"content": {"data": data}, "buffers": views})
 
-    def hello(self, seen: int = 0, protocol: int = messages.PROTOCOL_VERSION) -> None:
-        self.send({"type": "hello", "protocol": protocol, "seen": seen}, [messages.HANDSHAKE])
+    def hello(
+        self, seen: int = 0, protocol: int = messages.PROTOCOL_VERSION, session: int | None = 1, binary: bool = True
+    ) -> None:
+        content = {"type": "hello", "protocol": protocol, "seen": seen, "page": self.name, "session": session}
+        self.send(content, [messages.HANDSHAKE] if binary else [])
 
-    def open(self, rate: int = 16_000, source: str = "mic", tail_s: float = 1.0) -> None:
+    def open(self, rate: int = 16_000, source: str = "mic", tail_s: float = 1.0, track: Any = None) -> None:
         self.stream, self.seq = self.stream + 1, 0
         opening = {"stream": self.stream, "source": source, "name": "x", "rate": rate, "tail_s": tail_s}
-        self.send({"type": "open", **opening})
+        self.send({"type": "open", "page": self.name, "track": track or {}, **opening})
 
     def block(self, samples: Array, rate: int = 16_000, seq: int | None = None, stream: int | None = None) -> None:
         """Send one block; by default the next one of the open stream."""
@@ -104,11 +107,12 @@ class Page:
 
     def block_header(self, seq: int, rate: int = 16_000, stream: int | None = None) -> dict[str, Any]:
         which = self.stream if stream is None else stream
-        return {"type": "block", "stream": which, "seq": seq, "rate": rate, "format": "float32", "time_s": seq / 10}
+        placed = {"type": "block", "stream": which, "seq": seq, "rate": rate, "format": "float32", "time_s": seq / 10}
+        return {**placed, "sent_ms": 1e12 + seq * 100, "gated": False, "page": self.name}
 
     def close(self, reason: str = "stopped", blocks: int | None = None) -> None:
         count = self.seq if blocks is None else blocks
-        self.send({"type": "close", "stream": self.stream, "blocks": count, "reason": reason})
+        self.send({"type": "close", "stream": self.stream, "blocks": count, "reason": reason, "page": self.name})
 
     def record(self, samples: Array, rate: int = 16_000, **opening: Any) -> None:
         """A whole recording, in blocks of 100 ms."""

@@ -16,30 +16,53 @@ from ai_widgets.errors import MessageError
 from ai_widgets.protocol import Notice
 from ai_widgets.widget import messages
 from ai_widgets.widget.messages import MAX_BLOCK_BYTES, MAX_COUNT, MAX_TEXT, parse
+from ai_widgets.widget.vocabulary import UNKNOWN
 
 OPEN = {"type": "open", "stream": 1, "source": "mic", "name": "Mic", "rate": 48_000, "tail_s": 1.0}
 BLOCK = {"type": "block", "stream": 1, "seq": 0, "rate": 48_000, "format": "float32", "time_s": 0.5}
 CLOSE = {"type": "close", "stream": 1, "blocks": 3, "reason": "stopped"}
 STATE = {"type": "state", "state": "error", "problem": "denied", "message": "Not allowed."}
-HELLO = {"type": "hello", "protocol": 1, "seen": 0}
+HELLO = {"type": "hello", "protocol": 2, "seen": 7, "page": "p", "session": 3}
+SET = {"type": "set", "changes": {"temperature": 0.5, "arrival": "drop"}}
+FETCH = {"type": "fetch", "what": "audio", "chunk": 3}
+LOOP = {"type": "loop", "mode": "step"}
 FLOATS = np.array([0.5, -0.25], "<f4")
 
 
 class TestTaken:
     def test_hello(self) -> None:
-        assert parse(HELLO, [bytes((1, 2, 3, 4))]) == messages.Hello(1, 0, True)
-        assert parse(HELLO, [memoryview(bytearray((1, 2, 3, 4)))]) == messages.Hello(1, 0, True)
+        assert parse(HELLO, [bytes((1, 2, 3, 4))]) == messages.Hello(2, 7, "p", 3, True)
+        assert parse(HELLO, [memoryview(bytearray((1, 2, 3, 4)))]) == messages.Hello(2, 7, "p", 3, True)
 
     @pytest.mark.parametrize("buffers", [[], [b""], [b"\x04\x03\x02\x01"], [b"\1\2\3\4", b""]])
     def test_a_host_that_spoils_buffers_is_noticed(self, buffers: list[bytes]) -> None:
-        assert parse(HELLO, buffers) == messages.Hello(1, 0, False)
+        assert parse(HELLO, buffers) == messages.Hello(2, 7, "p", 3, False)
+
+    @pytest.mark.parametrize("session", [None, 0, 5])
+    def test_the_session_a_page_knows(self, session: int | None) -> None:
+        hello = parse({**HELLO, "session": session})
+        assert isinstance(hello, messages.Hello)
+        assert hello.session == session
+
+    @pytest.mark.parametrize("session", ["uuid", -1, True, 1.5, [], 2**60])
+    def test_a_session_that_never_was(self, session: Any) -> None:
+        hello = parse({**HELLO, "session": session})
+        assert isinstance(hello, messages.Hello)
+        assert hello.session == -1
 
     def test_open_close_and_state(self) -> None:
-        assert parse(OPEN) == messages.Open(1, "mic", "Mic", 48_000, 1.0)
-        assert parse(CLOSE) == messages.Close(1, 3, "stopped")
-        assert parse(STATE) == messages.MicState("error", "denied", "Not allowed.")
+        assert parse(OPEN) == messages.Open(1, "mic", "Mic", 48_000, 1.0, "", {})
+        track = {"sampleRate": 48_000, "echoCancellation": False}
+        assert parse({**OPEN, "page": "p", "track": track}) == messages.Open(1, "mic", "Mic", 48_000, 1.0, "p", track)
+        assert parse(CLOSE) == messages.Close(1, 3, "stopped", "")
+        assert parse({**STATE, "state": "paused"}) == messages.MicState("paused", "denied", "Not allowed.")
 
-    @pytest.mark.parametrize("kind", ["interrupt", "reset", "poll"])
+    def test_what_a_page_asks_for(self) -> None:
+        assert parse(SET) == messages.Set({"temperature": 0.5, "arrival": "drop"})
+        assert parse(FETCH) == messages.Fetch("audio", 3)
+        assert parse(LOOP) == messages.Loop("step")
+
+    @pytest.mark.parametrize("kind", ["step", "interrupt", "reset", "poll"])
     def test_bare_messages(self, kind: str) -> None:
         assert type(parse({"type": kind})).__name__.lower() == kind
 
@@ -48,8 +71,14 @@ class TestTaken:
         block = parse(BLOCK, [wrap(FLOATS.tobytes())])
         assert isinstance(block, messages.Block)
         assert (block.stream, block.seq, block.rate, block.time_s) == (1, 0, 48_000, 0.5)
+        assert (block.sent_ms, block.gated, block.page) == (0.0, False, "")
         assert block.samples.dtype == np.float32
         np.testing.assert_array_equal(block.samples, FLOATS)
+
+    def test_when_a_block_was_sent_and_that_it_is_silenced(self) -> None:
+        block = parse({**BLOCK, "sent_ms": 1.7e12, "gated": True, "page": "p"}, [b""])
+        assert isinstance(block, messages.Block)
+        assert (block.sent_ms, block.gated, block.page) == (1.7e12, True, "p")
 
     def test_a_block_of_int16(self) -> None:
         samples = np.array([-32_768, 0, 16_384], "<i2")
@@ -73,10 +102,10 @@ class TestTaken:
         assert len(block.samples) == MAX_BLOCK_BYTES // 4
 
     def test_whole_numbers_may_arrive_as_floats(self) -> None:
-        assert parse({**CLOSE, "stream": 2.0, "blocks": 3.0}) == messages.Close(2, 3, "stopped")
+        assert parse({**CLOSE, "stream": 2.0, "blocks": 3.0}) == messages.Close(2, 3, "stopped", "")
 
     def test_unknown_fields_are_left_out(self) -> None:
-        assert parse({**CLOSE, "later": {"a": 1}}) == messages.Close(1, 3, "stopped")
+        assert parse({**CLOSE, "later": {"a": 1}}) == messages.Close(1, 3, "stopped", "")
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
@@ -111,6 +140,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**BLOCK, "format": None}, "format must be one of"),
     ({**BLOCK, "seq": -1}, "seq must be"),
     ({**BLOCK, "time_s": -1}, "time_s must be"),
+    ({**BLOCK, "gated": "yes"}, "gated must be true or false"),
+    ({**BLOCK, "sent_ms": None}, "sent_ms must be a number"),
+    ({**BLOCK, "page": 7}, "page must be text"),
+    ({**OPEN, "track": [1]}, "track must be a JSON object"),
+    ({**OPEN, "track": {"x": "y" * 2048}}, "track must be a JSON object of at most 2048 bytes"),
+    ({**OPEN, "track": {"x": float("nan")}}, "track must be"),
+    ({**OPEN, "track": {"x": {1, 2}}}, "track must be"),
+    ({**SET, "changes": None}, "changes must be a JSON object"),
+    ({**SET, "changes": {"system_prompt": "x" * 70_000}}, "changes must be"),
+    ({**FETCH, "what": "video"}, "what must be one of audio"),
+    ({**FETCH, "chunk": -1}, "chunk must be"),
+    ({**LOOP, "mode": "fly"}, "mode must be one of run, pause, step"),
     ({**BLOCK, "data": 5}, "base64"),
     ({**BLOCK, "data": "!!!"}, "base64"),
     ({**BLOCK, "data": "ü"}, "base64"),
@@ -155,7 +196,7 @@ json_like = st.recursive(
     max_leaves=6,
 )
 buffers = st.lists(st.binary(max_size=20), max_size=3)
-known = st.sampled_from([OPEN, BLOCK, CLOSE, STATE, HELLO, {"type": "poll"}])
+known = st.sampled_from([OPEN, BLOCK, CLOSE, STATE, HELLO, SET, FETCH, LOOP, {"type": "poll"}])
 
 
 @settings(max_examples=200)
@@ -180,16 +221,20 @@ def test_nor_from_known_messages_with_odd_fields(good: dict[str, Any], data: st.
 
 class TestToTheBrowser:
     def test_every_message_is_plain_json(self) -> None:
-        model = {"status": "ready", "name": "toy", "detail": ""}
+        model = {"status": "ready", "name": "toy", "detail": "", **UNKNOWN}
+        hello = messages.Hello(2, 0, "page", None, True)
         sent = [
-            messages.welcome(True, False, 1, model),
+            messages.welcome(hello, False, 1, model, {"seed": 0}, {"arrival": "keep"}, {"mode": "run"}),
             messages.events(1, 5, [Notice(0, "limit", "Full.", {"used": 3})], 2),
             messages.ack(1, 4),
+            messages.audio(3, np.zeros(4, np.float32), False)[0],
+            messages.loop("pause", "", -1, 0),
             messages.model_status(model),
             messages.reset(2),
             messages.problem("message", "Oh.", "trace"),
         ]
-        assert [message["type"] for message in sent] == ["welcome", "events", "ack", "model", "reset", "problem"]
+        types = ["welcome", "events", "ack", "audio", "loop", "model", "reset", "problem"]
+        assert [message["type"] for message in sent] == types
         assert json.loads(json.dumps(sent)) == sent
 
     def test_events_are_as_the_protocol_writes_them(self) -> None:
@@ -197,3 +242,12 @@ class TestToTheBrowser:
         message = messages.events(2, 7, [notice], 4)
         assert message["events"] == [notice.to_json()]
         assert (message["session"], message["first"], message["waiting"]) == (2, 7, 4)
+
+    def test_a_chunks_samples_in_a_buffer_or_as_text(self) -> None:
+        samples = np.array([0.0, 0.5, -1.0, 1.0], np.float32)
+        message, buffers = messages.audio(7, samples, binary=True)
+        assert message == {"type": "audio", "chunk": 7, "rate": 16_000, "format": "int16", "ok": True}
+        assert np.frombuffer(buffers[0], "<i2").tolist() == [0, 16_384, -32_768, 32_767]
+        inline, none = messages.audio(7, samples, binary=False)
+        assert (base64.b64decode(inline["data"]), none) == (buffers[0], [])
+        assert messages.audio(7, None, binary=True) == ({**message, "ok": False}, [])

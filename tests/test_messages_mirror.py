@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from ai_widgets import protocol
-from ai_widgets.widget import messages
+from ai_widgets.widget import live, messages
+from ai_widgets.widget.vocabulary import UNKNOWN
 
 SOURCES = Path(__file__).parents[1] / "js" / "src"
 WIRE = (SOURCES / "messages.ts").read_text(encoding="utf-8")
+SETTINGS = (SOURCES / "settings.ts").read_text(encoding="utf-8")
 EVENTS = (SOURCES / "events.ts").read_text(encoding="utf-8")
 
 Fields = dict[str, bool]
@@ -66,15 +70,22 @@ FROM_BROWSER: dict[str, tuple[type, set[str]]] = {
     "block": (messages.Block, {"samples", "format", "data"}),
     "close": (messages.Close, set()),
     "state": (messages.MicState, set()),
+    "set": (messages.Set, set()),
+    "fetch": (messages.Fetch, set()),
+    "loop": (messages.Loop, set()),
+    "step": (messages.Step, set()),
     "interrupt": (messages.Interrupt, set()),
     "reset": (messages.Reset, set()),
     "poll": (messages.Poll, set()),
 }
-MODEL = {"status": "ready", "name": "", "detail": ""}
+MODEL = {"status": "ready", "name": "", "detail": "", **UNKNOWN}
+HELLO = messages.Hello(messages.PROTOCOL_VERSION, 0, "page", None, True)
 FROM_KERNEL: list[dict[str, Any]] = [
-    messages.welcome(True, False, 1, MODEL),
+    messages.welcome(HELLO, False, 1, MODEL, {}, {}, {}),
     messages.events(1, 0, [], 0),
     messages.ack(1, 1),
+    messages.audio(3, np.zeros(6400, np.float32), False)[0],
+    messages.loop("step", "decide", 3, 2),
     messages.model_status(MODEL),
     messages.reset(1),
     messages.problem("a", "b"),
@@ -87,9 +98,21 @@ def test_the_version_and_the_handshake() -> None:
     assert int(constant(WIRE, "MAX_TEXT")) == messages.MAX_TEXT
 
 
-@pytest.mark.parametrize("name", ["MIC_STATES", "SOURCES", "CLOSE_REASONS"])
+@pytest.mark.parametrize("name", ["MIC_STATES", "SOURCES", "CLOSE_REASONS", "LOOP_MODES", "FETCHABLE"])
 def test_lists_of_words(name: str) -> None:
     assert words(WIRE, name) == list(getattr(messages, name))
+
+
+@pytest.mark.parametrize("name", ["ARRIVALS", "OVERLOADS", "READINGS"])
+def test_words_of_live_settings(name: str) -> None:
+    assert words(SETTINGS, name) == list(getattr(live, name))
+
+
+def test_live_settings_and_their_defaults() -> None:
+    assert list(interface(SETTINGS, "LiveSettings")) == list(live.LIVE_NAMES)
+    defaults = constant(SETTINGS, "DEFAULT_LIVE")
+    shown = dict(re.findall(r"(\w+): ([^,]+),", defaults))
+    assert {name: json.loads(value) for name, value in shown.items()} == live.LiveSettings().to_json()
 
 
 def test_formats() -> None:

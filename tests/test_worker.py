@@ -17,37 +17,20 @@ from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Turn
 from ai_widgets.settings import Settings
-from ai_widgets.widget.loading import ModelSource
 from ai_widgets.widget.worker import Worker
+from tests.benches import Bench
 from tests.events import said
+from tests.page import PATIENCE
 from tests.scripted import scripted, spell
 from tests.signals import Array, babble, cuts, split
-
-PATIENCE = 120.0
-RULES = Settings(seed=3, max_reply_tokens=12)
-
-
-class Bench:
-    """A worker, and what it told its owner."""
-
-    def __init__(self, model: LoadedModel, rules: Settings = RULES) -> None:
-        self.finals: list[bool] = []
-        self.failures: list[Exception] = []
-        self.source = ModelSource(lambda: Model(model), lambda: None)
-        self.source.start()
-        self.worker = Worker(self.source, rules, self.finals.append, self.failures.append, None)
-
-    def events(self) -> list[Event]:
-        assert self.worker.wait(PATIENCE)
-        return list(self.worker.record.events)
 
 
 @pytest.fixture
 def bench() -> Iterator[Callable[..., Bench]]:
     benches: list[Bench] = []
 
-    def build(model: LoadedModel, rules: Settings = RULES) -> Bench:
-        benches.append(Bench(model, rules))
+    def build(*arguments: Any, **options: Any) -> Bench:
+        benches.append(Bench(*arguments, **options))
         return benches[-1]
 
     yield build
@@ -242,17 +225,14 @@ class TestFailure:
         def load() -> Model:
             raise OSError("disk on fire")
 
-        failures: list[Exception] = []
-        source = ModelSource(load, lambda: None)
-        source.start()
-        worker = Worker(source, RULES, lambda _: None, failures.append, None)
-        worker.push(np.zeros(CHUNK_SAMPLES, np.float32), 16_000)
-        assert worker.wait(PATIENCE)
-        assert isinstance(worker.failure, OSError)
-        assert source.status == "failed"
+        bench = Bench(load=load)
+        bench.worker.push(np.zeros(CHUNK_SAMPLES, np.float32), 16_000)
+        assert bench.worker.wait(PATIENCE)
+        assert isinstance(bench.worker.failure, OSError)
+        assert bench.source.status == "failed"
         with pytest.raises(OSError, match="disk on fire"):
-            source.wait()
-        worker.close()
+            bench.source.wait()
+        bench.worker.close()
 
 
 def test_a_closed_worker_takes_nothing(toy_loaded: LoadedModel) -> None:
@@ -272,15 +252,12 @@ def test_closing_does_not_wait_for_a_model_that_is_loading() -> None:
         go.wait(PATIENCE)
         raise OSError("too late")
 
-    source = ModelSource(loading, lambda: None)
-    source.start()
-    failures: list[Exception] = []
-    worker = Worker(source, RULES, lambda _: None, failures.append, None)
-    worker.push(babble(1), 16_000)
-    worker.close()
-    assert not worker.alive
-    assert source.status == "loading"
-    assert all(isinstance(error, SessionError) for error in failures)
+    bench = Bench(load=loading)
+    bench.worker.push(babble(1), 16_000)
+    bench.worker.close()
+    assert not bench.worker.alive
+    assert bench.source.status == "loading"
+    assert all(isinstance(error, SessionError) for error in bench.failures)
     go.set()
 
 

@@ -3,34 +3,54 @@
 Both sides speak JSON messages of one shape, ``{"type": …, …}``, some with one binary buffer. `js/src/messages.ts`
 mirrors this module; a test holds the two equal. Nothing here knows comms or threads.
 
+A page is one front end that shows the widget: it makes up a random text (`page`) when it starts and sends it along.
+Where several pages show one widget, only one of them can have a stream open at a time. Times `…_ms` are Unix time in
+milliseconds on the clock of whoever sends.
+
 Browser → kernel
 ----------------
-hello      {protocol, seen}  + buffer 01 02 03 04. `seen`: how many events of the session the browser has already.
-open       {stream, source: mic|file, name, rate, tail_s}   a stream begins; `stream` counts up from 1
-block      {stream, seq, rate, format: int16|float32, time_s} + buffer (mono little-endian), or `data` in base64
-close      {stream, blocks, reason}   no more blocks; `blocks` is how many were sent
+hello      {protocol, seen, page, session}  + buffer 01 02 03 04. `seen`: how many events of the session `session` (or
+                                         null) the page has already; of another session they count as none
+open       {stream, source: mic|file, name, rate, tail_s, page, track}   a stream begins; `stream` counts up from 1;
+                                         `track`: the track's settings as the browser reports them, at most 2 kB
+block      {stream, seq, rate, format: int16|float32, time_s, sent_ms, gated, page} + buffer (mono little-endian), or
+                                         `data` in base64. `gated`: the page has silenced it
+close      {stream, blocks, reason, page}   no more blocks; `blocks` is how many were sent
 state      {state, problem, message}   what the microphone is doing (state of `MIC_STATES`)
+set        {changes}    change settings by name, those of the session and the live ones; answered by the synced traits,
+                                         and by a `problem` with the code `setting` where a change is refused
+fetch      {what: audio, chunk}   ask for a chunk's samples; answered by `audio`
+loop       {mode: run|pause|step}   run freely, hold before the next phase, or do one phase a `step`
+step       {}       do the next phase: perceive, decide or respond
 interrupt  {}       end the running reply
 reset      {}       start a new session
 poll       {}       ask for waiting messages (pull mode)
 
 Kernel → browser
 ----------------
-welcome    {protocol, binary, pull, session, model}     answer to hello; then all events from `seen` on
-events     {session, first, events, waiting}  events in order from index `first` on; `waiting` counts the chunks
+welcome    {protocol, binary, pull, session, page, now_ms, model, settings, live, loop, tokens, prefix, limit}   answer
+                                         to hello, for the page that said it; then all events from `seen` on. `tokens`:
+                                         ids of the special tokens by name; `prefix`: id and text of each token a bare
+                                         context begins with; `limit`: positions of the context (empty and 0 until the
+                                         model is loaded)
+events     {session, first, events, waiting, now_ms}  events in order from index `first` on; `waiting` counts the chunks
                                          that have arrived and are not yet decided
-ack        {stream, seq}                 newest block that was taken up
-model      {status: loading|ready|failed, name, detail}
+ack        {stream, seq, now_ms}         newest block that was taken up
+audio      {chunk, rate, format, ok}     a chunk's samples in a buffer (int16), or as `data` in base64; without them
+                                         where `ok` is false: no longer kept
+loop       {mode, phase, chunk, waiting}   the loop's state: the phase that was done last or runs, and its chunk
+model      {status: loading|ready|failed, name, detail, tokens, prefix, limit}
 reset      {session}                     a new session began: forget the old events
-problem    {code, message, detail}       something went wrong, said in one sentence; `detail` may hold a traceback
+problem    {code, message, detail, page}   something went wrong, said in one sentence; `detail` may hold a traceback;
+                                         `page` is the page it is for, empty for all
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import time
 from typing import Any, Literal
 
 import numpy as np
@@ -38,28 +58,41 @@ import numpy.typing as npt
 
 from ..audio import MAX_RATE, MIN_RATE
 from ..errors import MessageError
-from ..protocol import Event
+from ..protocol import SAMPLE_RATE, Event
+from . import fields
+from .fields import MAX_COUNT, MAX_TEXT
 
-PROTOCOL_VERSION = 1
+__all__ = ["MAX_COUNT", "MAX_TEXT", "PROTOCOL_VERSION", "Message", "parse"]
+
+PROTOCOL_VERSION = 2
 HANDSHAKE = bytes((1, 2, 3, 4))
 """The buffer of a hello. Some hosts drop binary buffers; then the browser falls back to base64."""
 MAX_BLOCK_BYTES = 2 * 1024 * 1024
 """A block is about 100 ms; a message above 10 MB would break the websocket."""
-MAX_TEXT = 500
 MAX_TAIL_S = 10.0
-MAX_COUNT = 2**53
-"""Largest whole number that a browser counts exactly."""
+MAX_TRACK_BYTES = 2048
+MAX_CHANGES_BYTES = 65_536
+"""A system prompt is the longest setting."""
+MAX_MS = 1e14
 
-MIC_STATES = ("idle", "asking", "listening", "stopped", "error")
+MIC_STATES = ("idle", "asking", "listening", "paused", "stopped", "error")
 SOURCES = ("mic", "file")
 FORMATS: Mapping[str, npt.DTypeLike] = {"int16": "<i2", "float32": "<f4"}
 CLOSE_REASONS = ("stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "error")
+LOOP_MODES = ("run", "pause", "step")
+FETCHABLE = ("audio",)
+
+Mode = Literal["run", "pause", "step"]
 
 
 @dataclass(frozen=True)
 class Hello:
+    """`session` is None where the page holds no events, -1 where it names none of ours."""
+
     protocol: int
     seen: int
+    page: str
+    session: int | None
     binary: bool
 
 
@@ -70,6 +103,8 @@ class Open:
     name: str
     rate: int
     tail_s: float
+    page: str
+    track: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -80,6 +115,9 @@ class Block:
     seq: int
     rate: int
     time_s: float
+    sent_ms: float
+    gated: bool
+    page: str
     samples: npt.NDArray[np.float32]
 
 
@@ -88,6 +126,7 @@ class Close:
     stream: int
     blocks: int
     reason: str
+    page: str
 
 
 @dataclass(frozen=True)
@@ -95,6 +134,27 @@ class MicState:
     state: str
     problem: str
     message: str
+
+
+@dataclass(frozen=True)
+class Set:
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Fetch:
+    what: str
+    chunk: int
+
+
+@dataclass(frozen=True)
+class Loop:
+    mode: Mode
+
+
+@dataclass(frozen=True)
+class Step:
+    pass
 
 
 @dataclass(frozen=True)
@@ -112,10 +172,13 @@ class Poll:
     pass
 
 
-Message = Hello | Open | Block | Close | MicState | Interrupt | Reset | Poll
+Message = Hello | Open | Block | Close | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll
+Buffers = Sequence[bytes | bytearray | memoryview]
+
+_BARE: Mapping[str, Message] = {"step": Step(), "interrupt": Interrupt(), "reset": Reset(), "poll": Poll()}
 
 
-def parse(content: object, buffers: Sequence[bytes | bytearray | memoryview] = ()) -> Message:
+def parse(content: object, buffers: Buffers = ()) -> Message:
     """Check one browser message and return it typed.
 
     Raises
@@ -130,34 +193,50 @@ def parse(content: object, buffers: Sequence[bytes | bytearray | memoryview] = (
         return _block(content, buffers)
     if kind == "hello":
         binary = len(buffers) == 1 and bytes(buffers[0]) == HANDSHAKE
-        return Hello(_whole(content, "protocol"), _whole(content, "seen"), binary)
+        protocol, seen = fields.whole(content, "protocol"), fields.whole(content, "seen")
+        return Hello(protocol, seen, fields.text(content, "page"), _session(content.get("session")), binary)
     if kind == "open":
         return Open(
-            _whole(content, "stream", low=1),
-            _one_of(content, "source", SOURCES),  # type: ignore[arg-type]
-            _text(content, "name"),
-            _whole(content, "rate", low=MIN_RATE, high=MAX_RATE),
-            _number(content, "tail_s", 0.0, MAX_TAIL_S),
+            fields.whole(content, "stream", low=1),
+            fields.one_of(content, "source", SOURCES),  # type: ignore[arg-type]
+            fields.text(content, "name"),
+            fields.whole(content, "rate", low=MIN_RATE, high=MAX_RATE),
+            fields.number(content, "tail_s", 0.0, MAX_TAIL_S),
+            fields.text(content, "page"),
+            fields.plain_object(content, "track", MAX_TRACK_BYTES),
         )
     if kind == "close":
         return Close(
-            _whole(content, "stream", low=1), _whole(content, "blocks"), _one_of(content, "reason", CLOSE_REASONS)
+            fields.whole(content, "stream", low=1),
+            fields.whole(content, "blocks"),
+            fields.one_of(content, "reason", CLOSE_REASONS),
+            fields.text(content, "page"),
         )
     if kind == "state":
-        return MicState(_one_of(content, "state", MIC_STATES), _text(content, "problem"), _text(content, "message"))
-    if kind == "interrupt":
-        return Interrupt()
-    if kind == "reset":
-        return Reset()
-    if kind == "poll":
-        return Poll()
-    raise MessageError(f"{_shown(kind)} is not a message type of protocol {PROTOCOL_VERSION}.")
+        state = fields.one_of(content, "state", MIC_STATES)
+        return MicState(state, fields.text(content, "problem"), fields.text(content, "message"))
+    if kind == "set":
+        return Set(fields.plain_object(content, "changes", MAX_CHANGES_BYTES))
+    if kind == "fetch":
+        return Fetch(fields.one_of(content, "what", FETCHABLE), fields.whole(content, "chunk"))
+    if kind == "loop":
+        return Loop(fields.one_of(content, "mode", LOOP_MODES))  # type: ignore[arg-type]
+    if isinstance(kind, str) and kind in _BARE:
+        return _BARE[kind]
+    raise MessageError(f"{fields.shown(kind)} is not a message type of protocol {PROTOCOL_VERSION}.")
 
 
-def _block(content: Mapping[Any, Any], buffers: Sequence[bytes | bytearray | memoryview]) -> Block:
-    dtype = np.dtype(FORMATS[_one_of(content, "format", tuple(FORMATS))])
+def _session(value: object) -> int | None:
+    """The number of a session. What is none, such as an id of another kernel's, is a session that never was."""
+    if value is None:
+        return None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT else -1
+
+
+def _block(content: Mapping[Any, Any], buffers: Buffers) -> Block:
+    dtype = np.dtype(FORMATS[fields.one_of(content, "format", tuple(FORMATS))])
     if "data" in content:
-        raw = _base64(content["data"])
+        raw = fields.base64_bytes(content, "data", MAX_BLOCK_BYTES)
     elif len(buffers) == 1:
         view = memoryview(buffers[0])
         if view.nbytes > MAX_BLOCK_BYTES:
@@ -171,71 +250,50 @@ def _block(content: Mapping[Any, Any], buffers: Sequence[bytes | bytearray | mem
     if dtype.kind == "i":
         samples = samples.astype(np.float32) / np.float32(32768)
     return Block(
-        _whole(content, "stream", low=1),
-        _whole(content, "seq"),
-        _whole(content, "rate", low=MIN_RATE, high=MAX_RATE),
-        _number(content, "time_s", 0.0, 1e9),
+        fields.whole(content, "stream", low=1),
+        fields.whole(content, "seq"),
+        fields.whole(content, "rate", low=MIN_RATE, high=MAX_RATE),
+        fields.number(content, "time_s", 0.0, 1e9),
+        fields.number(content, "sent_ms", 0.0, MAX_MS) if "sent_ms" in content else 0.0,
+        fields.flag(content, "gated"),
+        fields.text(content, "page"),
         samples.astype(np.float32, copy=False),
     )
-
-
-def _base64(data: object) -> bytes:
-    if not isinstance(data, str) or len(data) > MAX_BLOCK_BYTES * 4 // 3 + 4:
-        raise MessageError(f"A block's data must be base64 text of at most {MAX_BLOCK_BYTES} bytes.")
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise MessageError("A block's data is not valid base64.") from error
-
-
-def _whole(content: Mapping[Any, Any], name: str, low: int = 0, high: int = MAX_COUNT) -> int:
-    value = content.get(name)
-    # A JSON number may arrive as 3.0; a bool is an int in Python but not here.
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise MessageError(f"{name} must be a whole number from {low} to {high}, not {_shown(value)}.")
-    return value
-
-
-def _number(content: Mapping[Any, Any], name: str, low: float, high: float) -> float:
-    value = content.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise MessageError(f"{name} must be a number from {low:g} to {high:g}, not {_shown(value)}.")
-    return float(value)
-
-
-def _text(content: Mapping[Any, Any], name: str) -> str:
-    value = content.get(name, "")
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise MessageError(f"{name} must be text of at most {MAX_TEXT} characters.")
-    return value
-
-
-def _one_of(content: Mapping[Any, Any], name: str, allowed: Sequence[str]) -> str:
-    value = content.get(name)
-    if not isinstance(value, str) or value not in allowed:
-        raise MessageError(f"{name} must be one of {', '.join(allowed)}, not {_shown(value)}.")
-    return value
-
-
-def _shown(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else shown[:57] + "…"
 
 
 # Kernel → browser ----------------------------------------------------------------------------------------------------
 
 
-def welcome(binary: bool, pull: bool, session: int, model: Mapping[str, Any]) -> dict[str, Any]:
-    """Answer to hello."""
+def now_ms() -> float:
+    """The kernel's clock as messages carry it."""
+    return round(time() * 1e3, 1)
+
+
+def welcome(
+    hello: Hello,
+    pull: bool,
+    session: int,
+    model: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    live: Mapping[str, Any],
+    loop: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Answer to hello; `model` is what `model_status` takes."""
     return {
         "type": "welcome",
         "protocol": PROTOCOL_VERSION,
-        "binary": binary,
+        "binary": hello.binary,
         "pull": pull,
         "session": session,
-        "model": dict(model),
+        "page": hello.page,
+        "now_ms": now_ms(),
+        "model": {name: model[name] for name in ("status", "name", "detail")},
+        "settings": dict(settings),
+        "live": dict(live),
+        "loop": dict(loop),
+        "tokens": model["tokens"],
+        "prefix": model["prefix"],
+        "limit": model["limit"],
     }
 
 
@@ -247,12 +305,27 @@ def events(session: int, first: int, batch: Sequence[Event], waiting: int) -> di
         "first": first,
         "events": [event.to_json() for event in batch],
         "waiting": waiting,
+        "now_ms": now_ms(),
     }
 
 
 def ack(stream: int, seq: int) -> dict[str, Any]:
     """The newest block that was taken up."""
-    return {"type": "ack", "stream": stream, "seq": seq}
+    return {"type": "ack", "stream": stream, "seq": seq, "now_ms": now_ms()}
+
+
+def audio(chunk: int, samples: npt.NDArray[np.float32] | None, binary: bool) -> tuple[dict[str, Any], list[bytes]]:
+    """A chunk's samples (None: no longer kept), as a message and its buffers."""
+    message = {"type": "audio", "chunk": chunk, "rate": SAMPLE_RATE, "format": "int16", "ok": samples is not None}
+    if samples is None:
+        return message, []
+    raw = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
+    return (message, [raw]) if binary else ({**message, "data": base64.b64encode(raw).decode("ascii")}, [])
+
+
+def loop(mode: Mode, phase: str, chunk: int, waiting: int) -> dict[str, Any]:
+    """The loop's state."""
+    return {"type": "loop", "mode": mode, "phase": phase, "chunk": chunk, "waiting": waiting}
 
 
 def reset(session: int) -> dict[str, Any]:
@@ -261,10 +334,10 @@ def reset(session: int) -> dict[str, Any]:
 
 
 def model_status(model: Mapping[str, Any]) -> dict[str, Any]:
-    """How far loading is; `model` has status, name and detail."""
+    """How far loading is; `model` has status, name, detail, tokens, prefix and limit."""
     return {"type": "model", **model}
 
 
-def problem(code: str, message: str, detail: str = "") -> dict[str, Any]:
+def problem(code: str, message: str, detail: str = "", page: str = "") -> dict[str, Any]:
     """Something went wrong, in one sentence."""
-    return {"type": "problem", "code": code, "message": message, "detail": detail}
+    return {"type": "problem", "code": code, "message": message, "detail": detail, "page": page}

@@ -6,7 +6,7 @@ reloaded is served by setting that number back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import RLock
 from time import perf_counter
 from typing import Any
@@ -19,6 +19,8 @@ FLUSH_SECONDS = 0.03
 second at which a Jupyter server drops them."""
 MAX_BATCH = 500
 """Events in one message; a long session that is shown anew comes in several."""
+MAX_QUEUED = 200
+"""Messages that may wait to be sent. Only in pull mode do any wait, and there a page asks four times a second."""
 MAX_PROBLEMS = 20
 """Problem messages sent between two hellos; a broken sender must not flood the browser."""
 
@@ -29,7 +31,7 @@ class Outbox:
     Parameters
     ----------
     send
-        Sends one message.
+        Sends one message with its buffers.
     record, waiting
         Give the running session's record, and its chunks that are not decided yet.
     lock
@@ -38,13 +40,13 @@ class Outbox:
 
     def __init__(
         self,
-        send: Callable[[dict[str, Any]], None],
+        send: Callable[[dict[str, Any], Sequence[bytes]], None],
         record: Callable[[], SessionRecord],
         waiting: Callable[[], int],
         lock: RLock,
     ) -> None:
         self._send, self._record, self._waiting, self._lock = send, record, waiting, lock
-        self._queued: list[dict[str, Any]] = []
+        self._queued: list[tuple[dict[str, Any], Sequence[bytes]]] = []
         self._problems_left = MAX_PROBLEMS
         self._sent = 0
         self._waiting_sent = 0
@@ -57,17 +59,18 @@ class Outbox:
         """Whether enough time has passed since the last flush to send a batch while more is coming."""
         return perf_counter() - self._last_flush >= FLUSH_SECONDS
 
-    def put(self, message: dict[str, Any]) -> None:
-        """Queue one message."""
+    def put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
+        """Queue one message. Where nobody asks for what waits, the oldest of them leaves."""
         with self._lock:
-            self._queued.append(message)
+            self._queued.append((message, buffers))
+            del self._queued[:-MAX_QUEUED]
 
-    def put_problem(self, code: str, message: str, detail: str = "") -> None:
+    def put_problem(self, code: str, message: str, detail: str = "", page: str = "") -> None:
         """Queue a problem, unless the browser has had its share of them."""
         with self._lock:
             if self._problems_left:
                 self._problems_left -= 1
-                self._queued.append(messages.problem(code, message, detail))
+                self.put(messages.problem(code, message, detail, page))
 
     def acknowledge(self, stream: int, seq: int) -> None:
         """The newest block that was taken up."""
@@ -75,11 +78,14 @@ class Outbox:
             self._taken = (stream, seq)
 
     def welcome(self, message: dict[str, Any], seen: int) -> None:
-        """Queue the answer to a hello; events follow from the browser's own count on."""
+        """Queue the answer to a hello; events follow from the page's own count on.
+
+        Another page may know less than this one, so what was not sent yet is never passed over.
+        """
         with self._lock:
             self._problems_left = MAX_PROBLEMS
-            self._queued.append(message)
-            self._sent = min(seen, len(self._record()))
+            self.put(message)
+            self._sent = min(seen, self._sent)
 
     def begin_session(self, begin: Callable[[], None]) -> None:
         """Run `begin`, which replaces the record, so that no event of the old one is sent as one of the new."""
@@ -87,19 +93,19 @@ class Outbox:
             begin()
             self.session += 1
             self._sent = 0
-            self._queued.append(messages.reset(self.session))
+            self.put(messages.reset(self.session))
 
     def flush(self) -> None:
         """Send what waits: queued messages, then new events, then the acknowledgement."""
         with self._lock:
             self._last_flush = perf_counter()
             queued, self._queued = self._queued, []
-            for message in queued:
-                self._send(message)
+            for message, buffers in queued:
+                self._send(message, buffers)
             while (batch := self._record().since(self._sent, MAX_BATCH)) or self._waiting() != self._waiting_sent:
                 self._waiting_sent = self._waiting()
-                self._send(messages.events(self.session, self._sent, batch, self._waiting_sent))
+                self._send(messages.events(self.session, self._sent, batch, self._waiting_sent), ())
                 self._sent += len(batch)
             if self._taken is not None:
                 (stream, seq), self._taken = self._taken, None
-                self._send(messages.ack(stream, seq))
+                self._send(messages.ack(stream, seq), ())

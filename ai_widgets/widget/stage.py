@@ -10,11 +10,15 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from threading import Condition, Thread, current_thread
+from time import monotonic
 from typing import Generic, TypeVar
 
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 5.0
+"""A thread without work ends after so long."""
+GLANCE_SECONDS = 0.5
+"""A waiting thread looks up so often: on some systems a lock that is waited for cannot be interrupted."""
 
 T = TypeVar("T")
 
@@ -30,10 +34,18 @@ class Stage(Generic[T]):
         Called with each item. It should not raise; if it does, the log says so and the stage goes on.
     capacity
         `put` waits while so many items are queued; None never waits.
+    parked
+        Called on the thread when it ends for want of work.
     """
 
-    def __init__(self, name: str, work: Callable[[T], None], capacity: int | None = None) -> None:
-        self._name, self._work, self._capacity = name, work, capacity
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[T], None],
+        capacity: int | None = None,
+        parked: Callable[[], None] | None = None,
+    ) -> None:
+        self._name, self._work, self._capacity, self._parked = name, work, capacity, parked
         self._items: deque[T] = deque()
         self._changed = Condition()
         self._thread: Thread | None = None
@@ -54,24 +66,40 @@ class Stage(Generic[T]):
         """Whether the stage has a thread at the moment."""
         return self._thread is not None
 
-    def put(self, item: T) -> bool:
-        """Queue an item. False where the stage is closed: the item was not taken."""
+    def put(self, item: T, *, urgent: bool = False) -> bool:
+        """Queue an item; `urgent` does not wait for room. False where the stage is closed: the item was not taken."""
         with self._changed:
-            while self._capacity is not None and len(self._items) >= self._capacity and not self._closed:
-                self._changed.wait()
+            while not urgent and self._full and not self._closed:
+                self._changed.wait(GLANCE_SECONDS)
             if self._closed:
                 return False
             self._items.append(item)
-            if self._thread is None:
+            # An interrupt may have hit between a thread's making and its start; such a thread never lives.
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
             self._changed.notify_all()
             return True
 
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait until nothing waits or is at work. False when `timeout` seconds passed first."""
+    @property
+    def _full(self) -> bool:
+        return self._capacity is not None and len(self._items) >= self._capacity
+
+    def join(self, timeout: float | None = None, unless: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until nothing waits or is at work. False when `timeout` seconds passed, or `unless` came true, first."""
+        end = None if timeout is None else monotonic() + timeout
         with self._changed:
-            return self._changed.wait_for(lambda: self.idle or self._closed, timeout)
+            while not (self.idle or self._closed):
+                left = GLANCE_SECONDS if end is None else min(GLANCE_SECONDS, end - monotonic())
+                if left <= 0 or unless():
+                    return False
+                self._changed.wait(left)
+        return True
+
+    def wake(self) -> None:
+        """Make whoever waits in `join` look up."""
+        with self._changed:
+            self._changed.notify_all()
 
     def close(self, timeout: float = 10.0) -> None:
         """Drop what waits, take nothing more, and wait for the item at work to end."""
@@ -88,10 +116,14 @@ class Stage(Generic[T]):
     def _run(self) -> None:
         while True:
             with self._changed:
+                # After an interrupt in the middle of `put` another thread may have taken over.
+                if self._thread is not current_thread():
+                    return
                 if not self._changed.wait_for(lambda: self._items or self._closed, IDLE_SECONDS) or self._closed:
                     self._thread = None
                     self._changed.notify_all()
-                    return
+                    closed = self._closed
+                    break
                 item = self._items.popleft()
                 self._busy = True
                 self._changed.notify_all()
@@ -103,3 +135,5 @@ class Stage(Generic[T]):
                 with self._changed:
                     self._busy = False
                     self._changed.notify_all()
+        if self._parked is not None and not closed:
+            self._parked()

@@ -7,78 +7,31 @@ decides what to send. torch comes with the model, on the model's own thread, so 
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
-from math import ceil
-from threading import Lock
+from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from ..audio import Array, ChunkAudio, Intake, silence
-from ..errors import AiWidgetsError, SessionError
-from ..protocol import CHUNK_SECONDS, Decision, Notice, Turn
+from ..audio import Array, ChunkAudio, silence
+from ..errors import SessionError
 from ..record import SessionRecord
 from ..settings import Settings
+from .admission import Remark
+from .answering import Answering
+from .failures import describe, forget_frames
+from .live import LiveSettings
 from .loading import ModelSource
+from .messages import Mode
+from .run import Run
 from .stage import Stage
+from .steps import Gate
+from .vocabulary import vocabulary
+from .work import FROM_PYTHON, BlockOf, Decodable, EndOfStream, Item, Owner, Samples, Wake
 
 if TYPE_CHECKING:
-    from ..perceive import Heard, Listener
     from ..session import StreamingSession
 
 AHEAD = 64
 """Encoded chunks that may wait for the decode stage; beyond it raw audio waits in front of the encoder."""
-
-
-@dataclass(frozen=True)
-class _Samples:
-    samples: Array
-    rate: int
-    flags: tuple[str, ...]
-    arrived: float
-    taken: Callable[[], None] | None
-
-
-@dataclass(frozen=True)
-class _EndOfStream:
-    tail_s: float
-
-
-@dataclass(frozen=True)
-class _Remark:
-    kind: str
-    message: str
-    data: dict[str, object]
-
-
-class _Run:
-    """One session with its own intake and listener: what a reset replaces as a whole."""
-
-    def __init__(self, audio_seconds: float | None) -> None:
-        self.record = SessionRecord(audio_seconds)
-        self.intake = Intake()
-        self.listener: Listener | None = None
-        self.session: StreamingSession | None = None
-        self.clip = 0
-        self.failure: Exception | None = None
-        # What has come in, in chunks: whole recordings rounded up, the open one exact.
-        self.finished_chunks = 0
-        self.open_seconds = 0.0
-
-    @property
-    def decided(self) -> int:
-        return self.session.chunks_done if self.session is not None else 0
-
-    @property
-    def waiting(self) -> int:
-        if self.failure is not None:
-            return 0
-        return max(0, self.finished_chunks + int(self.open_seconds / CHUNK_SECONDS + 1e-6) - self.decided)
-
-
-_Item: TypeAlias = "tuple[_Run, _Samples | _EndOfStream | _Remark]"
-_Perceived: TypeAlias = "tuple[_Run, Heard | _Remark]"
 
 
 class Worker:
@@ -88,31 +41,31 @@ class Worker:
     ----------
     source
         Loads the model on a thread of its own.
-    settings
-        Of every session this worker opens.
-    changed
-        Called, on any thread, after events were recorded; `final` says that nothing follows at once.
-    failed
-        Called, on any thread, with the exception that ended a session.
-    audio_seconds
-        See `SessionRecord`.
+    settings, live
+        Those of the sessions this worker opens, and those that hold whichever session runs.
+    owner
+        Told what happens.
+    record
+        Makes the record of a new session.
     """
 
     def __init__(
         self,
         source: ModelSource,
         settings: Settings,
-        changed: Callable[[bool], None],
-        failed: Callable[[Exception], None],
-        audio_seconds: float | None,
+        live: LiveSettings,
+        owner: Owner,
+        record: Callable[[], SessionRecord],
     ) -> None:
-        self._source, self._settings, self._changed, self._failed = source, settings, changed, failed
-        self._audio_seconds = audio_seconds
-        self._lock = Lock()
-        self._run = _Run(audio_seconds)
-        self._encode: Stage[_Item] = Stage("ai_widgets encode", self._perceive)
-        self._decode: Stage[_Perceived] = Stage("ai_widgets decode", self._answer, AHEAD)
-        self._speaking = False
+        self._source, self._owner, self._record = source, owner, record
+        self.settings, self.live = settings, live
+        self._run = Run(record())
+        self.gate = Gate(owner.loop_changed, self._look_up)
+        self._encode: Stage[Item] = Stage("ai_widgets encode", self._perceive)
+        self._decode: Stage[Decodable] = Stage("ai_widgets decode", self._answer, AHEAD, owner.parked)
+        self._answering = Answering(
+            self.gate, lambda: self.live, lambda run: run is self._run, self._open_session, owner.events_came
+        )
 
     # Owner's side ----------------------------------------------------------------------------------------------------
 
@@ -129,7 +82,7 @@ class Worker:
     @property
     def speaking(self) -> bool:
         """Whether a reply is being spoken."""
-        return self._speaking
+        return self._answering.speaking
 
     @property
     def waiting(self) -> int:
@@ -137,31 +90,107 @@ class Worker:
         return self._run.waiting
 
     @property
+    def counters(self) -> dict[str, Any]:
+        """What waits and what was lost, as the synced trait has it."""
+        return self._run.counters()
+
+    @property
     def alive(self) -> bool:
         """Whether any thread of the pipeline exists."""
         return self._encode.alive or self._decode.alive
 
+    @property
+    def queued(self) -> int:
+        """Items in both queues."""
+        return len(self._encode) + len(self._decode)
+
     def push(
-        self, samples: Array, rate: int, flags: tuple[str, ...] = (), taken: Callable[[], None] | None = None
+        self,
+        samples: Array,
+        rate: int,
+        flags: tuple[str, ...] = (),
+        taken: Callable[[], None] | None = None,
+        block: BlockOf = FROM_PYTHON,
     ) -> None:
-        """Queue mono float32 audio at its native rate. `taken` is called once it went into the encode stage's work."""
+        """Queue mono float32 audio at its native rate.
+
+        `taken` is called once it went into the encode stage's work, or was refused. Audio from Python is always taken:
+        whoever feeds it can wait.
+        """
         run = self._run
-        with self._lock:
-            run.open_seconds += len(samples) / rate
-        self._put((run, _Samples(samples, rate, flags, perf_counter(), taken)))
+        if block.stream and run.failure is None:
+            verdict = run.admission.judge(samples, rate, self.live, block.mic, lambda: self.speaking, run.waiting)
+            for remark in verdict.before:
+                self._put((run, remark))
+            if verdict.warning:
+                self._owner.overloaded(verdict.warning)
+            if verdict.interrupts and not run.interrupted:
+                run.interrupted = True
+                self.interrupt()
+            if not verdict.taken:
+                if taken is not None:
+                    taken()
+                self._owner.events_came(False)
+                return
+            flags = (*flags, *verdict.flags)
+        run.arrive(len(samples) / rate)
+        self._put((run, Samples(samples, rate, flags, perf_counter(), taken, block)))
+        if self.live.overload == "drop_oldest":
+            # Where the loop is held, the oldest of what waits leaves there.
+            self.gate.nudge()
 
     def end_stream(self, tail_s: float = 0.0) -> None:
         """End a recording: the rest is padded to a chunk and `tail_s` seconds of silence follow."""
         run = self._run
-        with self._lock:
-            # A whisker less, since a resampled length may round down to just a chunk's end.
-            run.finished_chunks += ceil(run.open_seconds / CHUNK_SECONDS - 1e-4) + ceil(tail_s / CHUNK_SECONDS - 1e-9)
-            run.open_seconds = 0.0
-        self._put((run, _EndOfStream(tail_s)))
+        for remark in run.admission.end():
+            self._put((run, remark))
+        run.end_recording(tail_s)
+        self._put((run, EndOfStream(tail_s)))
 
     def remark(self, kind: str, message: str, **data: object) -> None:
         """Record a notice in its place among the audio."""
-        self._put((self._run, _Remark(kind, message, data)))
+        self._put((self._run, Remark(kind, message, data)))
+
+    def change(self, session: Mapping[str, Any], live: Mapping[str, Any]) -> None:
+        """Change settings; they hold from the next chunk that is decided, and a notice says so there.
+
+        Raises
+        ------
+        SettingError
+            Where one of them is not allowed; then none is changed.
+        """
+        settings, lively = self.settings.changed(**session), self.live.changed(live)
+        if self._source.status == "ready":
+            # What the model cannot do is refused here, and not by the session at its next chunk.
+            vocabulary(self._source.model(), settings)
+        news = {name: value for name, value in lively.to_json().items() if value != self.live.to_json()[name]}
+        differs = settings != self.settings
+        self.settings, self.live = settings, lively
+        run = self._run
+        if differs:
+            run.pending.append(dict(session))
+        if news:
+            said = ", ".join(f"{name} {value!r}" for name, value in news.items())
+            data = {"changed": news, "settings": lively.to_json()}
+            run.pending.append(Remark("settings", f"Changed: {said}.", data))
+        if differs or news:
+            self._wake(run)
+
+    def set_loop(self, mode: Mode) -> None:
+        """Run freely, hold before the next phase, or do one phase a `step`."""
+        before = self.gate.mode
+        if not self.gate.set_mode(mode):
+            return
+        if "run" in (before, mode):
+            kind, word = ("resumed", "runs again") if mode == "run" else ("paused", "is held")
+            self._run.pending.append(Remark(kind, f"The loop {word}.", {"why": "loop", "mode": mode}))
+            self._wake(self._run)
+
+    def step(self) -> None:
+        """Do the next phase of the next chunk; nothing where no audio waits."""
+        self.set_loop("step")
+        if self.gate.holding or self._run.waiting:
+            self.gate.grant()
 
     def interrupt(self) -> None:
         """End the running reply."""
@@ -173,15 +202,17 @@ class Worker:
         """Begin a new session with a new record; audio that still waits belongs to the old one and is dropped."""
         old = self._run
         # What still waits belongs to the old run: the stages pass over it.
-        self._run = _Run(self._audio_seconds)
+        self._run = Run(self._record())
         if old.session is not None:
             old.session.interrupt()
+        self.gate.begin_session()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until everything put in is answered. False when `timeout` seconds passed first."""
+        """Wait until everything put in is answered. False when `timeout` seconds passed first, or the loop is held."""
         end = None if timeout is None else perf_counter() + timeout
         for stage in (self._encode, self._decode):
-            if not stage.join(None if end is None else max(0.0, end - perf_counter())):
+            left = None if end is None else max(0.0, end - perf_counter())
+            if not stage.join(left, unless=lambda: self.gate.holding):
                 return False
         return True
 
@@ -189,18 +220,30 @@ class Worker:
         """End both threads."""
         self.interrupt()
         self._source.close()
+        self.gate.close()
         self._decode.close()
         self._encode.close()
 
-    def _put(self, item: _Item) -> None:
+    def _put(self, item: Item) -> None:
         if not self._encode.put(item):
             raise SessionError("This widget is closed; make a new one to go on.")
 
+    def _wake(self, run: Run) -> None:
+        """Have the decode stage look at what is pending, now or before its next chunk."""
+        if self.gate.mode != "run":
+            self.gate.nudge()
+        if not len(self._decode):
+            self._decode.put((run, Wake()), urgent=True)
+
+    def _look_up(self) -> None:
+        self._encode.wake()
+        self._decode.wake()
+
     # Encode stage ----------------------------------------------------------------------------------------------------
 
-    def _perceive(self, item: _Item) -> None:
+    def _perceive(self, item: Item) -> None:
         run, part = item
-        if isinstance(part, _Samples) and part.taken is not None:
+        if isinstance(part, Samples) and part.taken is not None:
             # Also where it is passed over: whoever sent it may be waiting to send more.
             part.taken()
         if run is self._run and run.failure is None:
@@ -209,78 +252,58 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - whatever a model raises must reach the user, and end this run only
                 self._end_run(run, error)
         # This item is still at work, so the stage is not idle: nothing queued behind it is what makes it the last.
-        self._changed(len(self._encode) == 0)
+        self._owner.events_came(len(self._encode) == 0)
 
-    def _perceive_part(self, run: _Run, part: _Samples | _EndOfStream | _Remark) -> None:
-        if isinstance(part, _Remark):
+    def _perceive_part(self, run: Run, part: Samples | EndOfStream | Remark) -> None:
+        if isinstance(part, Remark):
             self._decode.put((run, part))
             return
         if run.listener is None:
             from ..perceive import Listener
 
             run.listener = Listener(self._source.model())
-        if isinstance(part, _Samples):
-            self._hear(run, run.intake.push(part.samples, part.rate, part.flags), part.arrived)
+        if isinstance(part, Samples):
+            self._hear(run, run.intake.push(part.samples, part.rate, part.flags), part.arrived, part.block)
         else:
-            self._hear(run, run.intake.finish() + silence(part.tail_s), perf_counter())
+            self._hear(run, run.intake.finish() + silence(part.tail_s), perf_counter(), FROM_PYTHON)
             run.clip += 1
 
-    def _hear(self, run: _Run, chunks: list[ChunkAudio], arrived: float) -> None:
-        if run.listener is None:
-            return
+    def _hear(self, run: Run, chunks: list[ChunkAudio], arrived: float, block: BlockOf) -> None:
         for chunk in chunks:
-            if run is not self._run:
+            if run is not self._run or run.listener is None:
                 return
-            self._decode.put((run, run.listener.hear(chunk, run.clip, arrived)))
+            heard = run.listener.hear(chunk, run.clip, arrived, stream=block.stream, seq=block.seq, live=block.mic)
+            self._decode.put((run, heard))
 
     # Decode stage ----------------------------------------------------------------------------------------------------
 
-    def _answer(self, item: _Perceived) -> None:
+    def _answer(self, item: Decodable) -> None:
         run, part = item
         if run is not self._run or run.failure is not None:
             return
         try:
-            self._answer_part(run, part)
+            self._answering.do_pending(run)
+            if isinstance(part, Remark):
+                run.note(part)
+            elif not isinstance(part, Wake):
+                self._answering.answer(run, part)
+            self._answering.do_pending(run)
         except Exception as error:  # noqa: BLE001 - as above
             self._end_run(run, error)
+        self._owner.events_came(len(self._decode) == 0)
 
-    def _answer_part(self, run: _Run, part: Heard | _Remark) -> None:
-        if isinstance(part, _Remark):
-            run.record.append(Notice(run.decided, part.kind, part.message, part.data))
-            self._changed(True)
-            return
-        if run.session is None:
-            from ..session import StreamingSession
+    def _open_session(self, run: Run) -> StreamingSession:
+        from ..session import StreamingSession
 
-            run.session = StreamingSession(self._source.model(), self._settings, run.record)
-        try:
-            for event in run.session.step(part):
-                if isinstance(event, Decision):
-                    self._speaking = event.choice == "TEXT_BEGIN"
-                elif isinstance(event, Turn):
-                    self._speaking = False
-                self._changed(False)
-        finally:
-            self._speaking = False
-        self._changed(len(self._decode) == 0)
+        return StreamingSession(self._source.model(), self.settings, run.record)
 
-    def _end_run(self, run: _Run, error: Exception) -> None:
+    def _end_run(self, run: Run, error: Exception) -> None:
         """A model raised: end this session, keep what was recorded, tell the owner. A reset begins a new one."""
         if run is not self._run or run.failure is not None:
             return
         run.failure = error
-        run.record.append(Notice(run.decided, "error", describe(error), {"error": type(error).__name__}))
-        self._failed(error)
-        self._changed(True)
-
-
-def describe(error: BaseException) -> str:
-    """An exception in one sentence: the project's own messages as they are, others with their type."""
-    if isinstance(error, AiWidgetsError):
-        return str(error)
-    return f"The model failed with {type(error).__name__}: {error}"
-
-
-def details(error: BaseException) -> str:
-    """The traceback as text, for whoever wants to know more."""
-    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        run.note(Remark("error", describe(error), {"error": type(error).__name__}))
+        self._owner.session_failed(error)
+        forget_frames(error)
+        run.release()
+        self._owner.events_came(True)

@@ -1,0 +1,242 @@
+"""The widget's conversation with its pages: messages in, messages and synced traits out.
+
+Whatever a page sends is checked first (`messages.parse`) and never raises; what the worker tells is sent on, or waits
+in the outbox where a host wants to be asked (pull mode).
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from threading import RLock
+from time import monotonic
+from typing import Any
+
+import traitlets
+
+from ..errors import AiWidgetsError, SettingError
+from . import messages
+from .failures import describe, details
+from .loading import ModelSource
+from .outbox import Outbox
+from .receiving import Receiver
+from .shells import ShellSafeWidget
+from .vocabulary import UNKNOWN, vocabulary
+from .worker import Worker
+
+logger = logging.getLogger(__name__)
+
+COUNT_SECONDS = 0.25
+"""Least time between two updates of the counters while they change all the time."""
+
+
+class Conversing(ShellSafeWidget):
+    """What a widget says to its pages, and does when they speak.
+
+    Parameters
+    ----------
+    name
+        Of the model.
+    source, worker, outbox
+        What it speaks for.
+    pull
+        Whether pages fetch what waits, since the host shows nothing that a background thread sends.
+    """
+
+    _kernel_owned = ("state", "model_info", "settings", "live", "loop", "counters", "history")
+
+    state = traitlets.Unicode("idle", read_only=True).tag(sync=True)
+    model_info = traitlets.Dict(read_only=True).tag(sync=True)
+    loop = traitlets.Dict(read_only=True).tag(sync=True)
+    counters = traitlets.Dict(read_only=True).tag(sync=True)
+
+    def __init__(self, name: str, source: ModelSource, worker: Worker, outbox: Outbox, pull: bool) -> None:
+        self._name, self._source, self._worker, self._outbox, self._pull = name, source, worker, outbox, pull
+        self._mic = messages.MicState("idle", "", "")
+        self._binary = False
+        self._receive_lock = RLock()
+        self._counted = float("-inf")
+        self._receiver = Receiver(worker, outbox.acknowledge, self._tell_page)
+        super().__init__()
+        self.set_trait("model_info", self._describe_model())
+        self.set_trait("loop", worker.gate.to_json())
+        self.set_trait("counters", worker.counters)
+        self.on_msg(self._receive)
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Begin a new session."""
+
+    @abstractmethod
+    def _change(self, changes: Mapping[str, Any]) -> None:
+        """Change settings by name."""
+
+    @abstractmethod
+    def _stream_ended(self) -> None:
+        """A recording has come to its end."""
+
+    # From the browser ------------------------------------------------------------------------------------------------
+
+    def _receive(self, _: object, content: object, buffers: Sequence[Any]) -> None:
+        """Validate and enqueue; never raises on what a client sent."""
+        self._remember_context()
+        # Messages come on the main shell's thread or on a subshell's.
+        with self._receive_lock:
+            try:
+                self._take(messages.parse(content, buffers))
+            except AiWidgetsError as error:
+                self._report("message", str(error))
+        if self._pull:
+            self._outbox.flush()
+
+    def _take(self, message: messages.Message) -> None:
+        match message:
+            case messages.Block():
+                self._receiver.block(message)
+                if message.seq == 0:
+                    self._update_state()
+            case messages.Hello():
+                self._welcome(message)
+            case messages.Open():
+                self._receiver.open(message)
+                self._update_state()
+            case messages.Close():
+                self._stream_ended()
+                self._receiver.close(message)
+                self._update_state()
+            case messages.MicState():
+                self._mic = message
+                self._update_state()
+            case messages.Set():
+                self._set(message)
+            case messages.Fetch():
+                self._fetch(message)
+            case messages.Loop():
+                self._worker.set_loop(message.mode)
+            case messages.Step():
+                self._worker.step()
+            case messages.Interrupt():
+                self._worker.interrupt()
+            case messages.Reset():
+                self.reset()
+            case messages.Poll():
+                self._outbox.flush()
+
+    def _welcome(self, hello: messages.Hello) -> None:
+        if hello.protocol != messages.PROTOCOL_VERSION:
+            sentence = (
+                f"The page speaks protocol {hello.protocol}, the kernel {messages.PROTOCOL_VERSION}; reload the page "
+                "and restart the kernel so that both come from one installation."
+            )
+            self._tell_page("version", sentence, hello.page)
+            return
+        self._binary = hello.binary and not self._pull
+        welcome = messages.welcome(
+            hello,
+            self._pull,
+            self._outbox.session,
+            self._describe_model(),
+            self._worker.settings.to_json(),
+            self._worker.live.to_json(),
+            {**self._worker.gate.to_json(), "waiting": self._worker.waiting},
+        )
+        self._outbox.welcome(welcome, hello.seen if hello.session == self._outbox.session else 0)
+        self._outbox.flush()
+
+    def _set(self, message: messages.Set) -> None:
+        try:
+            self._change(message.changes)
+        except SettingError as error:
+            self._report("setting", str(error))
+            # The page shows what it asked for until it is told what holds.
+            self.send_state(["settings", "live"])
+
+    def _fetch(self, message: messages.Fetch) -> None:
+        samples = self._worker.record.chunk_audio(message.chunk)
+        self._outbox.put(*messages.audio(message.chunk, samples, self._binary))
+        if not self._pull:
+            self._outbox.flush()
+
+    # To the browser --------------------------------------------------------------------------------------------------
+
+    def _events_came(self, final: bool) -> None:
+        self._update_state()
+        self._count(final)
+        if not self._pull and (final or self._outbox.due):
+            self._outbox.flush()
+
+    def _loop_changed(self) -> None:
+        state = self._worker.gate.to_json()
+        self.set_trait("loop", state)
+        self._outbox.put(messages.loop(**state, waiting=self._worker.waiting))
+        if not self._pull:
+            self._outbox.flush()
+
+    def _model_changed(self) -> None:
+        self._update_state()
+        failure = self._source.failure
+        if failure is not None:
+            self._session_failed(failure)
+        self._publish_model()
+        self._events_came(True)
+
+    def _publish_model(self) -> None:
+        """Tell of the model where it is not as it was: loaded, or with another prefix."""
+        info = self._describe_model()
+        if info != self.model_info:
+            self.set_trait("model_info", info)
+            self._outbox.put(messages.model_status(info))
+            if not self._pull:
+                self._outbox.flush()
+
+    def _session_failed(self, error: Exception) -> None:
+        self._report("model", describe(error), details(error))
+
+    def _describe_model(self) -> dict[str, Any]:
+        info: dict[str, Any] = {"status": self._source.status, "name": self._name, "detail": "", **UNKNOWN}
+        if info["status"] == "ready":
+            model = self._source.model()
+            info["detail"] = str(model.placement)
+            try:
+                info.update(vocabulary(model, self._worker.settings))
+            except SettingError as error:
+                # Settings were chosen before the model was there; a session cannot be opened with them.
+                info["detail"] = f"{model.placement}. {error}"
+        elif info["status"] == "failed" and self._source.failure is not None:
+            info["detail"] = describe(self._source.failure)
+        return info
+
+    def _report(self, code: str, message: str, detail: str = "") -> None:
+        self._tell_page(code, message, "", detail)
+
+    def _tell_page(self, code: str, message: str, page: str, detail: str = "") -> None:
+        logger.info("%s: %s", code, message)
+        self._outbox.put_problem(code, message, detail, page)
+        if not self._pull:
+            self._outbox.flush()
+
+    def _count(self, final: bool) -> None:
+        now = monotonic()
+        if final or now - self._counted >= COUNT_SECONDS:
+            self._counted = now
+            counters = self._worker.counters
+            if counters != self.counters:
+                self.set_trait("counters", counters)
+
+    def _update_state(self) -> None:
+        stream = self._receiver.stream
+        if self._worker.failure is not None or self._mic.state == "error":
+            state = "error"
+        elif self._worker.speaking:
+            state = "speaking"
+        elif stream is not None and self._mic.state == "paused":
+            state = "paused"
+        elif (stream is not None and stream.expected > 0) or self._worker.waiting:
+            state = "listening"
+        elif self._mic.state == "asking":
+            state = "asking"
+        else:
+            state = "stopped" if len(self._worker.record) else "idle"
+        if state != self.state:
+            self.set_trait("state", state)

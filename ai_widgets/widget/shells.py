@@ -1,0 +1,60 @@
+"""A widget whose comm works from any thread, and whose traits the kernel owns.
+
+ipykernel 7 runs comm messages on a subshell, so that they arrive while a cell runs. But a comm remembers the shell that
+sent on it last and routes the browser's next messages there: a send from the main thread or a worker would divert audio
+to the main shell, where it waits for whatever cell is running. So every send runs in the context of the browser's last
+message, and the memory is wiped after it.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Mapping
+from threading import RLock
+from typing import Any
+
+import anywidget
+
+
+class ShellSafeWidget(anywidget.AnyWidget):  # type: ignore[misc]
+    """An anywidget that sends from any thread. Subclasses call `_remember_context` in their message handler."""
+
+    _kernel_owned: tuple[str, ...] = ()
+    """Synced traits that the browser only reads."""
+
+    def __init__(self, **options: Any) -> None:
+        # ipywidgets opens the comm, and so sends, in its own constructor.
+        self._send_lock = getattr(self, "_send_lock", None) or RLock()
+        self._message_context: contextvars.Context | None = None
+        super().__init__(**options)
+
+    def _remember_context(self) -> None:
+        """Later sends run in the context of the message that is being handled."""
+        self._message_context = contextvars.copy_context()
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        send = super()._send
+        with self._send_lock:
+            context = self._message_context
+            if context is None:
+                send(msg, buffers=buffers)
+            else:
+                context.copy().run(send, msg, buffers=buffers)
+            self._forget_shell()
+
+    def open(self) -> None:
+        """Open the comm (called by ipywidgets)."""
+        super().open()
+        self._forget_shell()
+
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Take a page's changes of traits, but none of those that are the kernel's: it gets these back as they are."""
+        refused = [name for name in sync_data if name in self._kernel_owned]
+        super().set_state({name: value for name, value in sync_data.items() if name not in refused})
+        if refused:
+            self.send_state(refused)
+
+    def _forget_shell(self) -> None:
+        comm: Any = self.comm
+        if comm is not None:
+            vars(comm).pop("_reply_subshell_id", None)

@@ -1,0 +1,33 @@
+"""What a page must know of a checkpoint to name its tokens: ids are data of the checkpoint, never of the program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from ..model.checkpoint import LoadedModel
+
+UNKNOWN: dict[str, Any] = {"tokens": {}, "prefix": [], "limit": 0}
+MOST_PREFIX = 2000
+"""Tokens of a prefix that are told; a longer one can only be a mistake, which opening a session will say."""
+
+
+def vocabulary(model: LoadedModel, settings: Settings) -> dict[str, Any]:
+    """Names of special tokens, the prefix of a bare context, and the context's limit, for a session with `settings`.
+
+    Raises
+    ------
+    SettingError
+        Where no session can be opened with these settings.
+    """
+    from ..framing import Framing
+
+    framing = Framing.of(model, settings)
+    special = model.traits.tokens
+    return {
+        "tokens": {**special.ids, **{emotion.name: token for emotion, token in special.emotions.items()}},
+        "prefix": [[token, model.token_text(token)] for token in framing.prefix[:MOST_PREFIX]],
+        "limit": framing.limit,
+    }

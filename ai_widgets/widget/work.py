@@ -1,0 +1,78 @@
+"""What the worker's stages pass on, and whom the worker tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..audio import Array
+from .admission import Remark
+from .run import Run
+
+if TYPE_CHECKING:
+    from ..perceive import Heard
+
+
+@dataclass(frozen=True)
+class BlockOf:
+    """Where samples come from: the browser's stream and block, and whether that is a microphone. Else Python."""
+
+    stream: int = 0
+    seq: int = -1
+    mic: bool = False
+
+
+FROM_PYTHON = BlockOf()
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One block of audio at its own rate. `arrived` is the clock (`perf_counter`) when it came."""
+
+    samples: Array
+    rate: int
+    flags: tuple[str, ...]
+    arrived: float
+    taken: Callable[[], None] | None
+    block: BlockOf
+
+
+@dataclass(frozen=True)
+class EndOfStream:
+    """A recording ends, and so much silence follows."""
+
+    tail_s: float
+
+
+class Wake:
+    """Nothing but an occasion to look at what is pending."""
+
+
+Item: TypeAlias = "tuple[Run, Samples | EndOfStream | Remark]"
+Decodable: TypeAlias = "tuple[Run, Heard | Remark | Wake]"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """What a worker tells, on any thread.
+
+    Attributes
+    ----------
+    events_came
+        Something changed; the flag says that nothing follows at once.
+    loop_changed
+        The loop has another mode, or is at another phase.
+    session_failed
+        An exception ended the session.
+    overloaded
+        Audio begins to be refused; a sentence says why.
+    parked
+        There has been nothing to do for a while.
+    """
+
+    events_came: Callable[[bool], None]
+    loop_changed: Callable[[], None]
+    session_failed: Callable[[Exception], None]
+    overloaded: Callable[[str], None]
+    parked: Callable[[], None]
