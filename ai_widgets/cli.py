@@ -1,4 +1,4 @@
-"""The command line: ``ai-widgets run | demo | train | evaluate | bench``. Options and JSON lines are stable."""
+"""The command line: ``ai-widgets run | demo | convert | train | …``. Options and JSON lines are stable."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="ai-widgets", description="Audio-Interaction on the command line and in JupyterLab.")
     parser.add_argument("--version", action="version", version=f"ai-widgets {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="run | demo | train | evaluate | bench")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run audio files through a checkpoint")
     run.add_argument("audio", nargs="+", help="audio files, or folders of them (sequence.json gives the order)")
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
     run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
+    run.add_argument("--quantize", help="int8 or int4: smaller matrices (needs ai_widgets[quant])")
     how = run.add_mutually_exclusive_group()
     how.add_argument("--greedy", action="store_true", help="always take the likeliest token")
     how.add_argument("--temperature", type=float, help="default: the checkpoint's own")
@@ -65,8 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--no-mask", action="store_true", help="let decisions be any token")
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--system-prompt", help="default: the checkpoint's own")
-    run.add_argument("--context", choices=("reset", "stop"), default="reset", help="when the context is full")
-    run.add_argument("--context-limit", type=int, help="positions; default: the checkpoint's own")
+    run.add_argument("--context", choices=("slide", "reset", "stop"), default="slide", help="when the context is full")
+    run.add_argument("--context-limit", type=int, help="positions; default: 2000 with slide, 1500 with reset")
+    run.add_argument("--context-seconds", type=float, help="seconds of audio in the context; default: what fits")
     run.add_argument("--max-new-tokens", type=int)
     run.add_argument("--floor", choices=("clip", "running"), default="clip", help="log-mel floor: whole clip, or live")
     run.add_argument("--tail-silence", type=float, default=1.0, help="seconds of silence after each file")
@@ -78,6 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-browser", action="store_true", help="only print the address")
     demo.add_argument("--folder", help="where the notebook is put (default: ./ai_widgets_demo)")
     demo.set_defaults(command=_demo)
+
+    convert = commands.add_parser("convert", help="write a checkpoint in transformers' layout and another format")
+    convert.add_argument("source", metavar="SRC", help="tiny, a folder or a hub id")
+    convert.add_argument("target", metavar="DST", help="a new folder")
+    convert.add_argument("--dtype", default="bfloat16", help="bfloat16, float16, float32 (default: bfloat16)")
+    convert.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
+    convert.set_defaults(command=_convert)
 
     passed_on = {
         "train": "train a small checkpoint",
@@ -93,6 +102,13 @@ def _run(given: argparse.Namespace) -> int:
     from .run import run_files
 
     return run_files(given)
+
+
+def _convert(given: argparse.Namespace) -> int:
+    from .model.convert import convert
+
+    print(convert(given.source, given.target, given.dtype, given.revision))
+    return 0
 
 
 def _demo(given: argparse.Namespace) -> int:

@@ -39,6 +39,7 @@ def run_files(given: argparse.Namespace) -> int:
         system_prompt=given.system_prompt,
         context=given.context,
         context_limit=given.context_limit,
+        context_seconds=given.context_seconds,
         max_new_tokens=given.max_new_tokens,
     )
     # All files are read before the model is loaded: a bad name is known at once, and costs nothing.
@@ -47,9 +48,9 @@ def run_files(given: argparse.Namespace) -> int:
     with ExitStack() as stack:
         lines = _open_json(given.json, stack)
         screen = sys.stderr if lines is sys.stdout else sys.stdout
-        model = load_model(given.checkpoint, given.device, given.dtype, given.revision)
+        model = load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)
         session = StreamingSession(model.loaded, settings, SessionRecord(audio_seconds=0))
-        print(f"{printable(model.loaded.name)} on {model.loaded.placement}", file=screen)
+        print(f"{printable(model.loaded.name)} on {model.loaded.placement.line}", file=screen)
         started = perf_counter()
         transcript = _Transcript(screen)
         for path, clip in zip(paths, clips, strict=True):

@@ -35,6 +35,9 @@ FLOORS = ("clip", "running")
 LATE_S = CHUNK_SECONDS
 """Seconds of waiting after which a live chunk is flagged `late`: by then the next one is there."""
 
+LONGEST_VALUE = 60
+"""Characters of a setting's value that a notice repeats."""
+
 
 class EventStream(Iterator[Event]):
     """Events as they happen. Iterating runs the session; what nobody iterates runs at the session's next call."""
@@ -293,14 +296,9 @@ class StreamingSession:
 
 
 def _short(value: object) -> str:
-    """A setting's value in a sentence: what was left to the checkpoint by name, a long text cut."""
-    if value is None:
-        return "the default"
-    if isinstance(value, str):
-        return (
-            value if len(value) <= 40 and value.isidentifier() else repr(f"{value[:40]}…" if len(value) > 40 else value)
-        )
-    return str(value)
+    """A setting's value in a sentence."""
+    text = "the default" if value is None else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 _END_OF_CLIP = ChunkAudio(np.zeros(0, np.float32))

@@ -10,9 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from .errors import SettingError
+from .protocol import CHUNK_SECONDS
 
-CONTEXTS = ("stop", "reset")
-"""What happens when the context is full. `slide` (forget the oldest, keep the rest) will join them."""
+CONTEXTS = ("slide", "stop", "reset")
+"""What happens when the context is full."""
+SLIDE_POSITIONS = 2000
+"""Positions of a sliding context, about a minute: below 2048, from where on the published weights round positions."""
 RESET_POSITIONS = 1500
 """Positions after which the authors' web page clears its context (about 45 s); it applies to `context="reset"`."""
 CARD_MAX_NEW_TOKENS = 4096
@@ -41,14 +44,18 @@ class Settings:
     system_prompt
         Text in the prefix; None for the one the checkpoint was trained with.
     context
-        When the context is full: `reset` starts over with the bare prefix, `stop` ends the session.
+        When the context is full: `slide` forgets the oldest chunks and keeps the prefix and all the others, `reset`
+        starts over with the bare prefix, `stop` ends the session.
     context_limit
-        Positions of the context, at most as many as the checkpoint was made for. None for all of these with `stop`, and
-        for 1500 of them with `reset`, as on the authors' web page.
+        Positions of the context, at most as many as the checkpoint was made for, and with `slide` at most 2048 where it
+        rounds positions. None for 2000 with `slide`, for 1500 with `reset`, as on the authors' web page, and for all of
+        them with `stop`.
+    context_seconds
+        Seconds of audio in the context, in whole chunks; None for as many as the positions hold.
     forget_after_reply
         Start over after each reply, as the authors' web page does.
     max_new_tokens
-        Tokens the session may draw, decisions included; None for 4096 with `stop` (card) and no limit with `reset`.
+        Tokens the session may draw, decisions included; None for 4096 with `stop` (card) and else for no limit.
     max_reply_tokens
         Tokens one reply may have; None for no limit but the context's.
     alternatives
@@ -64,8 +71,9 @@ class Settings:
     mask: bool = True
     strict: bool = False
     system_prompt: str | None = None
-    context: Literal["stop", "reset"] = "reset"
+    context: Literal["slide", "stop", "reset"] = "slide"
     context_limit: int | None = None
+    context_seconds: float | None = None
     forget_after_reply: bool = False
     max_new_tokens: int | None = None
     max_reply_tokens: int | None = None
@@ -80,6 +88,7 @@ class Settings:
         _check(self, "seed", int, 0, 2**63 - 1, optional=False)
         _check(self, "bias", float, -1000, 1000, optional=False)
         _check(self, "context_limit", int, 1, None)
+        _check(self, "context_seconds", float, CHUNK_SECONDS, 86_400)
         _check(self, "max_new_tokens", int, 1, None)
         _check(self, "max_reply_tokens", int, 1, None)
         _check(self, "alternatives", int, 0, 100, optional=False)

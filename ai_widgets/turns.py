@@ -6,18 +6,19 @@ events and keeps no record.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from .errors import SessionError, SettingError
+from .errors import SessionError
+from .framing import Framing
 from .model.checkpoint import LoadedModel
 from .model.sampling import Distribution, Draw, SamplingRule, draw
 from .protocol import (
     CHUNK_SECONDS,
-    FRAMES_PER_CHUNK,
     Alternative,
     Choice,
     Decision,
@@ -28,7 +29,8 @@ from .protocol import (
     Turn,
 )
 from .reply import ReplyText
-from .settings import CARD_MAX_NEW_TOKENS, RESET_POSITIONS, Settings
+from .settings import CARD_MAX_NEW_TOKENS, Settings
+from .window import SPARE, Window
 
 
 class TurnTaking:
@@ -36,8 +38,6 @@ class TurnTaking:
 
     Attributes
     ----------
-    limit
-        Positions the context may hold.
     ended
         Why no chunk is taken any more, or None.
     """
@@ -48,16 +48,20 @@ class TurnTaking:
         self._rule = _rule(settings, model.rule)
         self._in_effect = _in_effect(settings, self._rule)
         self._generator = np.random.default_rng(settings.seed)
-        self._prefix = self._prefix_tokens()
-        self._block, self._frames_at = self._block_tokens()
-        self.limit = self._context_limit()
+        self._framing = Framing.of(model, settings)
         self.ended: str | None = None
-        self._context = model.decoder.context(self.limit)
+        self._context = model.decoder.context(self._framing.limit)
+        self._window = Window()
+        # The token drawn last, which the next block follows; fed with it, it belongs to the chunk before.
         self._last: int | None = None
-        self._oldest = 0
         self._turn = 0
         self._drawn = 0
         self._interrupted = False
+
+    @property
+    def limit(self) -> int:
+        """Positions the context may hold."""
+        return self._framing.limit
 
     @property
     def position(self) -> int:
@@ -70,6 +74,16 @@ class TurnTaking:
         if self._settings.max_new_tokens is None and self._settings.context == "stop":
             return CARD_MAX_NEW_TOKENS
         return self._settings.max_new_tokens
+
+    def change(self, settings: Settings) -> None:
+        """Go on with other settings. What is in the context stays; another prompt is fed when it is bare again."""
+        before, self._settings = self._settings, settings
+        self._rule = _rule(settings, self._model.rule)
+        self._in_effect = _in_effect(settings, self._rule)
+        if settings.seed != before.seed:
+            self._generator = np.random.default_rng(settings.seed)
+        self._framing = Framing.of(self._model, settings)
+        self._context.limit = self._framing.limit
 
     def interrupt(self) -> None:
         """End the running reply after the token at work; only sets a flag."""
@@ -101,16 +115,51 @@ class TurnTaking:
         allowed = self.max_new_tokens
         if allowed is not None and self._drawn >= allowed:
             return [self._end(chunk, "limit", f"The session has drawn its {allowed} tokens (max_new_tokens).")]
-        needed = (len(self._prefix) if self._last is None else 1) + len(self._block)
-        if self._context.room >= needed:
+        needed = len(self._opening()) + len(self._framing.block) - self._context.room
+        many = len(self._window) + 1 - self._most_chunks
+        if needed <= 0 and many <= 0:
             return []
-        used = self._context.position
+        used, limit = self._context.position, self.limit
+        if needed > 0:
+            full = f"The context is full: {used} of {limit} positions are used"
+        else:
+            full = (
+                f"The context is full: {len(self._window) * CHUNK_SECONDS:.1f} s of audio are in it (context_seconds)"
+            )
         if self._settings.context == "stop":
-            message = f"The context is full: {used} of {self.limit} positions are used, so the session has ended."
-            return [self._end(chunk, "context_full", message)]
+            return [self._end(chunk, "context_full", f"{full}, so the session has ended.")]
+        if self._settings.context == "slide":
+            return self._slide(chunk, needed, many, keep=0)
         self._forget()
-        message = f"The context was full at {used} of {self.limit} positions; it starts over with the bare prefix."
-        return [Notice(chunk, "context_reset", message, {"used": used, "limit": self.limit})]
+        data = {"used": used, "limit": limit}
+        return [Notice(chunk, "context_reset", f"{full}; it starts over with the bare prefix.", data)]
+
+    @property
+    def _most_chunks(self) -> int | float:
+        seconds = self._settings.context_seconds
+        # A whisker more, since 0.4 is no binary fraction.
+        return math.inf if seconds is None else int(seconds / CHUNK_SECONDS + 1e-6)
+
+    def _slide(self, chunk: int, positions: int, chunks: float, keep: int) -> list[Event]:
+        """Let the oldest chunks leave; `keep` of the newest stay."""
+        most = self._most_chunks
+        spare = self.limit // SPARE, 0 if math.isinf(most) else int(most) // SPARE
+        left = self._window.leave(positions, 0 if math.isinf(chunks) else int(chunks), keep, spare)
+        if left is None:
+            return []
+        with self._model.computing():
+            self._context.slide(self._window.prefix, left.positions)
+        if not len(self._window):
+            # The token drawn last belongs to a chunk that has left.
+            self._last = None
+        replies = "" if not left.turns else f" and {left.turns} {'reply' if left.turns == 1 else 'replies'}"
+        used = self._context.position
+        message = (
+            f"The oldest {left.chunks * CHUNK_SECONDS:.1f} s{replies} left the context; "
+            f"{used} of {self.limit} positions are used."
+        )
+        data = {"chunks": [left.first, left.last], "turns": left.turns, "positions": left.positions}
+        return [Notice(chunk, "context_slide", message, {**data, "used": used, "limit": self.limit})]
 
     def _end(self, chunk: int, kind: str, message: str) -> Notice:
         self.ended = message
@@ -119,14 +168,29 @@ class TurnTaking:
 
     def _forget(self) -> None:
         self._context.clear()
+        self._window.clear()
         self._last = None
+
+    def _opening(self) -> tuple[int, ...]:
+        """What is fed before the next block."""
+        if not self._window.prefix:
+            return self._framing.prefix
+        return () if self._last is None else (self._last,)
+
+    def _feed_block(self, chunk: int, opening: tuple[int, ...], frames: Tensor) -> Tensor:
+        block, at = self._framing.block, self._framing.frames_at
+        logits = self._model.decoder.feed(self._context, [*opening, *block], frames, len(opening) + at)
+        if not self._window.prefix:
+            self._window.prefix = len(opening)
+        elif opening:
+            self._window.extend(len(opening))
+        self._window.open(chunk, len(block))
+        return logits
 
     def _decide(self, chunk: int, clip: int, frames: Tensor) -> Decision:
         keep, text = self._tokens["KEEP_SILENCE"], self._tokens["TEXT_BEGIN"]
-        opening = self._prefix if self._last is None else [self._last]
-        if self._last is None:
-            self._oldest = chunk
-        logits = self._model.decoder.feed(self._context, opening + self._block, frames, len(opening) + self._frames_at)
+        opening = self._opening()
+        logits = self._feed_block(chunk, opening, frames)
         raw = Distribution(logits)
         drawn = draw(
             raw,
@@ -158,8 +222,8 @@ class TurnTaking:
             argmax=drawn.argmax,
             position=self._context.position - 1,
             alternatives=self._alternatives(drawn),
-            before=tuple(opening),
-            oldest=self._oldest,
+            before=opening,
+            oldest=chunk if self._window.oldest is None else self._window.oldest,
             used=self._context.position,
             limit=self.limit,
             rule=self._in_effect,
@@ -172,6 +236,9 @@ class TurnTaking:
         ended: Ending | None = None
         notice: Notice | None = None
         while ended is None:
+            if self._context.room < 1 and self._settings.context == "slide" and not self._interrupted:
+                # The chunk that is being answered stays, so a reply that never ends runs into the limit.
+                yield from self._slide(chunk, 1, 0, keep=1)
             limit = self._reply_limit(len(reply.tokens))
             if self._interrupted:
                 ended = "interrupted"
@@ -198,6 +265,7 @@ class TurnTaking:
         """Draw the reply's next token; None for TEXT_END."""
         fed = reply.tokens[-1] if reply.tokens else self._tokens["TEXT_BEGIN"]
         logits = self._model.decoder.feed(self._context, [fed])
+        self._window.extend(turn=True)
         drawn = draw(Distribution(logits), self._rule, self._generator, likeliest=self._settings.alternatives)
         self._drawn += 1
         if drawn.token == self._tokens["TEXT_END"]:
@@ -241,31 +309,6 @@ class TurnTaking:
         return tuple(
             Alternative(c.token, self._model.token_text(c.token), c.p, c.scaled, c.kept) for c in drawn.likeliest
         )
-
-    # Set-up -----------------------------------------------------------------------------------------------------------
-
-    def _prefix_tokens(self) -> list[int]:
-        traits, prompt = self._model.traits, self._settings.system_prompt
-        text = self._model.encode_text(traits.system_prompt if prompt is None else prompt)
-        parts = [text if name == "PROMPT" else [self._tokens[name]] for name in traits.prefix]
-        return [token for part in parts for token in part]
-
-    def _block_tokens(self) -> tuple[list[int], int]:
-        frames = [self._tokens["PAD"]] * FRAMES_PER_CHUNK
-        chunk = self._model.traits.chunk
-        parts = [frames if name == "FRAMES" else [self._tokens[name]] for name in chunk]
-        return [token for part in parts for token in part], chunk.index("FRAMES")
-
-    def _context_limit(self) -> int:
-        usual = RESET_POSITIONS if self._settings.context == "reset" else self._model.positions
-        limit = min(self._settings.context_limit or usual, self._model.positions)
-        needed = len(self._prefix) + len(self._block) + 1
-        if limit < needed:
-            raise SettingError(
-                f"A context of {limit} positions is too short: prefix, one chunk and one token need {needed}; "
-                "raise context_limit or shorten system_prompt."
-            )
-        return limit
 
 
 def _rule(settings: Settings, default: SamplingRule) -> SamplingRule:

@@ -37,6 +37,11 @@ class ScriptedContext:
     def clear(self) -> None:
         self.position = 0
 
+    def slide(self, keep: int, count: int) -> None:
+        if not 0 < keep <= self.position - count:
+            raise AssertionError(f"{count} positions after the first {keep} of {self.position} cannot leave")
+        self.position -= count
+
 
 class ScriptedDecoder:
     """Answers each forward pass with the next token of a script.

@@ -110,7 +110,7 @@ class TestContextReset:
         assert session.ended is None
 
     def test_after_a_reset_the_session_is_like_a_new_one(self, toy_loaded: LoadedModel) -> None:
-        settings = Settings(greedy=True, bias=-1000, context_limit=PREFIX + BLOCK + 13)
+        settings = Settings(greedy=True, bias=-1000, context="reset", context_limit=PREFIX + BLOCK + 13)
         session = StreamingSession(toy_loaded, settings)
         chunk = babble(0.4, 5)
         logits = [d.logit_keep for d in of(Decision, session.push(np.tile(chunk, 6)))]

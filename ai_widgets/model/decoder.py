@@ -1,7 +1,7 @@
 """Tokens and frames → logits, through transformers' Qwen2 over a pre-allocated key/value cache.
 
 A `Context` is the state of one session (keys, values, position); a `Decoder` is the weights. Several contexts may share
-one decoder. The context knows nothing of turns: which tokens are fed is the session's business.
+one decoder. Neither knows anything of turns: which tokens are fed, and which leave, is the session's business.
 """
 
 from __future__ import annotations
@@ -12,11 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.cache_utils import Cache, CacheLayerMixin
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
-FIRST_CAPACITY = 512
-"""Positions allocated at first; the cache doubles when it is full, up to the context's limit."""
+from .context import Context
+
+EXACT_POSITIONS = 2048
+"""Up to here float16 holds every position exactly."""
+MASK_STEP = 16
+"""The mask's row length is a multiple of this, as some devices' attention wants its rows aligned."""
+LONGEST_BLOCK = 64
+"""Tokens fed at once up to which the mask is kept for the next time; a listening block has 13."""
 
 ATTENTION = "grouped_sdpa"
 """Name under which `grouped_attention` is registered with transformers."""
@@ -64,80 +69,6 @@ AttentionInterface.register(ATTENTION, grouped_attention)
 AttentionMaskInterface.register(ATTENTION, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
 
 
-class _Layer(CacheLayerMixin):  # type: ignore[misc]
-    """Keys and values of one decoder layer, written in place; `update` returns views, so a step copies nothing old."""
-
-    is_compileable = False
-    is_sliding = False
-    keys: Tensor
-    values: Tensor
-
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self.limit = limit
-        self.length = 0
-
-    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        self._reserve(key_states, value_states, min(max(FIRST_CAPACITY, key_states.shape[-2]), self.limit))
-        self.is_initialized = True
-
-    def _reserve(self, key_states: Tensor, value_states: Tensor, capacity: int) -> None:
-        old = (self.keys, self.values) if self.is_initialized else None
-        self.keys = key_states.new_empty((*key_states.shape[:2], capacity, key_states.shape[-1]))
-        self.values = value_states.new_empty((*value_states.shape[:2], capacity, value_states.shape[-1]))
-        if old is not None:
-            self.keys[:, :, : self.length] = old[0][:, :, : self.length]
-            self.values[:, :, : self.length] = old[1][:, :, : self.length]
-
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        end = self.length + key_states.shape[-2]
-        if end > self.keys.shape[-2]:
-            self._reserve(key_states, value_states, min(max(end, 2 * self.keys.shape[-2]), self.limit))
-        self.keys[:, :, self.length : end] = key_states
-        self.values[:, :, self.length : end] = value_states
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
-
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        return self.length + query_length, 0
-
-    def get_seq_length(self) -> int:
-        return self.length
-
-    def get_max_length(self) -> int:
-        return self.limit
-
-
-class Context:
-    """The growing state of one session: what the model has read so far.
-
-    Attributes
-    ----------
-    limit
-        Positions it may hold; `Decoder.feed` beyond it is the caller's error (the session checks `room` first).
-    position
-        Positions used, which is also the position of the next token.
-    """
-
-    def __init__(self, layers: int, limit: int) -> None:
-        self.limit = limit
-        self.cache = Cache(layers=[_Layer(limit) for _ in range(layers)])
-        self.position = 0
-
-    @property
-    def room(self) -> int:
-        """Positions that are still free."""
-        return self.limit - self.position
-
-    def clear(self) -> None:
-        """Forget everything; the memory stays allocated."""
-        for layer in self.cache.layers:
-            layer.length = 0
-        self.position = 0
-
-
 class Decoder:
     """The language model on its device.
 
@@ -157,18 +88,17 @@ class Decoder:
         self.device, self.dtype = weight.device, weight.dtype
         self.vocabulary = int(weight.shape[0])
         self._group = int(model.config.num_attention_heads // model.config.num_key_value_heads)
-        self._futures: dict[int, Tensor] = {}
+        self._positions = self._rounded = torch.arange(0, device=self.device)[None]
+        self._masks: dict[int, Tensor] = {}
 
     def context(self, limit: int) -> Context:
         """An empty context of at most `limit` positions."""
-        return Context(len(self.model.model.layers), limit)
+        return Context(self.model.config, self.model.model.rotary_emb.inv_freq, self.dtype, limit)
 
-    def _future(self, count: int) -> Tensor:
-        """Which of `count` new positions lie in the future of which, once for each head of a group."""
-        if count not in self._futures:
-            above = torch.ones(count, count, dtype=torch.bool, device=self.device).triu(1)
-            self._futures = {count: above.repeat(self._group, 1)}
-        return self._futures[count]
+    @property
+    def slide_limit(self) -> int | None:
+        """Positions beyond which a context cannot slide: there rounded distances would change with the place."""
+        return EXACT_POSITIONS if self.rope_positions == "float16" else None
 
     @torch.inference_mode()
     def feed(self, context: Context, tokens: list[int], frames: Tensor | None = None, frames_at: int = 0) -> Tensor:
@@ -187,28 +117,48 @@ class Decoder:
         -------
         Tensor [vocabulary], float32
         """
-        count, start = len(tokens), context.position
+        count = len(tokens)
         embeddings = self.model.model.embed_tokens(torch.tensor([tokens], device=self.device))
         if frames is not None:
             embeddings[0, frames_at : frames_at + len(frames)] = frames.to(self.device, self.dtype)
-        positions = torch.arange(start, start + count, device=self.device)
-        mask = None
-        if count > 1:
-            # Row i may look at everything up to position start + i. The mask comes ready-made because transformers
-            # derives its own from the position ids, which need not be consecutive once they are rounded.
-            future = self._future(count)
-            mask = torch.zeros(len(future), start + count, dtype=self.dtype, device=self.device)
-            mask[:, start:].masked_fill_(future, float("-inf"))
-            mask = mask[None, None]
-        if self.rope_positions == "float16":
-            positions = positions.to(torch.float16).long()
+        context.reserve(count)
         hidden = self.model.model(
             inputs_embeds=embeddings,
-            position_ids=positions[None],
-            attention_mask={"full_attention": mask},
+            position_ids=self._places(context, count),
+            attention_mask={"full_attention": self._mask(count, context.position + count)},
             past_key_values=context.cache,
             use_cache=True,
         ).last_hidden_state
-        context.position += count
+        context.end += count
         logits: Tensor = self.model.lm_head(hidden[0, -1]).float()
         return logits
+
+    def _places(self, context: Context, count: int) -> Tensor:
+        """Places of the next `count` tokens, [1, count]; a slice of one table."""
+        end = context.end + count
+        if end > self._positions.shape[1]:
+            self._positions = torch.arange(max(end, 2 * self._positions.shape[1]), device=self.device)[None]
+            self._rounded = self._positions.to(torch.float16).long()
+        # What has slid stays below 2048 positions, where rounding changes nothing; its places may lie above.
+        rounded = self.rope_positions == "float16" and context.start == 0
+        return (self._rounded if rounded else self._positions)[:, context.end : end]
+
+    def _mask(self, count: int, total: int) -> Tensor | None:
+        """What each of `count` new positions may look at among `total`: all that is not in its future.
+
+        One row for each head of a group and position. It is the end of a longer mask that is made once, since only its
+        last `count` columns differ from zero. transformers would derive its own from the position ids, which need not
+        be consecutive once they are rounded.
+        """
+        if count == 1:
+            return None
+        mask = self._masks.get(count)
+        if mask is None or mask.shape[-1] < total:
+            length = -(-max(total, EXACT_POSITIONS if count <= LONGEST_BLOCK else 0) // MASK_STEP) * MASK_STEP
+            mask = torch.zeros(self._group, count, length, dtype=self.dtype, device=self.device)
+            future = torch.ones(count, count, dtype=torch.bool, device=self.device).triu(1)
+            mask[:, :, -count:].masked_fill_(future, float("-inf"))
+            mask = mask.reshape(1, 1, self._group * count, length)
+            if count <= LONGEST_BLOCK:
+                self._masks[count] = mask
+        return mask[..., mask.shape[-1] - total :]

@@ -1,0 +1,71 @@
+"""Framing: the tokens around the audio, as a checkpoint and the settings want them (PROTOCOL.md §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import SettingError
+from .model.checkpoint import LoadedModel
+from .model.decoder import EXACT_POSITIONS
+from .protocol import FRAMES_PER_CHUNK
+from .settings import RESET_POSITIONS, SLIDE_POSITIONS, Settings
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What a session feeds beside what the model says, and how much of it its context holds.
+
+    Attributes
+    ----------
+    prefix
+        Tokens that a bare context begins with.
+    block
+        Tokens of one chunk, PADs where encoder frames are to stand.
+    frames_at
+        Place of the first frame in the block.
+    limit
+        Positions of the context.
+    """
+
+    prefix: tuple[int, ...]
+    block: tuple[int, ...]
+    frames_at: int
+    limit: int
+
+    @staticmethod
+    def of(model: LoadedModel, settings: Settings) -> Framing:
+        """The framing of a session.
+
+        Raises
+        ------
+        SettingError
+            Where the context is too short for the prefix and one chunk.
+        """
+        traits = model.traits
+        prompt = traits.system_prompt if settings.system_prompt is None else settings.system_prompt
+        text = model.encode_text(prompt)
+        prefix = [text if name == "PROMPT" else [traits.tokens[name]] for name in traits.prefix]
+        frames = [traits.tokens["PAD"]] * FRAMES_PER_CHUNK
+        block = [frames if name == "FRAMES" else [traits.tokens[name]] for name in traits.chunk]
+        framing = Framing(
+            tuple(token for part in prefix for token in part),
+            tuple(token for part in block for token in part),
+            traits.chunk.index("FRAMES"),
+            _limit(model, settings),
+        )
+        needed = len(framing.prefix) + len(framing.block) + 1
+        if framing.limit < needed:
+            raise SettingError(
+                f"A context of {framing.limit} positions is too short: prefix, one chunk and one token need {needed}; "
+                "raise context_limit or shorten system_prompt."
+            )
+        return framing
+
+
+def _limit(model: LoadedModel, settings: Settings) -> int:
+    most = model.positions
+    if settings.context == "slide" and model.traits.rope_positions == "float16":
+        # Beyond, the distance of two rounded positions depends on where they stand, and sliding changes that.
+        most = min(most, EXACT_POSITIONS)
+    usual = {"slide": SLIDE_POSITIONS, "reset": RESET_POSITIONS, "stop": most}[settings.context]
+    return min(settings.context_limit or usual, most)

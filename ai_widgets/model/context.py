@@ -1,0 +1,185 @@
+"""The keys and values of one session: what the model has read and still holds.
+
+A context grows at its end and, where it slides, loses its oldest positions behind the prefix. Attention depends on the
+distances between positions only, so nothing that stays has to be touched: instead of rotating all the remaining keys
+back, the few keys of the prefix are rotated forward, to stand right before what is now the oldest. A slide costs the
+same however long the context is. Positions are counted from the prefix on, so they stay below the limit for ever.
+
+The tensors are about twice as long as the limit. Whenever their end is reached, what is held moves to their beginning
+and its keys are rotated back once. A key leaves after one or two of these moves, so rounding does not add up, not even
+in bfloat16; the prefix is rotated from its first keys each time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+FIRST_CAPACITY = 512
+"""Positions allocated at first; the tensors double when they are full, up to what the limit needs."""
+
+
+class _Layer(CacheLayerMixin):  # type: ignore[misc]
+    """One decoder layer's part of a context, as transformers wants to see it; a step copies nothing old."""
+
+    is_compileable = False
+    is_sliding = False
+
+    def __init__(self, context: Context, number: int) -> None:
+        super().__init__()
+        self._context, self._number = context, number
+        self.is_initialized = True
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Nothing to do: the context reserves for all layers before a step."""
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        context = self._context
+        keys, values = context.keys[self._number], context.values[self._number]
+        end = context.end + key_states.shape[-2]
+        keys[:, :, context.end : end] = key_states
+        values[:, :, context.end : end] = value_states
+        return keys[:, :, context.start : end], values[:, :, context.start : end]
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self._context.position + query_length, 0
+
+    def get_seq_length(self) -> int:
+        return self._context.position
+
+    def get_max_length(self) -> int:
+        return self._context.limit
+
+
+class Context:
+    """What the model of one session has read and still holds.
+
+    Parameters
+    ----------
+    config
+        Of the language model: layers, key heads, head size.
+    frequencies
+        RoPE's inverse frequencies, float32 [head size / 2], on the model's device.
+    dtype
+        Of keys and values.
+    limit
+        Positions it may hold; the session checks `room` before it feeds more. It may be changed between steps.
+
+    Attributes
+    ----------
+    start, end
+        Places in the tensors between which the held positions stand. A token is rotated by its place.
+    """
+
+    def __init__(self, config: Any, frequencies: Tensor, dtype: torch.dtype, limit: int) -> None:
+        self.limit = limit
+        self.start = self.end = 0
+        self._layers = int(config.num_hidden_layers)
+        size = 2 * len(frequencies)
+        # On the CPU, since not every device knows double precision.
+        self._frequencies = frequencies.cpu().double()
+        empty = torch.empty(1, int(config.num_key_value_heads), 0, size, dtype=dtype, device=frequencies.device)
+        self.keys = [empty] * self._layers
+        self.values = [empty] * self._layers
+        self._prefix: tuple[list[Tensor], list[Tensor]] | None = None
+        self.cache = Cache(layers=[_Layer(self, number) for number in range(self._layers)])
+
+    @property
+    def position(self) -> int:
+        """Positions in use, which is also the position of the next token."""
+        return self.end - self.start
+
+    @property
+    def room(self) -> int:
+        """Positions that are still free."""
+        return self.limit - self.position
+
+    @property
+    def capacity(self) -> int:
+        """Positions that are allocated."""
+        return int(self.keys[0].shape[-2])
+
+    def clear(self) -> None:
+        """Forget everything; the memory stays allocated."""
+        self.start = self.end = 0
+        self._prefix = None
+
+    def reserve(self, count: int) -> None:
+        """See that `count` more positions can be written."""
+        end = self.end + count
+        if end <= self.capacity:
+            return
+        most = self.limit if self.start == 0 else 2 * self.limit
+        if self.capacity < most:
+            self._grow(min(max(end, 2 * self.capacity, FIRST_CAPACITY), most))
+        if end > self.capacity:
+            self._move_to_front()
+
+    @torch.inference_mode()
+    def slide(self, keep: int, count: int) -> None:
+        """Let the `count` positions after the first `keep` leave.
+
+        Parameters
+        ----------
+        keep
+            Positions of the prefix, the same at every call until `clear`.
+        count
+            Positions that leave.
+        """
+        if self._prefix is None:
+            held = slice(self.start, self.start + keep)
+            self._prefix = [k[:, :, held].clone() for k in self.keys], [v[:, :, held].clone() for v in self.values]
+        self.start += count
+        self._write_prefix()
+
+    def _write_prefix(self) -> None:
+        """Put the prefix to the beginning of what is held, rotated from its very first keys."""
+        if self._prefix is None:
+            return
+        cos, sin = self._turn(self.start)
+        for keys, values, first_keys, first_values in zip(self.keys, self.values, *self._prefix, strict=True):
+            place = slice(self.start, self.start + first_keys.shape[-2])
+            keys[:, :, place] = rotate(first_keys, cos, sin)
+            values[:, :, place] = first_values
+
+    def _grow(self, capacity: int) -> None:
+        held = slice(self.start, self.end)
+        for tensors in (self.keys, self.values):
+            for number, old in enumerate(tensors):
+                new = old.new_empty((*old.shape[:2], capacity, old.shape[-1]))
+                new[:, :, held] = old[:, :, held]
+                tensors[number] = new
+
+    def _move_to_front(self) -> None:
+        """Bring what is held to the beginning of the tensors: every key is rotated back by as much as it moves."""
+        held, front = slice(self.start, self.end), slice(0, self.position)
+        cos, sin = self._turn(-self.start)
+        for keys, values in zip(self.keys, self.values, strict=True):
+            keys[:, :, front] = rotate(keys[:, :, held], cos, sin)
+            # The two places may overlap.
+            values[:, :, front] = values[:, :, held].clone()
+        self.start, self.end = 0, self.position
+        self._write_prefix()
+
+    def _turn(self, positions: int) -> tuple[Tensor, Tensor]:
+        """Cosine and sine of a rotation by so many positions; in double precision exact at any distance."""
+        angles = positions * self._frequencies
+        device = self.keys[0].device
+        return angles.cos().float().to(device), angles.sin().float().to(device)
+
+
+def rotate(keys: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate keys that carry RoPE already by the same angle at all positions.
+
+    Parameters
+    ----------
+    keys
+        [..., size]; number i of the first half of a key forms a pair with number i of the second half.
+    cos, sin
+        float32 [size / 2].
+    """
+    first, second = keys.float().chunk(2, dim=-1)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(keys.dtype)

@@ -1,0 +1,313 @@
+"""`context="slide"`: the oldest chunks leave, whole and with their replies; the rest goes on as if nothing were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ai_widgets.audio import ChunkAudio
+from ai_widgets.errors import SettingError
+from ai_widgets.inference import Model
+from ai_widgets.model.checkpoint import LoadedModel
+from ai_widgets.perceive import Listener
+from ai_widgets.protocol import CHUNK_SAMPLES, Decision, Event, Notice, Token, Turn
+from ai_widgets.session import StreamingSession
+from ai_widgets.settings import Settings
+from ai_widgets.window import Left, Window
+from tests.events import said
+from tests.scripted import scripted, spell
+from tests.signals import babble
+
+PREFIX, BLOCK, STEP = 12, 12, 13
+FOUR = PREFIX + 4 * STEP + 3
+"""Positions of a context of four silent chunks, and so few that a slide leaves no spare room."""
+
+
+def silence(chunks: int) -> np.ndarray[Any, Any]:
+    return np.zeros(chunks * CHUNK_SAMPLES, np.float32)
+
+
+def of(kind: type, events: Iterable[Event]) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def slides(events: Iterable[Event]) -> list[Notice]:
+    return [notice for notice in of(Notice, events) if notice.kind == "context_slide"]
+
+
+class TestSliding:
+    def test_it_is_the_default_and_stays_below_2048(self, toy_loaded: LoadedModel) -> None:
+        session = StreamingSession(toy_loaded)
+        assert (session.settings.context, session.context_limit) == ("slide", 2_000)
+        assert session._turns.max_new_tokens is None
+
+    def test_the_oldest_leaves_and_the_rest_stays(self, toy_loaded: LoadedModel) -> None:
+        model, decoder = scripted(toy_loaded)
+        session = StreamingSession(model, Settings(context_limit=FOUR))
+        events = list(session.push(silence(9)))
+        assert [d.oldest for d in of(Decision, events)] == [0, 0, 0, 0, 1, 2, 3, 4, 5]
+        assert [notice.data["chunks"] for notice in slides(events)] == [[n, n] for n in range(5)]
+        assert [notice.chunk for notice in slides(events)] == [4, 5, 6, 7, 8]
+        # A position stays where it was when nothing leaves, and later every step begins at the same one.
+        starts = [fed.start for fed in decoder.fed]
+        assert starts == [0, 24, 37, 50, *[PREFIX + 3 * STEP - 1] * 5]
+        assert {d.used for d in of(Decision, events)[4:]} == {FOUR - 4}
+        assert {d.limit for d in of(Decision, events)} == {FOUR}
+        assert session.ended is None
+
+    def test_the_notice_says_what_left(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded, "T", [spell("hello")])
+        events = list(StreamingSession(model, Settings(context_limit=FOUR)).push(silence(4)))
+        (notice,) = slides(events)
+        # The block, TEXT_BEGIN, five letters and TEXT_END.
+        assert notice.data == {
+            "chunks": [0, 0],
+            "turns": 1,
+            "positions": BLOCK + 7,
+            "used": PREFIX + 2 * STEP - 1,
+            "limit": FOUR,
+        }
+        assert notice.message == "The oldest 0.4 s and 1 reply left the context; 37 of 67 positions are used."
+
+    def test_a_slide_makes_spare_room_so_that_not_every_chunk_needs_one(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded)
+        events = list(StreamingSession(model).push(silence(400)))
+        left = [notice.data["chunks"] for notice in slides(events)]
+        assert len(left) == 23
+        assert {last - first + 1 for first, last in left} == {11}
+        # One after the other, nothing twice and nothing passed over.
+        assert [first for first, _ in left] == [0, *(last + 1 for _, last in left[:-1])]
+        assert max(d.used for d in of(Decision, events)) <= 2_000
+
+    def test_after_the_last_chunk_left_only_the_prefix_is_there(self, toy_loaded: LoadedModel) -> None:
+        """A reply filled the context: it has to leave with its chunk, and its TEXT_END with it."""
+        model, decoder = scripted(toy_loaded, ".T..", [spell("x" * 60)])
+        session = StreamingSession(model, Settings(context_limit=FOUR))
+        events = list(session.push(silence(4)))
+        decisions = of(Decision, events)
+        assert decisions[2].before == ()
+        assert (decisions[2].oldest, decisions[2].used) == (2, PREFIX + BLOCK)
+        assert decoder.fed[-2].tokens == [*decoder.fed[-1].tokens[1:]]
+        assert decoder.fed[-2].start == PREFIX
+
+    @pytest.mark.parametrize(("seconds", "held"), [(0.4, 1), (1.2, 3), (2.0, 5), (2.3, 5)])
+    def test_a_limit_in_seconds(self, toy_loaded: LoadedModel, seconds: float, held: int) -> None:
+        model, _ = scripted(toy_loaded)
+        events = list(StreamingSession(model, Settings(context_seconds=seconds)).push(silence(12)))
+        decisions = of(Decision, events)
+        assert [d.chunk - d.oldest + 1 for d in decisions] == [min(n + 1, held) for n in range(12)]
+
+    def test_a_long_limit_in_seconds_leaves_spare_room_too(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded)
+        events = list(StreamingSession(model, Settings(context_seconds=40.0)).push(silence(300)))
+        held = [d.chunk - d.oldest + 1 for d in of(Decision, events)]
+        assert max(held) == 100
+        assert min(held[100:]) == 100 - 6
+        assert len(slides(events)) == 200 // 7 + 1
+
+    @pytest.mark.parametrize("context", ["reset", "stop"])
+    def test_seconds_bound_the_other_policies_too(self, toy_loaded: LoadedModel, context: Any) -> None:
+        model, _ = scripted(toy_loaded)
+        events = list(StreamingSession(model, Settings(context=context, context_seconds=1.2)).push(silence(5)))
+        kinds = [(notice.kind, notice.chunk) for notice in of(Notice, events)]
+        assert kinds == [({"reset": "context_reset", "stop": "context_full"}[context], 3)]
+        assert "1.2 s of audio are in it (context_seconds)" in of(Notice, events)[0].message
+
+    def test_where_positions_are_rounded_it_stays_below_2048(self, reference: Model) -> None:
+        """The published weights: distances between rounded positions would change with a slide."""
+        assert reference.loaded.traits.rope_positions == "float16"
+        assert reference.loaded.positions > 2_048
+        assert reference.session(context_limit=4_000).context_limit == 2_048
+        assert reference.session(context="stop", context_limit=4_000).context_limit == 4_000
+
+
+class TestReplies:
+    def test_a_reply_that_does_not_fit_slides_on(self, toy_loaded: LoadedModel) -> None:
+        model, decoder = scripted(toy_loaded, "...T", [spell("long enough")])
+        session = StreamingSession(model, Settings(context_limit=FOUR))
+        events = list(session.push(silence(5)))
+        (turn,) = of(Turn, events)
+        assert (turn.ended, turn.text) == ("TEXT_END", "long enough")
+        assert [(notice.chunk, notice.data["chunks"]) for notice in slides(events)] == [(3, [0, 0]), (4, [1, 1])]
+        kinds = [event.type for event in events if event.chunk == 3]
+        assert kinds == ["chunk", "decision", *["token"] * 4, "notice", *["token"] * 7, "turn", "timing"]
+        assert max(fed.start + len(fed.tokens) for fed in decoder.fed) <= FOUR
+
+    def test_a_reply_that_never_ends_runs_into_the_limit(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded, "..T..", [spell("x" * 500)])
+        session = StreamingSession(model, Settings(context_limit=FOUR))
+        events = list(session.push(silence(5)))
+        (turn,) = of(Turn, events)
+        # Its own block stays, and so does the prefix.
+        assert (turn.ended, len(turn.tokens)) == ("limit", FOUR - PREFIX - BLOCK)
+        assert [(notice.kind, notice.chunk) for notice in of(Notice, events)] == [
+            *[("context_slide", 2)] * 2,
+            ("limit", 2),
+            ("context_slide", 3),
+        ]
+        assert len(of(Decision, events)) == 5
+
+    def test_an_interrupted_reply_makes_no_room(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded, "...T", [spell("long enough")])
+        session = StreamingSession(model, Settings(context_limit=FOUR))
+        events = []
+        for event in session.push(silence(4)):
+            events.append(event)
+            if isinstance(event, Token):
+                session.interrupt()
+        assert [(turn.ended, turn.text) for turn in of(Turn, events)] == [("interrupted", "l")]
+        assert slides(events) == []
+
+
+class TestWithTheRealDecoder:
+    def test_until_something_leaves_it_is_the_same_session(self, toy: Model) -> None:
+        audio = babble(16, 3)
+        rules: dict[str, Any] = {"greedy": True, "max_reply_tokens": 6}
+        long = said(toy.session(**rules, context="stop").push(audio))
+        sliding = said(toy.session(**rules, context_limit=400).push(audio))
+        begun = next(place for place, event in enumerate(sliding) if event in slides(sliding))
+        assert begun > 40
+
+        def figures(events: list[Event]) -> list[Any]:
+            return [event.to_json() | {"limit": 0} for event in events]
+
+        assert figures(sliding[:begun]) == figures(long[:begun])
+
+    def test_an_hour_is_flat(self, toy_loaded: LoadedModel) -> None:
+        """Nothing of a chunk depends on how long the session has run."""
+        model, decoder = scripted(toy_loaded)
+        session = StreamingSession(model, Settings(alternatives=0))
+        heard = Listener(model).hear(ChunkAudio(silence(1)))
+        for _ in range(9_000):
+            for _ in session.step(heard):
+                pass
+        starts = [fed.start for fed in decoder.fed]
+        for half in (starts[200:4_600], starts[4_600:]):
+            assert (min(half), max(half)) == (min(starts[200:]), max(starts))
+        assert max(starts) < 2_000
+        assert len(session._turns._window) <= 153
+
+
+class TestChange:
+    def test_it_applies_from_the_next_chunk_and_is_noted(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded)
+        session = StreamingSession(model)
+        list(session.push(silence(2)))
+        chosen = session.change(temperature=2, bias=1.5, max_reply_tokens=4)
+        assert chosen == session.settings
+        assert chosen.temperature == 2.0
+        events = said(session.push(silence(2)))
+        assert [event.type for event in events] == ["chunk", "notice", "decision", "chunk", "decision"]
+        notice = of(Notice, events)[0]
+        assert (notice.kind, notice.chunk) == ("settings", 2)
+        assert notice.data["changed"] == {"temperature": 2.0, "bias": 1.5, "max_reply_tokens": 4}
+        assert notice.data["settings"] == chosen.to_json()
+        assert notice.message == "From here on temperature is 2.0, bias is 1.5, max_reply_tokens is 4."
+        decision = of(Decision, events)[0]
+        assert (decision.rule["temperature"], decision.rule["bias"]) == (2.0, 1.5)
+
+    def test_what_is_not_allowed_changes_nothing(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded)
+        session = StreamingSession(model)
+        before = session.settings
+        for bad, words in [
+            ({"temprature": 1}, "did you mean temperature"),
+            ({"top_p": 2}, "top_p must be"),
+            ({"context_limit": 20}, "A context of 20 positions is too short"),
+            ({"bias": 1.0, "context_seconds": 0.1}, "context_seconds must be"),
+        ]:
+            with pytest.raises(SettingError, match=words):
+                session.change(**bad)
+        session.change(bias=0.0)
+        assert session.settings == before
+        assert of(Notice, session.push(silence(1))) == []
+
+    def test_several_changes_at_once_are_one_notice(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded)
+        session = StreamingSession(model)
+        session.change(bias=1.0)
+        session.change(bias=2.0)
+        session.change(mask=False)
+        (notice,) = of(Notice, session.push(silence(1)))
+        assert notice.data["changed"] == {"bias": 2.0, "mask": False}
+
+    def test_a_new_seed_begins_its_draws_anew(self, toy: Model) -> None:
+        def draws(session: StreamingSession) -> list[float]:
+            return [d.draw for d in of(Decision, session.push(silence(3)))]
+
+        session = toy.session(seed=1, max_reply_tokens=1)
+        draws(session)
+        session.change(seed=5, max_reply_tokens=1)
+        changed = draws(session)
+        assert changed[0] == draws(toy.session(seed=5, max_reply_tokens=1))[0]
+
+    def test_a_context_may_shrink_and_grow(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded)
+        session = StreamingSession(model, Settings(context_limit=10 * FOUR))
+        list(session.push(silence(30)))
+        session.change(context_limit=FOUR)
+        events = list(session.push(silence(1)))
+        assert slides(events)[0].data["chunks"] == [0, 26]
+        assert session.context_limit == FOUR
+        session.change(context_limit=5 * FOUR)
+        assert slides(session.push(silence(18))) == []
+
+    def test_another_policy(self, toy_loaded: LoadedModel) -> None:
+        model, _ = scripted(toy_loaded)
+        session = StreamingSession(model, Settings(context_limit=FOUR))
+        list(session.push(silence(4)))
+        session.change(context="reset")
+        assert [notice.kind for notice in of(Notice, session.push(silence(1)))] == ["settings", "context_reset"]
+        session.change(context="stop")
+        kinds = [notice.kind for notice in of(Notice, session.push(silence(5)))]
+        assert kinds == ["settings", "context_full"]
+        assert session.ended is not None
+
+    def test_another_prompt_waits_for_a_bare_context(self, toy_loaded: LoadedModel) -> None:
+        model, decoder = scripted(toy_loaded)
+        session = StreamingSession(model, Settings(context="reset", context_limit=FOUR))
+        list(session.push(silence(2)))
+        session.change(system_prompt="Other!!")
+        events = list(session.push(silence(3)))
+        assert of(Notice, events)[0].message.endswith("The system prompt is read when the context starts over.")
+        fed = [bytes(t for t in step.tokens if t < 256).decode() for step in decoder.fed]
+        assert fed == ["Listen.", "", "", "", "Other!!"]
+
+
+class TestWindow:
+    """The book-keeping alone."""
+
+    def filled(self, *positions: int) -> Window:
+        window = Window()
+        window.prefix = 5
+        for chunk, count in enumerate(positions):
+            window.open(chunk, count)
+        return window
+
+    def test_whole_chunks_leave(self) -> None:
+        window = self.filled(13, 13, 13, 13)
+        assert window.leave(14, 0, 0, (0, 0)) == Left(0, 1, 0, 26)
+        assert (len(window), window.oldest) == (2, 2)
+
+    def test_nothing_leaves_without_need(self) -> None:
+        assert self.filled(13, 13).leave(0, -3, 0, (50, 50)) is None
+
+    def test_replies_leave_with_their_chunk(self) -> None:
+        window = self.filled(12)
+        window.extend(4, turn=True)
+        window.extend()
+        window.open(1, 12)
+        assert window.leave(1, 0, 0, (0, 0)) == Left(0, 0, 1, 17)
+
+    def test_spare_room_never_takes_the_newest(self) -> None:
+        window = self.filled(13, 13, 13)
+        assert window.leave(1, 0, 0, (500, 0)) == Left(0, 1, 0, 26)
+        assert window.leave(14, 0, 0, (0, 0)) == Left(2, 2, 0, 13)
+        assert (window.oldest, window.leave(5, 5, 0, (0, 0))) == (None, None)
+
+    def test_what_is_to_stay_stays(self) -> None:
+        assert self.filled(13, 13, 13).leave(500, 0, 2, (9, 9)) == Left(0, 0, 0, 13)
+        assert self.filled(13).leave(5, 0, 1, (0, 0)) is None
