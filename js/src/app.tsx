@@ -6,6 +6,7 @@ import { Banners, ModelLine } from "./panels/banners";
 import { Controls, pressKey } from "./panels/controls";
 import { Inspector } from "./panels/inspector";
 import { Settings } from "./panels/settings";
+import { StepMode } from "./panels/step-mode";
 import { Transcript } from "./panels/transcript";
 import { chunkCount } from "./talk";
 import { type Theme, watchTheme } from "./theme";
@@ -99,6 +100,7 @@ export function App({ view }: { view: View }) {
           timeline.current = made;
         }}
       />
+      <StepMode view={view} />
       <div class="aiw-panels">
         <Inspector view={view} />
         <Transcript view={view} />

@@ -1,0 +1,173 @@
+/** Step mode: one press does one phase of the loop, shown on the protocol's diagram; the learner may guess first. */
+import { useSignalEffect } from "@preact/signals";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { CHUNK_SECONDS } from "../events";
+import { probability } from "../exact";
+import { chunkStart, turnOf } from "../talk";
+import type { View } from "../view";
+import { Predictor } from "./predictor";
+import { StepDiagram } from "./step-diagram";
+import { StepState } from "./step-state";
+import { passageOf } from "./step-walk";
+
+export function StepMode({ view }: { view: View }) {
+  const steps = useMemo(() => new StepState(view), [view]);
+  const mark = useRef<HTMLSpanElement>(null);
+  useLayoutEffect(() => () => steps.end(), [steps]);
+  useLayoutEffect(() => {
+    const root = mark.current?.closest<HTMLElement>(".aiw") ?? mark.current?.parentElement;
+    if (!root) return;
+    const keyDown = (event: KeyboardEvent) => pressStepKey(event, steps, view);
+    root.addEventListener("keydown", keyDown);
+    return () => root.removeEventListener("keydown", keyDown);
+  }, [steps, view]);
+  return (
+    <>
+      <span ref={mark} hidden />
+      {view.stepping.value && <StepCard steps={steps} view={view} />}
+    </>
+  );
+}
+
+/** N for the next phase, 1 and 2 for the two guesses, anywhere in the widget but in a field. */
+function pressStepKey(event: KeyboardEvent, steps: StepState, view: View): void {
+  if (!view.stepping.value || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (event.target instanceof Element && event.target.closest("input, select, textarea")) return;
+  const guessing = steps.predicting.value;
+  if (event.key.toLowerCase() === "n") steps.advance();
+  else if (event.key === "1" && guessing) steps.guess(null);
+  else if (event.key === "2" && guessing) steps.guess(0);
+  else return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+function StepCard({ steps, view }: { steps: StepState; view: View }) {
+  const { talk } = view.store;
+  void view.store.version.value;
+  const { cursor, source, predicting } = steps;
+  const { phase } = cursor.value;
+  const next = useRef<HTMLButtonElement>(null);
+  // Whoever opened step mode wants to step.
+  useLayoutEffect(() => next.current?.focus({ preventScroll: true }), []);
+  useSignalEffect(() => {
+    // The view may lose its kernel while it is stepped.
+    if (source.value === "live" && view.store.saved.value) steps.use("replay");
+  });
+  const now = nowText(view, steps);
+  const hidden = phase === "decide" && cursor.value.chunk >= view.hiddenFrom.value.decision;
+  return (
+    <section class="aiw-card aiw-step" aria-label="Step mode" data-testid="step" data-phase={phase}>
+      <header class="aiw-inspector-head">
+        <h3 class="aiw-heading">
+          Step mode{" "}
+          <small>{source.value === "live" ? "the loop is held" : "a replay of what was heard"}</small>
+        </h3>
+        <span class="aiw-inspector-tools">
+          <SourceButton steps={steps} source="live" title="Step the kernel's loop" disabled={!steps.live} />
+          <SourceButton
+            steps={steps}
+            source="replay"
+            title="Go once more through what was heard, from the picked chunk; the loop runs on"
+          />
+          <label class="aiw-check">
+            <input
+              type="checkbox"
+              data-testid="predict"
+              checked={predicting.value}
+              onChange={(event) => steps.predict(event.currentTarget.checked)}
+            />
+            predict first
+          </label>
+          <button
+            type="button"
+            class="aiw-small"
+            aria-label="Leave step mode"
+            title="Leave step mode; the loop runs on"
+            onClick={() => {
+              view.stepping.value = false;
+            }}
+          >
+            ×
+          </button>
+        </span>
+      </header>
+      <div class="aiw-step-body">
+        <StepDiagram phase={phase} passage={hidden ? null : passageOf(cursor.value, talk)} now={now} />
+        <div class="aiw-step-side">
+          <p class="aiw-step-now" role="status" data-testid="step-now">
+            {now}
+          </p>
+          {predicting.value && <Predictor steps={steps} />}
+          <button
+            ref={next}
+            type="button"
+            class="aiw-button aiw-step-next"
+            data-testid="step-next"
+            aria-keyshortcuts="N"
+            aria-disabled={steps.hindered.value !== ""}
+            onClick={() => steps.advance()}
+          >
+            Next: {nextText(steps)} <kbd>N</kbd>
+          </button>
+          <p class="aiw-hint" data-testid="step-hint">
+            {steps.hindered.value}
+          </p>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+interface SourceProps {
+  steps: StepState;
+  source: "live" | "replay";
+  title: string;
+  disabled?: boolean;
+}
+
+function SourceButton({ steps, source, title, disabled = false }: SourceProps) {
+  return (
+    <button
+      type="button"
+      class="aiw-small"
+      data-testid={`step-${source}`}
+      title={title}
+      disabled={disabled}
+      aria-pressed={steps.source.value === source}
+      onClick={() => steps.use(source)}
+    >
+      {source}
+    </button>
+  );
+}
+
+function nextText({ next }: StepState): string {
+  return next.phase === "perceive" ? `perceive chunk ${next.chunk}` : next.phase;
+}
+
+/** What was done last, in words. */
+function nowText(view: View, { cursor, source }: StepState): string {
+  const { talk } = view.store;
+  const { chunk, phase } = cursor.value;
+  const hidden = view.hiddenFrom.value;
+  const start = chunkStart(talk, chunk);
+  const name = `Chunk ${chunk}`;
+  if (phase === "") {
+    return source.value === "live"
+      ? `The loop is held before chunk ${chunk}: each press does one phase.`
+      : `The replay begins at chunk ${chunk}: each press shows one phase.`;
+  }
+  if (phase === "perceive") {
+    const level = talk.chunks.get(chunk);
+    const loud = level ? ` (level ${level.rms_db.toFixed(0)} dB)` : "";
+    const end = (start + CHUNK_SECONDS).toFixed(1);
+    return `${name}, perceived: ${start.toFixed(1)}–${end} s of audio${loud} became ten frames of 40 ms.`;
+  }
+  const decision = chunk < hidden.decision ? talk.decisions.get(chunk) : undefined;
+  if (!decision) return `${name}: deciding.`;
+  const p = probability(decision.p_text);
+  if (phase === "decide") return `${name}, decided: ${decision.choice}; p(TEXT_BEGIN) was ${p}.`;
+  const turn = chunk < hidden.reply ? turnOf(talk, chunk) : undefined;
+  return `${name}, responding: ${turn ? `“${turn.text}”${turn.ended === null ? " …" : ""}` : "…"}`;
+}

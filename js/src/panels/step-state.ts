@@ -1,0 +1,217 @@
+/** Step mode of one view: who is stepped (the kernel's loop, or a replay of what was heard), and the game of guesses. */
+import {
+  batch,
+  computed,
+  effect,
+  type ReadonlySignal,
+  type Signal,
+  signal,
+  untracked,
+} from "@preact/signals";
+import { hideFrom, NOTHING_HIDDEN } from "../hidden";
+import { chunkCount } from "../talk";
+import type { View } from "../view";
+import { type Game, gameAt, guessed, isGuessed, NO_SCORE, revealed } from "./predict";
+import { type Cursor, canReplay, hiddenAfter, isPhase, nextOf } from "./step-walk";
+
+/** Whom the steps move. */
+export type StepSource = "live" | "replay";
+
+export class StepState {
+  readonly source: Signal<StepSource> = signal("live");
+  readonly predicting: Signal<boolean> = signal(false);
+  readonly game: Signal<Game> = signal(gameAt(0));
+  /** Where the loop is: the kernel's, or the replay's. */
+  readonly cursor: ReadonlySignal<Cursor>;
+  /** Why no step can be done now, in a sentence; empty where one can. */
+  readonly hindered: ReadonlySignal<string>;
+  readonly #replay: Signal<Cursor> = signal({ chunk: 0, phase: "" });
+  readonly #ends: (() => void)[] = [];
+  /** What was brought into sight last; a person may look elsewhere meanwhile. */
+  #shown = "";
+  #opened = false;
+
+  constructor(private readonly view: View) {
+    const { store } = view;
+    this.cursor = computed(() => {
+      if (this.source.value === "replay") return this.#replay.value;
+      void store.version.value;
+      const { chunk, phase } = store.loop.value;
+      if (phase === "" || !isPhase(phase)) return { chunk: store.talk.decisions.length, phase: "" };
+      return { chunk, phase };
+    });
+    this.hindered = computed(() => this.#hindrance());
+    this.#ends.push(
+      effect(() => this.#open(view.stepping.value)),
+      effect(() => this.#reveal()),
+      effect(() => this.#hide()),
+      effect(() => this.#bringIntoSight()),
+    );
+  }
+
+  end(): void {
+    for (const end of this.#ends) end();
+    this.#open(false);
+    hideFrom(this.view.hiddenFrom, NOTHING_HIDDEN);
+  }
+
+  get next(): Cursor {
+    void this.view.store.version.value;
+    return nextOf(this.cursor.value, this.view.store.talk);
+  }
+
+  /** Whether a kernel is there whose loop can be stepped. */
+  get live(): boolean {
+    const { line, saved } = this.view.store;
+    return line.value === "ready" && !saved.value;
+  }
+
+  /** Whether a guess is due before anything else is shown. */
+  get guessDue(): boolean {
+    if (!this.predicting.value || isGuessed(this.game.value)) return false;
+    const { store } = this.view;
+    void store.version.value;
+    const { next } = this.game.value;
+    const { chunk, phase } = this.next;
+    return (
+      (phase === "decide" && chunk === next) ||
+      (this.source.value === "live" && store.talk.decisions.has(next))
+    );
+  }
+
+  /** Does the next phase. */
+  advance(): void {
+    if (this.hindered.value) return;
+    if (this.source.value === "live") {
+      this.view.conversation.step();
+      return;
+    }
+    const to = this.next;
+    const decision = to.phase === "decide" ? this.view.store.talk.decisions.get(to.chunk) : undefined;
+    batch(() => {
+      if (decision && this.predicting.value) {
+        this.game.value = revealed(this.game.value, decision.choice === "TEXT_BEGIN");
+      }
+      if (to.chunk > this.game.value.next) this.game.value = { ...this.game.value, next: to.chunk };
+      this.#replay.value = to;
+    });
+  }
+
+  /** The model is expected to speak after so many further chunks; null: to keep silent. */
+  guess(ahead: number | null): void {
+    if (this.predicting.value) this.game.value = guessed(this.game.value, ahead);
+  }
+
+  /** Steps the kernel's loop, or what was heard, from the chunk that is picked. */
+  use(source: StepSource): void {
+    const { view } = this;
+    batch(() => {
+      this.source.value = source;
+      if (source === "replay") this.#replay.value = { chunk: this.#replayStart(), phase: "" };
+      this.#beginGame();
+    });
+    if (this.live) view.conversation.loop(source === "live" ? "step" : "run");
+  }
+
+  predict(on: boolean): void {
+    batch(() => {
+      this.predicting.value = on;
+      this.#beginGame();
+    });
+  }
+
+  forgetScore(): void {
+    this.game.value = { ...this.game.value, score: NO_SCORE, last: null };
+  }
+
+  #open(open: boolean): void {
+    untracked(() => {
+      if (open === this.#opened) return;
+      this.#opened = open;
+      this.#shown = "";
+      if (open) this.use(this.live ? "live" : "replay");
+      else if (this.live) this.view.conversation.loop("run");
+    });
+  }
+
+  /** The next guess is for the first decision that nobody has seen. */
+  #beginGame(): void {
+    const { talk } = this.view.store;
+    const { chunk, phase } = this.cursor.value;
+    const ahead =
+      this.source.value === "live"
+        ? talk.decisions.length
+        : phase === "perceive" || phase === ""
+          ? chunk
+          : chunk + 1;
+    this.game.value = gameAt(ahead, this.game.value.score);
+  }
+
+  #replayStart(): number {
+    const { selected, store } = this.view;
+    const chunk = selected.value ?? 0;
+    return chunk < store.talk.decisions.length ? chunk : 0;
+  }
+
+  /** Live, the decision comes when it comes: it is revealed as soon as there is a guess to hold it against. */
+  #reveal(): void {
+    const { store, stepping } = this.view;
+    void store.version.value;
+    if (!stepping.value || !this.predicting.value || this.source.value !== "live") return;
+    let game = this.game.value;
+    const { decisions } = store.talk;
+    // Another session begins from the first chunk.
+    if (decisions.length === 0 && game.next > 0) game = gameAt(0, game.score);
+    while (game.next < decisions.length) {
+      const decision = decisions.get(game.next);
+      // A chunk that was dropped never gets a decision.
+      if (!decision) game = { ...game, next: game.next + 1 };
+      else if (isGuessed(game)) game = revealed(game, decision.choice === "TEXT_BEGIN");
+      else break;
+    }
+    this.game.value = game;
+  }
+
+  #hide(): void {
+    const { hiddenFrom, stepping } = this.view;
+    if (!stepping.value) hideFrom(hiddenFrom, NOTHING_HIDDEN);
+    else if (this.source.value === "replay") hideFrom(hiddenFrom, hiddenAfter(this.#replay.value));
+    else if (this.predicting.value) {
+      const { next } = this.game.value;
+      hideFrom(hiddenFrom, { decision: next, reply: next });
+    } else hideFrom(hiddenFrom, NOTHING_HIDDEN);
+  }
+
+  #bringIntoSight(): void {
+    const { store, stepping, selected } = this.view;
+    void store.version.value;
+    const { chunk, phase } = this.cursor.value;
+    const key = `${this.source.value}/${chunk}`;
+    if (!stepping.value || phase === "" || key === this.#shown || chunk >= chunkCount(store.talk)) return;
+    this.#shown = key;
+    untracked(() => {
+      this.view.token.value = null;
+      this.view.showChunk(chunk);
+      selected.value = chunk;
+    });
+  }
+
+  #hindrance(): string {
+    const { store } = this.view;
+    void store.version.value;
+    const to = this.next;
+    if (this.guessDue) return "First guess what the model will do.";
+    if (this.source.value === "replay") {
+      if (canReplay(to, store.talk)) return "";
+      return chunkCount(store.talk) === 0
+        ? "Nothing has been heard yet: record something, or choose a file, then come back."
+        : "This is the end of what was decided.";
+    }
+    if (!this.live) return "There is no kernel to step; replay what was heard instead.";
+    const waiting = Math.max(store.waiting.value, store.loop.value.waiting, store.counters.value.waiting);
+    if (to.phase === "perceive" && waiting === 0) {
+      return "No chunk is waiting: record, or choose a file. What arrives waits here until you step.";
+    }
+    return "";
+  }
+}
