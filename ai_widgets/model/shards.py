@@ -161,5 +161,18 @@ def write_shard(path: Path, tensors: Iterable[Stored], dtype: torch.dtype) -> It
         file.write(struct.pack("<Q", len(words)) + words)
         for one in listed:
             for _, _, piece in one.pieces():
+                check_values(piece, dtype, one)
                 file.write(piece.to(dtype).contiguous().view(-1).view(torch.uint8).numpy().data)
                 yield piece.numel() * piece.element_size()
+
+
+def check_values(rows: Tensor, dtype: torch.dtype, one: Stored) -> None:
+    """Refuse what is not a number, or none that `dtype` can hold: a damaged file looks like that."""
+    if rows.numel() == 0:
+        return
+    low, high = torch.aminmax(rows)
+    largest = max(-float(low), float(high))
+    if not largest <= torch.finfo(dtype).max:
+        raise CheckpointError(
+            f"{one.source} is damaged: {one.name} holds {largest:g}, which is no weight in {str(dtype)[6:]}."
+        )

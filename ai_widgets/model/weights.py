@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError
 from .configuration import LanguageModelShape, read_json
-from .shards import FLOATING, Shard, Stored
+from .shards import FLOATING, Shard, Stored, check_values
 
 INDEX_FILE = "model.safetensors.index.json"
 SINGLE_FILE = "model.safetensors"
@@ -244,18 +244,6 @@ def fill(
             progress(rows.numel() * rows.element_size())
         owner, _, attribute = one.name.rpartition(".")
         setattr(module.get_submodule(owner), attribute, goal.finish())
-
-
-def check_values(rows: Tensor, dtype: torch.dtype, one: Stored) -> None:
-    """Refuse what is not a number, or none that `dtype` can hold: a damaged file looks like that."""
-    if rows.numel() == 0:
-        return
-    low, high = torch.aminmax(rows)
-    largest = max(-float(low), float(high))
-    if not largest <= torch.finfo(dtype).max:
-        raise CheckpointError(
-            f"{one.source} is damaged: {one.name} holds {largest:g}, which is no weight in {str(dtype)[6:]}."
-        )
 
 
 def _list(names: list[str]) -> str:

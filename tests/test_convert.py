@@ -1,0 +1,174 @@
+"""`ai-widgets convert`: the same answers from a folder in transformers' own layout."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from ai_widgets.cli import main
+from ai_widgets.errors import AiWidgetsError, CheckpointError, SettingError
+from ai_widgets.inference import Model, answer_files, load_model
+from ai_widgets.model import convert as convert_module
+from ai_widgets.model.convert import convert
+from tests.reference_checkpoint import TOY, write_checkpoint
+from tests.test_checkpoint import weights
+from tests.test_parity import LOGIT_TOLERANCE, turns_of, vectors, watched
+
+
+def same(one: Model, other: Model) -> bool:
+    """Whether two models hold the same numbers."""
+    first, second = weights(one), weights(other)
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.fixture(scope="module")
+def converted(reference_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return convert(reference_folder, tmp_path_factory.mktemp("converted") / "float32", "float32")
+
+
+def test_it_answers_as_the_reference_does(converted: Path) -> None:
+    model, expected = load_model(converted, "cpu"), vectors("offline_short")
+    with watched(model) as steps:
+        events = list(answer_files(model.session(greedy=True, context="stop"), expected["paths"]))
+    assert turns_of(model, events) == expected["turns"]
+    for column in ("logit_keep_silence", "logit_text_begin", "max_logit"):
+        ours, theirs = [step[column] for step in steps], [row[column] for row in expected["rows"]]
+        assert ours == pytest.approx(theirs, abs=LOGIT_TOLERANCE)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_in_half_the_size_it_holds_what_loading_in_that_format_gives(
+    toy_folder: Path, tmp_path: Path, dtype: str
+) -> None:
+    target = convert(toy_folder, tmp_path / "half", dtype)
+    assert same(load_model(target, "cpu", dtype), load_model(toy_folder, "cpu", dtype))
+    size = sum(file.stat().st_size for file in toy_folder.glob("model*.safetensors"))
+    assert (target / "model.safetensors").stat().st_size == pytest.approx(size / 2, rel=0.1)
+    assert {tensor.dtype for tensor in load_file(target / "model.safetensors").values()} == {getattr(torch, dtype)}
+
+
+def test_transformers_opens_its_language_model(converted: Path, reference: Model) -> None:
+    from transformers import AutoModelForCausalLM
+
+    opened, loading = AutoModelForCausalLM.from_pretrained(converted, output_loading_info=True)
+    assert not any(loading.values())
+    assert opened.dtype == torch.float32
+    tokens = [1, 7, 300, 151644]
+    decoder = reference.loaded.decoder
+    with torch.inference_mode():
+        theirs = opened(torch.tensor([tokens])).logits[0, -1]
+    torch.testing.assert_close(decoder.feed(decoder.context(64), tokens), theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_the_folder_is_transformers_own_layout(converted: Path) -> None:
+    names = sorted(file.name for file in converted.iterdir())
+    assert names == [
+        "audio_tower.safetensors",
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    config = json.loads((converted / "config.json").read_text())
+    assert config["audio_interaction"]["special_tokens"]["KEEP_SILENCE"] == 151605
+    assert config["audio_interaction"]["rope_positions"] == "float16"
+    with safe_open(converted / "model.safetensors", "pt") as file:
+        assert file.metadata() == {"format": "pt"}
+        assert "model.layers.0.self_attn.q_proj.bias" in file.keys()  # noqa: SIM118
+
+
+def test_many_shards(toy: Model, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convert_module, "SHARD_BYTES", 60_000)
+    target = convert(toy_folder, tmp_path / "shards", "float32")
+    shards = sorted(file.name for file in target.glob("model-*.safetensors"))
+    assert len(shards) > 3
+    assert shards[0] == f"model-00001-of-{len(shards):05}.safetensors"
+    index = json.loads((target / "model.safetensors.index.json").read_text())
+    assert index["metadata"]["total_size"] == sum(4 * tensor.numel() for tensor in _language(toy).values())
+    assert same(load_model(target, "cpu"), toy)
+
+
+def _language(model: Model) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in weights(model).items() if not name.startswith("tower.")}
+
+
+def test_traits_tied_weights_and_a_second_conversion_are_kept(tmp_path: Path) -> None:
+    source = write_checkpoint(tmp_path / "tied", TOY, names="qwen2", shards=1)
+    tensors = load_file(source / "model.safetensors")
+    del tensors["lm_head.weight"]
+    save_file(tensors, source / "model.safetensors")
+    values = json.loads((source / "config.json").read_text())
+    (source / "config.json").write_text(json.dumps({**values, "tie_word_embeddings": True}))
+    first = convert(source, tmp_path / "first", "float32")
+    second = load_model(convert(first, tmp_path / "second", "float32"), "cpu")
+    original = load_model(source, "cpu")
+    assert same(second, original)
+    assert second.loaded.traits == original.loaded.traits
+    assert second.loaded.rule == original.loaded.rule
+
+
+def test_progress_counts_every_byte(toy_folder: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    convert(toy_folder, tmp_path / "x", progress=lambda done, total: told.append((done, total)))
+    assert told[-1][0] == told[-1][1]
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+class TestRefusals:
+    def refused(self, *given: Any) -> str:
+        with pytest.raises(AiWidgetsError) as caught:
+            convert(*given)
+        return str(caught.value)
+
+    def test_a_target_in_use(self, toy_folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "mine.txt").write_text("mine")
+        assert "not an empty folder" in self.refused(toy_folder, tmp_path)
+        assert "not an empty folder" in self.refused(toy_folder, tmp_path / "mine.txt")
+        assert (tmp_path / "mine.txt").read_text() == "mine"
+
+    def test_an_unknown_dtype(self, toy_folder: Path, tmp_path: Path) -> None:
+        with pytest.raises(SettingError, match="bfloat16"):
+            convert(toy_folder, tmp_path / "x", "int8")
+
+    def test_a_full_disk(self, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        usage = shutil.disk_usage(tmp_path)._replace(free=10)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        assert "choose a folder on another disk" in self.refused(toy_folder, tmp_path / "x")
+        assert not (tmp_path / "x").exists()
+
+    def test_a_disk_that_fills_up_meanwhile(
+        self, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: Any) -> Any:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(convert_module, "write_shard", full)
+        assert "No space left on device" in self.refused(toy_folder, tmp_path / "x")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_damaged_source_leaves_nothing_behind(self, toy_folder: Path, tmp_path: Path) -> None:
+        source = shutil.copytree(toy_folder, tmp_path / "source")
+        tensors = load_file(source / "model-00001-of-00002.safetensors")
+        name = next(iter(tensors))
+        tensors[name].view(-1)[0] = torch.nan
+        save_file(tensors, source / "model-00001-of-00002.safetensors")
+        with pytest.raises(CheckpointError, match=r"damaged: .* holds nan"):
+            convert(source, tmp_path / "x")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
+
+
+def test_command_line(toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "out"
+    assert main(["convert", str(toy_folder), str(target), "--dtype", "float16"]) == 0
+    assert capsys.readouterr().out.strip() == str(target)
+    assert same(load_model(target, "cpu", "float16"), load_model(toy_folder, "cpu", "float16"))
+    assert main(["convert", str(toy_folder), str(target)]) == 2
+    assert "not an empty folder" in capsys.readouterr().err
