@@ -81,22 +81,17 @@ export function Controls({ view }: { view: View }) {
       >
         Reset
       </button>
-      <FileChooser view={view} disabled={closed} />
-      <span class="aiw-source">
-        <StatePill store={store} />
-        <RecordingLight store={store} />
-        <DevicePicker view={view} disabled={closed} />
-        <LevelMeter store={store} />
-      </span>
+      <StatePill store={store} />
+      <RecordingLight store={store} />
       <span class="aiw-right">
-        <Clock store={store} />
         <button
           type="button"
           class="aiw-button"
           data-testid="step-mode"
           aria-pressed={view.stepping.value}
-          title="Hold the loop and go through it phase by phase"
-          disabled={closed}
+          title="Hold the loop and go through it phase by phase, or replay what was heard"
+          // Without a kernel, what was heard can still be replayed.
+          disabled={closed && store.talk.decided === 0}
           onClick={() => {
             view.stepping.value = !view.stepping.value;
           }}
@@ -118,6 +113,11 @@ export function Controls({ view }: { view: View }) {
           <GearMark />
         </button>
       </span>
+      <span class="aiw-break" />
+      <DevicePicker view={view} disabled={closed} />
+      <LevelMeter store={store} />
+      <FileChooser view={view} disabled={closed} />
+      <Clock store={store} />
     </div>
   );
 }

@@ -5,11 +5,11 @@ import type { Store } from "../store";
 const FEW_WAITING = 2;
 
 export function StatePill({ store }: { store: Store }) {
-  const { shown, line, mic, file } = store;
+  const { shown, line, mic, file, saved } = store;
   const state = shown.value;
   const quiet = line.value === "waiting" && (state === "idle" || state === "stopped");
   const degraded = mic.value.degraded && state === "listening";
-  const text = quiet ? "waiting for the kernel" : state === "asking" ? askingText(store) : state;
+  const text = saved.value ? "saved" : quiet ? "waiting for the kernel" : state === "asking" ? askingText(store) : state;
   const source = file.value?.name ?? mic.value.name;
   return (
     <span class="aiw-pill" data-testid="state" data-pill={quiet ? "waiting" : state} title={source}>
@@ -76,7 +76,7 @@ export function Clock({ store }: { store: Store }) {
         {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
       </span>
       <span class="aiw-counter" data-testid="lag" title="How far decisions are behind the audio">
-        lag <b>{lag_s < 0.05 ? "0" : lag_s.toFixed(1)}</b> s
+        lag <b>{lag_s < 0.05 ? "0" : lag_s.toFixed(1)} s</b>
       </span>
       <span
         class="aiw-counter"

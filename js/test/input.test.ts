@@ -1,0 +1,362 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Conversation } from "../src/conversation";
+import { DEFAULT_LIVE, type LiveSettings } from "../src/settings";
+import { chunk, FakeMicrophone, FakeModel, settle, timing } from "./fakes";
+
+const LOUD = () => new Float32Array(4800).fill(0.5);
+
+async function recording(live: Partial<LiveSettings> = {}, microphone = new FakeMicrophone()) {
+  const model = new FakeModel();
+  model.traits = { live: { ...DEFAULT_LIVE, ...live }, settings: { bias: 0 } };
+  const conversation = new Conversation(model, { captureHost: microphone.host });
+  conversation.start();
+  model.welcome();
+  await conversation.record();
+  microphone.hear(LOUD());
+  const codes = () => conversation.store.problems.value.map(({ code }) => code);
+  const blocks = () =>
+    model.sent
+      .filter(({ content }) => content.type === "block")
+      .map(({ content, buffers }) => ({
+        gated: content.gated,
+        peak: Math.max(...new Float32Array(buffers?.[0] ?? new ArrayBuffer(4))),
+      }));
+  return { model, microphone, conversation, store: conversation.store, codes, blocks };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+describe("a stream", () => {
+  it("opens with the page's name and what the browser granted, ids left out", async () => {
+    const { model } = await recording();
+    const [hello] = model.of("hello");
+    expect(model.of("open")[0]).toMatchObject({
+      page: hello?.page,
+      track: { sampleRate: 48_000, echoCancellation: false },
+    });
+    expect(model.of("open")[0]?.track).not.toHaveProperty("deviceId");
+    expect(model.of("block")[0]).toMatchObject({ sent_ms: Date.now(), gated: false, page: hello?.page });
+  });
+});
+
+describe("mute", () => {
+  it("sends silence, flagged, in place of the microphone, and keeps the stream and the device", async () => {
+    const { microphone, conversation, store, blocks } = await recording();
+    conversation.mute(true);
+    expect(microphone.tracks[0]?.enabled).toBe(false);
+    microphone.hear(LOUD());
+    expect(store.level.peak).toBe(0);
+    conversation.mute(false);
+    microphone.hear(LOUD());
+    expect(blocks()).toEqual([
+      { gated: false, peak: 0.5 },
+      { gated: true, peak: 0 },
+      { gated: false, peak: 0.5 },
+    ]);
+    expect(microphone.live()).toBe(1);
+    expect(microphone.tracks).toHaveLength(1);
+    expect(store.shown.value).toBe("listening");
+  });
+
+  it("does not outlast the recording", async () => {
+    const { microphone, conversation, store } = await recording();
+    conversation.mute(true);
+    await conversation.stop();
+    await conversation.record();
+    expect(store.muted.value).toBe(false);
+    expect(microphone.tracks.at(-1)?.enabled).toBe(true);
+  });
+});
+
+describe("pause", () => {
+  it("holds the audio clock, tells the kernel, and goes on in the same stream", async () => {
+    const { model, microphone, conversation, store } = await recording();
+    conversation.pause(true);
+    await settle();
+    expect(store.shown.value).toBe("paused");
+    expect(model.of("state").at(-1)).toMatchObject({ state: "paused" });
+    expect(microphone.contexts[0]?.state).toBe("suspended");
+    expect(store.problems.value).toEqual([]);
+    expect(store.micOpen.value).toBe(true);
+    conversation.pause(false);
+    microphone.contexts[0]?.become("running");
+    microphone.hear(LOUD());
+    expect(store.shown.value).toBe("listening");
+    expect(model.of("open")).toHaveLength(1);
+    expect(model.of("close")).toHaveLength(0);
+  });
+
+  it("does nothing before sound arrives or after it ended", async () => {
+    const { conversation, store } = await recording();
+    await conversation.stop();
+    conversation.pause(true);
+    expect(store.shown.value).toBe("stopped");
+  });
+
+  it("holds a file, which goes on where it was", async () => {
+    const model = new FakeModel();
+    const readFile = async () => ({ name: "a.wav", rate: 16_000, samples: new Float32Array(16_000) });
+    const conversation = new Conversation(model, { captureHost: new FakeMicrophone().host, readFile });
+    conversation.start();
+    model.welcome();
+    await conversation.playFile({} as File, "realtime");
+    await vi.advanceTimersByTimeAsync(350);
+    expect(model.of("block")).toHaveLength(3);
+    conversation.pause(true);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(model.of("block")).toHaveLength(3);
+    conversation.pause(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(model.of("block")).toHaveLength(5);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(model.of("close")[0]).toMatchObject({ blocks: 10, reason: "ended" });
+  });
+});
+
+describe("while a reply is read aloud", () => {
+  /** A browser that reads until it is told to stop. */
+  function speak() {
+    vi.stubGlobal("speechSynthesis", {
+      ...{ speak: () => {}, cancel: () => {}, resume: () => {}, pause: () => {} },
+      ...{ getVoices: () => [], addEventListener: () => {}, removeEventListener: () => {} },
+    });
+    vi.stubGlobal("SpeechSynthesisUtterance", class extends EventTarget {});
+  }
+
+  it("the microphone is gated, and a moment longer for the room's echo", async () => {
+    const { microphone, conversation, store, blocks } = await recording();
+    speak();
+    conversation.speech.start(0, "Hello.");
+    expect(store.readingAloud.value).toBe(true);
+    microphone.hear(LOUD());
+    conversation.speech.stop();
+    expect(store.readingAloud.value).toBe(false);
+    microphone.hear(LOUD());
+    vi.advanceTimersByTime(400);
+    microphone.hear(LOUD());
+    expect(blocks().map(({ gated }) => gated)).toEqual([false, true, true, false]);
+    expect(blocks().map(({ peak }) => peak)).toEqual([0.5, 0, 0, 0.5]);
+  });
+
+  it("or it listens on, with echo cancellation for as long as the voice talks", async () => {
+    const { microphone, conversation, store, blocks } = await recording({ reading: "listen" });
+    speak();
+    conversation.speech.start(0, "Hello.");
+    await settle();
+    microphone.hear(LOUD());
+    expect(microphone.tracks[0]?.settings.echoCancellation).toBe(true);
+    expect(store.track.value?.echoCancellation).toBe(true);
+    conversation.speech.stop();
+    await settle();
+    expect(microphone.tracks[0]?.settings.echoCancellation).toBe(false);
+    expect(blocks().map(({ gated }) => gated)).toEqual([false, false]);
+  });
+});
+
+describe("other processing", () => {
+  it("is asked of the open track", async () => {
+    const { model, microphone, store } = await recording();
+    model.sync("live", { ...DEFAULT_LIVE, echo_cancellation: true });
+    await settle();
+    expect(microphone.tracks).toHaveLength(1);
+    expect(store.track.value?.echoCancellation).toBe(true);
+    expect(model.of("open")).toHaveLength(1);
+  });
+
+  it("opens the microphone anew where the browser cannot change an open one", async () => {
+    const { model, microphone, store } = await recording();
+    for (const track of microphone.tracks) track.adjustable = false;
+    model.sync("live", { ...DEFAULT_LIVE, echo_cancellation: true });
+    await settle();
+    await vi.advanceTimersByTimeAsync(1);
+    await settle();
+    microphone.hear(LOUD());
+    expect(microphone.tracks).toHaveLength(2);
+    expect(microphone.live()).toBe(1);
+    expect(model.of("open").at(-1)).toMatchObject({ stream: 2, track: { echoCancellation: true } });
+    expect(store.shown.value).toBe("listening");
+  });
+});
+
+describe("the choice of a microphone", () => {
+  it("knows their names once one was allowed, and follows what is plugged in", async () => {
+    const { microphone, store } = await recording();
+    expect(store.devices.value).toEqual([{ id: "desk", name: "Desk microphone" }]);
+    microphone.plug("default", "desk", "headset");
+    await settle();
+    expect(store.devices.value.map(({ id }) => id)).toEqual(["desk", "headset"]);
+  });
+
+  it("changes what is being recorded, in a stream of its own", async () => {
+    const microphone = new FakeMicrophone();
+    microphone.plug("desk", "headset");
+    const { model, store } = await recording({}, microphone);
+    model.sync("live", { ...DEFAULT_LIVE, device: "headset" });
+    await settle();
+    await vi.advanceTimersByTimeAsync(1);
+    await settle();
+    microphone.hear(LOUD());
+    expect(model.of("open").map(({ name }) => name)).toEqual(["desk microphone", "headset microphone"]);
+    expect(microphone.live()).toBe(1);
+    expect(store.track.value?.name).toBe("headset microphone");
+  });
+
+  it("says when the chosen one is not there and another one records", async () => {
+    const { codes, store, model, microphone } = await recording({ device: "headset" });
+    expect(codes()).toEqual(["device_absent"]);
+    expect(store.shown.value).toBe("listening");
+    microphone.plug("desk", "headset");
+    await settle();
+    model.sync("live", { ...DEFAULT_LIVE, device: "headset", auto_gain: true });
+    expect(store.problems.value[0]?.calm).toBe(true);
+  });
+
+  it("makes do without a list where the host forbids it", async () => {
+    const microphone = new FakeMicrophone();
+    if (microphone.host.devices) {
+      microphone.host.devices.enumerateDevices = async () => {
+        throw new Error("NotAllowedError");
+      };
+    }
+    const { store } = await recording({}, microphone);
+    expect(store.devices.value).toEqual([]);
+    expect(store.shown.value).toBe("listening");
+  });
+});
+
+describe("a microphone in trouble", () => {
+  it("that is unplugged ends the recording and turns the light off", async () => {
+    const { microphone, store, codes } = await recording();
+    expect(store.micOpen.value).toBe(true);
+    microphone.tracks[0]?.unplug();
+    expect(codes()).toEqual(["track_ended"]);
+    expect(store.micOpen.value).toBe(false);
+    expect(store.shown.value).toBe("error");
+  });
+
+  it("that the system mutes says so until it is let go", async () => {
+    const { microphone, store, codes } = await recording();
+    microphone.tracks[0]?.dispatchEvent(new Event("mute"));
+    expect(codes()).toEqual(["muted_by_system"]);
+    expect(store.shown.value).toBe("listening");
+    microphone.tracks[0]?.dispatchEvent(new Event("unmute"));
+    expect(codes()).toEqual([]);
+  });
+
+  it("whose context is interrupted says so until it runs again", async () => {
+    const { microphone, model, codes } = await recording();
+    microphone.contexts[0]?.become("interrupted");
+    expect(codes()).toEqual(["interrupted"]);
+    expect(model.of("state").at(-1)).toMatchObject({ state: "listening", problem: "interrupted" });
+    microphone.contexts[0]?.become("running");
+    expect(codes()).toEqual([]);
+  });
+
+  it("without an audio thread records on, degraded, and says so once", async () => {
+    const microphone = new FakeMicrophone();
+    microphone.degraded = true;
+    const { store, codes, conversation } = await recording({}, microphone);
+    expect(store.mic.value.degraded).toBe(true);
+    expect(codes()).toEqual(["degraded"]);
+    const [problem] = store.problems.value;
+    if (problem) conversation.dismiss(problem);
+    microphone.hear(LOUD());
+    expect(codes()).toEqual([]);
+  });
+
+  it("that loses sound says how much", async () => {
+    const { microphone, store } = await recording();
+    microphone.hear(LOUD(), microphone.nextTime + 0.01);
+    expect(store.problems.value).toEqual([]);
+    microphone.hear(LOUD(), microphone.nextTime + 0.3);
+    microphone.hear(LOUD(), microphone.nextTime + 0.5);
+    expect(store.problems.value[0]?.sentence).toMatch(/^0\.8 s of sound were lost/);
+  });
+
+  it("that the host forbids is told apart from a person's no", async () => {
+    const microphone = new FakeMicrophone(false);
+    microphone.allowed = false;
+    const model = new FakeModel();
+    const conversation = new Conversation(model, { captureHost: microphone.host });
+    conversation.start();
+    model.welcome();
+    const started = conversation.record();
+    await settle();
+    microphone.refuse("NotAllowedError");
+    await started;
+    expect(conversation.store.problems.value[0]?.code).toBe("host_policy");
+  });
+});
+
+describe("a page in the background", () => {
+  it("says afterwards how long the microphone was on meanwhile", async () => {
+    const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
+    vi.stubGlobal("document", page);
+    const { model, store, conversation } = await recording();
+    const look = (state: string) => {
+      page.visibilityState = state;
+      page.dispatchEvent(new Event("visibilitychange"));
+    };
+    look("hidden");
+    vi.advanceTimersByTime(2_000);
+    look("visible");
+    expect(store.problems.value).toEqual([]);
+    look("hidden");
+    vi.advanceTimersByTime(75_000);
+    model.events(0, [chunk(0), chunk(1)]);
+    look("visible");
+    expect(store.problems.value[0]?.sentence).toMatch(/for 1 min 15 s .* 2 chunks were heard/);
+    await conversation.stop();
+    for (const problem of store.problems.value) conversation.dismiss(problem);
+    look("hidden");
+    vi.advanceTimersByTime(75_000);
+    look("visible");
+    expect(store.problems.value).toEqual([]);
+  });
+});
+
+describe("another page", () => {
+  it("that records already is named, and this microphone is given back", async () => {
+    const { model, microphone, codes, store } = await recording();
+    const page = model.of("hello")[0]?.page;
+    const refusal = { type: "problem", code: "busy_elsewhere", message: "Another page records.", detail: "" };
+    model.say({ ...refusal, page: "somebody else" });
+    expect(codes()).toEqual([]);
+    model.say({ ...refusal, page });
+    expect(codes()).toEqual(["busy_elsewhere"]);
+    expect(microphone.live()).toBe(0);
+    expect(store.shown.value).toBe("stopped");
+    expect(store.problems.value[0]?.wayOut).toMatch(/Stop the recording there/);
+  });
+
+  it("that said hello gets its own welcome", async () => {
+    const { model, store } = await recording();
+    model.welcome({ page: "somebody else", session: 9 });
+    expect(store.session).toBe(1);
+  });
+});
+
+describe("the raw sound of a chunk", () => {
+  it("is found by the stream and block that completed it", async () => {
+    const { model, microphone, conversation } = await recording();
+    for (let i = 1; i < 9; i++) microphone.hear(new Float32Array(4800).fill(i / 10));
+    model.events(0, [
+      ...[chunk(0), timing(0, 0, { stream: 1, seq: 3 })],
+      ...[chunk(1), timing(1, 0, { stream: 1, seq: 7 })],
+      timing(2, 0),
+    ]);
+    const sound = conversation.rawAudio(1);
+    expect(sound?.rate).toBe(48_000);
+    expect(sound?.samples.length).toBe(19_200);
+    expect(sound?.samples[0]).toBeCloseTo(0.4, 3);
+    expect(sound?.samples[19_199]).toBeCloseTo(0.7, 3);
+    expect(conversation.rawAudio(2)).toBeNull();
+    expect(conversation.rawAudio(7)).toBeNull();
+  });
+});

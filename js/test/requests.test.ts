@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Conversation } from "../src/conversation";
+import { ANSWER_MS } from "../src/requests";
+import { DEFAULT_LIVE } from "../src/settings";
+import { FakeMicrophone, FakeModel } from "./fakes";
+
+const SETTINGS = { greedy: false, temperature: null, bias: 0, top_k: 3 };
+
+function begin() {
+  const model = new FakeModel();
+  model.traits = { settings: SETTINGS, live: DEFAULT_LIVE };
+  const conversation = new Conversation(model, { captureHost: new FakeMicrophone().host });
+  conversation.start();
+  model.welcome();
+  const asked = () => model.of("set").map(({ changes }) => changes);
+  return { model, conversation, store: conversation.store, asked };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("a change of a setting", () => {
+  it("is asked for, and holds only when the kernel's trait says so", () => {
+    const { model, conversation, store, asked } = begin();
+    conversation.set({ temperature: 0.5, arrival: "drop" });
+    expect(asked()).toEqual([{ temperature: 0.5, arrival: "drop" }]);
+    expect(store.settings.value?.temperature).toBeNull();
+    expect(store.live.value.arrival).toBe("keep");
+    expect(store.pending.value).toEqual({ temperature: 0.5, arrival: "drop" });
+    model.sync("settings", { ...SETTINGS, temperature: 0.5 });
+    expect(store.pending.value).toEqual({ arrival: "drop" });
+    model.sync("live", { ...DEFAULT_LIVE, arrival: "drop" });
+    expect(store.pending.value).toEqual({});
+    expect(store.live.value.arrival).toBe("drop");
+  });
+
+  it("that the kernel refuses shows its sentence, and what held holds", () => {
+    const { model, conversation, store } = begin();
+    conversation.set({ top_k: 5 });
+    conversation.set({ temperature: -1 });
+    const message = "temperature must be a number above 0 and at most 100, not -1.";
+    model.say({ type: "problem", code: "setting", message, detail: "", page: "" });
+    expect(store.refused.value).toEqual({ temperature: message });
+    expect(store.pending.value).toEqual({ top_k: 5 });
+    expect(store.problems.value).toEqual([]);
+    conversation.set({ temperature: 1 });
+    expect(store.refused.value).toEqual({});
+  });
+
+  it("that was asked for elsewhere and refused is a problem of its own", () => {
+    const { model, store } = begin();
+    model.say({ type: "problem", code: "setting", message: "seed must be …", detail: "", page: "" });
+    expect(store.problems.value[0]).toMatchObject({ code: "setting", sentence: "seed must be …" });
+  });
+
+  it("is asked for one at a time; of a moved slider only the newest place follows", () => {
+    const { model, conversation, store, asked } = begin();
+    for (const bias of [0.1, 0.2, 0.3]) conversation.set({ bias });
+    expect(asked()).toEqual([{ bias: 0.1 }]);
+    expect(store.pending.value).toEqual({ bias: 0.3 });
+    model.sync("settings", { ...SETTINGS, bias: 0.1 });
+    expect(asked()).toEqual([{ bias: 0.1 }, { bias: 0.3 }]);
+    model.sync("settings", { ...SETTINGS, bias: 0.3 });
+    expect(store.pending.value).toEqual({});
+  });
+
+  it("to what already holds is not asked for", () => {
+    const { conversation, store, asked } = begin();
+    conversation.set({ bias: 0, arrival: "keep" });
+    expect(asked()).toEqual([]);
+    expect(store.pending.value).toEqual({});
+  });
+
+  it("that nobody answers is no longer shown as asked for", () => {
+    const { conversation, store } = begin();
+    conversation.set({ bias: 1 });
+    vi.advanceTimersByTime(ANSWER_MS + 1);
+    expect(store.pending.value).toEqual({});
+    expect(store.settings.value?.bias).toBe(0);
+  });
+
+  it("is given up when the kernel is lost", () => {
+    const { model, conversation, store } = begin();
+    conversation.set({ bias: 1 });
+    model.emit("comm:close");
+    expect(store.pending.value).toEqual({});
+  });
+});
+
+describe("the sound of a chunk", () => {
+  const view = (...values: number[]) => {
+    // Somewhere within a larger buffer, as hosts hand them over.
+    const bytes = new ArrayBuffer(64);
+    const data = new DataView(bytes, 8, values.length * 2);
+    for (const [i, value] of values.entries()) data.setInt16(i * 2, value, true);
+    return data;
+  };
+
+  it("is fetched once, however many ask for it", async () => {
+    const { model, conversation } = begin();
+    const [first, second] = [conversation.fetchAudio(3), conversation.fetchAudio(3)];
+    expect(model.of("fetch")).toEqual([{ type: "fetch", what: "audio", chunk: 3 }]);
+    model.say({ type: "audio", chunk: 3, rate: 16_000, format: "int16", ok: true }, [view(-32768, 16384)]);
+    expect(await first).toEqual({ rate: 16_000, samples: new Float32Array([-1, 0.5]) });
+    expect(await second).toEqual(await first);
+  });
+
+  it("may come as base64", async () => {
+    const { model, conversation } = begin();
+    const asked = conversation.fetchAudio(0);
+    const data = Buffer.from(new Int16Array([8192]).buffer).toString("base64");
+    model.say({ type: "audio", chunk: 0, rate: 16_000, format: "int16", ok: true, data });
+    expect((await asked)?.samples).toEqual(new Float32Array([0.25]));
+  });
+
+  it("is null where the kernel keeps it no longer, does not answer, or is gone", async () => {
+    const { model, conversation } = begin();
+    const gone = conversation.fetchAudio(1);
+    model.say({ type: "audio", chunk: 1, rate: 16_000, format: "int16", ok: false });
+    expect(await gone).toBeNull();
+    const silent = conversation.fetchAudio(2);
+    vi.advanceTimersByTime(ANSWER_MS + 1);
+    expect(await silent).toBeNull();
+    const lost = conversation.fetchAudio(4);
+    model.emit("comm:close");
+    expect(await lost).toBeNull();
+    expect(await conversation.fetchAudio(5)).toBeNull();
+  });
+});
+
+describe("the loop", () => {
+  it("is asked to hold and to step, and shown as the kernel tells", () => {
+    const { model, conversation, store } = begin();
+    conversation.loop("step");
+    conversation.step();
+    expect(model.types().slice(-2)).toEqual(["loop", "step"]);
+    expect(store.loop.value.mode).toBe("run");
+    model.say({ type: "loop", mode: "step", phase: "perceive", chunk: 4, waiting: 2 });
+    expect(store.loop.value).toEqual({ mode: "step", phase: "perceive", chunk: 4, waiting: 2 });
+    model.sync("loop", { mode: "run", phase: "", chunk: 4 });
+    expect(store.loop.value).toEqual({ mode: "run", phase: "", chunk: 4, waiting: 0 });
+  });
+});
