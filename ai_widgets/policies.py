@@ -195,12 +195,13 @@ class EndpointingPolicy:
         chunk, self._chunk = self._chunk, self._chunk + 1
         start_s = chunk * CHUNK_SECONDS
         samples = heard.samples
-        self.record.append_audio(samples)
+        kept = self.record.append_audio(samples)
         scores = self.scores(samples)
         scored = perf_counter()
         reply = self._endpointer.after(scores)
         events: list[Event] = [
             Chunk(chunk, self._clip, start_s, level_db(samples), envelope(samples), heard.flags),
+            *kept,
             _decision(chunk, self._clip, reply),
         ]
         if reply:

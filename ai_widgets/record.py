@@ -1,14 +1,15 @@
 """`SessionRecord`: everything that happened in a session, as events, and the audio it heard.
 
 Append-only: an event that is in the record stays as it is. The audio kept is bounded (the newest ten minutes by
-default); the events are not, they are small.
+default) unless it goes to a file; the events are not, they are small. Nothing is written to disk unless asked.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from .protocol import (
     Token,
     Turn,
 )
+from .spool import AudioSpool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 AUDIO_SECONDS = 600.0
 
 E = TypeVar("E", bound=Event)
+KeepAudio: TypeAlias = Literal[True, False, "file"]
 
 
 class SessionRecord:
@@ -42,27 +45,81 @@ class SessionRecord:
     Parameters
     ----------
     audio_seconds
-        How much of the newest audio to keep, in seconds; None keeps all of it.
+        How much of the newest audio to keep in memory, in seconds; None keeps all of it.
+    keep_audio
+        True: in memory. ``"file"``: all of it in a file too, which only ever grows; a crash loses at most the last
+        chunk. False: none at all.
+    audio_path
+        Of that file: a name that ends in `.au`, or a folder; None for a new name among the temporary files. The
+        attribute `audio_path` says where it is.
     """
 
     version = EVENTS_VERSION
 
-    def __init__(self, audio_seconds: float | None = AUDIO_SECONDS) -> None:
+    def __init__(
+        self,
+        audio_seconds: float | None = AUDIO_SECONDS,
+        keep_audio: KeepAudio = True,
+        audio_path: str | Path | None = None,
+    ) -> None:
         if audio_seconds is not None and audio_seconds < 0:
             raise SettingError(f"audio_seconds must be at least 0 or None, not {audio_seconds!r}.")
+        if keep_audio not in (True, False, "file"):
+            raise SettingError(f"keep_audio must be True, False or 'file', not {keep_audio!r}.")
+        if audio_path is not None and keep_audio != "file":
+            raise SettingError("audio_path is for keep_audio='file' only; give both, or neither.")
         self._events: list[Event] = []
-        kept = None if audio_seconds is None else int(np.ceil(audio_seconds / CHUNK_SECONDS))
-        self._audio: deque[npt.NDArray[np.float32]] = deque(maxlen=kept)
+        seconds = audio_seconds if keep_audio else 0.0
+        self._most = None if seconds is None else int(np.ceil(seconds / CHUNK_SECONDS))
+        self._audio: deque[npt.NDArray[np.float32]] = deque(maxlen=self._most)
+        self._spool = AudioSpool(audio_path) if keep_audio == "file" else None
+        self._spooling = self._spool is not None
+        self._letting_go = False
         self._chunks_heard = 0
 
     def append(self, event: Event) -> None:
         """Add one event at the end."""
         self._events.append(event)
 
-    def append_audio(self, samples: npt.NDArray[np.float32]) -> None:
-        """Add one chunk's samples, float32 [6400]."""
+    def append_audio(self, samples: npt.NDArray[np.float32]) -> list[Notice]:
+        """Add one chunk's samples, float32 [6400].
+
+        Returns
+        -------
+        list of Notice
+            What whoever writes this record should tell, mostly nothing: that from here on old audio is let go, or that
+            it cannot be written to its file any more. The record does not append them itself.
+        """
+        chunk, self._chunks_heard = self._chunks_heard, self._chunks_heard + 1
+        notices = self._write(chunk, samples)
+        if self._most and len(self._audio) == self._most and not (self._letting_go or self._spooling):
+            self._letting_go = True
+            seconds = self._most * CHUNK_SECONDS
+            message = f"From here on only the newest {_duration(seconds)} of audio are kept. All events stay."
+            notices.append(Notice(chunk, "audio_let_go", message, {"seconds": seconds}))
         self._audio.append(samples)
-        self._chunks_heard += 1
+        return notices
+
+    def _write(self, chunk: int, samples: npt.NDArray[np.float32]) -> list[Notice]:
+        """One more chunk into the file; where that fails it is the last attempt."""
+        if self._spool is None or not self._spooling:
+            return []
+        try:
+            self._spool.append(samples)
+        except OSError as error:
+            self._spooling = False
+            self._spool.close()
+            where = self._spool.path or "its file"
+            why = error.strerror or str(error)
+            message = f"Audio cannot be written to {where} any more ({why}). It is kept in memory from here on."
+            data = {"path": str(where), "why": why, "seconds": self._spool.chunks * CHUNK_SECONDS}
+            return [Notice(chunk, "audio_not_written", message, data)]
+        return []
+
+    @property
+    def audio_path(self) -> Path | None:
+        """The file that holds the audio, with `keep_audio="file"` and once some was heard; else None."""
+        return self._spool.path if self._spool is not None else None
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -79,17 +136,33 @@ class SessionRecord:
     @property
     def audio(self) -> npt.NDArray[np.float32]:
         """The audio kept, float32 at 16 kHz, from `audio_start_s` on."""
-        return np.concatenate(self._audio) if self._audio else np.zeros(0, np.float32)
+        first, parts = self._first_in_memory, list(self._audio)
+        if self._spool is not None and self._in_one_piece:
+            parts.insert(0, self._spool.read(0, first))
+        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     @property
     def audio_start_s(self) -> float:
         """Where on the session's audio clock `audio` begins: above 0 once older audio was let go."""
-        return (self._chunks_heard - len(self._audio)) * CHUNK_SECONDS
+        return 0.0 if self._in_one_piece else self._first_in_memory * CHUNK_SECONDS
+
+    @property
+    def _first_in_memory(self) -> int:
+        return self._chunks_heard - len(self._audio)
+
+    @property
+    def _in_one_piece(self) -> bool:
+        """Whether file and memory together hold everything."""
+        return self._spool is not None and self._spool.chunks >= self._first_in_memory
 
     def chunk_audio(self, chunk: int) -> npt.NDArray[np.float32] | None:
         """Samples of one chunk, float32 [6400], or None where they are no longer kept."""
-        place = chunk - (self._chunks_heard - len(self._audio))
-        return self._audio[place] if 0 <= place < len(self._audio) else None
+        place = chunk - self._first_in_memory
+        if 0 <= place < len(self._audio):
+            return self._audio[place]
+        if self._spool is not None and 0 <= chunk < self._spool.chunks:
+            return self._spool.read(chunk, 1)
+        return None
 
     @property
     def seconds(self) -> float:
@@ -150,3 +223,7 @@ def _table(events: Iterable[Event], kind: type[Event]) -> pd.DataFrame:
         rows.append(values)
     columns = list(kind.__dataclass_fields__)
     return pd.DataFrame(rows, columns=columns)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"

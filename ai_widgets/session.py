@@ -233,8 +233,8 @@ class StreamingSession:
         started = perf_counter()
         perceived = (heard.features_ms + heard.tower_ms) / 1e3
         queued = max(0.0, started - heard.arrived - perceived)
-        self._record.append_audio(heard.samples)
-        notices = [*self._take_settings(chunk), *self._turns.make_room(chunk)]
+        kept = self._record.append_audio(heard.samples)
+        notices = [*kept, *self._take_settings(chunk), *self._turns.make_room(chunk)]
         flags = heard.flags
         if heard.live and queued > LATE_S:
             flags = (*flags, "late")
