@@ -15,7 +15,7 @@ from ..audio import check_rate, load_audio, mono
 from ..errors import AiWidgetsError, SettingError
 from ..importing import collector_paused
 from ..protocol import SAMPLE_RATE
-from ..record import AUDIO_SECONDS, SessionRecord
+from ..record import AUDIO_SECONDS, KeepAudio, SessionRecord
 from ..settings import Settings
 from .conversing import Conversing
 from .keeping import HistoryKeeper
@@ -47,8 +47,8 @@ class AudioInteraction(Conversing):
         widget can be used at once and answers as soon as the model is there.
     device, dtype, revision
         As in `load_model`. (The microphone is the live setting `device`: ``w.set(device=…)``.)
-    audio_seconds
-        How much of the newest audio `record.audio` keeps.
+    audio_seconds, keep_audio, audio_path
+        What `record.audio` keeps: the newest ten minutes by default; see `SessionRecord`.
     **settings
         Fields of `Settings`, such as ``greedy=True`` or ``bias=0.5``, and of `LiveSettings`, such as
         ``arrival="drop"``.
@@ -85,6 +85,8 @@ class AudioInteraction(Conversing):
         dtype: str | torch.dtype = "auto",
         revision: str | None = None,
         audio_seconds: float | None = AUDIO_SECONDS,
+        keep_audio: KeepAudio = True,
+        audio_path: str | Path | None = None,
         **settings: Any,
     ) -> None:
         if not BUNDLE.exists():
@@ -95,7 +97,9 @@ class AudioInteraction(Conversing):
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings().changed(live)
         name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
         source = ModelSource(_loader(model, device, dtype, revision), self._model_changed)
-        worker = Worker(source, chosen, lively, self._owner(), lambda: SessionRecord(audio_seconds))
+        worker = Worker(
+            source, chosen, lively, self._owner(), lambda: SessionRecord(audio_seconds, keep_audio, audio_path)
+        )
         self._send_lock = RLock()
         outbox = Outbox(self.send, lambda: self.record, lambda: self.waiting, self._send_lock)
         self._keeper = HistoryKeeper(lambda history: self.set_trait("history", history))
