@@ -34,10 +34,13 @@ def test_a_chunks_numbers_are_those_of_the_record(open_notebook: OpenNotebook) -
     notebook.widget.first.get_by_role("slider").focus()
     notebook.page.keyboard.press("End")
     notebook.page.keyboard.press("Enter")
-    detail = notebook.widget.first.get_by_test_id("detail")
+    detail = notebook.widget.first.get_by_test_id("inspector")
     expect(detail).to_have_attribute("data-chunk", str(chunk))
-    expect(detail).to_contain_text(f"{p_text:.4f}")
-    expect(detail).to_contain_text(f"{p_keep:.4f}")
+    for p in (p_text, p_keep):
+        expect(detail).to_contain_text(f"{p:.4f}" if p >= 0.00005 else f"{p:.1e}")
+    detail.get_by_role("button", name="exact").click()
+    expect(detail).to_contain_text(repr(p_text))
+    expect(detail).to_contain_text(repr(p_keep))
     notebook.shot("chunk")
 
 
