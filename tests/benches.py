@@ -39,7 +39,7 @@ class Bench:
                 raise RuntimeError("there is no model")
             return Model(model)
 
-        self.source = ModelSource(load or loaded, lambda: None)
+        self.source = ModelSource(lambda _: (load or loaded)(), lambda: None)
         self.source.start()
         owner = Owner(
             self.finals.append,

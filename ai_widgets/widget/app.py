@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..inference import Model
+    from ..model.hub import Progress
 
 STATIC = Path(__file__).parent / "static"
 BUNDLE = STATIC / "widget.js"
@@ -266,12 +267,12 @@ def _loader(
     model: str | Path | Model, device: str | torch.device, dtype: str | torch.dtype, revision: str | None
 ) -> Any:
     if not isinstance(model, (str, Path)):
-        return lambda: model
+        return lambda _: model
 
-    def load() -> Model:
+    def load(progress: Progress) -> Model:
         with collector_paused():
             from ..inference import load_model
 
-        return load_model(model, device, dtype, revision)
+        return load_model(model, device, dtype, revision, progress=progress)
 
     return load

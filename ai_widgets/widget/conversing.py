@@ -195,7 +195,9 @@ class Conversing(ShellSafeWidget):
 
     def _describe_model(self) -> dict[str, Any]:
         info: dict[str, Any] = {"status": self._source.status, "name": self._name, "detail": "", **UNKNOWN}
-        if info["status"] == "ready":
+        if info["status"] == "loading" and self._source.progress is not None:
+            info["detail"] = dict(zip(("done", "total"), self._source.progress, strict=True))
+        elif info["status"] == "ready":
             model = self._source.model()
             info["detail"] = str(model.placement)
             try:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from threading import Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import SessionError
@@ -13,8 +14,12 @@ from ..errors import SessionError
 if TYPE_CHECKING:
     from ..inference import Model
     from ..model.checkpoint import LoadedModel
+    from ..model.hub import Progress
 
 logger = logging.getLogger(__name__)
+
+TELL_SECONDS = 0.25
+"""Least time between two words on how far loading is."""
 
 Status = Literal["loading", "ready", "failed"]
 
@@ -25,13 +30,20 @@ class ModelSource:
     Parameters
     ----------
     load
-        Returns the model; called once, on a thread.
+        Returns the model; called once, on a thread, with whom to tell of the bytes that are done.
     changed
-        Called when loading has ended, on that thread.
+        Called when loading has come further or has ended, on that thread.
+
+    Attributes
+    ----------
+    progress
+        Bytes done and bytes in all, or None where nothing is known of them.
     """
 
-    def __init__(self, load: Callable[[], Model], changed: Callable[[], None]) -> None:
+    def __init__(self, load: Callable[[Progress], Model], changed: Callable[[], None]) -> None:
         self._load, self._changed = load, changed
+        self.progress: tuple[int, int] | None = None
+        self._told = 0.0
         self._future: Future[Model] = Future()
         self._closed: Future[None] = Future()
 
@@ -41,10 +53,16 @@ class ModelSource:
 
     def _run(self) -> None:
         try:
-            self._future.set_result(self._load())
+            self._future.set_result(self._load(self._advanced))
         except Exception as error:  # noqa: BLE001 - kept for whoever asks for the model, and shown in the widget
             self._future.set_exception(error)
         self._changed()
+
+    def _advanced(self, done: int, total: int) -> None:
+        self.progress = (done, total)
+        if monotonic() - self._told >= TELL_SECONDS:
+            self._told = monotonic()
+            self._changed()
 
     def wait(self, timeout: float | None = None) -> Model:
         """The model, once it is there; raises what loading raised."""
