@@ -1,6 +1,7 @@
 /** A button that copies text and says whether that worked. */
 import { useSignal } from "@preact/signals";
 import { copyText } from "../clipboard";
+import { Icon } from "./icon";
 
 const SAID_MS = 2000;
 
@@ -8,11 +9,9 @@ interface Props {
   /** Made when it is asked for. */
   text: () => string;
   label: string;
-  /** Shown on the button. */
-  children?: string;
 }
 
-export function CopyButton({ text, label, children = "copy" }: Props) {
+export function CopyButton({ text, label }: Props) {
   const said = useSignal("");
   const copy = async () => {
     said.value = (await copyText(text())) ? "copied" : "not allowed";
@@ -22,7 +21,7 @@ export function CopyButton({ text, label, children = "copy" }: Props) {
   };
   return (
     <button type="button" class="aiw-small" aria-label={label} title={label} onClick={() => void copy()}>
-      <span aria-live="polite">{said.value || children}</span>
+      <span aria-live="polite">{said.value || <Icon name="copy" />}</span>
     </button>
   );
 }

@@ -10,13 +10,42 @@ const WIDTH = 112;
 const TOP = 52;
 const HEIGHT = 58;
 
-const WAYS: { passage: Passage | "frames" | "token"; path: string; label: string; x: number; y: number }[] = [
-  { passage: "frames", path: "M120 81H148", label: "", x: 0, y: 0 },
-  { passage: "KEEP_SILENCE", path: "M196 52C186 18 84 18 72 48", label: "KEEP_SILENCE", x: 134, y: 20 },
-  { passage: "TEXT_BEGIN", path: "M264 81H308", label: "TEXT_BEGIN", x: 286, y: 46 },
-  { passage: "token", path: "M346 52C340 24 396 24 392 48", label: "token", x: 368, y: 22 },
-  { passage: "TEXT_END", path: "M368 110C350 148 84 148 66 114", label: "TEXT_END", x: 216, y: 152 },
-];
+/** Each way: its line, the head at its end, and where its label stands. */
+const WAYS = [
+  { passage: "frames", line: "M120 81H144", head: "M151 81l-11-4v8z", label: "", x: 0, y: 0 },
+  {
+    passage: "KEEP_SILENCE",
+    line: "M196 52C186 18 84 18 72 46",
+    head: "M70 52l8-8-8-3z",
+    label: "KEEP_SILENCE",
+    x: 134,
+    y: 20,
+  },
+  {
+    passage: "TEXT_BEGIN",
+    line: "M264 81H304",
+    head: "M311 81l-11-4v8z",
+    label: "TEXT_BEGIN",
+    x: 286,
+    y: 46,
+  },
+  {
+    passage: "token",
+    line: "M346 52C340 24 396 24 392 46",
+    head: "M391 52l6-9-8-1z",
+    label: "token",
+    x: 368,
+    y: 22,
+  },
+  {
+    passage: "TEXT_END",
+    line: "M368 110C350 148 84 148 66 116",
+    head: "M62 110l3 11 7-5z",
+    label: "TEXT_END",
+    x: 216,
+    y: 152,
+  },
+] as const;
 
 interface Props {
   phase: Phase;
@@ -40,12 +69,12 @@ export function StepDiagram({ phase, passage, now }: Props) {
       data-phase={phase}
       data-passage={passage ?? ""}
     >
-      {WAYS.map(({ passage: way, path, label, x, y }) => {
+      {WAYS.map(({ passage: way, line, head, label, x, y }) => {
         const lit = way === passage || (way === "token" && phase === "respond");
         return (
           <g key={way} class="aiw-way" data-lit={lit}>
-            <path d={path} />
-            <path d={arrowHead(path)} class="aiw-way-head" />
+            <path d={line} />
+            <path d={head} class="aiw-way-head" />
             {label && (
               <text x={x} y={y}>
                 {label}
@@ -69,18 +98,4 @@ export function StepDiagram({ phase, passage, now }: Props) {
       ))}
     </svg>
   );
-}
-
-/** A small triangle at the path's end, along its last stretch. */
-function arrowHead(path: string): string {
-  const numbers = [...path.matchAll(/-?\d+/g)].map(Number);
-  const [x, y] = path.includes("H")
-    ? [numbers.at(-1) ?? 0, numbers[1] ?? 0]
-    : [numbers.at(-2) ?? 0, numbers.at(-1) ?? 0];
-  const [fromX, fromY] = path.includes("H") ? [x - 1, y] : [numbers.at(-4) ?? 0, numbers.at(-3) ?? 0];
-  const angle = Math.atan2(y - fromY, x - fromX);
-  const corner = (turn: number) =>
-    `${(x - 8 * Math.cos(angle + turn)).toFixed(1)} ${(y - 8 * Math.sin(angle + turn)).toFixed(1)}`;
-  const tip = `${(x + 3 * Math.cos(angle)).toFixed(1)} ${(y + 3 * Math.sin(angle)).toFixed(1)}`;
-  return `M${tip}L${corner(0.45)}L${corner(-0.45)}Z`;
 }

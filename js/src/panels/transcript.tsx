@@ -30,11 +30,7 @@ export function Transcript({ view }: { view: View }) {
         <h3 class="aiw-heading">
           Transcript <small>{count > 0 && `${count} ${count === 1 ? "reply" : "replies"}`}</small>
         </h3>
-        {count > 0 && (
-          <CopyButton text={() => transcriptText(store, turns)} label="Copy all replies">
-            copy all
-          </CopyButton>
-        )}
+        {count > 0 && <CopyButton text={() => transcriptText(store, turns)} label="Copy all replies" />}
       </header>
       {count === 0 && (
         <p class="aiw-hint">

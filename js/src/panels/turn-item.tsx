@@ -5,6 +5,7 @@ import type { TurnRecord } from "../talk";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
 import { EmotionSign } from "./emotion-sign";
+import { Icon } from "./icon";
 import { shadeOf } from "./shade";
 import { type Pointed, pointedAt } from "./token-tip";
 import { walkFocus } from "./walk-focus";
@@ -118,7 +119,7 @@ function ReadButton({ turn, reading, view }: { turn: TurnRecord; reading: boolea
         else speech.start(turn.turn, turn.text);
       }}
     >
-      {reading ? "stop" : "read"}
+      <Icon name={reading ? "stop" : "speaker"} />
     </button>
   );
 }
