@@ -12,17 +12,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 from ai_widgets import cli
-from ai_widgets.errors import SettingError
+from ai_widgets.errors import AudioError, SettingError
 from ai_widgets.evaluation import figures, players, statistics
 from ai_widgets.evaluation.command import evaluate
-from ai_widgets.evaluation.material import Material
+from ai_widgets.evaluation.material import Material, gather
 from ai_widgets.evaluation.players import BaselinePlayer, ModelPlayer, Point
 from ai_widgets.evaluation.scenes import SHARES, Scene, scenes
 from ai_widgets.evaluation.scoring import Reply, Score, label_name, score
 from ai_widgets.evaluation.statistics import Reliability
 from ai_widgets.inference import Model
+from ai_widgets.perceive import Heard
 from ai_widgets.policies import EnergyPolicy
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Turn
 from ai_widgets.training import clipcache, corpus, sounds
@@ -284,6 +286,69 @@ def test_a_checkpoint_is_heard_as_in_a_live_session(toy: Model, played: list[Sce
     assert player.times_real_time(scene) > 0
 
 
+@pytest.mark.parametrize("bias", [-2.0, 0.0, 4.0])
+@pytest.mark.parametrize("limits", [{}, {"context_limit": 200}, {"context_limit": 200, "context": "reset"}])
+def test_reading_ahead_changes_nothing(toy: Model, played: list[Scene], bias: float, limits: dict[str, Any]) -> None:
+    scene = next(scene for scene in played if scene.suite == "sounds")
+    player = ModelPlayer(toy, max_reply_tokens=4, **limits)
+    frames = player.hear(scene)
+    replies, p_text = player.reply(frames, scene, {"bias": bias}, 3)
+    session = toy.session(seed=3, max_reply_tokens=4, bias=bias, **limits)
+    events = [
+        event
+        for chunk, samples in zip(frames, scene.audio.reshape(-1, CHUNK_SAMPLES), strict=True)
+        for event in session.step(Heard(samples, (), 0, chunk))
+    ]
+    np.testing.assert_allclose(p_text, [e.p_text for e in events if isinstance(e, Decision)], atol=1e-5)
+    assert [(r.chunk, r.text) for r in replies] == [(e.chunk, e.text) for e in events if isinstance(e, Turn)]
+    assert len(p_text) == scene.chunks
+
+
+def test_a_guess_is_read_in_fewer_steps(toy: Model, played: list[Scene], monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = max(played, key=lambda scene: scene.chunks)
+    player = ModelPlayer(toy)
+    frames = player.hear(scene)
+    steps = []
+    forward = toy.loaded.decoder.model.model.forward
+    monkeypatch.setattr(
+        toy.loaded.decoder.model.model, "forward", lambda *a, **k: steps.append(1) or forward(*a, **k)
+    )  # fmt: skip
+    replies, _ = player.reply(frames, scene, {"bias": -50.0}, 0)
+    assert replies == []
+    assert len(steps) <= scene.chunks / 10
+
+
+def test_sounds_for_evaluation_alone_are_all_heard(tmp_path: Path, material: Material) -> None:
+    for label, maker in (("alarm", sounds.alarm), ("knock", sounds.knocking), ("cafe", sounds.rain)):
+        (tmp_path / label).mkdir()
+        for number in range(2):
+            samples = maker(np.random.default_rng(number), 2.0)
+            sf.write(tmp_path / label / f"{number}.wav", samples, SAMPLE_RATE)
+    (tmp_path / "alarm" / "licences.csv").write_text("a,b\n")
+    found = gather([], None, None, None, [tmp_path])
+    assert [corpus.KINDS[clip.kind] for clip in found.sounds] == ["alarm", "alarm", "knock", "knock"]
+    assert [clip.label for clip in found.ambience] == ["cafe", "cafe"]
+    together = Material(material.validation, [*found.sounds, *found.ambience])
+    result = evaluate([Perfect()], together, 0.06, SEED)
+    origins = result["policies"]["perfect"]["naming"]["by_origin"]
+    assert set(origins["alarm"]) == set(origins["knock"]) == {"recorded", "generated"}
+    assert set(origins["dog"]) == {"recorded"}
+    assert origins["alarm"]["recorded"]["value"] == 1
+    heard = result["streams"]["ambience"]
+    ambience = [scene for scene in scenes(together, 0.06, SEED) if scene.suite == "ambience"]
+    assert set(heard["classes"]) == {scene.name for scene in ambience}
+    recorded = {source for scene in ambience for source in scene.sources if not source.startswith("generated")}
+    assert heard["recordings"] == len(recorded) > 0
+    seconds = sum(len(clip.samples) for clip in together.ambience if clip.group in recorded) / SAMPLE_RATE
+    assert heard["recorded_hours"] == pytest.approx(seconds / 3600, abs=1e-4)
+    assert heard["hours"] >= 0.36 * 0.06 > heard["recorded_hours"]
+
+
+def test_a_folder_without_sounds_is_said(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="<label>"):
+        gather([], None, None, None, [tmp_path])
+
+
 # The whole ------------------------------------------------------------------------------------------------------------
 
 
@@ -329,6 +394,24 @@ def test_equal_recall_picks_the_fewest_false_replies_that_answer_enough() -> Non
     best = figures.at_equal_recall(point(0.93, 1), curve)
     assert best == {**point(0.97, 7), "reached": True}
     assert figures.at_equal_recall(point(0.99, 1), curve) == {**point(0.97, 7), "reached": False}
+
+
+def test_players_are_compared_at_the_same_recall() -> None:
+    def point(recall: float | None, false: float | None) -> dict[str, Any]:
+        rate = {"value": false}
+        return {"recall": recall, "false_per_hour": rate, "false_per_hour_of_ambience": rate}
+
+    model = [point(0.9, 4), point(0.8, 2), point(0.7, 6), point(None, None)]  # the third is worse in both
+    baseline = [point(0.85, 30), point(0.6, 10)]
+    best = figures.front(model, "false_per_hour")
+    assert best == [(0.8, 2), (0.9, 4)]
+    assert [figures.at_recall(best, r) for r in (0.5, 0.8, 0.85, 0.9, 0.91)] == [2, 2, pytest.approx(3), 4, None]
+    table = figures.equal_recall({"model": model, "baseline": baseline})
+    assert table["own"] == 0.9
+    at = dict(zip(table["recalls"], zip(*table["false_per_hour"].values(), strict=True), strict=True))
+    assert at[0.7] == (2, 18)
+    assert at[0.9] == (4, None)
+    assert figures.equal_recall({"silent": []})["false_per_hour"]["silent"] == [None] * len(figures.RECALLS)
 
 
 def test_the_command_writes_figures_and_a_page(

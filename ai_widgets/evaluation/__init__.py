@@ -4,6 +4,7 @@ One module a step::
 
     material    recordings that were never trained on
     scenes      material -> labelled streams of six kinds; a seed gives the same streams to everybody
+    lookahead   a decoder that reads recorded streams several chunks at a time
     players     a checkpoint or a baseline listens to a scene
     scoring     replies and occasions -> outcomes
     statistics  intervals, calibration, F1

@@ -3,7 +3,9 @@
     ai-widgets evaluate --checkpoint tiny --data DATA --policy model silero --json OUT.json --report OUT.html
 
 Everybody hears the same scenes: they depend on the recordings, the hours and the seed alone, and the hash of their
-audio is in the JSON. Every fourth scene is heard at all operating points of a player, which gives its curve.
+audio is in the JSON. Every fourth scene is heard at all operating points of a player (each bias of a checkpoint in a
+session of its own, since what it has said changes what it says next); that gives the curve of false replies over recall
+on which players are compared.
 """
 
 from __future__ import annotations
@@ -28,15 +30,19 @@ from ai_widgets.evaluation import figures, material, players
 from ai_widgets.evaluation.figures import Tally
 from ai_widgets.evaluation.material import Material
 from ai_widgets.evaluation.players import ModelPlayer, Player
-from ai_widgets.evaluation.scenes import Scene, scenes
+from ai_widgets.evaluation.scenes import GENERATED, Scene, scenes
 from ai_widgets.evaluation.scoring import Score, score
 from ai_widgets.evaluation.words import in_words
 from ai_widgets.inference import load_model
 from ai_widgets.protocol import CHUNK_SECONDS
 
+HOURS = (
+    "audio to listen to (default: 3; 36 %% of it is ambience, so more than an hour). Recordings return varied in mix, "
+    "speed, level and room; the figures say how much of them is distinct"
+)
 POLICIES = ("model", "silero", "energy")
 CURVE_EVERY = 4
-VERSION = 1
+VERSION = 2
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
 
 
@@ -67,12 +73,15 @@ def evaluate(
     swept: list[dict[int, list[Score]]] = [{} for _ in listeners]
     digest = hashlib.sha256()
     sources: dict[str, Counter[str]] = {}
+    ambient = Counter[str]()
     timed: Scene | None = None
     chunks = 0
     for number, scene in enumerate(scenes(material, hours, seed)):
         chunks += scene.chunks
         digest.update(scene.audio.tobytes())
         sources.setdefault(scene.name, Counter()).update(scene.sources)
+        if scene.suite == "ambience":
+            ambient[scene.name] += scene.chunks
         if timed is None or (scene.suite == "mixed" and scene.chunks > timed.chunks):
             timed = scene
         for listener, tally, curve in zip(listeners, tallies, swept, strict=True):
@@ -99,11 +108,38 @@ def evaluate(
         "streams": {
             "seed": seed, "hours": round(chunks * CHUNK_SECONDS / 3600, 4), "sha256": digest.hexdigest(),
             "distinct_recordings": {name: len(heard) for name, heard in sorted(sources.items()) if heard},
+            "ambience": _distinct(material, ambient, sources),
             "material": material.describe(),
         },
         "policies": results,
         "at_equal_recall": _compare(results),
+        "equal_recall": figures.equal_recall({n: r["curve"] for n, r in results.items()}) if curves else {},
     }  # fmt: skip
+
+
+def _distinct(material: Material, chunks: Counter[str], sources: dict[str, Counter[str]]) -> dict[str, Any]:
+    """How much ambience is heard, class by class, and how much of it is distinct.
+
+    Recordings return, in other mixes, speeds, levels and rooms: ``recorded_hours`` is how long they are when each is
+    counted once. What is generated is never the same.
+    """
+    heard = {name: set(sources[name]) for name in chunks}
+    classes = {
+        name: {
+            "hours": round(count * CHUNK_SECONDS / 3600, 4),
+            "recordings": sum(not source.startswith(GENERATED) for source in heard[name]),
+            "recorded_hours": round(material.seconds_of(heard[name]) / 3600, 4),
+        }
+        for name, count in sorted(chunks.items())
+    }
+    every = set().union(*heard.values())
+    return {
+        "hours": round(sum(chunks.values()) * CHUNK_SECONDS / 3600, 4),
+        "recordings": sum(not source.startswith(GENERATED) for source in every),
+        "recorded_hours": round(material.seconds_of(every) / 3600, 4),
+        "generated_hours": classes[GENERATED]["hours"] if GENERATED in classes else 0.0,
+        "classes": classes,
+    }
 
 
 def _compare(results: dict[str, Any]) -> dict[str, Any]:
@@ -128,8 +164,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--data", type=Path, nargs="+", default=[], help="folders of recordings with a manifest.csv")
     p.add_argument("--speech", type=Path, help="speech cache made by python -m ai_widgets.training.speech")
     p.add_argument("--extra", type=Path, help="more sounds, one folder a label")
+    p.add_argument(
+        "--heldout", type=Path, nargs="+", default=[], metavar="DIR",
+        help="sounds for evaluation alone, DIR/<label>/*.wav (ogg, flac, …); labels are alarm, knock, dog, baby_cry, "
+        "sneeze, rooster, music and speech; every other one is ambience",
+    )  # fmt: skip
     p.add_argument("--clips", type=Path, help="clip cache of the validation split, as training keeps it")
-    p.add_argument("--hours", type=float, default=3.0, help="audio to listen to (default: 3, a third of it ambience)")
+    p.add_argument("--hours", type=float, default=3.0, help=HOURS)
     p.add_argument("--seed", type=int, default=2026)
     p.add_argument("--greedy", action="store_true", help="likeliest token instead of the checkpoint's own sampling")
     p.add_argument("--no-curve", action="store_true", help="only the usual operating point")
@@ -141,8 +182,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Entry point; returns the exit code. What cannot be used raises an `AiWidgetsError`."""
     given = parser().parse_args(argv)
-    if not given.data and given.speech is None and given.extra is None and given.clips is None:
-        raise SettingError("There is nothing to evaluate on: give --data, --speech, --extra or --clips.")
+    if not any((given.data, given.speech, given.extra, given.clips, given.heldout)):
+        raise SettingError("There is nothing to evaluate on: give --data, --speech, --extra, --heldout or --clips.")
     if given.seed < 0:
         raise SettingError(f"--seed must be at least 0, not {given.seed}.")
     for path in (given.json, given.report):
@@ -151,7 +192,7 @@ def main(argv: Sequence[str]) -> int:
     if given.report is not None and importlib.util.find_spec("plotly") is None:
         raise SettingError('--report needs plotly; install it with: pip install "ai_widgets[eval]".')
     listeners = [_player(name, given) for name in dict.fromkeys(given.policy)]
-    found = material.gather(given.data, given.speech, given.extra, given.clips)
+    found = material.gather(given.data, given.speech, given.extra, given.clips, given.heldout)
     started = perf_counter()
     with tqdm(total=round(given.hours * 3600), desc="listening", bar_format=BAR, file=sys.stderr) as bar:
         result = evaluate(listeners, found, given.hours, given.seed, not given.no_curve, bar.update)

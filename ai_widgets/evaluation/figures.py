@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from ai_widgets.evaluation import statistics
 from ai_widgets.evaluation.scoring import NO_ANSWER, OTHER_WORDS, SOUND_NAMES, Outcome, Reply, Score, label_name
 from ai_widgets.evaluation.statistics import Estimate, Reliability
@@ -16,6 +18,8 @@ from ai_widgets.training.lexicon import DIGITS, KEYWORDS, WORDS
 ONE_BY_ONE = ("keywords", "digits", "speech", "sounds", "generated")
 """Suites whose occasions are single recordings: naming is measured on them."""
 COLUMNS = (*WORDS, "speech", *SOUND_NAMES, OTHER_WORDS, NO_ANSWER)
+RECALLS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
+"""Recalls at which players are compared."""
 CONFIDENT = 1
 """First probability bin of the second calibration error, which leaves out the many chunks of near-certain silence."""
 
@@ -90,6 +94,7 @@ def naming(tally: Tally) -> dict[str, Any]:
     streams = tally.of(*ONE_BY_ONE)
     table = confusion(streams)
     recorded = tally.of("sounds")
+    of_people_and_things = tally.of("keywords", "digits", "speech", "sounds")
     return {
         "keywords": _named(tally.of("keywords")),
         "digits": _named(tally.of("digits")),
@@ -97,8 +102,12 @@ def naming(tally: Tally) -> dict[str, Any]:
         "sounds_recorded": _named(recorded),
         "sounds_generated": _named(tally.of("generated")),
         "sounds_macro_f1": _macro(streams).to_json(),
-        "sounds_recorded_macro_f1": _macro(tally.of("keywords", "digits", "speech", "sounds")).to_json(),
+        "sounds_recorded_macro_f1": _macro(of_people_and_things).to_json(),
         "sounds_f1": {name: _rounded(statistics.f1(table, name)) for name in SOUND_NAMES},
+        "sounds_recorded_f1": {
+            name: _rounded(statistics.f1(confusion(of_people_and_things), name)) for name in SOUND_NAMES
+        },
+        "by_origin": _by_origin(recorded, tally.of("generated")),
         "by_name": _by_name(streams),
         "confusion": table,
     }
@@ -161,6 +170,40 @@ def at_equal_recall(reference: dict[str, Any], curve: Sequence[dict[str, Any]]) 
     return {**best, "reached": bool(enough)}
 
 
+def front(curve: Sequence[dict[str, Any]], figure: str) -> list[tuple[float, float]]:
+    """The best that an operating point gives: (recall, false replies), recall rising, false replies never falling."""
+    known = [
+        (point["recall"], float(point[figure]["value"]))
+        for point in curve
+        if point["recall"] is not None and point[figure]["value"] is not None
+    ]
+    best: list[tuple[float, float]] = []
+    for recall, false in sorted(known, key=lambda p: (-p[0], p[1])):
+        if not best or false < best[-1][1]:
+            best.append((recall, false))
+    return best[::-1]
+
+
+def at_recall(best: Sequence[tuple[float, float]], recall: float) -> float | None:
+    """False replies at a recall, between the points of a front by a straight line; None above its highest recall."""
+    if not best or recall > best[-1][0]:
+        return None
+    return float(np.interp(recall, [r for r, _ in best], [f for _, f in best]))
+
+
+def equal_recall(curves: dict[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
+    """False replies of several players at the same recalls: a grid, and the first player's own."""
+    own = next((points[0]["recall"] for points in curves.values() if points), None)
+    recalls = sorted({*RECALLS, *([] if own is None else [own])})
+    table: dict[str, Any] = {"recalls": recalls, "own": own}
+    for figure in ("false_per_hour", "false_per_hour_of_ambience"):
+        table[figure] = {}
+        for name, points in curves.items():
+            best = front(points, figure)
+            table[figure][name] = [_rounded(at_recall(best, recall)) for recall in recalls]
+    return table
+
+
 def _falseness(point: dict[str, Any]) -> float:
     value = point["false_per_hour"]["value"]
     return 0.0 if value is None else float(value)
@@ -205,6 +248,17 @@ def _named(scores: Sequence[Score]) -> dict[str, Any]:
         "right_of_due": _share(o.right for o in outcomes),
         "right_of_answered": _share(o.right for o in outcomes if o.answer is not None),
     }
+
+
+def _by_origin(recorded: Sequence[Score], generated: Sequence[Score]) -> dict[str, dict[str, Any]]:
+    """Share that was named rightly, of recorded and of generated sounds, for every sound that there is."""
+    table: dict[str, dict[str, Any]] = {}
+    for origin, scores in (("recorded", recorded), ("generated", generated)):
+        for name in SOUND_NAMES:
+            right = [o.right for s in scores for o in s.outcomes if label_name(o.occasion.label) == name]
+            if right:
+                table.setdefault(name, {})[origin] = _share(right)
+    return table
 
 
 def _by_name(scores: Sequence[Score]) -> dict[str, dict[str, int]]:

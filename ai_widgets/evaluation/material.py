@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ai_widgets.errors import SettingError
+from ai_widgets.errors import AudioError, SettingError
 from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training import clipcache
-from ai_widgets.training.corpus import AMBIENCE, Clip, extra_sounds, recordings, synthetic_speech
+from ai_widgets.training.conversations import AUDIO_SUFFIXES
+from ai_widgets.training.corpus import (
+    AMBIENCE,
+    LABEL_KINDS,
+    SPEECH,
+    Clip,
+    extra_sounds,
+    make_clip,
+    read_16k,
+    recordings,
+    synthetic_speech,
+)
 from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH
 from ai_widgets.training.lexicon import DIGITS
 
@@ -43,6 +54,11 @@ class Material:
         self.keywords = _people([c for c in everything if len(DIGITS) < c.word < REPLY_SPEECH])
         self.speech = _people([c for c in everything if c.word == REPLY_SPEECH])
 
+    def seconds_of(self, sources: Iterable[str]) -> float:
+        """Seconds of the recordings of some sources, each counted once."""
+        wanted = set(sources)
+        return sum(len(c.samples) for c in self.ambience if c.group in wanted) / SAMPLE_RATE
+
     def describe(self) -> dict[str, dict[str, float]]:
         """Number and seconds of the recordings, by use and label."""
         table: dict[str, dict[str, float]] = {}
@@ -59,8 +75,38 @@ def _people(clips: list[Clip]) -> list[Clip]:
     return [c for c in clips if c.label == SPEECH_LABEL] or clips
 
 
-def gather(data: Sequence[Path], speech: Path | None, extra: Path | None, clips: Path | None) -> Material:
-    """Read folders of recordings, a speech cache, more sounds and a clip cache; any of them may be missing.
+def heldout_sounds(folder: Path) -> list[Clip]:
+    """Read ``folder/<label>/*``: sounds that nobody trained on, all of them. Labels are those of a manifest.
+
+    Raises
+    ------
+    AudioError
+        Where the folder holds no such files, or one that is no audio.
+    """
+    found = []
+    files = [path for path in sorted(folder.glob("*/*")) if path.suffix.lower() in AUDIO_SUFFIXES]
+    for path in files:
+        label = path.parent.name
+        kind = LABEL_KINDS.get(label, AMBIENCE)
+        word = REPLY_SPEECH if kind == SPEECH else 0
+        clip = make_clip(read_16k(path), kind, word, f"{folder.name}/{path.relative_to(folder).as_posix()}", label)
+        if clip is not None:
+            found.append(clip)
+    if not found:
+        raise AudioError(f"{folder} holds no sounds; expected are {folder}/<label>/*.wav, .ogg, .flac, .opus or .mp3.")
+    return found
+
+
+def gather(
+    data: Sequence[Path],
+    speech: Path | None,
+    extra: Path | None,
+    clips: Path | None,
+    heldout: Sequence[Path] = (),
+) -> Material:
+    """Read folders of recordings, a speech cache, more sounds, a clip cache and sounds that are for evaluation alone.
+
+    Any of them may be missing.
 
     A clip of the cache that is in one of the folders as well is taken once.
     """
@@ -69,6 +115,8 @@ def gather(data: Sequence[Path], speech: Path | None, extra: Path | None, clips:
     for folder in data:
         validation += recordings(folder, ["validation"])
         evaluation += recordings(folder, ["evaluation"])
+    for folder in heldout:
+        evaluation += heldout_sounds(folder)
     if speech is not None:
         validation += synthetic_speech(speech, ["validation"])
     if extra is not None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ai_widgets.evaluation.lookahead import LookaheadDecoder
 from ai_widgets.evaluation.scenes import Scene
 from ai_widgets.evaluation.scoring import Reply
 from ai_widgets.inference import Model
@@ -24,7 +25,7 @@ from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, T
 from ai_widgets.training.replies import understood
 
 Point = dict[str, float]
-BIASES = (-3.0, -1.5, 1.0, 2.0)
+BIASES = (-5.0, -3.0, -1.5, 1.0, 2.0, 3.5)
 """Operating points of a checkpoint beside its own (bias 0)."""
 HANGOVERS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
 
@@ -65,6 +66,9 @@ class ModelPlayer:
 
     def __init__(self, model: Model, **settings: Any) -> None:
         self._model = model
+        # Recorded streams are known ahead; `lookahead` says why nothing but the time it takes depends on it.
+        self._decoder = LookaheadDecoder(model.loaded)
+        self._ahead = Model(replace(model.loaded, decoder=self._decoder))
         self._settings = {"alternatives": 0, **settings}
         self.points: Sequence[Point] = [{"bias": bias} for bias in (0.0, *BIASES)]
 
@@ -75,7 +79,8 @@ class ModelPlayer:
 
     def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[list[Reply], list[float]]:
         """Play the scene through a session of its own."""
-        session = self._model.session(seed=seed, **{**self._settings, **point})
+        self._decoder.listen(heard)
+        session = self._ahead.session(seed=seed, **{**self._settings, **point})
         replies: list[Reply] = []
         p_text: list[float] = []
         for index, frames in enumerate(heard):

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from ai_widgets.errors import SettingError
-from ai_widgets.evaluation.figures import COLUMNS
+from ai_widgets.evaluation.figures import COLUMNS, front
 from ai_widgets.evaluation.words import estimate, headlines, title
 
 COLOURS = ("#3366cc", "#dc6900", "#2e8b57")
@@ -50,8 +50,8 @@ def page(result: dict[str, Any]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{heading}</title>',
         f"<style>{STYLE}</style></head><body><h1>{heading}</h1>",
         f"<p>{origin} {NOTE}</p>",
-        _headline_table(result), _equal_recall(result), *figures, _ambience_table(streams, policies),
-        _material_table(streams), "</body></html>",
+        _headline_table(result), _equal_recall(result), *figures, _origin_table(policies),
+        _ambience_table(streams, policies), _material_table(streams), "</body></html>",
     ])  # fmt: skip
 
 
@@ -64,11 +64,16 @@ def curves(go: Any, policies: dict[str, Any]) -> Any:
             x=[p["recall"] for p in points],
             y=[p["false_per_hour"]["value"] for p in points],
             text=[_setting(p) for p in points],
-            mode="lines+markers" if name == "model" else "markers",
+            mode="markers",
             name=name,
             marker={"color": colour},
             hovertemplate="%{text}<br>recall %{x:.3f}, %{y:.1f} false an hour",
         )
+        best = front(policy["curve"], "false_per_hour")
+        figure.add_scatter(
+            x=[recall for recall, _ in best], y=[false for _, false in best], mode="lines", name=f"{name}, best",
+            line={"color": colour}, hoverinfo="skip",
+        )  # fmt: skip
     figure.update_layout(
         **LAYOUT, title="False replies at equal recall (every fourth stream, all operating points)",
         xaxis_title="spoken turns answered within 3 chunks", yaxis_title="false replies per hour",
@@ -161,17 +166,44 @@ def _equal_recall(result: dict[str, Any]) -> str:
     if not rows:
         return ""
     head = ["at equal recall", "setting", "recall", "false per hour", "… of ambience", "early"]
-    return _table(head, rows)
+    return _table(head, rows) + _same_recalls(result["equal_recall"])
+
+
+def _same_recalls(equal: dict[str, Any]) -> str:
+    """False replies per hour at the same recalls, between operating points by straight lines."""
+    columns = equal["false_per_hour"]
+    rows = [
+        [f"{recall:.3f}", *("not reached" if v[place] is None else f"{v[place]:.1f}" for v in columns.values())]
+        for place, recall in enumerate(equal["recalls"])
+    ]
+    return _table(["false per hour at recall", *columns], rows)
+
+
+def _origin_table(policies: dict[str, Any]) -> str:
+    """Sounds that were named rightly, recorded and generated ones apart."""
+    tables = {name: policy["naming"]["by_origin"] for name, policy in policies.items()}
+    rows = [
+        [f"{sound}, {origin}", str(share["of"]), *(estimate(table[sound][origin]) for table in tables.values())]
+        for sound, origins in next(iter(tables.values())).items()
+        for origin, share in origins.items()
+    ]
+    return _table(["sounds named", "due", *tables], rows)
 
 
 def _ambience_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:
-    distinct = streams["distinct_recordings"]
+    heard = streams["ambience"]
     rows = [
-        [name, f"{row['hours']:.3f}", str(distinct.get(name, 0)),
+        [name, f"{row['hours']:.3f}", str(heard["classes"][name]["recordings"]),
+         f"{heard['classes'][name]['recorded_hours'] * 60:.1f}",
          *(estimate(policy["ambience"]["classes"][name]["false_per_hour"]) for policy in policies.values())]
         for name, row in next(iter(policies.values()))["ambience"]["classes"].items()
     ]  # fmt: skip
-    return _table(["ambience", "hours", "distinct recordings", *(f"{name}, false per hour" for name in policies)], rows)
+    head = ["ambience", "hours", "distinct recordings", "minutes of them", *(f"{n}, false per hour" for n in policies)]
+    words = (
+        f"<p>{heard['hours']:.2f} h of ambience, from {heard['recordings']} recordings that last "
+        f"{heard['recorded_hours']:.2f} h, each counted once, and {heard['generated_hours']:.2f} h generated.</p>"
+    )
+    return words + _table(head, rows)
 
 
 def _material_table(streams: dict[str, Any]) -> str:

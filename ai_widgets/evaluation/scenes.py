@@ -163,7 +163,8 @@ def _ambience(rng: Rng, number: int, beds: dict[str, list[Clip]]) -> Scene:
     length = int(rng.uniform(20, 40) * SAMPLE_RATE)
     audio, sources = _bed(rng, length, name, beds)
     if rng.random() < 0.3:
-        other, _ = _bed(rng, length, names[int(rng.integers(len(names)))], beds)
+        other, more = _bed(rng, length, names[int(rng.integers(len(names)))], beds)
+        sources += more
         audio = audio + other * np.float32(acoustics.decibels(rng.uniform(-20, -6)))
     if rng.random() < 0.3:
         audio = acoustics.room(audio, rng)

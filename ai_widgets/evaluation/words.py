@@ -16,6 +16,11 @@ def in_words(result: dict[str, Any]) -> str:
     """The headline figures, one line each."""
     streams = result["streams"]
     lines = [f"{streams['hours']:.2f} h of streams, seed {streams['seed']}, sha256 {streams['sha256'][:12]}"]
+    heard = streams["ambience"]
+    lines.append(
+        f"{heard['hours']:.2f} h of them ambience: {heard['recordings']} recordings of {heard['recorded_hours']:.2f} h "
+        f"in ever new mixes, and {heard['generated_hours']:.2f} h generated"
+    )
     for name, policy in result["policies"].items():
         lines.append(f"\n{printable(title(result, name))}")
         lines += [f"  {words:<52} {value}" for words, value in headlines(policy)]
@@ -28,7 +33,17 @@ def in_words(result: dict[str, Any]) -> str:
                 f"  {name}: recall {point['recall']:.3f}{note}, early {point['early']:.3f}, "
                 f"false per hour {estimate(point['false_per_hour'])}"
             )
+    equal = result["equal_recall"]
+    if equal and len(result["policies"]) > 1:
+        lines.append("\nfalse replies per hour at the same recall (between operating points by straight lines)")
+        for place, recall in enumerate(equal["recalls"]):
+            row = [f"{name} {_number(values[place])}" for name, values in equal["false_per_hour"].items()]
+            lines.append(f"  recall {recall:.3f}: " + ", ".join(row))
     return "\n".join(lines) + "\n"
+
+
+def _number(value: float | None) -> str:
+    return "not reached" if value is None else f"{value:.1f}"
 
 
 def headlines(policy: dict[str, Any]) -> list[tuple[str, str]]:
@@ -43,6 +58,11 @@ def headlines(policy: dict[str, Any]) -> list[tuple[str, str]]:
         ("false replies per hour, all streams", estimate(policy["replies"]["false_per_hour"])),
         ("replies to digital silence", str(policy["silence"]["false"])),
         ("seven sounds, macro-F1", estimate(naming["sounds_macro_f1"])),
+        *(
+            (f"{name}s named, {origin}", estimate(share))
+            for name in ("alarm", "knock")
+            for origin, share in naming["by_origin"].get(name, {}).items()
+        ),
         ("keywords named", estimate(naming["keywords"]["right_of_due"])),
         ("digits named", estimate(naming["digits"]["right_of_due"])),
         ("other speech said to be speech", estimate(naming["other_speech"]["right_of_due"])),
