@@ -1,0 +1,268 @@
+"""``python -m ai_widgets.rehearsal DIR``: a checkpoint of the published release's exact sizes, loaded and measured.
+
+Writes random weights in the release's layout (16 GB), measures loading against reading the files, resident memory, and
+the time of a chunk and of a token against what the machine can do; converts it and loads that; then deletes it all.
+Every load runs in a process of its own, so that its peak is its own. `--small` rehearses the rehearsal.
+
+Times are given twice: by the clock, and as processor time ÷ threads, which is what the clock would say if nobody else
+used the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import AiWidgetsError, CheckpointError, NotEnoughMemoryError
+from .features import StreamingLogMel
+from .inference import Model, load_model
+from .model.checkpoint import open_parts
+from .model.convert import convert
+from .model.machine import gigabytes, host_memory
+from .model.skeleton import need_of
+from .model.weights import TOWER_FILES
+from .protocol import CHUNK_SAMPLES, FRAMES_PER_CHUNK
+from .rehearsal_files import RELEASE, SMALL, write_release
+
+FORMATS = ("bfloat16", "bfloat16+int8", "bfloat16+int4")
+BLOCK = 16 * 2**20
+ROUNDS = 5
+PROMPT = tuple(range(40, 104))
+"""Tokens before the measured steps: about the length of the published prefix."""
+SPARE = 2_000_000_000
+"""Bytes of memory that must stay free for others."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Rehearse and print one JSON object; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m ai_widgets.rehearsal", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where 25 GB may be written for a while")
+    parser.add_argument("--small", action="store_true", help="tiny sizes: tries the script itself")
+    parser.add_argument("--formats", nargs="+", default=FORMATS[:2], choices=FORMATS)
+    parser.add_argument("--measure", choices=FORMATS, help=argparse.SUPPRESS)
+    given = parser.parse_args(argv)
+    try:
+        if given.measure:
+            print(json.dumps(measure(given.folder, given.measure)))
+            return 0
+        figures = rehearse(given.folder, SMALL if given.small else RELEASE, given.formats)
+    except AiWidgetsError as error:
+        print(f"rehearsal: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(figures, indent=1))
+    return 0
+
+
+def rehearse(folder: Path, sizes: dict[str, Any], formats: Sequence[str]) -> dict[str, Any]:
+    """All figures, by the name of what was measured; the folder is empty again afterwards."""
+    if folder.exists() and any(folder.iterdir()):
+        raise CheckpointError(f"{folder} is not empty; give a new folder.")
+    source, converted = folder / "release", folder / "converted"
+    figures: dict[str, Any] = {"machine": rates()}
+    try:
+        start = _clock()
+        _say("writing")
+        write_release(source, sizes)
+        figures["written"] = {"bytes": _size(source), "seconds": round(_since(start)[0], 1)}
+        _check_memory(source)
+        figures["reading"] = read_cold(source)
+        for how in formats:
+            _say(f"loading as {how}")
+            figures[f"load as {how}"] = _apart(source, how)
+        figures["logits"] = {how: _apart_from(source, formats[0], how) for how in formats[1:]}
+        _forget(source)
+        start = _clock()
+        _say("converting")
+        convert(source, converted, "bfloat16", progress=False)
+        wall, busy = _since(start)
+        figures["convert to bfloat16"] = {
+            "bytes": _size(converted),
+            "seconds": round(wall, 1),
+            "busy_s": round(busy, 1),
+        }
+        figures["reading the converted"] = read_cold(converted)
+        figures["load the converted as bfloat16"] = _apart(converted, "bfloat16")
+    finally:
+        shutil.rmtree(source, ignore_errors=True)
+        shutil.rmtree(converted, ignore_errors=True)
+    return figures
+
+
+def _say(words: str) -> None:
+    print(f"rehearsal: {words}", file=sys.stderr, flush=True)
+
+
+def _check_memory(folder: Path) -> None:
+    parts = open_parts(folder)
+    needed = need_of(parts.language_model, parts.tower).total("cpu", torch.bfloat16) + SPARE
+    free, _ = host_memory()
+    if free is not None and free < needed:
+        raise NotEnoughMemoryError(f"The rehearsal needs {gigabytes(needed)}, but {gigabytes(free)} are free.")
+
+
+def _apart(folder: Path, how: str) -> dict[str, Any]:
+    """`measure` in a fresh process."""
+    command = [sys.executable, "-m", "ai_widgets.rehearsal", str(folder), "--measure", how]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own code
+    if done.returncode:
+        raise CheckpointError(f"measuring {how} failed: {done.stderr.strip().splitlines()[-1]}")
+    values: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return values
+
+
+def measure(folder: Path, how: str) -> dict[str, Any]:
+    """Load from a cold disk and measure; the figures of one process."""
+    _forget(folder)
+    dtype, _, quantize = how.partition("+")
+    parts = open_parts(folder)
+    need = need_of(parts.language_model, parts.tower)
+    before = _status("VmHWM:")
+    start = _clock()
+    model = load_model(folder, "cpu", dtype, quantize=quantize or None, progress=False)
+    wall, busy = _since(start)
+    peak = _status("VmHWM:")
+    halves = need.weights(torch.bfloat16)
+    with model.loaded.computing():
+        steps, logits = _steps(model)
+    np.save(folder / f"logits-{how}.npy", logits.numpy())
+    return {
+        "placement": str(model.loaded.placement),
+        "load_s": round(wall, 1),
+        "load_busy_s": round(busy, 1),
+        "peak_bytes": peak,
+        "libraries_bytes": before,
+        "peak ÷ 16-bit weights and tower": round(peak / halves, 3),
+        **steps,
+        "weights_bytes": need.weights(torch.bfloat16, quantize or None),
+        "machine now": rates(),
+    }
+
+
+def _steps(model: Model) -> tuple[dict[str, float], Tensor]:
+    """Milliseconds of a chunk's parts and of a token, and logits of a fixed sequence."""
+    loaded = model.loaded
+    decoder, noise = loaded.decoder, np.random.default_rng(0)
+    features, context = StreamingLogMel(), decoder.context(1024)
+    kept = [decoder.feed(context, list(PROMPT))]
+    times: dict[str, list[tuple[float, float]]] = {"features": [], "tower": [], "prefill of 13": [], "token": []}
+    block = [loaded.traits.tokens["AUDIO_BEGIN"], *[loaded.traits.tokens["PAD"]] * FRAMES_PER_CHUNK]
+    for _ in range(ROUNDS):
+        samples = noise.normal(0, 0.1, CHUNK_SAMPLES).astype(np.float32)
+        marks = [_clock()]
+        mels = features.push(samples)
+        marks.append(_clock())
+        frames = loaded.encoder.encode(mels)[0]
+        marks.append(_clock())
+        kept.append(decoder.feed(context, [7, *block, loaded.traits.tokens["ASSISTANT"]], frames, 2))
+        marks.append(_clock())
+        kept.append(decoder.feed(context, [11]))
+        marks.append(_clock())
+        for name, first, last in zip(times, marks, marks[1:], strict=False):
+            times[name].append((last[0] - first[0], (last[1] - first[1]) / torch.get_num_threads()))
+    figures: dict[str, float] = {}
+    for name, values in times.items():
+        figures[f"{name}_ms"] = round(1e3 * median(wall for wall, _ in values), 1)
+        figures[f"{name}_busy_ms"] = round(1e3 * median(busy for _, busy in values), 1)
+    return figures, torch.stack(kept)
+
+
+def _apart_from(folder: Path, exact: str, how: str) -> dict[str, float]:
+    """How far the logits of one format are from those of another, over the measured steps."""
+    first, second = (np.load(folder / f"logits-{name}.npy") for name in (exact, how))
+    away = np.abs(first - second)
+    return {
+        "mean_difference": round(float(away.mean()), 4),
+        "largest_difference": round(float(away.max()), 4),
+        "spread": round(float(first.std()), 4),
+        "same_likeliest": round(float((first.argmax(1) == second.argmax(1)).mean()), 3),
+    }
+
+
+def rates() -> dict[str, float]:
+    """What the machine does now: bytes a second from memory, bfloat16 operations a second in products."""
+    there = torch.ones(2**26)
+    left, right = torch.randn(1024, 2048).bfloat16(), torch.randn(2048, 2048).bfloat16()
+    with torch.inference_mode():
+        reading = min(_seconds(lambda: there.sum()) for _ in range(7))
+        product = min(_seconds(lambda: left @ right.t()) for _ in range(7))
+    return {
+        "threads": torch.get_num_threads(),
+        "memory_GB_per_s": round(there.nbytes / reading / 1e9, 1),
+        "bfloat16_GFLOP_per_s": round(2 * left.numel() * right.shape[0] / product / 1e9, 1),
+    }
+
+
+def _seconds(work: Any) -> float:
+    """Processor time ÷ threads."""
+    start = _clock()
+    work()
+    return _since(start)[1]
+
+
+def _clock() -> tuple[float, float]:
+    """Time by the clock, and of the processor for this process."""
+    return perf_counter(), process_time()
+
+
+def _since(start: tuple[float, float]) -> tuple[float, float]:
+    """Seconds by the clock, and of the processor ÷ threads."""
+    wall, busy = _clock()
+    return wall - start[0], (busy - start[1]) / torch.get_num_threads()
+
+
+def read_cold(folder: Path) -> dict[str, float]:
+    """Seconds of reading all weights from the disk, and nothing else."""
+    _forget(folder)
+    buffer = bytearray(BLOCK)
+    start, count = _clock(), 0
+    for path in _weights(folder):
+        with path.open("rb", buffering=0) as file:
+            while read := file.readinto(buffer):
+                count += read
+    wall, busy = _since(start)
+    return {"bytes": count, "seconds": round(wall, 1), "busy_s": round(busy, 1)}
+
+
+def _weights(folder: Path) -> list[Path]:
+    """The files that a load reads."""
+    tower = next(folder / name for name in TOWER_FILES if (folder / name).exists())
+    return [*sorted(folder.glob("model*.safetensors")), tower]
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _weights(folder))
+
+
+def _forget(folder: Path) -> None:
+    """Make the system drop its copies of the files, so that reading means the disk."""
+    for path in _weights(folder):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            if hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _status(name: str) -> int:
+    """Bytes of a line of the process's status; 0 where the system has none."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
