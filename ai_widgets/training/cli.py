@@ -118,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--shards", type=int, help=f"size of the stream pool (default: {SHARDS}; for your clips {OWN_SHARDS})"
     )
-    p.add_argument("--streams", type=int, default=pool.STREAMS_PER_SHARD, help="streams a shard")
+    p.add_argument("--streams", type=int, help="streams a shard")
     p.add_argument("--workers", type=int, default=2, help="processes that compose streams")
     return p
 
@@ -145,6 +145,10 @@ def _is_own(data: Path) -> bool:
 
 def run(arguments: argparse.Namespace) -> Path:
     """Gather, compose, train, export; return the checkpoint's folder."""
+    for name in ("minutes", "shards", "streams", "workers"):
+        value = getattr(arguments, name)
+        if value is not None and value <= 0:
+            raise SettingError(f"--{name} must be above 0, not {value:g}.")
     out: Path = arguments.out
     own = arguments.data is not None and _is_own(arguments.data)
     base = own_clips.RECIPE_FROM_NOTHING if arguments.start == own_clips.NOTHING else own_clips.RECIPE
@@ -157,7 +161,15 @@ def run(arguments: argparse.Namespace) -> Path:
             raise SettingError(
                 "--speech and --extra belong to the embedded checkpoint; your own clips are --data alone."
             )
-        return own_clips.train_own(arguments.data, arguments.held_out, out, recipe, shards, arguments.start)
+        return own_clips.train_own(
+            arguments.data,
+            arguments.held_out,
+            out,
+            recipe,
+            shards,
+            arguments.streams or own_clips.SHARD,
+            arguments.start,
+        )
     if arguments.held_out is not None:
         raise SettingError("--held-out belongs to your own clips; of recordings with a manifest a split is held out.")
     clips = out / "clips" / "train"
@@ -166,7 +178,7 @@ def run(arguments: argparse.Namespace) -> Path:
         if not gathered:
             raise SettingError("There is nothing to train on: give --data, --speech or --extra.")
         clipcache.save(gathered, clips)
-    pool.fill(clips, out / "pool", shards, recipe.seed, arguments.workers, arguments.streams)
+    pool.fill(clips, out / "pool", shards, recipe.seed, arguments.workers, arguments.streams or pool.STREAMS_PER_SHARD)
     words = vocabulary.build(replies.all_texts())
     trainer = Trainer(recipe, pool.Pool(out / "pool"), words, out / "run")
     network = trainer.run()

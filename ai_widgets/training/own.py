@@ -36,7 +36,7 @@ from ai_widgets.training.turnstreams import EITHER, TurnComposer
 from ai_widgets.training.vocabulary import Vocabulary
 
 RECIPE = Recipe(
-    minutes=4.0, rate=1e-3, warmup=0.05, positions=1600, save_every_s=30.0,
+    minutes=4.0, rate=1e-3, warmup=0.05, positions=1600, save_every_s=30.0, log_every_s=20.0,
     weights=Weights(decision=4.0, text=0.6, kinds=0.3, words=0.3),
 )  # fmt: skip
 """For a network that begins with the embedded checkpoint."""
@@ -81,7 +81,13 @@ class ReplyBuilder(SequenceBuilder):
 
 
 def train_own(
-    data: Path, held_out_data: Path | None, out: Path, recipe: Recipe, shards: int, begin: str = "tiny"
+    data: Path,
+    held_out_data: Path | None,
+    out: Path,
+    recipe: Recipe,
+    shards: int,
+    count: int = SHARD,
+    begin: str = "tiny",
 ) -> Path:
     """Read, compose, train, export and measure; return the checkpoint's folder.
 
@@ -95,13 +101,19 @@ def train_own(
         Folder for everything that is made; a second call goes on where the first one stopped.
     recipe
         How to train.
-    shards
-        Size of the pool of streams.
+    shards, count
+        Size of the pool: shards, and streams a shard.
     begin
         Checkpoint whose weights to begin with, or ``none``: new weights in the recipe's sizes.
     """
     conversations = read_conversations(data)
     replies = replies_of(conversations)
+    model = None
+    if begin != NOTHING:
+        if recipe.sizes != RECIPE.sizes:
+            raise SettingError(f"The sizes are those of {begin}, which training begins with; others need --start none.")
+        model = start.open_start(begin)
+        recipe = replace(recipe, sizes=start.sizes_of(model))
     if held_out_data is None:
         training, held_out = split(conversations)
     else:
@@ -110,16 +122,11 @@ def train_own(
     print(_counts(replies, training, held_out))
     data_print = {**_fingerprint([*training, *held_out], recipe.seed), "start": begin}
     _same_data(out, data_print)
-    _fill(training, replies, out / "pool", shards, SHARD, recipe.seed)
+    _fill(training, replies, out / "pool", shards, count, recipe.seed)
     if held_out:
-        _fill(held_out, replies, out / "held_out", 1, HELD_OUT_STREAMS, recipe.seed + 1)
+        _fill(held_out, replies, out / "held_out", 1, min(count, HELD_OUT_STREAMS), recipe.seed + 1)
     texts = [SYSTEM_PROMPT, *(reply.text for reply in replies)]
     words = vocabulary.build(texts, VOCABULARY_SIZE)
-    model = None if begin == NOTHING else start.open_start(begin)
-    if model is not None:
-        if recipe.sizes != RECIPE.sizes:
-            raise SettingError(f"The sizes are those of {begin}, which training begins with; others need --start none.")
-        recipe = replace(recipe, sizes=start.sizes_of(model))
     trainer = Trainer(
         recipe,
         Pool(out / "pool"),
