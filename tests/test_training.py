@@ -189,10 +189,12 @@ def test_the_export_loads_and_the_session_sees_what_was_trained(trained: Path) -
 
 def test_training_resumes_where_it_stopped(trained: Path) -> None:
     before = torch.load(trained / "run" / "state.pt", weights_only=True)
-    assert cli.main(arguments(trained, 0.06)) == 0
+    # However long the first run took on a busy machine, this one has a little more.
+    minutes = before["used_s"] / 60 + 0.02
+    assert cli.main(arguments(trained, minutes)) == 0
     after = torch.load(trained / "run" / "state.pt", weights_only=True)
     assert after["step"] > before["step"]
-    assert after["used_s"] >= 0.06 * 60
+    assert after["used_s"] >= minutes * 60
     assert json.loads((trained / "checkpoint" / "training.json").read_text())["steps"] == after["step"]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import soxr
-from scipy.signal import fftconvolve
+from scipy.signal import fftconvolve, lfilter
 
 from ai_widgets.protocol import SAMPLE_RATE
 
@@ -107,3 +107,8 @@ def noise_gated(samples: Samples, rng: Rng) -> Samples:
         flat = part.reshape(-1)
         out[offset : offset + len(flat)] += flat[: len(out) - offset]
     return np.asarray(out[frame : frame + len(samples)], np.float32)
+
+
+def smeared(power: npt.NDArray[np.float32], decay: float) -> npt.NDArray[np.float32]:
+    """Reverberation of power over frames: what was heard lingers, `decay` of it a frame later; [frames, bins]."""
+    return np.asarray(lfilter([1.0], [1.0, -decay], power, axis=0), np.float32)

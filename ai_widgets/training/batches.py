@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ai_widgets.errors import SettingError
 from ai_widgets.training.pool import Pool
-from ai_widgets.training.sequence import IGNORED, SequenceBuilder
+from ai_widgets.training.sequence import IGNORED, Sequence, SequenceBuilder
 
 LENGTH_STEP, CHUNK_STEP = 128, 32
 """Lengths and numbers of chunks are padded to multiples: oneDNN prepares every new shape of a product anew, slowly."""
@@ -42,6 +43,8 @@ class Batch:
         [chunks] flat positions of the decisions.
     kind, word
         [chunks, 10] frame labels.
+    phones
+        For each row the phones that are said in it, where all of them are known; empty where not.
     """
 
     tokens: Tensor
@@ -51,6 +54,7 @@ class Batch:
     decisions: Tensor
     kind: Tensor
     word: Tensor
+    phones: list[tuple[int, ...]] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -90,14 +94,33 @@ class BatchMaker:
         chosen = self.rng.choice(window, size=min(count, len(window)), replace=False)
         return self.assemble([int(self.ranks[place]) for place in chosen])
 
+    def draw_shape(self, rows: int, chunks: int, length: int) -> Batch:
+        """One batch of this shape: the first `chunks` chunks of streams that are as long, in `length` positions."""
+        usable = np.flatnonzero(self.pool.chunks >= chunks)
+        if len(usable) == 0:
+            raise SettingError(f"No stream of the pool has {chunks} chunks; make longer streams or ask for fewer.")
+        chosen: list[int] = []
+        sequences: list[Sequence] = []
+        while len(chosen) < rows:
+            index = int(usable[self.rng.integers(len(usable))])
+            sequence = self._sequence(index, length, chunks)
+            # Many replies make a sequence longer than the shape; such a stream is passed over.
+            if len(sequence.decisions) == chunks:
+                chosen.append(index)
+                sequences.append(sequence)
+        return self._lay_out(chosen, sequences, length)
+
     def assemble(self, chosen: list[int]) -> Batch:
         """Lay out the chosen streams of the pool."""
-        sequences = []
-        for index in chosen:
-            stream = self.pool.streams[index]
-            history = self.builder.history(np.array(stream.reply), np.array(stream.kind), self.rng, self.perturbation)
-            sequences.append(self.builder.build(history, self.rng, self.block_size))
-        length = _rounded(max(len(s.tokens) for s in sequences), LENGTH_STEP)
+        sequences = [self._sequence(index, self.block_size) for index in chosen]
+        return self._lay_out(chosen, sequences, _rounded(max(len(s.tokens) for s in sequences), LENGTH_STEP))
+
+    def _sequence(self, index: int, limit: int, chunks: int | None = None) -> Sequence:
+        stream = self.pool.streams[index]
+        reply, kind = np.array(stream.reply[:chunks]), np.array(stream.kind[:chunks])
+        return self.builder.build(self.builder.history(reply, kind, self.rng, self.perturbation), self.rng, limit)
+
+    def _lay_out(self, chosen: list[int], sequences: list[Sequence], length: int) -> Batch:
         tokens: npt.NDArray[np.int64] = np.zeros((len(chosen), length), np.int64)
         labels = np.full((len(chosen), length), IGNORED, np.int64)
         mels, at, decisions, kinds, words = [], [], [], [], []

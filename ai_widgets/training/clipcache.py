@@ -26,7 +26,7 @@ def gather(data: Path | None, speech: Path | None, extra: Path | None, split: Sp
 def save(clips: Sequence[Clip], path: Path) -> None:
     """Write clips as 16-bit samples with a JSON table beside them (``path`` plus .npy and .json)."""
     table = [{"length": len(c.samples), "kind": c.kind, "word": c.word, "start": c.start, "end": c.end,
-              "group": c.group, "label": c.label} for c in clips]  # fmt: skip
+              "group": c.group, "label": c.label, "text": c.text} for c in clips]  # fmt: skip
     samples = [np.round(np.clip(c.samples, -1, 1) * 32767).astype(np.int16) for c in clips]
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path.with_suffix(".npy"), np.concatenate([np.zeros(0, np.int16), *samples]))
@@ -40,5 +40,5 @@ def load(path: Path) -> list[Clip]:
     for row in json.loads(path.with_suffix(".json").read_text(encoding="utf-8")):
         part = samples[cursor : cursor + row["length"]].astype(np.float32) / np.float32(32767)
         cursor += row["length"]
-        clips.append(Clip(part, row["kind"], row["word"], row["start"], row["end"], row["group"], row["label"]))
+        clips.append(Clip(samples=part, **{name: value for name, value in row.items() if name != "length"}))
     return clips

@@ -47,7 +47,10 @@ FRAME = SAMPLE_RATE // 100
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording: samples (peak 1), what it is, and the samples [start, end) between which it sounds."""
+    """One recording: samples (peak 1), what it is, and the samples [start, end) between which it sounds.
+
+    `text` is what is said in it, where that is known.
+    """
 
     samples: Samples
     kind: int
@@ -56,6 +59,7 @@ class Clip:
     end: int
     group: str
     label: str
+    text: str = ""
 
 
 def active_frames(samples: Samples) -> npt.NDArray[np.bool_]:
@@ -136,7 +140,7 @@ def read_16k(path: Path) -> Samples:
     return np.asarray(soxr.resample(mono, rate, SAMPLE_RATE) if rate != SAMPLE_RATE else mono, np.float32)
 
 
-def make_clip(samples: Samples, kind: int, word: int, group: str, label: str) -> Clip | None:
+def make_clip(samples: Samples, kind: int, word: int, group: str, label: str, text: str = "") -> Clip | None:
     """Trim, shorten the pauses of speech, bring the peak to 1; None where nothing sounds."""
     if kind == SPEECH:
         samples = shorten_pauses(samples)
@@ -152,7 +156,15 @@ def make_clip(samples: Samples, kind: int, word: int, group: str, label: str) ->
         start, end = 0, len(samples)
     lead = max(0, start - int(0.25 * SAMPLE_RATE))
     tail = min(len(samples), end + int(0.8 * SAMPLE_RATE))
-    return Clip(samples[lead:tail].copy(), kind, word, start - lead, end - lead, group, label)
+    return Clip(samples[lead:tail].copy(), kind, word, start - lead, end - lead, group, label, text)
+
+
+def _spoken_text(row: dict[str, str]) -> str:
+    """What is said, where the manifest says it in words (orders are described by intent and slots)."""
+    text = (row["text"] or "").strip().lower()
+    if text.startswith("{"):
+        return ""
+    return f"hey {text[3:]}" if text.startswith("hey") and " " not in text else text
 
 
 def recordings(folder: Path, splits: Iterable[Split]) -> list[Clip]:
@@ -168,7 +180,8 @@ def recordings(folder: Path, splits: Iterable[Split]) -> list[Clip]:
                 continue
             kind = LABEL_KINDS.get(row["label"], AMBIENCE)
             word = word_label(row["text"] or "-") if kind == SPEECH else 0
-            clip = make_clip(read_16k(folder / row["path"]), kind, word, row["path"], row["label"])
+            text = _spoken_text(row) if kind == SPEECH else ""
+            clip = make_clip(read_16k(folder / row["path"]), kind, word, row["path"], row["label"], text)
             if clip is not None:
                 clips.append(clip)
     return clips
@@ -197,7 +210,9 @@ def synthetic_speech(cache: Path, splits: Iterable[Split]) -> list[Clip]:
                 continue
             word = word_label(entry["text"])
             group = f"{entry['engine']}/{entry['voice']}"
-            clip = make_clip(read_16k(index.parent / entry["file"]), SPEECH, word, group, entry["engine"])
+            clip = make_clip(
+                read_16k(index.parent / entry["file"]), SPEECH, word, group, entry["engine"], entry["text"]
+            )
             if clip is not None:
                 clips.append(clip)
     return clips

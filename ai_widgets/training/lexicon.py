@@ -14,6 +14,9 @@ KEYWORDS: tuple[str, ...] = ("alexa", "computer", "jarvis", "smart mirror", "sno
 WORDS: tuple[str, ...] = DIGITS + KEYWORDS
 """Words that are named; their place in this tuple plus one is the word's label (0 = no word)."""
 
+HOMOPHONES: dict[str, str] = {"won": "one", "ate": "eight", "for": "four", "too": "two", "to": "two"}
+"""Words that sound like one that is named: whoever says them is understood to say the named one."""
+
 OTHER_SPEECH = len(WORDS) + 1
 """Word label of speech that is not one of `WORDS`."""
 
@@ -91,4 +94,5 @@ def word_label(text: str) -> int:
     key = text.strip().lower().replace("_", " ")
     if len(key) == 1 and "0" <= key <= "9":
         key = DIGITS[int(key)]
+    key = HOMOPHONES.get(key, key)
     return WORDS.index(key) + 1 if key in WORDS else OTHER_SPEECH

@@ -1,8 +1,8 @@
 """The embedded model: transformers' Qwen2 over transformers' Qwen2.5-Omni audio tower, both small.
 
-`Network` adds, for training only, three linear read-outs that make the tower and the language model learn to hear
-before they learn to talk: what sounds in each 40 ms (from the tower's frames, and from the language model above them)
-and which word is being said (from the language model). They are not exported.
+`Network` adds, for training only, linear read-outs that make the tower and the language model learn to hear before they
+learn to talk: what sounds in each 40 ms (from the tower's frames, and from the language model above them), which word
+is being said and, where they are known, which phones (from the language model). They are not exported.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5O
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
 
 from ai_widgets.model.encoder import encode_chunks
+from ai_widgets.protocol import FRAMES_PER_CHUNK
 from ai_widgets.training.corpus import KINDS
 from ai_widgets.training.lexicon import OTHER_SPEECH
 
@@ -52,7 +53,7 @@ class Sizes:
 class Network(nn.Module):
     """Tower, language model and the read-outs used in training."""
 
-    def __init__(self, sizes: Sizes, vocabulary: int) -> None:
+    def __init__(self, sizes: Sizes, vocabulary: int, phones: int = 0) -> None:
         super().__init__()
         self.sizes = sizes
         self.tower: Any = Qwen2_5OmniAudioEncoder._from_config(Qwen2_5OmniAudioEncoderConfig(**sizes.tower_config()))
@@ -71,10 +72,11 @@ class Network(nn.Module):
         self.tower_kinds = nn.Linear(sizes.width, len(KINDS))
         self.lm_kinds = nn.Linear(sizes.width, len(KINDS))
         self.lm_words = nn.Linear(sizes.width, OTHER_SPEECH + 1)
+        self.lm_phones = nn.Linear(sizes.width, phones + 1) if phones else None
 
     def frames(self, mels: Tensor) -> Tensor:
         """Encode chunks [n, 128, 40] to frames [n, 10, width]."""
-        with sdpa_kernel(SDPBackend.MATH):  # twenty positions: the flash kernel's backward pass is many times slower
+        with sdpa_kernel(SDPBackend.MATH):  # the flash kernel's backward pass is several times slower on a CPU
             return encode_chunks(self.tower, mels)
 
     def hidden(self, tokens: Tensor, at: Tensor, frames: Tensor) -> Tensor:
@@ -83,8 +85,14 @@ class Network(nn.Module):
         shape = embedded.shape
         flat = embedded.reshape(-1, shape[-1]).to(frames.dtype)
         mixed = flat.index_copy(0, at, frames.reshape(-1, shape[-1])).view(shape)
-        out: Tensor = self.lm.model(inputs_embeds=mixed, use_cache=False).last_hidden_state
+        with sdpa_kernel(SDPBackend.MATH):
+            out: Tensor = self.lm.model(inputs_embeds=mixed, use_cache=False).last_hidden_state
         return out
+
+    def forward(self, mels: Tensor, tokens: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+        """Frames of all chunks that have a place, and hidden states: all that is large, in one piece to compile."""
+        frames = self.frames(mels)[: at.shape[0] // FRAMES_PER_CHUNK]
+        return frames, self.hidden(tokens, at, frames)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Token logits of hidden states."""
@@ -97,7 +105,7 @@ def parameters(network: Network) -> int:
     return sum(p.numel() for part in (network.tower, network.lm) for p in part.parameters())
 
 
-def make(sizes: Sizes, vocabulary: int, seed: int) -> Network:
+def make(sizes: Sizes, vocabulary: int, seed: int, phones: int = 0) -> Network:
     """A network with weights from a seed."""
     torch.manual_seed(seed)
-    return Network(sizes, vocabulary)
+    return Network(sizes, vocabulary, phones)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -21,10 +22,16 @@ class Weights:
     text: float = 0.6
     kinds: float = 0.3
     words: float = 0.3
+    phones: float = 0.0
 
 
 def loss(
-    network: Network, batch: Batch, weights: Weights, keep: int, bfloat16: bool = False
+    network: Network,
+    batch: Batch,
+    weights: Weights,
+    keep: int,
+    bfloat16: bool = False,
+    compute: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the weighted loss and its parts.
 
@@ -38,10 +45,12 @@ def loss(
         Id of KEEP_SILENCE.
     bfloat16
         Whether the tower and the language model compute in bfloat16 (the loss itself never does).
+    compute
+        The network's forward pass, where it has been compiled.
     """
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-        frames = network.frames(batch.mels)[: len(batch.decisions)]
-        hidden = network.hidden(batch.tokens, batch.at, frames)
+        forward = network if compute is None else compute
+        frames, hidden = forward(batch.mels, batch.tokens, batch.at)
     frames, flat = frames.float(), hidden.float().reshape(-1, hidden.shape[-1])
     labels = batch.labels.reshape(-1)
 
@@ -63,8 +72,12 @@ def loss(
     word_logits = network.lm_words(heard[saying])
     words = functional.cross_entropy(word_logits, word[saying]) if len(saying) else text.detach() * 0
 
+    phones = _phones(network, heard, batch) if weights.phones else None
+
     total = weights.decision * decision + weights.text * text
     total = total + weights.kinds * (tower_kinds + lm_kinds) + weights.words * words
+    if phones is not None:
+        total = total + weights.phones * phones
     with torch.no_grad():
         answer = logits[: len(decided)].argmax(1)
         due = labels[decided] != keep
@@ -75,4 +88,25 @@ def loss(
             "false": float((answer[~due] != keep).float().mean()),
             "spoken": float((logits[len(decided):].argmax(1) == labels[spoken]).float().mean()) if len(spoken) else 1.0,
         }  # fmt: skip
+        if phones is not None:
+            report["phones"] = float(phones)
+        if len(saying):
+            report["words_right"] = float((word_logits.argmax(1) == word[saying]).float().mean())
     return total, report
+
+
+def _phones(network: Network, heard: Tensor, batch: Batch) -> Tensor | None:
+    """Connectionist temporal classification of the phones said in each row, a phone's share; None without any."""
+    rows = [row for row, said in enumerate(batch.phones) if said]
+    if network.lm_phones is None or not rows:
+        return None
+    each = network.lm_phones(heard).view(len(batch.phones), -1, network.lm_phones.out_features)[rows]
+    said = [torch.tensor(batch.phones[row]) for row in rows]
+    lengths = torch.tensor([len(phones) for phones in said])
+    return functional.ctc_loss(
+        each.log_softmax(-1).transpose(0, 1),
+        torch.cat(said),
+        torch.full((len(rows),), each.shape[1]),
+        lengths,
+        zero_infinity=True,
+    )

@@ -63,6 +63,10 @@ DENSE = Style(
 )  # fmt: skip
 """Many words and sounds a minute: not how people live, but how a model learns to tell them apart in little time."""
 STYLES, STYLES_OFTEN = (TALK, SPARSE, DENSE), (0.35, 0.3, 0.35)
+QUIET_SHARE = 0.3
+"""Share of pieces in which nothing happens but ambience."""
+GENERATED_SHARE = {KNOCK: 0.4, MUSIC: 0.55, ALARM: 0.9}
+"""Share of generated ones among the sounds of which there are recordings and a generator."""
 
 
 @dataclass
@@ -128,7 +132,7 @@ class Composer:
         """Audio and segments of a piece of listening, before features."""
         audio = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
         segments: list[Segment] = []
-        quiet = rng.random() < 0.22
+        quiet = rng.random() < QUIET_SHARE
         if not quiet:
             self._events(rng, audio, segments)
         style = (
@@ -181,7 +185,7 @@ class Composer:
             samples = self._bed(rng, int(rng.uniform(1, 6) * SAMPLE_RATE)) * np.float32(rng.uniform(0.1, 1))
             return samples, []
         generated = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}
-        if kind in generated and (kind not in self.by_kind or rng.random() < (0.6 if kind == MUSIC else 0.93)):
+        if kind in generated and (kind not in self.by_kind or rng.random() < GENERATED_SHARE[kind]):
             seconds = rng.uniform(2.5, 9) if kind != KNOCK else rng.uniform(1, 2.5)
             samples = generated[kind](rng, seconds)
             if kind == ALARM and rng.random() < 0.5:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import time
@@ -14,6 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from ai_widgets.training.batches import BatchMaker
+from ai_widgets.training.curriculum import Curriculum
 from ai_widgets.training.network import Network, Sizes, make, parameters
 from ai_widgets.training.objective import Weights, loss
 from ai_widgets.training.pool import Pool
@@ -22,12 +24,17 @@ from ai_widgets.training.vocabulary import Vocabulary
 
 STATE_FILE = "state.pt"
 LOG_FILE = "log.jsonl"
-HELD_OUT_BATCHES = 4
+HELD_OUT_BATCHES = 2
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; the defaults are those of the shipped checkpoint."""
+    """How to train; the defaults are those of the shipped checkpoint.
+
+    `averaged` is the share of an exponential average of the weights that is kept at every step, 0 for none; with one,
+    the average is what is exported. `compiled` prepares the network with `torch.compile`: worth its minutes where all
+    batches have one of a few shapes (`curriculum.py`).
+    """
 
     minutes: float = 20.0
     rate: float = 2e-3
@@ -40,6 +47,8 @@ class Recipe:
     bfloat16: bool = True
     save_every_s: float = 90.0
     log_every_s: float = 10.0
+    averaged: float = 0.0
+    compiled: bool = False
     weights: Weights = field(default_factory=Weights)
     sizes: Sizes = field(default_factory=Sizes)
 
@@ -60,23 +69,37 @@ class Trainer:
         *,
         builder: SequenceBuilder | None = None,
         held_out: Pool | None = None,
+        curriculum: Curriculum | None = None,
+        phones: int = 0,
+        start: Path | None = None,
     ) -> None:
         self.recipe, self.pool, self.vocabulary, self.out = recipe, pool, vocabulary, out
         self.builder = builder or SequenceBuilder(vocabulary)
-        self.held_out = held_out
+        self.held_out, self.curriculum = held_out, curriculum
         out.mkdir(parents=True, exist_ok=True)
-        self.network: Network = make(recipe.sizes, vocabulary.size, recipe.seed)
+        self.network: Network = make(recipe.sizes, vocabulary.size, recipe.seed, phones)
+        if start is not None and not (out / STATE_FILE).is_file():
+            self._start_from(start)
         decayed = [p for p in self.network.parameters() if p.requires_grad and p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.requires_grad and p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
         self.step, self.used_s, self.heard_s = 0, 0.0, 0.0
+        self.average: Network | None = copy.deepcopy(self.network) if recipe.averaged else None
         if (out / STATE_FILE).is_file():
             self._resume()
+
+    def _start_from(self, path: Path) -> None:
+        """Take over the weights of another run's state; what it does not have stays as it is."""
+        known = torch.load(path, weights_only=True)["network"]
+        own = self.network.state_dict()
+        self.network.load_state_dict({**own, **{name: known[name] for name in own if name in known}})
 
     def _resume(self) -> None:
         state: dict[str, Any] = torch.load(self.out / STATE_FILE, weights_only=True)
         self.network.load_state_dict(state["network"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.used_s, self.heard_s = state["step"], state["used_s"], state["heard_s"]
 
@@ -84,6 +107,8 @@ class Trainer:
         """Write the state (complete or not at all)."""
         state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.step,
                  "used_s": self.used_s, "heard_s": self.heard_s}  # fmt: skip
+        if self.average is not None:
+            state["average"] = self.average.state_dict()
         unfinished = self.out / (STATE_FILE + ".part")
         torch.save(state, unfinished)
         unfinished.replace(self.out / STATE_FILE)
@@ -102,6 +127,7 @@ class Trainer:
         budget_s = recipe.minutes * 60
         limits = (recipe.positions, recipe.sizes.block_size)
         batches = BatchMaker(self.pool, self.builder, *limits, recipe.seed + self.step, recipe.perturbation)
+        compute = torch.compile(self.network, dynamic=False) if recipe.compiled else None
         keep = self.vocabulary.ids["KEEP_SILENCE"]
         trained = [p for p in self.network.parameters() if p.requires_grad]
         self.network.train()
@@ -114,12 +140,13 @@ class Trainer:
             begun = time.monotonic()
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
-            batch = batches.draw()
-            total, report = loss(self.network, batch, recipe.weights, keep, recipe.bfloat16)
+            batch = batches.draw() if self.curriculum is None else self.curriculum.draw(self.used_s / budget_s)
+            total, report = loss(self.network, batch, recipe.weights, keep, recipe.bfloat16, compute)
             self.optimiser.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, 1.0)
             self.optimiser.step()
+            self._follow()
             self.step += 1
             self.heard_s += batch.seconds
             recent.append(report)
@@ -136,10 +163,18 @@ class Trainer:
                 self.save()
         bar.close()
         self.save()
-        return self.network
+        return self.network if self.average is None else self.average
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the average a little towards the weights."""
+        if self.average is not None:
+            # Early weights are forgotten faster, so that a short run is not an average of its beginning.
+            kept = min(self.recipe.averaged, (1 + self.step) / (10 + self.step))
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - kept)
 
     def _log(self, recent: list[dict[str, float]]) -> str:
-        mean = {name: sum(r[name] for r in recent) / len(recent) for name in recent[0]}
+        mean = _mean(recent)
         mean |= self._check()
         line = {"step": self.step, "used_s": round(self.used_s, 1), "heard_h": round(self.heard_s / 3600, 2), **mean}
         with (self.out / LOG_FILE).open("a", encoding="utf-8") as log:
@@ -162,7 +197,13 @@ class Trainer:
         with torch.no_grad():
             reports = [loss(self.network, batches.draw(), recipe.weights, keep, recipe.bfloat16)[1]
                        for _ in range(HELD_OUT_BATCHES)]  # fmt: skip
-        return {f"held_out_{name}": sum(r[name] for r in reports) / len(reports) for name in reports[0]}
+        return {f"held_out_{name}": value for name, value in _mean(reports).items()}
+
+
+def _mean(reports: list[dict[str, float]]) -> dict[str, float]:
+    """Mean of every figure over the reports that have it."""
+    names = {name: [r[name] for r in reports if name in r] for report in reports for name in report}
+    return {name: sum(values) / len(values) for name, values in names.items()}
 
 
 def describe(recipe: Recipe) -> dict[str, Any]:
