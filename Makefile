@@ -85,8 +85,10 @@ test-browser: setup browser
 browser: setup
 	@$(PY) -m tests.browser.chromium --install
 
-bench: setup
+bench: setup browser
 	$(BIN)/ai-widgets bench
+	@echo; echo "Frame times of the timeline:"
+	@$(WITH_NODE) $(PY) -m tests.browser.frames
 
 clean:
 	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static .pytest_cache .mypy_cache .ruff_cache

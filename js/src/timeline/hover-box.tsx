@@ -14,10 +14,12 @@ export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: V
   const { title, decision, remarks } = readout(talk, chunk, hidden);
   const x = timeline.xOfChunk(chunk);
   // On the side where there is room.
-  const right = x > timeline.axis.width / 2;
-  const place = right
-    ? { right: `calc(100% - ${x - GAP_PX}px)` }
-    : { left: `${x + GAP_PX + timeline.chunkWidth}px` };
+  const { width } = timeline.axis;
+  const end = x + timeline.chunkWidth;
+  const place =
+    x > width - end
+      ? { right: `${width - x + GAP_PX}px`, maxWidth: `${x - GAP_PX}px` }
+      : { left: `${end + GAP_PX}px`, maxWidth: `${width - end - GAP_PX}px` };
   const parts = LATENCY_PARTS.map((part) => ({ part, ms: talk.latency.part(chunk, part) })).filter(
     ({ ms }) => ms >= 0.05,
   );

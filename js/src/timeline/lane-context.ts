@@ -14,7 +14,7 @@ interface Look {
 }
 
 const LOOKS: Record<string, Look> = {
-  context_slide: { shape: "slide", colour: "focus", word: "slide" },
+  context_slide: { shape: "slide", colour: "silent-mark", word: "slide" },
   context_reset: { shape: "ring", colour: "focus", word: "reset" },
   context_full: { shape: "stop", colour: "bad", word: "full" },
   limit: { shape: "stop", colour: "bad", word: "limit" },
@@ -26,7 +26,7 @@ const LOOKS: Record<string, Look> = {
 };
 
 /** Marks nearer than this are not drawn beside one another; the first stands for all. */
-const MARK_PX = 9;
+const MARK_PX = 20;
 
 export const contextLane: Lane = {
   id: "context",

@@ -27,13 +27,14 @@ export const heardLane: Lane = {
   },
 };
 
-const ramps = new WeakMap<Palette, Uint8ClampedArray>();
+const ramps = new WeakMap<Palette, Uint32Array>();
 
-function rampOf(palette: Palette): Uint8ClampedArray {
+/** A pixel for each value of a band. */
+function rampOf(palette: Palette): Uint32Array {
   let found = ramps.get(palette);
   if (!found) {
     const { colour } = palette;
-    found = ramp(colour["mel-low"], colour["mel-mid"], colour["mel-high"]);
+    found = new Uint32Array(ramp(colour["mel-low"], colour["mel-mid"], colour["mel-high"]).buffer);
     ramps.set(palette, found);
   }
   return found;
@@ -63,15 +64,15 @@ function drawRun(frame: LaneFrame, run: Stretch[], columns: number): void {
   const { context, top, height, palette, talk } = frame;
   const colours = rampOf(palette);
   const image = new ImageData(run.length * columns, MEL_BANDS);
-  run.forEach((stretch, i) => {
+  const pixels = new Uint32Array(image.data.buffer);
+  run.forEach(({ level, index, from }, i) => {
+    const { mel } = talk.chunks;
+    const bytes = columns === 1 ? mel.average(level, index) : mel.frames(from);
+    if (!bytes) return;
     for (let column = 0; column < columns; column++) {
       for (let band = 0; band < MEL_BANDS; band++) {
-        const value =
-          columns === 1
-            ? (talk.chunks.mel.average(stretch.level, stretch.index)?.[band] ?? 0)
-            : grouped(talk.chunks.mel.frames(stretch.from), column, columns, band);
-        const at = 4 * ((MEL_BANDS - 1 - band) * image.width + i * columns + column);
-        for (let part = 0; part < 4; part++) image.data[at + part] = colours[4 * value + part] as number;
+        const value = columns === 1 ? (bytes[band] as number) : grouped(bytes, column, columns, band);
+        pixels[(MEL_BANDS - 1 - band) * image.width + i * columns + column] = colours[value] as number;
       }
     }
   });
@@ -86,8 +87,7 @@ function drawRun(frame: LaneFrame, run: Stretch[], columns: number): void {
 }
 
 /** Mean of one band over the frames of a column. */
-function grouped(frames: Uint8Array | null, column: number, columns: number, band: number): number {
-  if (!frames) return 0;
+function grouped(frames: Uint8Array, column: number, columns: number, band: number): number {
   const group = MEL_FRAMES / columns;
   let sum = 0;
   for (let f = column * group; f < (column + 1) * group; f++) sum += frames[f * MEL_BANDS + band] as number;
@@ -117,7 +117,7 @@ function drawMarks(frame: LaneFrame): void {
       context.fillRect(x, y, wide, STRIP_PX);
       context.fillStyle = patterns.of(flag);
       // A chunk that was dropped was not heard at all: the pattern covers its place.
-      if (flag === "dropped") context.fillRect(x, top + 3, wide, height - 7);
+      if (flag === "dropped" && level === 0) context.fillRect(x, top + 3, wide, height - 7);
       else context.fillRect(x, y, wide, STRIP_PX);
       y -= STRIP_PX + 1;
     }

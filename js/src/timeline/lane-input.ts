@@ -40,7 +40,8 @@ function drawFlags(frame: LaneFrame): void {
   const { context, talk, top, height, patterns } = frame;
   context.fillStyle = patterns.of("waited");
   eachStretch(frame, SMALLEST_MARK_PX, ({ level, index, x, width }) => {
-    if ((talk.chunks.flags.cell(level, index) & FLAG_BITS.waited) === 0) return;
+    // Over hours this would hatch everything.
+    if (level > 1 || (talk.chunks.flags.cell(level, index) & FLAG_BITS.waited) === 0) return;
     context.fillRect(x, top + 3, width, height - 6);
   });
 }

@@ -50,15 +50,13 @@ function drawPart(frame: LaneFrame, bars: Bar[], part: LatencyPart): void {
   const { context, talk, top, height, palette } = frame;
   const ground = top + height - PAD_PX;
   context.fillStyle = palette.colour[`part-${part}`];
-  context.beginPath();
   for (const bar of bars) {
     const ms = talk.latency.part(bar.chunk, part) || 0;
     const [low, high] = [heightOf(frame, bar.from_ms), heightOf(frame, bar.from_ms + ms)];
     bar.from_ms += ms;
     const gap = bar.width >= 8 ? 2 : bar.width > 3 ? 1 : 0;
-    if (high - low > 0.05) context.rect(bar.x + gap / 2, ground - high, bar.width - gap, high - low);
+    if (high - low > 0.1) context.fillRect(bar.x + gap / 2, ground - high, bar.width - gap, high - low);
   }
-  context.fill();
 }
 
 /** A bar that reaches the top goes on: marked, since its true height cannot be seen. */

@@ -7,13 +7,13 @@ import { chunkWidth, eachStretch, type Lane, type LaneFrame, type Stretch } from
 import { pixelsPerSecond } from "./time-axis";
 
 const PAD_PX = 7;
-const STEP_PX = 1.5;
+const STEP_PX = 2;
 const SMALLEST_DOTS_PX = 6;
 
 export const probabilityLane: Lane = {
   id: "probability",
   label: "p(TEXT)",
-  hint: "raw · flips at ┄",
+  hint: "raw",
   height: 62,
   still: true,
   draw(frame) {
@@ -119,7 +119,8 @@ function drawTrace(frame: LaneFrame, peaks: readonly Peak[]): void {
   context.strokeStyle = palette.colour.accent;
   context.fillStyle = palette.colour.accent;
   context.lineWidth = 1.5;
-  context.lineJoin = "round";
+  // Joins cost most of the drawing where a point lies at every other pixel.
+  context.lineJoin = chunkWidth(axis) < SMALLEST_DOTS_PX ? "bevel" : "round";
   context.beginPath();
   let before: Peak | undefined;
   for (const peak of peaks) {

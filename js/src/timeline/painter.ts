@@ -15,12 +15,15 @@ export interface Scene extends TileScene {
 /** Distance of the ruler's labels, at least. */
 const LABEL_PX = 86;
 
-/** Ruler, still lanes from their tiles, and the lanes whose words move with the window. */
-export function paintLanes(context: CanvasRenderingContext2D, scene: Scene, tiles: TileCache): void {
+/**
+ * Ruler, still lanes from their tiles, and the lanes whose words move with the window. Returns whether all is drawn;
+ * where not, the next frame goes on.
+ */
+export function paintLanes(context: CanvasRenderingContext2D, scene: Scene, tiles: TileCache): boolean {
   const { talk, axis, palette, patterns, layout, hidden } = scene;
   context.clearRect(0, 0, axis.left + axis.width, layout.height);
   drawRuler(context, scene);
-  tiles.draw(context, scene, axis);
+  const whole = tiles.draw(context, scene, axis);
   const { first, last } = visibleChunks(talk, axis);
   for (const { lane, top, height, folded } of layout.places) {
     if (!folded && (!lane.still || lane.drawFront)) {
@@ -36,6 +39,7 @@ export function paintLanes(context: CanvasRenderingContext2D, scene: Scene, tile
     context.fillStyle = palette.colour.line;
     context.fillRect(axis.left, top + height - 1, axis.width, 1);
   }
+  return whole;
 }
 
 function drawRuler(context: CanvasRenderingContext2D, { axis, palette, layout }: Scene): void {

@@ -67,7 +67,8 @@ export function ramp(low: string, mid: string, high: string): Uint8ClampedArray 
   const stops = [low, mid, high].map(colourBytes);
   const bytes = new Uint8ClampedArray(256 * 4);
   for (let value = 0; value < 256; value++) {
-    const at = (value / 255) * (stops.length - 1);
+    // Quiet bands stay near the ground, so that what sounds stands out.
+    const at = (value / 255) ** 1.4 * (stops.length - 1);
     const below = Math.min(stops.length - 2, Math.floor(at));
     const [from, to] = [stops[below] as readonly number[], stops[below + 1] as readonly number[]];
     for (let i = 0; i < 4; i++) {

@@ -1,20 +1,23 @@
 /**
  * Still lanes are drawn once into tiles of the time axis and copied from there for each frame: panning copies a few
- * images, whatever they show. A tile is drawn anew only when one of its chunks has changed.
+ * images, whatever they show. A tile is drawn anew only when one of its chunks has changed. While zooming, tiles of
+ * another magnification are stretched until those of the present one are drawn.
  */
 import type { HiddenFrom } from "../hidden";
-import type { Talk } from "../talk";
-import type { LaneFrame } from "./lane";
+import { type Talk, talkEnd } from "../talk";
 import { type Layout, RULER_HEIGHT } from "./layout";
 import type { Palette } from "./palette";
 import { type Patterns, patternSide } from "./patterns";
-import { pixelsPerSecond, type TimeAxis } from "./time-axis";
+import { pixelsPerSecond, type TimeAxis, xOf } from "./time-axis";
 import { visibleChunks } from "./visible";
 
 /** Patterns across a tile: patterns go on seamlessly from one tile to the next. */
 const PATTERNS_WIDE = 48;
-/** Tiles kept beside those in sight. */
-const SPARE_TILES = 4;
+/** Tiles kept at each side of those in sight. */
+const SPARE_TILES = 2;
+const MOST_SPARE = 16;
+/** Milliseconds of one frame that may go into new tiles while zooming. */
+const BUDGET_MS = 4;
 
 /** What all tiles depend on; where any of it changes, all are drawn anew. */
 export interface TileScene {
@@ -34,104 +37,174 @@ interface Tile {
   chunks: number;
 }
 
+/** Tiles of one magnification, by their number on the time axis. */
+interface Sheet {
+  /** Pixels per second. */
+  pace: number;
+  tiles: Map<number, Tile>;
+}
+
 export class TileCache {
-  #tiles = new Map<number, Tile>();
+  /** What was whole last; stretched, it stands in until the sheet of the present magnification is whole. */
+  #whole: Sheet | null = null;
+  #coming: Sheet | null = null;
   #spare: HTMLCanvasElement[] = [];
   #scene: TileScene | null = null;
-  #pace = 0;
   /** Tiles drawn so far: what a frame cost. */
   drawn = 0;
 
-  /** Copies the tiles in sight onto `target`, drawing those that are new or out of date. */
-  draw(target: CanvasRenderingContext2D, scene: TileScene, axis: TimeAxis): void {
+  /** @param now - A clock in milliseconds. */
+  constructor(private readonly now: () => number = () => performance.now()) {}
+
+  /**
+   * Copies the tiles in sight onto `target`, drawing those that are new or out of date. While zooming only some of them
+   * are drawn in one frame; returns whether all are as they should be.
+   */
+  draw(target: CanvasRenderingContext2D, scene: TileScene, axis: TimeAxis): boolean {
     const pace = pixelsPerSecond(axis);
-    if (pace !== this.#pace || !this.#scene || !isSame(scene, this.#scene)) this.clear();
-    this.#pace = pace;
+    if (!this.#scene || !isSame(scene, this.#scene)) this.clear();
     this.#scene = scene;
-    const width = tileWidth(scene.scale);
-    const tall = scene.layout.height - RULER_HEIGHT;
-    const origin = axis.start * pace;
-    const [first, last] = [Math.floor(origin / width), Math.floor((origin + axis.width) / width)];
-    this.#letGo(first, last);
-    // Nothing lies before the beginning.
-    for (let i = Math.max(0, first); i <= last; i++) {
-      const tile = this.#tile(i, scene, width, tall);
-      if (!tile) continue;
-      target.drawImage(tile.canvas, axis.left + i * width - origin, RULER_HEIGHT, width, tall);
-    }
+    this.#whole ??= { pace, tiles: new Map() };
+    if (this.#whole.pace === pace) this.#drop("coming");
+    else this.#coming ??= { pace, tiles: new Map() };
+    const sheet = this.#coming ?? this.#whole;
+    const whole = this.#renew(sheet, scene, axis);
+    this.#copy(target, sheet, scene, axis);
+    if (!whole || sheet !== this.#coming) return whole;
+    this.#drop("whole");
+    this.#whole = sheet;
+    this.#coming = null;
+    return sheet.pace === pace;
   }
 
   clear(): void {
-    for (const { canvas } of this.#tiles.values()) this.#spare.push(canvas);
-    this.#tiles.clear();
+    this.#drop("whole");
+    this.#drop("coming");
   }
 
+  /** Tiles held. */
   get size(): number {
-    return this.#tiles.size;
+    return (this.#whole?.tiles.size ?? 0) + (this.#coming?.tiles.size ?? 0);
   }
 
-  #tile(index: number, scene: TileScene, width: number, tall: number): Tile | null {
-    const { talk } = scene;
-    const pace = this.#pace;
-    const axis: TimeAxis = { start: (index * width) / pace, span: width / pace, left: 0, width };
+  /** Draws what the sheet lacks in sight; where another one stands in, no longer than a frame can bear. */
+  #renew(sheet: Sheet, scene: TileScene, axis: TimeAxis): boolean {
+    const [first, last] = tilesInSight(sheet, scene, axis);
+    this.#letGo(sheet, first, last);
+    const numbers = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+    const until = sheet === this.#coming ? this.now() + BUDGET_MS : Number.POSITIVE_INFINITY;
+    // Where nothing stands in, there is a hole: these first.
+    const bare = (number: number) => Number(!this.#standsIn(sheet, number));
+    if (sheet === this.#coming) numbers.sort((a, b) => bare(b) - bare(a));
+    const final = numbers.at(-1);
+    for (const number of numbers) {
+      if (this.#tile(sheet, number, scene) && this.now() > until && number !== final) return false;
+    }
+    return true;
+  }
+
+  /** Whether the whole sheet covers the middle of a tile of another one. */
+  #standsIn(sheet: Sheet, number: number): boolean {
+    if (!this.#whole) return false;
+    return this.#whole.tiles.has(Math.floor(((number + 0.5) * this.#whole.pace) / sheet.pace));
+  }
+
+  #copy(target: CanvasRenderingContext2D, sheet: Sheet, scene: TileScene, axis: TimeAxis): void {
+    const [first, last] = tilesInSight(sheet, scene, axis);
+    for (let number = first; number <= last; number++) {
+      const place = placeOf(sheet, number, scene, axis);
+      const tile = sheet.tiles.get(number);
+      if (tile) {
+        copyTile(target, tile, place, scene);
+      } else if (this.#whole && this.#whole !== sheet) {
+        target.save();
+        target.beginPath();
+        target.rect(place.x, RULER_HEIGHT, place.width, scene.layout.height);
+        target.clip();
+        for (const [other, stretched] of this.#whole.tiles) {
+          copyTile(target, stretched, placeOf(this.#whole, other, scene, axis), scene);
+        }
+        target.restore();
+      }
+    }
+  }
+
+  /** Brings one tile up to date; returns whether it had to be drawn. */
+  #tile({ pace, tiles }: Sheet, number: number, scene: TileScene): boolean {
+    const { talk, scale } = scene;
+    const width = tileWidth(scale);
+    const tall = scene.layout.height - RULER_HEIGHT;
+    const axis: TimeAxis = { start: (number * width) / pace, span: width / pace, left: 0, width };
     const { first, last } = visibleChunks(talk, axis);
-    const known = this.#tiles.get(index);
-    if (last <= first && !known) return null;
+    const known = tiles.get(number);
     // Lines run on to the neighbours, so a neighbour's change counts.
     const revision = talk.revisions.range(first - 1, last + 1);
-    if (known && known.revision === revision && known.chunks === last - first) return known;
+    if (known && known.revision === revision && known.chunks === last - first) return false;
     const canvas = known?.canvas ?? this.#spare.pop() ?? document.createElement("canvas");
     const context = canvas.getContext("2d");
-    if (!context) return null;
-    const tile = { canvas, revision, chunks: last - first };
-    this.#tiles.set(index, tile);
-    resize(canvas, Math.round(width * scene.scale), Math.round(tall * scene.scale));
-    context.setTransform(scene.scale, 0, 0, scene.scale, 0, -RULER_HEIGHT * scene.scale);
+    if (!context) return false;
+    tiles.set(number, { canvas, revision, chunks: last - first });
+    resize(canvas, Math.round(width * scale), Math.round(tall * scale));
+    context.setTransform(scale, 0, 0, scale, 0, -RULER_HEIGHT * scale);
     context.clearRect(0, RULER_HEIGHT, width, tall);
-    this.#drawLanes(context, scene, axis, first, last);
-    this.drawn += 1;
-    return tile;
-  }
-
-  #drawLanes(
-    context: CanvasRenderingContext2D,
-    scene: TileScene,
-    axis: TimeAxis,
-    first: number,
-    last: number,
-  ): void {
-    const { talk, palette, patterns, hidden } = scene;
     for (const { lane, top, height, folded } of scene.layout.places) {
       if (folded || !lane.still) continue;
-      const frame: LaneFrame = {
-        context,
-        talk,
-        axis,
-        first,
-        last,
-        hidden,
-        top,
-        height,
-        palette,
-        patterns,
-      };
       context.save();
       context.beginPath();
-      context.rect(0, top, axis.width, height);
+      context.rect(0, top, width, height);
       context.clip();
-      lane.draw(frame);
+      lane.draw({ ...scene, context, axis, first, last, top, height });
       context.restore();
     }
+    this.drawn += 1;
+    return true;
   }
 
   /** Tiles far out of sight are given up, so that memory stays the same however far one pans. */
-  #letGo(first: number, last: number): void {
-    for (const [index, { canvas }] of this.#tiles) {
-      if (index >= first - SPARE_TILES / 2 && index <= last + SPARE_TILES / 2) continue;
-      this.#tiles.delete(index);
-      if (this.#spare.length < SPARE_TILES) this.#spare.push(canvas);
+  #letGo({ tiles }: Sheet, first: number, last: number): void {
+    for (const [number, { canvas }] of tiles) {
+      if (number >= first - SPARE_TILES && number <= last + SPARE_TILES) continue;
+      tiles.delete(number);
+      this.#keep(canvas);
     }
   }
+
+  #drop(which: "whole" | "coming"): void {
+    const sheet = which === "whole" ? this.#whole : this.#coming;
+    for (const { canvas } of sheet?.tiles.values() ?? []) this.#keep(canvas);
+    if (which === "whole") this.#whole = null;
+    else this.#coming = null;
+  }
+
+  /** Canvases are used again: making them anew for each step of a zoom would leave much to collect. */
+  #keep(canvas: HTMLCanvasElement): void {
+    if (this.#spare.length < MOST_SPARE) this.#spare.push(canvas);
+  }
+}
+
+/** Numbers of the first and the last tile in sight; nothing lies before the beginning or after the end. */
+function tilesInSight(
+  { pace }: Sheet,
+  { talk, scale }: TileScene,
+  { start, span }: TimeAxis,
+): [number, number] {
+  const seconds = tileWidth(scale) / pace;
+  const end = Math.min(start + span, talkEnd(talk));
+  return [Math.max(0, Math.floor(start / seconds)), Math.ceil(end / seconds) - 1];
+}
+
+function placeOf({ pace }: Sheet, number: number, { scale }: TileScene, axis: TimeAxis) {
+  const seconds = tileWidth(scale) / pace;
+  return { x: xOf(axis, number * seconds), width: seconds * pixelsPerSecond(axis) };
+}
+
+function copyTile(
+  target: CanvasRenderingContext2D,
+  { canvas }: Tile,
+  { x, width }: { x: number; width: number },
+  { layout }: TileScene,
+): void {
+  target.drawImage(canvas, x, RULER_HEIGHT, width, layout.height - RULER_HEIGHT);
 }
 
 /** Width of a tile in CSS pixels; a whole number of device pixels and of patterns. */

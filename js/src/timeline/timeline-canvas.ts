@@ -128,7 +128,7 @@ export class TimelineCanvas {
     const keep = following.value;
     const fixed = keep ? time.xOf(this.axis, Math.max(this.end_s, this.axis.start)) : x;
     this.#move(time.zoom(this.axis, factor, fixed));
-    if (keep) this.follow();
+    this.view.following.value = keep;
   }
 
   fit(): void {
@@ -210,6 +210,8 @@ export class TimelineCanvas {
       this.frames.lanes += 1;
       this.#approachLive();
       this.#snap();
+      // The lanes may have moved under a pointer that rests.
+      if (this.crosshair !== null) this.pointAt(this.crosshair);
       this.#drawLanes();
       this.#drawOverview();
       // The parts of the newest chunks' latency that end here are known only now.
@@ -242,7 +244,7 @@ export class TimelineCanvas {
       hidden: hiddenFrom.peek(),
       scale,
     };
-    paintLanes(context, scene, this.#tiles);
+    if (!paintLanes(context, scene, this.#tiles)) this.invalidate();
   }
 
   #drawOverview(): void {
