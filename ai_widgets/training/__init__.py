@@ -18,6 +18,14 @@ The chain, one module a step::
     batches, objective, trainer
     export      the checkpoint folder
 
+A user's own clips take another way in, and share the rest::
+
+    conversations   JSON lines or folders of clips -> turns, split by source
+    turnstreams     turns -> streams
+    start           the ears of a checkpoint under a new vocabulary
+    own             all of it, for ``ai-widgets train --data clips.jsonl``
+    heldout         held-out clips through a session
+
 To make the shipped checkpoint again::
 
     python -m ai_widgets.training.speech --out SPEECH
