@@ -40,10 +40,18 @@ const WAYS_OUT: Record<string, string> = {
   model: "What was heard so far is kept. Press Reset for a new session, or run the cell again.",
   busy_elsewhere: "Stop the recording there, then press Record here.",
   version: "Restart the kernel and reload the page, so that both use the installed version.",
-  audio: "Press Record again; if it fails once more, run the cell again.",
+  overload:
+    "Choose another policy in the settings, or a smaller model; the timeline marks what was not heard.",
 };
 
 /** A problem in the kernel's own sentence. */
 export function kernelProblem(code: string, sentence: string, detail: string): Problem {
-  return { code, sentence, wayOut: WAYS_OUT[code] ?? "", ...(detail ? { detail } : {}) };
+  const calm = code === "overload";
+  return {
+    code,
+    sentence,
+    wayOut: WAYS_OUT[code] ?? "",
+    ...(detail ? { detail } : {}),
+    ...(calm ? { calm } : {}),
+  };
 }

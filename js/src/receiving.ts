@@ -71,8 +71,10 @@ export class Receiver {
   readTraits(get: (name: string) => unknown): void {
     const { store } = this;
     batch(() => {
-      const model = readModelInfo(get("model_info"));
+      const info = get("model_info");
+      const model = readModelInfo(info);
       if (model) store.model.value = model;
+      if (typeof info === "object" && info !== null) this.#learnVocabulary(info);
       store.kernelState.value = String(get("state") ?? "idle");
       store.settings.value = readSettings(get("settings")) ?? store.settings.value;
       store.live.value = readLive(get("live")) ?? store.live.value;

@@ -10,6 +10,8 @@ export const ANSWER_MS = 10_000;
 
 interface Asked {
   value: unknown;
+  /** Names that were asked for in the same message: the kernel takes all of them or none. */
+  group: readonly SettingName[];
   timer: ReturnType<typeof setTimeout>;
 }
 
@@ -61,7 +63,7 @@ export class Requests {
       return;
     }
     this.store.refused.value = { ...this.store.refused.value, [name]: sentence };
-    this.#answered(name);
+    for (const other of this.#asked.get(name)?.group ?? []) this.#answered(other);
   }
 
   /** The sound of a chunk as the model heard it; null where the kernel does not keep it (any more). */
@@ -101,7 +103,7 @@ export class Requests {
     if (names.length === 0) return;
     for (const name of names) {
       const timer = setTimeout(() => this.#answered(name), ANSWER_MS);
-      this.#asked.set(name, { value: changes[name], timer });
+      this.#asked.set(name, { value: changes[name], group: names, timer });
     }
     this.post({ type: "set", changes });
   }

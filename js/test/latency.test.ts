@@ -62,7 +62,9 @@ describe("a chunk's way", () => {
     applyEvent(talk, took);
     measured.take(took, 1_017, false);
     expect(measured.painted(1_025)).toBe(true);
-    const parts = (["capture", "uplink", "downlink", "paint"] as const).map((part) => talk.latency.part(0, part));
+    const parts = (["capture", "uplink", "downlink", "paint"] as const).map((part) =>
+      talk.latency.part(0, part),
+    );
     expect(parts.map((ms) => Math.round(ms))).toEqual([3, 3, 3, 8]);
     expect(Math.round(talk.latency.part(0, "total"))).toBe(3 + 3 + 2 + 1 + 2 + 3 + 3 + 8);
     expect(measured.painted(1_040)).toBe(false);

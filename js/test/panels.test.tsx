@@ -13,7 +13,13 @@ import { chunk, decision, FakeModel, FakeTrack } from "./fakes";
 
 const SETTINGS = {
   ...{ greedy: false, temperature: null, top_k: null, top_p: null, seed: 0, bias: 0, mask: true },
-  ...{ system_prompt: null, context: "slide", context_limit: null, max_new_tokens: null, max_reply_tokens: 256 },
+  ...{
+    system_prompt: null,
+    context: "slide",
+    context_limit: null,
+    max_new_tokens: null,
+    max_reply_tokens: 256,
+  },
 };
 
 const drawn = () => new Promise((resolve) => setTimeout(resolve, 40));
@@ -80,7 +86,8 @@ function show(traits: Record<string, unknown> = {}) {
   const find = <T extends HTMLElement = HTMLElement>(name: string) =>
     el.querySelector<HTMLElement>(`[data-testid="${name}"]`) as T;
   const button = (name: string) => find<HTMLButtonElement>(name);
-  const field = (name: string) => find(`field-${name}`)?.querySelector("input, select, textarea") as HTMLInputElement;
+  const field = (name: string) =>
+    find(`field-${name}`)?.querySelector("input, select, textarea") as HTMLInputElement;
   const type = (input: HTMLElement, text: string, key = "Enter") => {
     (input as HTMLInputElement).value = text;
     input.dispatchEvent(new Event("input", { bubbles: true }));

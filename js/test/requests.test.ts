@@ -41,7 +41,7 @@ describe("a change of a setting", () => {
   it("that the kernel refuses shows its sentence, and what held holds", () => {
     const { model, conversation, store } = begin();
     conversation.set({ top_k: 5 });
-    conversation.set({ temperature: -1 });
+    conversation.set({ temperature: -1, seed: 3 });
     const message = "temperature must be a number above 0 and at most 100, not -1.";
     model.say({ type: "problem", code: "setting", message, detail: "", page: "" });
     expect(store.refused.value).toEqual({ temperature: message });

@@ -42,7 +42,12 @@ describe("a saved history", () => {
     expect(talk?.chunks.peak(10, 0)).toBe(1);
     expect(talk?.chunks.peak(11, 15)).toBeCloseTo(0.2);
     expect(talk?.chunks.get(11)?.mel).toBe(HISTORY.chunks.mel);
-    expect(talk?.decisions.get(11)).toMatchObject({ choice: "TEXT_BEGIN", p_text: 0.75, start_s: 4.4, draw: 0.5 });
+    expect(talk?.decisions.get(11)).toMatchObject({
+      choice: "TEXT_BEGIN",
+      p_text: 0.75,
+      start_s: 4.4,
+      draw: 0.5,
+    });
     expect(talk?.decisions.get(10)?.rule).toEqual({});
     expect(talk?.decisions.get(11)?.rule).toEqual({ bias: 0.5, temperature: 0.3 });
     expect(talk?.timings.get(11)).toMatchObject({ decide_ms: 4, reply_ms: 80, seq: -1 });

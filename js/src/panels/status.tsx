@@ -9,7 +9,13 @@ export function StatePill({ store }: { store: Store }) {
   const state = shown.value;
   const quiet = line.value === "waiting" && (state === "idle" || state === "stopped");
   const degraded = mic.value.degraded && state === "listening";
-  const text = saved.value ? "saved" : quiet ? "waiting for the kernel" : state === "asking" ? askingText(store) : state;
+  const text = saved.value
+    ? "saved"
+    : quiet
+      ? "waiting for the kernel"
+      : state === "asking"
+        ? askingText(store)
+        : state;
   const source = file.value?.name ?? mic.value.name;
   return (
     <span class="aiw-pill" data-testid="state" data-pill={quiet ? "waiting" : state} title={source}>
