@@ -137,7 +137,13 @@ def main(argv: list[str] | None = None) -> int:
 def _is_own(data: Path) -> bool:
     """Say whether the data are a user's own clips rather than a folder of recordings with a manifest."""
     if data.is_dir():
-        return (data / conversations.REPLIES_FILE).is_file()
+        own = (data / conversations.REPLIES_FILE).is_file()
+        if not own and not (data / "manifest.csv").is_file():
+            raise SettingError(
+                f"{data} holds neither {conversations.REPLIES_FILE} (a folder a class) nor manifest.csv (recordings); "
+                "or give a file of JSON lines, see ai-widgets train --help."
+            )
+        return own
     if not data.exists():
         raise SettingError(f"There is no file or folder {data}.")
     return True
