@@ -33,6 +33,8 @@ await build({
   jsxFactory: "h",
   jsxFragment: "Fragment",
   inject: ["jsx.mjs"],
+  // tsconfig.json, which is for the type checker, would have the last word.
+  tsconfigRaw: "{}",
   plugins: [workletText],
   charset: "utf8",
   legalComments: "none",

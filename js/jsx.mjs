@@ -1,0 +1,2 @@
+// What the build makes of JSX; see build.mjs.
+export { Fragment, h } from "preact";
