@@ -1,5 +1,6 @@
 /** The bar at the top: record or stop, pause, mute, interrupt, reset; where sound comes from; state, level and time. */
 import { useComputed } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { isRunning } from "../capture/mic-state";
 import type { View } from "../view";
 import { LevelMeter } from "./level-meter";
@@ -15,103 +16,86 @@ export function Controls({ view }: { view: View }) {
   const paused = phase === "paused";
   const listening = phase === "listening" || paused;
   const muted = store.muted.value;
+  const what = running.value ? "Stop" : "Record";
   return (
     <div class="aiw-controls">
-      <button
-        type="button"
-        class="aiw-button aiw-record"
-        data-testid="record"
-        aria-keyshortcuts="R"
-        title={running.value ? "Stop (R)" : "Record from the microphone (R)"}
+      <BarButton
+        name="record"
+        look="aiw-record"
+        shortcut="R"
+        title={running.value ? "Stop" : "Record from the microphone"}
         disabled={closed}
-        onClick={() => toggleRecording(view)}
+        press={() => toggleRecording(view)}
       >
         <span class={running.value ? "aiw-mark-stop" : "aiw-mark-record"} aria-hidden="true" />
-        <span class="aiw-record-label">{running.value ? "Stop" : "Record"}</span>
-      </button>
-      <button
-        type="button"
-        class="aiw-button aiw-pause"
-        data-testid="pause"
-        aria-keyshortcuts="P"
-        aria-pressed={paused}
+        <span class="aiw-record-label">{what}</span>
+      </BarButton>
+      <BarButton
+        name="pause"
+        look="aiw-wide"
+        shortcut="P"
+        pressed={paused}
         title={
-          paused
-            ? "Let the audio go on (P)"
-            : "Hold the audio: nothing is sent, and the session's clock stands (P)"
+          paused ? "Let the audio go on" : "Hold the audio: nothing is sent, and the session's clock stands"
         }
         disabled={closed || !listening}
-        onClick={() => conversation.pause(!paused)}
+        press={() => conversation.pause(!paused)}
       >
         {paused ? "Resume" : "Pause"}
-      </button>
-      <button
-        type="button"
-        class="aiw-button aiw-mute"
-        data-testid="mute"
-        aria-keyshortcuts="M"
-        aria-pressed={muted}
-        title={
-          muted
-            ? "Let the microphone be heard again (M)"
-            : "Let the model hear silence; the stream goes on (M)"
-        }
+      </BarButton>
+      <BarButton
+        name="mute"
+        look="aiw-wide"
+        shortcut="M"
+        pressed={muted}
+        title={muted ? "Let the microphone be heard again" : "Let the model hear silence; the stream goes on"}
         disabled={closed || !listening || source !== "mic"}
-        onClick={() => conversation.mute(!muted)}
+        press={() => conversation.mute(!muted)}
       >
         {muted ? "Unmute" : "Mute"}
-      </button>
-      <button
-        type="button"
-        class="aiw-button"
-        data-testid="interrupt"
-        disabled={closed || !store.speaking.value}
+      </BarButton>
+      <BarButton
+        name="interrupt"
         title="End the running reply"
-        onClick={() => conversation.interrupt()}
+        disabled={closed || !store.speaking.value}
+        press={() => conversation.interrupt()}
       >
         Interrupt
-      </button>
-      <button
-        type="button"
-        class="aiw-button"
-        data-testid="reset"
-        disabled={closed}
+      </BarButton>
+      <BarButton
+        name="reset"
         title="Forget everything and start a new session"
-        onClick={() => void conversation.reset()}
+        disabled={closed}
+        press={() => void conversation.reset()}
       >
         Reset
-      </button>
+      </BarButton>
       <StatePill store={store} />
       <RecordingLight store={store} />
       <span class="aiw-right">
-        <button
-          type="button"
-          class="aiw-button"
-          data-testid="step-mode"
-          aria-pressed={view.stepping.value}
+        <BarButton
+          name="step-mode"
+          pressed={view.stepping.value}
           title="Hold the loop and go through it phase by phase, or replay what was heard"
           // Without a kernel, what was heard can still be replayed.
           disabled={closed && store.talk.decided === 0}
-          onClick={() => {
+          press={() => {
             view.stepping.value = !view.stepping.value;
           }}
         >
           Step
-        </button>
-        <button
-          type="button"
-          class="aiw-button aiw-gear"
-          data-testid="settings-toggle"
-          aria-expanded={view.settingsOpen.value}
-          aria-controls={view.settingsOpen.value ? `${view.id}-settings` : undefined}
-          aria-label="Settings"
+        </BarButton>
+        <BarButton
+          name="settings-toggle"
+          look="aiw-gear"
           title="Settings"
-          onClick={() => {
+          opens={[view.settingsOpen.value, `${view.id}-settings`]}
+          press={() => {
             view.settingsOpen.value = !view.settingsOpen.value;
           }}
         >
           <GearMark />
-        </button>
+        </BarButton>
       </span>
       <span class="aiw-break" />
       <DevicePicker view={view} disabled={closed} />
@@ -119,6 +103,42 @@ export function Controls({ view }: { view: View }) {
       <FileChooser view={view} disabled={closed} />
       <Clock store={store} />
     </div>
+  );
+}
+
+interface BarButtonProps {
+  /** Its test id. */
+  name: string;
+  look?: string;
+  title: string;
+  /** The key that does the same. */
+  shortcut?: string;
+  pressed?: boolean;
+  /** Whether what it opens is open, and the id of that. */
+  opens?: readonly [boolean, string];
+  disabled?: boolean;
+  press: () => void;
+  children: ComponentChildren;
+}
+
+function BarButton(props: BarButtonProps) {
+  const { name, look = "", title, shortcut, pressed, opens, disabled = false, press, children } = props;
+  return (
+    <button
+      type="button"
+      class={`aiw-button ${look}`}
+      data-testid={name}
+      title={shortcut ? `${title} (${shortcut})` : title}
+      aria-keyshortcuts={shortcut}
+      aria-pressed={pressed}
+      aria-label={opens && title}
+      aria-expanded={opens?.[0]}
+      aria-controls={opens?.[0] ? opens[1] : undefined}
+      disabled={disabled}
+      onClick={press}
+    >
+      {children}
+    </button>
   );
 }
 

@@ -3,53 +3,77 @@
  * repeats the kernel's sentence where that was refused. Nothing is checked here: the kernel knows what is allowed.
  */
 import { useSignal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
+import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Changes, SettingName } from "../settings";
 import type { View } from "../view";
 
-interface FieldProps {
+interface Spec {
   view: View;
   name: SettingName;
   label: string;
   hint?: string;
 }
 
-/** What the kernel says of a setting, what it was asked for, and why it refused. */
-function useSetting({ view, name }: Pick<FieldProps, "view" | "name">) {
-  const { store, conversation } = view;
-  const held = { ...store.live.value, ...store.settings.value } as Record<string, unknown>;
-  const asking = name in store.pending.value;
-  const refused = store.refused.value[name] ?? "";
-  const ask = (value: unknown) => conversation.set({ [name]: value } as Changes);
-  return { value: held[name], known: name in held, asking, refused, ask, closed: !conversation.ready };
-}
-
-function FieldFrame(props: {
-  id: string;
-  name: SettingName;
-  label: string;
-  hint?: string | undefined;
+/** What a field's control is told: attributes that all have, what the trait holds, and how to ask for another value. */
+interface Held {
+  shared: {
+    id: string;
+    disabled: boolean;
+    "aria-busy": boolean;
+    "aria-invalid": boolean;
+    "aria-describedby": string | undefined;
+  };
+  value: unknown;
   asking: boolean;
   refused: string;
+  ask: (value: unknown) => void;
+}
+
+/** Label, control, whether an answer is awaited, hint and refusal. */
+function Field({
+  spec,
+  inline,
+  control,
+}: {
+  spec: Spec;
   inline?: boolean;
-  children: ComponentChildren;
+  control: (held: Held) => JSX.Element;
 }) {
-  const { id, name, label, hint, asking, refused, inline, children } = props;
-  const text = (
+  const { view, name, label, hint } = spec;
+  const { store, conversation } = view;
+  const values = { ...store.live.value, ...store.settings.value } as Record<string, unknown>;
+  const asking = name in store.pending.value;
+  const refused = store.refused.value[name] ?? "";
+  const id = `${view.id}-${name}`;
+  const held: Held = {
+    shared: {
+      id,
+      disabled: !conversation.ready || !(name in values),
+      "aria-busy": asking,
+      "aria-invalid": refused !== "",
+      "aria-describedby":
+        [hint && `${id}-hint`, refused && `${id}-refused`].filter(Boolean).join(" ") || undefined,
+    },
+    value: values[name],
+    asking,
+    refused,
+    ask: (value) => conversation.set({ [name]: value } as Changes),
+  };
+  const title = (
     <label class="aiw-field-label" for={id}>
       {label}
     </label>
   );
   return (
     <div
-      class={inline ? "aiw-field aiw-field-inline" : "aiw-field"}
+      class={`aiw-field${inline ? " aiw-field-inline" : ""}`}
       data-testid={`field-${name}`}
       data-asking={asking}
     >
-      {!inline && text}
-      {children}
-      {inline && text}
+      {!inline && title}
+      {control(held)}
+      {inline && title}
       <span class="aiw-field-asking" role="status">
         {asking ? "asking…" : ""}
       </span>
@@ -67,135 +91,101 @@ function FieldFrame(props: {
   );
 }
 
-function described(id: string, hint: string | undefined, refused: string) {
-  const by = [hint ? `${id}-hint` : "", refused ? `${id}-refused` : ""].filter(Boolean).join(" ");
-  return { "aria-describedby": by || undefined, "aria-invalid": refused !== "" };
-}
-
-export function SwitchField({ view, name, label, hint }: FieldProps) {
-  const { value, asking, refused, ask, closed, known } = useSetting({ view, name });
-  const id = `${view.id}-${name}`;
+export function SwitchField(spec: Spec) {
   return (
-    <FieldFrame {...{ id, name, label, hint, asking, refused }} inline>
-      <input
-        id={id}
-        type="checkbox"
-        role="switch"
-        class="aiw-switch"
-        checked={value === true}
-        aria-checked={value === true}
-        disabled={closed || !known}
-        aria-busy={asking}
-        {...described(id, hint, refused)}
-        onClick={(event) => {
-          // Not before the kernel says so.
-          event.preventDefault();
-          ask(value !== true);
-        }}
-      />
-    </FieldFrame>
+    <Field
+      spec={spec}
+      inline
+      control={({ shared, value, ask }) => (
+        <input
+          {...shared}
+          type="checkbox"
+          role="switch"
+          class="aiw-switch"
+          checked={value === true}
+          aria-checked={value === true}
+          onClick={(event) => {
+            // Not before the kernel says so.
+            event.preventDefault();
+            ask(value !== true);
+          }}
+        />
+      )}
+    />
   );
 }
 
-export function ChoiceField({
-  view,
-  name,
-  label,
-  hint,
-  choices,
-}: FieldProps & { choices: readonly (readonly [value: string, words: string])[] }) {
-  const { value, asking, refused, ask, closed, known } = useSetting({ view, name });
-  const id = `${view.id}-${name}`;
+/** `choices`: words by value. */
+export function ChoiceField({ choices, ...spec }: Spec & { choices: Readonly<Record<string, string>> }) {
   return (
-    <FieldFrame {...{ id, name, label, hint, asking, refused }}>
-      <select
-        id={id}
-        class="aiw-select"
-        value={String(value ?? "")}
-        disabled={closed || !known}
-        aria-busy={asking}
-        {...described(id, hint, refused)}
-        onChange={(event) => {
-          const wanted = event.currentTarget.value;
-          event.currentTarget.value = String(value ?? "");
-          ask(wanted);
-        }}
-      >
-        {choices.map(([choice, words]) => (
-          <option key={choice} value={choice}>
-            {words}
-          </option>
-        ))}
-      </select>
-    </FieldFrame>
+    <Field
+      spec={spec}
+      control={({ shared, value, ask }) => (
+        <select
+          {...shared}
+          class="aiw-select"
+          value={String(value ?? "")}
+          onChange={({ currentTarget }) => {
+            const wanted = currentTarget.value;
+            currentTarget.value = String(value ?? "");
+            ask(wanted);
+          }}
+        >
+          {Object.entries(choices).map(([choice, words]) => (
+            <option key={choice} value={choice}>
+              {words}
+            </option>
+          ))}
+        </select>
+      )}
+    />
   );
 }
 
 /**
- * A number or a text that is asked for with Enter or on leaving the field. What was typed stays until the kernel takes
- * it, and stays beside its sentence where it does not; Escape brings back what holds.
+ * A number, or a text of several lines, that is asked for with Enter or on leaving the field. What was typed stays until
+ * the kernel takes it, and stays beside its sentence where it does not; Escape brings back what holds.
  */
 export function TypedField({
-  view,
-  name,
-  label,
-  hint,
-  placeholder,
-  kind,
-}: FieldProps & { placeholder?: string; kind: "number" | "text" }) {
-  const { value, asking, refused, ask, closed, known } = useSetting({ view, name });
+  lines,
+  placeholder = "",
+  ...spec
+}: Spec & { lines?: number; placeholder?: string }) {
+  return <Field spec={spec} control={(held) => <Typed {...{ held, lines, placeholder }} />} />;
+}
+
+function Typed({ held, lines, placeholder }: { held: Held; lines: number | undefined; placeholder: string }) {
+  const { shared, value, asking, refused, ask } = held;
   const draft = useSignal<string | null>(null);
-  const id = `${view.id}-${name}`;
-  const held = value === null || value === undefined ? "" : String(value);
+  const holds = String(value ?? "");
   useEffect(() => {
     // Answered, and not with a refusal: what the kernel says is shown again.
     if (!asking && refused === "") draft.value = null;
-  }, [asking, refused, held]);
+  }, [asking, refused, holds]);
   const commit = () => {
-    if (draft.value === null || (draft.value === held && refused === "")) draft.value = null;
-    else ask(kind === "number" ? numberOf(draft.value) : draft.value === "" ? null : draft.value);
+    const typed = draft.value;
+    if (typed === null || (typed === holds && refused === "")) draft.value = null;
+    else ask(lines ? typed || null : numberOf(typed));
   };
-  const shared = {
-    id,
-    value: draft.value ?? held,
-    placeholder: placeholder ?? "",
-    disabled: closed || !known,
-    "aria-busy": asking,
-    ...described(id, hint, refused),
+  const props = {
+    ...shared,
+    placeholder,
+    value: draft.value ?? holds,
     onBlur: commit,
+    onInput: ({ currentTarget }: { currentTarget: { value: string } }) => {
+      draft.value = currentTarget.value;
+    },
+    onKeyDown: (event: KeyboardEvent) => {
+      if (event.key === "Enter" && (!lines || event.ctrlKey || event.metaKey)) commit();
+      else if (event.key === "Escape") draft.value = null;
+      else return;
+      event.preventDefault();
+    },
   };
-  const keyDown = (event: KeyboardEvent) => {
-    if (event.key === "Enter" && (kind === "number" || event.ctrlKey || event.metaKey)) commit();
-    else if (event.key === "Escape") draft.value = null;
-    else return;
-    event.preventDefault();
-  };
-  return (
-    <FieldFrame {...{ id, name, label, hint, asking, refused }}>
-      {kind === "number" ? (
-        <input
-          {...shared}
-          class="aiw-input"
-          type="text"
-          inputMode="decimal"
-          autoComplete="off"
-          onInput={(event) => {
-            draft.value = event.currentTarget.value;
-          }}
-          onKeyDown={keyDown}
-        />
-      ) : (
-        <textarea
-          {...shared}
-          class="aiw-input aiw-textarea"
-          rows={3}
-          onInput={(event) => {
-            draft.value = event.currentTarget.value;
-          }}
-          onKeyDown={keyDown}
-        />
-      )}
-    </FieldFrame>
+  return lines ? (
+    <textarea {...props} class="aiw-input aiw-textarea" rows={lines} />
+  ) : (
+    <input {...props} class="aiw-input" inputMode="decimal" autoComplete="off" />
   );
 }
 
@@ -207,58 +197,54 @@ export function numberOf(typed: string): number | string | null {
   return Number.isFinite(number) ? number : typed;
 }
 
-/** A number on a scale, asked for while the knob moves; the figure beside it is the kernel's. */
+/** A number on a scale from −`reach` to `reach`, asked for while the knob moves; the figure is the kernel's. */
 export function SliderField({
-  view,
-  name,
-  label,
-  hint,
-  low,
-  high,
-  step,
+  reach,
   ends,
-}: FieldProps & { low: number; high: number; step: number; ends: readonly [string, string] }) {
-  const { value, asking, refused, ask, closed, known } = useSetting({ view, name });
-  const id = `${view.id}-${name}`;
-  const held = typeof value === "number" ? value : 0;
-  const wanted = (view.store.pending.value as Record<string, unknown>)[name];
+  ...spec
+}: Spec & { reach: number; ends: readonly [string, string] }) {
+  const wanted = (spec.view.store.pending.value as Record<string, unknown>)[spec.name];
   return (
-    <FieldFrame {...{ id, name, label, hint, asking, refused }}>
-      <span class="aiw-slider">
-        <input
-          id={id}
-          type="range"
-          min={low}
-          max={high}
-          step={step}
-          value={typeof wanted === "number" ? wanted : held}
-          disabled={closed || !known}
-          aria-busy={asking}
-          aria-valuetext={signed(held)}
-          {...described(id, hint, refused)}
-          onInput={(event) => ask(Number(event.currentTarget.value))}
-        />
-        <output class="aiw-slider-value" for={id} data-testid={`held-${name}`}>
-          {signed(held)}
-        </output>
-        <button
-          type="button"
-          class="aiw-button aiw-small"
-          disabled={closed || !known || held === 0}
-          onClick={() => ask(0)}
-        >
-          0
-        </button>
-        <span class="aiw-slider-ends" aria-hidden="true">
-          <span>{ends[0]}</span>
-          <span>{ends[1]}</span>
-        </span>
-      </span>
-    </FieldFrame>
+    <Field
+      spec={spec}
+      control={({ shared, value, ask }) => {
+        const held = typeof value === "number" ? value : 0;
+        return (
+          <span class="aiw-slider">
+            <input
+              {...shared}
+              type="range"
+              min={-reach}
+              max={reach}
+              step={0.1}
+              value={typeof wanted === "number" ? wanted : held}
+              aria-valuetext={signed(held)}
+              onInput={({ currentTarget }) => ask(Number(currentTarget.value))}
+            />
+            <output for={shared.id} data-testid={`held-${spec.name}`}>
+              {signed(held)}
+            </output>
+            <button
+              type="button"
+              class="aiw-button aiw-small"
+              aria-label={`${spec.label} 0`}
+              disabled={shared.disabled || held === 0}
+              onClick={() => ask(0)}
+            >
+              0
+            </button>
+            <span class="aiw-slider-ends" aria-hidden="true">
+              <span>{ends[0]}</span>
+              <span>{ends[1]}</span>
+            </span>
+          </span>
+        );
+      }}
+    />
   );
 }
 
 function signed(value: number): string {
-  const text = Number.isInteger(value) ? String(value) : value.toFixed(1);
+  const text = String(Math.round(value * 10) / 10);
   return value > 0 ? `+${text}` : text.replace("-", "−");
 }

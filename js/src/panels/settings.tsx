@@ -4,8 +4,6 @@ import type { Rule } from "../events";
 import type { View } from "../view";
 import { ChoiceField, SliderField, SwitchField, TypedField } from "./settings-fields";
 
-const BIAS = 6;
-
 export function Settings({ view }: { view: View }) {
   if (!view.settingsOpen.value) return null;
   const { store } = view;
@@ -55,23 +53,15 @@ function SamplingGroup({ view }: { view: View }) {
         name="bias"
         label="Talkativeness"
         hint="Reply bias: added to the logit of TEXT_BEGIN at every decision, at once."
-        low={-BIAS}
-        high={BIAS}
-        step={0.1}
+        reach={6}
         ends={["silent", "talkative"]}
       />
       <SwitchField view={view} name="greedy" label="Greedy" hint="Always the likeliest token; no draw." />
       <div class="aiw-field-row">
-        <TypedField
-          view={view}
-          name="temperature"
-          label="Temperature"
-          kind="number"
-          placeholder={own("temperature")}
-        />
-        <TypedField view={view} name="top_k" label="Top-k" kind="number" placeholder={own("top_k")} />
-        <TypedField view={view} name="top_p" label="Top-p" kind="number" placeholder={own("top_p")} />
-        <TypedField view={view} name="seed" label="Seed" kind="number" />
+        <TypedField view={view} name="temperature" label="Temperature" placeholder={own("temperature")} />
+        <TypedField view={view} name="top_k" label="Top-k" placeholder={own("top_k")} />
+        <TypedField view={view} name="top_p" label="Top-p" placeholder={own("top_p")} />
+        <TypedField view={view} name="seed" label="Seed" />
       </div>
       <SwitchField
         view={view}
@@ -97,40 +87,18 @@ function ContextGroup({ view }: { view: View }) {
         view={view}
         name="context"
         label="When the context is full"
-        choices={[
-          ["slide", "slide: forget the oldest"],
-          ["reset", "reset: start over"],
-          ["stop", "stop the session"],
-        ]}
+        choices={{ slide: "slide: forget the oldest", reset: "reset: start over", stop: "stop the session" }}
       />
       <div class="aiw-field-row">
-        <TypedField
-          view={view}
-          name="context_limit"
-          label="Positions"
-          kind="number"
-          placeholder="the policy’s"
-        />
-        <TypedField
-          view={view}
-          name="max_reply_tokens"
-          label="Tokens a reply"
-          kind="number"
-          placeholder="no limit"
-        />
-        <TypedField
-          view={view}
-          name="max_new_tokens"
-          label="Tokens a session"
-          kind="number"
-          placeholder="the policy’s"
-        />
+        <TypedField view={view} name="context_limit" label="Positions" placeholder="the policy’s" />
+        <TypedField view={view} name="max_reply_tokens" label="Tokens a reply" placeholder="no limit" />
+        <TypedField view={view} name="max_new_tokens" label="Tokens a session" placeholder="the policy’s" />
       </div>
       <TypedField
         view={view}
         name="system_prompt"
         label="System prompt"
-        kind="text"
+        lines={3}
         placeholder="as the checkpoint was trained"
         hint="Holds from the next session on: press Reset. Ctrl+Enter asks for it."
       />
@@ -159,33 +127,26 @@ function AudioGroup({ view }: { view: View }) {
         view={view}
         name="arrival"
         label="Sound that arrives while it speaks"
-        choices={[
-          ["keep", "keep: heard after the reply"],
-          ["drop", "drop: never heard"],
-          ["interrupt", "interrupt the reply"],
-        ]}
+        choices={{
+          keep: "keep: heard after the reply",
+          drop: "drop: never heard",
+          interrupt: "interrupt the reply",
+        }}
       />
       <ChoiceField
         view={view}
         name="reading"
         label="Microphone while a reply is read aloud"
-        choices={[
-          ["mute", "gated: the model hears silence"],
-          ["listen", "listens, with echo cancellation"],
-        ]}
+        choices={{ mute: "gated: the model hears silence", listen: "listens, with echo cancellation" }}
       />
       <div class="aiw-field-row">
         <ChoiceField
           view={view}
           name="overload"
           label="When the model is too slow"
-          choices={[
-            ["lag", "lag behind"],
-            ["drop_oldest", "drop the oldest"],
-            ["pause", "pause the intake"],
-          ]}
+          choices={{ lag: "lag behind", drop_oldest: "drop the oldest", pause: "pause the intake" }}
         />
-        <TypedField view={view} name="overload_chunks" label="from so many chunks on" kind="number" />
+        <TypedField view={view} name="overload_chunks" label="from so many chunks on" />
       </div>
       <p class="aiw-field-hint" data-testid="counters">
         Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · let go of{" "}
