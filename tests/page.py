@@ -34,11 +34,11 @@ class Comm(BaseComm):  # type: ignore[misc]
         self.changed = Condition()
         super().__init__(**options)
 
-    def publish_msg(self, msg_type: str, data: Any = None, **_: Any) -> None:
+    def publish_msg(self, msg_type: str, data: Any = None, buffers: Any = None, **_: Any) -> None:
         self._reply_subshell_id = "main"
         with self.changed:
             self.contexts.append(HANDLER.get())
-            self.sent.append({"msg_type": msg_type, "data": data})
+            self.sent.append({"msg_type": msg_type, "data": data, "buffers": list(buffers or ())})
             self.changed.notify_all()
 
 
@@ -61,6 +61,14 @@ class Page:
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [message for message in self.received if message["type"] == kind]
+
+    def buffers_of(self, kind: str) -> list[bytes]:
+        """Buffers that came with custom messages of one type."""
+        with self.comm.changed:
+            sent = [message for message in self.comm.sent if message["msg_type"] == "comm_msg"]
+        custom = [message for message in sent if message["data"]["method"] == "custom"]
+        of_kind = [message for message in custom if message["data"]["content"]["type"] == kind]
+        return [bytes(buffer) for message in of_kind for buffer in message["buffers"]]
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait until the kernel has sent what makes `condition` true."""

@@ -72,6 +72,8 @@ class Answering:
             self.do_pending(run)
             if self._overfull(run, heard):
                 break
+        if not self._current(run):
+            return
         if self._overfull(run, heard):
             run.skip()
             return
@@ -107,7 +109,7 @@ class Answering:
         while (outcome := self._gate.enter(phase, chunk)) != "go":
             if outcome == "closed" or not self._current(run):
                 return False
-        return True
+        return self._current(run)
 
     def _overfull(self, run: Run, heard: Heard) -> bool:
         """Whether the policy leaves this chunk out. A file comes as fast as it is taken, so it is no overload."""

@@ -246,7 +246,7 @@ class AudioInteraction(Conversing):
     def _owner(self) -> Owner:
         return Owner(
             events_came=self._events_came,
-            loop_changed=self._loop_changed,
+            loop_changed=self._tell_loop,
             session_failed=self._session_failed,
             overloaded=lambda message: self._report("overload", message),
             parked=self._keep_history,

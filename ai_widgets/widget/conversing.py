@@ -166,7 +166,7 @@ class Conversing(ShellSafeWidget):
         if not self._pull and (final or self._outbox.due):
             self._outbox.flush()
 
-    def _loop_changed(self) -> None:
+    def _tell_loop(self) -> None:
         state = self._worker.gate.to_json()
         self.set_trait("loop", state)
         self._outbox.put(messages.loop(**state, waiting=self._worker.waiting))

@@ -55,7 +55,8 @@ class Gate:
     def holding(self) -> bool:
         """Whether the decode stage waits at the gate and nothing lets it through."""
         with self._condition:
-            return self._holding and not self._grants
+            free = self.mode == "run" or self._grants or self._nudged or self._closed
+            return self._holding and not free
 
     def enter(self, phase: Phase, chunk: int) -> Outcome:
         """Wait until the phase may begin.

@@ -1,0 +1,149 @@
+"""Audio at the door: what the policies take and refuse, and that every refusal is counted and told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ai_widgets.errors import SettingError
+from ai_widgets.widget.admission import MOST_WAITING, Admission, Verdict
+from ai_widgets.widget.live import ARRIVALS, OVERLOADS, LiveSettings, parted
+from tests.signals import Array
+
+LOUD: Array = np.full(1600, 0.3, np.float32)
+QUIET: Array = np.full(1600, 0.001, np.float32)
+
+
+def judged(
+    door: Admission, samples: Array = LOUD, mic: bool = True, speaking: bool = False, waiting: int = 0, **live: Any
+) -> Verdict:
+    return door.judge(samples, 16_000, LiveSettings().changed(live), mic, lambda: speaking, waiting)
+
+
+class TestArrival:
+    def test_keep_takes_all(self) -> None:
+        verdict = judged(Admission(), speaking=True)
+        assert verdict == Verdict(True)
+
+    def test_drop_leaves_out_while_it_speaks_and_tells_afterwards(self) -> None:
+        door = Admission()
+        for _ in range(7):
+            assert judged(door, speaking=True, arrival="drop") == Verdict(False)
+        after = judged(door, arrival="drop")
+        assert (after.taken, after.flags) == (True, ("dropped",))
+        (notice,) = after.before
+        assert (notice.kind, notice.data) == ("dropped", {"chunks": 2, "seconds": 0.7, "why": "speaking"})
+        assert notice.message == "0.7 s of audio were left out: the model was speaking."
+        assert door.dropped_s == pytest.approx(0.7)
+        assert judged(door, arrival="drop") == Verdict(True)
+
+    def test_a_gap_at_the_end_is_told_too(self) -> None:
+        door = Admission()
+        judged(door, speaking=True, arrival="drop")
+        assert [remark.kind for remark in door.end()] == ["dropped"]
+        assert door.end() == []
+
+    @pytest.mark.parametrize(
+        ("samples", "speaking", "interrupts"), [(LOUD, True, True), (QUIET, True, False), (LOUD, False, False)]
+    )
+    def test_interrupt_needs_sound(self, samples: Array, speaking: bool, interrupts: bool) -> None:
+        verdict = judged(Admission(), samples, speaking=speaking, arrival="interrupt")
+        assert (verdict.taken, verdict.interrupts) == (True, interrupts)
+
+    @pytest.mark.parametrize("arrival", ARRIVALS)
+    def test_files_are_kept(self, arrival: str) -> None:
+        assert judged(Admission(), mic=False, speaking=True, arrival=arrival) == Verdict(True)
+
+
+class TestOverload:
+    @pytest.mark.parametrize("overload", ["lag", "drop_oldest"])
+    def test_what_arrives_is_taken(self, overload: str) -> None:
+        assert judged(Admission(), waiting=60, overload=overload, overload_chunks=50) == Verdict(True)
+
+    def test_pause_refuses_until_half_is_decided(self) -> None:
+        door, rules = Admission(), {"overload": "pause", "overload_chunks": 10}
+        assert judged(door, waiting=9, **rules).taken
+        first = judged(door, waiting=10, **rules)
+        assert not first.taken
+        assert "not taken until the model has caught up" in first.warning
+        assert [(remark.kind, remark.data["waiting"]) for remark in first.before] == [("paused", 10)]
+        for waiting in (12, 9, 6):
+            assert judged(door, waiting=waiting, **rules) == Verdict(False)
+        again = judged(door, waiting=5, **rules)
+        assert (again.taken, again.flags) == (True, ("dropped",))
+        assert [remark.kind for remark in again.before] == ["dropped", "resumed"]
+        assert again.before[0].data == {"chunks": 1, "seconds": 0.4, "why": "overload"}
+        assert judged(door, waiting=9, **rules) == Verdict(True)
+
+    def test_a_file_waits_for_itself(self) -> None:
+        assert judged(Admission(), mic=False, waiting=60, overload="pause", overload_chunks=50).taken
+
+    @pytest.mark.parametrize("mic", [True, False])
+    def test_no_sender_fills_the_memory(self, mic: bool) -> None:
+        door = Admission()
+        verdict = judged(door, mic=mic, waiting=MOST_WAITING)
+        assert not verdict.taken
+        assert "10 minutes" in verdict.warning
+        assert judged(door, mic=mic, waiting=MOST_WAITING) == Verdict(False)
+        assert judged(door, mic=mic).before[0].data["why"] == "full"
+
+    def test_one_gap_follows_another(self) -> None:
+        door = Admission()
+        judged(door, speaking=True, arrival="drop")
+        second = judged(door, waiting=10, arrival="drop", overload="pause", overload_chunks=10)
+        assert [remark.kind for remark in second.before] == ["dropped", "paused"]
+        assert [remark.data.get("why") for remark in door.end()] == ["overload", "overload"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.booleans(), st.booleans(), st.integers(0, 60), st.sampled_from(ARRIVALS), st.sampled_from(OVERLOADS)
+        ),
+        max_size=60,
+    )
+)
+def test_what_is_refused_is_what_is_told(steps: list[tuple[bool, bool, int, str, str]]) -> None:
+    door, refused, told = Admission(), 0, []
+    for mic, speaking, waiting, arrival, overload in steps:
+        verdict = judged(door, LOUD, mic, speaking, waiting, arrival=arrival, overload=overload, overload_chunks=20)
+        refused += not verdict.taken
+        told += verdict.before
+    told += door.end()
+    gaps = [remark.data["seconds"] for remark in told if remark.kind == "dropped"]
+    assert sum(gaps) == pytest.approx(refused * 0.1, abs=1e-3)
+    assert door.dropped_s == pytest.approx(refused * 0.1)
+    kinds = [remark.kind for remark in told if remark.kind in ("paused", "resumed")]
+    assert kinds == ["paused", "resumed"] * (len(kinds) // 2)
+
+
+class TestLiveSettings:
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"arrival": "later"}, "arrival must be one of keep, drop, interrupt"),
+            ({"arrival": ["keep"]}, "arrival must be one of"),
+            ({"overload": None}, "overload must be one of lag, drop_oldest, pause"),
+            ({"reading": "aloud"}, "reading must be one of mute, listen"),
+            ({"overload_chunks": 0}, "overload_chunks must be a whole number from 1"),
+            ({"overload_chunks": True}, "overload_chunks must be"),
+            ({"auto_gain": 1}, "auto_gain must be True or False"),
+            ({"device": "x" * 501}, "device must be text"),
+            ({"arival": "keep"}, "did you mean arrival"),
+        ],
+    )
+    def test_bad_ones(self, changes: dict[str, Any], words: str) -> None:
+        with pytest.raises(SettingError, match=words):
+            LiveSettings().changed(changes)
+
+    def test_names_are_parted(self) -> None:
+        changes = {"temperature": 0.5, "arrival": "drop", "seed": 3}
+        assert parted(changes) == ({"temperature": 0.5, "seed": 3}, {"arrival": "drop"})
+        with pytest.raises(SettingError, match="did you mean overload_chunks"):
+            parted({"overload_chunk": 3})
+        with pytest.raises(SettingError, match="no setting of that name"):
+            parted({"x" * 1000: 3})

@@ -1,0 +1,167 @@
+"""Settings from Python and from the page: checked, applied live, synced, told; and what pages may not do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ai_widgets.errors import SettingError
+from ai_widgets.inference import Model
+from ai_widgets.protocol import Decision, Notice
+from ai_widgets.widget.app import AudioInteraction
+from tests.page import PATIENCE, Build, Page, settled, silence
+from tests.signals import babble
+
+
+def changes(page: Page) -> list[Any]:
+    notices = [event for event in page.widget.record.of_type(Notice) if event.kind == "settings"]
+    return [dict(notice.data["changed"]) for notice in notices]
+
+
+class TestChange:
+    def test_from_python_and_from_the_page(self, page: Page) -> None:
+        page.widget.feed(silence(1), 16_000)
+        page.widget.set(temperature=0.5, arrival="drop")
+        page.send({"type": "set", "changes": {"bias": 2.5, "overload": "pause"}})
+        page.widget.feed(silence(1), 16_000)
+        settings, live = page.widget.settings, page.widget.live
+        assert (settings["temperature"], settings["bias"]) == (0.5, 2.5)
+        assert (live["arrival"], live["overload"]) == ("drop", "pause")
+        told: dict[str, Any] = {}
+        for change in changes(page):
+            told |= change
+        assert told == {"temperature": 0.5, "bias": 2.5, "arrival": "drop", "overload": "pause"}
+        before, after = page.widget.record.of_type(Decision)
+        assert (before.rule["temperature"], after.rule["temperature"], after.rule["bias"]) != (0.5, 0.5, 2.5)
+        assert (after.rule["temperature"], after.rule["bias"]) == (0.5, 2.5)
+
+    def test_what_is_assigned_changes_what_it_names(self, page: Page) -> None:
+        page.widget.settings = {"temperature": 0.7}
+        page.widget.live = {"overload_chunks": 7}
+        assert (page.widget.settings["temperature"], page.widget.settings["seed"]) == (0.7, 3)
+        assert (page.widget.live["overload_chunks"], page.widget.live["arrival"]) == (7, "keep")
+        page.widget.feed(silence(1), 16_000)
+        assert page.widget.record.of_type(Decision)[0].rule["temperature"] == 0.7
+
+    def test_in_the_constructor(self, build: Build) -> None:
+        widget = build(bias=1.0, arrival="interrupt").widget
+        assert (widget.settings["bias"], widget.live["arrival"]) == (1.0, "interrupt")
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"temperature": -1}, "temperature must be a number above 0"),
+            ({"arrival": "never"}, "arrival must be one of keep, drop, interrupt"),
+            ({"tempreture": 1}, "did you mean temperature"),
+            ({"bias": 1.0, "overload": "explode"}, "overload must be one of"),
+            ({"context_limit": 3}, "too short"),
+        ],
+    )
+    def test_bad_ones_change_nothing(self, page: Page, given: dict[str, Any], words: str) -> None:
+        before = (page.widget.settings, page.widget.live)
+        with pytest.raises(SettingError, match=words):
+            page.widget.set(**given)
+        page.send({"type": "set", "changes": given})
+        problem = page.of("problem")[-1]
+        assert problem["code"] == "setting"
+        assert words in problem["message"]
+        assert (page.widget.settings, page.widget.live) == before
+
+    def test_bad_assignments(self, page: Page) -> None:
+        for name, value, words in (
+            ("settings", {"seed": -1}, "seed must be"),
+            ("settings", {"arrival": "keep"}, "belongs to `live`"),
+            ("live", {"seed": 1}, "belongs to `settings`"),
+            ("live", {"nothing": 1}, "no setting 'nothing'"),
+        ):
+            with pytest.raises(SettingError, match=words):
+                setattr(page.widget, name, value)
+
+    def test_the_prefix_of_another_prompt_is_told(self, page: Page) -> None:
+        before = page.widget.model_info["prefix"]
+        page.widget.set(system_prompt="Be brief.")
+        assert page.widget.model_info["prefix"] != before
+        assert page.of("model")[-1]["prefix"] == page.widget.model_info["prefix"]
+
+    def test_pages_only_read_what_the_kernel_owns(self, page: Page) -> None:
+        before = page.widget.get_state(["state", "settings", "live", "loop", "counters", "model_info"])
+        for name in before:
+            page.comm.handle_msg(
+                {"content": {"data": {"method": "update", "state": {name: {"x": 1}}, "buffer_paths": []}}}
+            )
+        assert page.widget.get_state(list(before)) == before
+
+
+class TestWelcome:
+    def test_it_says_what_holds(self, page: Page, toy: Model) -> None:
+        page.widget.set(bias=1.5, reading="listen")
+        page.hello()
+        welcome = page.of("welcome")[-1]
+        assert (welcome["settings"]["bias"], welcome["live"]["reading"]) == (1.5, "listen")
+        assert welcome["loop"] == {"mode": "run", "phase": "", "chunk": -1, "waiting": 0}
+        tokens = toy.loaded.traits.tokens
+        assert welcome["tokens"]["KEEP_SILENCE"] == tokens["KEEP_SILENCE"]
+        assert set(welcome["tokens"].values()) >= set(tokens.emotions.values())
+        assert welcome["prefix"][0] == [tokens["ONLINE"], "ONLINE"]
+        page.widget.feed(silence(1), 16_000)
+        decision = page.widget.record.of_type(Decision)[0]
+        assert list(decision.before) == [token for token, _ in welcome["prefix"]]
+        assert decision.limit == welcome["limit"]
+
+    def test_events_of_another_session_do_not_count(self, page: Page) -> None:
+        page.record(babble(1))
+        count = len(settled(page))
+        for session, first in ((1, [count - 1]), (None, [0]), (7, [0]), ("x", [0])):
+            received = len(page.received)
+            page.hello(seen=count - 1, session=session)  # type: ignore[arg-type]
+            events = [message for message in page.received[received:] if message["type"] == "events"]
+            assert [message["first"] for message in events] == first
+
+
+class TestAudio:
+    def test_a_chunk_on_request(self, page: Page) -> None:
+        page.widget.feed(babble(2), 16_000)
+        page.send({"type": "fetch", "what": "audio", "chunk": 3})
+        message = page.of("audio")[0]
+        assert (message["chunk"], message["rate"], message["ok"]) == (3, 16_000, True)
+        raw = page.buffers_of("audio")[0]
+        heard = np.frombuffer(raw, "<i2") / 32768
+        np.testing.assert_allclose(heard, page.widget.record.chunk_audio(3), atol=1 / 32768)
+
+    def test_as_text_where_buffers_are_spoiled(self, page: Page) -> None:
+        page.hello(binary=False)
+        page.widget.feed(babble(1), 16_000)
+        page.send({"type": "fetch", "what": "audio", "chunk": 0})
+        assert page.buffers_of("audio") == []
+        assert len(page.of("audio")[0]["data"]) == 4 * -(-12_800 // 3)
+
+    @pytest.mark.parametrize("chunk", [0, 99, 2**53])
+    def test_what_is_no_longer_kept(self, build: Build, chunk: int) -> None:
+        page = build(audio_seconds=0.4)
+        page.widget.feed(silence(3), 16_000)
+        page.send({"type": "fetch", "what": "audio", "chunk": chunk})
+        assert page.of("audio")[0]["ok"] is False
+        assert page.widget.counters["let_go_s"] == 0.8
+
+
+class TestCounters:
+    def test_what_was_left_out(self, build: Build) -> None:
+        page = build(overload="pause", overload_chunks=2)
+        page.widget.pause()
+        page.open()
+        for _ in range(5):
+            page.block(silence(1))
+        page.widget.wait(PATIENCE)
+        assert page.widget.counters["waiting"] == 2
+        assert (page.widget.counters["dropped_chunks"], page.widget.counters["dropped_s"]) == (3, 1.2)
+        assert page.widget.counters["lag_s"] == 0.8
+        assert [problem["code"] for problem in page.of("problem")] == ["overload"]
+
+
+def test_the_widgets_settings_have_no_name_in_common() -> None:
+    from ai_widgets.widget.live import LIVE_NAMES, SESSION_NAMES
+
+    assert not set(LIVE_NAMES) & set(SESSION_NAMES)
+    assert AudioInteraction._kernel_owned
