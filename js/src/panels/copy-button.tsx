@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { copyText } from "../clipboard";
 import { Icon } from "./icon";
+import { SmallButton } from "./small-button";
 
 const SAID_MS = 2000;
 
@@ -20,8 +21,8 @@ export function CopyButton({ text, label }: Props) {
     }, SAID_MS);
   };
   return (
-    <button type="button" class="aiw-small" aria-label={label} title={label} onClick={() => void copy()}>
+    <SmallButton label={label} onClick={() => void copy()}>
       <span aria-live="polite">{said.value || <Icon name="copy" />}</span>
-    </button>
+    </SmallButton>
   );
 }

@@ -12,6 +12,7 @@ import { LatencyRows, latencySummary } from "./latency-table";
 import { PlayButtons } from "./play-buttons";
 import { SamplingTable } from "./sampling";
 import { decisionSampling, tokenSampling } from "./sampling-steps";
+import { SmallButton } from "./small-button";
 import { CacheGauge, ProtocolStrip } from "./strip";
 
 export function Inspector({ view }: { view: View }) {
@@ -66,9 +67,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
         </h3>
         <span class="aiw-inspector-tools">
           <PlayButtons view={view} chunk={chunk} />
-          <button
-            type="button"
-            class="aiw-small"
+          <SmallButton
             aria-pressed={exact.value}
             title="Show every number with all its digits, as Python prints it"
             onClick={() => {
@@ -76,11 +75,9 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
             }}
           >
             exact
-          </button>
+          </SmallButton>
           {selected.value === chunk && (
-            <button
-              type="button"
-              class="aiw-small"
+            <SmallButton
               aria-label="Let go of this chunk"
               title="Let go of this chunk: the inspector follows the cursor again"
               onClick={() => {
@@ -89,7 +86,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
               }}
             >
               ×
-            </button>
+            </SmallButton>
           )}
         </span>
       </header>

@@ -4,6 +4,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import type { Sound } from "../capture/raw-ring";
 import { CANNOT_PLAY, Playback } from "../playback";
 import type { View } from "../view";
+import { SmallButton } from "./small-button";
 
 type Which = "raw" | "heard";
 
@@ -42,10 +43,8 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
   return (
     <span class="aiw-play">
       {(["raw", "heard"] as const).map((which) => (
-        <button
+        <SmallButton
           key={which}
-          type="button"
-          class="aiw-small"
           data-testid={`play-${which}`}
           title={TITLES[which]}
           disabled={which === "heard" && offline}
@@ -53,7 +52,7 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
           onClick={() => void play(which)}
         >
           <span aria-hidden="true">▶</span> {which}
-        </button>
+        </SmallButton>
       ))}
       <span role="status" class="aiw-play-said">
         {said.value}

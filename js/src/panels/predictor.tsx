@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { CHUNK_SECONDS } from "../events";
 import { decimals } from "../exact";
 import { isGuessed, meanOff, type Reveal, type Score } from "./predict";
+import { SmallButton } from "./small-button";
 import type { StepState } from "./step-state";
 
 /** How many chunks ahead one may guess. */
@@ -16,28 +17,24 @@ export function Predictor({ steps }: { steps: StepState }) {
   return (
     <fieldset class="aiw-predict" data-testid="predictor" data-due={steps.guessDue}>
       <legend>What will the model do after chunk {game.next}?</legend>
-      <button
-        type="button"
-        class="aiw-small"
+      <SmallButton
         aria-keyshortcuts="1"
         aria-pressed={made !== null && made.from === null}
         onClick={() => steps.guess(null)}
       >
         keep silent <kbd>1</kbd>
-      </button>
-      <button
-        type="button"
-        class="aiw-small"
+      </SmallButton>
+      <SmallButton
         aria-keyshortcuts="2"
         aria-pressed={made !== null && made.from === game.next}
         onClick={() => steps.guess(0)}
       >
         speak now <kbd>2</kbd>
-      </button>
+      </SmallButton>
       <span class="aiw-predict-later">
-        <button type="button" class="aiw-small" aria-pressed={later} onClick={() => steps.guess(ahead.value)}>
+        <SmallButton aria-pressed={later} onClick={() => steps.guess(ahead.value)}>
           speak from chunk {later ? made?.from : game.next + ahead.value}
-        </button>
+        </SmallButton>
         <select
           class="aiw-select"
           aria-label="Chunks until the model speaks"
@@ -103,9 +100,7 @@ function ScoreLine({ score, onForget }: { score: Score; onForget: () => void }) 
           </div>
         ))}
       </dl>
-      <button type="button" class="aiw-small" onClick={onForget}>
-        forget
-      </button>
+      <SmallButton onClick={onForget}>forget</SmallButton>
     </div>
   );
 }

@@ -25,13 +25,13 @@ export function SamplingTable({ sampling, rule, decision, exact }: Props) {
         <thead>
           <tr>
             <th scope="col">token</th>
-            <th scope="col" title="What the model believes: softmax over the whole vocabulary">
+            <th scope="col" title="softmax over the whole vocabulary">
               raw
             </th>
             <th scope="col" title={scaledTitle(rule, decision)}>
               {known ? scaledHead(rule, decision) : "scaled"}
             </th>
-            <th scope="col" title="What the token is drawn from, made to add up to 1 again">
+            <th scope="col" title="what the token is drawn from">
               {known ? keptHead(rule) : "kept"}
             </th>
             <th scope="col">

@@ -6,6 +6,7 @@ import { probability } from "../exact";
 import { chunkStart, turnOf } from "../talk";
 import type { View } from "../view";
 import { Predictor } from "./predictor";
+import { SmallButton } from "./small-button";
 import { StepDiagram } from "./step-diagram";
 import { StepState } from "./step-state";
 import { passageOf } from "./step-walk";
@@ -79,9 +80,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
             />
             predict first
           </label>
-          <button
-            type="button"
-            class="aiw-small"
+          <SmallButton
             aria-label="Leave step mode"
             title="Leave step mode; the loop runs on"
             onClick={() => {
@@ -89,7 +88,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
             }}
           >
             ×
-          </button>
+          </SmallButton>
         </span>
       </header>
       <div class="aiw-step-body">
@@ -128,9 +127,7 @@ interface SourceProps {
 
 function SourceButton({ steps, source, title, disabled = false }: SourceProps) {
   return (
-    <button
-      type="button"
-      class="aiw-small"
+    <SmallButton
       data-testid={`step-${source}`}
       title={title}
       disabled={disabled}
@@ -138,7 +135,7 @@ function SourceButton({ steps, source, title, disabled = false }: SourceProps) {
       onClick={() => steps.use(source)}
     >
       {source}
-    </button>
+    </SmallButton>
   );
 }
 

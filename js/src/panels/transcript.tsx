@@ -7,6 +7,7 @@ import { chunkStart, type TurnRecord } from "../talk";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
 import { SHADES } from "./shade";
+import { SmallButton } from "./small-button";
 import { type Pointed, TokenTip } from "./token-tip";
 import { clock, TurnItem } from "./turn-item";
 
@@ -40,9 +41,9 @@ export function Transcript({ view }: { view: View }) {
         </p>
       )}
       {first > 0 && (
-        <button type="button" class="aiw-small aiw-earlier" data-testid="earlier" onClick={showEarlier}>
+        <SmallButton class="aiw-small aiw-earlier" data-testid="earlier" onClick={showEarlier}>
           Show {Math.min(first, SHOWN_TURNS)} of {first} earlier
-        </button>
+        </SmallButton>
       )}
       <ol
         ref={list}
@@ -137,9 +138,7 @@ function ReadingLine({ view }: { view: View }) {
     return (
       <p class="aiw-reading" data-testid="reading">
         <span aria-hidden="true">🔊</span> Reading aloud · {microphoneText(store)}{" "}
-        <button type="button" class="aiw-small" onClick={() => speech.stop()}>
-          stop
-        </button>
+        <SmallButton onClick={() => speech.stop()}>stop</SmallButton>
       </p>
     );
   }

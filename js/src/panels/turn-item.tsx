@@ -7,6 +7,7 @@ import { CopyButton } from "./copy-button";
 import { EmotionSign } from "./emotion-sign";
 import { Icon } from "./icon";
 import { shadeOf } from "./shade";
+import { SmallButton } from "./small-button";
 import { type Pointed, pointedAt } from "./token-tip";
 import { walkFocus } from "./walk-focus";
 
@@ -107,12 +108,9 @@ function ReadButton({ turn, reading, view }: { turn: TurnRecord; reading: boolea
   const { speech } = view.conversation;
   const label = reading ? "Stop reading aloud" : "Read this reply aloud";
   return (
-    <button
-      type="button"
-      class="aiw-small"
+    <SmallButton
       data-testid="read-aloud"
-      aria-label={label}
-      title={speech.available ? label : "This browser cannot read text aloud"}
+      label={label}
       aria-pressed={reading}
       onClick={() => {
         if (reading) speech.stop();
@@ -120,7 +118,7 @@ function ReadButton({ turn, reading, view }: { turn: TurnRecord; reading: boolea
       }}
     >
       <Icon name={reading ? "stop" : "speaker"} />
-    </button>
+    </SmallButton>
   );
 }
 

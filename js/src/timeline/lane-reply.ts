@@ -2,6 +2,7 @@
 import { EMOTION_PATHS } from "../emotion";
 import type { Emotion, Token } from "../events";
 import { isReplyHidden } from "../hidden";
+import { shadeOf } from "../panels/shade";
 import { firstAtOrAfter, type TurnRecord, turnSpan } from "../talk";
 import type { Lane, LaneFrame } from "./lane";
 import { pixelsPerSecond, xOf } from "./time-axis";
@@ -107,7 +108,7 @@ function facePath(emotion: Emotion): Path2D {
   return path;
 }
 
-/** The reply's words, each over a shade: the surer the model was, the fuller. */
+/** The reply's words, each over the shade that the transcript gives it: the less sure the model was, the fuller. */
 function drawWords(frame: LaneFrame, turn: TurnRecord, left: number, right: number, y: number): void {
   const { context, palette } = frame;
   context.font = wordFont(frame);
@@ -127,7 +128,7 @@ function drawWords(frame: LaneFrame, turn: TurnRecord, left: number, right: numb
       context.fillText("…", x, y);
       return;
     }
-    context.globalAlpha = 0.05 + 0.4 * token.p ** 2;
+    context.globalAlpha = 0.04 + 0.1 * shadeOf(token.p);
     context.fillStyle = palette.colour.accent;
     context.fillRect(x, y - 8, width - 0.5, 15);
     context.globalAlpha = 1;
