@@ -6,7 +6,7 @@ import { DeviceList } from "./capture/devices";
 import type { Pace } from "./capture/file-player";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
-import { hiddenProblem } from "./capture/problems";
+import { countedProblem } from "./capture/problems";
 import type { Sound } from "./capture/raw-ring";
 import type { SoundFile } from "./capture/sound-file";
 import { KernelLink, type KernelModel } from "./link";
@@ -253,6 +253,8 @@ export class Conversation {
     this.#hidden = null;
     const seconds = hidden ? (Date.now() - hidden.at) / 1000 : 0;
     if (!hidden || seconds < HIDDEN_S) return;
-    showProblem(store, hiddenProblem(seconds, Math.max(0, chunks.length - hidden.chunks)));
+    const minutes = Math.floor(seconds / 60);
+    const time = `${minutes > 0 ? `${minutes} min ` : ""}${Math.round(seconds % 60)} s`;
+    showProblem(store, countedProblem("hidden", time, Math.max(0, chunks.length - hidden.chunks)));
   };
 }

@@ -113,9 +113,12 @@ export function createStore(): Store {
   const version = signal(0);
   const line = signal<LineState>("connecting");
   const kernelState = signal("idle");
+  const saved = signal(false);
   const speaking = computed(() => version.value >= 0 && store.talk.speaking);
   const shown = computed<ShownState>(() => {
     if (line.value === "lost" || mic.value.phase === "error") return "error";
+    // Whatever the kernel was doing when it was saved is over.
+    if (saved.value) return "stopped";
     if (speaking.value) return "speaking";
     // Audio may come from Python, or have come before the page was loaded.
     const { phase } = mic.value;
@@ -148,7 +151,7 @@ export function createStore(): Store {
     pending: signal({}),
     refused: signal({}),
     vocabulary: signal(NO_VOCABULARY),
-    saved: signal(false),
+    saved,
     devices: signal([]),
     track,
     muted: signal(false),

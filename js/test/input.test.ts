@@ -276,7 +276,7 @@ describe("a microphone in trouble", () => {
     expect(store.problems.value).toEqual([]);
     microphone.hear(LOUD(), microphone.nextTime + 0.3);
     microphone.hear(LOUD(), microphone.nextTime + 0.5);
-    expect(store.problems.value[0]?.sentence).toMatch(/^0\.8 s of sound were lost/);
+    expect(store.problems.value[0]?.sentence).toMatch(/^0\.8 s of sound were lost on this page/);
   });
 
   it("that the host forbids is told apart from a person's no", async () => {

@@ -76,7 +76,15 @@ describe("a saved history", () => {
 describe("a page with a saved history", () => {
   function open() {
     const model = new FakeModel();
-    model.traits = { history: HISTORY, settings: { bias: 1 }, model_info: "tiny" };
+    const model_info = {
+      status: "ready",
+      name: "tiny",
+      detail: "",
+      tokens: { PAD: 5 },
+      prefix: [[5, "x"]],
+      limit: 9,
+    };
+    model.traits = { history: HISTORY, settings: { bias: 1 }, model_info, state: "listening" };
     const microphone = new FakeMicrophone();
     const conversation = new Conversation(model, { captureHost: microphone.host });
     conversation.start();
@@ -88,6 +96,8 @@ describe("a page with a saved history", () => {
     expect(store.saved.value).toBe(true);
     expect(store.talk.decided).toBe(2);
     expect(store.settings.value?.bias).toBe(1);
+    expect(store.vocabulary.value).toEqual({ tokens: { PAD: 5 }, prefix: [[5, "x"]], limit: 9 });
+    expect(store.shown.value).toBe("stopped");
     await conversation.record();
     await conversation.playFile({} as File, "fast");
     expect(microphone.tracks).toHaveLength(0);

@@ -7,7 +7,7 @@ import { FilePlayer, type Pace } from "./file-player";
 import type { CaptureHost, CaptureWishes } from "./host";
 import { isRunning } from "./mic-state";
 import { OutgoingStream, type SentBlock } from "./outgoing";
-import { captureProblem, gapProblem } from "./problems";
+import { captureProblem, countedProblem } from "./problems";
 import { RawRing } from "./raw-ring";
 import { type OpenMicrophone, Recorder } from "./recorder";
 import { readSoundFile, type SoundFile } from "./sound-file";
@@ -261,7 +261,7 @@ export class AudioInput {
     this.#nextTime = time_s + samples.length / rate;
     if (!(lost > (degraded ? DEGRADED_GAP_S : GAP_S))) return;
     this.#lostSeconds += lost;
-    showProblem(this.store, gapProblem(this.#lostSeconds));
+    showProblem(this.store, countedProblem("gap", this.#lostSeconds.toFixed(1)));
   }
 
   #sent(

@@ -67,11 +67,11 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
     "Use a current Chrome, Edge, Firefox or Safari, or a host that allows audio worklets.",
   ],
   gap: [
-    "Sound was lost on this page, which was too busy to record it.",
+    "{} s of sound were lost on this page, which was too busy to record them.",
     "Close other pages or programs that keep this computer busy.",
   ],
   hidden: [
-    "This page was in the background while the microphone stayed on.",
+    "This page was in the background for {} while the microphone stayed on; {} chunks were heard.",
     "Press Stop before leaving the page if it should not listen meanwhile.",
   ],
   interrupted: [
@@ -107,23 +107,14 @@ export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
   };
 }
 
-/** Sound that the page lost, `seconds` in all. */
-export function gapProblem(seconds: number): Problem {
-  const problem = captureProblem("gap");
-  return {
-    ...problem,
-    sentence: `${seconds.toFixed(1)} s of sound were lost on this page, which was too busy to record them.`,
-  };
-}
-
-/** The page was hidden for `seconds` while `chunks` chunks were heard. */
-export function hiddenProblem(seconds: number, chunks: number): Problem {
-  const whole = Math.round(seconds);
-  const time = whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return {
-    ...captureProblem("hidden"),
-    sentence: `This page was in the background for ${time} while the microphone stayed on; ${chunks} chunks were heard.`,
-  };
+/** A problem whose sentence holds figures, each in the place of a `{}`. */
+export function countedProblem(code: "gap" | "hidden", ...figures: (string | number)[]): Problem {
+  const problem = captureProblem(code);
+  const sentence = figures.reduce<string>(
+    (text, figure) => text.replace("{}", String(figure)),
+    problem.sentence,
+  );
+  return { ...problem, sentence };
 }
 
 /** What a rejected `getUserMedia` means. `permission` is what the permissions API says afterwards, if anything. */

@@ -87,14 +87,13 @@ export function Controls({ view }: { view: View }) {
         </BarButton>
         <BarButton
           name="settings-toggle"
-          look="aiw-gear"
-          title="Settings"
+          title="Sampling, context, audio: all that can be chosen"
           opens={[view.settingsOpen.value, `${view.id}-settings`]}
           press={() => {
             view.settingsOpen.value = !view.settingsOpen.value;
           }}
         >
-          <GearMark />
+          Settings
         </BarButton>
       </span>
       <span class="aiw-break" />
@@ -131,7 +130,6 @@ function BarButton(props: BarButtonProps) {
       title={shortcut ? `${title} (${shortcut})` : title}
       aria-keyshortcuts={shortcut}
       aria-pressed={pressed}
-      aria-label={opens && title}
       aria-expanded={opens?.[0]}
       aria-controls={opens?.[0] ? opens[1] : undefined}
       disabled={disabled}
@@ -158,17 +156,4 @@ export function pressKey(view: View, key: string): boolean {
   else if (key === "m" && listening && source === "mic") conversation.mute(!store.muted.value);
   else return false;
   return true;
-}
-
-function GearMark() {
-  return (
-    <svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" aria-hidden="true">
-      <circle cx="8" cy="8" r="2.3" stroke-width="1.4" />
-      <circle cx="8" cy="8" r="5" stroke-width="1.4" />
-      <path
-        d="M8 .8v2.4M8 12.8v2.4M.8 8h2.4M12.8 8h2.4M2.9 2.9l1.7 1.7M11.4 11.4l1.7 1.7M2.9 13.1l1.7-1.7M11.4 4.6l1.7-1.7"
-        stroke-width="1.6"
-      />
-    </svg>
-  );
 }
