@@ -109,6 +109,14 @@ describe("the transcript", () => {
     expect(find("announcement").textContent).toBe("");
     await add(...events.slice(4));
     expect(find("announcement").textContent).toBe("You said");
+    const first = find("announcement").firstElementChild;
+    const again = reply(1);
+    await add(...again.slice(0, 4));
+    expect(find("announcement").firstElementChild).toBe(first);
+    await add(...again.slice(4));
+    expect(find("announcement").textContent).toBe("You said");
+    // Another node, so that the same words are read out again.
+    expect(find("announcement").firstElementChild).not.toBe(first);
   });
 
   it("neither shows nor announces what step mode hides", async () => {

@@ -25,6 +25,7 @@ export function Transcript({ view }: { view: View }) {
   const turns = store.talk.turns.filter((turn) => !isReplyHidden(hidden, turn));
   const { list, first, showEarlier, onScroll } = useNewest(turns);
   const count = turns.length;
+  const finished = turns.at(-1)?.ended === null ? count - 1 : count;
   return (
     <section class="aiw-card aiw-transcript" aria-label="Transcript" data-testid="transcript">
       <header class="aiw-inspector-head">
@@ -71,7 +72,8 @@ export function Transcript({ view }: { view: View }) {
       <ReadingLine view={view} />
       {pointed.value && <TokenTip pointed={pointed.value} />}
       <p class="aiw-hidden" aria-live="polite" data-testid="announcement">
-        {count === store.talk.turns.length ? store.announcement.value : ""}
+        {/* A node of its own for each reply: two alike are both read out. */}
+        <span key={finished}>{count === store.talk.turns.length && store.announcement.value}</span>
       </p>
     </section>
   );
