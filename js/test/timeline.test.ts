@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { applyEvent, emptyTalk } from "../src/talk";
-import { gutterOf, LANES, laneTops, RULER_HEIGHT, TIMELINE_HEIGHT } from "../src/timeline/layout";
+import { FOLDED_HEIGHT, LANES, layoutOf, RULER_HEIGHT } from "../src/timeline/layout";
+import { overviewAxis, windowMark, windowStart } from "../src/timeline/overview";
 import { readout } from "../src/timeline/readout";
 import * as time from "../src/timeline/time-axis";
 import { chunkAt, visibleChunks } from "../src/timeline/visible";
@@ -98,19 +99,48 @@ describe("chunks on the axis", () => {
       remarks: ["Too long.", "“Hi”"],
     });
     expect(readout(talk, 1).decision).toBe("not decided yet");
+    const hidden = readout(talk, 2, { decision: 2, reply: 2 });
+    expect(hidden).toMatchObject({ decision: "hidden until revealed", remarks: [] });
   });
 });
 
 describe("lanes", () => {
   it("lie below one another without gaps", () => {
-    const tops = laneTops();
-    expect(tops[0]).toBe(RULER_HEIGHT);
-    LANES.forEach((lane, i) => {
-      expect((tops[i] as number) + lane.height).toBe(tops[i + 1] ?? TIMELINE_HEIGHT);
+    const { places, height } = layoutOf(new Set());
+    expect(places[0]?.top).toBe(RULER_HEIGHT);
+    places.forEach((place, i) => {
+      expect(place.top + place.height).toBe(places[i + 1]?.top ?? height);
     });
+    expect(places.map(({ lane }) => lane.id)).toEqual(LANES.map(({ id }) => id));
   });
 
-  it("leave less room for labels in a narrow cell", () => {
-    expect(gutterOf(360)).toBeLessThan(gutterOf(900));
+  it("leave only their name when folded", () => {
+    const all = layoutOf(new Set());
+    const some = layoutOf(new Set(["heard", "latency"]));
+    expect(some.places.filter(({ folded }) => folded).map(({ lane }) => lane.id)).toEqual([
+      "heard",
+      "latency",
+    ]);
+    const saved = LANES.filter(({ id }) => id === "heard" || id === "latency");
+    expect(all.height - some.height).toBe(saved.reduce((sum, { height }) => sum + height - FOLDED_HEIGHT, 0));
+  });
+});
+
+describe("the overview", () => {
+  it("marks the window in sight, wide enough to be taken hold of", () => {
+    const talk = talkOf(9000);
+    const strip = overviewAxis(talk, 500);
+    expect(strip.span).toBeCloseTo(3600);
+    const middle = windowMark(strip, { ...axis, start: 1800, span: 360 });
+    expect(middle.x).toBeCloseTo(250);
+    expect(middle.width).toBeCloseTo(50);
+    expect(windowMark(strip, { ...axis, start: 3599, span: 4 })).toEqual({ x: 490, width: 10 });
+    expect(windowMark(strip, { ...axis, start: -10, span: 9000 })).toEqual({ x: 0, width: 500 });
+  });
+
+  it("leads to the place that is pointed at", () => {
+    const strip = overviewAxis(talkOf(9000), 500);
+    const start = windowStart(strip, axis, 250);
+    expect(start + axis.span / 2).toBeCloseTo(1800);
   });
 });

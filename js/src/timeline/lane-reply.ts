@@ -54,7 +54,7 @@ function drawMark({ context, palette, top, height }: LaneFrame, x: number): void
 function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: number, room: number): void {
   const { context, palette, top, height, axis } = frame;
   const { colour } = palette;
-  const words = Math.min(READABLE_PX, textWidth(frame, turn) + 16);
+  const words = Math.min(READABLE_PX, textWidth(frame, turn) + 28);
   const width = Math.min(room, Math.max(duration, words, 34));
   if (x + width < axis.left) return;
   const y = top + 4;
@@ -123,7 +123,8 @@ function drawWords(frame: LaneFrame, turn: TurnRecord, left: number, right: numb
   let x = left;
   for (const token of spoken) {
     const width = tokenWidth(frame, token);
-    if (x + width > right - 8) {
+    // Room for the dots, unless nothing follows.
+    if (x + width > right - (token === spoken.at(-1) ? 0 : 8)) {
       context.fillStyle = palette.colour.text;
       context.fillText("…", x, y);
       return;

@@ -1,0 +1,129 @@
+/** A canvas that draws nothing and remembers what it was asked to. */
+import { vi } from "vitest";
+import { NOTHING_HIDDEN } from "../src/hidden";
+import { applyEvent, emptyTalk, type Talk } from "../src/talk";
+import type { LaneFrame } from "../src/timeline/lane";
+import type { Palette } from "../src/timeline/palette";
+import { Patterns } from "../src/timeline/patterns";
+import { visibleChunks } from "../src/timeline/visible";
+import { chunk, decision, timing } from "./fakes";
+
+export interface Call {
+  name: string;
+  args: unknown[];
+  /** Fill style at the time of the call. */
+  fill: unknown;
+}
+
+export class FakeCanvas {
+  width = 0;
+  height = 0;
+  clientWidth = 0;
+  readonly calls: Call[] = [];
+  readonly context: CanvasRenderingContext2D;
+
+  constructor() {
+    const { calls } = this;
+    const state: Record<string | symbol, unknown> = { canvas: this };
+    this.context = new Proxy(state, {
+      get(target, name) {
+        if (name in target) return target[name];
+        return (...args: unknown[]) => {
+          calls.push({ name: String(name), args, fill: target.fillStyle });
+          if (name === "measureText") return { width: 6 * String(args[0]).length };
+          if (name === "createPattern") return { setTransform: () => {} };
+          if (name === "getImageData") return { data: [10, 20, 30, 255] };
+          return undefined;
+        };
+      },
+    }) as unknown as CanvasRenderingContext2D;
+  }
+
+  getContext(): CanvasRenderingContext2D {
+    return this.context;
+  }
+
+  named(name: string): Call[] {
+    return this.calls.filter((call) => call.name === name);
+  }
+}
+
+/** The browser's drawing, as far as lanes use it. */
+export function stubDrawing(): FakeCanvas[] {
+  const made: FakeCanvas[] = [];
+  vi.stubGlobal("document", {
+    createElement: () => {
+      const canvas = new FakeCanvas();
+      made.push(canvas);
+      return canvas;
+    },
+  });
+  vi.stubGlobal(
+    "DOMMatrix",
+    class {
+      scale() {
+        return this;
+      }
+    },
+  );
+  vi.stubGlobal(
+    "ImageData",
+    class {
+      readonly data: Uint8ClampedArray;
+      constructor(
+        readonly width: number,
+        readonly height: number,
+      ) {
+        this.data = new Uint8ClampedArray(4 * width * height);
+      }
+    },
+  );
+  vi.stubGlobal("Path2D", class {});
+  return made;
+}
+
+export const PALETTE: Palette = {
+  colour: new Proxy({}, { get: (_, name) => `colour-${String(name)}` }) as Palette["colour"],
+  font: "sans",
+  mono: "mono",
+};
+
+const talks = new Map<number, Talk>();
+
+/** A talk that tests only read; long ones take their time to make. */
+export function sharedTalk(chunks: number): Talk {
+  const talk = talks.get(chunks) ?? longTalk(chunks);
+  talks.set(chunks, talk);
+  return talk;
+}
+
+export function longTalk(chunks: number): Talk {
+  const talk = emptyTalk();
+  const mel = btoa("m".repeat(320));
+  for (let k = 0; k < chunks; k++) {
+    applyEvent(talk, chunk(k, { mel }));
+    applyEvent(
+      talk,
+      decision(k, { choice: k % 25 === 24 ? "TEXT_BEGIN" : "KEEP_SILENCE", p_text: (k % 25) / 25 }),
+    );
+    applyEvent(talk, timing(k, 0, { queue_ms: k % 100 === 50 ? 700 : 1 }));
+  }
+  return talk;
+}
+
+/** A frame of `span` seconds from `start` on, 800 pixels wide. */
+export function frameOf(talk: Talk, start: number, span: number, canvas = new FakeCanvas()): LaneFrame {
+  const axis = { start, span, left: 0, width: 800 };
+  const { context } = canvas;
+  return {
+    context,
+    talk,
+    axis,
+    ...visibleChunks(talk, axis),
+    hidden: NOTHING_HIDDEN,
+    top: 100,
+    height: 50,
+    palette: PALETTE,
+    patterns: new Patterns(context, PALETTE, 1),
+  };
+}
