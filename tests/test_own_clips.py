@@ -244,6 +244,10 @@ def test_training_can_begin_with_a_checkpoint(trained: Path, folder: Path, tmp_p
         ours.lm_head.weight[words.ids["KEEP_SILENCE"]],
         theirs.lm_head.weight[model.loaded.traits.tokens["KEEP_SILENCE"]],
     )
+    # A piece of text that both know keeps its row, and there are some of our own.
+    known, new = model.loaded.tokenizer.get_vocab(), words.tokenizer.get_vocab()
+    torch.testing.assert_close(ours.model.embed_tokens.weight[new["Q"]], theirs.model.embed_tokens.weight[known["Q"]])
+    assert new.keys() - known.keys()
     torch.testing.assert_close(network.tower.conv1.weight, model.loaded.encoder.tower.conv1.weight)
     out = tmp_path / "begun"
     assert train(folder, out, 0.01, "--start", str(trained / "checkpoint")) == 0

@@ -1,7 +1,7 @@
 """Begin with the ears of a checkpoint: its tower and language model under a new vocabulary.
 
 What a checkpoint has learnt to hear serves other sounds and words too, so a few minutes go much further. The embeddings
-and output rows of the special tokens and emotions are kept, those of text tokens are new.
+and output rows of special tokens, emotions and pieces of text that both vocabularies have are kept, the others are new.
 """
 
 from __future__ import annotations
@@ -55,15 +55,23 @@ def take_over(network: Network, words: Vocabulary, model: Model) -> None:
     loaded = model.loaded
     _copy(network.tower, dict(loaded.encoder.tower.state_dict()), NOT_USED)
     state = dict(loaded.decoder.model.state_dict())
-    ours = {**words.ids, **words.emotions}
-    theirs = dict(loaded.traits.tokens.ids)
-    theirs.update({emotion.name: token for emotion, token in loaded.traits.tokens.emotions.items()})
+    rows = _same_tokens(words, model)
     for name in BY_TOKEN:
         old, new = state.pop(name), network.lm.get_parameter(name)
         with torch.no_grad():
-            for token in ours.keys() & theirs.keys():
-                new[ours[token]] = old[theirs[token]]
+            for ours, theirs in rows.items():
+                new[ours] = old[theirs]
     _copy(network.lm, state, BY_TOKEN)
+
+
+def _same_tokens(words: Vocabulary, model: Model) -> dict[int, int]:
+    """Id of the checkpoint's token for each of ours that it has: pieces of text by their spelling, others by name."""
+    known = model.loaded.tokenizer.get_vocab()
+    rows = {ours: known[piece] for piece, ours in words.tokenizer.get_vocab().items() if piece in known}
+    table = model.loaded.traits.tokens
+    named = {**table.ids, **{emotion.name: token for emotion, token in table.emotions.items()}}
+    rows.update({ours: named[name] for name, ours in (words.ids | words.emotions).items() if name in named})
+    return rows
 
 
 def _copy(module: Any, state: dict[str, Tensor], left_out: tuple[str, ...]) -> None:
