@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import AiWidgetsError, CheckpointError, NotEnoughMemoryError
+from .errors import AiWidgetsError, CheckpointError
 from .features import StreamingLogMel
 from .inference import Model, load_model
 from .model.checkpoint import open_parts
@@ -42,7 +42,7 @@ BLOCK = 16 * 2**20
 ROUNDS = 5
 PROMPT = tuple(range(40, 104))
 """Tokens before the measured steps: about the length of the published prefix."""
-SPARE = 2_000_000_000
+SPARE = 1_000_000_000
 """Bytes of memory that must stay free for others."""
 
 
@@ -52,13 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="where 25 GB may be written for a while")
     parser.add_argument("--small", action="store_true", help="tiny sizes: tries the script itself")
     parser.add_argument("--formats", nargs="+", default=FORMATS[:2], choices=FORMATS)
+    parser.add_argument("--keep", action="store_true", help="leave the files, and use them again next time")
     parser.add_argument("--measure", choices=FORMATS, help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     try:
         if given.measure:
             print(json.dumps(measure(given.folder, given.measure)))
             return 0
-        figures = rehearse(given.folder, SMALL if given.small else RELEASE, given.formats)
+        figures = rehearse(given.folder, SMALL if given.small else RELEASE, given.formats, given.keep)
     except AiWidgetsError as error:
         print(f"rehearsal: {error}", file=sys.stderr)
         return 2
@@ -66,23 +67,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def rehearse(folder: Path, sizes: dict[str, Any], formats: Sequence[str]) -> dict[str, Any]:
+def rehearse(folder: Path, sizes: dict[str, Any], formats: Sequence[str], keep: bool = False) -> dict[str, Any]:
     """All figures, by the name of what was measured; the folder is empty again afterwards."""
-    if folder.exists() and any(folder.iterdir()):
-        raise CheckpointError(f"{folder} is not empty; give a new folder.")
     source, converted = folder / "release", folder / "converted"
+    if folder.exists() and any(path != source for path in folder.iterdir()):
+        raise CheckpointError(f"{folder} is not empty; give a new folder.")
     figures: dict[str, Any] = {"machine": rates()}
     try:
         start = _clock()
-        _say("writing")
-        write_release(source, sizes)
+        if not source.exists():
+            _say("writing")
+            write_release(source, sizes)
         figures["written"] = {"bytes": _size(source), "seconds": round(_since(start)[0], 1)}
-        _check_memory(source)
         figures["reading"] = read_cold(source)
         for how in formats:
             _say(f"loading as {how}")
             figures[f"load as {how}"] = _apart(source, how)
-        figures["logits"] = {how: _apart_from(source, formats[0], how) for how in formats[1:]}
+        figures["logits against bfloat16"] = {
+            how: _apart_from(source, how) for how in formats[1:] if _logits(source, how).exists()
+        }
         _forget(source)
         start = _clock()
         _say("converting")
@@ -96,7 +99,8 @@ def rehearse(folder: Path, sizes: dict[str, Any], formats: Sequence[str]) -> dic
         figures["reading the converted"] = read_cold(converted)
         figures["load the converted as bfloat16"] = _apart(converted, "bfloat16")
     finally:
-        shutil.rmtree(source, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(source, ignore_errors=True)
         shutil.rmtree(converted, ignore_errors=True)
     return figures
 
@@ -105,16 +109,28 @@ def _say(words: str) -> None:
     print(f"rehearsal: {words}", file=sys.stderr, flush=True)
 
 
-def _check_memory(folder: Path) -> None:
+def _shortage(folder: Path, how: str) -> str | None:
+    """Why a format is not measured now, or None: others need their memory, too."""
     parts = open_parts(folder)
-    needed = need_of(parts.language_model, parts.tower).total("cpu", torch.bfloat16) + SPARE
+    needed = need_of(parts.language_model, parts.tower).total("cpu", torch.bfloat16, _quantize(how)) + SPARE
     free, _ = host_memory()
-    if free is not None and free < needed:
-        raise NotEnoughMemoryError(f"The rehearsal needs {gigabytes(needed)}, but {gigabytes(free)} are free.")
+    return None if free is None or free >= needed else f"{gigabytes(needed)} needed, {gigabytes(free)} free"
+
+
+def _quantize(how: str) -> str | None:
+    return how.partition("+")[2] or None
+
+
+def _logits(folder: Path, how: str) -> Path:
+    return folder / f"logits-{how}.npy"
 
 
 def _apart(folder: Path, how: str) -> dict[str, Any]:
     """`measure` in a fresh process."""
+    shortage = _shortage(folder, how)
+    if shortage is not None:
+        _say(f"{how} is left out: {shortage}")
+        return {"left out": shortage}
     command = [sys.executable, "-m", "ai_widgets.rehearsal", str(folder), "--measure", how]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own code
     if done.returncode:
@@ -126,18 +142,18 @@ def _apart(folder: Path, how: str) -> dict[str, Any]:
 def measure(folder: Path, how: str) -> dict[str, Any]:
     """Load from a cold disk and measure; the figures of one process."""
     _forget(folder)
-    dtype, _, quantize = how.partition("+")
+    quantize = _quantize(how)
     parts = open_parts(folder)
     need = need_of(parts.language_model, parts.tower)
     before = _status("VmHWM:")
     start = _clock()
-    model = load_model(folder, "cpu", dtype, quantize=quantize or None, progress=False)
+    model = load_model(folder, "cpu", "bfloat16", quantize=quantize, progress=False)
     wall, busy = _since(start)
     peak = _status("VmHWM:")
     halves = need.weights(torch.bfloat16)
     with model.loaded.computing():
         steps, logits = _steps(model)
-    np.save(folder / f"logits-{how}.npy", logits.numpy())
+    np.save(_logits(folder, how), logits.numpy())
     return {
         "placement": str(model.loaded.placement),
         "load_s": round(wall, 1),
@@ -146,7 +162,7 @@ def measure(folder: Path, how: str) -> dict[str, Any]:
         "libraries_bytes": before,
         "peak ÷ 16-bit weights and tower": round(peak / halves, 3),
         **steps,
-        "weights_bytes": need.weights(torch.bfloat16, quantize or None),
+        "weights_bytes": need.weights(torch.bfloat16, quantize),
         "machine now": rates(),
     }
 
@@ -179,9 +195,11 @@ def _steps(model: Model) -> tuple[dict[str, float], Tensor]:
     return figures, torch.stack(kept)
 
 
-def _apart_from(folder: Path, exact: str, how: str) -> dict[str, float]:
-    """How far the logits of one format are from those of another, over the measured steps."""
-    first, second = (np.load(folder / f"logits-{name}.npy") for name in (exact, how))
+def _apart_from(folder: Path, how: str) -> dict[str, float]:
+    """How far the logits of a format are from those of bfloat16, over the measured steps."""
+    if not _logits(folder, FORMATS[0]).exists():
+        return {}
+    first, second = (np.load(_logits(folder, name)) for name in (FORMATS[0], how))
     away = np.abs(first - second)
     return {
         "mean_difference": round(float(away.mean()), 4),
