@@ -38,6 +38,19 @@ describe("the microphone's states", () => {
     expect(micReducer(failed, ask)).toMatchObject({ phase: "asking", problem: null });
   });
 
+  it("are held and let go on, once sound was heard", () => {
+    const hold: MicEvent = { type: "pause", paused: true };
+    const asking = run(ask);
+    expect(micReducer(asking, hold)).toBe(asking);
+    const held = run(ask, heard(1), hold);
+    expect(held).toMatchObject({ phase: "paused", request: 1 });
+    expect(micReducer(held, hold)).toBe(held);
+    // A block that was on its way when it was held does not let it go on.
+    expect(micReducer(held, heard(1))).toBe(held);
+    expect(micReducer(held, { type: "pause", paused: false }).phase).toBe("listening");
+    expect(micReducer(held, { type: "stop" }).phase).toBe("stopped");
+  });
+
   it("go on listening while hindered", () => {
     const hindered = run(ask, heard(1), {
       type: "hindered",

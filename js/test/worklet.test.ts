@@ -4,6 +4,7 @@ import source from "../src/capture/blocks.worklet.js";
 interface Posted {
   samples: Float32Array;
   time: number;
+  at: number;
   flushed?: boolean;
 }
 
@@ -45,6 +46,14 @@ function audioThread(rate: number) {
 }
 
 describe("the worklet", () => {
+  it("says when the last sample of a block was captured", () => {
+    const thread = audioThread(1280);
+    const before = Date.now();
+    thread.run();
+    expect(thread.posted[0]?.at).toBeGreaterThanOrEqual(before);
+    expect(thread.posted[0]?.at).toBeLessThanOrEqual(Date.now());
+  });
+
   it("cuts blocks of 100 ms with the clock of their first sample", () => {
     const thread = audioThread(44_100);
     for (let i = 0; i < 200; i++) thread.run();
