@@ -3,9 +3,10 @@
     python -m ai_widgets.evaluation.sliding --data DATA --hours 0.5
 
 What stays in a sliding context was computed while older chunks were still there, so it carries traces of them; a fresh
-context has never heard those. One session listens to a long stream. At every so many of its chunks the window it holds
-(prefix, chunks, what was said) is fed anew to a bare context, and the two decisions are compared. Shorter windows, fed
-in the same way, show how much of the past a decision needs at all.
+context has never heard those. One session listens to a long stream. Each time it slides, the window that is left
+(prefix, chunks, what was said) is fed to a bare context, which then hears the same chunks as the session until the next
+slide, and its decisions are compared. Shorter windows, fed in the same way, show how much of the past a decision needs
+at all.
 """
 
 from __future__ import annotations
@@ -28,20 +29,21 @@ from ai_widgets.evaluation.material import gather
 from ai_widgets.evaluation.scenes import scenes
 from ai_widgets.framing import Framing
 from ai_widgets.inference import Model, load_model
+from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.perceive import Heard
 from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, Token, Turn
 
-SHORTER_S = (40.0, 20.0, 10.0, 5.0)
-"""Windows in seconds that are compared with the whole one."""
-EVERY = 5
-"""One chunk in so many is compared."""
+SHORTER_S = (20.0, 5.0)
+"""Windows in seconds, as they are right after a slide, that are compared with the whole one."""
+PIECE = 208
+"""Positions of a window that are fed at once: 16 chunks."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One decision of the session, and p(TEXT_BEGIN) among the two decision tokens with the window fed anew.
+    """One decision of the session, and p(TEXT_BEGIN) among the two decision tokens of contexts made anew.
 
-    `fresh` belongs to the same window, `shorter` to each of `SHORTER_S`.
+    `fresh` holds the same window as the session, each of `shorter` began at the last slide with so many of `SHORTER_S`.
     """
 
     chunk: int
@@ -51,38 +53,24 @@ class Comparison:
     shorter: tuple[float, ...]
 
 
-class Replay:
-    """What a session heard and said, chunk by chunk, so that any window of it can be fed anew."""
+class _Fresh:
+    """A context that was bare at the last slide."""
 
-    def __init__(self, model: Model) -> None:
-        self._model = model.loaded
-        self._framing = Framing.of(self._model, model.session().settings)
-        self._parts: list[list[Tensor]] = []
+    def __init__(self, model: LoadedModel, prefix: Tensor, heard: Sequence[Tensor], limit: int) -> None:
+        self._decoder, self._tokens = model.decoder, model.traits.tokens
+        # Twice the session's, which may slide within a reply that this context only reads.
+        self._context = model.decoder.context(2 * limit)
+        window = torch.cat([prefix, *heard], dim=1)
+        for start in range(0, window.shape[1], PIECE):
+            self._decoder.advance(self._context, window[:, start : start + PIECE])
 
-    def add(self, frames: Tensor, events: Sequence[Event]) -> None:
-        """Take one chunk: its frames, and the events of its step."""
-        decoder, tokens = self._model.decoder, self._model.traits.tokens
-        parts = [decoder.embed(self._framing.block, frames, self._framing.frames_at)]
-        said: list[int] = []
-        for event in events:
-            if isinstance(event, (Decision, Token)):
-                said.append(event.token)
-            elif isinstance(event, Turn):
-                said.append(tokens["TEXT_END"])
-        self._parts.append([*parts, decoder.embed(said)])
-
-    @torch.inference_mode()
-    def p_text(self, oldest: int, newest: int, frames: Tensor) -> float:
-        """p(TEXT_BEGIN) after chunk `newest`, whose frames are given, in a fresh context that begins with `oldest`."""
-        decoder, tokens = self._model.decoder, self._model.traits.tokens
-        block = decoder.embed(self._framing.block, frames, self._framing.frames_at)
-        heard = [part for parts in self._parts[oldest:newest] for part in parts]
-        window = torch.cat([decoder.embed(self._framing.prefix), *heard, block], dim=1)
-        logits = decoder.advance(decoder.context(window.shape[1]), window)
-        return _share(float(logits[tokens["KEEP_SILENCE"]]), float(logits[tokens["TEXT_BEGIN"]]))
+    def p_text(self, heard: Tensor) -> float:
+        """p(TEXT_BEGIN) after what was said last and the block that followed."""
+        logits = self._decoder.advance(self._context, heard)
+        return _share(float(logits[self._tokens["KEEP_SILENCE"]]), float(logits[self._tokens["TEXT_BEGIN"]]))
 
 
-def compare(model: Model, frames: Tensor, every: int = EVERY, **settings: Any) -> Iterator[Comparison]:
+def compare(model: Model, frames: Tensor, **settings: Any) -> Iterator[Comparison]:
     """Play a stream through one session and compare its decisions after the first slide.
 
     Parameters
@@ -91,31 +79,69 @@ def compare(model: Model, frames: Tensor, every: int = EVERY, **settings: Any) -
         Checkpoint.
     frames
         [chunks, 10, width] of the stream, from the tower.
-    every
-        One chunk in so many is compared.
     **settings
         Of the session.
     """
+    loaded = model.loaded
     session = model.session(**{"greedy": True, "alternatives": 0, **settings})
-    replay = Replay(model)
+    framing = Framing.of(loaded, session.settings)
+    prefix = loaded.decoder.embed(framing.prefix)
     silence = np.zeros(CHUNK_SAMPLES, np.float32)
+    # What was fed for each chunk: what the chunk before had said, and its block.
+    blocks: list[Tensor] = []
+    said: list[Tensor] = []
+    contexts: list[_Fresh] = []
+    oldest = 0
     for chunk, each in enumerate(frames):
         events = list(session.step(Heard(silence, (), 0, each)))
         decision = next(event for event in events if isinstance(event, Decision))
-        if decision.oldest > 0 and chunk % every == 0:
-            # Chunks leave whole, so a window that begins in the middle of the session is a context of its own.
-            starts = [max(decision.oldest, chunk + 1 - round(s / CHUNK_SECONDS)) for s in SHORTER_S]
-            fresh, *shorter = (replay.p_text(first, chunk, each) for first in (decision.oldest, *starts))
+        blocks.append(loaded.decoder.embed(framing.block, each, framing.frames_at))
+        if decision.oldest != oldest:
+            oldest = decision.oldest
+            starts = [oldest, *(max(oldest, chunk - round(s / CHUNK_SECONDS)) for s in SHORTER_S)]
+            contexts = [
+                _Fresh(loaded, prefix, _between(blocks, said, first, chunk), session.context_limit) for first in starts
+            ]
+        if contexts:
+            # Where nothing else was left, what was said last has left with its chunk.
+            heard = blocks[-1] if oldest == chunk else torch.cat([said[-1], blocks[-1]], dim=1)
+            fresh, *shorter = (context.p_text(heard) for context in contexts)
             slid = _share(decision.logit_keep, decision.logit_text)
-            yield Comparison(chunk, decision.oldest, slid, fresh, tuple(shorter))
-        replay.add(each, events)
+            yield Comparison(chunk, oldest, slid, fresh, tuple(shorter))
+        said.append(loaded.decoder.embed(_said(events, loaded.traits.tokens["TEXT_END"])))
+
+
+def _between(blocks: Sequence[Tensor], said: Sequence[Tensor], first: int, chunk: int) -> list[Tensor]:
+    """What was fed from the block of `first` on, up to the block before `chunk`."""
+    parts: list[Tensor] = []
+    for number in range(first, chunk):
+        parts.append(blocks[number])
+        if number < chunk - 1:
+            parts.append(said[number])
+    return parts
+
+
+def _said(events: Sequence[Event], text_end: int) -> list[int]:
+    """Tokens that were drawn after one chunk, in the order in which they are fed."""
+    tokens: list[int] = []
+    for event in events:
+        if isinstance(event, (Decision, Token)):
+            tokens.append(event.token)
+        elif isinstance(event, Turn):
+            if event.ended != "TEXT_END":
+                # A reply that was cut is closed in place of its last token, which is never fed.
+                tokens.pop()
+            tokens.append(text_end)
+    return tokens
 
 
 def figures(compared: Sequence[Comparison]) -> dict[str, Any]:
     """Agreement of the decisions, and how far the probabilities lie apart."""
     slid = [c.slid for c in compared]
     others = {"the same window": [c.fresh for c in compared]}
-    others |= {f"the newest {s:g} s": [c.shorter[place] for c in compared] for place, s in enumerate(SHORTER_S)}
+    others |= {
+        f"{s:g} s before the last slide": [c.shorter[place] for c in compared] for place, s in enumerate(SHORTER_S)
+    }
     return {
         "decisions compared": len(compared),
         "of them TEXT_BEGIN": sum(p > 0.5 for p in slid),
@@ -150,7 +176,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", type=Path, help="clip cache of the validation split, as training keeps it")
     parser.add_argument("--hours", type=float, default=0.5)
     parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--every", type=int, default=EVERY)
     parser.add_argument("--context-limit", type=int)
     given = parser.parse_args(argv)
     model = load_model(given.checkpoint, given.device)
@@ -161,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with model.loaded.computing():
             heard.append(model.loaded.encoder.encode(mels))
     frames = torch.cat(heard)
-    progress = tqdm(compare(model, frames, given.every, context_limit=given.context_limit), unit=" decisions")
+    progress = tqdm(compare(model, frames, context_limit=given.context_limit), unit=" decisions")
     with model.loaded.computing():
         compared = list(progress)
     sys.stdout.write(json.dumps({"seconds": len(frames) * CHUNK_SECONDS, **figures(compared)}, indent=1) + "\n")

@@ -6,6 +6,8 @@ one decoder. Neither knows anything of turns: which tokens are fed, and which le
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +17,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
 from .context import Context
+
+logger = logging.getLogger(__name__)
 
 EXACT_POSITIONS = 2048
 """Up to here float16 holds every position exactly."""
@@ -91,6 +95,30 @@ class Decoder:
         self._positions = self._rounded = torch.arange(0, device=self.device)[None]
         self._masks: dict[int, Tensor] = {}
 
+    def compile(self, backend: str | Callable[..., Any] = "inductor") -> bool:
+        """Compile the feed-forward parts of all layers (`torch.compile`), the larger share of a step's work.
+
+        Attention stays as it is: it reads a cache whose length changes at every step. The first steps take longer.
+        Where compiling does not work here (no compiler, an unknown device), the model stays as it was.
+
+        Returns
+        -------
+        bool
+            Whether it worked; if not, the log says why.
+        """
+        parts = [layer.mlp for layer in self.model.model.layers]
+        try:
+            for part in parts:
+                part.compile(backend=backend, dynamic=True)
+            for count in (13, 1):
+                self.advance(self.context(count), self.embed([0] * count))
+        except Exception as error:  # noqa: BLE001 - whatever the compiler raises, there is a model that works without it
+            for part in parts:
+                part._compiled_call_impl = None
+            logger.warning("The model runs uncompiled, since torch.compile failed: %s", error)
+            return False
+        return True
+
     def context(self, limit: int) -> Context:
         """An empty context of at most `limit` positions."""
         return Context(self.model.config, self.model.model.rotary_emb.inv_freq, self.dtype, limit)
@@ -117,10 +145,20 @@ class Decoder:
         -------
         Tensor [vocabulary], float32
         """
-        count = len(tokens)
-        embeddings = self.model.model.embed_tokens(torch.tensor([tokens], device=self.device))
+        return self.advance(context, self.embed(tokens, frames, frames_at))
+
+    @torch.inference_mode()
+    def embed(self, tokens: Sequence[int], frames: Tensor | None = None, frames_at: int = 0) -> Tensor:
+        """Embeddings [1, tokens, width], those of the audio slots replaced by frames; see `feed`."""
+        embeddings: Tensor = self.model.model.embed_tokens(torch.tensor([tokens], device=self.device))
         if frames is not None:
             embeddings[0, frames_at : frames_at + len(frames)] = frames.to(self.device, self.dtype)
+        return embeddings
+
+    @torch.inference_mode()
+    def advance(self, context: Context, embeddings: Tensor) -> Tensor:
+        """Feed embeddings [1, count, width] and return the logits after the last one."""
+        count = embeddings.shape[1]
         context.reserve(count)
         hidden = self.model.model(
             inputs_embeds=embeddings,
