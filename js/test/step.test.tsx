@@ -165,7 +165,7 @@ describe("step mode, live", () => {
     await loop("decide", 4);
     expect(view.hiddenFrom.value).toEqual({ decision: 5, reply: 5 });
     expect(find("reveal").textContent).toContain("Hit");
-    expect(find("score").textContent).toContain("hits1");
+    expect(find("score").textContent).toContain("hits 1");
   });
 
   it("keeps a decision hidden that came before the guess", async () => {
@@ -199,6 +199,10 @@ describe("step mode, replay", () => {
     await press("n");
     expect(now()).toBe("Chunk 1, responding: “Fire”");
     expect(view.hiddenFrom.value).toEqual({ decision: 2, reply: 2 });
+    // What step mode itself brought into sight nobody picked.
+    find("step-replay").click();
+    await drawn();
+    expect(now()).toContain("begins at chunk 0");
   });
 
   it("ends where the decisions end", async () => {
@@ -221,9 +225,11 @@ describe("step mode, replay", () => {
     expect(find("reveal").textContent).toBe(
       "Chunk 1. ✗ Missed: it spoke; your guess was 1 chunk (0.4 s) too early.",
     );
-    expect(find("score").textContent).toContain("misses1false alarms1right silences0mean off1.0 chunks");
+    expect(find("score").textContent).toContain(
+      "hits 0misses 1false alarms 1right silences 0mean off 1.0 chunks",
+    );
     for (const key of ["n", "n", "1", "n"]) await press(key);
-    expect(find("score").textContent).toContain("right silences1");
+    expect(find("score").textContent).toContain("right silences 1");
   });
 
   it("takes a guess for later, and holds it until then", async () => {
@@ -234,7 +240,7 @@ describe("step mode, replay", () => {
     select.dispatchEvent(new Event("change", { bubbles: true }));
     for (const key of ["n", "n", "n", "n"]) await press(key);
     expect(find("reveal").textContent).toContain("Hit");
-    expect(find("score").textContent).toContain("hits1misses0false alarms0right silences1");
+    expect(find("score").textContent).toContain("hits 1misses 0false alarms 0right silences 1");
   });
 
   it("shows everything again when it closes", async () => {

@@ -92,14 +92,11 @@ function ScoreLine({ score, onForget }: { score: Score; onForget: () => void }) 
   ];
   return (
     <div class="aiw-score" data-testid="score">
-      <dl>
-        {counts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      {counts.map(([name, value]) => (
+        <span key={name}>
+          {name} <strong>{value}</strong>
+        </span>
+      ))}
       <SmallButton onClick={onForget}>forget</SmallButton>
     </div>
   );

@@ -28,7 +28,7 @@ export function SamplingTable({ sampling, rule, decision, exact }: Props) {
             <th scope="col" title="softmax over the whole vocabulary">
               raw
             </th>
-            <th scope="col" title={scaledTitle(rule, decision)}>
+            <th scope="col" title="softmax of (logits + bias) ÷ temperature, over the allowed tokens">
               {known ? scaledHead(rule, decision) : "scaled"}
             </th>
             <th scope="col" title="what the token is drawn from">
@@ -158,11 +158,6 @@ function scaledHead({ greedy, temperature, bias, mask }: Partial<Rule>, decision
   const parts = [greedy ? "" : `÷ T ${temperature}`];
   if (decision) parts.push(`bias ${(bias ?? 0) < 0 ? "−" : "+"}${Math.abs(bias ?? 0)}`, mask ? "mask" : "");
   return parts.filter(Boolean).join(", ") || "no change";
-}
-
-function scaledTitle({ greedy }: Partial<Rule>, decision: boolean): string {
-  const logits = decision ? "(logits of the allowed tokens + bias on TEXT_BEGIN)" : "(logits)";
-  return `softmax ${logits}${greedy ? "" : " ÷ temperature"}`;
 }
 
 function keptHead({ greedy, top_k, top_p }: Partial<Rule>): string {

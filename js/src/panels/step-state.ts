@@ -29,6 +29,8 @@ export class StepState {
   readonly #ends: (() => void)[] = [];
   /** What was brought into sight last; a person may look elsewhere meanwhile. */
   #shown = "";
+  /** The chunk that step mode, not a person, has picked. */
+  #picked: number | null = null;
   #opened = false;
 
   constructor(private readonly view: View) {
@@ -147,10 +149,11 @@ export class StepState {
     this.game.value = gameAt(ahead, this.game.value.score);
   }
 
+  /** The chunk that a person picked, else the first. */
   #replayStart(): number {
     const { selected, store } = this.view;
     const chunk = selected.value ?? 0;
-    return chunk < store.talk.decisions.length ? chunk : 0;
+    return chunk !== this.#picked && chunk < store.talk.decisions.length ? chunk : 0;
   }
 
   /** Live, the decision comes when it comes: it is revealed as soon as there is a guess to hold it against. */
@@ -193,6 +196,7 @@ export class StepState {
       this.view.token.value = null;
       this.view.showChunk(chunk);
       selected.value = chunk;
+      this.#picked = chunk;
     });
   }
 
