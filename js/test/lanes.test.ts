@@ -294,5 +294,10 @@ describe("the context lane", () => {
     const canvas = new FakeCanvas();
     contextLane.draw(frameOf(talk, 0, 16, canvas));
     expect(canvas.named("fillText").map(({ args }) => args[0])).toEqual(["slide +4"]);
+    // The rarer one is what must be seen.
+    applyEvent(talk, notice(10, "violation"));
+    canvas.calls.length = 0;
+    contextLane.draw(frameOf(talk, 0, 16, canvas));
+    expect(canvas.named("fillText").map(({ args }) => args[0])).toEqual(["violation +5"]);
   });
 });

@@ -49,11 +49,20 @@ export const contextLane: Lane = {
       const next = Math.max(i + 1, firstAfter(frame, i, timeAt(axis, x + MARK_PX)));
       const following = notices[next];
       const end = following ? xOf(axis, chunkStart(talk, following.chunk)) - 6 : axis.left + axis.width;
-      drawNotice(frame, notice, next - i, x, end);
+      drawNotice(frame, tellingOf(notices, i, next), next - i, x, end);
       i = next;
     }
   },
 };
+
+/** Of notices that share a mark, the first that is not of the everyday kind. */
+function tellingOf(notices: readonly Notice[], from: number, to: number): Notice {
+  for (let i = from; i < to; i++) {
+    const notice = notices[i] as Notice;
+    if (notice.kind !== "context_slide") return notice;
+  }
+  return notices[from] as Notice;
+}
 
 /** The first notice from `from` on whose chunk starts at or after `seconds`. */
 function firstAfter({ talk }: LaneFrame, from: number, seconds: number): number {
