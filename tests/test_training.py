@@ -17,14 +17,15 @@ from ai_widgets.features import StreamingLogMel, log_mel
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision
 from ai_widgets.training import cli, clipcache, corpus, pool, replies, sequence, sounds, speech, vocabulary, warping
 from ai_widgets.training.corpus import ALARM, AMBIENCE, DOG, SPEECH
-from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH, Segment, label_chunks
+from ai_widgets.training.labels import REPLIES, REPLY_OF_KIND, REPLY_SPEECH, Segment, label_chunks
 from ai_widgets.training.mels import clip_mels, running_mels
 from ai_widgets.training.streams import Composer
 
 TINY = {
     "sizes": {"width": 32, "layers": 1, "heads": 2, "kv_heads": 1, "mlp": 32, "tower_width": 32, "tower_layers": 1,
               "tower_heads": 2, "tower_mlp": 32},
-    "positions": 800, "threads": 1, "save_every_s": 0.2, "log_every_s": 0.2,
+    "positions": 800, "threads": 1, "course": None, "averaged": 0.0, "compiled": False, "weights": {"phones": 0.0},
+    "save_every_s": 0.2, "log_every_s": 0.2,
 }  # fmt: skip
 
 
@@ -145,7 +146,7 @@ def test_any_text_can_be_encoded() -> None:
 
 
 def test_every_reply_is_understood() -> None:
-    for label in range(1, replies.REPLIES):
+    for label in range(1, REPLIES):
         assert {replies.understood(text) for text in replies.wordings(label)[1]} == {label}
     assert replies.wordings(REPLY_OF_KIND[ALARM])[0].value == "urgent"
 
@@ -196,6 +197,19 @@ def test_training_resumes_where_it_stopped(trained: Path) -> None:
     assert after["step"] > before["step"]
     assert after["used_s"] >= minutes * 60
     assert json.loads((trained / "checkpoint" / "training.json").read_text())["steps"] == after["step"]
+
+
+def test_a_course_of_windows_trains_and_exports_the_average(clips: list[corpus.Clip], tmp_path: Path) -> None:
+    clipcache.save(clips, tmp_path / "clips" / "train")
+    shape = {"rows": 1, "chunks": 15, "length": 512}
+    course = {"window": {"rows": 2, "chunks": 6, "length": 112}, "streams": shape, "long_streams": shape}
+    (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "course": course, "averaged": 0.9}))
+    assert cli.main(arguments(tmp_path, 0.02)) == 0
+    state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
+    name = "lm.model.norm.weight"
+    assert not torch.equal(state["average"][name], state["network"][name])
+    exported = load_model(tmp_path / "checkpoint").loaded.decoder.model.state_dict()["model.norm.weight"]
+    assert torch.allclose(exported.float(), state["average"][name], atol=1e-3)
 
 
 def test_mistakes_are_said_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,8 @@ The chain, one module a step::
     replies     what is said; vocabulary: tokenizer and special tokens
     sequence    streams -> token sequences (PROTOCOL.md 3 and 7)
     network     Qwen2 and the Qwen2.5-Omni tower, small
-    batches, objective, trainer
+    windows     clips -> seconds with one event, composed while training goes on; phones: how texts are pronounced
+    batches, curriculum, objective, trainer
     export      the checkpoint folder
 
 A user's own clips take another way in, and share the rest::

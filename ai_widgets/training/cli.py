@@ -34,10 +34,12 @@ from pathlib import Path
 from typing import Any
 
 from ai_widgets.errors import AiWidgetsError, SettingError
-from ai_widgets.training import clipcache, conversations, pool, replies, vocabulary
+from ai_widgets.training import clipcache, conversations, phones, pool, replies, vocabulary, windows
 from ai_widgets.training import own as own_clips
+from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.export import export
-from ai_widgets.training.trainer import Recipe, Trainer, describe
+from ai_widgets.training.sequence import SequenceBuilder
+from ai_widgets.training.trainer import SHIPPED, Recipe, Trainer, describe
 
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
 SHARDS, OWN_SHARDS = 24, 8
@@ -60,7 +62,7 @@ def read_recipe(path: Path | None, base: Recipe | None = None) -> Recipe:
 
     What the file does not say is as in `base`, by default the shipped checkpoint's recipe.
     """
-    base = base or Recipe()
+    base = base or SHIPPED
     if path is None:
         return base
     try:
@@ -78,6 +80,8 @@ def read_recipe(path: Path | None, base: Recipe | None = None) -> Recipe:
     try:
         sizes = replace(base.sizes, **values.pop("sizes", {}))
         weights = replace(base.weights, **values.pop("weights", {}))
+        if values.get("course") is not None:
+            values["course"] = Course.of(values["course"])
         return replace(base, **values, sizes=sizes, weights=weights)
     except TypeError as error:
         raise SettingError(f"{path} is not a recipe: {error}.") from error
@@ -149,6 +153,21 @@ def _is_own(data: Path) -> bool:
     return True
 
 
+def _trainer(recipe: Recipe, clips: Path, streams: pool.Pool, words: vocabulary.Vocabulary, out: Path) -> Trainer:
+    """A trainer on streams alone, or with a course of windows made from the same clips."""
+    if recipe.course is None:
+        return Trainer(recipe, streams, words, out)
+    gathered = clipcache.load(clips)
+    said = phones.pronounce(clip.text for clip in gathered) if recipe.weights.phones else {}
+    numbers = phones.table(said)
+    shelf = windows.shelve(
+        gathered, {text: tuple(numbers[phone] for phone in spoken) for text, spoken in said.items()}, recipe.seed
+    )
+    builder = SequenceBuilder(words)
+    curriculum = Curriculum(recipe.course, shelf, streams, builder, recipe.seed, recipe.perturbation)
+    return Trainer(recipe, streams, words, out, builder=builder, curriculum=curriculum, phones=len(numbers))
+
+
 def run(arguments: argparse.Namespace) -> Path:
     """Gather, compose, train, export; return the checkpoint's folder."""
     for name in ("minutes", "shards", "streams", "workers"):
@@ -186,7 +205,7 @@ def run(arguments: argparse.Namespace) -> Path:
         clipcache.save(gathered, clips)
     pool.fill(clips, out / "pool", shards, recipe.seed, arguments.workers, arguments.streams or pool.STREAMS_PER_SHARD)
     words = vocabulary.build(replies.all_texts())
-    trainer = Trainer(recipe, pool.Pool(out / "pool"), words, out / "run")
+    trainer = _trainer(recipe, clips, pool.Pool(out / "pool"), words, out / "run")
     network = trainer.run()
     record = {
         "recipe": describe(recipe), "clips": fingerprint(clips), "pool_hours": round(trainer.pool.hours, 2),

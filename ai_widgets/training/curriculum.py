@@ -6,7 +6,9 @@ about one and a half times as fast on a CPU.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +37,18 @@ class Course:
     streams: Shape = Shape(6, 30, 560)
     long_streams: Shape = Shape(1, 110, 1920)
     long_share: float = 0.25
+    mixture: Mixture = field(default_factory=lambda: Mixture(words=0.42, speech=0.12, sounds=0.34, ambience=0.12))
+
+    @staticmethod
+    def of(values: Mapping[str, Any]) -> Course:
+        """A course from plain values, shapes and mixture as objects; what is not given is as usual."""
+        given = dict(values)
+        for name in ("window", "streams", "long_streams"):
+            if name in given:
+                given[name] = Shape(**given[name])
+        if "mixture" in given:
+            given["mixture"] = Mixture(**given["mixture"])
+        return Course(**given)
 
 
 class Curriculum:
@@ -48,12 +62,11 @@ class Curriculum:
         builder: SequenceBuilder,
         seed: int,
         perturbation: float,
-        mixture: Mixture | None = None,
     ) -> None:
         self.course = course
         self.rng = np.random.default_rng([seed, 17])
         shape = course.window
-        self.windows = WindowMaker(shelf, builder, shape.rows, shape.chunks, shape.length, seed, mixture)
+        self.windows = WindowMaker(shelf, builder, shape.rows, shape.chunks, shape.length, seed, course.mixture)
         limits = (course.long_streams.length, course.long_streams.length)
         self.streams = BatchMaker(pool, builder, *limits, seed, perturbation)
 

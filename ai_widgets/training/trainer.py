@@ -15,7 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from ai_widgets.training.batches import BatchMaker
-from ai_widgets.training.curriculum import Curriculum
+from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.network import Network, Sizes, make, parameters
 from ai_widgets.training.objective import Weights, loss
 from ai_widgets.training.pool import Pool
@@ -29,8 +29,9 @@ HELD_OUT_BATCHES = 2
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; the defaults are those of the shipped checkpoint.
+    """How to train; `SHIPPED` is how the shipped checkpoint was.
 
+    `course` mixes windows into the streams, and their shapes into all batches; None trains on streams alone.
     `averaged` is the share of an exponential average of the weights that is kept at every step, 0 for none; with one,
     the average is what is exported. `compiled` prepares the network with `torch.compile`: worth its minutes where all
     batches have one of a few shapes (`curriculum.py`).
@@ -49,8 +50,23 @@ class Recipe:
     log_every_s: float = 10.0
     averaged: float = 0.0
     compiled: bool = False
+    course: Course | None = None
     weights: Weights = field(default_factory=Weights)
     sizes: Sizes = field(default_factory=Sizes)
+
+
+SHIPPED = Recipe(
+    minutes=95.0,
+    rate=1.2e-3,
+    perturbation=0.1,
+    seed=3,
+    threads=1,
+    averaged=0.998,
+    compiled=True,
+    course=Course(),
+    weights=Weights(decision=4.0, text=1.5, kinds=0.5, words=1.0, phones=0.4),
+)
+"""The recipe of the shipped checkpoint's last run."""
 
 
 class Trainer:
