@@ -6,6 +6,7 @@ import type { Store } from "../store";
 import { chunkStart, type TurnRecord } from "../talk";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
+import { Icon } from "./icon";
 import { SHADES } from "./shade";
 import { SmallButton } from "./small-button";
 import { type Pointed, TokenTip } from "./token-tip";
@@ -139,7 +140,7 @@ function ReadingLine({ view }: { view: View }) {
   if (speech.reading.value !== null) {
     return (
       <p class="aiw-reading" data-testid="reading">
-        <span aria-hidden="true">🔊</span> Reading aloud · {microphoneText(store)}{" "}
+        <Icon name="speaker" /> Reading aloud · {microphoneText(store)}{" "}
         <SmallButton onClick={() => speech.stop()}>stop</SmallButton>
       </p>
     );
