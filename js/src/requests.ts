@@ -5,8 +5,9 @@ import type { BrowserMessage, KernelMessage } from "./messages";
 import type { Changes, SettingName } from "./settings";
 import { type Store, showProblem } from "./store";
 
-/** After this long without an answer, what the traits say is all that is shown. */
-export const ANSWER_MS = 10_000;
+/** A kernel that runs a cell may answer late, so it is waited for; after this long one is told. */
+export const ANSWER_MS = 60_000;
+export const UNANSWERED = "The kernel has not answered yet; until it does, nothing has changed.";
 
 interface Asked {
   value: unknown;
@@ -18,6 +19,8 @@ interface Asked {
 export class Requests {
   /** Changes on their way, at most one of each name: what is wanted meanwhile waits in `store.pending`. */
   readonly #asked = new Map<SettingName, Asked>();
+  /** Names whose answer is overdue: a refusal may still come. */
+  readonly #overdue = new Set<SettingName>();
   readonly #fetches = new Map<
     number,
     { promise: Promise<Sound | null>; end: (sound: Sound | null) => void }
@@ -52,17 +55,23 @@ export class Requests {
     for (const [name, { value }] of [...this.#asked]) {
       if (same(value, this.#held(name))) this.#answered(name);
     }
+    // Any word on settings shows that it answers again.
+    const told = Object.entries(this.store.refused.value).filter(([, sentence]) => sentence !== UNANSWERED);
+    if (told.length < Object.keys(this.store.refused.value).length) {
+      this.store.refused.value = Object.fromEntries(told);
+    }
   }
 
   /** The kernel refused a change, in a sentence that names it. */
   refuse(sentence: string): void {
-    const names = [...this.#asked.keys()];
+    const names = [...this.#asked.keys(), ...this.#overdue];
     const name = names.find((known) => new RegExp(`\\b${known}\\b`).test(sentence)) ?? names[0];
     if (name === undefined) {
       showProblem(this.store, { code: "setting", sentence, wayOut: "Nothing was changed." });
       return;
     }
     this.store.refused.value = { ...this.store.refused.value, [name]: sentence };
+    this.#overdue.delete(name);
     for (const other of this.#asked.get(name)?.group ?? []) this.#answered(other);
   }
 
@@ -102,10 +111,17 @@ export class Requests {
     const names = Object.keys(changes) as SettingName[];
     if (names.length === 0) return;
     for (const name of names) {
-      const timer = setTimeout(() => this.#answered(name), ANSWER_MS);
+      this.#overdue.delete(name);
+      const timer = setTimeout(() => this.#unanswered(name), ANSWER_MS);
       this.#asked.set(name, { value: changes[name], group: names, timer });
     }
     this.post({ type: "set", changes });
+  }
+
+  #unanswered(name: SettingName): void {
+    this.#overdue.add(name);
+    this.store.refused.value = { ...this.store.refused.value, [name]: UNANSWERED };
+    this.#answered(name);
   }
 
   /** One change was answered; if something else is wanted by now, it is asked for next. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Conversation } from "../src/conversation";
-import { ANSWER_MS } from "../src/requests";
+import { ANSWER_MS, UNANSWERED } from "../src/requests";
 import { DEFAULT_LIVE } from "../src/settings";
 import { FakeMicrophone, FakeModel } from "./fakes";
 
@@ -75,12 +75,27 @@ describe("a change of a setting", () => {
     expect(store.pending.value).toEqual({});
   });
 
-  it("that nobody answers is no longer shown as asked for", () => {
-    const { conversation, store } = begin();
-    conversation.set({ bias: 1 });
-    vi.advanceTimersByTime(ANSWER_MS + 1);
+  it("that nobody answers is told so, and its late refusal still finds its place", () => {
+    const { model, conversation, store } = begin();
+    conversation.set({ bias: 2000 });
+    vi.advanceTimersByTime(ANSWER_MS - 1);
+    expect(store.pending.value).toEqual({ bias: 2000 });
+    vi.advanceTimersByTime(1);
     expect(store.pending.value).toEqual({});
-    expect(store.settings.value?.bias).toBe(0);
+    expect(store.refused.value).toEqual({ bias: UNANSWERED });
+    const message = "bias must be a number of at least -1000 and at most 1000, not 2000.";
+    model.say({ type: "problem", code: "setting", message, detail: "", page: "" });
+    expect(store.refused.value).toEqual({ bias: message });
+    expect(store.problems.value).toEqual([]);
+  });
+
+  it("that is answered late is no longer said to be unanswered", () => {
+    const { model, conversation, store } = begin();
+    conversation.set({ bias: 1 });
+    vi.advanceTimersByTime(ANSWER_MS);
+    model.sync("settings", { ...SETTINGS, bias: 1 });
+    expect(store.refused.value).toEqual({});
+    expect(store.settings.value?.bias).toBe(1);
   });
 
   it("is given up when the kernel is lost", () => {
