@@ -103,6 +103,17 @@ describe("step mode, live", () => {
     expect(find("step")).toBeNull();
   });
 
+  it("gives the focus back when it closes", async () => {
+    const button = document.createElement("button");
+    document.body.append(button);
+    button.focus();
+    const { button: named } = await open({ live: false });
+    expect(document.activeElement).not.toBe(button);
+    named("Leave step mode").click();
+    await drawn();
+    expect(document.activeElement).toBe(button);
+  });
+
   it("does not touch a loop that it never held, and lets go of one when its view goes", async () => {
     const { model, view, el } = await showPanel((view) => <StepMode view={view} />);
     model.welcome();

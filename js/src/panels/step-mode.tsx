@@ -49,8 +49,14 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
   const { cursor, source, predicting } = steps;
   const { phase } = cursor.value;
   const next = useRef<HTMLButtonElement>(null);
-  // Whoever opened step mode wants to step.
-  useLayoutEffect(() => next.current?.focus({ preventScroll: true }), []);
+  // Whoever opened step mode wants to step, and afterwards to be where they were.
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    next.current?.focus({ preventScroll: true });
+    return () => {
+      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    };
+  }, []);
   useSignalEffect(() => {
     // The view may lose its kernel while it is stepped.
     if (source.value === "live" && view.store.saved.value) steps.use("replay");
