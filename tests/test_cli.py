@@ -98,7 +98,7 @@ class TestContract:
         assert summary["replies"] == sum(line["type"] == "turn" for line in lines)
         assert summary["tokens"] == sum(line["type"] == "token" for line in lines)
         assert (summary["device"], summary["dtype"]) == ("cpu", "float32")
-        assert summary["settings"]["context"] == "reset"
+        assert summary["settings"]["context"] == "slide"
 
     def test_the_events_are_those_of_the_python_call(self, run: Any, wav: Path, toy_folder: Path) -> None:
         record = run_inference(toy_folder, [wav], "cpu")
