@@ -236,8 +236,7 @@ export class Conversation {
   }
 
   readonly #readTraits = (): void => {
-    this.#receiver.readTraits((name) => this.model.get(name));
-    this.#requests.traitsChanged();
+    if (this.#receiver.readTraits((name) => this.model.get(name))) this.#requests.traitsChanged();
   };
 
   readonly #onPageHide = (): void => this.#input.end("view_removed");

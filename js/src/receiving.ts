@@ -28,6 +28,9 @@ export interface ReceiverListener {
 }
 
 export class Receiver {
+  /** The traits' values as they were read last: hosts replace what they change. */
+  readonly #traits = new Map<string, unknown>();
+
   constructor(
     private readonly store: Store,
     private readonly page: string,
@@ -55,8 +58,7 @@ export class Receiver {
         store.loop.value = readLoop(message) ?? store.loop.value;
         break;
       case "model":
-        store.model.value = readModelInfo(message) ?? store.model.value;
-        this.#learnVocabulary(message);
+        this.#readModel(message);
         break;
       case "reset":
         clearTalk(store, message.session);
@@ -67,20 +69,23 @@ export class Receiver {
     }
   }
 
-  /** Reads the synced traits; `get` gives one of them by name. */
-  readTraits(get: (name: string) => unknown): void {
+  /** Reads the synced traits that were sent anew. Returns whether the settings were among them. */
+  readTraits(get: (name: string) => unknown): boolean {
     const { store } = this;
+    const fresh = TRAITS.filter((name) => this.#traits.get(name) !== get(name));
     batch(() => {
-      const info = get("model_info");
-      const model = readModelInfo(info);
-      if (model) store.model.value = model;
-      if (typeof info === "object" && info !== null) this.#learnVocabulary(info);
-      store.kernelState.value = String(get("state") ?? "idle");
-      store.settings.value = readSettings(get("settings")) ?? store.settings.value;
-      store.live.value = readLive(get("live")) ?? store.live.value;
-      store.loop.value = readLoop(get("loop")) ?? store.loop.value;
-      store.counters.value = readCounters(get("counters")) ?? store.counters.value;
+      for (const name of fresh) {
+        const value = get(name);
+        this.#traits.set(name, value);
+        if (name === "state") store.kernelState.value = String(value ?? "idle");
+        else if (name === "model_info") this.#readModel(value);
+        else if (name === "settings") store.settings.value = readSettings(value) ?? store.settings.value;
+        else if (name === "live") store.live.value = readLive(value) ?? store.live.value;
+        else if (name === "loop") store.loop.value = readLoop(value) ?? store.loop.value;
+        else store.counters.value = readCounters(value) ?? store.counters.value;
+      }
     });
+    return fresh.includes("settings") || fresh.includes("live");
   }
 
   /** Shows the saved history, for as long as no kernel answers. */
@@ -103,6 +108,11 @@ export class Receiver {
       if (store.saved.value) clearTalk(store, message.session);
       else this.#adopt(message.session);
     });
+  }
+
+  #readModel(info: unknown): void {
+    this.store.model.value = readModelInfo(info) ?? this.store.model.value;
+    if (typeof info === "object" && info !== null) this.#learnVocabulary(info);
   }
 
   #learnVocabulary(message: { tokens?: unknown; prefix?: unknown; limit?: unknown }): void {

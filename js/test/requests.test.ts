@@ -93,6 +93,9 @@ describe("a change of a setting", () => {
     const { model, conversation, store } = begin();
     conversation.set({ bias: 1 });
     vi.advanceTimersByTime(ANSWER_MS);
+    // A worker may go on counting while a cell keeps the kernel from answering.
+    model.sync("counters", { lag_s: 3 });
+    expect(store.refused.value).toEqual({ bias: UNANSWERED });
     model.sync("settings", { ...SETTINGS, bias: 1 });
     expect(store.refused.value).toEqual({});
     expect(store.settings.value?.bias).toBe(1);
