@@ -42,6 +42,7 @@ export function Transcript({ view }: { view: View }) {
             : "Replies appear here, word by word, when the model decides to speak."}
         </p>
       )}
+      {count > 0 && <Legend />}
       {first > 0 && (
         <SmallButton class="aiw-small aiw-earlier" data-testid="earlier" onClick={showEarlier}>
           Show {Math.min(first, SHOWN_TURNS)} of {first} earlier
@@ -69,7 +70,6 @@ export function Transcript({ view }: { view: View }) {
           />
         ))}
       </ol>
-      {count > 0 && <Legend />}
       <ReadingLine view={view} />
       {pointed.value && <TokenTip pointed={pointed.value} />}
       <p class="aiw-hidden" aria-live="polite" data-testid="announcement">
