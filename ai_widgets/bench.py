@@ -12,22 +12,32 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from .audio import ChunkAudio
+from .bench_authors import compare as compare_authors
+from .errors import SettingError
 from .inference import Model, load_model
+from .model.hub import locate
+from .perceive import Heard, Listener
 from .protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Timing, Turn
 from .session import StreamingSession
 
-EARLY, LATE = 10, 600
-"""Chunks that are compared."""
+EARLY, LATE = 100, 18_000
+"""Chunks that are compared: after 40 s and after two hours."""
 WINDOW, ROUNDS = 8, 6
 """Each figure is a median over so many chunks around the named one, in so many rounds."""
-POSITIONS_PER_CHUNK = 13
+BARE_CHUNK = 140
+"""Chunk of the steps that are held against the bare model: the context is nearly full."""
 NOISE_DB = -46.0
+SILENT = -1000.0
+"""Bias with which no reply begins, so that all chunks do the same work."""
 
 FIRST_DECISION = """
 import json, sys, time
@@ -49,9 +59,17 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--checkpoint", default="tiny")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--chunks", type=int, default=LATE, help=f"age of the old session (default: {LATE}, two hours)")
+    parser.add_argument("--compile", action="store_true", help="compile the model's layers first, where that works")
+    parser.add_argument("--authors", type=Path, metavar="DIR", help="a clone of the authors' code, to be timed beside")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     given = parser.parse_args(argv)
-    figures = measure(given.checkpoint, given.device, given.dtype)
+    if given.chunks <= EARLY:
+        raise SettingError(f"--chunks must be above {EARLY}, the age of the young session, not {given.chunks}.")
+    figures = measure(given.checkpoint, given.device, given.dtype, given.chunks, given.compile)
+    if given.authors is not None:
+        model = load_model(given.checkpoint, given.device, given.dtype)
+        figures |= compare_authors(given.authors, locate(given.checkpoint)[0], model)
     if given.json:
         print(json.dumps(figures))
         return 0
@@ -60,26 +78,32 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def measure(checkpoint: str, device: str = "auto", dtype: str = "auto") -> dict[str, Any]:
+def measure(
+    checkpoint: str, device: str = "auto", dtype: str = "auto", late: int = LATE, compiled: bool = False
+) -> dict[str, Any]:
     """All figures by name; the name gives the unit."""
     first = first_decision_seconds(checkpoint)
     start = perf_counter()
     model = load_model(checkpoint, device, dtype)
     load = perf_counter() - start
-    early, late = compare_ages(model)
-    session = model.session()
-    cycle = _time_chunks(session, session.context_limit // POSITIONS_PER_CHUNK - WINDOW)
-    chunk, full = median(cycle), median(cycle[-WINDOW:])
-    token = token_milliseconds(model)
+    words = f"{platform.machine()}, {os.cpu_count()} cores, {model.loaded.placement}"
+    if compiled:
+        words += ", compiled" if model.loaded.decoder.compile() else ", not compiled (see the log)"
+    young, old = compare_ages(model, late)
+    chunk = median(young)
+    step, bare = compare_with_bare(model)
     return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {model.loaded.placement}",
+        "machine": words,
         "widget constructed → first decision, fresh process [s]": round(first, 2),
         "load_model, libraries imported [s]": round(load, 2),
         "chunk: features + tower + decision, median [ms]": round(chunk, 2),
         "times real time while silent": round(CHUNK_SECONDS * 1e3 / chunk, 1),
-        "reply token, median [ms]": round(token, 2),
-        f"chunk {LATE} ÷ chunk {EARLY}": round(late / early, 3),
-        f"chunk before the context is full ÷ chunk {EARLY}": round(full / early, 3),
+        "reply token, median [ms]": round(token_milliseconds(model), 2),
+        f"chunk {late} ÷ chunk {EARLY}": round(median(old) / chunk, 3),
+        f"slowest of {len(old)} late chunks ÷ their median": round(max(old) / median(old), 2),
+        "slide ÷ chunk": round(slide_milliseconds(model) / chunk, 3),
+        "step ÷ bare model": round(step / bare, 3),
+        "bare model: 13 positions and one row of logits [ms]": round(bare, 2),
     }
 
 
@@ -93,22 +117,65 @@ def first_decision_seconds(checkpoint: str) -> float:
     return float(seconds)
 
 
-def compare_ages(model: Model) -> tuple[float, float]:
-    """Median milliseconds of a chunk in a young session and in an old one, in the same run.
+def compare_ages(model: Model, late: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of chunks in a young session and in an old one, in the same run.
 
     Both are measured over whole windows of chunks that take turns, so that a change of the machine's load meets both.
+    The old session gets there by steps over one and the same heard chunk: features and tower keep nothing that grows.
     """
-    early: list[float] = []
-    late: list[float] = []
-    old = model.session()
-    _time_chunks(old, LATE - WINDOW * ROUNDS // 2)
+    young_times: list[float] = []
+    old_times: list[float] = []
+    old = model.session(bias=SILENT, alternatives=5)
+    _age(model, old, late - WINDOW * ROUNDS // 2)
     for _ in range(ROUNDS):
-        young = model.session()
-        _time_chunks(young, EARLY - WINDOW // 2)
+        young = model.session(bias=SILENT)
+        _age(model, young, EARLY - WINDOW // 2)
         for _ in range(WINDOW):
-            early += _time_chunks(young, 1)
-            late += _time_chunks(old, 1)
-    return median(early), median(late)
+            young_times += _time_chunks(young, 1)
+            old_times += _time_chunks(old, 1)
+    return young_times, old_times
+
+
+def compare_with_bare(model: Model) -> tuple[float, float]:
+    """Median milliseconds of a whole step of a session, and of the model's forward pass in it alone, taking turns.
+
+    The bare pass is transformers' model on tensors that are ready, over a context of the same length, and one row of
+    logits; a step adds embedding, sampling with its report, events and the record.
+    """
+    session = model.session(bias=SILENT)
+    heard = _age(model, session, BARE_CHUNK)
+    decoder, turns = model.loaded.decoder, session._turns
+    embeddings = decoder.embed([*turns._framing.block[:1], *turns._framing.block])
+    steps: list[float] = []
+    bare: list[float] = []
+    for _ in range(WINDOW * ROUNDS // 4):
+        start = perf_counter()
+        for _event in session.step(heard):
+            pass
+        steps.append((perf_counter() - start) * 1e3)
+        context = turns._context
+        if context.room < embeddings.shape[1]:
+            break
+        end = context.end
+        with model.loaded.computing():
+            start = perf_counter()
+            decoder.advance(context, embeddings)
+            bare.append((perf_counter() - start) * 1e3)
+        # As if nothing had been fed: what was written is written over.
+        context.end = end
+    return median(steps), median(bare)
+
+
+def slide_milliseconds(model: Model) -> float:
+    """Median time of a slide in a full context."""
+    session = model.session(bias=SILENT)
+    _age(model, session, BARE_CHUNK)
+    turns, times = session._turns, []
+    for _ in range(WINDOW):
+        start = perf_counter()
+        turns._context.slide(turns._window.prefix, len(turns._framing.block) + 1)
+        times.append((perf_counter() - start) * 1e3)
+    return median(times)
 
 
 def token_milliseconds(model: Model) -> float:
@@ -120,12 +187,25 @@ def token_milliseconds(model: Model) -> float:
     return median(t.reply_ms / max(1, lengths[t.chunk]) for t in record.of_type(Timing) if t.chunk in lengths)
 
 
+def _age(model: Model, session: StreamingSession, chunks: int) -> Heard:
+    """Let a session hear the same chunk until it is so many chunks old."""
+    heard = Listener(model.loaded).hear(ChunkAudio(_noise(0)))
+    while session.chunks_done < chunks:
+        for _ in session.step(heard):
+            pass
+    return heard
+
+
+def _noise(seed: int) -> npt.NDArray[np.float32]:
+    """One chunk of quiet noise."""
+    noise = np.random.default_rng(seed).standard_normal(CHUNK_SAMPLES) * 10 ** (NOISE_DB / 20)
+    return noise.astype(np.float32)
+
+
 def _time_chunks(session: StreamingSession, count: int) -> list[float]:
     """Push quiet noise; milliseconds of features, tower and decision for each chunk."""
-    generator = np.random.default_rng(session.chunks_done)
     times: list[float] = []
     for _ in range(count):
-        noise = generator.standard_normal(CHUNK_SAMPLES) * 10 ** (NOISE_DB / 20)
-        timings = (e for e in session.push(noise.astype(np.float32)) if isinstance(e, Timing))
+        timings = (e for e in session.push(_noise(session.chunks_done)) if isinstance(e, Timing))
         times += [timing.features_ms + timing.tower_ms + timing.decide_ms for timing in timings]
     return times

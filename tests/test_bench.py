@@ -1,0 +1,128 @@
+"""The benchmark's own arithmetic, and that it measures what it says; the figures themselves belong to a machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ai_widgets import bench, bench_authors
+from ai_widgets.cli import main
+from ai_widgets.errors import SettingError
+from ai_widgets.inference import Model
+from ai_widgets.protocol import Decision
+
+THEIR_RUNNER = """
+import time
+import torch
+class GPT(torch.nn.Module):
+    def forward(self, tokens):
+        time.sleep(0.01 if tokens.shape[-1] > 1 else 0.002)
+class ToyAudioEncoder(torch.nn.Module):
+    def forward(self, mels):
+        time.sleep(0.1)
+def run_inference(*, checkpoint_dir, audio_paths, device):
+    print("a line of its own", checkpoint_dir)
+    model = GPT()
+    ToyAudioEncoder()(torch.zeros(1))
+    model(torch.zeros(1, 30))
+    for _ in range(9):
+        model(torch.zeros(1, 13))
+    for _ in range(4):
+        model(torch.zeros(1, 1))
+"""
+
+
+def test_the_bare_model_does_not_disturb_the_session(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps between which the bare model was timed are those of a session where it was not."""
+    monkeypatch.setattr(bench, "BARE_CHUNK", 5)
+    sessions = []
+    make = toy.session
+
+    def session(**settings: object) -> object:
+        sessions.append(make(**settings))
+        return sessions[-1]
+
+    monkeypatch.setattr(toy, "session", session)
+    step, bare = bench.compare_with_bare(toy)
+    assert step > 0 < bare
+    (used,) = sessions
+    alone = make(bias=bench.SILENT)
+    bench._age(toy, alone, used.chunks_done)
+    pairs = zip(used.record.of_type(Decision), alone.record.of_type(Decision), strict=True)
+    for ours, theirs in pairs:
+        assert ours.logit_keep == pytest.approx(theirs.logit_keep, abs=1e-4)
+        assert ours.position == theirs.position
+
+
+def test_ages_take_turns_and_nobody_replies(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "EARLY", 6)
+    monkeypatch.setattr(bench, "ROUNDS", 1)
+    young, old = bench.compare_ages(toy, 30)
+    assert len(young) == len(old) == bench.WINDOW
+    assert min(young) > 0 < min(old)
+
+
+def test_a_young_session_cannot_be_the_old_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--chunks", "100"]) == 2
+    assert "--chunks must be above 100" in capsys.readouterr().err
+
+
+class TestAuthors:
+    def test_a_step_is_from_one_block_to_the_next(self) -> None:
+        calls = [
+            ("MoonAudioEncoder", 0, 0.0, 0.5),
+            ("GPT", 47, 1.0, 1.2),
+            *[("GPT", 13, 2.0 + n, 2.5 + n) for n in range(4)],
+            ("GPT", 1, 6.0, 6.1),
+            ("GPT", 13, 6.2, 6.3),
+            ("MoonAudioEncoder", 0, 6.5, 6.6),
+            ("GPT", 13, 9.0, 9.5),
+        ]
+        step, chunk = bench_authors.times(calls)
+        assert step == pytest.approx(1_000)
+        # Seven decisions share 0.6 s of encoding.
+        assert chunk == pytest.approx(1_000 + 600 / 7)
+
+    def test_code_that_decides_nothing(self) -> None:
+        with pytest.raises(SettingError, match="made no decisions"):
+            bench_authors.times([("GPT", 47, 0.0, 1.0)])
+
+    def test_their_runner_is_timed_in_a_process_of_its_own(self, tmp_path: Path, toy: Model, toy_folder: Path) -> None:
+        (tmp_path / "infer_online.py").write_text(THEIR_RUNNER)
+        figures = bench_authors.compare(tmp_path, toy_folder, toy)
+        assert figures["step, authors' code [ms]"] >= 10
+        assert figures["chunk, authors' code [ms]"] >= figures["step, authors' code [ms]"] + 5
+        ours, theirs = figures["step, ours [ms]"], figures["step, authors' code [ms]"]
+        assert figures["step, ours ÷ authors'"] == pytest.approx(ours / theirs, rel=0.05)
+
+    def test_what_cannot_be_run_is_said(self, tmp_path: Path, toy: Model, toy_folder: Path) -> None:
+        with pytest.raises(SettingError, match=r"holds no infer_online\.py"):
+            bench_authors.compare(tmp_path, toy_folder, toy)
+        (tmp_path / "infer_online.py").write_text("import nothing_of_that_name")
+        with pytest.raises(SettingError, match="cannot be run here: ModuleNotFoundError: No module named 'nothing_of"):
+            bench_authors.compare(tmp_path, toy_folder, toy)
+
+
+class TestCompiling:
+    def test_a_compiled_model_says_the_same(self, toy: Model) -> None:
+        decoder = type(toy.loaded.decoder)(toy.loaded.decoder.model, "exact")
+        before = decoder.feed(decoder.context(50), [1, 2, 3])
+        try:
+            assert decoder.compile(backend="eager")
+            torch.testing.assert_close(decoder.feed(decoder.context(50), [1, 2, 3]), before, atol=1e-4, rtol=0)
+        finally:
+            for layer in decoder.model.model.layers:
+                layer.mlp._compiled_call_impl = None
+
+    def test_where_it_fails_the_model_stays_as_it_was(self, toy: Model, caplog: pytest.LogCaptureFixture) -> None:
+        decoder = toy.loaded.decoder
+        before = decoder.feed(decoder.context(50), [1, 2, 3])
+
+        def broken(*_: object, **__: object) -> object:
+            raise RuntimeError("no compiler")
+
+        assert not decoder.compile(backend=broken)
+        assert "torch.compile failed" in caplog.text
+        torch.testing.assert_close(decoder.feed(decoder.context(50), [1, 2, 3]), before, atol=0, rtol=0)
