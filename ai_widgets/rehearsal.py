@@ -53,11 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--small", action="store_true", help="tiny sizes: tries the script itself")
     parser.add_argument("--formats", nargs="+", default=FORMATS[:2], choices=FORMATS)
     parser.add_argument("--keep", action="store_true", help="leave the files, and use them again next time")
-    parser.add_argument("--measure", choices=FORMATS, help=argparse.SUPPRESS)
+    parser.add_argument("--measure", choices=(*FORMATS, "convert"), help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     try:
         if given.measure:
-            print(json.dumps(measure(given.folder, given.measure)))
+            work = measure_convert if given.measure == "convert" else measure
+            print(json.dumps(work(given.folder, given.measure)))
             return 0
         figures = rehearse(given.folder, SMALL if given.small else RELEASE, given.formats, given.keep)
     except AiWidgetsError as error:
@@ -87,15 +88,8 @@ def rehearse(folder: Path, sizes: dict[str, Any], formats: Sequence[str], keep: 
             how: _apart_from(source, how) for how in formats[1:] if _logits(source, how).exists()
         }
         _forget(source)
-        start = _clock()
         _say("converting")
-        convert(source, converted, "bfloat16", progress=False)
-        wall, busy = _since(start)
-        figures["convert to bfloat16"] = {
-            "bytes": _size(converted),
-            "seconds": round(wall, 1),
-            "busy_s": round(busy, 1),
-        }
+        figures["convert to bfloat16"] = _run(source, "convert")
         figures["reading the converted"] = read_cold(converted)
         figures["load the converted as bfloat16"] = _apart(converted, "bfloat16")
     finally:
@@ -126,11 +120,15 @@ def _logits(folder: Path, how: str) -> Path:
 
 
 def _apart(folder: Path, how: str) -> dict[str, Any]:
-    """`measure` in a fresh process."""
+    """`measure` in a fresh process, where the memory for it is free."""
     shortage = _shortage(folder, how)
     if shortage is not None:
         _say(f"{how} is left out: {shortage}")
         return {"left out": shortage}
+    return _run(folder, how)
+
+
+def _run(folder: Path, how: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "ai_widgets.rehearsal", str(folder), "--measure", how]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own code
     if done.returncode:
@@ -164,6 +162,19 @@ def measure(folder: Path, how: str) -> dict[str, Any]:
         **steps,
         "weights_bytes": need.weights(torch.bfloat16, quantize),
         "machine now": rates(),
+    }
+
+
+def measure_convert(source: Path, _: str) -> dict[str, Any]:
+    """Convert to bfloat16 beside the source; the figures of one process."""
+    start, target = _clock(), source.parent / "converted"
+    convert(source, target, "bfloat16", progress=False)
+    wall, busy = _since(start)
+    return {
+        "bytes": _size(target),
+        "seconds": round(wall, 1),
+        "busy_s": round(busy, 1),
+        "peak_bytes": _status("VmHWM:"),
     }
 
 

@@ -84,6 +84,7 @@ def convert(
     partial = goal.parent / f".{goal.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     total = sum(one.size for one in (*parts.language_tensors, *tower))
+    parts.tower_tensors.clear()
     bar = progress is True and total >= PROGRESS_FROM
     try:
         partial.mkdir(parents=True)
@@ -151,6 +152,7 @@ def _shards(stored: list[Stored], dtype: torch.dtype) -> list[list[Stored]]:
 
 def _write(folder: Path, shards: list[list[Stored]], tower: list[Stored], dtype: torch.dtype) -> Iterator[int]:
     yield from write_shard(folder / TOWER_FILES[0], tower, dtype)
+    tower.clear()  # its file may be one map that stays open for as long as somebody knows a tensor of it
     if len(shards) == 1:
         yield from write_shard(folder / SINGLE_FILE, shards[0], dtype)
         return

@@ -128,10 +128,11 @@ def install(model: Any) -> None:
 
 
 class Int8Linear(nn.Module):
-    """A linear layer of int8 weights that multiplies in integers and is as exact as bfloat16.
+    """A linear layer of int8 weights that multiplies in integers, and as exactly as bfloat16 does.
 
     Each row of the input is written as the sum of two rows of int8, a coarse one and what remains times 254: sixteen
-    bits, where bfloat16 has eight. Both go through one integer product, which reads a byte for each weight.
+    bits for the whole row, where bfloat16 has eight for each number: better, unless one number of a row is a thousand
+    times the others. Both go through one integer product, which reads a byte for each weight.
     """
 
     def __init__(self, weight: Any, bias: Tensor | None) -> None:
