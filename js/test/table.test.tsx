@@ -65,7 +65,7 @@ describe("the table", () => {
       timing(999, 300, { queue_ms: 40 }),
       turn(0, "Hello.", { chunk: 999, emotion: "happy" }),
     ]);
-    render(<ChunkTable view={view} height={360} />, box);
+    render(<ChunkTable id="rows" view={view} height={360} />, box);
     await drawn();
   });
   afterEach(() => {

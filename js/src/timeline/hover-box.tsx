@@ -10,6 +10,7 @@ const GAP_PX = 14;
 export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: View }) {
   const chunk = view.hovered.value as number;
   const { talk } = view.store;
+  void timeline.moves.value;
   const hidden = view.hiddenFrom.value;
   const { title, decision, remarks } = readout(talk, chunk, hidden);
   const x = timeline.xOfChunk(chunk);

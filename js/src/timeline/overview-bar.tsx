@@ -5,12 +5,14 @@ import { OVERVIEW_HEIGHT } from "./overview";
 import type { TimelineCanvas } from "./timeline-canvas";
 
 interface Props {
+  /** Id of the lanes that it scrolls. */
+  scrolls: string;
   canvas: Ref<HTMLCanvasElement>;
   timeline: () => TimelineCanvas | null;
   view: View;
 }
 
-export function OverviewBar({ canvas, timeline, view }: Props) {
+export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
   const place = (event: PointerEvent & { currentTarget: HTMLElement }) => {
     timeline()?.centreOn(event.clientX - event.currentTarget.getBoundingClientRect().left);
   };
@@ -24,14 +26,14 @@ export function OverviewBar({ canvas, timeline, view }: Props) {
     else if (event.key === "Home") made.panBy(-made.axis.start);
     else made.follow();
   };
-  void view.store.version.value;
+  void [view.store.version.value, timeline()?.moves.value];
   return (
     <div
       class="aiw-overview"
       role="scrollbar"
       tabIndex={0}
       aria-label="Overview: scrolls the timeline"
-      aria-controls={timeline()?.id}
+      aria-controls={scrolls}
       aria-orientation="horizontal"
       aria-valuemin={0}
       aria-valuemax={Math.max(1, Math.round(timeline()?.end_s ?? 0))}

@@ -5,7 +5,14 @@ import { chunkCount } from "../talk";
 import type { View } from "../view";
 import { COLUMNS, ROW_PX, rowForKey, rowOf, rowsInSight, scrollToRow } from "./table-rows";
 
-export function ChunkTable({ view, height }: { view: View; height: number }) {
+interface Props {
+  /** What the ids of its rows begin with. */
+  id: string;
+  view: View;
+  height: number;
+}
+
+export function ChunkTable({ id, view, height }: Props) {
   const { store, selected, hiddenFrom } = view;
   const box = useRef<HTMLDivElement>(null);
   const scroll = useSignal(0);
@@ -56,7 +63,7 @@ export function ChunkTable({ view, height }: { view: View; height: number }) {
   void store.version.value;
   const { first, last } = rowsInSight(count, scroll.value, body);
   const rows = Array.from({ length: last - first }, (_, i) => rowOf(store.talk, first + i, hiddenFrom.value));
-  const rowId = (chunk: number) => `aiw-row-${chunk}`;
+  const rowId = (chunk: number) => `${id}-${chunk}`;
   return (
     <div
       ref={box}

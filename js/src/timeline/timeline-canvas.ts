@@ -1,5 +1,5 @@
 /** The canvases of one view: holds the time axis, follows the newest chunk, and redraws only what has changed. */
-import { effect } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { CHUNK_SECONDS } from "../events";
 import { chunkCount, chunkStart, talkEnd } from "../talk";
 import type { View } from "../view";
@@ -23,12 +23,10 @@ export interface Canvases {
 /** Width for which the default span is made; a narrower one shows fewer seconds, not smaller chunks. */
 const FULL_WIDTH = 700;
 
-let made = 0;
-
 export class TimelineCanvas {
   axis: time.TimeAxis = { start: 0, span: time.DEFAULT_SPAN_S, left: 0, width: 1 };
-  /** Names the surface on the page. */
-  readonly id = `aiw-timeline-${++made}`;
+  /** Counts moves of the window, for what hangs on a place in it. */
+  readonly moves = signal(0);
   /** Pixel of the pointer's line. */
   crosshair: number | null = null;
   /** Frames drawn, and how many of them drew the lanes: nothing is drawn while nothing changes. */
@@ -40,6 +38,7 @@ export class TimelineCanvas {
   readonly #talkPicture = new Layer(document.createElement("canvas"));
   /** What the picture of the whole talk was drawn from. */
   #drawnFrom: readonly unknown[] = [];
+  #drawnAxis = this.axis;
   #layout: Layout;
   #palette: Palette;
   #patterns: Patterns | null = null;
@@ -208,10 +207,13 @@ export class TimelineCanvas {
     if (this.#stale === "lanes") {
       this.#stale = "marks";
       this.frames.lanes += 1;
+      const { start, span } = this.#drawnAxis;
       this.#approachLive();
       this.#snap();
+      if (this.axis.start !== start || this.axis.span !== span) this.moves.value += 1;
       // The lanes may have moved under a pointer that rests.
       if (this.crosshair !== null) this.pointAt(this.crosshair);
+      this.#drawnAxis = this.axis;
       this.#drawLanes();
       this.#drawOverview();
       // The parts of the newest chunks' latency that end here are known only now.

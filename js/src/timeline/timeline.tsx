@@ -1,7 +1,7 @@
 /** The timeline panel: lanes one can point at, drag, zoom, fold and walk with the keyboard; or the same as a table. */
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, RefObject } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { chunkCount } from "../talk";
 import type { View } from "../view";
 import { foldedLanes } from "./folding";
@@ -15,6 +15,9 @@ import { readout } from "./readout";
 import { ChunkTable } from "./table";
 import { TimelineCanvas } from "./timeline-canvas";
 
+/** Timelines made so far: each names itself, since many may be on one page. */
+let made = 0;
+
 export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: TimelineCanvas) => void }) {
   const surface = useRef<HTMLDivElement>(null);
   const lanes = useRef<HTMLCanvasElement>(null);
@@ -22,6 +25,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
   const overview = useRef<HTMLCanvasElement>(null);
   const timeline = useRef<TimelineCanvas | null>(null);
   const asTable = useSignal(false);
+  const id = useMemo(() => `aiw-timeline-${++made}`, []);
 
   useEffect(() => {
     if (!surface.current || !lanes.current || !marks.current || !overview.current) return;
@@ -46,7 +50,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
     <div class="aiw-timeline">
       <div class="aiw-lanes" style={tall} data-table={asTable.value}>
         <LaneNames view={view} />
-        <Surface view={view} surface={surface} timeline={() => timeline.current}>
+        <Surface id={id} view={view} surface={surface} timeline={() => timeline.current}>
           <canvas ref={lanes} data-testid="timeline" style={tall} />
           <canvas ref={marks} class="aiw-marks" style={tall} />
         </Surface>
@@ -55,10 +59,10 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
             Press Record and say something, or choose a file. The model decides every 0.4 s.
           </p>
         )}
-        {asTable.value && <ChunkTable view={view} height={height} />}
+        {asTable.value && <ChunkTable id={`${id}-row`} view={view} height={height} />}
       </div>
       <div class="aiw-timeline-bar">
-        <OverviewBar canvas={overview} timeline={() => timeline.current} view={view} />
+        <OverviewBar scrolls={id} canvas={overview} timeline={() => timeline.current} view={view} />
         <div class="aiw-zoom">
           <BarButton name="zoom-out" title="Zoom out (−)" onClick={() => zoom(1 / ZOOM_STEP)}>
             −
@@ -118,6 +122,7 @@ function BarButton({ name, title, pressed, onClick, children }: ButtonProps) {
 }
 
 interface SurfaceProps {
+  id: string;
   view: View;
   surface: RefObject<HTMLDivElement | null>;
   timeline: () => TimelineCanvas | null;
@@ -125,7 +130,7 @@ interface SurfaceProps {
 }
 
 /** Apart from the panel, since it is drawn anew whenever the cursor moves. */
-function Surface({ view, surface, timeline, children }: SurfaceProps) {
+function Surface({ id, view, surface, timeline, children }: SurfaceProps) {
   const { store, hovered, hiddenFrom } = view;
   void store.version.value;
   const count = chunkCount(store.talk);
@@ -134,7 +139,7 @@ function Surface({ view, surface, timeline, children }: SurfaceProps) {
   return (
     <div
       ref={surface}
-      id={made?.id}
+      id={id}
       class="aiw-surface"
       role="slider"
       tabIndex={0}
