@@ -25,7 +25,8 @@ function reply(k: number, first = "You", second = " said"): SessionEvent[] {
   ];
 }
 
-const many = (count: number) => Array.from({ length: count }, (_, k) => reply(k)).flat();
+const many = (count: number) =>
+  Array.from({ length: count }, (_, k) => [chunk(k), turn(k, `Reply ${k}`, { chunk: k })]).flat();
 const show = (events: SessionEvent[]) => showPanel((view) => <Transcript view={view} />, events);
 
 afterEach(() => document.body.replaceChildren());
