@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { captureProblem } from "../src/capture/problems";
+import { captureProblem, countedProblem } from "../src/capture/problems";
 import { busyText, modelText, progressOf } from "../src/panels/banners";
 import { trackText } from "../src/panels/settings";
 import { numberOf } from "../src/panels/settings-fields";
@@ -378,18 +378,20 @@ describe("what is said of the kernel and the model", () => {
 describe("every problem", () => {
   const codes = [
     ...(["denied", "dismissed", "no_device", "device_busy", "insecure_origin", "host_policy"] as const),
-    ...(["unsupported", "track_ended", "muted_by_system", "device_absent", "degraded", "gap"] as const),
-    ...(["hidden", "interrupted", "no_audio", "capture_failed", "file_unreadable", "file_empty"] as const),
+    ...(["unsupported", "track_ended", "muted_by_system", "device_absent", "degraded"] as const),
+    ...(["interrupted", "no_audio", "capture_failed", "file_unreadable", "file_empty"] as const),
   ];
 
   it("has a sentence and a way out of its own", () => {
     const problems = [
       ...codes.map((code) => captureProblem(code)),
+      countedProblem("gap", "0.8"),
+      countedProblem("hidden", "7 s", 17),
       kernelProblem("model", "It failed.", ""),
       kernelProblem("busy_elsewhere", "Another page records.", ""),
     ];
     for (const { sentence, wayOut } of problems) {
-      expect(sentence).toMatch(/^[A-Z].*\.$/);
+      expect(sentence).toMatch(/^[A-Z0-9][^{}]*\.$/);
       expect(wayOut).toMatch(/^[A-Z].*\.$/);
     }
     expect(new Set(problems.map(({ sentence }) => sentence)).size).toBe(problems.length);
