@@ -23,7 +23,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo test lint format types test-python test-js test-wheel test-browser browser bench clean
+.PHONY: setup demo test lint format types test-python test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -89,6 +89,10 @@ bench: setup browser
 	$(BIN)/ai-widgets bench
 	@echo; echo "Frame times of the timeline:"
 	@$(WITH_NODE) $(PY) -m tests.browser.frames
+
+# Known vulnerabilities of the dependencies; needs the network, and says so where there is none.
+audit: setup
+	$(WITH_NODE) $(PY) .ci/audit.py
 
 clean:
 	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static .pytest_cache .mypy_cache .ruff_cache

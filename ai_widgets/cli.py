@@ -130,6 +130,10 @@ def _evaluate(arguments: list[str]) -> int:
 
 
 def _bench(arguments: list[str]) -> int:
+    if "--soak" in arguments:
+        from .soak import main as soak
+
+        return soak([each for each in arguments if each != "--soak"])
     from .bench import main as bench
 
     return bench(arguments)

@@ -32,6 +32,8 @@ class Run:
         Chunks that have been decided or are being decided.
     failure
         What ended the session, or None.
+    deaf
+        Whether perceiving failed: no audio goes on from there.
     pending
         What the decode stage is to do before its next chunk: changes of settings, notices.
     interrupted
@@ -47,6 +49,7 @@ class Run:
         self.clip = 0
         self.decided = 0
         self.failure: Exception | None = None
+        self.deaf = False
         self.pending: deque[Mapping[str, Any] | Remark] = deque()
         self.interrupted = False
         self._lock = Lock()

@@ -45,12 +45,19 @@ class EndOfStream:
     tail_s: float
 
 
+@dataclass(frozen=True)
+class Failure:
+    """Perceiving failed: what came before is still answered, then the session ends."""
+
+    error: Exception
+
+
 class Wake:
     """Nothing but an occasion to look at what is pending."""
 
 
 Item: TypeAlias = "tuple[Run, Samples | EndOfStream | Remark]"
-Decodable: TypeAlias = "tuple[Run, Heard | Remark | Wake]"
+Decodable: TypeAlias = "tuple[Run, Heard | Remark | Failure | Wake]"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from .run import Run
 from .stage import Stage
 from .steps import Gate
 from .vocabulary import vocabulary
-from .work import FROM_PYTHON, BlockOf, Decodable, EndOfStream, Item, Owner, Samples, Wake
+from .work import FROM_PYTHON, BlockOf, Decodable, EndOfStream, Failure, Item, Owner, Samples, Wake
 
 if TYPE_CHECKING:
     from ..session import StreamingSession
@@ -246,11 +246,13 @@ class Worker:
         if isinstance(part, Samples) and part.taken is not None:
             # Also where it is passed over: whoever sent it may be waiting to send more.
             part.taken()
-        if run is self._run and run.failure is None:
+        if run is self._run and run.failure is None and not run.deaf:
             try:
                 self._perceive_part(run, part)
             except Exception as error:  # noqa: BLE001 - whatever a model raises must reach the user, and end this run only
-                self._end_run(run, error)
+                # In its place among the chunks: those that were perceived before are still answered.
+                run.deaf = True
+                self._decode.put((run, Failure(error)))
         # This item is still at work, so the stage is not idle: nothing queued behind it is what makes it the last.
         self._owner.events_came(len(self._encode) == 0)
 
@@ -285,6 +287,8 @@ class Worker:
             self._answering.do_pending(run)
             if isinstance(part, Remark):
                 run.note(part)
+            elif isinstance(part, Failure):
+                self._end_run(run, part.error)
             elif not isinstance(part, Wake):
                 self._answering.answer(run, part)
             self._answering.do_pending(run)
