@@ -175,3 +175,50 @@ def test_an_item_that_fails_is_logged_and_the_next_one_works(
         assert stage.join(PATIENCE)
     assert done == [0, 2]
     assert "item one is bad" in caplog.text
+
+
+def test_an_interrupt_between_a_threads_making_and_its_start_leaves_no_stage_without_one(
+    opened: list[Stage[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            raise KeyboardInterrupt
+
+    done: list[int] = []
+    stage: Stage[int] = Stage("test", done.append)
+    opened.append(stage)
+    with monkeypatch.context() as patch:
+        patch.setattr(stage_module, "Thread", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            stage.put(1)
+    stage.put(2)
+    assert stage.join(PATIENCE)
+    assert done == [1, 2]
+
+
+def test_an_urgent_item_does_not_wait_for_room(opened: list[Stage[int]]) -> None:
+    begun, go = gate()
+
+    def work(_: int) -> None:
+        begun.set()
+        assert go.wait(PATIENCE)
+
+    stage = Stage("test", work, capacity=1)
+    opened.append(stage)
+    stage.put(0)
+    assert begun.wait(PATIENCE)
+    stage.put(1)
+    assert stage.put(2, urgent=True)
+    assert len(stage) == 2
+    assert not stage.join(unless=lambda: True)
+    go.set()
+    assert stage.join(PATIENCE)
+
+
+def test_it_tells_when_it_has_had_nothing_to_do(opened: list[Stage[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage_module, "IDLE_SECONDS", 0.001)
+    parked = threading.Event()
+    stage: Stage[int] = Stage("test", lambda _: None, parked=parked.set)
+    opened.append(stage)
+    stage.put(0)
+    assert parked.wait(PATIENCE)

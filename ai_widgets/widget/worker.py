@@ -130,7 +130,7 @@ class Worker:
             if not verdict.taken:
                 if taken is not None:
                     taken()
-                self._owner.events_came(False)
+                self._owner.events_came(True)
                 return
             flags = (*flags, *verdict.flags)
         run.arrive(len(samples) / rate)
