@@ -56,7 +56,7 @@ def test_figures(release: Path) -> None:
     assert read_cold(release)["bytes"] > 1e8
     for how in ("bfloat16", "bfloat16+int8"):
         figures = measure(release, how)
-        assert figures["peak_bytes"] > figures["libraries_bytes"] > 0
+        assert figures["peak_bytes"] >= figures["libraries_bytes"] > 0
         assert all(figures[f"{part}_ms"] > 0 for part in ("features", "tower", "prefill of 13", "token"))
     away = _apart_from(release, "bfloat16+int8")
     assert 0 < away["mean_difference"] < 0.1 * away["spread"]

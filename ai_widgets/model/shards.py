@@ -22,8 +22,9 @@ PIECE = 8 * 2**20
 WINDOW = 128 * 2**20
 """Bytes after which a file's map is made anew: what was read through a map counts as the process's memory until the
 map is closed."""
-AHEAD = 4 * WINDOW
-"""Bytes that the system is asked to fetch from the disk ahead of the reading."""
+AHEAD, AT_ONCE = 2 * WINDOW, 2 * PIECE
+"""Bytes that the system is asked to fetch from the disk ahead of the reading, in requests of so many: a large one would
+be waited for, small ones are served while the processor converts."""
 FLOATING = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """The formats that weights may have, as safetensors calls them."""
 STORED_NAMES = {dtype: name for name, dtype in FLOATING.items()}
@@ -124,12 +125,17 @@ class Shard:
         return rows
 
     def _fetch(self) -> None:
-        """Ask for what comes next; a hint, which not every system knows."""
-        if self._done + WINDOW < self._ahead or not hasattr(os, "posix_fadvise"):
-            return
-        with self.path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), self._ahead, AHEAD, os.POSIX_FADV_WILLNEED)
-        self._ahead += AHEAD
+        """Ask for what comes next."""
+        while self._ahead < self._done + AHEAD:
+            fetch(self.path, self._ahead, AT_ONCE)
+            self._ahead += AT_ONCE
+
+
+def fetch(path: Path, start: int, count: int) -> None:
+    """Ask the system to bring a part of a file into memory; a hint, which not every system knows."""
+    if hasattr(os, "posix_fadvise"):
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), start, count, os.POSIX_FADV_WILLNEED)
 
 
 def write_shard(path: Path, tensors: Iterable[Stored], dtype: torch.dtype) -> Iterator[int]:

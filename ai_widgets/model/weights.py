@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import CheckpointError
 from .configuration import LanguageModelShape, read_json
-from .shards import FLOATING, Shard, Stored, check_values
+from .shards import FLOATING, Shard, Stored, check_values, fetch
 
 INDEX_FILE = "model.safetensors.index.json"
 SINGLE_FILE = "model.safetensors"
@@ -138,6 +138,7 @@ def _unpickled(path: Path) -> list[Stored]:
     """Tensors of a file that is a pickle: only plain tensors are unpickled, nothing is executed."""
     try:
         # torch's format before 1.6 is no archive and cannot be mapped.
+        fetch(path, 0, path.stat().st_size)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it remarks on old pickles; what matters is whether they load
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
