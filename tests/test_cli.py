@@ -282,7 +282,7 @@ class TestScreen:
 
         def show(reply: bytes, decisions: str = "T", **others: Any) -> str:
             model, _ = scripted(toy.loaded, decisions, [list(reply)], **others)
-            monkeypatch.setattr("ai_widgets.run.load_model", lambda *_: Model(model))
+            monkeypatch.setattr("ai_widgets.run.load_model", lambda *_, **__: Model(model))
             assert main(["run", str(wav), "--no-mask"]) == 0
             return capsys.readouterr().out
 
