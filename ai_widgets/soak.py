@@ -42,6 +42,8 @@ WARM_UP_S = 900.0
 TOLERANCE = 0.05
 MOST_MESSAGE = 1_000_000
 """Bytes of the longest message, the history and one batch of events included."""
+STAGES = 2
+"""Threads of the pipeline, which rest while there is nothing to do; so a reading finds them or does not."""
 SAMPLED_EVENTS = 2000
 PATIENCE_S = 600.0
 
@@ -234,7 +236,7 @@ def faults(readings: Sequence[Reading], widget: CountingWidget) -> list[str]:
         at = f"after {reading.audio_s / 60:.0f} min"
         if first.memory and abs(reading.flat / first.flat - 1) > TOLERANCE:
             found.append(f"Memory without events is {reading.flat / first.flat - 1:+.1%} {at}.")
-        if reading.threads > first.threads:
+        if reading.threads > first.threads + STAGES:
             found.append(f"{reading.threads} threads {at}, {first.threads} after warming up.")
         if reading.queued:
             found.append(f"{reading.queued} items wait {at} although everything is answered.")

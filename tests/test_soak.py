@@ -37,11 +37,11 @@ def test_minutes_are_flat(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_finds_what_grows() -> None:
     flat = soak.Reading(900.0, 500_000_000, 1000, 5_000_000, 4, 0, 300_000, 1.0)
     widget = type("Widget", (), {"longest": 2_000_000})()
-    grown = replace(flat, audio_s=1800.0, memory=560_000_000, threads=5, queued=2, history_bytes=500_000)
+    grown = replace(flat, audio_s=1800.0, memory=560_000_000, threads=7, queued=2, history_bytes=500_000)
     found = soak.faults([flat, grown], widget)
     words = [
         "Memory without events is +12.1%",
-        "5 threads",
+        "7 threads",
         "2 items wait",
         "500000 bytes",
         "A message of 2000000 bytes",
