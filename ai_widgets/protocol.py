@@ -106,7 +106,7 @@ class SpecialTokens:
         return max([*self.ids.values(), *self.emotions.values()])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Alternative:
     """One token that could have been drawn at a step, and what became of its probability.
 
@@ -130,11 +130,13 @@ class Alternative:
     kept: float = 0.0
 
 
+_ALTERNATIVE = tuple(item.name for item in fields(Alternative))
+
 EVENT_TYPES: dict[str, type[Event]] = {}
 """Every event class by its `type`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """What every event has in common: a `type`, the chunk it belongs to, and a JSON form."""
 
@@ -150,7 +152,7 @@ class Event:
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name == "alternatives":
-                value = [dict(vars(a)) for a in value]
+                value = [{name: getattr(a, name) for name in _ALTERNATIVE} for a in value]
             elif isinstance(value, Emotion):
                 value = value.value
             elif isinstance(value, tuple):
@@ -181,7 +183,7 @@ class Event:
         return kind(**known)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Chunk(Event):
     """One chunk as the model hears it, 0.4 s of 16 kHz audio.
 
@@ -214,7 +216,7 @@ class Chunk(Event):
     mel: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decision(Event):
     """What the model decided after a chunk.
 
@@ -269,7 +271,7 @@ class Decision(Event):
     rule: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Token(Event):
     """One token of a reply, emotion included, TEXT_END left out.
 
@@ -290,7 +292,7 @@ class Token(Event):
     alternatives: tuple[Alternative, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Turn(Event):
     """A finished reply, emitted when it ends.
 
@@ -308,7 +310,7 @@ class Turn(Event):
     ended: Ending
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Notice(Event):
     """Something a person should know: a limit, a slide, a reset, a violation, changed settings, lost audio.
 
@@ -322,7 +324,7 @@ class Notice(Event):
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Timing(Event):
     """Where the time of one chunk went, in milliseconds on the kernel's clock.
 
