@@ -16,13 +16,18 @@ from ai_widgets.training.sequence import IGNORED
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the parts of the loss (each part is a mean over its positions)."""
+    """Weights of the parts of the loss (each part is a mean over its positions).
+
+    `silence` is how much a decision for KEEP_SILENCE counts beside one for TEXT_BEGIN: above 1 for a model that would
+    rather miss something than talk to itself.
+    """
 
     decision: float = 4.0
     text: float = 0.6
     kinds: float = 0.3
     words: float = 0.3
     phones: float = 0.0
+    silence: float = 1.0
 
 
 def loss(
@@ -61,7 +66,9 @@ def loss(
     spoken = torch.nonzero(learnt & ~is_decision).squeeze(1)
     logits = network.logits(flat[torch.cat([decided, spoken])])
     each = functional.cross_entropy(logits, labels[torch.cat([decided, spoken])], reduction="none")
-    decision = each[: len(decided)].mean()
+    silent = labels[decided] == keep
+    heavier = torch.where(silent, weights.silence, 1.0)
+    decision = (each[: len(decided)] * heavier).mean()
     text = each[len(decided) :].sum() / max(1, len(spoken))
 
     kind, word = batch.kind.reshape(-1), batch.word.reshape(-1)
@@ -80,7 +87,7 @@ def loss(
         total = total + weights.phones * phones
     with torch.no_grad():
         answer = logits[: len(decided)].argmax(1)
-        due = labels[decided] != keep
+        due = ~silent
         report = {
             "loss": float(total.detach()), "decision": float(decision.detach()), "text": float(text.detach()),
             "kinds": float(lm_kinds.detach()), "words": float(words.detach()),

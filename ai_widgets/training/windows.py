@@ -20,7 +20,7 @@ import torch
 from tqdm import tqdm
 
 from ai_widgets.features import DYNAMIC_RANGE, EDGE, HOP, MEL_BINS, log10_mel
-from ai_widgets.protocol import MELS_PER_CHUNK
+from ai_widgets.protocol import MELS_PER_CHUNK, SAMPLE_RATE
 from ai_widgets.training import acoustics, sounds
 from ai_widgets.training.batches import Batch
 from ai_widgets.training.corpus import ALARM, AMBIENCE, KNOCK, MUSIC, SPEECH, Clip, Samples
@@ -33,7 +33,7 @@ Rng = np.random.Generator
 Power = npt.NDArray[np.float32]
 SPEEDS = (0.84, 0.92, 1.0, 1.08, 1.18)
 LONG_S = 2.2
-"""Longer clips are kept at their own speed only."""
+"""Longer speech is kept at its own speed only."""
 GENERATED: dict[int, sounds.Generator] = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}
 LOUDEST_DB, QUIETEST_DB = -1.0, -45.0
 
@@ -83,7 +83,7 @@ def shelve(
     rng = np.random.default_rng([seed, 5])
     shelf = Shelf()
     for clip in tqdm(clips, desc="excerpts", disable=quiet):
-        speeds = SPEEDS if clip.kind != AMBIENCE and clip.end - clip.start < LONG_S * 16000 else (1.0,)
+        speeds = SPEEDS if clip.kind != SPEECH or clip.end - clip.start < LONG_S * SAMPLE_RATE else (1.0,)
         for speed in speeds:
             samples = clip.samples if speed == 1.0 else acoustics.change_speed(clip.samples, speed)
             ratio = len(samples) / len(clip.samples)
@@ -260,6 +260,9 @@ class WindowMaker:
             cursor += len(chosen.power)
         if rng.random() < 0.2:
             bed[: int(rng.integers(0, self.frames))] = 0
+        if rng.random() < 0.2:
+            other = _pick(rng, self.shelf.ambience[_pick(rng, sorted(self.shelf.ambience))])
+            _place(bed, other, int(rng.integers(0, self.frames)) - len(other.power) // 2, rng)
         return self._coloured(bed, False)
 
     def _heard(self, power: Power) -> Power:
