@@ -100,7 +100,7 @@ describe("recording", () => {
   it("closes the stream when the device is unplugged", async () => {
     const { model, microphone, store } = await recording();
     microphone.tracks[0]?.unplug();
-    expect(model.of("close")[0]).toMatchObject({ reason: "track_ended" });
+    await vi.waitFor(() => expect(model.of("close")[0]).toMatchObject({ reason: "track_ended" }));
     expect(store.mic.value.phase).toBe("error");
   });
 });

@@ -234,8 +234,9 @@ describe("a microphone in trouble", () => {
   it("that is unplugged ends the recording and turns the light off", async () => {
     const { microphone, store, codes } = await recording();
     expect(store.micOpen.value).toBe(true);
+    microphone.permission = "granted";
     microphone.tracks[0]?.unplug();
-    expect(codes()).toEqual(["track_ended"]);
+    await vi.waitFor(() => expect(codes()).toEqual(["track_ended"]));
     expect(store.micOpen.value).toBe(false);
     expect(store.shown.value).toBe("error");
   });

@@ -378,7 +378,7 @@ describe("what is said of the kernel and the model", () => {
 describe("every problem", () => {
   const codes = [
     ...(["denied", "dismissed", "no_device", "device_busy", "insecure_origin", "host_policy"] as const),
-    ...(["unsupported", "track_ended", "muted_by_system", "device_absent", "degraded"] as const),
+    ...(["unsupported", "track_ended", "revoked", "muted_by_system", "device_absent", "degraded"] as const),
     ...(["interrupted", "no_audio", "capture_failed", "file_unreadable", "file_empty"] as const),
   ];
 

@@ -135,9 +135,20 @@ describe("the recorder", () => {
     const microphone = new FakeMicrophone();
     const { told, problems } = listener();
     await new Recorder(told, microphone.host).start(DEFAULT_LIVE);
+    microphone.permission = "granted";
     microphone.tracks[0]?.unplug();
-    expect(problems[0]?.code).toBe("track_ended");
+    await vi.waitFor(() => expect(problems[0]?.code).toBe("track_ended"));
     expect(microphone.contexts[0]?.state).toBe("closed");
+  });
+
+  it("tells a permission that was taken back from a device that is gone", async () => {
+    const microphone = new FakeMicrophone();
+    const { told, problems } = listener();
+    await new Recorder(told, microphone.host).start(DEFAULT_LIVE);
+    microphone.permission = "denied";
+    microphone.tracks[0]?.unplug();
+    await vi.waitFor(() => expect(problems[0]?.code).toBe("revoked"));
+    expect(microphone.live()).toBe(0);
   });
 
   it("tries to go on when the system pauses audio", async () => {

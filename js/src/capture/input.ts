@@ -1,5 +1,6 @@
 /** Where audio comes from, microphone or file: one stream at a time, opened, paused, muted, gated and closed here. */
-import { batch } from "@preact/signals";
+import { batch } from "../dom/signals";
+import { CHUNK_SECONDS } from "../events";
 import { type BrowserMessage, type CloseReason, fitText, type Source } from "../messages";
 import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../problem";
 import { dismissProblem, moveMic, type Store, showProblem } from "../store";
@@ -271,7 +272,9 @@ export class AudioInput {
   ): void {
     // Sending may have found the kernel gone.
     if (!this.#stream) return;
-    const { stream, seconds, rate } = this.#stream;
+    const { stream, seconds, rate, acked } = this.#stream;
+    // A kernel that runs a cell takes nothing up, and cannot say so.
+    const held = Math.floor(((sent.seq - acked) * samples.length) / rate / CHUNK_SECONDS);
     this.raw.push(stream, sent.seq, rate, samples);
     let peak = 0;
     let power = 0;
@@ -282,13 +285,15 @@ export class AudioInput {
     this.store.level = { peak, rms: Math.sqrt(power / samples.length) };
     batch(() => {
       this.store.sentSeconds.value = seconds;
+      this.store.waiting.value = Math.max(this.store.waiting.value, held);
       if (this.#player) this.store.file.value = { name: from.name, part: this.#player.progress };
       this.#move({ type: "heard", ...from });
     });
   }
 
   #micFailed(problem: Problem): void {
-    this.#closeStream(problem.code === "track_ended" ? "track_ended" : "error");
+    const ended = problem.code === "track_ended" || problem.code === "revoked";
+    this.#closeStream(ended ? "track_ended" : "error");
     showProblem(this.store, problem);
     this.#move({ type: "fail", request: this.store.mic.value.request, problem });
   }

@@ -10,6 +10,7 @@ export type CaptureProblemCode =
   | "host_policy"
   | "unsupported"
   | "track_ended"
+  | "revoked"
   | "muted_by_system"
   | "device_absent"
   | "degraded"
@@ -53,6 +54,10 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   track_ended: [
     "The microphone was unplugged or switched off while recording.",
     "Connect it again and press Record. What was heard so far is kept.",
+  ],
+  revoked: [
+    "The permission to use the microphone was taken back while recording.",
+    "Allow it in the site settings (the icon beside the address), then press Record. What was heard so far is kept.",
   ],
   muted_by_system: [
     "The device or the system has muted the microphone, so the model hears silence.",

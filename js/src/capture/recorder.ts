@@ -132,7 +132,10 @@ export class Recorder {
   }
 
   #watchTrack(track: MediaStreamTrack, current: () => boolean, fail: (problem: Problem) => void): void {
-    track.addEventListener("ended", () => fail(captureProblem("track_ended")));
+    track.addEventListener("ended", async () => {
+      const permission = await this.host.permission().catch(() => null);
+      fail(captureProblem(permission === "denied" ? "revoked" : "track_ended"));
+    });
     // The device's own switch, or the system's; ours only disables the track and fires neither.
     track.addEventListener("mute", () => {
       if (current()) this.listener.hindered(captureProblem("muted_by_system"));
