@@ -23,7 +23,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo test lint format types test-python test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo test lint format types test-python test-quant test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -52,7 +52,7 @@ $(BUNDLE): $(BUNDLE_SOURCES) js/node_modules/.installed
 demo: setup
 	$(BIN)/ai-widgets demo --folder notebooks $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
 
-test: lint types test-python test-js test-wheel test-browser
+test: lint types test-python test-quant test-js test-wheel test-browser
 	@echo "All checks passed."
 
 lint: setup
@@ -70,6 +70,11 @@ types: setup
 
 test-python: setup
 	$(PY) -m pytest tests --ignore=tests/browser --ignore=tests/test_wheel.py
+
+# transformers imports torchao wherever it is installed, which every start of a kernel would wait for. So it lies apart.
+test-quant: setup
+	$(PY) -m pip install --quiet --no-deps --constraint constraints.txt --upgrade --target build/quant torchao
+	PYTHONPATH=build/quant $(PY) -m pytest tests/test_quantise.py tests/test_rehearsal.py::test_figures_of_int8
 
 test-js: setup
 	cd js && $(WITH_NODE) npm test --silent

@@ -16,6 +16,8 @@ from ai_widgets.model.quantise import Int8, Int8Linear
 from ai_widgets.protocol import Decision
 from tests.signals import babble
 
+pytest.importorskip("torchao", reason="torchao is not installed; make test-quant brings it")
+
 BFLOAT16_ERROR = 2.0**-8
 
 
