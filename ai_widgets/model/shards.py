@@ -16,15 +16,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import CheckpointError
+from .readahead import ReadAhead
 
 PIECE = 8 * 2**20
 """Bytes that are read, converted and placed at a time."""
 WINDOW = 128 * 2**20
 """Bytes after which a file's map is made anew: what was read through a map counts as the process's memory until the
 map is closed."""
-AHEAD, AT_ONCE = 2 * WINDOW, 2 * PIECE
-"""Bytes that the system is asked to fetch from the disk ahead of the reading, in requests of so many: a large one would
-be waited for, small ones are served while the processor converts."""
 FLOATING = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """The formats that weights may have, as safetensors calls them."""
 STORED_NAMES = {dtype: name for name, dtype in FLOATING.items()}
@@ -97,7 +95,7 @@ class Shard:
         except (SafetensorError, ValueError, OverflowError) as error:
             raise CheckpointError(f"{path} is damaged: {error}.") from error
         self.stored = [self._stored(name, *fact) for name, fact in zip(names, facts, strict=True)]
-        self._ahead = 0
+        self._ahead = ReadAhead(path)
         self._done = 0
 
     def _open(self) -> None:
@@ -121,14 +119,8 @@ class Shard:
         size = rows.numel() * rows.element_size()
         self._since += size
         self._done += size
-        self._fetch()
+        self._ahead.advance(self._done)
         return rows
-
-    def _fetch(self) -> None:
-        """Ask for what comes next."""
-        while self._ahead < self._done + AHEAD:
-            fetch(self.path, self._ahead, AT_ONCE)
-            self._ahead += AT_ONCE
 
 
 def fetch(path: Path, start: int, count: int) -> None:
