@@ -217,10 +217,14 @@ def _gate(time: npt.NDArray[np.float64], pattern: list[tuple[float, float]], pau
 
 
 def alarm(rng: Rng, seconds: float) -> Samples:
-    """A siren (wail, yelp, two-tone), a smoke alarm (three or four pulses), an alarm clock, a bell or a buzzer."""
+    """A siren (wail, yelp, two-tone, motor), a smoke alarm (three or four pulses), an alarm clock, a bell or a buzzer.
+
+    Sirens come on vehicles and over towns: nearly half of them have an engine or a street's noise around them.
+    """
     time = _time(seconds)
     sort = rng.choice(
-        ["wail", "yelp", "two-tone", "smoke", "clock", "bell", "sweep"], p=[0.2, 0.13, 0.2, 0.17, 0.15, 0.07, 0.08]
+        ["wail", "yelp", "two-tone", "motor", "smoke", "clock", "bell", "sweep"],
+        p=[0.13, 0.11, 0.17, 0.2, 0.13, 0.12, 0.06, 0.08],
     )
     gate = np.ones(len(time))
     if sort in ("wail", "yelp", "sweep"):
@@ -230,6 +234,12 @@ def alarm(rng: Rng, seconds: float) -> Samples:
         shape = np.where(cycle < rise, cycle / rise, (1 - cycle) / (1 - rise)) ** rng.uniform(0.6, 1.3)
         low = rng.uniform(350, 900)
         pitch = low * (rng.uniform(1.5, 3.2)) ** shape
+    elif sort == "motor":  # runs up towards its pitch, holds it, and runs down for long
+        since = time + rng.uniform(-0.3, 6)
+        up = 1 - np.exp(-np.maximum(since, 0) / rng.uniform(0.6, 2.2))
+        down = np.exp(-np.maximum(since - rng.uniform(2, 8), 0) / rng.uniform(3, 14))
+        pitch = rng.uniform(80, 250) + rng.uniform(400, 1300) * up * down
+        gate = np.clip(up * down, 0.05, 1)
     elif sort == "two-tone":
         low, ratio = rng.uniform(350, 1100), rng.uniform(1.12, 1.6)
         pitch = low * np.where((time * rng.uniform(0.7, 3) + rng.uniform(0, 1)) % 1 < 0.5, 1, ratio)
@@ -261,4 +271,9 @@ def alarm(rng: Rng, seconds: float) -> Samples:
         tone = sum(np.sin(k * phase) * rng.uniform(0, 1) / k ** rng.uniform(0.5, 2) for k in range(1, 8))
     if rng.random() < 0.3:
         tone = tone + rng.uniform(0.3, 1) * np.sin(phase * rng.uniform(1.003, 1.03))
-    return _peak(np.asarray(tone) * gate)
+    made = _peak(np.asarray(tone) * gate)
+    if sort in ("wail", "yelp", "two-tone", "motor") and rng.random() < 0.45:
+        street = engine(rng, seconds) if rng.random() < 0.5 else coloured_noise(rng, seconds)
+        power = float(np.mean(made**2)) / (float(np.mean(street**2)) + 1e-12)
+        made = _peak(made + street * np.float32(np.sqrt(power) * 10 ** (rng.uniform(-18, 2) / 20)))
+    return made
