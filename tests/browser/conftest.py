@@ -2,33 +2,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Playwright, sync_playwright
 
-from . import chromium
+from . import sounds
 from .lab import Lab, running_lab
 from .page import Notebook
+from .windows import Windows
 
 ARTIFACTS = Path(__file__).parent.parent / "artifacts"
-ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
-# Remembers every microphone track that was ever handed out, so that a test can see which of them live.
-WATCH_TRACKS = """
-window.aiwTracks = [];
-if (navigator.mediaDevices) {
-  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-  navigator.mediaDevices.getUserMedia = async constraints => {
-    const stream = await ask(constraints);
-    window.aiwTracks.push(...stream.getTracks());
-    return stream;
-  };
-}
-"""
+FAILED = pytest.StashKey[bool]()
+OPENED = pytest.StashKey[list[Notebook]]()
 OpenNotebook = Callable[..., Notebook]
 
 
@@ -53,64 +39,62 @@ def playwright_() -> Iterator[Playwright]:
         yield playwright
 
 
+@pytest.fixture(scope="session")
+def speech_microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the microphone hears unless a test says otherwise: the speech fixture, then silence."""
+    return sounds.microphone_file(tmp_path_factory.mktemp("microphone"), sounds.speech())
+
+
+@pytest.fixture(scope="session")
+def windows(lab: Lab, playwright_: Playwright, artifacts: Path) -> Iterator[Windows]:
+    opened = Windows(lab, playwright_, artifacts)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def open_notebook(
-    lab: Lab, playwright_: Playwright, artifacts: Path, request: pytest.FixtureRequest
-) -> Iterator[OpenNotebook]:
-    """Open a notebook of code cells in a browser whose microphone plays `microphone` (a WAV file)."""
-    with ExitStack() as stack:
+def open_notebook(windows: Windows, speech_microphone: Path, request: pytest.FixtureRequest) -> Iterator[OpenNotebook]:
+    """Open a notebook of code cells in a browser whose microphone plays `microphone` (a WAV file).
 
-        def open_(
-            cells: list[str],
-            *,
-            microphone: Path | None = None,
-            allow: bool = True,
-            deny: bool = False,
-            device: bool = True,
-            host: str | None = None,
-            width: int = 1280,
-            dark: bool = False,
-        ) -> Notebook:
-            executable = chromium.find()
-            if executable is None:
-                pytest.fail(chromium.HOW)
-            arguments = [*ARGUMENTS]
-            if allow:
-                arguments.append("--use-fake-ui-for-media-stream")
-            if device:
-                arguments.append("--use-fake-device-for-media-stream")
-            if microphone is not None:
-                arguments.append(f"--use-file-for-fake-audio-capture={microphone}%noloop")
-            if host is not None:
-                arguments.append(f"--host-resolver-rules=MAP {host} 127.0.0.1")
-            browser = playwright_.chromium.launch(executable_path=executable, headless=True, args=arguments)
-            stack.callback(browser.close)
-            context = browser.new_context(
-                viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
-            )
-            page = context.new_page()
-            page.add_init_script(WATCH_TRACKS)
-            if deny:
-                session = context.new_cdp_session(page)
-                session.send("Browser.setPermission", {"permission": {"name": "microphone"}, "setting": "denied"})
-            notebook = Notebook(page, artifacts)
-            request.node.notebooks = [*getattr(request.node, "notebooks", []), notebook]
-            name = f"{request.node.name.replace('[', '-').replace(']', '')}.ipynb"
-            url = lab.notebook(name, cells)
-            notebook.open(url if host is None else url.replace("127.0.0.1", host), dark=dark)
-            return notebook
+    Tests whose notebook differs in nothing but its cells share one page and kernel, one after the other: its cells are
+    replaced and its widgets closed. A test that restarts, reloads or saves says `own=True`.
+    """
+    opened = request.node.stash.setdefault(OPENED, [])
 
-        yield open_
+    def open_(
+        cells: list[str],
+        *,
+        microphone: Path | None = None,
+        allow: bool = True,
+        deny: bool = False,
+        device: bool = True,
+        host: str | None = None,
+        own: bool = False,
+        script: str = "",
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+    ) -> Notebook:
+        window = windows.window(microphone or speech_microphone, allow=allow, deny=deny, device=device, host=host)
+        name = f"{request.node.name.replace('[', '-').replace(']', '')}-{len(opened)}.ipynb"
+        notebook = windows.open(window, name, cells, own=own or bool(script), script=script)
+        opened.append(notebook)
+        notebook.look(width, height, dark=dark)
+        return notebook
+
+    yield open_
+    for notebook in opened:
+        windows.give_back(notebook, reusable=not request.node.stash.get(FAILED, False))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test leaves a screenshot of its page."""
+    """A failed test leaves screenshots of its pages."""
     report = yield
-    pages: list[Notebook] = getattr(item, "notebooks", [])
     if report.when == "call" and report.failed:
-        for notebook in pages:
-            notebook.page.screenshot(path=ARTIFACTS / f"failed-{item.name}.png")
+        item.stash[FAILED] = True
+        for number, notebook in enumerate(item.stash.get(OPENED, [])):
+            notebook.page.screenshot(path=ARTIFACTS / f"failed-{item.name}-{number}.png")
     return report

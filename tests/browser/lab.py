@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ class Lab:
     url: str
     root: Path
     process: subprocess.Popen[bytes]
+    environment: Mapping[str, str]
 
     def notebook(self, name: str, cells: Sequence[str]) -> str:
         """Write a notebook of code cells and return its address."""
@@ -36,7 +37,25 @@ class Lab:
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         )
         nbformat.write(book, self.root / name)
+        return self.address(name)
+
+    def address(self, name: str) -> str:
+        """Where a notebook is opened."""
         return f"{self.url}/lab/tree/{name}?reset"
+
+    def trust(self, name: str) -> None:
+        """Let a notebook that was changed outside of JupyterLab show its outputs."""
+        command = [sys.executable, "-m", "jupyter", "trust", str(self.root / name)]
+        subprocess.run(command, env=dict(self.environment), check=True, stdout=subprocess.DEVNULL)
+
+    def end_kernel(self, name: str) -> None:
+        """End the kernel of a notebook, if it has one: each holds some hundred megabytes."""
+        with urllib.request.urlopen(f"{self.url}/api/sessions", timeout=20) as answer:
+            sessions = json.load(answer)
+        for session in sessions:
+            if session["path"] == name:
+                address = f"{self.url}/api/sessions/{session['id']}"
+                urllib.request.urlopen(urllib.request.Request(address, method="DELETE"), timeout=60).close()
 
 
 def free_port() -> int:
@@ -53,6 +72,10 @@ def running_lab(folder: Path, root: Path) -> Iterator[Lab]:
     news = settings / "@jupyterlab" / "apputils-extension"
     news.mkdir(parents=True)
     (news / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS))
+    manager = settings / "@jupyter-widgets" / "jupyterlab-manager"
+    manager.mkdir(parents=True)
+    # As the menu's Settings → Save Widget State Automatically.
+    (manager / "plugin.jupyterlab-settings").write_text(json.dumps({"saveState": True}))
     environment = dict(os.environ)
     environment.update(
         JUPYTER_CONFIG_DIR=str(folder / "config"),
@@ -79,7 +102,7 @@ def running_lab(folder: Path, root: Path) -> Iterator[Lab]:
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_up(url, process, folder / "lab.log")
-        yield Lab(url, root, process)
+        yield Lab(url, root, process, environment)
     finally:
         process.terminate()
         try:

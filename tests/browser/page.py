@@ -17,7 +17,13 @@ READY = f"""() => {{
     && panel.sessionContext.session?.kernel?.connectionStatus === 'connected'
     && panel.sessionContext.session.kernel.status === 'idle';
 }}"""
-KERNEL_SECONDS = 90_000
+PATIENCE_MS = 60_000
+"""How long anything may take on a machine that has other work. Nothing waits so long that works."""
+
+SURROUNDINGS_PX = 300
+"""What JupyterLab and the cell's code take of the window's height."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Notebook:
@@ -29,19 +35,55 @@ class Notebook:
         A page of a browser that has a fake microphone.
     artifacts
         Folder for screenshots.
+    name
+        Its file.
     """
 
-    def __init__(self, page: Page, artifacts: Path) -> None:
-        self.page, self._artifacts = page, artifacts
+    def __init__(self, page: Page, artifacts: Path, name: str) -> None:
+        self.page, self._artifacts, self.name = page, artifacts, name
+        page.set_default_timeout(PATIENCE_MS)
 
-    def open(self, url: str, dark: bool = False) -> None:
+    def open(self, url: str) -> None:
         self.page.goto(url)
-        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=KERNEL_SECONDS)
+        self.wait_open()
+
+    def wait_open(self) -> None:
+        """Wait until the notebook is shown and its kernel can take cells."""
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         # The kernel indicator says idle before there is a kernel, and cells run then are lost: ask the application.
-        self.page.wait_for_function(READY, timeout=KERNEL_SECONDS)
+        self.wait_idle()
+
+    def begin(self, cells: list[str]) -> None:
+        """Use the notebook anew: other cells, and no widget left of the last ones."""
+        self.ask("__import__('ipywidgets').Widget.close_all()")
+        self.page.evaluate(
+            f"""cells => {{
+              const notebook = {PANEL}.content.model.sharedModel;
+              notebook.transact(() => {{
+                notebook.deleteCellRange(0, notebook.cells.length);
+                notebook.insertCells(0, cells.map(source => ({{cell_type: 'code', source}})));
+              }});
+              window.aiwTracks = [];
+            }}""",
+            cells,
+        )
+        self.page.mouse.move(0, 0)
+        expect(self.widget).to_have_count(0)
+
+    def look(self, width: int = 1280, height: int = 900, *, dark: bool = False, forced: bool = False) -> None:
+        """Size of the window, JupyterLab's theme, and whether the system forces high contrast."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.emulate_media(
+            color_scheme="dark" if dark else "light",
+            forced_colors="active" if forced else "none",
+            reduced_motion="no-preference",
+        )
         theme = "JupyterLab Dark" if dark else "JupyterLab Light"
         self.page.evaluate(
             "async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}); }", theme
+        )
+        self.page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light", arg="false" if dark else "true"
         )
 
     def run_cell(self, index: int, wait: bool = True) -> None:
@@ -65,7 +107,7 @@ class Notebook:
         self.page.click(".jp-Dialog button.jp-mod-accept")
 
     def wait_idle(self) -> None:
-        self.page.wait_for_function(READY, timeout=KERNEL_SECONDS)
+        self.page.wait_for_function(READY)
 
     def ask(self, expression: str) -> Any:
         """Value of a Python expression in the kernel, by way of JSON; waits until the kernel is free."""
@@ -96,10 +138,19 @@ class Notebook:
         ).all_inner_texts()
 
     def shot(self, name: str, widget: bool = True) -> Path:
-        """Screenshot of the widget, or of the page."""
+        """Screenshot of the whole widget, however high it is, or of the page as it stands."""
         path = self._artifacts / f"{name}.png"
-        target: Page | Locator = self.widget.first if widget else self.page
-        target.screenshot(path=path)
+        if not widget:
+            self.page.screenshot(path=path)
+            return path
+        size = self.page.viewport_size
+        height = self.widget.first.evaluate("element => element.offsetHeight")
+        if size is not None and height + SURROUNDINGS_PX > size["height"]:
+            self.page.set_viewport_size({"width": size["width"], "height": height + SURROUNDINGS_PX})
+        self.widget.first.scroll_into_view_if_needed()
+        self.widget.first.screenshot(path=path)
+        if size is not None:
+            self.page.set_viewport_size(size)
         return path
 
     @property
@@ -110,14 +161,33 @@ class Notebook:
         """A control by its test id: record, interrupt, reset, file, live."""
         return self.widget.first.get_by_test_id(name)
 
+    def problem(self, code: str) -> Locator:
+        """What the widget shows of a problem."""
+        return self.widget.first.locator(f"[data-testid=problem][data-code={code}]")
+
+    def expect_problem(self, code: str, words: str) -> None:
+        """Wait until a problem is shown, in a sentence with a way out that matches `words`."""
+        expect(self.problem(code)).to_contain_text(re.compile(words, re.IGNORECASE | re.DOTALL))
+
+    def setting(self, name: str) -> Locator:
+        """A setting's control; the settings are opened if they are not."""
+        if self.button("settings-toggle").get_attribute("aria-expanded") == "false":
+            self.button("settings-toggle").click()
+        return self.widget.first.get_by_test_id(f"field-{name}").locator("input, select, textarea").first
+
+    def comms_over_subshells(self, used: bool) -> None:
+        """Whether widgets speak with the kernel while a cell runs (JupyterLab's setting, for this notebook)."""
+        value = "perCommTarget" if used else "disabled"
+        self.page.evaluate(f"value => {{ {PANEL}.sessionContext.session.kernel.commsOverSubshells = value; }}", value)
+
     def record(self) -> None:
         """Press Record and wait until audio arrives."""
         self.button("record").click()
-        expect(self.widget.first).to_have_attribute("data-state", re.compile("listening|speaking"), timeout=20_000)
+        expect(self.widget.first).to_have_attribute("data-state", re.compile("listening|speaking"))
 
     def stop(self) -> None:
         self.button("record").click()
-        expect(self.widget.first).to_have_attribute("data-state", "stopped", timeout=20_000)
+        expect(self.widget.first).to_have_attribute("data-state", "stopped")
 
     def choose_file(self, path: Path, pace: str) -> None:
         """Choose an audio file; `pace` is the value of the pace choice."""
@@ -130,7 +200,7 @@ class Notebook:
         """Save the notebook and wait until it is saved."""
         self.page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); }")
 
-    def wait_for_answer(self, expression: str, value: Any, looks: int = 60) -> None:
+    def wait_for_answer(self, expression: str, value: Any, looks: int = 240) -> None:
         """Ask the kernel until it answers `value`."""
         answer: Any = None
         for _ in range(looks):
@@ -140,7 +210,7 @@ class Notebook:
             self.page.wait_for_timeout(250)
         raise AssertionError(f"{expression} stayed {answer!r}; expected {value!r}")
 
-    def wait_count(self, what: str, at_least: int, seconds: float = 30) -> None:
+    def wait_count(self, what: str, at_least: int, seconds: float = PATIENCE_MS / 1000) -> None:
         """Wait until the widget shows so many chunks, decisions or turns."""
         self.page.wait_for_function(
             "([what, least]) => Number(document.querySelector('[data-testid=aiw]')?.dataset[what] ?? -1) >= least",

@@ -30,13 +30,6 @@ def numbers(row: Locator) -> list[str]:
     return row.locator(".aiw-number").all_inner_texts()
 
 
-def picture(notebook: Notebook, name: str) -> None:
-    """A screenshot in a window that is high enough for the whole widget."""
-    notebook.page.set_viewport_size({"width": 1280, "height": 2000})
-    notebook.widget.first.scroll_into_view_if_needed()
-    notebook.shot(name)
-
-
 def test_every_step_of_a_draw_is_that_of_the_record(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([WIDGET, PLAY])
     notebook.run_cell(0)
@@ -74,9 +67,7 @@ def test_every_step_of_a_draw_is_that_of_the_record(open_notebook: OpenNotebook)
     text = widget.get_by_test_id("event-json").inner_text()
     written = json.JSONDecoder().raw_decode(text, text.index('{\n "type": "decision"'))[0]
     assert written == decision
-    picture(notebook, "inspector")
-    notebook.page.emulate_media(forced_colors="active")
-    picture(notebook, "inspector-forced-colors")
+    notebook.shot("inspector")
 
 
 def test_one_press_does_one_phase_and_a_guess_comes_first(open_notebook: OpenNotebook) -> None:
@@ -98,7 +89,7 @@ def test_one_press_does_one_phase_and_a_guess_comes_first(open_notebook: OpenNot
     assert notebook.ask(DECIDED) == 0
     press("n")
     expect(step).to_have_attribute("data-phase", "decide")
-    notebook.wait_for_answer(DECIDED, 1)
+    notebook.wait_count("decisions", 1)
 
     widget.get_by_test_id("predict").check()
     widget.get_by_test_id("step-next").focus()
@@ -112,7 +103,7 @@ def test_one_press_does_one_phase_and_a_guess_comes_first(open_notebook: OpenNot
     notebook.wait_for_answer(DECIDED, 2)
     expect(widget.get_by_test_id("reveal")).to_contain_text("Chunk 1.")
     expect(widget.get_by_test_id("score")).to_be_visible()
-    picture(notebook, "step-mode")
+    notebook.shot("step-mode")
 
     # Leaving lets the loop run on; what was heard can then be gone through once more.
     step.get_by_role("button", name="Leave step mode").click()
@@ -121,4 +112,4 @@ def test_one_press_does_one_phase_and_a_guess_comes_first(open_notebook: OpenNot
     widget.get_by_test_id("step-mode").click()
     widget.get_by_test_id("step-replay").click()
     expect(widget.get_by_test_id("transcript")).to_contain_text("Replies are hidden")
-    picture(notebook, "step-replay")
+    notebook.shot("step-replay")

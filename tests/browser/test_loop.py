@@ -22,17 +22,17 @@ def kernel_audio(notebook: Notebook) -> sounds.Array:
     return np.frombuffer(base64.b64decode(notebook.ask(AUDIO)), np.float32)
 
 
-def test_each_utterance_is_answered_after_its_end(open_notebook: OpenNotebook, tmp_path: Path) -> None:
+def test_each_utterance_is_answered_after_its_end(open_notebook: OpenNotebook) -> None:
     played = sounds.speech()
-    notebook = open_notebook([WIDGET], microphone=sounds.microphone_file(tmp_path, played))
+    notebook = open_notebook([WIDGET])
     notebook.run_cell(0)
     notebook.wait_count("decisions", 0)
     notebook.shot("idle")
     notebook.record()
-    notebook.wait_count("turns", 1, seconds=60)
+    notebook.wait_count("turns", 1)
     notebook.shot("live")
-    notebook.wait_count("turns", 2, seconds=60)
-    notebook.wait_count("chunks", int((len(played) / sounds.RATE + 2) / 0.4), seconds=60)
+    notebook.wait_count("turns", 2)
+    notebook.wait_count("chunks", int((len(played) / sounds.RATE + 2) / 0.4))
     notebook.stop()
     notebook.page.mouse.move(0, 0)
     notebook.shot("replies")
@@ -64,21 +64,19 @@ def test_rain_is_not_answered(open_notebook: OpenNotebook, tmp_path: Path) -> No
     notebook = open_notebook([WIDGET], microphone=sounds.microphone_file(tmp_path, sounds.rain(12)))
     notebook.run_cell(0)
     notebook.record()
-    notebook.wait_count("decisions", 36, seconds=60)
+    notebook.wait_count("decisions", 36)
     notebook.stop()
     assert notebook.ask("len(w.record.turns)") == 0
 
 
-def test_recording_through_a_busy_cell_loses_nothing(open_notebook: OpenNotebook, tmp_path: Path) -> None:
+def test_recording_through_a_busy_cell_loses_nothing(open_notebook: OpenNotebook) -> None:
     played = sounds.speech()
-    notebook = open_notebook(
-        [WIDGET, "import time\ntime.sleep(6)", "'done'"], microphone=sounds.microphone_file(tmp_path, played)
-    )
+    notebook = open_notebook([WIDGET, "import time\ntime.sleep(6)", "'done'"])
     notebook.run_all()
     notebook.page.wait_for_selector("[data-testid=aiw]")
     notebook.record()
     notebook.wait_idle()
-    notebook.wait_count("decisions", 25, seconds=60)
+    notebook.wait_count("decisions", 25)
     notebook.stop()
     assert notebook.ask("w.wait(30)")
     assert notebook.ask("w.record.notices['kind'].tolist()") == []
@@ -98,7 +96,7 @@ def test_a_file_takes_the_same_path(open_notebook: OpenNotebook, tmp_path: Path,
     notebook.run_cell(0)
     notebook.choose_file(path, pace)
     seconds = len(played) / sounds.RATE + 1.5
-    notebook.wait_count("decisions", int(seconds / 0.4), seconds=60)
+    notebook.wait_count("decisions", int(seconds / 0.4))
     notebook.wait_count("turns", 2)
     assert notebook.ask("w.wait(30)")
     expected = soxr.resample(np.concatenate([np.zeros(sounds.RATE // 2, np.float32), played]), sounds.RATE, 16_000)

@@ -92,6 +92,3 @@ def test_the_table_shows_the_record_and_picks_chunks(open_notebook: OpenNotebook
     expect(row).to_have_attribute("aria-selected", "true")
     expect(row).to_contain_text(f"{p_text:.4f}")
     notebook.shot("table")
-    notebook.page.emulate_media(forced_colors="active")
-    widget.get_by_test_id("table").click()
-    notebook.shot("high-contrast")

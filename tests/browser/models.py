@@ -1,0 +1,56 @@
+"""Cells that make a widget: as a newcomer does, with a model that a test holds or breaks, or that loads long."""
+
+from __future__ import annotations
+
+WIDGET = "import ai_widgets as aiw\nw = aiw.AudioInteraction(greedy=True)\nw"
+"""Greedy: the same decisions in every run."""
+
+STUB = """\
+import threading
+from dataclasses import replace
+
+import ai_widgets as aiw
+from ai_widgets.inference import Model
+
+
+class Stub:
+    def __init__(self, decoder):
+        self.decoder, self.free, self.error = decoder, threading.Event(), None
+        self.free.set()
+
+    def __getattr__(self, name):
+        return getattr(self.decoder, name)
+
+    def feed(self, *fed, **more):
+        self.free.wait()
+        if self.error is not None:
+            raise self.error
+        return self.decoder.feed(*fed, **more)
+
+
+tiny = aiw.load_model("tiny").loaded
+stub = Stub(tiny.decoder)
+w = aiw.AudioInteraction(Model(replace(tiny, decoder=stub)), greedy=True)
+w"""
+"""`stub.free.clear()` holds the model, `stub.error = …` lets it fail."""
+
+LOADING = """\
+import threading
+
+import ai_widgets as aiw
+from ai_widgets import inference
+
+go, load_model = threading.Event(), inference.load_model
+
+
+def slow(*given, progress, **more):
+    progress(1_000_000_000, 4_000_000_000)
+    go.wait()
+    inference.load_model = load_model
+    return load_model(*given, progress=progress, **more)
+
+
+inference.load_model = slow
+w = aiw.AudioInteraction(greedy=True)
+w"""
+"""A quarter of the model is loaded until `go.set()`."""
