@@ -1,2 +1,2 @@
 // What the build makes of JSX; see build.mjs.
-export { Fragment, h } from "preact";
+export { Fragment, h } from "./src/dom/element";

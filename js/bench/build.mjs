@@ -16,8 +16,11 @@ await build({
   minify: true,
   format: "iife",
   target: "es2022",
-  jsx: "automatic",
-  jsxImportSource: "preact",
+  jsx: "transform",
+  jsxFactory: "h",
+  jsxFragment: "Fragment",
+  inject: ["jsx.mjs"],
+  tsconfigRaw: "{}",
   loader: { ".worklet.js": "text" },
   logLevel: "warning",
 });

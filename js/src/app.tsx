@@ -1,6 +1,5 @@
 /** One view: the panels, put together. */
-import { useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useSignal, useSignalEffect } from "./dom/hooks";
 import { overheadSummary } from "./latency";
 import { Banners, ModelLine } from "./panels/banners";
 import { Controls, pressKey } from "./panels/controls";

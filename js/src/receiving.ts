@@ -1,5 +1,5 @@
 /** Takes what the kernel says into the store: welcome, events, traits, problems. */
-import { batch } from "@preact/signals";
+import { batch } from "./dom/signals";
 import { type KernelMessage, PROTOCOL_VERSION, readModelInfo, type SessionId } from "./messages";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "./problem";
 import { talkOfHistory } from "./saved";

@@ -1,6 +1,7 @@
 /** What the kernel is asked for and answers later: changes of settings, and the audio of a chunk. */
-import { batch } from "@preact/signals";
+
 import type { Sound } from "./capture/raw-ring";
+import { batch } from "./dom/signals";
 import type { BrowserMessage, KernelMessage } from "./messages";
 import type { Changes, SettingName } from "./settings";
 import { type Store, showProblem } from "./store";

@@ -2,9 +2,10 @@
  * The anywidget front-end module. Its default export is a function: the host calls it once per model, so what it
  * closes over belongs to that model. (The `model` objects given to `initialize` and `render` are different proxies.)
  */
-import { render as renderPreact } from "preact";
+
 import { App } from "./app";
 import { Conversation } from "./conversation";
+import { render as renderTree } from "./dom/render";
 import type { KernelModel } from "./link";
 import { createView } from "./view";
 
@@ -43,9 +44,9 @@ export default function createWidget() {
     render({ model, el, signal }: RenderProps): () => void {
       const shared = conversation ?? begin(model);
       shared.attachView();
-      renderPreact(<App view={createView(shared)} />, el);
+      renderTree(<App view={createView(shared)} />, el);
       const remove = once(() => {
-        renderPreact(null, el);
+        renderTree(null, el);
         shared.detachView();
       });
       signal?.addEventListener("abort", remove);

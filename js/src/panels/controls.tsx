@@ -1,7 +1,8 @@
 /** The bar at the top: record or stop, pause, mute, interrupt, reset; where sound comes from; state, level and time. */
-import { useComputed } from "@preact/signals";
+
 import type { ComponentChildren } from "preact";
 import { isRunning } from "../capture/mic-state";
+import { useComputed } from "../dom/hooks";
 import type { View } from "../view";
 import { LevelMeter } from "./level-meter";
 import { DevicePicker, FileChooser } from "./sources";

@@ -1,6 +1,5 @@
 /** What happened at one chunk, or at one token of its reply: what went in, what came out, and every number between. */
-import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useSignal } from "../dom/hooks";
 import type { Decision, Token } from "../events";
 import { isDecisionHidden, isReplyHidden } from "../hidden";
 import { chunkCount, type TurnRecord, turnOf } from "../talk";

@@ -1,5 +1,5 @@
 /** The level of what is being captured, drawn once a frame while something is. */
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef } from "../dom/hooks";
 import type { Store } from "../store";
 
 /** The bar's left end. */

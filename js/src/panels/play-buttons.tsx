@@ -1,7 +1,7 @@
 /** Plays one chunk: as it was recorded here, or as the model heard it. */
-import { useSignal } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+
 import type { Sound } from "../capture/raw-ring";
+import { useEffect, useMemo, useSignal } from "../dom/hooks";
 import { CANNOT_PLAY, Playback } from "../playback";
 import type { View } from "../view";
 import { SmallButton } from "./small-button";

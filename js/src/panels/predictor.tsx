@@ -1,5 +1,5 @@
 /** The learner's guess before a decision is shown, and the score. */
-import { useSignal } from "@preact/signals";
+import { useSignal } from "../dom/hooks";
 import { CHUNK_SECONDS } from "../events";
 import { decimals } from "../exact";
 import { isGuessed, meanOff, type Reveal, type Score } from "./predict";

@@ -2,9 +2,9 @@
  * The fields of the settings panel. Each shows what the kernel's trait says, says while it asks for something else, and
  * repeats the kernel's sentence where that was refused. Nothing is checked here: the kernel knows what is allowed.
  */
-import { useSignal } from "@preact/signals";
+
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useSignal } from "../dom/hooks";
 import type { Changes, SettingName } from "../settings";
 import type { View } from "../view";
 

@@ -1,6 +1,7 @@
 /** Where sound comes from: the choice of a microphone, or of a file. */
-import { useRef } from "preact/hooks";
+
 import type { Pace } from "../capture/file-player";
+import { useRef } from "../dom/hooks";
 import type { View } from "../view";
 
 export function DevicePicker({ view, disabled }: { view: View; disabled: boolean }) {

@@ -1,6 +1,5 @@
 /** Step mode: one press does one phase of the loop, shown on the protocol's diagram; the learner may guess first. */
-import { useSignalEffect } from "@preact/signals";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef, useSignalEffect } from "../dom/hooks";
 import { CHUNK_SECONDS } from "../events";
 import { probability } from "../exact";
 import { chunkStart, turnOf } from "../talk";
@@ -14,8 +13,8 @@ import { passageOf } from "./step-walk";
 export function StepMode({ view }: { view: View }) {
   const steps = useMemo(() => new StepState(view), [view]);
   const mark = useRef<HTMLSpanElement>(null);
-  useLayoutEffect(() => () => steps.end(), [steps]);
-  useLayoutEffect(() => {
+  useEffect(() => () => steps.end(), [steps]);
+  useEffect(() => {
     const root = mark.current?.closest<HTMLElement>(".aiw") ?? mark.current?.parentElement;
     if (!root) return;
     const keyDown = (event: KeyboardEvent) => pressStepKey(event, steps, view);
@@ -50,7 +49,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
   const { phase } = cursor.value;
   const next = useRef<HTMLButtonElement>(null);
   // Whoever opened step mode wants to step, and afterwards to be where they were.
-  useLayoutEffect(() => {
+  useEffect(() => {
     const before = document.activeElement;
     next.current?.focus({ preventScroll: true });
     return () => {

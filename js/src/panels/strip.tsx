@@ -1,5 +1,5 @@
 /** The protocol strip: the tokens of one chunk as they went in and came out, and how full the context is. */
-import { useSignal } from "@preact/signals";
+import { useSignal } from "../dom/hooks";
 import type { Decision } from "../events";
 import type { Vocabulary } from "../store";
 import type { TurnRecord } from "../talk";

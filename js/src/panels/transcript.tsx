@@ -1,6 +1,5 @@
 /** The replies, token by token, each shaded by how sure the model was of it. */
-import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useSignal } from "../dom/hooks";
 import { isReplyHidden } from "../hidden";
 import type { Store } from "../store";
 import { chunkStart, type TurnRecord } from "../talk";
@@ -64,9 +63,7 @@ export function Transcript({ view }: { view: View }) {
             start={chunkStart(store.talk, turn.chunk)}
             reading={speech.reading.value === turn.turn}
             view={view}
-            onPoint={(value) => {
-              pointed.value = value;
-            }}
+            pointed={pointed}
           />
         ))}
       </ol>
@@ -91,7 +88,7 @@ function useNewest(turns: readonly TurnRecord[]) {
   let from = Math.min(first.value, Math.max(0, turns.length - 1));
   // While somebody reads older replies, none of them goes away.
   if (atEnd.current) from = Math.max(from, turns.length - SHOWN_TURNS);
-  useLayoutEffect(() => {
+  useEffect(() => {
     first.value = from;
     const element = list.current;
     if (!element) return;

@@ -1,5 +1,6 @@
 /** One reply of the transcript. All text of the model is set as text nodes, never as HTML. */
-import { Component } from "preact";
+import { useMemo } from "../dom/hooks";
+import type { Signal } from "../dom/signals";
 import type { Token } from "../events";
 import type { TurnRecord } from "../talk";
 import type { View } from "../view";
@@ -18,90 +19,89 @@ interface Props {
   start: number;
   reading: boolean;
   view: View;
-  onPoint: (pointed: Pointed | null) => void;
+  /** The token under the pointer, or with the focus. */
+  pointed: Signal<Pointed | null>;
 }
 
 const ENDINGS = { limit: "cut at the limit", interrupted: "interrupted", TEXT_END: "" };
 
 /** Drawn again only when its reply grew or is read aloud, however many others there are. */
-export class TurnItem extends Component<Props> {
-  override shouldComponentUpdate({ turn, version, start, reading }: Readonly<Props>): boolean {
-    const { props } = this;
-    return (
-      turn !== props.turn || version !== props.version || start !== props.start || reading !== props.reading
-    );
-  }
+export function TurnItem(props: Props) {
+  const { turn, version, start, reading } = props;
+  return useMemo(() => <Turn {...props} />, [turn, version, start, reading]);
+}
 
-  override render({ turn, start, reading, view, onPoint }: Props) {
-    const spoken = turn.tokens.filter((token) => token?.text);
-    const point = (target: EventTarget | null) => onPoint(pointedAt(target, spoken));
-    const ending = turn.ended === null ? "" : ENDINGS[turn.ended];
-    return (
-      <li
-        class="aiw-turn"
-        data-testid="turn"
-        data-turn={turn.turn}
-        data-ended={turn.ended ?? ""}
-        data-reading={reading}
+function Turn({ turn, start, reading, view, pointed }: Props) {
+  const spoken = turn.tokens.filter((token) => token?.text);
+  const point = (target: EventTarget | null) => {
+    pointed.value = pointedAt(target, spoken);
+  };
+  const ending = turn.ended === null ? "" : ENDINGS[turn.ended];
+  return (
+    <li
+      class="aiw-turn"
+      data-testid="turn"
+      data-turn={turn.turn}
+      data-ended={turn.ended ?? ""}
+      data-reading={reading}
+    >
+      <button
+        type="button"
+        class="aiw-turn-time"
+        title="Show in the timeline"
+        onClick={() => {
+          view.token.value = null;
+          openChunk(view, turn.chunk);
+        }}
       >
-        <button
-          type="button"
-          class="aiw-turn-time"
-          title="Show in the timeline"
-          onClick={() => {
-            view.token.value = null;
-            openChunk(view, turn.chunk);
+        {clock(start)}
+      </button>
+      <div class="aiw-turn-body">
+        {turn.emotion && <EmotionSign emotion={turn.emotion} />}
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the tokens inside take the focus */}
+        {/* biome-ignore lint/a11y/useKeyWithMouseEvents: focusin is the focus event that bubbles */}
+        <span
+          class="aiw-turn-text"
+          data-testid="turn-text"
+          onMouseOver={(event) => point(event.target)}
+          onMouseLeave={() => point(null)}
+          onFocusIn={(event) => point(event.target)}
+          onFocusOut={() => point(null)}
+          onClick={({ target }) => openToken(view, turn, spoken, target)}
+          onKeyDown={(event) => {
+            walkFocus(event, ".aiw-token");
+            if (event.key !== "Enter" && event.key !== " ") return;
+            event.preventDefault();
+            openToken(view, turn, spoken, event.target);
           }}
         >
-          {clock(start)}
-        </button>
-        <div class="aiw-turn-body">
-          {turn.emotion && <EmotionSign emotion={turn.emotion} />}
-          {/* biome-ignore lint/a11y/noStaticElementInteractions: the tokens inside take the focus */}
-          {/* biome-ignore lint/a11y/useKeyWithMouseEvents: focusin is the focus event that bubbles */}
-          <span
-            class="aiw-turn-text"
-            data-testid="turn-text"
-            onMouseOver={(event) => point(event.target)}
-            onMouseLeave={() => onPoint(null)}
-            onFocusIn={(event) => point(event.target)}
-            onFocusOut={() => onPoint(null)}
-            onClick={({ target }) => openToken(view, turn, spoken, target)}
-            onKeyDown={(event) => {
-              walkFocus(event, ".aiw-token");
-              if (event.key !== "Enter" && event.key !== " ") return;
-              event.preventDefault();
-              openToken(view, turn, spoken, event.target);
-            }}
-          >
-            {spoken.length === 0
-              ? turn.text
-              : spoken.map((token, i) => (
-                  // biome-ignore lint/a11y/useSemanticElements: a real button would not break with its line
-                  <span
-                    key={token.index}
-                    class="aiw-token"
-                    role="button"
-                    data-shade={shadeOf(token.p)}
-                    tabIndex={i === 0 ? 0 : -1}
-                    data-index={token.index}
-                  >
-                    {token.text}
-                  </span>
-                ))}
-            {turn.ended === null && <span class="aiw-cursor" aria-hidden="true" />}
-          </span>
-          {ending && <span class="aiw-ended">{ending}</span>}
-        </div>
-        {turn.ended !== null && turn.text && (
-          <span class="aiw-turn-tools">
-            <ReadButton turn={turn} reading={reading} view={view} />
-            <CopyButton text={() => turn.text} label="Copy this reply" />
-          </span>
-        )}
-      </li>
-    );
-  }
+          {spoken.length === 0
+            ? turn.text
+            : spoken.map((token, i) => (
+                // biome-ignore lint/a11y/useSemanticElements: a real button would not break with its line
+                <span
+                  key={token.index}
+                  class="aiw-token"
+                  role="button"
+                  data-shade={shadeOf(token.p)}
+                  tabIndex={i === 0 ? 0 : -1}
+                  data-index={token.index}
+                >
+                  {token.text}
+                </span>
+              ))}
+          {turn.ended === null && <span class="aiw-cursor" aria-hidden="true" />}
+        </span>
+        {ending && <span class="aiw-ended">{ending}</span>}
+      </div>
+      {turn.ended !== null && turn.text && (
+        <span class="aiw-turn-tools">
+          <ReadButton turn={turn} reading={reading} view={view} />
+          <CopyButton text={() => turn.text} label="Copy this reply" />
+        </span>
+      )}
+    </li>
+  );
 }
 
 function ReadButton({ turn, reading, view }: { turn: TurnRecord; reading: boolean; view: View }) {

@@ -1,5 +1,5 @@
 /** The names of the lanes, each a button that folds its lane. One tab stop; the arrow keys go from name to name. */
-import { useSignal } from "@preact/signals";
+import { useSignal } from "../dom/hooks";
 import type { View } from "../view";
 import { foldedLanes, toggleLane } from "./folding";
 import { layoutOf } from "./layout";

@@ -1,6 +1,5 @@
 /** The timeline as a table: one row a chunk, of which only those in sight are drawn. A picked row picks the chunk. */
-import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useComputed, useEffect, useRef, useSignal } from "../dom/hooks";
 import { chunkCount } from "../talk";
 import type { View } from "../view";
 import { COLUMNS, ROW_PX, rowForKey, rowOf, rowsInSight, scrollToRow } from "./table-rows";
@@ -28,7 +27,7 @@ export function ChunkTable({ id, view, height }: Props) {
     scroll.value = box.current.scrollTop;
   };
   const reveal = (row: number) => scrollTo(scrollToRow(row, box.current?.scrollTop ?? 0, body));
-  useLayoutEffect(() => {
+  useEffect(() => {
     if (selected.peek() !== null) reveal(cursor.peek());
     else scrollTo(count * ROW_PX);
   }, []);

@@ -1,7 +1,7 @@
 /** The timeline panel: lanes one can point at, drag, zoom, fold and walk with the keyboard; or the same as a table. */
-import { useSignal } from "@preact/signals";
+
 import type { ComponentChildren, RefObject } from "preact";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef, useSignal } from "../dom/hooks";
 import { chunkCount } from "../talk";
 import type { View } from "../view";
 import { foldedLanes } from "./folding";
