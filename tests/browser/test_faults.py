@@ -9,10 +9,9 @@ from playwright.sync_api import expect
 from .conftest import OpenNotebook
 from .models import WIDGET
 from .page import Notebook
+from .windows import deny_microphone
 
 LIVE = "window.aiwTracks.filter(track => track.readyState === 'live').length"
-TRACK_ENDS = "const [track] = aiwTracks; track.stop(); track.dispatchEvent(new Event('ended'))"
-"""What the browser does to the microphone's track when the device goes."""
 DECIDED = "w.record.decisions['chunk'].tolist()"
 HIDE = """state => {
   Object.defineProperty(document, 'visibilityState', {get: () => state, configurable: true});
@@ -45,7 +44,7 @@ def ends_with(notebook: Notebook, code: str, words: str) -> None:
     expect(notebook.widget.first).to_have_attribute("data-state", "error")
     expect(notebook.widget.first).to_have_attribute("data-mic", "closed")
     notebook.page.wait_for_function(f"{LIVE} === 0")
-    notebook.wait_for_answer("w.record.notices['kind'].tolist()", ["stream_ended"])
+    notebook.wait_for_answer("w.record.notices['kind'].tolist()", ["stream", "stream_ended"])
     assert "track_ended" in str(notebook.ask("w.record.notices.to_dict('records')"))
     assert decided_without_a_gap(notebook) >= 3
     notebook.wait_count("decisions", len(notebook.ask(DECIDED)))
@@ -53,22 +52,19 @@ def ends_with(notebook: Notebook, code: str, words: str) -> None:
 
 def test_microphone_revoked(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([WIDGET], allow=False, own=True)
-    context = notebook.page.context
-    context.grant_permissions(["microphone"])
+    notebook.page.context.grant_permissions(["microphone"])
     notebook.run_cell(0)
     notebook.record()
     notebook.wait_count("decisions", 3)
-    session = context.new_cdp_session(notebook.page)
-    session.send("Browser.setPermission", {"permission": {"name": "microphone"}, "setting": "denied"})
-    # A browser with a window then ends the track; one without a window does not.
-    notebook.page.evaluate(TRACK_ENDS)
+    deny_microphone(notebook.page)
     ends_with(notebook, "revoked", "taken back.*Allow it")
     notebook.shot("fault-revoked")
 
 
 def test_device_unplugged(open_notebook: OpenNotebook) -> None:
     notebook = recording(open_notebook)
-    notebook.page.evaluate(TRACK_ENDS)
+    # What the browser does when the device goes.
+    notebook.page.evaluate("const [track] = aiwTracks; track.stop(); track.dispatchEvent(new Event('ended'))")
     ends_with(notebook, "track_ended", "unplugged.*Connect it again")
     # Connected again, the session goes on where it was.
     before = len(notebook.ask(DECIDED))

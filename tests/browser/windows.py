@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from . import chromium
 from .lab import Lab
@@ -37,6 +37,14 @@ window.WebSocket = class extends WebSocket {
   }
 };
 """
+
+
+def deny_microphone(page: Page) -> None:
+    """Deny a page's window the microphone, as a person does in the site settings: what runs ends."""
+    session = page.context.new_cdp_session(page)
+    context = session.send("Target.getTargetInfo")["targetInfo"]["browserContextId"]
+    denied = {"permission": {"name": "microphone"}, "setting": "denied", "browserContextId": context}
+    session.send("Browser.setPermission", denied)
 
 
 @dataclass
@@ -87,8 +95,7 @@ class Windows:
             context.add_init_script(WATCH)
             if deny:
                 page = context.new_page()
-                session = context.new_cdp_session(page)
-                session.send("Browser.setPermission", {"permission": {"name": "microphone"}, "setting": "denied"})
+                deny_microphone(page)
                 page.close()
             self._windows[key] = Window(context, device and allow and not deny, host)
         return self._windows[key]
