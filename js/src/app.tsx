@@ -1,4 +1,5 @@
 /** One view: the panels, put together. */
+import { claim, isCommand } from "./claim";
 import { useEffect, useRef, useSignal, useSignalEffect } from "./dom/hooks";
 import { overheadSummary } from "./latency";
 import { Banners, ModelLine } from "./panels/banners";
@@ -43,23 +44,20 @@ export function App({ view }: { view: View }) {
   useEffect(() => showFigures(view, root.current), []);
 
   const keyDown = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
+    if (isCommand(event) || event.repeat || event.defaultPrevented) return;
     if (isField(event.target) || !pressKey(view, event.key.toLowerCase())) return;
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
   };
   const dragOver = (event: DragEvent) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
     dropping.value = true;
   };
   const drop = (event: DragEvent) => {
     dropping.value = false;
     const file = event.dataTransfer?.files[0];
     if (!file) return;
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
     void view.conversation.playFile(file, view.pace.value);
   };
 
@@ -100,7 +98,7 @@ export function App({ view }: { view: View }) {
         }}
       />
       <StepMode view={view} />
-      <div class="aiw-panels">
+      <div class="panels">
         <Inspector view={view} />
         <Transcript view={view} />
       </div>

@@ -32,7 +32,7 @@ describe("render", () => {
     const p = el.firstElementChild as HTMLElement;
     expect(p.textContent).toBe("on 1 <i>");
     expect([p.className, p.hidden, p.dataset.on, p.getAttribute("aria-hidden")]).toEqual([
-      "on",
+      "aiw-on",
       true,
       "true",
       "true",
@@ -49,7 +49,12 @@ describe("render", () => {
       "false",
     ]);
     render(page(true), el);
-    expect([p.className, p.hidden, p.dataset.on, p.textContent]).toEqual(["on", true, "true", "on 1 <i>"]);
+    expect([p.className, p.hidden, p.dataset.on, p.textContent]).toEqual([
+      "aiw-on",
+      true,
+      "true",
+      "on 1 <i>",
+    ]);
     render(null, el);
     expect(el.childNodes).toHaveLength(0);
   });
@@ -216,6 +221,6 @@ describe("render", () => {
     const path = el.querySelector("path");
     expect(path?.namespaceURI).toBe("http://www.w3.org/2000/svg");
     expect(el.querySelector("svg")?.getAttribute("viewBox")).toBe("0 0 8 8");
-    expect(el.querySelector(".way")?.contains(path)).toBe(true);
+    expect(el.querySelector(".aiw-way")?.contains(path)).toBe(true);
   });
 });

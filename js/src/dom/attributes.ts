@@ -25,8 +25,13 @@ export function setAttributes(element: Element, before: Props, props: Props): vo
     else if (name === "style") setStyle(element as HTMLElement, before.style, value);
     else if (name.startsWith("on"))
       listen(element, name.slice(2).toLowerCase(), value as Handler | undefined);
-    else setAttribute(element, name, value);
+    else setAttribute(element, name, name === "class" ? ownNames(value) : value);
   }
+}
+
+/** On the host's page, all classes but the root's begin alike; in the code they do without. */
+function ownNames(classes: unknown): unknown {
+  return typeof classes === "string" && classes !== "aiw" ? classes.replace(/\S+/g, "aiw-$&") : classes;
 }
 
 function setAttribute(element: Element, name: string, value: unknown): void {

@@ -6,20 +6,20 @@ import type { View } from "../view";
 export function Banners({ view }: { view: View }) {
   const { conversation, store } = view;
   return (
-    <div class="aiw-banners">
+    <div class="banners">
       <SavedNote store={store} />
       {store.problems.value.map((problem) => (
         <div
           key={problem.code}
-          class={problem.calm ? "aiw-banner aiw-calm" : "aiw-banner"}
+          class={problem.calm ? "banner calm" : "banner"}
           role={problem.calm ? "status" : "alert"}
           data-testid="problem"
           data-code={problem.code}
         >
-          <span class="aiw-banner-mark" aria-hidden="true">
+          <span class="banner-mark" aria-hidden="true">
             {problem.calm ? "i" : "!"}
           </span>
-          <div class="aiw-banner-text">
+          <div class="banner-text">
             <strong>{problem.sentence}</strong> <span>{problem.wayOut}</span>
             {problem.detail && (
               <details>
@@ -30,7 +30,7 @@ export function Banners({ view }: { view: View }) {
           </div>
           <button
             type="button"
-            class="aiw-dismiss"
+            class="dismiss"
             aria-label="Dismiss this message"
             onClick={() => conversation.dismiss(problem)}
           >
@@ -47,11 +47,11 @@ function SavedNote({ store }: { store: Store }) {
   // For a moment nobody knows whether a kernel is there; to say so would only flicker.
   if (!store.saved.value || store.line.value === "connecting") return null;
   return (
-    <div class="aiw-banner aiw-calm" role="status" data-testid="saved">
-      <span class="aiw-banner-mark" aria-hidden="true">
+    <div class="banner calm" role="status" data-testid="saved">
+      <span class="banner-mark" aria-hidden="true">
         i
       </span>
-      <div class="aiw-banner-text">
+      <div class="banner-text">
         <strong>This is a saved session; the microphone is off because no kernel answers.</strong>{" "}
         <span>Run the cell to talk to the model again.</span>
       </div>
@@ -65,12 +65,12 @@ export function ModelLine({ view }: { view: View }) {
   const loaded = progressOf(model.value);
   const busy = busyText(store);
   return (
-    <p class="aiw-model" data-testid="model" data-status={model.value.status} data-busy={busy !== ""}>
+    <p class="model" data-testid="model" data-status={model.value.status} data-busy={busy !== ""}>
       {line.value === "waiting" && !saved.value
         ? "Waiting for the kernel, which is busy or not running."
         : busy || modelText(model.value)}
       {loaded !== null && (
-        <progress class="aiw-progress" data-testid="loading" value={loaded} aria-label="Loading the model" />
+        <progress class="progress" data-testid="loading" value={loaded} aria-label="Loading the model" />
       )}
     </p>
   );

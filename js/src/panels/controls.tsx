@@ -19,21 +19,21 @@ export function Controls({ view }: { view: View }) {
   const muted = store.muted.value;
   const what = running.value ? "Stop" : "Record";
   return (
-    <div class="aiw-controls">
+    <div class="controls">
       <BarButton
         name="record"
-        look="aiw-record"
+        look="record"
         shortcut="R"
         title={running.value ? "Stop" : "Record from the microphone"}
         disabled={closed}
         press={() => toggleRecording(view)}
       >
-        <span class={running.value ? "aiw-mark-stop" : "aiw-mark-record"} aria-hidden="true" />
-        <span class="aiw-record-label">{what}</span>
+        <span class={running.value ? "mark-stop" : "mark-record"} aria-hidden="true" />
+        <span class="record-label">{what}</span>
       </BarButton>
       <BarButton
         name="pause"
-        look="aiw-wide"
+        look="wide"
         shortcut="P"
         pressed={paused}
         title={
@@ -46,7 +46,7 @@ export function Controls({ view }: { view: View }) {
       </BarButton>
       <BarButton
         name="mute"
-        look="aiw-wide"
+        look="wide"
         shortcut="M"
         pressed={muted}
         title={muted ? "Let the microphone be heard again" : "Let the model hear silence; the stream goes on"}
@@ -73,7 +73,7 @@ export function Controls({ view }: { view: View }) {
       </BarButton>
       <StatePill store={store} />
       <RecordingLight store={store} />
-      <span class="aiw-right">
+      <span class="right">
         <BarButton
           name="step-mode"
           pressed={view.stepping.value}
@@ -97,7 +97,7 @@ export function Controls({ view }: { view: View }) {
           Settings
         </BarButton>
       </span>
-      <span class="aiw-break" />
+      <span class="break" />
       <DevicePicker view={view} disabled={closed} />
       <LevelMeter store={store} />
       <FileChooser view={view} disabled={closed} />
@@ -126,7 +126,7 @@ function BarButton(props: BarButtonProps) {
   return (
     <button
       type="button"
-      class={`aiw-button ${look}`}
+      class={`button ${look}`}
       data-testid={name}
       title={shortcut ? `${title} (${shortcut})` : title}
       aria-keyshortcuts={shortcut}

@@ -26,9 +26,9 @@ export function Inspector({ view }: { view: View }) {
   }, [chunk]);
   if (chunk === null) {
     return (
-      <section class="aiw-card aiw-inspector" aria-label="Inspector" data-testid="inspector">
-        <h3 class="aiw-heading">Inspector</h3>
-        <p class="aiw-hint">
+      <section class="card inspector" aria-label="Inspector" data-testid="inspector">
+        <h3 class="heading">Inspector</h3>
+        <p class="hint">
           Point at a chunk in the timeline to see what was fed and how the model decided; click it, or walk
           there with the arrow keys and press Enter, to keep it here.
         </p>
@@ -56,15 +56,15 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
     selected.value = chunk;
   };
   return (
-    <section class="aiw-card aiw-inspector" aria-label="Inspector" data-testid="inspector" data-chunk={chunk}>
-      <header class="aiw-inspector-head">
-        <h3 class="aiw-heading">
+    <section class="card inspector" aria-label="Inspector" data-testid="inspector" data-chunk={chunk}>
+      <header class="inspector-head">
+        <h3 class="heading">
           Chunk {chunk} <small>{title.split(" · ")[1]}</small>
           {decision && (
-            <span class={`aiw-choice aiw-choice-${decision.choice}`}>{CHOICE_WORDS[decision.choice]}</span>
+            <span class={`choice choice-${decision.choice}`}>{CHOICE_WORDS[decision.choice]}</span>
           )}
         </h3>
-        <span class="aiw-inspector-tools">
+        <span class="inspector-tools">
           <PlayButtons view={view} chunk={chunk} />
           <SmallButton
             aria-pressed={exact.value}
@@ -92,7 +92,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
       {decision ? (
         <Step view={view} decision={decision} turn={turn} picked={picked} exact={exact.value} onPick={pick} />
       ) : (
-        <p class="aiw-hint" data-testid="undecided">
+        <p class="hint" data-testid="undecided">
           {isDecisionHidden(hidden, chunk)
             ? "Hidden until it is revealed in step mode."
             : "Heard, and not decided yet."}
@@ -126,7 +126,7 @@ function Step({ view, decision, turn, picked, exact, onPick }: StepProps) {
         onPick={onPick}
       />
       <CacheGauge decision={decision} context={store.settings.value?.context} />
-      <h4 class="aiw-subheading" data-testid="inspected-step">
+      <h4 class="subheading" data-testid="inspected-step">
         {picked ? `Token ${picked.index + 1} of the reply` : "The decision"}
         <small>
           {" "}
@@ -162,13 +162,13 @@ function More({ view, chunk, decision, picked, exact }: MoreProps) {
   return (
     <>
       {remarks.length > 0 && (
-        <p class="aiw-fact">
-          <span class="aiw-key">notes</span>
+        <p class="fact">
+          <span class="key">notes</span>
           {remarks.join(" · ")}
         </p>
       )}
       {decision && talk.timings.get(chunk) && (
-        <details class="aiw-fold">
+        <details class="fold">
           <summary>
             Latency <small>{latencySummary(talk.latency, chunk)}</small>
           </summary>
@@ -181,7 +181,7 @@ function More({ view, chunk, decision, picked, exact }: MoreProps) {
         </details>
       )}
       <details
-        class="aiw-fold"
+        class="fold"
         onToggle={(event) => {
           open.value = event.currentTarget.open;
         }}
@@ -190,7 +190,7 @@ function More({ view, chunk, decision, picked, exact }: MoreProps) {
           {picked ? "Event" : "Events"} <small>as JSON</small>
         </summary>
         {open.value && (
-          <div class="aiw-json">
+          <div class="json">
             <CopyButton text={json} label="Copy the JSON" />
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
             <pre tabIndex={0} data-testid="event-json">

@@ -34,8 +34,8 @@ export function LevelMeter({ store }: { store: Store }) {
     return () => cancelAnimationFrame(frame);
   }, [listening, store]);
   return (
-    <span class="aiw-meter" data-testid="level" title="Input level" aria-hidden="true">
-      <span ref={bar} class="aiw-meter-bar" />
+    <span class="meter" data-testid="level" title="Input level" aria-hidden="true">
+      <span ref={bar} class="meter-bar" />
     </span>
   );
 }

@@ -41,7 +41,7 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
   };
   const offline = store.saved.value || store.line.value === "lost";
   return (
-    <span class="aiw-play">
+    <span class="play">
       {(["raw", "heard"] as const).map((which) => (
         <SmallButton
           key={which}
@@ -54,7 +54,7 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
           <span aria-hidden="true">▶</span> {which}
         </SmallButton>
       ))}
-      <span role="status" class="aiw-play-said">
+      <span role="status" class="play-said">
         {said.value}
       </span>
     </span>

@@ -61,29 +61,25 @@ function Field({
     ask: (value) => conversation.set({ [name]: value } as Changes),
   };
   const title = (
-    <label class="aiw-field-label" for={id}>
+    <label class="field-label" for={id}>
       {label}
     </label>
   );
   return (
-    <div
-      class={`aiw-field${inline ? " aiw-field-inline" : ""}`}
-      data-testid={`field-${name}`}
-      data-asking={asking}
-    >
+    <div class={`field${inline ? " field-inline" : ""}`} data-testid={`field-${name}`} data-asking={asking}>
       {!inline && title}
       {control(held)}
       {inline && title}
-      <span class="aiw-field-asking" role="status">
+      <span class="field-asking" role="status">
         {asking ? "asking…" : ""}
       </span>
       {hint && (
-        <span id={`${id}-hint`} class="aiw-field-hint">
+        <span id={`${id}-hint`} class="field-hint">
           {hint}
         </span>
       )}
       {refused && (
-        <span id={`${id}-refused`} class="aiw-field-refused" role="alert">
+        <span id={`${id}-refused`} class="field-refused" role="alert">
           {refused}
         </span>
       )}
@@ -101,7 +97,7 @@ export function SwitchField(spec: Spec) {
           {...shared}
           type="checkbox"
           role="switch"
-          class="aiw-switch"
+          class="switch"
           checked={value === true}
           aria-checked={value === true}
           onClick={(event) => {
@@ -123,7 +119,7 @@ export function ChoiceField({ choices, ...spec }: Spec & { choices: Readonly<Rec
       control={({ shared, value, ask }) => (
         <select
           {...shared}
-          class="aiw-select"
+          class="select"
           value={String(value ?? "")}
           onChange={({ currentTarget }) => {
             const wanted = currentTarget.value;
@@ -183,9 +179,9 @@ function Typed({ held, lines, placeholder }: { held: Held; lines: number | undef
     },
   };
   return lines ? (
-    <textarea {...props} class="aiw-input aiw-textarea" rows={lines} />
+    <textarea {...props} class="input textarea" rows={lines} />
   ) : (
-    <input {...props} class="aiw-input" inputMode="decimal" autoComplete="off" />
+    <input {...props} class="input" inputMode="decimal" autoComplete="off" />
   );
 }
 
@@ -210,7 +206,7 @@ export function SliderField({
       control={({ shared, value, ask }) => {
         const held = typeof value === "number" ? value : 0;
         return (
-          <span class="aiw-slider">
+          <span class="slider">
             <input
               {...shared}
               type="range"
@@ -226,14 +222,14 @@ export function SliderField({
             </output>
             <button
               type="button"
-              class="aiw-button aiw-small"
+              class="button small"
               aria-label={`${spec.label} 0`}
               disabled={shared.disabled || held === 0}
               onClick={() => ask(0)}
             >
               0
             </button>
-            <span class="aiw-slider-ends" aria-hidden="true">
+            <span class="slider-ends" aria-hidden="true">
               <span>{ends[0]}</span>
               <span>{ends[1]}</span>
             </span>

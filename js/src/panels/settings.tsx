@@ -10,7 +10,7 @@ export function Settings({ view }: { view: View }) {
   return (
     <section
       id={`${view.id}-settings`}
-      class="aiw-card aiw-settings"
+      class="card settings"
       aria-label="Settings"
       data-testid="settings"
       onKeyDown={(event) => {
@@ -20,12 +20,12 @@ export function Settings({ view }: { view: View }) {
       }}
     >
       {store.settings.value === null && (
-        <p class="aiw-hint">The kernel has not said yet what its settings are.</p>
+        <p class="hint">The kernel has not said yet what its settings are.</p>
       )}
       {store.saved.value && (
-        <p class="aiw-hint">These are the settings of the saved session; run the cell to change them.</p>
+        <p class="hint">These are the settings of the saved session; run the cell to change them.</p>
       )}
-      <div class="aiw-settings-groups">
+      <div class="settings-groups">
         <SamplingGroup view={view} />
         <ContextGroup view={view} />
         <AudioGroup view={view} />
@@ -36,7 +36,7 @@ export function Settings({ view }: { view: View }) {
 
 function Group({ title, children }: { title: string; children: ComponentChildren }) {
   return (
-    <fieldset class="aiw-group">
+    <fieldset class="group">
       <legend>{title}</legend>
       {children}
     </fieldset>
@@ -57,7 +57,7 @@ function SamplingGroup({ view }: { view: View }) {
         ends={["silent", "talkative"]}
       />
       <SwitchField view={view} name="greedy" label="Greedy" hint="Always the likeliest token; no draw." />
-      <div class="aiw-field-row">
+      <div class="field-row">
         <TypedField view={view} name="temperature" label="Temperature" placeholder={own("temperature")} />
         <TypedField view={view} name="top_k" label="Top-k" placeholder={own("top_k")} />
         <TypedField view={view} name="top_p" label="Top-p" placeholder={own("top_p")} />
@@ -89,7 +89,7 @@ function ContextGroup({ view }: { view: View }) {
         label="When the context is full"
         choices={{ slide: "slide: forget the oldest", reset: "reset: start over", stop: "stop the session" }}
       />
-      <div class="aiw-field-row">
+      <div class="field-row">
         <TypedField view={view} name="context_limit" label="Positions" placeholder="the policy’s" />
         <TypedField view={view} name="max_reply_tokens" label="Tokens a reply" placeholder="no limit" />
         <TypedField view={view} name="max_new_tokens" label="Tokens a session" placeholder="the policy’s" />
@@ -112,12 +112,12 @@ function AudioGroup({ view }: { view: View }) {
   const echo = readingAloud.value && live.value.reading === "listen";
   return (
     <Group title="Audio">
-      <div class="aiw-field-row aiw-switches">
+      <div class="field-row switches">
         <SwitchField view={view} name="echo_cancellation" label="Echo cancellation" />
         <SwitchField view={view} name="noise_suppression" label="Noise suppression" />
         <SwitchField view={view} name="auto_gain" label="Automatic gain" />
       </div>
-      <p class="aiw-field-hint" data-testid="track">
+      <p class="field-hint" data-testid="track">
         {track.value
           ? `In effect: ${trackText(track.value)}`
           : "Off lets the model hear what the microphone hears."}
@@ -139,7 +139,7 @@ function AudioGroup({ view }: { view: View }) {
         label="Microphone while a reply is read aloud"
         choices={{ mute: "gated: the model hears silence", listen: "listens, with echo cancellation" }}
       />
-      <div class="aiw-field-row">
+      <div class="field-row">
         <ChoiceField
           view={view}
           name="overload"
@@ -148,7 +148,7 @@ function AudioGroup({ view }: { view: View }) {
         />
         <TypedField view={view} name="overload_chunks" label="from so many chunks on" />
       </div>
-      <p class="aiw-field-hint" data-testid="counters">
+      <p class="field-hint" data-testid="counters">
         Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · let go of{" "}
         {let_go_s.toFixed(0)} s of recorded sound
       </p>

@@ -12,7 +12,7 @@ export function DevicePicker({ view, disabled }: { view: View; disabled: boolean
   const absent = chosen !== "" && devices.length > 0 && !devices.some(({ id }) => id === chosen);
   return (
     <select
-      class="aiw-select aiw-device"
+      class="select device"
       data-testid="device"
       aria-label="Microphone"
       title={store.track.value ? String(store.track.value.name ?? "") : "Which microphone to record from"}
@@ -48,10 +48,10 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
     input.current.value = "";
   };
   return (
-    <span class="aiw-file">
+    <span class="file">
       <button
         type="button"
-        class="aiw-button"
+        class="button"
         data-testid="file"
         disabled={disabled}
         title="Stream an audio file as if it were spoken; a file may also be dropped here"
@@ -69,7 +69,7 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
         onChange={choose}
       />
       <select
-        class="aiw-select"
+        class="select"
         data-testid="pace"
         aria-label="Pace of a file"
         value={pace.value}

@@ -18,8 +18,8 @@ export function StatePill({ store }: { store: Store }) {
         : state;
   const source = file.value?.name ?? mic.value.name;
   return (
-    <span class="aiw-pill" data-testid="state" data-pill={quiet ? "waiting" : state} title={source}>
-      <span class="aiw-pill-mark" aria-hidden="true" />
+    <span class="pill" data-testid="state" data-pill={quiet ? "waiting" : state} title={source}>
+      <span class="pill-mark" aria-hidden="true" />
       <span role="status">
         {text}
         {degraded && " (degraded)"}
@@ -46,8 +46,8 @@ export function RecordingLight({ store }: { store: Store }) {
           ? "gated"
           : "on";
   return (
-    <span class="aiw-light" data-testid="light" data-light={state} title={LIGHT_TITLES[state]}>
-      <span class="aiw-light-mark" aria-hidden="true" />
+    <span class="light" data-testid="light" data-light={state} title={LIGHT_TITLES[state]}>
+      <span class="light-mark" aria-hidden="true" />
       {LIGHT_WORDS[state]}
     </span>
   );
@@ -74,25 +74,25 @@ export function Clock({ store }: { store: Store }) {
   const time = clockTime(store.seconds.value);
   const { lag_s, dropped_chunks, dropped_s } = counters.value;
   return (
-    <span class="aiw-clock">
+    <span class="clock">
       {file.value && (
-        <progress class="aiw-progress" value={file.value.part} aria-label={`Sent of ${file.value.name}`} />
+        <progress class="progress" value={file.value.part} aria-label={`Sent of ${file.value.name}`} />
       )}
-      <span class="aiw-waiting" data-testid="waiting" data-waiting={waiting.value}>
+      <span class="waiting" data-testid="waiting" data-waiting={waiting.value}>
         {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
       </span>
-      <span class="aiw-counter" data-testid="lag" title="How far decisions are behind the audio">
+      <span class="counter" data-testid="lag" title="How far decisions are behind the audio">
         lag <b>{lag_s < 0.05 ? "0" : lag_s.toFixed(1)} s</b>
       </span>
       <span
-        class="aiw-counter"
+        class="counter"
         data-testid="dropped"
         data-dropped={dropped_chunks}
         title={`Chunks that the policy for overload or arrival left out (${dropped_s.toFixed(1)} s)`}
       >
         dropped <b>{dropped_chunks}</b>
       </span>
-      <span class="aiw-time" data-testid="elapsed" title="Audio in this session">
+      <span class="time" data-testid="elapsed" title="Audio in this session">
         {time}
       </span>
     </span>

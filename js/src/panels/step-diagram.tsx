@@ -61,7 +61,7 @@ const DESCRIPTION =
 export function StepDiagram({ phase, passage, now }: Props) {
   return (
     <svg
-      class="aiw-diagram"
+      class="diagram"
       viewBox="0 0 432 160"
       role="img"
       aria-label={`${DESCRIPTION} ${now}`}
@@ -72,9 +72,9 @@ export function StepDiagram({ phase, passage, now }: Props) {
       {WAYS.map(({ passage: way, line, head, label, x, y }) => {
         const lit = way === passage || (way === "token" && phase === "respond");
         return (
-          <g key={way} class="aiw-way" data-lit={lit}>
+          <g key={way} class="way" data-lit={lit}>
             <path d={line} />
-            <path d={head} class="aiw-way-head" />
+            <path d={head} class="way-head" />
             {label && (
               <text x={x} y={y}>
                 {label}
@@ -84,13 +84,13 @@ export function StepDiagram({ phase, passage, now }: Props) {
         );
       })}
       {STATES.map(({ phase: name, x, lines }) => (
-        <g key={name} class="aiw-state" data-state={name} data-lit={name === phase}>
+        <g key={name} class="state" data-state={name} data-lit={name === phase}>
           <rect x={x} y={TOP} width={WIDTH} height={HEIGHT} rx="9" />
-          <text x={x + WIDTH / 2} y={TOP + 19} class="aiw-state-name">
+          <text x={x + WIDTH / 2} y={TOP + 19} class="state-name">
             {name === phase ? `▸ ${name}` : name}
           </text>
           {lines.map((line, i) => (
-            <text key={line} x={x + WIDTH / 2} y={TOP + 35 + 13 * i} class="aiw-state-line">
+            <text key={line} x={x + WIDTH / 2} y={TOP + 35 + 13 * i} class="state-line">
               {line}
             </text>
           ))}

@@ -1,4 +1,5 @@
 /** Step mode: one press does one phase of the loop, shown on the protocol's diagram; the learner may guess first. */
+import { claim, isCommand } from "../claim";
 import { useEffect, useMemo, useRef, useSignalEffect } from "../dom/hooks";
 import { CHUNK_SECONDS } from "../events";
 import { probability } from "../exact";
@@ -31,15 +32,14 @@ export function StepMode({ view }: { view: View }) {
 
 /** N for the next phase, 1 and 2 for the two guesses, anywhere in the widget but in a field. */
 function pressStepKey(event: KeyboardEvent, steps: StepState, view: View): void {
-  if (!view.stepping.value || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (!view.stepping.value || isCommand(event) || event.repeat) return;
   if (event.target instanceof Element && event.target.closest("input, select, textarea")) return;
   const guessing = steps.predicting.value;
   if (event.key.toLowerCase() === "n") steps.advance();
   else if (event.key === "1" && guessing) steps.guess(null);
   else if (event.key === "2" && guessing) steps.guess(0);
   else return;
-  event.preventDefault();
-  event.stopPropagation();
+  claim(event);
 }
 
 function StepCard({ steps, view }: { steps: StepState; view: View }) {
@@ -63,20 +63,20 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
   const now = nowText(view, steps);
   const hidden = phase === "decide" && cursor.value.chunk >= view.hiddenFrom.value.decision;
   return (
-    <section class="aiw-card aiw-step" aria-label="Step mode" data-testid="step" data-phase={phase}>
-      <header class="aiw-inspector-head">
-        <h3 class="aiw-heading">
+    <section class="card step" aria-label="Step mode" data-testid="step" data-phase={phase}>
+      <header class="inspector-head">
+        <h3 class="heading">
           Step mode{" "}
           <small>{source.value === "live" ? "the loop is held" : "a replay of what was heard"}</small>
         </h3>
-        <span class="aiw-inspector-tools">
+        <span class="inspector-tools">
           <SourceButton steps={steps} source="live" title="Step the kernel's loop" disabled={!steps.live} />
           <SourceButton
             steps={steps}
             source="replay"
             title="Go once more through what was heard, from the picked chunk; the loop runs on"
           />
-          <label class="aiw-check">
+          <label class="check">
             <input
               type="checkbox"
               data-testid="predict"
@@ -96,17 +96,17 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
           </SmallButton>
         </span>
       </header>
-      <div class="aiw-step-body">
+      <div class="step-body">
         <StepDiagram phase={phase} passage={hidden ? null : passageOf(cursor.value, talk)} now={now} />
-        <div class="aiw-step-side">
-          <p class="aiw-step-now" role="status" data-testid="step-now">
+        <div class="step-side">
+          <p class="step-now" role="status" data-testid="step-now">
             {now}
           </p>
           {predicting.value && <Predictor steps={steps} />}
           <button
             ref={next}
             type="button"
-            class="aiw-button aiw-step-next"
+            class="button step-next"
             data-testid="step-next"
             aria-keyshortcuts="N"
             aria-disabled={steps.hindered.value !== ""}
@@ -114,7 +114,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
           >
             Next: {nextText(steps)} <kbd>N</kbd>
           </button>
-          <p class="aiw-hint" data-testid="step-hint">
+          <p class="hint" data-testid="step-hint">
             {steps.hindered.value}
           </p>
         </div>

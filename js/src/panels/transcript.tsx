@@ -27,15 +27,15 @@ export function Transcript({ view }: { view: View }) {
   const count = turns.length;
   const finished = turns.at(-1)?.ended === null ? count - 1 : count;
   return (
-    <section class="aiw-card aiw-transcript" aria-label="Transcript" data-testid="transcript">
-      <header class="aiw-inspector-head">
-        <h3 class="aiw-heading">
+    <section class="card transcript" aria-label="Transcript" data-testid="transcript">
+      <header class="inspector-head">
+        <h3 class="heading">
           Transcript <small>{count > 0 && `${count} ${count === 1 ? "reply" : "replies"}`}</small>
         </h3>
         {count > 0 && <CopyButton text={() => transcriptText(store, turns)} label="Copy all replies" />}
       </header>
       {count === 0 && (
-        <p class="aiw-hint">
+        <p class="hint">
           {store.talk.turns.length > 0
             ? "Replies are hidden until they are revealed in step mode."
             : "Replies appear here, word by word, when the model decides to speak."}
@@ -43,13 +43,13 @@ export function Transcript({ view }: { view: View }) {
       )}
       {count > 0 && <Legend />}
       {first > 0 && (
-        <SmallButton class="aiw-small aiw-earlier" data-testid="earlier" onClick={showEarlier}>
+        <SmallButton class="small earlier" data-testid="earlier" onClick={showEarlier}>
           Show {Math.min(first, SHOWN_TURNS)} of {first} earlier
         </SmallButton>
       )}
       <ol
         ref={list}
-        class="aiw-turns"
+        class="turns"
         onScroll={() => {
           onScroll();
           pointed.value = null;
@@ -69,7 +69,7 @@ export function Transcript({ view }: { view: View }) {
       </ol>
       <ReadingLine view={view} />
       {pointed.value && <TokenTip pointed={pointed.value} />}
-      <p class="aiw-hidden" aria-live="polite" data-testid="announcement">
+      <p class="hidden" aria-live="polite" data-testid="announcement">
         {/* A node of its own for each reply: two alike are both read out. */}
         <span key={finished}>{count === store.talk.turns.length && store.announcement.value}</span>
       </p>
@@ -117,10 +117,10 @@ function useNewest(turns: readonly TurnRecord[]) {
 
 function Legend() {
   return (
-    <p class="aiw-legend" title="Raw probability of each token: the less sure the model was, the darker">
+    <p class="legend" title="Raw probability of each token: the less sure the model was, the darker">
       <span>sure</span>
       {SHADES.map((bound, shade) => (
-        <span key={bound} class="aiw-token" data-shade={shade}>
+        <span key={bound} class="token" data-shade={shade}>
           {bound === 0 ? `<${SHADES[shade - 1]}` : `≥${bound}`}
         </span>
       ))}
@@ -136,7 +136,7 @@ function ReadingLine({ view }: { view: View }) {
   const problem = speech.problem.value;
   if (speech.reading.value !== null) {
     return (
-      <p class="aiw-reading" data-testid="reading">
+      <p class="reading" data-testid="reading">
         <Icon name="speaker" /> Reading aloud · {microphoneText(store)}{" "}
         <SmallButton onClick={() => speech.stop()}>stop</SmallButton>
       </p>
@@ -144,7 +144,7 @@ function ReadingLine({ view }: { view: View }) {
   }
   if (!problem) return null;
   return (
-    <p class="aiw-reading" role="status" data-testid="reading-problem">
+    <p class="reading" role="status" data-testid="reading-problem">
       {problem.sentence} {problem.wayOut}
     </p>
   );

@@ -39,7 +39,7 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
   const ending = turn.ended === null ? "" : ENDINGS[turn.ended];
   return (
     <li
-      class="aiw-turn"
+      class="turn"
       data-testid="turn"
       data-turn={turn.turn}
       data-ended={turn.ended ?? ""}
@@ -47,7 +47,7 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
     >
       <button
         type="button"
-        class="aiw-turn-time"
+        class="turn-time"
         title="Show in the timeline"
         onClick={() => {
           view.token.value = null;
@@ -56,12 +56,12 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
       >
         {clock(start)}
       </button>
-      <div class="aiw-turn-body">
+      <div class="turn-body">
         {turn.emotion && <EmotionSign emotion={turn.emotion} />}
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the tokens inside take the focus */}
         {/* biome-ignore lint/a11y/useKeyWithMouseEvents: focusin is the focus event that bubbles */}
         <span
-          class="aiw-turn-text"
+          class="turn-text"
           data-testid="turn-text"
           onMouseOver={(event) => point(event.target)}
           onMouseLeave={() => point(null)}
@@ -81,7 +81,7 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
                 // biome-ignore lint/a11y/useSemanticElements: a real button would not break with its line
                 <span
                   key={token.index}
-                  class="aiw-token"
+                  class="token"
                   role="button"
                   data-shade={shadeOf(token.p)}
                   tabIndex={i === 0 ? 0 : -1}
@@ -90,12 +90,12 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
                   {token.text}
                 </span>
               ))}
-          {turn.ended === null && <span class="aiw-cursor" aria-hidden="true" />}
+          {turn.ended === null && <span class="cursor" aria-hidden="true" />}
         </span>
-        {ending && <span class="aiw-ended">{ending}</span>}
+        {ending && <span class="ended">{ending}</span>}
       </div>
       {turn.ended !== null && turn.text && (
-        <span class="aiw-turn-tools">
+        <span class="turn-tools">
           <ReadButton turn={turn} reading={reading} view={view} />
           <CopyButton text={() => turn.text} label="Copy this reply" />
         </span>

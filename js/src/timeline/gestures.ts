@@ -1,4 +1,5 @@
 /** Pointer, wheel and touch on the timeline. The page's own vertical scrolling is left alone. */
+import { claim, isCommand } from "../claim";
 import type { View } from "../view";
 import { pressKey } from "./keys";
 import { pixelsPerSecond } from "./time-axis";
@@ -13,7 +14,8 @@ const WHEEL_UNITS = [1, 16, 400] as const;
 
 export function attachGestures(element: HTMLElement, timeline: TimelineCanvas, view: View): () => void {
   const ended = new AbortController();
-  const options = { signal: ended.signal };
+  // A wheel that zooms does not scroll the page too.
+  const options = { signal: ended.signal, passive: false };
   const xIn = (event: { clientX: number }) => event.clientX - element.getBoundingClientRect().left;
   /** Pointers that are down, by id, at their last place. */
   const down = new Map<number, number>();
@@ -77,19 +79,23 @@ export function attachGestures(element: HTMLElement, timeline: TimelineCanvas, v
   };
 
   const keyDown = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isCommand(event)) return;
     if (!pressKey(event.key, event.shiftKey, timeline, view)) return;
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
   };
 
-  element.addEventListener("pointerdown", start, options);
-  element.addEventListener("pointermove", move, options);
-  element.addEventListener("pointerup", end, options);
-  element.addEventListener("pointercancel", cancel, options);
-  element.addEventListener("pointerleave", leave, options);
-  element.addEventListener("wheel", wheel, { ...options, passive: false });
-  element.addEventListener("keydown", keyDown, options);
+  const handlers = {
+    pointerdown: start,
+    pointermove: move,
+    pointerup: end,
+    pointercancel: cancel,
+    pointerleave: leave,
+    wheel,
+    keydown: keyDown,
+  };
+  for (const [type, handler] of Object.entries(handlers)) {
+    element.addEventListener(type, handler as (event: Event) => void, options);
+  }
   return () => ended.abort();
 }
 

@@ -25,16 +25,16 @@ export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: V
     ({ ms }) => ms >= 0.05,
   );
   return (
-    <div class="aiw-hover" style={place} aria-hidden="true" data-testid="readout">
+    <div class="hover" style={place} aria-hidden="true" data-testid="readout">
       <strong>{title}</strong>
       <span>{decision}</span>
       {remarks.map((remark) => (
-        <span key={remark} class="aiw-remark">
+        <span key={remark} class="remark">
           {remark}
         </span>
       ))}
       {parts.length > 0 && !isDecisionHidden(hidden, chunk) && (
-        <span class="aiw-parts">
+        <span class="parts">
           {parts.map(({ part, ms }) => (
             <span key={part}>
               <i data-part={part} />

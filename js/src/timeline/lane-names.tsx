@@ -1,4 +1,5 @@
 /** The names of the lanes, each a button that folds its lane. One tab stop; the arrow keys go from name to name. */
+import { claim } from "../claim";
 import { useSignal } from "../dom/hooks";
 import type { View } from "../view";
 import { foldedLanes, toggleLane } from "./folding";
@@ -10,20 +11,19 @@ export function LaneNames({ view }: { view: View }) {
   const walk = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !(event.currentTarget instanceof HTMLElement)) return;
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
     const next = Math.min(places.length - 1, Math.max(0, current.value + step));
     current.value = next;
     event.currentTarget.querySelectorAll<HTMLElement>("button")[next]?.focus();
   };
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset would bring its own looks
-    <div class="aiw-lane-names" role="group" aria-label="Lanes of the timeline" onKeyDown={walk}>
+    <div class="lane-names" role="group" aria-label="Lanes of the timeline" onKeyDown={walk}>
       {places.map(({ lane, top, height, folded }, i) => (
         <button
           key={lane.id}
           type="button"
-          class="aiw-lane-name"
+          class="lane-name"
           data-lane={lane.id}
           style={{ top: `${top}px`, height: `${height - 1}px` }}
           tabIndex={i === current.value ? 0 : -1}
@@ -34,7 +34,7 @@ export function LaneNames({ view }: { view: View }) {
           }}
           onClick={() => toggleLane(view, lane.id)}
         >
-          <svg class="aiw-chevron" viewBox="0 0 8 8" width="8" height="8" aria-hidden="true">
+          <svg class="chevron" viewBox="0 0 8 8" width="8" height="8" aria-hidden="true">
             <path d="M1.5 2.5L4 5.2L6.5 2.5" fill="none" stroke="currentColor" stroke-width="1.4" />
           </svg>
           <span>

@@ -1,5 +1,7 @@
 /** The strip below the lanes: the whole talk, and the window in sight, to be dragged. */
+
 import type { Ref } from "preact";
+import { claim } from "../claim";
 import type { View } from "../view";
 import { OVERVIEW_HEIGHT } from "./overview";
 import type { TimelineCanvas } from "./timeline-canvas";
@@ -20,8 +22,7 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
     const way = { ArrowLeft: -0.5, ArrowRight: 0.5, PageUp: -1, PageDown: 1 }[event.key];
     const made = timeline();
     if (!made || (!way && event.key !== "Home" && event.key !== "End")) return;
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
     if (way) made.panBy(way * made.axis.span);
     else if (event.key === "Home") made.panBy(-made.axis.start);
     else made.follow();
@@ -29,7 +30,7 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
   void [view.store.version.value, timeline()?.moves.value];
   return (
     <div
-      class="aiw-overview"
+      class="overview"
       role="scrollbar"
       tabIndex={0}
       aria-label="Overview: scrolls the timeline"

@@ -1,4 +1,5 @@
 /** The timeline as a table: one row a chunk, of which only those in sight are drawn. A picked row picks the chunk. */
+import { claim, isCommand } from "../claim";
 import { useComputed, useEffect, useRef, useSignal } from "../dom/hooks";
 import { chunkCount } from "../talk";
 import type { View } from "../view";
@@ -45,7 +46,7 @@ export function ChunkTable({ id, view, height }: Props) {
     selected.value = chunk === selected.value ? null : chunk;
   };
   const keyDown = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (isCommand(event)) return;
     const to = rowForKey(event.key, cursor.value, count, Math.floor(body / ROW_PX) - 1);
     if (to !== null) {
       cursor.value = to;
@@ -55,8 +56,7 @@ export function ChunkTable({ id, view, height }: Props) {
     } else {
       return;
     }
-    event.preventDefault();
-    event.stopPropagation();
+    claim(event);
   };
 
   void store.version.value;
@@ -66,7 +66,7 @@ export function ChunkTable({ id, view, height }: Props) {
   return (
     <div
       ref={box}
-      class="aiw-table-box"
+      class="table-box"
       data-testid="chunk-table"
       onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
         scroll.value = scrollTop;
@@ -74,7 +74,7 @@ export function ChunkTable({ id, view, height }: Props) {
       }}
     >
       <table
-        class="aiw-chunks"
+        class="chunks"
         // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a grid is a table one walks with keys
         role="grid"
         tabIndex={0}

@@ -47,23 +47,23 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
   const tall = { height: `${height}px` };
   const zoom = (factor: number) => timeline.current?.zoomBy(factor);
   return (
-    <div class="aiw-timeline">
-      <div class="aiw-lanes" style={tall} data-table={asTable.value}>
+    <div class="timeline">
+      <div class="lanes" style={tall} data-table={asTable.value}>
         <LaneNames view={view} />
         <Surface id={id} view={view} surface={surface} timeline={() => timeline.current}>
           <canvas ref={lanes} data-testid="timeline" style={tall} />
-          <canvas ref={marks} class="aiw-marks" style={tall} />
+          <canvas ref={marks} class="marks" style={tall} />
         </Surface>
         {empty && (
-          <p class="aiw-empty">
+          <p class="empty">
             Press Record and say something, or choose a file. The model decides every 0.4 s.
           </p>
         )}
         {asTable.value && <ChunkTable id={`${id}-row`} view={view} height={height} />}
       </div>
-      <div class="aiw-timeline-bar">
+      <div class="timeline-bar">
         <OverviewBar scrolls={id} canvas={overview} timeline={() => timeline.current} view={view} />
-        <div class="aiw-zoom">
+        <div class="zoom">
           <BarButton name="zoom-out" title="Zoom out (−)" onClick={() => zoom(1 / ZOOM_STEP)}>
             −
           </BarButton>
@@ -109,7 +109,7 @@ function BarButton({ name, title, pressed, onClick, children }: ButtonProps) {
   return (
     <button
       type="button"
-      class="aiw-button aiw-bar-button"
+      class="button bar-button"
       data-testid={name}
       title={title}
       aria-label={children.length === 1 ? title : undefined}
@@ -140,7 +140,7 @@ function Surface({ id, view, surface, timeline, children }: SurfaceProps) {
     <div
       ref={surface}
       id={id}
-      class="aiw-surface"
+      class="surface"
       role="slider"
       tabIndex={0}
       aria-label="Timeline of chunks"
