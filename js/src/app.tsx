@@ -70,7 +70,7 @@ export function App({ view }: { view: View }) {
       class="aiw"
       role="group"
       aria-label="Audio interaction"
-      data-testid="aiw"
+      testid="aiw"
       data-theme={theme.value}
       data-state={store.shown.value}
       data-line={store.line.value}

@@ -82,11 +82,9 @@ export function stubDrawing(): FakeCanvas[] {
   return made;
 }
 
-export const PALETTE: Palette = {
-  colour: new Proxy({}, { get: (_, name) => `colour-${String(name)}` }) as Palette["colour"],
-  font: "sans",
-  mono: "mono",
-};
+export const PALETTE = new Proxy({ font: "sans", mono: "mono" } as Palette, {
+  get: (fonts, name) => Reflect.get(fonts, name) ?? `colour-${String(name)}`,
+});
 
 const talks = new Map<number, Talk>();
 

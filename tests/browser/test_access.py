@@ -38,7 +38,7 @@ def everything_open(open_notebook: OpenNotebook, *, dark: bool = False) -> Noteb
     notebook.run_cell(1)
     notebook.wait_count("turns", 2)
     widget = notebook.widget.first
-    widget.get_by_test_id("transcript").locator(".aiw-token").first.click()
+    widget.get_by_test_id("transcript").locator(".aiw-token[data-index]").first.click()
     expect(widget.get_by_test_id("sampling")).to_be_visible()
     for fold in widget.get_by_test_id("inspector").locator("summary").all():
         fold.click()

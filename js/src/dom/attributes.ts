@@ -25,7 +25,8 @@ export function setAttributes(element: Element, before: Props, props: Props): vo
     else if (name === "style") setStyle(element as HTMLElement, before.style, value);
     else if (name.startsWith("on"))
       listen(element, name.slice(2).toLowerCase(), value as Handler | undefined);
-    else setAttribute(element, name, name === "class" ? ownNames(value) : value);
+    else if (name === "class") setAttribute(element, name, ownNames(value));
+    else setAttribute(element, name === "testid" ? "data-testid" : name, value);
   }
 }
 

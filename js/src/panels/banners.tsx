@@ -1,60 +1,67 @@
 /** Problems, each with its sentence and its way out; what is shown without a kernel; and the line about the model. */
 import type { ModelInfo } from "../messages";
+import type { Problem } from "../problem";
 import type { Store } from "../store";
 import type { View } from "../view";
 
 export function Banners({ view }: { view: View }) {
   const { conversation, store } = view;
+  // For a moment nobody knows whether a kernel is there; to say so would only flicker.
+  const saved = store.saved.value && store.line.value !== "connecting";
   return (
     <div class="banners">
-      <SavedNote store={store} />
+      {saved && <Banner problem={SAVED} testid="saved" />}
       {store.problems.value.map((problem) => (
-        <div
+        <Banner
           key={problem.code}
-          class={problem.calm ? "banner calm" : "banner"}
-          role={problem.calm ? "status" : "alert"}
-          data-testid="problem"
-          data-code={problem.code}
-        >
-          <span class="banner-mark" aria-hidden="true">
-            {problem.calm ? "i" : "!"}
-          </span>
-          <div class="banner-text">
-            <strong>{problem.sentence}</strong> <span>{problem.wayOut}</span>
-            {problem.detail && (
-              <details>
-                <summary>Details</summary>
-                <pre>{problem.detail}</pre>
-              </details>
-            )}
-          </div>
-          <button
-            type="button"
-            class="dismiss"
-            aria-label="Dismiss this message"
-            onClick={() => conversation.dismiss(problem)}
-          >
-            ×
-          </button>
-        </div>
+          problem={problem}
+          testid="problem"
+          dismiss={() => conversation.dismiss(problem)}
+        />
       ))}
     </div>
   );
 }
 
 /** A saved notebook, or a page whose kernel has not answered: why there is something to see and nothing to press. */
-function SavedNote({ store }: { store: Store }) {
-  // For a moment nobody knows whether a kernel is there; to say so would only flicker.
-  if (!store.saved.value || store.line.value === "connecting") return null;
+const SAVED: Problem = {
+  code: "saved",
+  sentence: "This is a saved session; the microphone is off because no kernel answers.",
+  wayOut: "Run the cell to talk to the model again.",
+  calm: true,
+};
+
+interface BannerProps {
+  problem: Problem;
+  testid: string;
+  dismiss?: () => void;
+}
+
+function Banner({ problem: { code, sentence, wayOut, detail, calm }, testid, dismiss }: BannerProps) {
   return (
-    <div class="banner calm" role="status" data-testid="saved">
+    <div
+      class={calm ? "banner calm" : "banner"}
+      role={calm ? "status" : "alert"}
+      testid={testid}
+      data-code={code}
+    >
       <span class="banner-mark" aria-hidden="true">
-        i
+        {calm ? "i" : "!"}
       </span>
       <div class="banner-text">
-        <strong>This is a saved session; the microphone is off because no kernel answers.</strong>{" "}
-        <span>Run the cell to talk to the model again.</span>
+        <strong>{sentence}</strong> <span>{wayOut}</span>
+        {detail && (
+          <details>
+            <summary>Details</summary>
+            <pre>{detail}</pre>
+          </details>
+        )}
       </div>
+      {dismiss && (
+        <button type="button" class="dismiss" aria-label="Dismiss this message" onClick={dismiss}>
+          ×
+        </button>
+      )}
     </div>
   );
 }
@@ -65,12 +72,12 @@ export function ModelLine({ view }: { view: View }) {
   const loaded = progressOf(model.value);
   const busy = busyText(store);
   return (
-    <p class="model" data-testid="model" data-status={model.value.status} data-busy={busy !== ""}>
+    <p class="model" testid="model" data-status={model.value.status} data-busy={busy !== ""}>
       {line.value === "waiting" && !saved.value
         ? "Waiting for the kernel, which is busy or not running."
         : busy || modelText(model.value)}
       {loaded !== null && (
-        <progress class="progress" data-testid="loading" value={loaded} aria-label="Loading the model" />
+        <progress class="progress" testid="loading" value={loaded} aria-label="Loading the model" />
       )}
     </p>
   );

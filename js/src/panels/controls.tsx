@@ -1,9 +1,9 @@
 /** The bar at the top: record or stop, pause, mute, interrupt, reset; where sound comes from; state, level and time. */
 
-import type { ComponentChildren } from "preact";
 import { isRunning } from "../capture/mic-state";
 import { useComputed } from "../dom/hooks";
 import type { View } from "../view";
+import { BarButton } from "./bar-button";
 import { LevelMeter } from "./level-meter";
 import { DevicePicker, FileChooser } from "./sources";
 import { Clock, RecordingLight, StatePill } from "./status";
@@ -103,41 +103,6 @@ export function Controls({ view }: { view: View }) {
       <FileChooser view={view} disabled={closed} />
       <Clock store={store} />
     </div>
-  );
-}
-
-interface BarButtonProps {
-  /** Its test id. */
-  name: string;
-  look?: string;
-  title: string;
-  /** The key that does the same. */
-  shortcut?: string;
-  pressed?: boolean;
-  /** Whether what it opens is open, and the id of that. */
-  opens?: readonly [boolean, string];
-  disabled?: boolean;
-  press: () => void;
-  children: ComponentChildren;
-}
-
-function BarButton(props: BarButtonProps) {
-  const { name, look = "", title, shortcut, pressed, opens, disabled = false, press, children } = props;
-  return (
-    <button
-      type="button"
-      class={`button ${look}`}
-      data-testid={name}
-      title={shortcut ? `${title} (${shortcut})` : title}
-      aria-keyshortcuts={shortcut}
-      aria-pressed={pressed}
-      aria-expanded={opens?.[0]}
-      aria-controls={opens?.[0] ? opens[1] : undefined}
-      disabled={disabled}
-      onClick={press}
-    >
-      {children}
-    </button>
   );
 }
 

@@ -26,7 +26,7 @@ export function Inspector({ view }: { view: View }) {
   }, [chunk]);
   if (chunk === null) {
     return (
-      <section class="card inspector" aria-label="Inspector" data-testid="inspector">
+      <section class="card inspector" aria-label="Inspector" testid="inspector">
         <h3 class="heading">Inspector</h3>
         <p class="hint">
           Point at a chunk in the timeline to see what was fed and how the model decided; click it, or walk
@@ -56,7 +56,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
     selected.value = chunk;
   };
   return (
-    <section class="card inspector" aria-label="Inspector" data-testid="inspector" data-chunk={chunk}>
+    <section class="card inspector" aria-label="Inspector" testid="inspector" data-chunk={chunk}>
       <header class="inspector-head">
         <h3 class="heading">
           Chunk {chunk} <small>{title.split(" · ")[1]}</small>
@@ -92,7 +92,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
       {decision ? (
         <Step view={view} decision={decision} turn={turn} picked={picked} exact={exact.value} onPick={pick} />
       ) : (
-        <p class="hint" data-testid="undecided">
+        <p class="hint" testid="undecided">
           {isDecisionHidden(hidden, chunk)
             ? "Hidden until it is revealed in step mode."
             : "Heard, and not decided yet."}
@@ -126,7 +126,7 @@ function Step({ view, decision, turn, picked, exact, onPick }: StepProps) {
         onPick={onPick}
       />
       <CacheGauge decision={decision} context={store.settings.value?.context} />
-      <h4 class="subheading" data-testid="inspected-step">
+      <h4 class="subheading" testid="inspected-step">
         {picked ? `Token ${picked.index + 1} of the reply` : "The decision"}
         <small>
           {" "}
@@ -193,7 +193,7 @@ function More({ view, chunk, decision, picked, exact }: MoreProps) {
           <div class="json">
             <CopyButton text={json} label="Copy the JSON" />
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-            <pre tabIndex={0} data-testid="event-json">
+            <pre tabIndex={0} testid="event-json">
               {json()}
             </pre>
           </div>

@@ -31,7 +31,7 @@ export function LatencyRows({ latency, chunk, reply_ms, exact }: Props) {
   let from = 0;
   const late = total > DEADLINE_MS;
   return (
-    <table class="table latency-table" data-testid="latency">
+    <table class="table latency-table" testid="latency">
       <thead class="hidden">
         <tr>
           <th scope="col">part</th>

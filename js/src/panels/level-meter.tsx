@@ -34,7 +34,7 @@ export function LevelMeter({ store }: { store: Store }) {
     return () => cancelAnimationFrame(frame);
   }, [listening, store]);
   return (
-    <span class="meter" data-testid="level" title="Input level" aria-hidden="true">
+    <span class="meter" testid="level" title="Input level" aria-hidden="true">
       <span ref={bar} class="meter-bar" />
     </span>
   );

@@ -45,7 +45,7 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
       {(["raw", "heard"] as const).map((which) => (
         <SmallButton
           key={which}
-          data-testid={`play-${which}`}
+          testid={`play-${which}`}
           title={TITLES[which]}
           disabled={which === "heard" && offline}
           data-playing={playing.value === which}

@@ -15,7 +15,7 @@ export function Predictor({ steps }: { steps: StepState }) {
   const made = isGuessed(game) ? game.guess : null;
   const later = made?.from !== undefined && made?.from !== null && made.from > game.next;
   return (
-    <fieldset class="predict" data-testid="predictor" data-due={steps.guessDue}>
+    <fieldset class="predict" testid="predictor" data-due={steps.guessDue}>
       <legend>What will the model do after chunk {game.next}?</legend>
       <SmallButton
         aria-keyshortcuts="1"
@@ -51,7 +51,7 @@ export function Predictor({ steps }: { steps: StepState }) {
           ))}
         </select>
       </span>
-      <p class="predict-last" role="status" data-testid="reveal">
+      <p class="predict-last" role="status" testid="reveal">
         {game.last ? revealText(game.last) : ""}
       </p>
       <ScoreLine score={game.score} onForget={() => steps.forgetScore()} />
@@ -91,7 +91,7 @@ function ScoreLine({ score, onForget }: { score: Score; onForget: () => void }) 
     ["mean off", off === null ? "–" : `${decimals(off, 1)} chunks`],
   ];
   return (
-    <div class="score" data-testid="score">
+    <div class="score" testid="score">
       {counts.map(([name, value]) => (
         <span key={name}>
           {name} <strong>{value}</strong>

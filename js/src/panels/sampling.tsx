@@ -20,7 +20,7 @@ const LABEL_SHARE = 0.14;
 export function SamplingTable({ sampling, rule, decision, exact }: Props) {
   const { rows, rest, known } = sampling;
   return (
-    <div class="sampling" data-testid="sampling" data-exact={exact}>
+    <div class="sampling" testid="sampling" data-exact={exact}>
       <table class="table sampling-table">
         <thead>
           <tr>

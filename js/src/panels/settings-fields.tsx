@@ -15,6 +15,12 @@ interface Spec {
   hint?: string;
 }
 
+export interface TypedMore {
+  lines?: number;
+  placeholder?: string;
+  hint?: string;
+}
+
 /** What a field's control is told: attributes that all have, what the trait holds, and how to ask for another value. */
 interface Held {
   shared: {
@@ -66,7 +72,7 @@ function Field({
     </label>
   );
   return (
-    <div class={`field${inline ? " field-inline" : ""}`} data-testid={`field-${name}`} data-asking={asking}>
+    <div class={`field${inline ? " field-inline" : ""}`} testid={`field-${name}`} data-asking={asking}>
       {!inline && title}
       {control(held)}
       {inline && title}
@@ -142,11 +148,7 @@ export function ChoiceField({ choices, ...spec }: Spec & { choices: Readonly<Rec
  * A number, or a text of several lines, that is asked for with Enter or on leaving the field. What was typed stays until
  * the kernel takes it, and stays beside its sentence where it does not; Escape brings back what holds.
  */
-export function TypedField({
-  lines,
-  placeholder = "",
-  ...spec
-}: Spec & { lines?: number; placeholder?: string }) {
+export function TypedField({ lines, placeholder = "", ...spec }: Spec & TypedMore) {
   return <Field spec={spec} control={(held) => <Typed {...{ held, lines, placeholder }} />} />;
 }
 
@@ -217,7 +219,7 @@ export function SliderField({
               aria-valuetext={signed(held)}
               onInput={({ currentTarget }) => ask(Number(currentTarget.value))}
             />
-            <output for={shared.id} data-testid={`held-${spec.name}`}>
+            <output for={shared.id} testid={`held-${spec.name}`}>
               {signed(held)}
             </output>
             <button

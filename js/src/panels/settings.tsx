@@ -1,8 +1,9 @@
 /** The settings, folded away until asked for: sampling, context, audio. Every one is the kernel's (see the fields). */
 import type { ComponentChildren } from "preact";
 import type { Rule } from "../events";
+import type { SettingName } from "../settings";
 import type { View } from "../view";
-import { ChoiceField, SliderField, SwitchField, TypedField } from "./settings-fields";
+import { ChoiceField, SliderField, SwitchField, TypedField, type TypedMore } from "./settings-fields";
 
 export function Settings({ view }: { view: View }) {
   if (!view.settingsOpen.value) return null;
@@ -12,7 +13,7 @@ export function Settings({ view }: { view: View }) {
       id={`${view.id}-settings`}
       class="card settings"
       aria-label="Settings"
-      data-testid="settings"
+      testid="settings"
       onKeyDown={(event) => {
         if (event.key !== "Escape" || event.defaultPrevented) return;
         view.settingsOpen.value = false;
@@ -43,9 +44,27 @@ function Group({ title, children }: { title: string; children: ComponentChildren
   );
 }
 
+/** The fields of one view, by kind; what follows the label is what only some of a kind have. */
+function fieldsOf(view: View) {
+  const typed = (name: SettingName, label: string, more: TypedMore = {}) => (
+    <TypedField {...{ view, name, label, ...more }} />
+  );
+  const on = (name: SettingName, label: string, hint = "") => (
+    <SwitchField {...{ view, name, label, hint }} />
+  );
+  const choice = (name: SettingName, label: string, choices: Readonly<Record<string, string>>) => (
+    <ChoiceField {...{ view, name, label, choices }} />
+  );
+  return { typed, on, choice };
+}
+
 function SamplingGroup({ view }: { view: View }) {
   const rule = ruleInEffect(view);
-  const own = (name: keyof Rule) => `checkpoint’s${rule[name] == null ? "" : ` (${String(rule[name])})`}`;
+  const { typed, on } = fieldsOf(view);
+  const own = (name: keyof Rule, label: string) =>
+    typed(name, label, {
+      placeholder: `checkpoint’s${rule[name] == null ? "" : ` (${String(rule[name])})`}`,
+    });
   return (
     <Group title="Decisions and sampling">
       <SliderField
@@ -56,19 +75,18 @@ function SamplingGroup({ view }: { view: View }) {
         reach={6}
         ends={["silent", "talkative"]}
       />
-      <SwitchField view={view} name="greedy" label="Greedy" hint="Always the likeliest token; no draw." />
+      {on("greedy", "Greedy", "Always the likeliest token; no draw.")}
       <div class="field-row">
-        <TypedField view={view} name="temperature" label="Temperature" placeholder={own("temperature")} />
-        <TypedField view={view} name="top_k" label="Top-k" placeholder={own("top_k")} />
-        <TypedField view={view} name="top_p" label="Top-p" placeholder={own("top_p")} />
-        <TypedField view={view} name="seed" label="Seed" />
+        {own("temperature", "Temperature")}
+        {own("top_k", "Top-k")}
+        {own("top_p", "Top-p")}
+        {typed("seed", "Seed")}
       </div>
-      <SwitchField
-        view={view}
-        name="mask"
-        label="Mask"
-        hint="Decisions are drawn from KEEP_SILENCE and TEXT_BEGIN only. Off: other tokens may come, as violations."
-      />
+      {on(
+        "mask",
+        "Mask",
+        "Decisions are drawn from KEEP_SILENCE and TEXT_BEGIN only. Off: other tokens may come, as violations.",
+      )}
     </Group>
   );
 }
@@ -81,74 +99,64 @@ function ruleInEffect({ store }: View): Partial<Rule> {
 }
 
 function ContextGroup({ view }: { view: View }) {
+  const { typed, choice } = fieldsOf(view);
   return (
     <Group title="Context and limits">
-      <ChoiceField
-        view={view}
-        name="context"
-        label="When the context is full"
-        choices={{ slide: "slide: forget the oldest", reset: "reset: start over", stop: "stop the session" }}
-      />
+      {choice("context", "When the context is full", {
+        slide: "slide: forget the oldest",
+        reset: "reset: start over",
+        stop: "stop the session",
+      })}
       <div class="field-row">
-        <TypedField view={view} name="context_limit" label="Positions" placeholder="the policy’s" />
-        <TypedField view={view} name="max_reply_tokens" label="Tokens a reply" placeholder="no limit" />
-        <TypedField view={view} name="max_new_tokens" label="Tokens a session" placeholder="the policy’s" />
+        {typed("context_limit", "Positions", { placeholder: "the policy’s" })}
+        {typed("max_reply_tokens", "Tokens a reply", { placeholder: "no limit" })}
+        {typed("max_new_tokens", "Tokens a session", { placeholder: "the policy’s" })}
       </div>
-      <TypedField
-        view={view}
-        name="system_prompt"
-        label="System prompt"
-        lines={3}
-        placeholder="as the checkpoint was trained"
-        hint="Holds from the next session on: press Reset. Ctrl+Enter asks for it."
-      />
+      {typed("system_prompt", "System prompt", {
+        lines: 3,
+        placeholder: "as the checkpoint was trained",
+        hint: "Holds from the next session on: press Reset. Ctrl+Enter asks for it.",
+      })}
     </Group>
   );
 }
 
 function AudioGroup({ view }: { view: View }) {
   const { counters, track, readingAloud, live } = view.store;
+  const { typed, on, choice } = fieldsOf(view);
   const { lag_s, dropped_chunks, dropped_s, let_go_s } = counters.value;
   const echo = readingAloud.value && live.value.reading === "listen";
   return (
     <Group title="Audio">
       <div class="field-row switches">
-        <SwitchField view={view} name="echo_cancellation" label="Echo cancellation" />
-        <SwitchField view={view} name="noise_suppression" label="Noise suppression" />
-        <SwitchField view={view} name="auto_gain" label="Automatic gain" />
+        {on("echo_cancellation", "Echo cancellation")}
+        {on("noise_suppression", "Noise suppression")}
+        {on("auto_gain", "Automatic gain")}
       </div>
-      <p class="field-hint" data-testid="track">
+      <p class="field-hint" testid="track">
         {track.value
           ? `In effect: ${trackText(track.value)}`
           : "Off lets the model hear what the microphone hears."}
         {echo && " Echo cancellation is on while a reply is read aloud."}
       </p>
-      <ChoiceField
-        view={view}
-        name="arrival"
-        label="Sound that arrives while it speaks"
-        choices={{
-          keep: "keep: heard after the reply",
-          drop: "drop: never heard",
-          interrupt: "interrupt the reply",
-        }}
-      />
-      <ChoiceField
-        view={view}
-        name="reading"
-        label="Microphone while a reply is read aloud"
-        choices={{ mute: "gated: the model hears silence", listen: "listens, with echo cancellation" }}
-      />
+      {choice("arrival", "Sound that arrives while it speaks", {
+        keep: "keep: heard after the reply",
+        drop: "drop: never heard",
+        interrupt: "interrupt the reply",
+      })}
+      {choice("reading", "Microphone while a reply is read aloud", {
+        mute: "gated: the model hears silence",
+        listen: "listens, with echo cancellation",
+      })}
       <div class="field-row">
-        <ChoiceField
-          view={view}
-          name="overload"
-          label="When the model is too slow"
-          choices={{ lag: "lag behind", drop_oldest: "drop the oldest", pause: "pause the intake" }}
-        />
-        <TypedField view={view} name="overload_chunks" label="from so many chunks on" />
+        {choice("overload", "When the model is too slow", {
+          lag: "lag behind",
+          drop_oldest: "drop the oldest",
+          pause: "pause the intake",
+        })}
+        {typed("overload_chunks", "from so many chunks on")}
       </div>
-      <p class="field-hint" data-testid="counters">
+      <p class="field-hint" testid="counters">
         Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · let go of{" "}
         {let_go_s.toFixed(0)} s of recorded sound
       </p>

@@ -13,7 +13,7 @@ export function DevicePicker({ view, disabled }: { view: View; disabled: boolean
   return (
     <select
       class="select device"
-      data-testid="device"
+      testid="device"
       aria-label="Microphone"
       title={store.track.value ? String(store.track.value.name ?? "") : "Which microphone to record from"}
       value={chosen}
@@ -52,7 +52,7 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
       <button
         type="button"
         class="button"
-        data-testid="file"
+        testid="file"
         disabled={disabled}
         title="Stream an audio file as if it were spoken; a file may also be dropped here"
         onClick={() => input.current?.click()}
@@ -64,13 +64,13 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
         type="file"
         accept="audio/*,.wav,.mp3,.flac,.ogg,.m4a,.opus"
         hidden
-        data-testid="file-input"
+        testid="file-input"
         aria-label="Audio file"
         onChange={choose}
       />
       <select
         class="select"
-        data-testid="pace"
+        testid="pace"
         aria-label="Pace of a file"
         value={pace.value}
         disabled={disabled}

@@ -18,7 +18,7 @@ export function StatePill({ store }: { store: Store }) {
         : state;
   const source = file.value?.name ?? mic.value.name;
   return (
-    <span class="pill" data-testid="state" data-pill={quiet ? "waiting" : state} title={source}>
+    <span class="pill" testid="state" data-pill={quiet ? "waiting" : state} title={source}>
       <span class="pill-mark" aria-hidden="true" />
       <span role="status">
         {text}
@@ -45,29 +45,25 @@ export function RecordingLight({ store }: { store: Store }) {
         : gated
           ? "gated"
           : "on";
+  const [word, title] = LIGHTS[state];
   return (
-    <span class="light" data-testid="light" data-light={state} title={LIGHT_TITLES[state]}>
+    <span class="light" testid="light" data-light={state} title={title}>
       <span class="light-mark" aria-hidden="true" />
-      {LIGHT_WORDS[state]}
+      {`mic ${word}`}
     </span>
   );
 }
 
-const LIGHT_WORDS = {
-  off: "mic off",
-  on: "mic on",
-  muted: "mic muted",
-  paused: "mic held",
-  gated: "mic gated",
-};
-const LIGHT_TITLES = {
-  off: "No microphone is open",
-  on: "The microphone is open and its sound goes to the kernel, nowhere else",
-  muted: "The microphone is open; silence is sent in its place",
-  paused: "The microphone is open; nothing is sent",
-  gated:
+const LIGHTS = {
+  off: ["off", "No microphone is open"],
+  on: ["on", "The microphone is open and its sound goes to the kernel, nowhere else"],
+  muted: ["muted", "The microphone is open; silence is sent in its place"],
+  paused: ["held", "The microphone is open; nothing is sent"],
+  gated: [
+    "gated",
     "A reply is being read aloud; silence is sent meanwhile, so that the model does not hear its own voice",
-};
+  ],
+} as const;
 
 export function Clock({ store }: { store: Store }) {
   const { file, waiting, counters } = store;
@@ -78,21 +74,21 @@ export function Clock({ store }: { store: Store }) {
       {file.value && (
         <progress class="progress" value={file.value.part} aria-label={`Sent of ${file.value.name}`} />
       )}
-      <span class="waiting" data-testid="waiting" data-waiting={waiting.value}>
+      <span class="waiting" testid="waiting" data-waiting={waiting.value}>
         {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
       </span>
-      <span class="counter" data-testid="lag" title="How far decisions are behind the audio">
+      <span class="counter" testid="lag" title="How far decisions are behind the audio">
         lag <b>{lag_s < 0.05 ? "0" : lag_s.toFixed(1)} s</b>
       </span>
       <span
         class="counter"
-        data-testid="dropped"
+        testid="dropped"
         data-dropped={dropped_chunks}
         title={`Chunks that the policy for overload or arrival left out (${dropped_s.toFixed(1)} s)`}
       >
         dropped <b>{dropped_chunks}</b>
       </span>
-      <span class="time" data-testid="elapsed" title="Audio in this session">
+      <span class="time" testid="elapsed" title="Audio in this session">
         {time}
       </span>
     </span>

@@ -65,7 +65,7 @@ export function StepDiagram({ phase, passage, now }: Props) {
       viewBox="0 0 432 160"
       role="img"
       aria-label={`${DESCRIPTION} ${now}`}
-      data-testid="diagram"
+      testid="diagram"
       data-phase={phase}
       data-passage={passage ?? ""}
     >

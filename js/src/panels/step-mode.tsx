@@ -63,7 +63,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
   const now = nowText(view, steps);
   const hidden = phase === "decide" && cursor.value.chunk >= view.hiddenFrom.value.decision;
   return (
-    <section class="card step" aria-label="Step mode" data-testid="step" data-phase={phase}>
+    <section class="card step" aria-label="Step mode" testid="step" data-phase={phase}>
       <header class="inspector-head">
         <h3 class="heading">
           Step mode{" "}
@@ -79,7 +79,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
           <label class="check">
             <input
               type="checkbox"
-              data-testid="predict"
+              testid="predict"
               checked={predicting.value}
               onChange={(event) => steps.predict(event.currentTarget.checked)}
             />
@@ -99,7 +99,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
       <div class="step-body">
         <StepDiagram phase={phase} passage={hidden ? null : passageOf(cursor.value, talk)} now={now} />
         <div class="step-side">
-          <p class="step-now" role="status" data-testid="step-now">
+          <p class="step-now" role="status" testid="step-now">
             {now}
           </p>
           {predicting.value && <Predictor steps={steps} />}
@@ -107,14 +107,14 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
             ref={next}
             type="button"
             class="button step-next"
-            data-testid="step-next"
+            testid="step-next"
             aria-keyshortcuts="N"
             aria-disabled={steps.hindered.value !== ""}
             onClick={() => steps.advance()}
           >
             Next: {nextText(steps)} <kbd>N</kbd>
           </button>
-          <p class="hint" data-testid="step-hint">
+          <p class="hint" testid="step-hint">
             {steps.hindered.value}
           </p>
         </div>
@@ -133,7 +133,7 @@ interface SourceProps {
 function SourceButton({ steps, source, title, disabled = false }: SourceProps) {
   return (
     <SmallButton
-      data-testid={`step-${source}`}
+      testid={`step-${source}`}
       title={title}
       disabled={disabled}
       aria-pressed={steps.source.value === source}

@@ -29,7 +29,7 @@ export function ProtocolStrip({ decision, turn, vocabulary, picked, onPick }: Pr
       : produced.slice(0, SHOWN_CELLS);
   const left = produced.length - shown.length;
   return (
-    <div class="strip" data-testid="strip">
+    <div class="strip" testid="strip">
       <ol class="cells" aria-label={fedLabel(strip)}>
         {strip.fed.map((cell) => (
           <li key={cell.position} class="cell" data-kind={cell.kind} title={titleOf(cell)}>
@@ -134,7 +134,7 @@ export function CacheGauge({ decision, context }: { decision: Decision; context:
   if (!(limit > 0)) return null;
   const part = Math.min(1, used / limit);
   return (
-    <p class="gauge" data-testid="gauge">
+    <p class="gauge" testid="gauge">
       <span class="key">context</span>
       <meter
         class="gauge-bar"

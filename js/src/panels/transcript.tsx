@@ -27,7 +27,7 @@ export function Transcript({ view }: { view: View }) {
   const count = turns.length;
   const finished = turns.at(-1)?.ended === null ? count - 1 : count;
   return (
-    <section class="card transcript" aria-label="Transcript" data-testid="transcript">
+    <section class="card transcript" aria-label="Transcript" testid="transcript">
       <header class="inspector-head">
         <h3 class="heading">
           Transcript <small>{count > 0 && `${count} ${count === 1 ? "reply" : "replies"}`}</small>
@@ -43,7 +43,7 @@ export function Transcript({ view }: { view: View }) {
       )}
       {count > 0 && <Legend />}
       {first > 0 && (
-        <SmallButton class="small earlier" data-testid="earlier" onClick={showEarlier}>
+        <SmallButton class="small earlier" testid="earlier" onClick={showEarlier}>
           Show {Math.min(first, SHOWN_TURNS)} of {first} earlier
         </SmallButton>
       )}
@@ -69,7 +69,7 @@ export function Transcript({ view }: { view: View }) {
       </ol>
       <ReadingLine view={view} />
       {pointed.value && <TokenTip pointed={pointed.value} />}
-      <p class="hidden" aria-live="polite" data-testid="announcement">
+      <p class="hidden" aria-live="polite" testid="announcement">
         {/* A node of its own for each reply: two alike are both read out. */}
         <span key={finished}>{count === store.talk.turns.length && store.announcement.value}</span>
       </p>
@@ -136,7 +136,7 @@ function ReadingLine({ view }: { view: View }) {
   const problem = speech.problem.value;
   if (speech.reading.value !== null) {
     return (
-      <p class="reading" data-testid="reading">
+      <p class="reading" testid="reading">
         <Icon name="speaker" /> Reading aloud · {microphoneText(store)}{" "}
         <SmallButton onClick={() => speech.stop()}>stop</SmallButton>
       </p>
@@ -144,7 +144,7 @@ function ReadingLine({ view }: { view: View }) {
   }
   if (!problem) return null;
   return (
-    <p class="reading" role="status" data-testid="reading-problem">
+    <p class="reading" role="status" testid="reading-problem">
       {problem.sentence} {problem.wayOut}
     </p>
   );

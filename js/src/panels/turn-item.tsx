@@ -38,13 +38,7 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
   };
   const ending = turn.ended === null ? "" : ENDINGS[turn.ended];
   return (
-    <li
-      class="turn"
-      data-testid="turn"
-      data-turn={turn.turn}
-      data-ended={turn.ended ?? ""}
-      data-reading={reading}
-    >
+    <li class="turn" testid="turn" data-turn={turn.turn} data-ended={turn.ended ?? ""} data-reading={reading}>
       <button
         type="button"
         class="turn-time"
@@ -62,7 +56,7 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
         {/* biome-ignore lint/a11y/useKeyWithMouseEvents: focusin is the focus event that bubbles */}
         <span
           class="turn-text"
-          data-testid="turn-text"
+          testid="turn-text"
           onMouseOver={(event) => point(event.target)}
           onMouseLeave={() => point(null)}
           onFocusIn={(event) => point(event.target)}
@@ -109,7 +103,7 @@ function ReadButton({ turn, reading, view }: { turn: TurnRecord; reading: boolea
   const label = reading ? "Stop reading aloud" : "Read this reply aloud";
   return (
     <SmallButton
-      data-testid="read-aloud"
+      testid="read-aloud"
       label={label}
       aria-pressed={reading}
       onClick={() => {

@@ -25,7 +25,7 @@ export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: V
     ({ ms }) => ms >= 0.05,
   );
   return (
-    <div class="hover" style={place} aria-hidden="true" data-testid="readout">
+    <div class="hover" style={place} aria-hidden="true" testid="readout">
       <strong>{title}</strong>
       <span>{decision}</span>
       {remarks.map((remark) => (

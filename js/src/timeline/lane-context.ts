@@ -84,7 +84,7 @@ function drawNotice(frame: LaneFrame, notice: Notice, many: number, x: number, e
     colour: "muted",
     word: notice.kind.replaceAll("_", " "),
   };
-  const colour = palette.colour[look.colour];
+  const colour = palette[look.colour];
   const middle = top + height / 2;
   context.fillStyle = context.strokeStyle = colour;
   context.fillRect(x, top + 3, 1, height - 6);
@@ -94,7 +94,7 @@ function drawNotice(frame: LaneFrame, notice: Notice, many: number, x: number, e
   const word = many > 1 ? `${look.word} +${many - 1}` : look.word;
   const { width } = context.measureText(word);
   if (x + 14 + width > end) return;
-  context.fillStyle = palette.colour.muted;
+  context.fillStyle = palette.muted;
   context.fillText(word, x + 14, middle + 0.5);
 }
 

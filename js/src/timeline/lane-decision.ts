@@ -26,7 +26,6 @@ function choiceOf({ talk, hidden }: LaneFrame, { level, index, from, to }: Stret
 
 function drawCell(frame: LaneFrame, stretch: Stretch): void {
   const { context, palette, patterns, top, height } = frame;
-  const { colour } = palette;
   const gap = stretch.width > 10 ? 1.5 : 0.5;
   const width = stretch.width - gap;
   const [x, y, tall] = [stretch.x + gap / 2, top + 5, height - 10];
@@ -36,27 +35,27 @@ function drawCell(frame: LaneFrame, stretch: Stretch): void {
   if (choice === 0) {
     context.fillStyle = patterns.of("waited");
     context.fill();
-    context.strokeStyle = colour.hatch;
+    context.strokeStyle = palette.hatch;
     context.lineWidth = 1;
     context.stroke();
     return;
   }
   const centre = { x: x + width / 2, y: y + tall / 2 };
   if (choice === KEEP_SILENCE) {
-    context.fillStyle = colour.silent;
+    context.fillStyle = palette.silent;
     context.fill();
-    if (width >= 8) dot(context, centre, colour["silent-mark"]);
+    if (width >= 8) dot(context, centre, palette["silent-mark"]);
   } else if (choice === TEXT_BEGIN) {
-    context.fillStyle = colour.accent;
+    context.fillStyle = palette.accent;
     context.fill();
-    if (width >= 8) triangle(context, centre, colour["on-accent"]);
+    if (width >= 8) triangle(context, centre, palette["on-accent"]);
   } else {
-    context.fillStyle = colour.bg;
+    context.fillStyle = palette.bg;
     context.fill();
-    context.strokeStyle = colour.bad;
+    context.strokeStyle = palette.bad;
     context.lineWidth = 1.5;
     context.stroke();
-    if (width >= 8) cross(context, centre, colour.bad);
+    if (width >= 8) cross(context, centre, palette.bad);
   }
 }
 
@@ -98,12 +97,11 @@ function cross(context: CanvasRenderingContext2D, { x, y }: Point, colour: strin
  */
 function drawStretches(frame: LaneFrame): void {
   const { context, palette, patterns, top, height } = frame;
-  const { colour } = palette;
   const looks = [
     { fill: patterns.of("waited"), inset: 10, widest: 0 },
-    { fill: colour.silent, inset: 10, widest: 0 },
-    { fill: colour.accent, inset: 4, widest: 2 },
-    { fill: colour.bad, inset: 1, widest: 2 },
+    { fill: palette.silent, inset: 10, widest: 0 },
+    { fill: palette.accent, inset: 4, widest: 2 },
+    { fill: palette.bad, inset: 1, widest: 2 },
   ] as const;
   const found: Stretch[][] = [[], [], [], []];
   eachStretch(frame, 1, (stretch) => found[choiceOf(frame, stretch)]?.push(stretch));

@@ -33,8 +33,7 @@ const ramps = new WeakMap<Palette, Uint32Array>();
 function rampOf(palette: Palette): Uint32Array {
   let found = ramps.get(palette);
   if (!found) {
-    const { colour } = palette;
-    found = new Uint32Array(ramp(colour["mel-low"], colour["mel-mid"], colour["mel-high"]).buffer);
+    found = new Uint32Array(ramp(palette["mel-low"], palette["mel-mid"], palette["mel-high"]).buffer);
     ramps.set(palette, found);
   }
   return found;
@@ -113,7 +112,7 @@ function drawMarks(frame: LaneFrame): void {
     let y = top + height - 4 - STRIP_PX;
     for (const flag of STRIPS) {
       if ((bits & FLAG_BITS[flag]) === 0) continue;
-      context.fillStyle = palette.colour.bg;
+      context.fillStyle = palette.bg;
       context.fillRect(x, y, wide, STRIP_PX);
       context.fillStyle = patterns.of(flag);
       // A chunk that was dropped was not heard at all: the pattern covers its place.
@@ -122,7 +121,7 @@ function drawMarks(frame: LaneFrame): void {
       y -= STRIP_PX + 1;
     }
     if ((bits & FLAG_BITS.clipped) === 0) return;
-    context.fillStyle = palette.colour.bad;
+    context.fillStyle = palette.bad;
     const middle = x + wide / 2;
     const half = Math.min(4, Math.max(1.5, wide / 2));
     context.beginPath();

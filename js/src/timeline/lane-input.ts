@@ -24,9 +24,9 @@ export const inputLane: Lane = {
     const { context, palette } = frame;
     const fine = chunkWidth(frame.axis) >= 2 * STEP_PX;
     const shape = fine ? pointShape(frame) : stretchShape(frame, "loudest");
-    fillMirrored(frame, shape, palette.colour.wave);
-    if (!fine) fillMirrored(frame, stretchShape(frame, "quietest"), palette.colour["wave-core"]);
-    context.fillStyle = palette.colour.bad;
+    fillMirrored(frame, shape, palette.wave);
+    if (!fine) fillMirrored(frame, stretchShape(frame, "quietest"), palette["wave-core"]);
+    context.fillStyle = palette.bad;
     eachStretch(frame, SMALLEST_MARK_PX, ({ level, index, x, width }) => {
       if ((frame.talk.chunks.flags.cell(level, index) & FLAG_BITS.clipped) === 0) return;
       context.fillRect(x, frame.top + 1, Math.max(2, width - 1), 2);

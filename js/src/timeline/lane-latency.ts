@@ -49,7 +49,7 @@ function barsOf(frame: LaneFrame): Bar[] {
 function drawPart(frame: LaneFrame, bars: Bar[], part: LatencyPart): void {
   const { context, talk, top, height, palette } = frame;
   const ground = top + height - PAD_PX;
-  context.fillStyle = palette.colour[`part-${part}`];
+  context.fillStyle = palette[`part-${part}`];
   for (const bar of bars) {
     const ms = talk.latency.part(bar.chunk, part) || 0;
     const [low, high] = [heightOf(frame, bar.from_ms), heightOf(frame, bar.from_ms + ms)];
@@ -61,7 +61,7 @@ function drawPart(frame: LaneFrame, bars: Bar[], part: LatencyPart): void {
 
 /** A bar that reaches the top goes on: marked, since its true height cannot be seen. */
 function drawOverflow({ context, top, palette }: LaneFrame, bars: readonly Bar[]): void {
-  context.fillStyle = palette.colour.bad;
+  context.fillStyle = palette.bad;
   context.beginPath();
   for (const { x, width, from_ms } of bars) {
     if (from_ms <= CEILING_MS) continue;
@@ -78,7 +78,7 @@ function drawDeadline(frame: LaneFrame): void {
   if (talk.latency.length === 0) return;
   const y = Math.round(top + height - PAD_PX - heightOf(frame, DEADLINE_MS)) + 0.5;
   const right = axis.left + axis.width;
-  context.strokeStyle = palette.colour.bad;
+  context.strokeStyle = palette.bad;
   context.lineWidth = 1;
   context.setLineDash([4, 2]);
   context.beginPath();
@@ -86,7 +86,7 @@ function drawDeadline(frame: LaneFrame): void {
   context.lineTo(right, y);
   context.stroke();
   context.setLineDash([]);
-  context.fillStyle = palette.colour.muted;
+  context.fillStyle = palette.muted;
   context.font = `10px ${palette.font}`;
   context.textAlign = "right";
   context.textBaseline = "top";

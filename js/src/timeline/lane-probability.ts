@@ -71,7 +71,7 @@ function drawOthers(frame: LaneFrame, peaks: readonly Peak[]): void {
     const tall = yOf(frame, 1 - other) - ceiling;
     if (tall >= 0.4) context.rect(x, ceiling, width, tall);
   }
-  context.fillStyle = palette.colour["other-soft"];
+  context.fillStyle = palette["other-soft"];
   context.fill();
   context.fillStyle = patterns.of("other");
   context.fill();
@@ -79,7 +79,7 @@ function drawOthers(frame: LaneFrame, peaks: readonly Peak[]): void {
 
 function drawThreshold(frame: LaneFrame, peaks: readonly Peak[]): void {
   const { context, palette } = frame;
-  context.strokeStyle = palette.colour.muted;
+  context.strokeStyle = palette.muted;
   context.lineWidth = 1;
   context.setLineDash([4, 3]);
   // Dashes of all tiles in one rhythm.
@@ -106,7 +106,7 @@ function labelThreshold(frame: LaneFrame): void {
   for (let looked = 0; looked < 8 && chunk >= first && !talk.decisions.has(chunk); looked++) chunk -= 1;
   const threshold = talk.decisions.columns.of.threshold[chunk];
   if (threshold === undefined || Number.isNaN(threshold)) return;
-  context.fillStyle = palette.colour.muted;
+  context.fillStyle = palette.muted;
   context.font = `10px ${palette.font}`;
   context.textAlign = "right";
   context.textBaseline = "bottom";
@@ -116,8 +116,8 @@ function labelThreshold(frame: LaneFrame): void {
 function drawTrace(frame: LaneFrame, peaks: readonly Peak[]): void {
   const { context, talk, axis, palette } = frame;
   const middle = ({ x, width }: Peak) => x + width / 2;
-  context.strokeStyle = palette.colour.accent;
-  context.fillStyle = palette.colour.accent;
+  context.strokeStyle = palette.accent;
+  context.fillStyle = palette.accent;
   context.lineWidth = 1.5;
   // Joins cost most of the drawing where a point lies at every other pixel.
   context.lineJoin = chunkWidth(axis) < SMALLEST_DOTS_PX ? "bevel" : "round";

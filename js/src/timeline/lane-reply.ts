@@ -47,13 +47,12 @@ export const replyLane: Lane = {
 };
 
 function drawMark({ context, palette, top, height }: LaneFrame, x: number): void {
-  context.fillStyle = palette.colour.accent;
+  context.fillStyle = palette.accent;
   context.fillRect(x, top + 5, 1.5, height - 10);
 }
 
 function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: number, room: number): void {
   const { context, palette, top, height, axis } = frame;
-  const { colour } = palette;
   const words = Math.min(READABLE_PX, textWidth(frame, turn) + 28);
   const width = Math.min(room, Math.max(duration, words, 34));
   if (x + width < axis.left) return;
@@ -61,14 +60,14 @@ function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: numbe
   const tall = height - 9;
   context.beginPath();
   context.roundRect(x + 0.5, y + 0.5, width - 1, tall - 1, Math.min(5, width / 3));
-  context.fillStyle = colour["accent-soft"];
+  context.fillStyle = palette["accent-soft"];
   context.fill();
-  context.strokeStyle = colour.accent;
+  context.strokeStyle = palette.accent;
   context.lineWidth = 1;
   context.setLineDash(turn.ended === null ? [3, 2] : []);
   context.stroke();
   context.setLineDash([]);
-  context.fillStyle = colour.accent;
+  context.fillStyle = palette.accent;
   context.fillRect(x + 1, y + tall - 3, Math.max(2, Math.min(duration, width) - 2), 2.5);
   if (width < 26) return;
 
@@ -82,7 +81,7 @@ function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: numbe
   context.textBaseline = "middle";
   const next = turn.emotion ? drawFace(frame, turn.emotion, left, y + 5) : left;
   context.font = `10.5px ${palette.font}`;
-  context.fillStyle = colour.muted;
+  context.fillStyle = palette.muted;
   context.fillText(shorten(context, turnLabel(frame, turn), right - next), next, y + 12);
   drawWords(frame, turn, left, right, y + 29);
   context.restore();
@@ -92,7 +91,7 @@ function drawFace({ context, palette }: LaneFrame, emotion: Emotion, x: number, 
   context.save();
   context.translate(x, y);
   context.scale(0.82, 0.82);
-  context.strokeStyle = palette.colour.text;
+  context.strokeStyle = palette.text;
   context.lineWidth = 1.3;
   context.lineCap = "round";
   context.stroke(facePath(emotion));
@@ -116,7 +115,7 @@ function drawWords(frame: LaneFrame, turn: TurnRecord, left: number, right: numb
   const whole = spoken.map((token) => token.text).join("");
   // Without tokens, or where the kernel settled on another text, the text alone.
   if (whole !== turn.text || /\s{2}|\n/.test(whole)) {
-    context.fillStyle = palette.colour.text;
+    context.fillStyle = palette.text;
     context.fillText(shorten(context, turn.text, right - left), left, y);
     return;
   }
@@ -125,15 +124,15 @@ function drawWords(frame: LaneFrame, turn: TurnRecord, left: number, right: numb
     const width = tokenWidth(frame, token);
     // Room for the dots, unless nothing follows.
     if (x + width > right - (token === spoken.at(-1) ? 0 : 8)) {
-      context.fillStyle = palette.colour.text;
+      context.fillStyle = palette.text;
       context.fillText("…", x, y);
       return;
     }
     context.globalAlpha = 0.04 + 0.1 * shadeOf(token.p);
-    context.fillStyle = palette.colour.accent;
+    context.fillStyle = palette.accent;
     context.fillRect(x, y - 8, width - 0.5, 15);
     context.globalAlpha = 1;
-    context.fillStyle = palette.colour.text;
+    context.fillStyle = palette.text;
     context.fillText(token.text, x, y);
     x += width;
   }

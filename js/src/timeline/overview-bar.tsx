@@ -39,7 +39,7 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
       aria-valuemin={0}
       aria-valuemax={Math.max(1, Math.round(timeline()?.end_s ?? 0))}
       aria-valuenow={Math.max(0, Math.round(timeline()?.axis.start ?? 0))}
-      data-testid="overview"
+      testid="overview"
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId);
         place(event);

@@ -52,7 +52,7 @@ export function paintTalk(context: CanvasRenderingContext2D, scene: OverviewScen
     height: OVERVIEW_HEIGHT,
   };
   const middle = OVERVIEW_HEIGHT / 2;
-  context.fillStyle = palette.colour.wave;
+  context.fillStyle = palette.wave;
   context.beginPath();
   eachStretch(frame, 1.5, ({ level, index, x, width }) => {
     const tall = Math.max(0.5, loudness(talk.chunks.loudest.cell(level, index)) * (middle - 5));
@@ -60,8 +60,8 @@ export function paintTalk(context: CanvasRenderingContext2D, scene: OverviewScen
   });
   context.fill();
   const accents: [number, string, number][] = [
-    [CHOICE_CODES.TEXT_BEGIN, palette.colour.accent, 4],
-    [CHOICE_CODES.OTHER, palette.colour.bad, 8],
+    [CHOICE_CODES.TEXT_BEGIN, palette.accent, 4],
+    [CHOICE_CODES.OTHER, palette.bad, 8],
   ];
   for (const [code, colour, tall] of accents) {
     context.fillStyle = colour;
@@ -81,8 +81,8 @@ export function paintWindow(
   axis: TimeAxis,
 ): void {
   const { x, width } = windowMark(strip, axis);
-  context.fillStyle = palette.colour["focus-soft"];
-  context.strokeStyle = palette.colour.focus;
+  context.fillStyle = palette["focus-soft"];
+  context.strokeStyle = palette.focus;
   context.lineWidth = 1;
   context.beginPath();
   context.roundRect(x + 0.5, 0.5, width - 1, OVERVIEW_HEIGHT - 1, 3);

@@ -36,7 +36,7 @@ export function paintLanes(context: CanvasRenderingContext2D, scene: Scene, tile
       lane.drawFront?.(frame);
       context.restore();
     }
-    context.fillStyle = palette.colour.line;
+    context.fillStyle = palette.line;
     context.fillRect(axis.left, top + height - 1, axis.width, 1);
   }
   return whole;
@@ -49,8 +49,8 @@ function drawRuler(context: CanvasRenderingContext2D, { axis, palette, layout }:
   context.textBaseline = "middle";
   context.textAlign = "left";
   context.lineWidth = 1;
-  context.strokeStyle = palette.colour.line;
-  context.fillStyle = palette.colour.muted;
+  context.strokeStyle = palette.line;
+  context.fillStyle = palette.muted;
   context.setLineDash([2, 3]);
   context.beginPath();
   for (let n = Math.ceil(Math.max(0, axis.start) / step); n * step <= axis.start + axis.span; n++) {
@@ -85,8 +85,8 @@ export function paintMarks(context: CanvasRenderingContext2D, marks: Marks): voi
   const width = Math.max(2, CHUNK_SECONDS * pixelsPerSecond(axis));
   const tall = layout.height - RULER_HEIGHT - 1;
   if (hovered !== null && hovered !== selected) {
-    context.fillStyle = palette.colour["focus-soft"];
-    context.strokeStyle = palette.colour.focus;
+    context.fillStyle = palette["focus-soft"];
+    context.strokeStyle = palette.focus;
     context.lineWidth = 1;
     const x = xOf(axis, chunkStart(talk, hovered));
     context.fillRect(x, RULER_HEIGHT, width, tall);
@@ -95,8 +95,8 @@ export function paintMarks(context: CanvasRenderingContext2D, marks: Marks): voi
   }
   if (selected !== null) {
     const x = xOf(axis, chunkStart(talk, selected));
-    context.fillStyle = palette.colour["focus-soft"];
-    context.strokeStyle = palette.colour.focus;
+    context.fillStyle = palette["focus-soft"];
+    context.strokeStyle = palette.focus;
     context.lineWidth = 2;
     context.beginPath();
     context.roundRect(x, RULER_HEIGHT - 1, width, tall, Math.min(4, width / 3));
@@ -104,7 +104,7 @@ export function paintMarks(context: CanvasRenderingContext2D, marks: Marks): voi
     context.stroke();
   }
   if (crosshair !== null) {
-    context.fillStyle = palette.colour.focus;
+    context.fillStyle = palette.focus;
     context.fillRect(Math.round(crosshair), RULER_HEIGHT - 4, 1, tall + 4);
   }
 }

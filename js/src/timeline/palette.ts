@@ -1,5 +1,7 @@
 /** Colours and fonts of the canvas, read from the CSS custom properties of the root. */
 
+import { LATENCY_PARTS } from "./latency";
+
 const NAMES = [
   "bg",
   "text",
@@ -22,31 +24,21 @@ const NAMES = [
   "mel-low",
   "mel-mid",
   "mel-high",
-  "part-capture",
-  "part-uplink",
-  "part-queue",
-  "part-features",
-  "part-tower",
-  "part-decide",
-  "part-downlink",
-  "part-paint",
+  ...LATENCY_PARTS.map((part) => `part-${part}` as const),
 ] as const;
 
 export type ColourName = (typeof NAMES)[number];
-export interface Palette {
-  colour: Record<ColourName, string>;
-  font: string;
-  mono: string;
-}
+export type Palette = Record<ColourName | "font" | "mono", string>;
 
 export function readPalette(root: Element): Palette {
   const style = getComputedStyle(root);
-  const colour = {} as Record<ColourName, string>;
-  for (const name of NAMES) colour[name] = style.getPropertyValue(`--aiw-${name}`).trim() || "#888";
+  const declared = (name: string, otherwise: string) =>
+    style.getPropertyValue(`--aiw-${name}`).trim() || otherwise;
+  const colours = Object.fromEntries(NAMES.map((name) => [name, declared(name, "#888")]));
   return {
-    colour,
+    ...(colours as Record<ColourName, string>),
     font: style.fontFamily || "sans-serif",
-    mono: style.getPropertyValue("--aiw-mono").trim() || "monospace",
+    mono: declared("mono", "monospace"),
   };
 }
 

@@ -33,7 +33,7 @@ export class Patterns {
   of(name: PatternName): CanvasPattern | string {
     let made = this.#made.get(name);
     if (!made) {
-      made = this.#make(name) ?? this.palette.colour[COLOURS[name]];
+      made = this.#make(name) ?? this.palette[COLOURS[name]];
       this.#made.set(name, made);
     }
     return made;
@@ -47,7 +47,7 @@ export class Patterns {
     const pen = tile.getContext("2d");
     if (!pen) return null;
     pen.scale(side / PATTERN_PX, side / PATTERN_PX);
-    pen.strokeStyle = pen.fillStyle = this.palette.colour[COLOURS[name]];
+    pen.strokeStyle = pen.fillStyle = this.palette[COLOURS[name]];
     pen.lineWidth = 1.2;
     pen.beginPath();
     draw[name](pen);

@@ -67,7 +67,7 @@ export function ChunkTable({ id, view, height }: Props) {
     <div
       ref={box}
       class="table-box"
-      data-testid="chunk-table"
+      testid="chunk-table"
       onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
         scroll.value = scrollTop;
         atEnd.current = scrollHeight - scrollTop - clientHeight < ROW_PX;

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren, RefObject } from "preact";
 import { useEffect, useMemo, useRef, useSignal } from "../dom/hooks";
+import { BarButton } from "../panels/bar-button";
 import { chunkCount } from "../talk";
 import type { View } from "../view";
 import { foldedLanes } from "./folding";
@@ -51,7 +52,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
       <div class="lanes" style={tall} data-table={asTable.value}>
         <LaneNames view={view} />
         <Surface id={id} view={view} surface={surface} timeline={() => timeline.current}>
-          <canvas ref={lanes} data-testid="timeline" style={tall} />
+          <canvas ref={lanes} testid="timeline" style={tall} />
           <canvas ref={marks} class="marks" style={tall} />
         </Surface>
         {empty && (
@@ -64,28 +65,35 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
       <div class="timeline-bar">
         <OverviewBar scrolls={id} canvas={overview} timeline={() => timeline.current} view={view} />
         <div class="zoom">
-          <BarButton name="zoom-out" title="Zoom out (−)" onClick={() => zoom(1 / ZOOM_STEP)}>
+          <BarButton look="bar-button" name="zoom-out" title="Zoom out (−)" press={() => zoom(1 / ZOOM_STEP)}>
             −
           </BarButton>
-          <BarButton name="zoom-in" title="Zoom in (+)" onClick={() => zoom(ZOOM_STEP)}>
+          <BarButton look="bar-button" name="zoom-in" title="Zoom in (+)" press={() => zoom(ZOOM_STEP)}>
             +
           </BarButton>
-          <BarButton name="fit" title="Show everything (F)" onClick={() => timeline.current?.fit()}>
+          <BarButton
+            look="bar-button"
+            name="fit"
+            title="Show everything (F)"
+            press={() => timeline.current?.fit()}
+          >
             Fit
           </BarButton>
           <BarButton
+            look="bar-button"
             name="live"
             title="Follow the newest chunk (L)"
             pressed={following.value}
-            onClick={() => timeline.current?.follow()}
+            press={() => timeline.current?.follow()}
           >
             Live
           </BarButton>
           <BarButton
+            look="bar-button"
             name="table"
             title="Show the chunks as a table"
             pressed={asTable.value}
-            onClick={() => {
+            press={() => {
               asTable.value = !asTable.value;
             }}
           >
@@ -94,30 +102,6 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
         </div>
       </div>
     </div>
-  );
-}
-
-interface ButtonProps {
-  name: string;
-  title: string;
-  pressed?: boolean;
-  onClick: () => void;
-  children: string;
-}
-
-function BarButton({ name, title, pressed, onClick, children }: ButtonProps) {
-  return (
-    <button
-      type="button"
-      class="button bar-button"
-      data-testid={name}
-      title={title}
-      aria-label={children.length === 1 ? title : undefined}
-      aria-pressed={pressed}
-      onClick={onClick}
-    >
-      {children}
-    </button>
   );
 }
 
