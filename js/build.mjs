@@ -41,7 +41,6 @@ await build({
   define: {
     "Number.NaN": "NaN",
     "Number.POSITIVE_INFINITY": "Infinity",
-    "Number.NEGATIVE_INFINITY": "-Infinity",
   },
   charset: "utf8",
   legalComments: "none",
