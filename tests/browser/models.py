@@ -15,24 +15,28 @@ from ai_widgets.inference import Model
 
 class Stub:
     def __init__(self, decoder):
-        self.decoder, self.free, self.error = decoder, threading.Event(), None
+        self.decoder, self.error = decoder, None
+        self.free, self.speech = threading.Event(), threading.Event()
         self.free.set()
+        self.speech.set()
 
     def __getattr__(self, name):
         return getattr(self.decoder, name)
 
-    def feed(self, *fed, **more):
+    def feed(self, context, tokens, frames=None, frames_at=0):
         self.free.wait()
+        if frames is None:
+            self.speech.wait()
         if self.error is not None:
             raise self.error
-        return self.decoder.feed(*fed, **more)
+        return self.decoder.feed(context, tokens, frames, frames_at)
 
 
 tiny = aiw.load_model("tiny").loaded
 stub = Stub(tiny.decoder)
 w = aiw.AudioInteraction(Model(replace(tiny, decoder=stub)), greedy=True)
 w"""
-"""`stub.free.clear()` holds the model, `stub.error = …` lets it fail."""
+"""`stub.free.clear()` holds the model, `stub.speech.clear()` its replies, `stub.error = …` lets it fail."""
 
 LOADING = """\
 import threading

@@ -97,9 +97,9 @@ def test_the_microphone_is_refused(
 def test_without_an_audio_thread_it_records_and_says_so(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([WIDGET])
     notebook.run_cell(0)
-    notebook.page.evaluate("window.aiwWorkletNode = AudioWorkletNode; window.AudioWorkletNode = undefined")
+    notebook.page.evaluate("() => { window.aiwNode = AudioWorkletNode; window.AudioWorkletNode = undefined; }")
     notebook.record()
-    notebook.page.evaluate("window.AudioWorkletNode = window.aiwWorkletNode")
+    notebook.page.evaluate("() => { window.AudioWorkletNode = window.aiwNode; }")
     notebook.expect_problem("degraded", "no audio thread.*Use a current Chrome")
     expect(notebook.widget.first.get_by_test_id("state")).to_contain_text("degraded")
     notebook.wait_count("decisions", 5)
