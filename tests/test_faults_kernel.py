@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import _thread
 import errno
 import os
+import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +68,7 @@ class TestKernel:
         """KeyboardInterrupt ends the cell's waiting; the audio is answered all the same."""
         slow = Slow(toy)
         page = build(slow.model)
-        timer = threading.Thread(target=lambda: slow.begun.wait(PATIENCE) and _thread.interrupt_main())
+        timer = threading.Thread(target=lambda: slow.begun.wait(PATIENCE) and os.kill(os.getpid(), signal.SIGINT))
         timer.start()
         with pytest.raises(KeyboardInterrupt):
             page.widget.feed(silence(5), 16_000)

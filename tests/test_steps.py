@@ -144,7 +144,7 @@ class TestModes:
         one.worker.push(chunks(1), 16_000)
         one.worker.set_loop("run")
         assert kinds(said(one.events()))[-2:] == ["chunk", "decision"]
-        assert not old.of_type(Turn)
+        assert [turn.ended for turn in old.of_type(Turn)] == ["interrupted"], "a reply that began has an end"
 
     def test_close_while_held(self, bench: Any) -> None:
         one = bench("T", [spell("hi")])

@@ -100,7 +100,9 @@ class Answering:
                     return
             elif isinstance(event, Decision) and event.choice == "TEXT_BEGIN":
                 if not self._pass(run, "respond", event.chunk):
-                    return
+                    # Nobody waits for the reply any more; its end still belongs into the record.
+                    session.interrupt()
+                    continue
                 run.interrupted = False
                 self.speaking = True
 
