@@ -10,6 +10,7 @@ import {
   MEL_FRAMES,
   type SessionEvent,
 } from "./events";
+import { isRecord } from "./settings";
 import { applyEvent, emptyTalk, type Talk } from "./talk";
 
 const HISTORY_VERSION = 1;
@@ -94,8 +95,4 @@ function base64Of(bytes: Uint8Array): string {
 
 function listOf(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-function isRecord(value: unknown): value is Row {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -89,7 +89,7 @@ export const NOTHING_COUNTED: Counters = {
   let_go_s: 0,
 };
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

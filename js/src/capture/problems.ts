@@ -25,7 +25,7 @@ export type CaptureProblemCode =
 const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   denied: [
     "The browser does not let this page use the microphone.",
-    "Allow the microphone in the site settings (the icon beside the address), then press Record again. A file works without permission.",
+    "Allow the microphone in the site settings (the icon beside the address), then press Record again, or choose a file.",
   ],
   dismissed: [
     "The question about the microphone was closed without an answer.",
@@ -33,7 +33,7 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   ],
   no_device: [
     "No microphone was found.",
-    "Connect one or enable it in the system settings, then press Record again. A file works without one.",
+    "Connect one or enable it in the system settings, then press Record again, or choose a file.",
   ],
   device_busy: [
     "The microphone is in use by another program or could not be started.",
@@ -41,7 +41,7 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   ],
   insecure_origin: [
     "Browsers give the microphone only to secure pages, and this one was opened over plain http.",
-    "Open the notebook over https or as localhost, for example after `ssh -L 8888:localhost:8888 host`. A file works here too.",
+    "Open the notebook over https or as localhost, for example after `ssh -L 8888:localhost:8888 host`, or choose a file.",
   ],
   host_policy: [
     "The program that shows this notebook keeps the microphone from it (VS Code does).",
