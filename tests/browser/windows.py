@@ -17,11 +17,12 @@ ARGUMENTS = (
     *("--disable-component-update", "--disable-sync"),
 )
 WATCH = """
-// Every microphone track that was ever handed out, so that a test can see which of them live.
+// What was asked for last, and every microphone track that was ever handed out, to see which of them live.
 window.aiwTracks = [];
 if (navigator.mediaDevices) {
   const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
   navigator.mediaDevices.getUserMedia = async constraints => {
+    window.aiwAsked = constraints.audio;
     const stream = await ask(constraints);
     window.aiwTracks.push(...stream.getTracks());
     return stream;
