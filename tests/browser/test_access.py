@@ -104,7 +104,7 @@ def test_the_keyboard_reaches_everything_and_the_focus_is_seen(open_notebook: Op
     widget = notebook.widget.first
     widget.get_by_role("slider", name="Timeline of chunks").focus()
     press("Home")
-    press("PageDown")
+    press("PageUp")
     press("Enter")
     expect(widget.get_by_test_id("inspector")).to_have_attribute("data-chunk", "10")
     press("Escape")
