@@ -37,7 +37,7 @@ class Course:
     streams: Shape = Shape(6, 30, 560)
     long_streams: Shape = Shape(1, 110, 1920)
     long_share: float = 0.25
-    mixture: Mixture = field(default_factory=lambda: Mixture(words=0.42, speech=0.12, sounds=0.34, ambience=0.12))
+    mixture: Mixture = field(default_factory=lambda: Mixture(words=0.27, speech=0.12, sounds=0.39, ambience=0.22))
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Course:
