@@ -44,9 +44,11 @@ export function App({ view }: { view: View }) {
   useEffect(() => showFigures(view, root.current), []);
 
   const keyDown = (event: KeyboardEvent) => {
-    if (isCommand(event) || event.repeat || event.defaultPrevented) return;
-    if (isField(event.target) || !pressKey(view, event.key.toLowerCase())) return;
-    claim(event);
+    if (isCommand(event) || event.defaultPrevented) return;
+    const typing = isField(event.target);
+    if (!typing && !event.repeat && pressKey(view, event.key.toLowerCase())) claim(event);
+    // A field's keys are the field's: JupyterLab would take a slider's arrows for its own.
+    else if (typing || event.target instanceof HTMLInputElement) event.stopPropagation();
   };
   const dragOver = (event: DragEvent) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
