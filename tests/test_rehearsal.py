@@ -59,7 +59,8 @@ def test_figures(release: Path) -> None:
 
 def test_figures_of_int8(release: Path) -> None:
     pytest.importorskip("torchao", reason="torchao is not installed; make test-quant brings it")
-    _check_figures(release, "bfloat16+int8")
+    for how in ("bfloat16", "bfloat16+int8"):
+        _check_figures(release, how)
     away = _apart_from(release, "bfloat16+int8")
     assert 0 < away["mean_difference"] < 0.1 * away["spread"]
 
