@@ -92,6 +92,8 @@ def test_settings_agree_and_are_notices(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([WIDGET, "w.set(temperature=0.5, arrival='drop')"])
     notebook.run_cell(0)
     notebook.record()
+    # A session that has not heard anything begins with what was set, and has nothing to note.
+    notebook.wait_count("decisions", 1)
     # In the page, seen in Python.
     notebook.setting("top_k").fill("5")
     notebook.setting("top_k").press("Enter")
