@@ -17,7 +17,8 @@ from ai_widgets.training.corpus import AMBIENCE, DOG, SPEECH
 from ai_widgets.training.curriculum import Course, Curriculum, Shape
 from ai_widgets.training.labels import REPLY_SPEECH
 from ai_widgets.training.sequence import IGNORED, SequenceBuilder
-from ai_widgets.training.windows import Mixture, Shelf, WindowMaker, excerpt, shelve
+from ai_widgets.training.shelf import Shelf, excerpt, shelve
+from ai_widgets.training.windows import Mixture, WindowMaker
 
 
 def tone(frequency: float, seconds: float) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,33 @@ class Batch:
         return len(self.decisions) * 0.4
 
 
+class Layout(TypedDict):
+    """Those fields of a `Batch` that follow from its sequences."""
+
+    tokens: Tensor
+    labels: Tensor
+    at: Tensor
+    decisions: Tensor
+
+
+def lay_out(sequences: list[Sequence], length: int) -> Layout:
+    """Lay sequences out in `length` positions each."""
+    tokens: npt.NDArray[np.int64] = np.zeros((len(sequences), length), np.int64)
+    labels = np.full((len(sequences), length), IGNORED, np.int64)
+    at, decisions = [], []
+    for row, sequence in enumerate(sequences):
+        tokens[row, : len(sequence.tokens)] = sequence.tokens
+        labels[row, : len(sequence.labels)] = sequence.labels
+        at.append(sequence.pads.reshape(-1) + row * length)
+        decisions.append(sequence.decisions + row * length)
+    return {
+        "tokens": torch.from_numpy(tokens),
+        "labels": torch.from_numpy(labels),
+        "at": torch.from_numpy(np.concatenate(at)),
+        "decisions": torch.from_numpy(np.concatenate(decisions)),
+    }
+
+
 class BatchMaker:
     """Draws batches of about `positions` positions from a pool, for ever."""
 
@@ -108,37 +136,26 @@ class BatchMaker:
             if len(sequence.decisions) == chunks:
                 chosen.append(index)
                 sequences.append(sequence)
-        return self._lay_out(chosen, sequences, length)
+        return self._batch(chosen, sequences, length)
 
     def assemble(self, chosen: list[int]) -> Batch:
         """Lay out the chosen streams of the pool."""
         sequences = [self._sequence(index, self.block_size) for index in chosen]
-        return self._lay_out(chosen, sequences, _rounded(max(len(s.tokens) for s in sequences), LENGTH_STEP))
+        return self._batch(chosen, sequences, _rounded(max(len(s.tokens) for s in sequences), LENGTH_STEP))
 
     def _sequence(self, index: int, limit: int, chunks: int | None = None) -> Sequence:
         stream = self.pool.streams[index]
         reply, kind = np.array(stream.reply[:chunks]), np.array(stream.kind[:chunks])
         return self.builder.build(self.builder.history(reply, kind, self.rng, self.perturbation), self.rng, limit)
 
-    def _lay_out(self, chosen: list[int], sequences: list[Sequence], length: int) -> Batch:
-        tokens: npt.NDArray[np.int64] = np.zeros((len(chosen), length), np.int64)
-        labels = np.full((len(chosen), length), IGNORED, np.int64)
-        mels, at, decisions, kinds, words = [], [], [], [], []
-        for row, (index, sequence) in enumerate(zip(chosen, sequences, strict=True)):
-            tokens[row, : len(sequence.tokens)] = sequence.tokens
-            labels[row, : len(sequence.labels)] = sequence.labels
-            stream, chunks = self.pool.streams[index], len(sequence.decisions)
-            mels.append(stream.mels[:chunks])
-            at.append(sequence.pads.reshape(-1) + row * length)
-            decisions.append(sequence.decisions + row * length)
-            kinds.append(stream.kind[:chunks])
-            words.append(stream.word[:chunks])
+    def _batch(self, chosen: list[int], sequences: list[Sequence], length: int) -> Batch:
+        streams = [(self.pool.streams[index], len(s.decisions)) for index, s in zip(chosen, sequences, strict=True)]
+        mels = np.concatenate([stream.mels[:chunks] for stream, chunks in streams]).astype(np.float32)
+        kinds = np.concatenate([stream.kind[:chunks] for stream, chunks in streams]).astype(np.int64)
+        words = np.concatenate([stream.word[:chunks] for stream, chunks in streams]).astype(np.int64)
         return Batch(
-            torch.from_numpy(tokens),
-            torch.from_numpy(labels),
-            torch.from_numpy(_padded(np.concatenate(mels).astype(np.float32))),
-            torch.from_numpy(np.concatenate(at)),
-            torch.from_numpy(np.concatenate(decisions)),
-            torch.from_numpy(np.concatenate(kinds).astype(np.int64)),
-            torch.from_numpy(np.concatenate(words).astype(np.int64)),
+            **lay_out(sequences, length),
+            mels=torch.from_numpy(_padded(mels)),
+            kind=torch.from_numpy(kinds),
+            word=torch.from_numpy(words),
         )

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_widgets.errors import AiWidgetsError, SettingError
-from ai_widgets.training import clipcache, conversations, phones, pool, replies, vocabulary, windows
+from ai_widgets.training import clipcache, conversations, phones, pool, replies, shelf, vocabulary
 from ai_widgets.training import own as own_clips
 from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.export import export
@@ -160,11 +160,11 @@ def _trainer(recipe: Recipe, clips: Path, streams: pool.Pool, words: vocabulary.
     gathered = clipcache.load(clips)
     said = phones.pronounce(clip.text for clip in gathered) if recipe.weights.phones else {}
     numbers = phones.table(said)
-    shelf = windows.shelve(
+    excerpts = shelf.shelve(
         gathered, {text: tuple(numbers[phone] for phone in spoken) for text, spoken in said.items()}, recipe.seed
     )
     builder = SequenceBuilder(words)
-    curriculum = Curriculum(recipe.course, shelf, streams, builder, recipe.seed, recipe.perturbation)
+    curriculum = Curriculum(recipe.course, excerpts, streams, builder, recipe.seed, recipe.perturbation)
     return Trainer(recipe, streams, words, out, builder=builder, curriculum=curriculum, phones=len(numbers))
 
 

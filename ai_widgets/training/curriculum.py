@@ -15,7 +15,8 @@ import numpy as np
 from ai_widgets.training.batches import Batch, BatchMaker
 from ai_widgets.training.pool import Pool
 from ai_widgets.training.sequence import SequenceBuilder
-from ai_widgets.training.windows import Mixture, Shelf, WindowMaker
+from ai_widgets.training.shelf import Shelf
+from ai_widgets.training.windows import Mixture, WindowMaker
 
 
 @dataclass(frozen=True)

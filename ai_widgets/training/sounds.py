@@ -6,39 +6,11 @@ generator and a length in seconds and returns float32 samples at 16 kHz with a p
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from ai_widgets.protocol import SAMPLE_RATE
-
-Samples = npt.NDArray[np.float32]
-Rng = np.random.Generator
-Generator = Callable[[Rng, float], Samples]
-
-
-def _peak(samples: npt.NDArray[np.floating]) -> Samples:
-    return np.asarray(samples / (np.abs(samples).max(initial=0) + 1e-9), np.float32)
-
-
-def _time(seconds: float) -> npt.NDArray[np.float64]:
-    return np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-
-
-def _resonance(excitation: npt.NDArray[np.floating], frequency: float, ring: float) -> npt.NDArray[np.float64]:
-    """Ring a damped resonator (decay to 1/e in `ring` seconds) with an excitation."""
-    radius = np.exp(-1 / (ring * SAMPLE_RATE))
-    angle = 2 * np.pi * frequency / SAMPLE_RATE
-    out: npt.NDArray[np.float64] = lfilter([1 - radius], [1, -2 * radius * np.cos(angle), radius**2], excitation)
-    return out
-
-
-def _slow(rng: Rng, count: int, rate: float) -> npt.NDArray[np.float64]:
-    """A random curve around 0 that changes about `rate` times a second."""
-    knots = rng.standard_normal(max(2, int(count / SAMPLE_RATE * rate) + 2))
-    return np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots)
+from ai_widgets.training.synthesis import Generator, Rng, Samples, peak, resonance, slow, times
 
 
 def coloured_noise(rng: Rng, seconds: float) -> Samples:
@@ -46,45 +18,45 @@ def coloured_noise(rng: Rng, seconds: float) -> Samples:
     count = int(seconds * SAMPLE_RATE)
     spectrum = np.fft.rfft(rng.standard_normal(count))
     frequency = np.maximum(np.fft.rfftfreq(count, 1 / SAMPLE_RATE), 30)
-    return _peak(np.fft.irfft(spectrum * frequency ** -rng.uniform(0, 2), count))
+    return peak(np.fft.irfft(spectrum * frequency ** -rng.uniform(0, 2), count))
 
 
 def hum(rng: Rng, seconds: float) -> Samples:
     """Mains hum with harmonics over a little hiss."""
-    time = _time(seconds)
+    time = times(seconds)
     base = rng.choice([50.0, 60.0, 100.0, 120.0])
     tone = sum(rng.uniform(0, 1) / k * np.sin(2 * np.pi * base * k * time + rng.uniform(0, 6)) for k in range(1, 12))
-    return _peak(np.asarray(tone) + rng.uniform(0.01, 0.4) * coloured_noise(rng, seconds))
+    return peak(np.asarray(tone) + rng.uniform(0.01, 0.4) * coloured_noise(rng, seconds))
 
 
 def fan(rng: Rng, seconds: float) -> Samples:
     """Broadband noise with blade modulation and one or two whines."""
-    time = _time(seconds)
-    noise = _resonance(rng.standard_normal(len(time)), rng.uniform(100, 900), rng.uniform(0.0005, 0.004))
+    time = times(seconds)
+    noise = resonance(rng.standard_normal(len(time)), rng.uniform(100, 900), rng.uniform(0.0005, 0.004))
     blades = 1 + rng.uniform(0, 0.5) * np.sin(2 * np.pi * rng.uniform(4, 40) * time)
     whine = rng.uniform(0, 0.15) * np.sin(2 * np.pi * rng.uniform(150, 2500) * time)
-    return _peak(_peak(noise) * blades + whine)
+    return peak(peak(noise) * blades + whine)
 
 
 def engine(rng: Rng, seconds: float) -> Samples:
     """A motor: a train of low pulses with jitter, load changes and exhaust noise."""
     count = int(seconds * SAMPLE_RATE)
-    speed = rng.uniform(15, 120) * np.exp(rng.uniform(0, 0.3) * _slow(rng, count, 0.5))
+    speed = rng.uniform(15, 120) * np.exp(rng.uniform(0, 0.3) * slow(rng, count, 0.5))
     phase = np.cumsum(speed) / SAMPLE_RATE
     pulse = np.exp(-((phase % 1) * rng.uniform(4, 15)))
     rough = pulse * (1 + rng.uniform(0, 0.6) * rng.standard_normal(count))
-    body = rough + rng.uniform(0.2, 0.8) * _resonance(rough, rng.uniform(80, 600), 0.004)
-    return _peak(body - body.mean())
+    body = rough + rng.uniform(0.2, 0.8) * resonance(rough, rng.uniform(80, 600), 0.004)
+    return peak(body - body.mean())
 
 
 def wind(rng: Rng, seconds: float) -> Samples:
     """Gusts: low noise whose level and pitch wander."""
     count = int(seconds * SAMPLE_RATE)
     noise = rng.standard_normal(count)
-    low = _resonance(noise, rng.uniform(60, 250), 0.003)
-    high = _resonance(noise, rng.uniform(300, 1200), 0.004)
-    gust = np.exp(0.8 * _slow(rng, count, rng.uniform(0.3, 1.5)))
-    return _peak((_peak(low) + rng.uniform(0, 0.7) * _peak(high) * gust) * gust)
+    low = resonance(noise, rng.uniform(60, 250), 0.003)
+    high = resonance(noise, rng.uniform(300, 1200), 0.004)
+    gust = np.exp(0.8 * slow(rng, count, rng.uniform(0.3, 1.5)))
+    return peak((peak(low) + rng.uniform(0, 0.7) * peak(high) * gust) * gust)
 
 
 def rain(rng: Rng, seconds: float) -> Samples:
@@ -92,15 +64,15 @@ def rain(rng: Rng, seconds: float) -> Samples:
     count = int(seconds * SAMPLE_RATE)
     drops = (rng.random(count) < rng.uniform(20, 600) / SAMPLE_RATE) * rng.standard_normal(count)
     hiss = coloured_noise(rng, seconds)
-    return _peak(rng.uniform(0.2, 1) * hiss + _peak(_resonance(drops, rng.uniform(800, 5000), 0.001)))
+    return peak(rng.uniform(0.2, 1) * hiss + peak(resonance(drops, rng.uniform(800, 5000), 0.001)))
 
 
 def crackle(rng: Rng, seconds: float) -> Samples:
     """Fire: irregular snaps over a soft rumble."""
     count = int(seconds * SAMPLE_RATE)
     snaps = (rng.random(count) < rng.uniform(3, 40) / SAMPLE_RATE) * rng.lognormal(0, 1, count)
-    snap = _resonance(snaps * rng.standard_normal(count), rng.uniform(1500, 5000), rng.uniform(0.0005, 0.002))
-    return _peak(_peak(snap) + rng.uniform(0.02, 0.4) * wind(rng, seconds))
+    snap = resonance(snaps * rng.standard_normal(count), rng.uniform(1500, 5000), rng.uniform(0.0005, 0.002))
+    return peak(peak(snap) + rng.uniform(0.02, 0.4) * wind(rng, seconds))
 
 
 def typing(rng: Rng, seconds: float) -> Samples:
@@ -113,7 +85,7 @@ def typing(rng: Rng, seconds: float) -> Samples:
         click = rng.standard_normal(length) * np.exp(-np.arange(length) / length * 5) * rng.uniform(0.3, 1)
         out[start : start + length] += click
         moment += rng.choice([rng.uniform(0.06, 0.25), rng.uniform(0.3, 1.5)], p=[0.85, 0.15])
-    return _peak(_resonance(out, rng.uniform(1200, 4000), 0.001) + 0.01 * rng.standard_normal(len(out)))
+    return peak(resonance(out, rng.uniform(1200, 4000), 0.001) + 0.01 * rng.standard_normal(len(out)))
 
 
 def ticking(rng: Rng, seconds: float) -> Samples:
@@ -125,9 +97,9 @@ def ticking(rng: Rng, seconds: float) -> Samples:
         tick = np.zeros(int(0.04 * SAMPLE_RATE))
         tick[: rng.integers(3, 12)] = 1
         start = int(moment * SAMPLE_RATE)
-        rung = _resonance(tick * rng.standard_normal(len(tick)), pitches[index % 2], rng.uniform(0.001, 0.004))
-        out[start : start + len(tick)] += levels[index % 2] * _peak(rung)
-    return _peak(out + rng.uniform(0, 0.03) * coloured_noise(rng, seconds)[: len(out)])
+        rung = resonance(tick * rng.standard_normal(len(tick)), pitches[index % 2], rng.uniform(0.001, 0.004))
+        out[start : start + len(tick)] += levels[index % 2] * peak(rung)
+    return peak(out + rng.uniform(0, 0.03) * coloured_noise(rng, seconds)[: len(out)])
 
 
 def silence(rng: Rng, seconds: float) -> Samples:
@@ -149,21 +121,21 @@ def knocking(rng: Rng, seconds: float) -> Samples:
         length = int(0.12 * SAMPLE_RATE)
         burst = rng.standard_normal(length) * np.exp(-np.arange(length) / SAMPLE_RATE / rng.uniform(0.002, 0.006))
         if clap:
-            hit = _resonance(burst, rng.uniform(900, 2200), rng.uniform(0.0005, 0.002))
+            hit = resonance(burst, rng.uniform(900, 2200), rng.uniform(0.0005, 0.002))
         else:
-            hit = _resonance(burst, pitch * rng.uniform(0.95, 1.05), ring) + 0.6 * _resonance(
+            hit = resonance(burst, pitch * rng.uniform(0.95, 1.05), ring) + 0.6 * resonance(
                 burst, pitch * 2.7, ring / 3
             )
         start = int(moment * SAMPLE_RATE)
         if start + length > len(out):
             break
-        out[start : start + length] += _peak(hit) * rng.uniform(0.6, 1)
+        out[start : start + length] += peak(hit) * rng.uniform(0.6, 1)
         moment += spacing * rng.uniform(0.85, 1.15)
-    return _peak(out)
+    return peak(out)
 
 
 def _note(rng: Rng, frequency: float, seconds: float, harmonics: int, decay: float) -> npt.NDArray[np.float64]:
-    time = _time(seconds)
+    time = times(seconds)
     bend = 1 + rng.uniform(0, 0.004) * np.sin(2 * np.pi * 5.5 * time)
     phase = 2 * np.pi * frequency * np.cumsum(bend) / SAMPLE_RATE
     tone = sum(np.sin(k * phase) * rng.uniform(0.2, 1) / k**1.2 for k in range(1, harmonics + 1))
@@ -200,9 +172,9 @@ def music(rng: Rng, seconds: float) -> Samples:
                 add(bar, _note(rng, pitch, min(4 * beat, 3.0), harmonics, decay * 2), 0.4)
         for quarter in range(4 if drums else 0):
             burst = rng.standard_normal(int(0.15 * SAMPLE_RATE)) * np.exp(-np.arange(int(0.15 * SAMPLE_RATE)) / 400)
-            drum = _resonance(burst, 60 if quarter % 2 == 0 else 1800, 0.03 if quarter % 2 == 0 else 0.0008)
-            add(bar + quarter * beat, np.asarray(_peak(drum), np.float64), 0.8)
-    return _peak(out)
+            drum = resonance(burst, 60 if quarter % 2 == 0 else 1800, 0.03 if quarter % 2 == 0 else 0.0008)
+            add(bar + quarter * beat, np.asarray(peak(drum), np.float64), 0.8)
+    return peak(out)
 
 
 def _gate(time: npt.NDArray[np.float64], pattern: list[tuple[float, float]], pause: float) -> npt.NDArray[np.float64]:
@@ -221,7 +193,7 @@ def alarm(rng: Rng, seconds: float) -> Samples:
 
     Sirens come on vehicles and over towns: nearly half of them have an engine or a street's noise around them.
     """
-    time = _time(seconds)
+    time = times(seconds)
     sort = rng.choice(
         ["wail", "yelp", "two-tone", "motor", "smoke", "clock", "bell", "sweep"],
         p=[0.13, 0.11, 0.17, 0.2, 0.13, 0.12, 0.06, 0.08],
@@ -271,9 +243,9 @@ def alarm(rng: Rng, seconds: float) -> Samples:
         tone = sum(np.sin(k * phase) * rng.uniform(0, 1) / k ** rng.uniform(0.5, 2) for k in range(1, 8))
     if rng.random() < 0.3:
         tone = tone + rng.uniform(0.3, 1) * np.sin(phase * rng.uniform(1.003, 1.03))
-    made = _peak(np.asarray(tone) * gate)
+    made = peak(np.asarray(tone) * gate)
     if sort in ("wail", "yelp", "two-tone", "motor") and rng.random() < 0.45:
         street = engine(rng, seconds) if rng.random() < 0.5 else coloured_noise(rng, seconds)
         power = float(np.mean(made**2)) / (float(np.mean(street**2)) + 1e-12)
-        made = _peak(made + street * np.float32(np.sqrt(power) * 10 ** (rng.uniform(-18, 2) / 20)))
+        made = peak(made + street * np.float32(np.sqrt(power) * 10 ** (rng.uniform(-18, 2) / 20)))
     return made

@@ -11,43 +11,26 @@ sees the audio that follows (at run time its mirror image; one frame of 40, and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from tqdm import tqdm
 
-from ai_widgets.features import DYNAMIC_RANGE, EDGE, HOP, MEL_BINS, log10_mel
-from ai_widgets.protocol import MELS_PER_CHUNK, SAMPLE_RATE
-from ai_widgets.training import acoustics, sounds
-from ai_widgets.training.batches import Batch
-from ai_widgets.training.corpus import ALARM, AMBIENCE, KNOCK, MUSIC, SPEECH, Clip, Samples
+from ai_widgets.features import DYNAMIC_RANGE, HOP, MEL_BINS
+from ai_widgets.protocol import MELS_PER_CHUNK
+from ai_widgets.training import acoustics
+from ai_widgets.training.batches import Batch, lay_out
+from ai_widgets.training.colouring import Power, Rng, bands_lost, coloured, stretched
+from ai_widgets.training.corpus import SPEECH
 from ai_widgets.training.labels import Segment, label_chunks
-from ai_widgets.training.lexicon import OTHER_SPEECH
-from ai_widgets.training.sequence import IGNORED, SequenceBuilder
+from ai_widgets.training.sequence import SequenceBuilder
+from ai_widgets.training.shelf import Excerpt, Shelf
 
 T = TypeVar("T")
-Rng = np.random.Generator
-Power = npt.NDArray[np.float32]
-SPEEDS = (0.84, 0.92, 1.0, 1.08, 1.18)
-LONG_S = 2.2
-"""Longer speech is kept at its own speed only."""
-GENERATED: dict[int, sounds.Generator] = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}
+RECORDED_SHARE = 0.7
+"""Of beds, where there are recorded ones: the rest is generated."""
 LOUDEST_DB, QUIETEST_DB = -1.0, -45.0
-
-
-@dataclass(frozen=True)
-class Excerpt:
-    """Mel power of a clip, log10 in half precision [frames, 128], and what is in it (frames at 10 ms)."""
-
-    power: npt.NDArray[np.float16]
-    kind: int
-    word: int
-    start: int
-    end: int
-    phones: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,58 +41,6 @@ class Mixture:
     speech: float = 0.1
     sounds: float = 0.28
     ambience: float = 0.12
-
-
-@dataclass
-class Shelf:
-    """Excerpts by what they are, so that every word and every sound comes equally often."""
-
-    words: dict[int, dict[str, list[Excerpt]]] = field(default_factory=dict)
-    speech: dict[str, list[Excerpt]] = field(default_factory=dict)
-    sounds: dict[int, list[Excerpt]] = field(default_factory=dict)
-    ambience: dict[str, list[Excerpt]] = field(default_factory=dict)
-
-
-def excerpt(samples: Samples, kind: int, word: int, start: int, end: int, phones: tuple[int, ...] = ()) -> Excerpt:
-    """Mel power of a clip."""
-    padded = np.pad(samples, EDGE, mode="reflect" if len(samples) > EDGE else "constant")
-    return Excerpt(log10_mel(padded).T.astype(np.float16), kind, word, start // HOP, -(-end // HOP), phones)
-
-
-def shelve(
-    clips: Sequence[Clip], phones: Mapping[str, tuple[int, ...]], seed: int, generated: int = 300, quiet: bool = False
-) -> Shelf:
-    """Turn clips into excerpts, and generate `generated` more of each sound and ambience that can be generated."""
-    rng = np.random.default_rng([seed, 5])
-    shelf = Shelf()
-    for clip in tqdm(clips, desc="excerpts", disable=quiet):
-        speeds = SPEEDS if clip.kind != SPEECH or clip.end - clip.start < LONG_S * SAMPLE_RATE else (1.0,)
-        for speed in speeds:
-            samples = clip.samples if speed == 1.0 else acoustics.change_speed(clip.samples, speed)
-            ratio = len(samples) / len(clip.samples)
-            made = excerpt(samples, clip.kind, clip.word, int(clip.start * ratio), int(clip.end * ratio),
-                           phones.get(clip.text, ()))  # fmt: skip
-            # Voices of one engine sound alike, so an engine (or a corpus) is drawn before a clip of it.
-            source = clip.group.split("/")[0]
-            if clip.kind == AMBIENCE:
-                shelf.ambience.setdefault(clip.label, []).append(made)
-            elif clip.kind != SPEECH:
-                shelf.sounds.setdefault(clip.kind, []).append(made)
-            elif clip.word == OTHER_SPEECH:
-                shelf.speech.setdefault(source, []).append(made)
-            else:
-                shelf.words.setdefault(clip.word, {}).setdefault(source, []).append(made)
-    for kind, maker in GENERATED.items():
-        for _ in range(generated):
-            samples = maker(rng, float(rng.uniform(1.2, 3.5)))
-            if kind != KNOCK and rng.random() < 0.4:
-                samples = acoustics.room(samples, rng, 1.0)
-            shelf.sounds.setdefault(kind, []).append(excerpt(samples, kind, 0, 0, len(samples)))
-    for maker in (*sounds.AMBIENCES, sounds.coloured_noise):
-        for _ in range(max(2, generated // 12)):
-            samples = maker(rng, 3.5)
-            shelf.ambience.setdefault(maker.__name__, []).append(excerpt(samples, AMBIENCE, 0, 0, len(samples)))
-    return shelf
 
 
 class WindowMaker:
@@ -146,31 +77,23 @@ class WindowMaker:
         made = [self._window() for _ in range(self.windows)]
         power = self._heard(np.stack([power for power, _, _ in made]))
         labels = [label_chunks(segments, self.chunks) for _, segments, _ in made]
-        tokens: npt.NDArray[np.int64] = np.zeros((self.windows, self.length), np.int64)
-        targets = np.full((self.windows, self.length), IGNORED, np.int64)
-        at, decisions = [], []
-        for row, label in enumerate(labels):
+        sequences = []
+        for label in labels:
             history = self.builder.history(label.reply, label.kind, self.rng, self.perturbation)
             sequence = self.builder.build(history, self.rng, self.length)
             if len(sequence.decisions) < self.chunks:
                 # One wrong reply more than the window has room for.
                 history = self.builder.history(label.reply, label.kind, self.rng, 0.0)
                 sequence = self.builder.build(history, self.rng, self.length)
-            tokens[row, : len(sequence.tokens)] = sequence.tokens
-            targets[row, : len(sequence.labels)] = sequence.labels
             if len(sequence.decisions) != self.chunks:
                 raise ValueError(f"A window of {self.chunks} chunks does not fit into {self.length} positions.")
-            at.append(sequence.pads.reshape(-1) + row * self.length)
-            decisions.append(sequence.decisions + row * self.length)
+            sequences.append(sequence)
         return Batch(
-            torch.from_numpy(tokens),
-            torch.from_numpy(targets),
-            torch.from_numpy(power),
-            torch.from_numpy(np.concatenate(at)),
-            torch.from_numpy(np.concatenate(decisions)),
-            torch.from_numpy(np.concatenate([label.kind for label in labels]).astype(np.int64)),
-            torch.from_numpy(np.concatenate([label.word for label in labels]).astype(np.int64)),
-            [phones for _, _, phones in made],
+            **lay_out(sequences, self.length),
+            mels=torch.from_numpy(power),
+            kind=torch.from_numpy(np.concatenate([label.kind for label in labels]).astype(np.int64)),
+            word=torch.from_numpy(np.concatenate([label.word for label in labels]).astype(np.int64)),
+            phones=[phones for _, _, phones in made],
         )
 
     def _window(self) -> tuple[Power, list[Segment], tuple[int, ...]]:
@@ -189,11 +112,16 @@ class WindowMaker:
             segments, phones = self._speech(power, _from_sources(rng, self.shelf.speech))
         elif what <= 2 and self.shelf.sounds:
             kind = _pick(rng, sorted(self.shelf.sounds))
-            segments = self._sound(power, _pick(rng, self.shelf.sounds[kind]))
-        power = self._coloured(power, bool(segments) and segments[0].kind == SPEECH)
+            segments = self._sound(power, self._varied(self.shelf.sounds[kind]))
+        elif self.shelf.distractors and rng.random() < 0.5:
+            other = _pick(rng, self.shelf.distractors)
+            _place(power, other, int(rng.integers(-len(other.power) // 2, self.frames - 20)), rng)
+        speech = bool(segments) and segments[0].kind == SPEECH
+        power = bands_lost(coloured(power, rng, speech), rng, 0.15 if speech else 0.35)
         bed = rng.random()
         if not segments or bed < 0.45:
-            level = acoustics.decibels(rng.uniform(-45, -6) if segments else 0.0) ** 2
+            alone = not segments and not power.any()
+            level = acoustics.decibels(0.0 if alone else rng.uniform(-45, -6)) ** 2
             power += np.float32(level) * self._bed()
         elif bed < 0.75:
             slope = np.linspace(0, rng.uniform(-4, 0.5), MEL_BINS)
@@ -226,33 +154,22 @@ class WindowMaker:
         begin = max(0, first)
         return [Segment(begin * HOP, end * HOP, chosen.kind)] if end - begin > 12 else []
 
-    def _coloured(self, power: Power, speech: bool) -> Power:
-        """Another throat, another microphone, another room."""
+    def _varied(self, excerpts: Sequence[Excerpt]) -> Excerpt:
+        """One of the excerpts, faster or slower, at times with another of its kind within it."""
         rng = self.rng
-        if rng.random() < 0.7:
-            factor = float(np.exp(rng.uniform(-0.16, 0.16) if speech else rng.uniform(-0.1, 0.1)))
-            at = np.clip(np.arange(MEL_BINS) * factor, 0, MEL_BINS - 1.001)
-            low = at.astype(int)
-            part = (at - low).astype(np.float32)
-            power = power[:, low] * (1 - part) + power[:, low + 1] * part
-        if rng.random() < 0.7:
-            gains = np.interp(np.arange(MEL_BINS), np.linspace(0, MEL_BINS, 6), rng.uniform(-9, 9, 6))
-            power = power * (10 ** (gains / 10)).astype(np.float32)
-        if rng.random() < (0.35 if speech else 0.15):
-            # Lines of 8 kHz end below 4 kHz, three quarters up the mel axis; cheap microphones somewhere above.
-            edge = int(rng.integers(86, 122))
-            fall = np.maximum(0, np.arange(MEL_BINS) - edge) * rng.uniform(1, 6)
-            power = power * (10 ** (-np.minimum(fall, 60) / 10)).astype(np.float32)
-        if rng.random() < 0.35:
-            decay = float(np.exp(-1 / (rng.uniform(0.03, 0.18) * 100)))
-            wet = acoustics.decibels(rng.uniform(-18, -4)) ** 2 * (1 - decay)
-            power = power + np.float32(wet) * acoustics.smeared(power, decay)
-        return power
+        chosen = stretched(_pick(rng, excerpts), rng)
+        if rng.random() < 0.25:
+            power = 10.0 ** chosen.power.astype(np.float32)
+            other = stretched(_pick(rng, excerpts), rng)
+            latest = chosen.end - (other.end - other.start)
+            _place(power, other, int(rng.integers(min(latest, chosen.start), chosen.end)) - other.start, rng)
+            chosen = replace(chosen, power=np.log10(np.maximum(power, 1e-10)).astype(np.float16))
+        return chosen
 
     def _bed(self) -> Power:
         """Ambience, its loudest moment as loud as a clip's."""
         rng = self.rng
-        chosen = _pick(rng, self.shelf.ambience[_pick(rng, sorted(self.shelf.ambience))])
+        chosen = self._ambience()
         bed = np.zeros((self.frames, MEL_BINS), np.float32)
         cursor = -int(rng.integers(0, max(1, len(chosen.power) - 60)))
         while cursor < self.frames:
@@ -261,9 +178,16 @@ class WindowMaker:
         if rng.random() < 0.2:
             bed[: int(rng.integers(0, self.frames))] = 0
         if rng.random() < 0.2:
-            other = _pick(rng, self.shelf.ambience[_pick(rng, sorted(self.shelf.ambience))])
+            other = self._ambience()
             _place(bed, other, int(rng.integers(0, self.frames)) - len(other.power) // 2, rng)
-        return self._coloured(bed, False)
+        return coloured(bed, rng, False)
+
+    def _ambience(self) -> Excerpt:
+        """A label, mostly a recorded one, then an excerpt of it."""
+        recorded = sorted(label for label in self.shelf.ambience if label not in self.shelf.generated)
+        made = sorted(label for label in self.shelf.ambience if label in self.shelf.generated)
+        labels = recorded if recorded and (not made or self.rng.random() < RECORDED_SHARE) else made
+        return _pick(self.rng, self.shelf.ambience[_pick(self.rng, labels)])
 
     def _heard(self, power: Power) -> Power:
         """Level, running floor and scale: [windows, frames, 128] power → [windows · chunks, 128, 40] features."""

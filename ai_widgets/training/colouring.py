@@ -1,0 +1,67 @@
+"""Other throats, rooms, microphones and speeds, done to mel power: cheap enough to be drawn anew for every window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_widgets.features import MEL_BINS
+from ai_widgets.training import acoustics
+from ai_widgets.training.shelf import Excerpt
+
+Rng = np.random.Generator
+Power = npt.NDArray[np.float32]
+
+
+def coloured(power: Power, rng: Rng, speech: bool) -> Power:
+    """Another throat, another microphone, another room; [frames, 128]."""
+    if rng.random() < 0.7:
+        factor = float(np.exp(rng.uniform(-0.16, 0.16)))
+        at = np.clip(np.arange(MEL_BINS) * factor, 0, MEL_BINS - 1.001)
+        low = at.astype(int)
+        part = (at - low).astype(np.float32)
+        power = power[:, low] * (1 - part) + power[:, low + 1] * part
+    if rng.random() < 0.7:
+        gains = np.interp(np.arange(MEL_BINS), np.linspace(0, MEL_BINS, 6), rng.uniform(-9, 9, 6))
+        power = power * (10 ** (gains / 10)).astype(np.float32)
+    if rng.random() < (0.35 if speech else 0.15):
+        # Lines of 8 kHz end below 4 kHz, three quarters up the mel axis; cheap microphones somewhere above.
+        edge = int(rng.integers(86, 122))
+        fall = np.maximum(0, np.arange(MEL_BINS) - edge) * rng.uniform(1, 6)
+        power = power * (10 ** (-np.minimum(fall, 60) / 10)).astype(np.float32)
+    if rng.random() < 0.35:
+        decay = float(np.exp(-1 / (rng.uniform(0.03, 0.18) * 100)))
+        wet = acoustics.decibels(rng.uniform(-18, -4)) ** 2 * (1 - decay)
+        power = power + np.float32(wet) * acoustics.smeared(power, decay)
+    return power
+
+
+def bands_lost(power: Power, rng: Rng, often: float) -> Power:
+    """Lose one or two narrow bands, so that no sound is known by one of them alone."""
+    if rng.random() >= often:
+        return power
+    kept = np.ones(MEL_BINS, np.float32)
+    for _ in range(int(rng.integers(1, 3))):
+        width = int(rng.integers(3, 17))
+        first = int(rng.integers(0, MEL_BINS - width))
+        kept[first : first + width] = acoustics.decibels(rng.uniform(-50, -15)) ** 2
+    return power * kept
+
+
+def stretched(chosen: Excerpt, rng: Rng, often: float = 0.6) -> Excerpt:
+    """Play an excerpt at another speed, its pitch as it was."""
+    count = len(chosen.power)
+    if rng.random() >= often or count < 10:
+        return chosen
+    factor = float(np.exp(rng.uniform(-0.28, 0.28)))
+    at = np.linspace(0, count - 1, max(2, round(count * factor)))
+    nearest = np.rint(at).astype(int)
+    ratio = len(nearest) / count
+    return replace(
+        chosen,
+        power=chosen.power[nearest],
+        start=int(chosen.start * ratio),
+        end=min(len(nearest), round(chosen.end * ratio)),
+    )
