@@ -144,19 +144,31 @@ function letGoOldest<K, V>(map: Map<K, V>, most: number): void {
   if (!oldest.done) map.delete(oldest.value);
 }
 
-/** Captured to painted minus the model's own time, in ms, over the newest chunks of which all parts are known. */
-export function overheadSummary(
-  table: LatencyTable,
-): { count: number; p50: number; p95: number; worst: number } | null {
-  const overheads: number[] = [];
-  for (let chunk = table.length - 1; chunk >= 0 && overheads.length < NEWEST; chunk--) {
-    if (LATENCY_PARTS.some((part) => Number.isNaN(table.part(chunk, part)))) continue;
-    const model = table.part(chunk, "features") + table.part(chunk, "tower") + table.part(chunk, "decide");
-    overheads.push(table.part(chunk, "total") - model);
-  }
-  if (overheads.length === 0) return null;
-  overheads.sort((a, b) => a - b);
-  const at = (part: number) =>
-    overheads[Math.min(overheads.length - 1, Math.floor(part * overheads.length))] as number;
-  return { count: overheads.length, p50: at(0.5), p95: at(0.95), worst: at(1) };
+/** Milliseconds at the middle, at 95 of 100, and at the end of a list. */
+interface Spread {
+  p50: number;
+  p95: number;
+  worst: number;
+}
+
+/** Captured to painted minus the model's own time, and each part; in ms, over the newest chunks that know them all. */
+export function overheadSummary(table: LatencyTable): (Spread & { count: number; parts: object }) | null {
+  const chunks: number[] = [];
+  for (let chunk = table.length - 1; chunk >= 0 && chunks.length < NEWEST; chunk--)
+    if (!LATENCY_PARTS.some((part) => Number.isNaN(table.part(chunk, part)))) chunks.push(chunk);
+  if (chunks.length === 0) return null;
+  const model = (chunk: number) =>
+    table.part(chunk, "features") + table.part(chunk, "tower") + table.part(chunk, "decide");
+  const parts = LATENCY_PARTS.map((part) => [part, spread(chunks.map((chunk) => table.part(chunk, part)))]);
+  return {
+    count: chunks.length,
+    ...spread(chunks.map((chunk) => table.part(chunk, "total") - model(chunk))),
+    parts: Object.fromEntries(parts),
+  };
+}
+
+function spread(values: number[]): Spread {
+  values.sort((a, b) => a - b);
+  const at = (part: number) => values[Math.min(values.length - 1, Math.floor(part * values.length))] as number;
+  return { p50: at(0.5), p95: at(0.95), worst: at(1) };
 }
