@@ -66,6 +66,15 @@ class TestOrder:
         assert len(page.problems()) == 2
         assert len(page.widget.record) == 0
 
+    def test_a_page_that_goes_may_say_so_twice(self, page: Page) -> None:
+        page.open()
+        page.block(silence(1))
+        page.close("view_removed")
+        page.close("view_removed")
+        settled(page)
+        assert page.problems() == []
+        assert [notice.kind for notice in page.widget.record.of_type(Notice)] == ["stream", "stream_ended"]
+
     def test_a_broken_sender_does_not_fill_the_record(self, page: Page) -> None:
         page.open()
         page.block(silence(0.1))

@@ -215,6 +215,21 @@ class TestWidget:
         page.send({"type": "loop", "mode": "run"})
         assert page.widget.loop == {"mode": "run", "phase": "", "chunk": -1}
 
+    def test_a_page_is_told_of_the_decision_at_which_the_loop_is_held(self, build: Build, toy: Model) -> None:
+        model, _ = scripted(toy.loaded, "...", [])
+        page = build(Model(model))
+        page.hello()
+        page.send({"type": "loop", "mode": "step"})
+        page.open()
+        page.block(chunks(3))
+        assert not page.widget.wait(PATIENCE)
+        for chunk in range(2):
+            for _ in range(2):
+                page.send({"type": "step"})
+                page.widget.wait(PATIENCE)
+            # Nothing comes any more before the next step: not even a later event may bring this one along.
+            assert [event.chunk for event in page.events() if event.type == "decision"] == list(range(chunk + 1))
+
     def test_from_python(self, page: Page) -> None:
         page.widget.pause()
         page.widget.feed(chunks(1), 16_000)  # returns although nothing is answered

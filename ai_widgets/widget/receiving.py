@@ -113,6 +113,9 @@ class Receiver:
         stream = self.stream
         if stream is not None and message.page != stream.opening.page and message.page:
             return
+        if stream is None and message.reason == "view_removed":
+            # A page that goes says so twice, since the first may not arrive: at once, and when it is loaded again.
+            return
         if stream is None or message.stream != stream.number:
             raise MessageError(f"Stream {message.stream} is not open.")
         lost = message.blocks - stream.expected

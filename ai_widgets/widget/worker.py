@@ -236,6 +236,8 @@ class Worker:
             self._decode.put((run, Wake()), urgent=True)
 
     def _look_up(self) -> None:
+        """The loop begins to be held: whoever waits for it looks again, and all that was done until now is told."""
+        self._owner.events_came(True)
         self._encode.wake()
         self._decode.wake()
 

@@ -7,6 +7,7 @@ import type { Pace } from "./capture/file-player";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
 import { countedProblem } from "./capture/problems";
+import { lastWords } from "./capture/leaving";
 import type { Sound } from "./capture/raw-ring";
 import type { SoundFile } from "./capture/sound-file";
 import { KernelLink, type KernelModel } from "./link";
@@ -93,10 +94,12 @@ export class Conversation {
     globalThis.document?.addEventListener("visibilitychange", this.#onVisibility);
     this.#effects = [
       this.speech.reading.subscribe((turn) => this.#input.reading(turn !== null)),
-      this.#onCaptureSettings(),
+      this.#input.follow(),
     ];
     this.#devices.start();
     this.#link.start();
+    const words = lastWords();
+    if (words) this.#link.send(words);
   }
 
   /** The model is gone: release everything. */
@@ -216,16 +219,6 @@ export class Conversation {
     const { store } = this;
     const loading = store.model.value.status === "loading";
     return this.#input.streaming || store.waiting.value > 0 || store.talk.speaking || loading;
-  }
-
-  /** Another microphone or other processing takes effect on what is being recorded. */
-  #onCaptureSettings(): () => void {
-    let before = "";
-    return this.store.live.subscribe(({ device, echo_cancellation, noise_suppression, auto_gain }) => {
-      const now = JSON.stringify([device, echo_cancellation, noise_suppression, auto_gain]);
-      if (before !== "" && now !== before) void this.#input.adjust();
-      before = now;
-    });
   }
 
   #lost(): void {

@@ -157,6 +157,39 @@ describe("while a reply is read aloud", () => {
     expect(microphone.tracks[0]?.settings.echoCancellation).toBe(false);
     expect(blocks().map(({ gated }) => gated)).toEqual([false, false]);
   });
+
+  it("also where that is chosen while the voice talks", async () => {
+    const { microphone, conversation, model, store } = await recording();
+    speak();
+    conversation.speech.start(0, "Hello.");
+    await settle();
+    expect(store.track.value?.echoCancellation).toBe(false);
+    model.sync("live", { ...DEFAULT_LIVE, reading: "listen" });
+    await settle();
+    expect(store.track.value?.echoCancellation).toBe(true);
+    model.sync("live", { ...DEFAULT_LIVE, reading: "mute" });
+    await settle();
+    expect(microphone.tracks[0]?.settings.echoCancellation).toBe(false);
+  });
+});
+
+describe("a page that is loaded again", () => {
+  it("says once more that the one before has gone, which may not have been heard", async () => {
+    const kept = new Map<string, string>();
+    vi.stubGlobal("sessionStorage", {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => kept.set(key, value),
+    });
+    const { model, conversation } = await recording();
+    expect(model.of("close")).toEqual([]);
+    conversation.end();
+    const after = new FakeModel();
+    new Conversation(after, { captureHost: new FakeMicrophone().host }).start();
+    expect(after.of("close")).toEqual([]);
+    after.welcome();
+    expect(after.of("close")).toEqual(model.of("close"));
+    expect(after.of("close")[0]).toMatchObject({ reason: "view_removed", page: model.of("hello")[0]?.page });
+  });
 });
 
 describe("other processing", () => {

@@ -91,10 +91,11 @@ def open_notebook(windows: Windows, speech_microphone: Path, request: pytest.Fix
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A failed test leaves screenshots of its pages."""
+    """A failed test leaves screenshots of its pages, those that it opened itself included."""
     report = yield
     if report.when == "call" and report.failed:
         item.stash[FAILED] = True
-        for number, notebook in enumerate(item.stash.get(OPENED, [])):
-            notebook.page.screenshot(path=ARTIFACTS / f"failed-{item.name}-{number}.png")
+        contexts = {notebook.page.context for notebook in item.stash.get(OPENED, [])}
+        for number, page in enumerate(page for context in contexts for page in context.pages):
+            page.screenshot(path=ARTIFACTS / f"failed-{item.name}-{number}.png")
     return report

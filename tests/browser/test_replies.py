@@ -64,7 +64,7 @@ def test_a_reply_is_copied_and_shown_in_the_timeline(open_notebook: OpenNotebook
     last.locator(".aiw-turn-time").click()
     expect(notebook.widget.first.get_by_test_id("inspector")).to_have_attribute("data-chunk", str(chunk))
     slider = notebook.widget.first.get_by_role("slider", name="Timeline of chunks")
-    expect(slider).to_have_attribute("aria-valuetext", re.compile("chunks|Chunk"))
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^chunk {chunk} .*{re.escape(text)}"))
 
 
 def test_reading_aloud_gates_the_microphone_or_listens_with_echo_cancellation(open_notebook: OpenNotebook) -> None:

@@ -1,5 +1,5 @@
 /** Where audio comes from, microphone or file: one stream at a time, opened, paused, muted, gated and closed here. */
-import { batch } from "../dom/signals";
+import { batch, computed } from "../dom/signals";
 import { CHUNK_SECONDS } from "../events";
 import { type BrowserMessage, type CloseReason, fitText, type Source } from "../messages";
 import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../problem";
@@ -83,7 +83,10 @@ export class AudioInput {
     this.#micRequest = request;
     this.#nextTime = Number.NaN;
     this.#lostSeconds = 0;
-    await this.#recorder.start(this.#wishes());
+    const wishes = this.#wishes();
+    await this.#recorder.start(wishes);
+    // What was chosen while the browser asked.
+    if (JSON.stringify(wishes) !== JSON.stringify(this.#wishes())) await this.adjust();
   }
 
   /** Streams a file through the same path as the microphone. */
@@ -140,11 +143,19 @@ export class AudioInput {
 
   /** A reply is being read aloud, or no longer is. */
   reading(aloud: boolean): void {
-    const { readingAloud, live } = this.store;
+    const { readingAloud } = this.store;
     if (readingAloud.value === aloud) return;
-    readingAloud.value = aloud;
     if (!aloud) this.#echoUntil = Date.now() + ECHO_MS;
-    if (live.value.reading === "listen") void this.adjust();
+    readingAloud.value = aloud;
+  }
+
+  /** Lets what is recorded follow the wishes, however they change: settings, or the loudspeaker's talk. */
+  follow(): () => void {
+    let before: string | undefined;
+    return computed(() => JSON.stringify(this.#wishes())).subscribe((wishes) => {
+      if (before !== undefined) void this.adjust();
+      before = wishes;
+    });
   }
 
   /** The microphone or its processing was chosen anew: what runs is changed, or opened again where it cannot be. */
@@ -201,9 +212,10 @@ export class AudioInput {
 
   #wishes(): CaptureWishes {
     const { live, readingAloud } = this.store;
+    const { device, echo_cancellation, noise_suppression, auto_gain, reading } = live.value;
     // A microphone that listens while the loudspeaker talks would take the model's words for the user's.
-    const talking = readingAloud.value && live.value.reading === "listen";
-    return talking ? { ...live.value, echo_cancellation: true } : live.value;
+    const talking = readingAloud.value && reading === "listen";
+    return { device, echo_cancellation: talking || echo_cancellation, noise_suppression, auto_gain };
   }
 
   #begin(source: Source, name: string): void {

@@ -1,5 +1,6 @@
 /** One stream of audio on its way to the kernel: opened, numbered block by block, closed exactly once. */
 import { type BrowserMessage, type CloseReason, fitText, type Source } from "../messages";
+import { leave } from "./leaving";
 
 export type SendMessage = (message: BrowserMessage, samples?: Float32Array) => void;
 
@@ -88,6 +89,8 @@ export class OutgoingStream {
     if (this.#closed) return;
     this.#closed = true;
     const { stream, blocks } = this;
-    this.post({ type: "close", stream, blocks, reason, page: this.options.page });
+    const close = { type: "close", stream, blocks, reason, page: this.options.page } as const;
+    if (reason === "view_removed") leave(close);
+    this.post(close);
   }
 }
