@@ -48,16 +48,8 @@ export class FakeCanvas {
   }
 }
 
-/** The browser's drawing, as far as lanes use it. */
-export function stubDrawing(): FakeCanvas[] {
-  const made: FakeCanvas[] = [];
-  vi.stubGlobal("document", {
-    createElement: () => {
-      const canvas = new FakeCanvas();
-      made.push(canvas);
-      return canvas;
-    },
-  });
+/** What patterns and pictures are made of, which no test's page knows. */
+export function stubPictures(): void {
   vi.stubGlobal(
     "DOMMatrix",
     class {
@@ -78,6 +70,19 @@ export function stubDrawing(): FakeCanvas[] {
       }
     },
   );
+}
+
+/** The browser's drawing, as far as lanes use it. */
+export function stubDrawing(): FakeCanvas[] {
+  const made: FakeCanvas[] = [];
+  vi.stubGlobal("document", {
+    createElement: () => {
+      const canvas = new FakeCanvas();
+      made.push(canvas);
+      return canvas;
+    },
+  });
+  stubPictures();
   vi.stubGlobal("Path2D", class {});
   return made;
 }

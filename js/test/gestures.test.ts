@@ -7,7 +7,7 @@ import { attachGestures } from "../src/timeline/gestures";
 import * as time from "../src/timeline/time-axis";
 import { TimelineCanvas } from "../src/timeline/timeline-canvas";
 import { createView, type View } from "../src/view";
-import { FakeCanvas } from "./fake-canvas";
+import { FakeCanvas, stubPictures } from "./fake-canvas";
 import { chunk, decision, FakeModel } from "./fakes";
 
 const WIDTH = 800;
@@ -33,26 +33,7 @@ beforeEach(() => {
   frames = [];
   vi.stubGlobal("requestAnimationFrame", (frame: FrameRequestCallback) => frames.push(frame));
   vi.stubGlobal("cancelAnimationFrame", () => {});
-  vi.stubGlobal(
-    "DOMMatrix",
-    class {
-      scale() {
-        return this;
-      }
-    },
-  );
-  vi.stubGlobal(
-    "ImageData",
-    class {
-      readonly data: Uint8ClampedArray;
-      constructor(
-        readonly width: number,
-        readonly height: number,
-      ) {
-        this.data = new Uint8ClampedArray(4 * width * height);
-      }
-    },
-  );
+  stubPictures();
   vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(
     () => new FakeCanvas().context as never,
   );
