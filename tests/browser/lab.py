@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,6 @@ class Lab:
     url: str
     root: Path
     process: subprocess.Popen[bytes]
-    environment: Mapping[str, str]
 
     def notebook(self, name: str, cells: Sequence[str]) -> str:
         """Write a notebook of code cells and return its address."""
@@ -42,11 +41,6 @@ class Lab:
     def address(self, name: str) -> str:
         """Where a notebook is opened."""
         return f"{self.url}/lab/tree/{name}?reset"
-
-    def trust(self, name: str) -> None:
-        """Let a notebook that was changed outside of JupyterLab show its outputs."""
-        command = [sys.executable, "-m", "jupyter", "trust", str(self.root / name)]
-        subprocess.run(command, env=dict(self.environment), check=True, stdout=subprocess.DEVNULL)
 
     def end_kernel(self, name: str) -> None:
         """End the kernel of a notebook, if it has one: each holds some hundred megabytes."""
@@ -102,7 +96,7 @@ def running_lab(folder: Path, root: Path) -> Iterator[Lab]:
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_up(url, process, folder / "lab.log")
-        yield Lab(url, root, process, environment)
+        yield Lab(url, root, process)
     finally:
         process.terminate()
         try:

@@ -127,12 +127,10 @@ class Windows:
             window.lent.add(notebook.name)
         return notebook
 
-    def second(self, notebook: Notebook, *, ready: bool = True) -> Notebook:
-        """Another page with the same notebook, in the same window; with `ready` its kernel is waited for."""
+    def second(self, notebook: Notebook) -> Notebook:
+        """Another page with the same notebook, in the same window."""
         other = Notebook(notebook.page.context.new_page(), self._artifacts, notebook.name)
-        other.page.goto(self._lab.address(notebook.name))
-        if ready:
-            other.wait_open()
+        other.open(self._lab.address(notebook.name))
         return other
 
     def give_back(self, notebook: Notebook, *, reusable: bool) -> None:
