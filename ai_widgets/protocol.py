@@ -329,7 +329,8 @@ class Timing(Event):
     """Where the time of one chunk went, in milliseconds on the kernel's clock.
 
     `queue_ms` is the time between the arrival of the chunk's last sample and the start of its decision that no stage
-    was working on it, `encode_wait_ms` the part of it before the features; `reply_ms` the time of the whole reply, 0
+    was working on it, `encode_wait_ms` the part of it before the features; both are 0 for audio of a file or from
+    Python, which comes as fast as it can be taken and has no deadline. `reply_ms` is the time of the whole reply, 0
     where the model kept silent. `stream` and `seq` name the browser's block that completed the chunk (0 and −1 where
     Python fed it). `arrived_ms` (that block, or the samples, were here) and `decided_ms` are Unix time in milliseconds.
     """

@@ -232,11 +232,12 @@ class StreamingSession:
         chunk, self._chunk = self._chunk, self._chunk + 1
         started = perf_counter()
         perceived = (heard.features_ms + heard.tower_ms) / 1e3
-        queued = max(0.0, started - heard.arrived - perceived)
+        # What is no microphone's came as fast as it could be taken: it has no deadline, and its waiting is no lateness.
+        queued = max(0.0, started - heard.arrived - perceived) if heard.live else 0.0
         kept = self._record.append_audio(heard.samples)
         notices = [*kept, *self._take_settings(chunk), *self._turns.make_room(chunk)]
         flags = heard.flags
-        if heard.live and queued > LATE_S:
+        if queued > LATE_S:
             flags = (*flags, "late")
         if self.ended is not None:
             flags = (*flags, "unheard")
@@ -271,7 +272,7 @@ class StreamingSession:
                 heard.seq,
                 (epoch + heard.arrived) * 1e3,
                 (epoch + decided) * 1e3,
-                heard.encode_wait_ms,
+                heard.encode_wait_ms if heard.live else 0.0,
             )
         )
 

@@ -147,7 +147,7 @@ class TestEvents:
         first, second = (event for event in events if isinstance(event, Timing))
         assert min(first.features_ms, first.tower_ms, first.decide_ms) > 0
         assert first.reply_ms == 0 < second.reply_ms
-        assert first.queue_ms >= 0
+        assert (first.queue_ms, second.queue_ms) == (0, 0)
 
     def test_the_record_holds_what_the_iterator_gave(self, toy_loaded: LoadedModel) -> None:
         session = StreamingSession(toy_loaded)
@@ -270,7 +270,11 @@ class TestInsight:
         assert isinstance(timing, Timing)
         assert ("late" in chunk.flags) == late
         assert (timing.stream, timing.seq) == (2, 4)
-        assert timing.encode_wait_ms >= waited_s * 1e3
-        assert timing.queue_ms >= timing.encode_wait_ms - 1
+        if live:
+            assert timing.encode_wait_ms >= waited_s * 1e3
+            assert timing.queue_ms >= timing.encode_wait_ms - 1
+        else:
+            # A file has no deadline: what is shown of its time is the model's work.
+            assert (timing.encode_wait_ms, timing.queue_ms) == (0, 0)
         assert timing.decided_ms - timing.arrived_ms >= waited_s * 1e3
         assert before * 1e3 - 5 <= timing.decided_ms <= time() * 1e3 + 5

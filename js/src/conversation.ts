@@ -6,10 +6,11 @@ import { DeviceList } from "./capture/devices";
 import type { Pace } from "./capture/file-player";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
-import { countedProblem } from "./capture/problems";
 import { lastWords } from "./capture/leaving";
+import { countedProblem } from "./capture/problems";
 import type { Sound } from "./capture/raw-ring";
 import type { SoundFile } from "./capture/sound-file";
+import { computed, type Signal, signal } from "./dom/signals";
 import { KernelLink, type KernelModel } from "./link";
 import type { CloseReason, LoopMode } from "./messages";
 import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./problem";
@@ -33,6 +34,8 @@ export class Conversation {
   readonly store: Store = createStore();
   /** Replies read aloud; while it talks, the microphone does what the setting `reading` says. */
   readonly speech = new Speech();
+  /** Whether a chunk is being played, which the microphone would hear as it does a reply. */
+  readonly playing: Signal<boolean> = signal(false);
   readonly #link: KernelLink;
   readonly #receiver: Receiver;
   readonly #requests: Requests;
@@ -93,7 +96,9 @@ export class Conversation {
     globalThis.addEventListener?.("pagehide", this.#onPageHide);
     globalThis.document?.addEventListener("visibilitychange", this.#onVisibility);
     this.#effects = [
-      this.speech.reading.subscribe((turn) => this.#input.reading(turn !== null)),
+      computed(() => this.playing.value || this.speech.reading.value !== null).subscribe((loud) =>
+        this.#input.reading(loud),
+      ),
       this.#input.follow(),
     ];
     this.#devices.start();

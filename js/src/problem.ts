@@ -39,7 +39,7 @@ export const BACK_AGAIN: Problem = {
 const WAYS_OUT: Record<string, string> = {
   model: "What was heard so far is kept. Press Reset for a new session, or run the cell again.",
   busy_elsewhere: "Stop the recording there, then press Record here.",
-  version: "Restart the kernel and reload the page, so that both use the installed version.",
+  version: PROTOCOL_MISMATCH.wayOut,
   overload:
     "Choose another policy in the settings, or a smaller model; the timeline marks what was not heard.",
 };

@@ -149,7 +149,8 @@ export class Receiver {
       return;
     }
     showProblem(this.store, kernelProblem(code, message, detail ? String(detail) : ""));
-    if (code === "busy_elsewhere") this.listener.elsewhere();
+    // A model that has failed hears nothing any more.
+    if (code === "busy_elsewhere" || code === "model") this.listener.elsewhere();
   }
 
   #ready(): void {

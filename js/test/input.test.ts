@@ -158,6 +158,16 @@ describe("while a reply is read aloud", () => {
     expect(blocks().map(({ gated }) => gated)).toEqual([false, false]);
   });
 
+  it("a chunk that is played is gated like a reply that is read", async () => {
+    const { microphone, conversation, blocks } = await recording();
+    conversation.playing.value = true;
+    microphone.hear(LOUD());
+    conversation.playing.value = false;
+    vi.advanceTimersByTime(400);
+    microphone.hear(LOUD());
+    expect(blocks().map(({ gated }) => gated)).toEqual([false, true, false]);
+  });
+
   it("also where that is chosen while the voice talks", async () => {
     const { microphone, conversation, model, store } = await recording();
     speak();
@@ -170,6 +180,18 @@ describe("while a reply is read aloud", () => {
     model.sync("live", { ...DEFAULT_LIVE, reading: "mute" });
     await settle();
     expect(microphone.tracks[0]?.settings.echoCancellation).toBe(false);
+  });
+});
+
+describe("a model that has failed", () => {
+  it("hears nothing any more: the recording ends, and the sentence stays", async () => {
+    const { microphone, model, codes } = await recording();
+    const message = "The checkpoint /models/none is not there.";
+    model.say({ type: "problem", code: "model", message, detail: "", page: "" });
+    await settle();
+    expect(microphone.live()).toBe(0);
+    expect(model.of("close")[0]).toMatchObject({ reason: "error" });
+    expect(codes()).toContain("model");
   });
 });
 

@@ -8,6 +8,7 @@ import { clockTime } from "../src/panels/status";
 import { kernelProblem } from "../src/problem";
 import { DEFAULT_LIVE } from "../src/settings";
 import { createStore } from "../src/store";
+import { applyEvent } from "../src/talk";
 import createWidget from "../src/widget";
 import { chunk, decision, FakeModel, FakeTrack } from "./fakes";
 
@@ -322,6 +323,10 @@ describe("what is said of the kernel and the model", () => {
     expect(busyText(store)).toBe("");
     store.waiting.value = 12;
     expect(busyText(store)).toMatch(/kernel is busy: 12 chunks \(4\.8 s of audio\) are waiting/);
+    applyEvent(store.talk, decision(0, { choice: "TEXT_BEGIN" }));
+    store.version.value += 1;
+    expect(store.speaking.value).toBe(true);
+    expect(busyText(store)).toBe("12 chunks (4.8 s of audio) are waiting while the model speaks.");
     store.loop.value = { ...store.loop.value, mode: "pause" };
     expect(busyText(store)).toMatch(/because the loop is held/);
     store.model.value = { status: "loading", name: "big", detail: "" };

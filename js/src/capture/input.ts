@@ -141,7 +141,7 @@ export class AudioInput {
     if (muted) this.#silence();
   }
 
-  /** A reply is being read aloud, or no longer is. */
+  /** The loudspeaker talks, since a reply is read aloud or a chunk is played; or no longer does. */
   reading(aloud: boolean): void {
     const { readingAloud } = this.store;
     if (readingAloud.value === aloud) return;

@@ -86,14 +86,15 @@ export function ModelLine({ view }: { view: View }) {
 /** Chunks from which on waiting is worth a sentence: two seconds. */
 const MANY_WAITING = 5;
 
-/** That audio waits, and why; empty where it hardly does. A reply that is being spoken makes chunks wait, as it should. */
+/** That audio waits, and why; empty where it hardly does. */
 export function busyText(store: Store): string {
   const { waiting, model, loop, speaking } = store;
   const chunks = waiting.value;
-  if (chunks < MANY_WAITING || speaking.value) return "";
+  if (chunks < MANY_WAITING) return "";
   const many = `${chunks} chunks (${(chunks * 0.4).toFixed(1)} s of audio) are waiting`;
   if (model.value.status === "loading") return `${many} until the model is loaded; none is lost.`;
   if (loop.value.mode !== "run") return `${many} because the loop is held.`;
+  if (speaking.value) return `${many} while the model speaks.`;
   return `The kernel is busy: ${many} and will be decided in their order.`;
 }
 

@@ -22,6 +22,7 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
   const playback = useMemo(() => new Playback(), []);
   const said = useSignal("");
   const playing = useSignal<Which | null>(null);
+  // Unmounted while it plays: its end is told all the same.
   useEffect(() => () => playback.end(), [playback]);
   useEffect(() => {
     said.value = "";
@@ -32,12 +33,14 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
     try {
       const sound: Sound | null =
         which === "raw" ? conversation.rawAudio(chunk) : await conversation.fetchAudio(chunk);
+      conversation.playing.value = sound !== null;
       if (sound) await playback.play(sound);
       else said.value = GONE[which];
     } catch (error) {
       said.value = `${CANNOT_PLAY.sentence} ${CANNOT_PLAY.wayOut} (${String(error)})`;
     }
     playing.value = null;
+    conversation.playing.value = false;
   };
   const offline = store.saved.value || store.line.value === "lost";
   return (
