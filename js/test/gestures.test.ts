@@ -14,16 +14,23 @@ const WIDTH = 800;
 let frames: FrameRequestCallback[] = [];
 let surface: HTMLElement;
 let view: View;
+let marks: FakeCanvas;
 let timeline: TimelineCanvas;
 
-/** Runs the frames that are asked for; returns how many it took until nothing asked for another. */
+/** Runs the frames that are asked for. */
+function runFrames(): void {
+  const due = frames;
+  frames = [];
+  for (const frame of due) frame(0);
+}
+
+/** Lets time pass until no frame is asked for, now or later; returns how many there were. */
 function settleFrames(): number {
   let count = 0;
-  while (frames.length > 0) {
-    const due = frames;
-    frames = [];
-    for (const frame of due) frame(0);
-    count += 1;
+  while (frames.length > 0 || vi.getTimerCount() > 0) {
+    if (frames.length > 0) count += 1;
+    runFrames();
+    vi.advanceTimersByTime(16);
     if (count > 500) throw new Error("It never stops drawing.");
   }
   return count;
@@ -31,12 +38,16 @@ function settleFrames(): number {
 
 beforeEach(() => {
   frames = [];
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   vi.stubGlobal("requestAnimationFrame", (frame: FrameRequestCallback) => frames.push(frame));
   vi.stubGlobal("cancelAnimationFrame", () => {});
   stubPictures();
-  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(
-    () => new FakeCanvas().context as never,
-  );
+  const drawnOn = new Map<HTMLCanvasElement, FakeCanvas>();
+  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(function (this: HTMLCanvasElement) {
+    const fake = drawnOn.get(this) ?? new FakeCanvas();
+    drawnOn.set(this, fake);
+    return fake.context as never;
+  });
   const canvas = () => {
     const made = document.createElement("canvas");
     Object.defineProperty(made, "clientWidth", { value: WIDTH });
@@ -47,13 +58,16 @@ beforeEach(() => {
   view = createView(new Conversation(new FakeModel()));
   const events = Array.from({ length: 300 }, (_, k) => [chunk(k), decision(k)]).flat();
   addEvents(view.store, events);
-  timeline = new TimelineCanvas({ lanes: canvas(), marks: canvas(), overview: canvas() }, surface, view);
+  const canvases = { lanes: canvas(), marks: canvas(), overview: canvas() };
+  timeline = new TimelineCanvas(canvases, surface, view);
+  marks = drawnOn.get(canvases.marks) as FakeCanvas;
   attachGestures(surface, timeline, view);
   settleFrames();
 });
 
 afterEach(() => {
   timeline.end();
+  vi.useRealTimers();
   vi.unstubAllGlobals();
   document.body.replaceChildren();
 });
@@ -111,6 +125,39 @@ describe("drawing", () => {
     expect(start + span).toBeGreaterThan(301 * 0.4);
     expect(start + span).toBeLessThan(301 * 0.4 + 1);
     expect(painted).toHaveBeenCalled();
+  });
+
+  it("shows a decision in the next frame, and what else comes with one a little later", () => {
+    const { lanes } = timeline.frames;
+    addEvents(view.store, [chunk(300)]);
+    expect(frames).toHaveLength(0);
+    addEvents(view.store, [decision(300)]);
+    expect(frames).toHaveLength(1);
+    runFrames();
+    expect(timeline.frames.lanes).toBe(lanes + 1);
+    // The glide to the new chunk is far from one step a frame.
+    const steps = settleFrames();
+    expect(steps).toBeGreaterThan(2);
+    expect(steps).toBeLessThan(9);
+    addEvents(view.store, [chunk(301)]);
+    expect(settleFrames()).toBeGreaterThan(0);
+    expect(timeline.axis.start + timeline.axis.span).toBeGreaterThan(302 * 0.4);
+  });
+
+  it("puts the marks on screen anew only where there are any, or were", () => {
+    const clears = () => marks.named("clearRect").length;
+    const before = clears();
+    timeline.panBy(-3);
+    settleFrames();
+    expect(clears()).toBe(before);
+    pointer("pointermove", 300);
+    settleFrames();
+    pointer("pointerleave", 300);
+    settleFrames();
+    expect(clears()).toBe(before + 2);
+    timeline.panBy(-3);
+    settleFrames();
+    expect(clears()).toBe(before + 2);
   });
 
   it("moves the hovered chunk along when the lanes move under a resting pointer", () => {

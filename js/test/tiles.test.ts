@@ -96,25 +96,68 @@ describe("tiles", () => {
     expect(draw(axis, { ...scene, hidden: { decision: 3, reply: 3 } }).drawn).toBe(5);
   });
 
-  it("stand in, stretched, while zooming takes longer than a frame", () => {
+  it("stand in, stretched, while the scale changes; once it rests all are drawn within a tenth of a second", () => {
+    const { draw, target, tiles, wait } = setUp();
+    expect(draw()).toEqual({ drawn: 5, whole: true });
+    const widths = () => target.named("drawImage").map(({ args }) => Math.round(args[3] as number));
+    let span = 16;
+    for (let frame = 0; frame < 8; frame++) {
+      span /= 1.04;
+      wait(16);
+      target.calls.length = 0;
+      expect(draw({ ...axis, span })).toEqual({ drawn: 0, whole: false });
+      expect(new Set(widths())).toEqual(new Set([Math.round((tileWidth(1) * 16) / span)]));
+    }
+    const resting = { ...axis, span };
+    let passed = 0;
+    for (; !draw(resting).whole; passed += 16) wait(16);
+    expect(passed).toBeLessThanOrEqual(100);
+    target.calls.length = 0;
+    expect(draw(resting)).toEqual({ drawn: 0, whole: true });
+    expect(new Set(widths())).toEqual(new Set([tileWidth(1)]));
+    expect(tiles.size).toBeLessThan(10);
+  });
+
+  it("are renewed one a frame where they are stretched far, and at once where there is a hole", () => {
+    const { draw, wait } = setUp(4000);
+    draw();
+    wait(16);
+    expect(draw({ ...axis, span: 8 })).toEqual({ drawn: 1, whole: false });
+    wait(16);
+    expect(draw({ ...axis, span: 7.9 })).toEqual({ drawn: 1, whole: false });
+    wait(16);
+    // Three times as many seconds: what was in sight covers a third of them.
+    expect(draw({ ...axis, start: 84, span: 48 }).drawn).toBeGreaterThan(2);
+  });
+
+  it("take no more of a frame than it can bear, once the scale rests", () => {
     const { target, scene, wait } = setUp();
     const slow = new TileCache(() => wait(3) as number);
     const draw = (at: TimeAxis) => slow.draw(target.context, scene, at);
     expect(draw(axis)).toBe(true);
     const closer = { ...axis, start: 102, span: 10 };
-    target.calls.length = 0;
-    expect(draw(closer)).toBe(false);
-    // The old ones are drawn wider than they are.
-    const widths = target.named("drawImage").map(({ args }) => Math.round(args[3] as number));
-    expect(widths).toContain(Math.round(tileWidth(1) * 1.6));
+    wait(100);
     let frames = 1;
     while (!draw(closer)) frames += 1;
-    expect(frames).toBeLessThan(6);
+    expect(frames).toBeGreaterThan(1);
+    expect(frames).toBeLessThan(20);
     target.calls.length = 0;
     expect(draw(closer)).toBe(true);
     expect(new Set(target.named("drawImage").map(({ args }) => Math.round(args[3] as number)))).toEqual(
       new Set([tileWidth(1)]),
     );
+  });
+
+  it("show what changes right after a zoom in the next frame", () => {
+    const { draw, scene, wait } = setUp();
+    draw();
+    const closer = { ...axis, span: 14 };
+    wait(16);
+    draw(closer);
+    wait(100);
+    while (!draw(closer).whole) wait(16);
+    applyEvent(scene.talk, decision(270, { choice: "OTHER" }));
+    expect(draw(closer)).toEqual({ drawn: 1, whole: true });
   });
 
   it("are not drawn for folded lanes", () => {

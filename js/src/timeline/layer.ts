@@ -17,6 +17,7 @@ export class Layer {
   /** Takes on its size on the present screen; returns whether that changed, which clears it. */
   fit(height: number): boolean {
     const { canvas, width } = this;
+    const before = this.scale;
     this.scale = globalThis.devicePixelRatio || 1;
     const [wide, tall] = [Math.round(width * this.scale), Math.round(height * this.scale)];
     const changed = canvas.width !== wide || canvas.height !== tall;
@@ -24,7 +25,8 @@ export class Layer {
       canvas.width = wide;
       canvas.height = tall;
     }
-    this.context?.setTransform(this.scale, 0, 0, this.scale, 0, 0);
+    // Setting it anew would put the canvas on screen anew.
+    if (changed || this.scale !== before) this.context?.setTransform(this.scale, 0, 0, this.scale, 0, 0);
     return changed;
   }
 }

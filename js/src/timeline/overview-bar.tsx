@@ -2,6 +2,7 @@
 
 import type { Ref } from "preact";
 import { claim } from "../claim";
+import { useComputed } from "../dom/hooks";
 import type { View } from "../view";
 import { OVERVIEW_HEIGHT } from "./overview";
 import type { TimelineCanvas } from "./timeline-canvas";
@@ -27,7 +28,15 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
     else if (event.key === "Home") made.panBy(-made.axis.start);
     else made.follow();
   };
-  void [view.store.version.value, timeline()?.moves.value];
+  /** Told in whole seconds, so that a glide is no news. */
+  const end = useComputed(() => {
+    void view.store.version.value;
+    return Math.max(1, Math.round(timeline()?.end_s ?? 0));
+  });
+  const start = useComputed(() => {
+    void [view.store.version.value, timeline()?.moves.value];
+    return Math.max(0, Math.round(timeline()?.axis.start ?? 0));
+  });
   return (
     <div
       class="overview"
@@ -37,8 +46,8 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
       aria-controls={scrolls}
       aria-orientation="horizontal"
       aria-valuemin={0}
-      aria-valuemax={Math.max(1, Math.round(timeline()?.end_s ?? 0))}
-      aria-valuenow={Math.max(0, Math.round(timeline()?.axis.start ?? 0))}
+      aria-valuemax={end.value}
+      aria-valuenow={start.value}
       testid="overview"
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId);

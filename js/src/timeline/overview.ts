@@ -18,12 +18,19 @@ export function overviewAxis(talk: Talk, width: number): TimeAxis {
   return { start: 0, span: Math.max(DEFAULT_SPAN_S, talkEnd(talk)), left: 0, width };
 }
 
-/** Left edge and width of the window's mark on the strip. */
-export function windowMark(strip: TimeAxis, axis: TimeAxis): { x: number; width: number } {
-  const from = Math.max(0, xOf(strip, axis.start));
-  const to = Math.min(strip.width, xOf(strip, axis.start + axis.span));
+/** The window's mark on the strip. */
+export interface WindowMark {
+  x: number;
+  width: number;
+}
+
+/** Left edge and width of the window's mark on the strip, to a device pixel: smaller moves are not seen. */
+export function windowMark(strip: TimeAxis, axis: TimeAxis, scale = 1): WindowMark {
+  const onPixel = (x: number) => Math.round(x * scale) / scale;
+  const from = Math.max(0, onPixel(xOf(strip, axis.start)));
+  const to = Math.min(strip.width, onPixel(xOf(strip, axis.start + axis.span)));
   const width = Math.min(strip.width, Math.max(SMALLEST_WINDOW_PX, to - from));
-  return { x: Math.min(Math.max(0, from), strip.width - width), width };
+  return { x: Math.min(from, strip.width - width), width };
 }
 
 /** Start of the window whose middle is at pixel `x` of the strip. */
@@ -77,10 +84,8 @@ export function paintTalk(context: CanvasRenderingContext2D, scene: OverviewScen
 export function paintWindow(
   context: CanvasRenderingContext2D,
   palette: Palette,
-  strip: TimeAxis,
-  axis: TimeAxis,
+  { x, width }: WindowMark,
 ): void {
-  const { x, width } = windowMark(strip, axis);
   context.fillStyle = palette["focus-soft"];
   context.strokeStyle = palette.focus;
   context.lineWidth = 1;

@@ -1,7 +1,7 @@
 /**
  * Still lanes are drawn once into tiles of the time axis and copied from there for each frame: panning copies a few
  * images, whatever they show. A tile is drawn anew only when one of its chunks has changed. While zooming, tiles of
- * another magnification are stretched until those of the present one are drawn.
+ * another magnification are stretched, and new ones are drawn one a frame; all, as soon as it comes to rest.
  */
 import type { HiddenFrom } from "../hidden";
 import { type Talk, talkEnd } from "../talk";
@@ -16,8 +16,12 @@ const PATTERNS_WIDE = 48;
 /** Tiles kept at each side of those in sight. */
 const SPARE_TILES = 2;
 const MOST_SPARE = 16;
-/** Milliseconds of one frame that may go into new tiles while zooming. */
-const BUDGET_MS = 4;
+/** Milliseconds of one frame that may go into new tiles where others stand in. */
+const BUDGET_MS = 6;
+/** A magnification that has stayed so long is the one that was wanted. */
+const REST_MS = 40;
+/** Tiles stretched or squeezed by more than this are renewed before it comes to rest. */
+const MOST_STRETCHED = 1.5;
 
 /** What all tiles depend on; where any of it changes, all are drawn anew. */
 export interface TileScene {
@@ -48,6 +52,9 @@ export class TileCache {
   /** What was whole last; stretched, it stands in until the sheet of the present magnification is whole. */
   #whole: Sheet | null = null;
   #coming: Sheet | null = null;
+  /** The magnification of the newest frame, and since when it has been this one. */
+  #pace = 0;
+  #since = 0;
   #spare: HTMLCanvasElement[] = [];
   #scene: TileScene | null = null;
   /** Tiles drawn so far: what a frame cost. */
@@ -57,18 +64,24 @@ export class TileCache {
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   /**
-   * Copies the tiles in sight onto `target`, drawing those that are new or out of date. While zooming only some of them
+   * Copies the tiles in sight onto `target`, drawing those that are new or out of date. While zooming only few of them
    * are drawn in one frame; returns whether all are as they should be.
    */
   draw(target: CanvasRenderingContext2D, scene: TileScene, axis: TimeAxis): boolean {
     const pace = pixelsPerSecond(axis);
     if (!this.#scene || !isSame(scene, this.#scene)) this.clear();
     this.#scene = scene;
+    if (pace !== this.#pace) this.#since = this.now();
+    this.#pace = pace;
+    const resting = this.now() - this.#since >= REST_MS;
     this.#whole ??= { pace, tiles: new Map() };
-    if (this.#whole.pace === pace) this.#drop("coming");
-    else this.#coming ??= { pace, tiles: new Map() };
+    // While it goes on changing, any sheet is nearer to the present magnification than the one before.
+    if (this.#whole.pace === pace || (resting && this.#coming?.pace !== pace)) this.#drop("coming");
+    if (this.#whole.pace !== pace) this.#coming ??= { pace, tiles: new Map() };
     const sheet = this.#coming ?? this.#whole;
-    const whole = this.#renew(sheet, scene, axis);
+    const whole = this.#renew(sheet, scene, axis, resting);
+    // A stretched picture lasts a few frames: not worth smoothing, which would cost more than all the rest.
+    target.imageSmoothingEnabled = false;
     this.#copy(target, sheet, scene, axis);
     if (!whole || sheet !== this.#coming) return whole;
     this.#drop("whole");
@@ -87,18 +100,27 @@ export class TileCache {
     return (this.#whole?.tiles.size ?? 0) + (this.#coming?.tiles.size ?? 0);
   }
 
-  /** Draws what the sheet lacks in sight; where another one stands in, no longer than a frame can bear. */
-  #renew(sheet: Sheet, scene: TileScene, axis: TimeAxis): boolean {
+  /** Draws what the sheet lacks in sight; where another one stands in, no more than a frame can bear. */
+  #renew(sheet: Sheet, scene: TileScene, axis: TimeAxis, resting: boolean): boolean {
     const [first, last] = tilesInSight(sheet, scene, axis);
     this.#letGo(sheet, first, last);
     const numbers = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
-    const until = sheet === this.#coming ? this.now() + BUDGET_MS : Number.POSITIVE_INFINITY;
+    if (sheet === this.#whole) {
+      for (const number of numbers) this.#tile(sheet, number, scene);
+      return true;
+    }
+    const until = this.now() + BUDGET_MS;
+    const stretched = Math.abs(Math.log(this.#pace / (this.#whole?.pace ?? 1)));
+    const one = stretched > Math.log(MOST_STRETCHED);
     // Where nothing stands in, there is a hole: these first.
-    const bare = (number: number) => Number(!this.#standsIn(sheet, number));
-    if (sheet === this.#coming) numbers.sort((a, b) => bare(b) - bare(a));
+    const bare = (number: number) => !this.#standsIn(sheet, number);
+    numbers.sort((a, b) => Number(bare(b)) - Number(bare(a)));
     const final = numbers.at(-1);
     for (const number of numbers) {
-      if (this.#tile(sheet, number, scene) && this.now() > until && number !== final) return false;
+      const free = resting || bare(number);
+      if (!free && !one) return false;
+      if (!this.#tile(sheet, number, scene) || number === final) continue;
+      if (this.now() > until || !free) return false;
     }
     return true;
   }
@@ -112,21 +134,37 @@ export class TileCache {
   #copy(target: CanvasRenderingContext2D, sheet: Sheet, scene: TileScene, axis: TimeAxis): void {
     const [first, last] = tilesInSight(sheet, scene, axis);
     for (let number = first; number <= last; number++) {
-      const place = placeOf(sheet, number, scene, axis);
       const tile = sheet.tiles.get(number);
+      const place = placeOf(sheet, number, scene, axis);
       if (tile) {
         copyTile(target, tile, place, scene);
-      } else if (this.#whole && this.#whole !== sheet) {
-        target.save();
-        target.beginPath();
-        target.rect(place.x, RULER_HEIGHT, place.width, scene.layout.height);
-        target.clip();
-        for (const [other, stretched] of this.#whole.tiles) {
-          copyTile(target, stretched, placeOf(this.#whole, other, scene, axis), scene);
-        }
-        target.restore();
+        continue;
       }
+      while (number < last && !sheet.tiles.has(number + 1)) number += 1;
+      const end = placeOf(sheet, number, scene, axis);
+      this.#standIn(target, scene, axis, place.x, end.x + end.width);
     }
+  }
+
+  /** Stretches what was whole last over the pixels between two places. */
+  #standIn(
+    target: CanvasRenderingContext2D,
+    scene: TileScene,
+    axis: TimeAxis,
+    from: number,
+    to: number,
+  ): void {
+    if (!this.#whole) return;
+    const [left, right] = [Math.max(from, axis.left), Math.min(to, axis.left + axis.width)];
+    target.save();
+    target.beginPath();
+    target.rect(left, RULER_HEIGHT, right - left, scene.layout.height);
+    target.clip();
+    for (const [number, tile] of this.#whole.tiles) {
+      const place = placeOf(this.#whole, number, scene, axis);
+      if (place.x < right && place.x + place.width > left) copyTile(target, tile, place, scene);
+    }
+    target.restore();
   }
 
   /** Brings one tile up to date; returns whether it had to be drawn. */

@@ -4,9 +4,10 @@ import { CHUNK_SECONDS } from "../events";
 import { chunkCount, chunkStart, talkEnd } from "../talk";
 import type { View } from "../view";
 import { foldedLanes } from "./folding";
+import { FrameRequests, SHARED_MS } from "./frame-requests";
 import { Layer } from "./layer";
 import { type Layout, layoutOf } from "./layout";
-import { OVERVIEW_HEIGHT, overviewAxis, paintTalk, paintWindow, windowStart } from "./overview";
+import { OVERVIEW_HEIGHT, overviewAxis, paintTalk, paintWindow, windowMark, windowStart } from "./overview";
 import { paintLanes, paintMarks } from "./painter";
 import { type Palette, readPalette } from "./palette";
 import { Patterns } from "./patterns";
@@ -20,6 +21,8 @@ export interface Canvases {
   overview: HTMLCanvasElement;
 }
 
+/** In so many milliseconds a glide to the newest chunk covers two thirds of its way. */
+const GLIDE_MS = 60;
 /** Width for which the default span is made; a narrower one shows fewer seconds, not smaller chunks. */
 const FULL_WIDTH = 700;
 
@@ -38,11 +41,18 @@ export class TimelineCanvas {
   readonly #talkPicture = new Layer(document.createElement("canvas"));
   /** What the picture of the whole talk was drawn from. */
   #drawnFrom: readonly unknown[] = [];
+  /** Where the window's mark lies on the overview. */
+  #drawnMark = "";
   #drawnAxis = this.axis;
+  /** Whether nothing is marked: no chunk picked, no cursor. */
+  #bare = true;
   #layout: Layout;
   #palette: Palette;
   #patterns: Patterns | null = null;
-  #frame = 0;
+  readonly #requests = new FrameRequests(() => this.#draw());
+  /** Decisions when the lanes were drawn last, and when a glide took its newest step. */
+  #drawnDecisions = 0;
+  #glided = 0;
   #stale: "lanes" | "marks" = "lanes";
   #cleanups: (() => void)[] = [];
 
@@ -70,8 +80,13 @@ export class TimelineCanvas {
     const folded = foldedLanes(this.view);
     this.#cleanups.push(
       effect(() => {
-        void [store.version.value, following.value, hiddenFrom.value];
+        void [following.value, hiddenFrom.value];
         this.invalidate();
+      }),
+      effect(() => {
+        void store.version.value;
+        // A decision is shown at once; what goes before and comes after it shares a frame.
+        this.invalidate("lanes", store.talk.decided === this.#drawnDecisions);
       }),
       effect(() => {
         this.#layout = layoutOf(folded.value);
@@ -85,7 +100,7 @@ export class TimelineCanvas {
   }
 
   end(): void {
-    cancelAnimationFrame(this.#frame);
+    this.#requests.end();
     for (const cleanup of this.#cleanups) cleanup();
     this.view.showChunk = () => {};
   }
@@ -97,10 +112,11 @@ export class TimelineCanvas {
     this.invalidate();
   }
 
-  /** Draws at the next frame: everything, or only what moves with the pointer. */
-  invalidate(what: "lanes" | "marks" = "lanes"): void {
+  /** Draws everything, or only what moves with the pointer: at the next frame, or at one that `mayWait`. */
+  invalidate(what: "lanes" | "marks" = "lanes", mayWait = false): void {
     if (what === "lanes") this.#stale = "lanes";
-    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#draw());
+    if (mayWait) this.#requests.soon();
+    else this.#requests.next();
   }
 
   /** Left edge of a chunk, in pixels of the lanes. */
@@ -198,7 +214,6 @@ export class TimelineCanvas {
   }
 
   #draw(): void {
-    this.#frame = 0;
     const { height } = this.#layout;
     if (!this.#lanes.width || !this.#lanes.context || !this.#marks.context) return;
     if (this.#lanes.fit(height)) this.#stale = "lanes";
@@ -214,21 +229,29 @@ export class TimelineCanvas {
       // The lanes may have moved under a pointer that rests.
       if (this.crosshair !== null) this.pointAt(this.crosshair);
       this.#drawnAxis = this.axis;
+      this.#drawnDecisions = this.view.store.talk.decided;
       this.#drawLanes();
       this.#drawOverview();
       // The parts of the newest chunks' latency that end here are known only now.
-      if (this.view.store.latency.painted(Date.now())) this.invalidate();
+      if (this.view.store.latency.painted(Date.now())) this.invalidate("lanes", true);
     }
-    const { hovered, selected, store } = this.view;
-    paintMarks(this.#marks.context, {
-      talk: store.talk,
+    this.#drawMarks(this.#marks.context);
+  }
+
+  #drawMarks(context: CanvasRenderingContext2D): void {
+    const marks = {
+      talk: this.view.store.talk,
       axis: this.axis,
       palette: this.#palette,
       layout: this.#layout,
-      hovered: hovered.peek(),
-      selected: selected.peek(),
+      hovered: this.view.hovered.peek(),
+      selected: this.view.selected.peek(),
       crosshair: this.crosshair,
-    });
+    };
+    const bare = (marks.hovered ?? marks.selected ?? marks.crosshair) === null;
+    // To put an empty canvas on screen costs as much as a full one.
+    if (!bare || !this.#bare) paintMarks(context, marks);
+    this.#bare = bare;
   }
 
   #drawLanes(): void {
@@ -252,14 +275,19 @@ export class TimelineCanvas {
   #drawOverview(): void {
     const { context, width } = this.#overview;
     if (!width || !context || !this.#patterns) return;
-    this.#overview.fit(OVERVIEW_HEIGHT);
+    const cleared = this.#overview.fit(OVERVIEW_HEIGHT);
     const { scale } = this.#overview;
     const { talk } = this.view.store;
     const hidden = this.view.hiddenFrom.peek();
     const strip = overviewAxis(talk, width);
     const picture = this.#talkPicture;
     const from = [talk, talk.revisions.range(0, chunkCount(talk)), this.#patterns, hidden, width, scale];
-    if (picture.context && from.some((value, i) => value !== this.#drawnFrom[i])) {
+    const mark = windowMark(strip, this.axis, scale);
+    const stale = from.some((value, i) => value !== this.#drawnFrom[i]);
+    const place = `${mark.x} ${mark.width}`;
+    if (!cleared && !stale && place === this.#drawnMark) return;
+    this.#drawnMark = place;
+    if (picture.context && stale) {
       this.#drawnFrom = from;
       picture.width = width;
       picture.fit(OVERVIEW_HEIGHT);
@@ -268,7 +296,7 @@ export class TimelineCanvas {
     }
     context.clearRect(0, 0, width, OVERVIEW_HEIGHT);
     context.drawImage(picture.canvas, 0, 0, width, OVERVIEW_HEIGHT);
-    paintWindow(context, this.#palette, strip, this.axis);
+    paintWindow(context, this.#palette, mark);
   }
 
   /** Puts the window's edge on a whole device pixel: tiles are copied, not resampled. */
@@ -287,9 +315,12 @@ export class TimelineCanvas {
       this.axis = { ...this.axis, start: target };
       return;
     }
-    const step = Math.sign(way) * Math.max(Math.abs(way) * 0.2, pixel);
+    const now = performance.now();
+    const part = 1 - Math.exp(-Math.min(now - this.#glided, SHARED_MS) / GLIDE_MS);
+    this.#glided = now;
+    const step = Math.sign(way) * Math.max(Math.abs(way) * part, pixel);
     this.axis = { ...this.axis, start: this.axis.start + step };
-    this.invalidate();
+    this.invalidate("lanes", true);
   }
 }
 
