@@ -16,6 +16,7 @@ from ai_widgets.audio import Intake
 from ai_widgets.errors import AudioError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Chunk, Decision, Event, Notice, Token, Turn
+from ai_widgets.widget.outbox import MAX_REPLAYED
 from tests.events import remarked, said
 from tests.page import PATIENCE, RULES, Build, Page, settled, silence
 from tests.scripted import scripted, spell
@@ -60,6 +61,29 @@ class TestHello:
         batches = [len(message["events"]) for message in page.of("events")]
         assert batches == [500, 500, 203]
         assert len(page.events()) == 1_203
+
+    def test_of_a_very_long_session_a_page_is_told_the_newest_part(self, page: Page) -> None:
+        record = page.widget.record
+        for number in range(MAX_REPLAYED):
+            record.append(Notice(number, "note", "x"))
+            record.append(Chunk(number, 0, 0.4 * number, -120.0, (), ()))
+        count = len(page.received)
+        page.hello()
+        welcome, problem, *batches = page.received[count:]
+        first = welcome["first"]
+        assert problem["code"] == "shortened"
+        assert f"{first:,} older events" in problem["message"]
+        assert problem["page"] == page.name
+        assert batches[0]["first"] == first
+        assert batches[0]["events"][0]["type"] == "chunk"
+        told = [values for message in batches for values in message["events"]]
+        assert MAX_REPLAYED - 1 <= len(told) <= MAX_REPLAYED
+        assert [Event.from_json(values) for values in told] == record.since(first)
+        # A page that has most of it goes on where it was.
+        count = len(page.received)
+        page.hello(seen=len(record) - 3)
+        welcome, batch = page.received[count:]
+        assert (welcome["first"], batch["first"], len(batch["events"])) == (len(record) - 3, len(record) - 3, 3)
 
 
 class TestRecording:

@@ -28,8 +28,9 @@ poll       {}       ask for waiting messages (pull mode)
 
 Kernel → browser
 ----------------
-welcome    {protocol, binary, pull, session, page, now_ms, model, settings, live, loop, tokens, prefix, limit}   answer
-                                         to hello, for the page that said it; then all events from `seen` on. `tokens`:
+welcome    {protocol, binary, pull, session, first, page, now_ms, model, settings, live, loop, tokens, prefix, limit}
+                                         answer to hello, for the page that said it; then all events from `first` on,
+                                         which is `seen` unless too many would follow. `tokens`:
                                          ids of the special tokens by name; `prefix`: id and text of each token a bare
                                          context begins with; `limit`: positions of the context (empty and 0 until the
                                          model is loaded)
@@ -278,13 +279,14 @@ def welcome(
     live: Mapping[str, Any],
     loop: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Answer to hello; `model` is what `model_status` takes."""
+    """Answer to hello; `model` is what `model_status` takes. `first` is the number of the event that is told next."""
     return {
         "type": "welcome",
         "protocol": PROTOCOL_VERSION,
         "binary": hello.binary,
         "pull": pull,
         "session": session,
+        "first": hello.seen,
         "page": hello.page,
         "now_ms": now_ms(),
         "model": {name: model[name] for name in ("status", "name", "detail")},

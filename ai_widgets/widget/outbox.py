@@ -11,6 +11,7 @@ from threading import RLock
 from time import perf_counter
 from typing import Any
 
+from ..protocol import Chunk
 from ..record import SessionRecord
 from . import messages
 
@@ -19,6 +20,8 @@ FLUSH_SECONDS = 0.03
 second at which a Jupyter server drops them."""
 MAX_BATCH = 500
 """Events in one message; a long session that is shown anew comes in several."""
+MAX_REPLAYED = 10_000
+"""Events that a page is told anew, about a quarter of an hour; of a longer session it is shown the newest part."""
 MAX_QUEUED = 200
 """Messages that may wait to be sent. Only in pull mode do any wait, and there a page asks four times a second."""
 MAX_PROBLEMS = 20
@@ -80,12 +83,30 @@ class Outbox:
     def welcome(self, message: dict[str, Any], seen: int) -> None:
         """Queue the answer to a hello; events follow from the page's own count on.
 
-        Another page may know less than this one, so what was not sent yet is never passed over.
+        Another page may know less than this one, so what was not sent yet is never passed over. Where more than
+        `MAX_REPLAYED` events would follow, `first` tells at which of them the page begins, and a problem says so.
         """
         with self._lock:
             self._problems_left = MAX_PROBLEMS
-            self.put(message)
-            self._sent = min(seen, self._sent)
+            first = self._first_replayed(seen)
+            self.put({**message, "first": first})
+            if first == seen:
+                self._sent = min(seen, self._sent)
+                return
+            self._sent = first
+            left_out = f"{first - seen:,} older events of this session are not shown; the kernel's record has them all."
+            self.put_problem("shortened", left_out, page=message["page"])
+
+    def _first_replayed(self, seen: int) -> int:
+        """Where a page that has `seen` events goes on: there, or at one of the newest chunks."""
+        record = self._record()
+        newest = len(record) - MAX_REPLAYED
+        if seen >= newest:
+            return seen
+        for index, event in enumerate(record.since(newest, MAX_BATCH), newest):
+            if isinstance(event, Chunk):
+                return index
+        return newest
 
     def begin_session(self, begin: Callable[[], None]) -> None:
         """Run `begin`, which replaces the record, so that no event of the old one is sent as one of the new."""

@@ -86,6 +86,8 @@ export type KernelMessage =
       binary: boolean;
       pull: boolean;
       session: SessionId;
+      /** Number of the event that is told next. */
+      first?: number;
       model?: unknown;
       page: string;
       now_ms: number;

@@ -46,7 +46,7 @@ const WAYS_OUT: Record<string, string> = {
 
 /** A problem in the kernel's own sentence. */
 export function kernelProblem(code: string, sentence: string, detail: string): Problem {
-  const calm = code === "overload";
+  const calm = code === "overload" || code === "shortened";
   return {
     code,
     sentence,

@@ -107,6 +107,8 @@ export class Receiver {
       // What was saved is shown until the kernel, which knows better, tells it anew.
       if (store.saved.value) clearTalk(store, message.session);
       else this.#adopt(message.session);
+      // Of a very long session the kernel tells the newest part.
+      store.talk.count = Math.max(store.talk.count, message.first ?? 0);
     });
   }
 

@@ -13,7 +13,7 @@ const SENTENCE = /[^.!?…。！？]+[.!?…。！？]*\s*/gu;
 export const NO_SPEECH: Problem = {
   code: "no_speech",
   sentence: "This browser cannot read text aloud.",
-  wayOut: "Use one with speech synthesis, such as Chrome, Edge, Safari or Firefox with a voice installed.",
+  wayOut: "Use Chrome, Edge, Safari or Firefox, with a voice installed.",
 };
 
 /** The parts of the browser that speak; tests give others. */

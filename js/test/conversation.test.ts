@@ -105,6 +105,21 @@ describe("recording", () => {
   });
 });
 
+describe("a very long session", () => {
+  it("is told from one of its newest chunks on, and events are counted from there", async () => {
+    const model = new FakeModel();
+    const conversation = new Conversation(model);
+    conversation.start();
+    model.welcome({ first: 20_000 });
+    model.events(20_000, [chunk(7000), decision(7000)]);
+    const { talk } = conversation.store;
+    expect([talk.count, talk.chunks.get(7000)?.chunk, talk.decided]).toEqual([20_002, 7000, 1]);
+    model.events(20_002, [chunk(7001)]);
+    expect(model.of("hello")).toHaveLength(1);
+    conversation.end();
+  });
+});
+
 describe("the microphone is never left on", () => {
   it("when the last view is gone", async () => {
     const { model, microphone, conversation } = await recording();

@@ -17,6 +17,8 @@ SPEAK = """() => {
   speechSynthesis.cancel = () => {};
 }"""
 """A voice that goes on until the test ends it: this machine has none, or one that is done at any time."""
+VOICELESS = "() => { delete speechSynthesis.speak; delete speechSynthesis.cancel; }"
+"""The next test may use the same page, with the browser's own voices."""
 
 
 def answered(open_notebook: OpenNotebook) -> tuple[Notebook, Locator]:
@@ -88,6 +90,7 @@ def test_reading_aloud_gates_the_microphone_or_listens_with_echo_cancellation(op
     expect(transcript.get_by_test_id("reading")).to_have_count(0)
     expect(light).to_have_text("mic on")
     notebook.stop()
+    notebook.page.evaluate(VOICELESS)
 
 
 def test_without_a_voice_a_sentence_says_so(open_notebook: OpenNotebook) -> None:

@@ -13,7 +13,7 @@ const TITLES: Record<Which, string> = {
   heard: "Play what the model heard: 16 kHz, mono",
 };
 const GONE: Record<Which, string> = {
-  raw: "This page holds no recording of this chunk: it keeps the newest minutes of its own.",
+  raw: "This page holds no recording of this chunk any more.",
   heard: "The kernel no longer keeps this chunk's sound.",
 };
 
