@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 import { minify } from "terser";
+import { SOURCES } from "./bundling.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "..", "ai_widgets", "widget", "static");
@@ -25,17 +26,8 @@ await build({
   absWorkingDir: here,
   entryPoints: { widget: "src/widget.tsx" },
   outdir: out,
-  bundle: true,
-  minify: true,
+  ...SOURCES,
   format: "esm",
-  target: "es2022",
-  // `h(type, props, child, …)` is shorter than the automatic form, which names its children in an object.
-  jsx: "transform",
-  jsxFactory: "h",
-  jsxFragment: "Fragment",
-  inject: ["jsx.mjs"],
-  // tsconfig.json, which is for the type checker, would have the last word.
-  tsconfigRaw: "{}",
   plugins: [workletText],
   // The linter wants the long names, the bundle the short ones.
   define: {

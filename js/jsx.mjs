@@ -1,2 +1,2 @@
-// What the build makes of JSX; see build.mjs.
+// What the build makes of JSX; see bundling.mjs.
 export { Fragment, h } from "./src/dom/element";

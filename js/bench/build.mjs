@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { SOURCES } from "../bundling.mjs";
 
 const folder = process.argv[2];
 if (!folder) throw new Error("Name the folder to write to: node bench/build.mjs <folder>");
@@ -12,15 +13,8 @@ await build({
   absWorkingDir: join(here, ".."),
   entryPoints: { page: "bench/page.tsx", style: "src/style/widget.css" },
   outdir: folder,
-  bundle: true,
-  minify: true,
+  ...SOURCES,
   format: "iife",
-  target: "es2022",
-  jsx: "transform",
-  jsxFactory: "h",
-  jsxFragment: "Fragment",
-  inject: ["jsx.mjs"],
-  tsconfigRaw: "{}",
   loader: { ".worklet.js": "text" },
   logLevel: "warning",
 });
