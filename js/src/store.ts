@@ -31,7 +31,7 @@ export interface FileProgress {
   part: number;
 }
 
-/** Level of the newest block, read by the meter once a frame; not a signal, since nothing else depends on it. */
+/** Level of the newest block. */
 export interface Level {
   peak: number;
   rms: number;
@@ -59,7 +59,8 @@ export interface Store {
   /** The talk grows in place; whoever reads it subscribes to `version`. */
   talk: Talk;
   session: SessionId | null;
-  level: Level;
+  /** Nothing but the meter depends on it: it changes with every block. */
+  readonly level: Signal<Level>;
   readonly version: Signal<number>;
   readonly line: Signal<LineState>;
   readonly model: Signal<ModelInfo>;
@@ -135,7 +136,7 @@ export function createStore(): Store {
   const store: Store = {
     talk: emptyTalk(),
     session: null,
-    level: { peak: 0, rms: 0 },
+    level: signal<Level>({ peak: 0, rms: 0 }),
     version,
     line,
     model: signal<ModelInfo>({ status: "loading", name: "", detail: "" }),

@@ -51,7 +51,7 @@ describe("mute", () => {
     conversation.mute(true);
     expect(microphone.tracks[0]?.enabled).toBe(false);
     microphone.hear(LOUD());
-    expect(store.level.peak).toBe(0);
+    expect(store.level.value.peak).toBe(0);
     conversation.mute(false);
     microphone.hear(LOUD());
     expect(blocks()).toEqual([

@@ -229,7 +229,7 @@ export class AudioInput {
   }
 
   #silence(): void {
-    this.store.level = { peak: 0, rms: 0 };
+    this.store.level.value = { peak: 0, rms: 0 };
   }
 
   #openStream(source: Source, name: string, rate: number, track?: Record<string, unknown>): OutgoingStream {
@@ -294,7 +294,7 @@ export class AudioInput {
       peak = Math.max(peak, Math.abs(sample));
       power += sample * sample;
     }
-    this.store.level = { peak, rms: Math.sqrt(power / samples.length) };
+    this.store.level.value = { peak, rms: Math.sqrt(power / samples.length) };
     batch(() => {
       this.store.sentSeconds.value = seconds;
       this.store.waiting.value = Math.max(this.store.waiting.value, held);

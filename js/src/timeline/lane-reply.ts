@@ -5,6 +5,7 @@ import { isReplyHidden } from "../hidden";
 import { shadeOf } from "../panels/shade";
 import { firstAtOrAfter, type TurnRecord, turnSpan } from "../talk";
 import type { Lane, LaneFrame } from "./lane";
+import { drawWithin } from "./layer";
 import { pixelsPerSecond, xOf } from "./time-axis";
 
 /** Where replies lie closer than this, each is a bare mark. */
@@ -71,20 +72,17 @@ function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: numbe
   context.fillRect(x + 1, y + tall - 3, Math.max(2, Math.min(duration, width) - 2), 2.5);
   if (width < 26) return;
 
-  context.save();
-  context.beginPath();
-  context.rect(x, y, width - 4, tall);
-  context.clip();
-  const left = Math.max(x, axis.left) + 6;
-  const right = Math.min(x + width, axis.left + axis.width) - 6;
-  context.textAlign = "left";
-  context.textBaseline = "middle";
-  const next = turn.emotion ? drawFace(frame, turn.emotion, left, y + 5) : left;
-  context.font = `10.5px ${palette.font}`;
-  context.fillStyle = palette.muted;
-  context.fillText(shorten(context, turnLabel(frame, turn), right - next), next, y + 12);
-  drawWords(frame, turn, left, right, y + 29);
-  context.restore();
+  drawWithin(context, [x, y, width - 4, tall], () => {
+    const left = Math.max(x, axis.left) + 6;
+    const right = Math.min(x + width, axis.left + axis.width) - 6;
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    const next = turn.emotion ? drawFace(frame, turn.emotion, left, y + 5) : left;
+    context.font = `10.5px ${palette.font}`;
+    context.fillStyle = palette.muted;
+    context.fillText(shorten(context, turnLabel(frame, turn), right - next), next, y + 12);
+    drawWords(frame, turn, left, right, y + 29);
+  });
 }
 
 function drawFace({ context, palette }: LaneFrame, emotion: Emotion, x: number, y: number): number {

@@ -30,3 +30,17 @@ export class Layer {
     return changed;
   }
 }
+
+/** Draws, and leaves nothing outside of a rectangle. */
+export function drawWithin(
+  context: CanvasRenderingContext2D,
+  [x, y, width, height]: readonly [number, number, number, number],
+  draw: () => void,
+): void {
+  context.save();
+  context.beginPath();
+  context.rect(x, y, width, height);
+  context.clip();
+  draw();
+  context.restore();
+}

@@ -2,6 +2,7 @@
 import { CHUNK_SECONDS } from "../events";
 import { chunkStart, type Talk } from "../talk";
 import type { LaneFrame } from "./lane";
+import { drawWithin } from "./layer";
 import { type Layout, RULER_HEIGHT } from "./layout";
 import type { Palette } from "./palette";
 import type { TileCache, TileScene } from "./tiles";
@@ -28,13 +29,10 @@ export function paintLanes(context: CanvasRenderingContext2D, scene: Scene, tile
   for (const { lane, top, height, folded } of layout.places) {
     if (!folded && (!lane.still || lane.drawFront)) {
       const frame: LaneFrame = { context, talk, axis, first, last, hidden, top, height, palette, patterns };
-      context.save();
-      context.beginPath();
-      context.rect(axis.left, top, axis.width, height);
-      context.clip();
-      if (!lane.still) lane.draw(frame);
-      lane.drawFront?.(frame);
-      context.restore();
+      drawWithin(context, [axis.left, top, axis.width, height], () => {
+        if (!lane.still) lane.draw(frame);
+        lane.drawFront?.(frame);
+      });
     }
     context.fillStyle = palette.line;
     context.fillRect(axis.left, top + height - 1, axis.width, 1);

@@ -5,6 +5,7 @@
  */
 import type { HiddenFrom } from "../hidden";
 import { type Talk, talkEnd } from "../talk";
+import { drawWithin } from "./layer";
 import { type Layout, RULER_HEIGHT } from "./layout";
 import type { Palette } from "./palette";
 import { type Patterns, patternSide } from "./patterns";
@@ -154,17 +155,15 @@ export class TileCache {
     from: number,
     to: number,
   ): void {
-    if (!this.#whole) return;
+    const whole = this.#whole;
+    if (!whole) return;
     const [left, right] = [Math.max(from, axis.left), Math.min(to, axis.left + axis.width)];
-    target.save();
-    target.beginPath();
-    target.rect(left, RULER_HEIGHT, right - left, scene.layout.height);
-    target.clip();
-    for (const [number, tile] of this.#whole.tiles) {
-      const place = placeOf(this.#whole, number, scene, axis);
-      if (place.x < right && place.x + place.width > left) copyTile(target, tile, place, scene);
-    }
-    target.restore();
+    drawWithin(target, [left, RULER_HEIGHT, right - left, scene.layout.height], () => {
+      for (const [number, tile] of whole.tiles) {
+        const place = placeOf(whole, number, scene, axis);
+        if (place.x < right && place.x + place.width > left) copyTile(target, tile, place, scene);
+      }
+    });
   }
 
   /** Brings one tile up to date; returns whether it had to be drawn. */
@@ -187,12 +186,9 @@ export class TileCache {
     context.clearRect(0, RULER_HEIGHT, width, tall);
     for (const { lane, top, height, folded } of scene.layout.places) {
       if (folded || !lane.still) continue;
-      context.save();
-      context.beginPath();
-      context.rect(0, top, width, height);
-      context.clip();
-      lane.draw({ ...scene, context, axis, first, last, top, height });
-      context.restore();
+      drawWithin(context, [0, top, width, height], () => {
+        lane.draw({ ...scene, context, axis, first, last, top, height });
+      });
     }
     this.drawn += 1;
     return true;
