@@ -19,6 +19,8 @@ const NEWEST = 500;
  */
 export class ClockOffset {
   static readonly DRIFT = 50e-6;
+  /** The quickest of many messages from the kernel took no longer. */
+  static readonly MOST_DOWN_MS = 50;
   #low = Number.NEGATIVE_INFINITY;
   #high = Number.POSITIVE_INFINITY;
   #at = 0;
@@ -40,9 +42,10 @@ export class ClockOffset {
     if (this.#high < this.#low) this.#low = this.#high;
   }
 
-  /** The estimate, in ms; null until both bounds are known. */
+  /** The estimate, in ms; null until both bounds are known. A hello that a busy kernel read late bounds little. */
   get ms(): number | null {
-    return Number.isFinite(this.#low) && Number.isFinite(this.#high) ? (this.#low + this.#high) / 2 : null;
+    const apart = this.#high - this.#low;
+    return Number.isFinite(apart) ? this.#low + Math.min(apart / 2, ClockOffset.MOST_DOWN_MS) : null;
   }
 
   #fade(now_ms: number): void {
@@ -169,6 +172,7 @@ export function overheadSummary(table: LatencyTable): (Spread & { count: number;
 
 function spread(values: number[]): Spread {
   values.sort((a, b) => a - b);
-  const at = (part: number) => values[Math.min(values.length - 1, Math.floor(part * values.length))] as number;
+  const at = (part: number) =>
+    values[Math.min(values.length - 1, Math.floor(part * values.length))] as number;
   return { p50: at(0.5), p95: at(0.95), worst: at(1) };
 }

@@ -4,6 +4,13 @@ import { applyEvent, emptyTalk } from "../src/talk";
 import { decision, timing } from "./fakes";
 
 describe("the kernel's clock", () => {
+  it("is not thought to differ because a busy kernel read the hello late", () => {
+    const clock = new ClockOffset();
+    clock.sent(1_000, 1_800);
+    clock.received(1_800, 1_802);
+    expect(clock.ms).toBe(48);
+  });
+
   it("is unknown until it is bounded from both sides", () => {
     const clock = new ClockOffset();
     expect(clock.ms).toBeNull();

@@ -108,7 +108,7 @@ describe("the settings", () => {
     const { model, field } = await openSettings();
     model.events(0, [chunk(0), decision(0, { rule: { temperature: 0.3, top_k: 3, top_p: 1 } })]);
     await drawn();
-    expect(field("temperature").placeholder).toBe("checkpoint’s (0.3)");
+    expect(field("temperature").placeholder).toBe("default 0.3");
   });
 
   it("of a saved session can be read and not changed", async () => {

@@ -63,7 +63,7 @@ function SamplingGroup({ view }: { view: View }) {
   const { typed, on } = fieldsOf(view);
   const own = (name: keyof Rule, label: string) =>
     typed(name, label, {
-      placeholder: `checkpoint’s${rule[name] == null ? "" : ` (${String(rule[name])})`}`,
+      placeholder: `default ${rule[name] ?? ""}`,
     });
   return (
     <Group title="Decisions and sampling">
