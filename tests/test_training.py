@@ -212,6 +212,20 @@ def test_a_course_of_windows_trains_and_exports_the_average(clips: list[corpus.C
     assert torch.allclose(exported.float(), state["average"][name], atol=1e-3)
 
 
+def test_a_run_begins_with_a_checkpoint_of_its_sizes(
+    trained: Path, clips: list[corpus.Clip], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clipcache.save(clips, tmp_path / "clips" / "train")
+    (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "rate": 0.0}))
+    begin = ["--start", str(trained / "checkpoint")]
+    assert cli.main([*arguments(tmp_path, 0.005), *begin]) == 0
+    parts = [load_model(run / "checkpoint").loaded.encoder.tower.state_dict() for run in (trained, tmp_path)]
+    assert torch.equal(parts[0]["conv1.weight"], parts[1]["conv1.weight"])
+    (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "sizes": {**TINY["sizes"], "layers": 3}}))
+    assert cli.main([*arguments(tmp_path, 0.005), *begin]) == 2
+    assert "sizes are not those of" in capsys.readouterr().err
+
+
 def test_mistakes_are_said_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--out", str(tmp_path)]) == 2
     assert "nothing to train on" in capsys.readouterr().err

@@ -13,11 +13,14 @@ from ai_widgets.features import log_mel
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from ai_widgets.training import acoustics, corpus, phones, pool, replies, sounds, vocabulary
 from ai_widgets.training.batches import BatchMaker
+from ai_widgets.training.colouring import stretched
 from ai_widgets.training.corpus import AMBIENCE, DOG, SPEECH
 from ai_widgets.training.curriculum import Course, Curriculum, Shape
+from ai_widgets.training.distractors import DISTRACTORS
 from ai_widgets.training.labels import REPLY_SPEECH
 from ai_widgets.training.sequence import IGNORED, SequenceBuilder
 from ai_widgets.training.shelf import Shelf, excerpt, shelve
+from ai_widgets.training.synthesis import Generator
 from ai_widgets.training.windows import Mixture, WindowMaker
 
 
@@ -84,6 +87,36 @@ def test_silent_windows_keep_silent(shelf: Shelf, words: vocabulary.Vocabulary) 
     maker = WindowMaker(shelf, SequenceBuilder(words), 8, 6, 112, seed=5, mixture=ambience, perturbation=0.0)
     labels = maker.draw().labels.reshape(-1)
     assert set(labels[labels != IGNORED].tolist()) == {words.ids["KEEP_SILENCE"]}
+
+
+@pytest.mark.parametrize("maker", DISTRACTORS, ids=lambda maker: maker.__name__)
+@pytest.mark.parametrize("seconds", [0.3, 1.7])
+def test_a_distractor_sounds_and_stays_within_its_length(maker: Generator, seconds: float) -> None:
+    for seed in range(8):
+        samples = maker(np.random.default_rng(seed), seconds)
+        assert samples.dtype == np.float32
+        assert len(samples) == int(seconds * SAMPLE_RATE)
+        assert 0.99 < np.abs(samples).max() <= 1.0
+
+
+def test_a_stretched_sound_keeps_its_place_and_its_pitch(shelf: Shelf) -> None:
+    chosen = shelf.sounds[DOG][0]
+    rng = np.random.default_rng(4)
+    for _ in range(10):
+        made = stretched(chosen, rng, often=1.0)
+        ratio = len(made.power) / len(chosen.power)
+        assert 0.7 < ratio < 1.4
+        assert abs(made.start - chosen.start * ratio) <= 1
+        assert abs(made.end - chosen.end * ratio) <= 1
+        assert made.power.astype(np.float32).mean(0).argmax() == chosen.power.astype(np.float32).mean(0).argmax()
+
+
+def test_recorded_beds_come_more_often_than_generated_ones(shelf: Shelf, words: vocabulary.Vocabulary) -> None:
+    maker = WindowMaker(shelf, SequenceBuilder(words), 4, 6, 112, seed=5)
+    rain = {id(excerpt) for excerpt in shelf.ambience["rain"] if "rain" not in shelf.generated}
+    assert shelf.generated >= {"fan", "typing"}
+    drawn = [id(maker._ambience()) for _ in range(300)]
+    assert not rain or 0.6 < np.mean([each in rain for each in drawn]) < 0.8
 
 
 def test_an_excerpt_is_the_log_mel_of_its_clip() -> None:

@@ -26,22 +26,22 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import platform
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ai_widgets.errors import AiWidgetsError, SettingError
-from ai_widgets.training import clipcache, conversations, phones, pool, replies, shelf, vocabulary
+from ai_widgets.training import clipcache, conversations, phones, pool, replies, shelf, start, vocabulary
 from ai_widgets.training import own as own_clips
 from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.export import export
+from ai_widgets.training.network import Network
 from ai_widgets.training.sequence import SequenceBuilder
-from ai_widgets.training.trainer import SHIPPED, Recipe, Trainer, describe
+from ai_widgets.training.trainer import SHIPPED, Recipe, Trainer
 
-PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
 SHARDS, OWN_SHARDS = 24, 8
 EPILOG = """\
 your own clips, one line a conversation, paths relative to the file:
@@ -111,8 +111,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--held-out", type=Path, help="your clips that are not trained on (default: a share of --data)")
     p.add_argument(
         "--start",
-        default="tiny",
-        help="your clips: checkpoint to begin with, or none to begin with nothing (default: tiny)",
+        help="checkpoint to begin with, or none to begin with nothing (default: tiny for your clips, else none)",
     )
     p.add_argument("--speech", type=Path, help="speech cache made by python -m ai_widgets.training.speech")
     p.add_argument("--extra", type=Path, help="more sounds, one folder a label")
@@ -153,10 +152,27 @@ def _is_own(data: Path) -> bool:
     return True
 
 
-def _trainer(recipe: Recipe, clips: Path, streams: pool.Pool, words: vocabulary.Vocabulary, out: Path) -> Trainer:
+def _first_weights(begin: str, recipe: Recipe, words: vocabulary.Vocabulary) -> Callable[[Network], None] | None:
+    """What writes the weights of the checkpoint to begin with; None where there is none."""
+    if begin == own_clips.NOTHING:
+        return None
+    model = start.open_start(begin)
+    if recipe.sizes != start.sizes_of(model):
+        raise SettingError(f"The recipe's sizes are not those of {begin}, which training begins with.")
+    return partial(start.take_over, words=words, model=model)
+
+
+def _trainer(
+    recipe: Recipe,
+    clips: Path,
+    streams: pool.Pool,
+    words: vocabulary.Vocabulary,
+    out: Path,
+    begin: Callable[[Network], None] | None,
+) -> Trainer:
     """A trainer on streams alone, or with a course of windows made from the same clips."""
     if recipe.course is None:
-        return Trainer(recipe, streams, words, out)
+        return Trainer(recipe, streams, words, out, begin=begin)
     gathered = clipcache.load(clips)
     said = phones.pronounce(clip.text for clip in gathered) if recipe.weights.phones else {}
     numbers = phones.table(said)
@@ -165,7 +181,9 @@ def _trainer(recipe: Recipe, clips: Path, streams: pool.Pool, words: vocabulary.
     )
     builder = SequenceBuilder(words)
     curriculum = Curriculum(recipe.course, excerpts, streams, builder, recipe.seed, recipe.perturbation)
-    return Trainer(recipe, streams, words, out, builder=builder, curriculum=curriculum, phones=len(numbers))
+    return Trainer(
+        recipe, streams, words, out, builder=builder, curriculum=curriculum, phones=len(numbers), begin=begin
+    )
 
 
 def run(arguments: argparse.Namespace) -> Path:
@@ -176,7 +194,8 @@ def run(arguments: argparse.Namespace) -> Path:
             raise SettingError(f"--{name} must be above 0, not {value:g}.")
     out: Path = arguments.out
     own = arguments.data is not None and _is_own(arguments.data)
-    base = own_clips.RECIPE_FROM_NOTHING if arguments.start == own_clips.NOTHING else own_clips.RECIPE
+    begin = arguments.start or (own_clips.EMBEDDED if own else own_clips.NOTHING)
+    base = own_clips.RECIPE_FROM_NOTHING if begin == own_clips.NOTHING else own_clips.RECIPE
     recipe = read_recipe(arguments.config, base if own else None)
     if arguments.minutes is not None:
         recipe = replace(recipe, minutes=arguments.minutes)
@@ -193,7 +212,7 @@ def run(arguments: argparse.Namespace) -> Path:
             recipe,
             shards,
             arguments.streams or own_clips.SHARD,
-            arguments.start,
+            begin,
         )
     if arguments.held_out is not None:
         raise SettingError("--held-out belongs to your own clips; of recordings with a manifest a split is held out.")
@@ -205,13 +224,9 @@ def run(arguments: argparse.Namespace) -> Path:
         clipcache.save(gathered, clips)
     pool.fill(clips, out / "pool", shards, recipe.seed, arguments.workers, arguments.streams or pool.STREAMS_PER_SHARD)
     words = vocabulary.build(replies.all_texts())
-    trainer = _trainer(recipe, clips, pool.Pool(out / "pool"), words, out / "run")
+    trainer = _trainer(recipe, clips, pool.Pool(out / "pool"), words, out / "run", _first_weights(begin, recipe, words))
     network = trainer.run()
-    record = {
-        "recipe": describe(recipe), "clips": fingerprint(clips), "pool_hours": round(trainer.pool.hours, 2),
-        "steps": trainer.step, "used_s": round(trainer.used_s), "heard_hours": round(trainer.heard_s / 3600, 2),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-    }  # fmt: skip
+    record = {**trainer.record(), "start": begin, "clips": fingerprint(clips)}
     export(network, words, out / "checkpoint", record)
     print(f"The checkpoint is in {out / 'checkpoint'}.")
     return out / "checkpoint"

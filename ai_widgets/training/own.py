@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from ai_widgets.training.objective import Weights
 from ai_widgets.training.pool import Pool, write_shard
 from ai_widgets.training.replies import SYSTEM_PROMPT
 from ai_widgets.training.sequence import History, SequenceBuilder
-from ai_widgets.training.trainer import Recipe, Trainer, describe
+from ai_widgets.training.trainer import Recipe, Trainer
 from ai_widgets.training.turnstreams import EITHER, TurnComposer
 from ai_widgets.training.vocabulary import Vocabulary
 
@@ -46,7 +45,7 @@ RECIPE_FROM_NOTHING = replace(
                 tower_mlp=256),
 )  # fmt: skip
 """For a small network of about 0.7 M parameters with new weights."""
-NOTHING = "none"
+EMBEDDED, NOTHING = "tiny", "none"
 SHARD = 50
 """Streams a shard, about a quarter of an hour."""
 HELD_OUT_STREAMS = 40
@@ -87,7 +86,7 @@ def train_own(
     recipe: Recipe,
     shards: int,
     count: int = SHARD,
-    begin: str = "tiny",
+    begin: str = EMBEDDED,
 ) -> Path:
     """Read, compose, train, export and measure; return the checkpoint's folder.
 
@@ -134,17 +133,11 @@ def train_own(
         out / "run",
         builder=ReplyBuilder(words, replies),
         held_out=Pool(out / "held_out") if held_out else None,
+        begin=None if model is None else partial(start.take_over, words=words, model=model),
     )
-    if model is not None and trainer.step == 0:
-        start.take_over(trainer.network, words, model)
     network = trainer.run()
     checkpoint = out / "checkpoint"
-    record: dict[str, Any] = {
-        "recipe": describe(recipe), "start": begin, "data": data_print,
-        "pool_hours": round(trainer.pool.hours, 2), "steps": trainer.step, "used_s": round(trainer.used_s),
-        "heard_hours": round(trainer.heard_s / 3600, 2),
-        "versions": {"python": platform.python_version(), **{n: version(n) for n in ("torch", "transformers")}},
-    }  # fmt: skip
+    record: dict[str, Any] = {**trainer.record(), "start": begin, "data": data_print}
     export(network, words, checkpoint, record, name=out.resolve().name)
     if held_out:
         figures = heldout.measure(load_model(checkpoint), held_out)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 import json
 import math
+import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from ai_widgets.training.batches import BatchMaker
+from ai_widgets.training.batches import Batch, BatchMaker
 from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.network import Network, Sizes, make, parameters
 from ai_widgets.training.objective import Weights, loss
@@ -25,6 +28,8 @@ from ai_widgets.training.vocabulary import Vocabulary
 STATE_FILE = "state.pt"
 LOG_FILE = "log.jsonl"
 HELD_OUT_BATCHES = 2
+PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
+"""Their versions are recorded."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ class Trainer:
     """Trains a network on a pool for a time; `out` holds its state, so that another run goes on where this one stopped.
 
     The learning rate follows the share of the budget that is used, and time is counted over all runs. Streams of
-    `held_out` are never trained on: their loss and decisions are logged beside those of training.
+    `held_out` are never trained on: their loss and decisions are logged beside those of training. `begin` writes the
+    first weights into a new run's network, where they are not to be random (`start.take_over`).
     """
 
     def __init__(
@@ -87,15 +93,15 @@ class Trainer:
         held_out: Pool | None = None,
         curriculum: Curriculum | None = None,
         phones: int = 0,
-        start: Path | None = None,
+        begin: Callable[[Network], None] | None = None,
     ) -> None:
         self.recipe, self.pool, self.vocabulary, self.out = recipe, pool, vocabulary, out
         self.builder = builder or SequenceBuilder(vocabulary)
         self.held_out, self.curriculum = held_out, curriculum
         out.mkdir(parents=True, exist_ok=True)
         self.network: Network = make(recipe.sizes, vocabulary.size, recipe.seed, phones)
-        if start is not None and not (out / STATE_FILE).is_file():
-            self._start_from(start)
+        if begin is not None and not (out / STATE_FILE).is_file():
+            begin(self.network)
         decayed = [p for p in self.network.parameters() if p.requires_grad and p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.requires_grad and p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -104,12 +110,6 @@ class Trainer:
         self.average: Network | None = copy.deepcopy(self.network) if recipe.averaged else None
         if (out / STATE_FILE).is_file():
             self._resume()
-
-    def _start_from(self, path: Path) -> None:
-        """Take over the weights of another run's state; what it does not have stays as it is."""
-        known = torch.load(path, weights_only=True)["network"]
-        own = self.network.state_dict()
-        self.network.load_state_dict({**own, **{name: known[name] for name in own if name in known}})
 
     def _resume(self) -> None:
         state: dict[str, Any] = torch.load(self.out / STATE_FILE, weights_only=True)
@@ -141,8 +141,7 @@ class Trainer:
         recipe = self.recipe
         torch.set_num_threads(recipe.threads)
         budget_s = recipe.minutes * 60
-        limits = (recipe.positions, recipe.sizes.block_size)
-        batches = BatchMaker(self.pool, self.builder, *limits, recipe.seed + self.step, recipe.perturbation)
+        draw = self._draw()
         compute = torch.compile(self.network, dynamic=False) if recipe.compiled else None
         keep = self.vocabulary.ids["KEEP_SILENCE"]
         trained = [p for p in self.network.parameters() if p.requires_grad]
@@ -156,7 +155,7 @@ class Trainer:
             begun = time.monotonic()
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
-            batch = batches.draw() if self.curriculum is None else self.curriculum.draw(self.used_s / budget_s)
+            batch = draw(self.used_s / budget_s)
             total, report = loss(self.network, batch, recipe.weights, keep, recipe.bfloat16, compute)
             self.optimiser.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
@@ -181,6 +180,18 @@ class Trainer:
         self.save()
         return self.network if self.average is None else self.average
 
+    def _draw(self) -> Callable[[float], Batch]:
+        """What gives the next batch at a share of the budget."""
+        if self.curriculum is not None:
+            return self.curriculum.draw
+        seed, perturbation = self.recipe.seed + self.step, self.recipe.perturbation
+        batches = BatchMaker(self.pool, self.builder, *self._limits, seed, perturbation)
+        return lambda _: batches.draw()
+
+    @property
+    def _limits(self) -> tuple[int, int]:
+        return self.recipe.positions, self.recipe.sizes.block_size
+
     @torch.no_grad()
     def _follow(self) -> None:
         """Move the average a little towards the weights."""
@@ -188,6 +199,14 @@ class Trainer:
             # Early weights are forgotten faster, so that a short run is not an average of its beginning.
             kept = min(self.recipe.averaged, (1 + self.step) / (10 + self.step))
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - kept)
+
+    def record(self) -> dict[str, Any]:
+        """How the weights came about, as plain values, to be kept beside them."""
+        return {
+            "recipe": asdict(self.recipe), "pool_hours": round(self.pool.hours, 2), "steps": self.step,
+            "used_s": round(self.used_s), "heard_hours": round(self.heard_s / 3600, 2),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        }  # fmt: skip
 
     def _log(self, recent: list[dict[str, float]]) -> str:
         mean = _mean(recent)
@@ -207,8 +226,7 @@ class Trainer:
         if self.held_out is None:
             return {}
         recipe = self.recipe
-        limits = (recipe.positions, recipe.sizes.block_size)
-        batches = BatchMaker(self.held_out, self.builder, *limits, recipe.seed, perturbation=0.0)
+        batches = BatchMaker(self.held_out, self.builder, *self._limits, recipe.seed, perturbation=0.0)
         keep = self.vocabulary.ids["KEEP_SILENCE"]
         with torch.no_grad():
             reports = [loss(self.network, batches.draw(), recipe.weights, keep, recipe.bfloat16)[1]
@@ -220,8 +238,3 @@ def _mean(reports: list[dict[str, float]]) -> dict[str, float]:
     """Mean of every figure over the reports that have it."""
     names = {name: [r[name] for r in reports if name in r] for report in reports for name in report}
     return {name: sum(values) / len(values) for name, values in names.items()}
-
-
-def describe(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain values, for the record next to the weights."""
-    return asdict(recipe)
