@@ -54,6 +54,7 @@ def load_model(
     revision: str | None = None,
     *,
     quantize: str | None = None,
+    compiled: bool = False,
     progress: Progress | bool = True,
 ) -> Model:
     """Load a checkpoint.
@@ -68,6 +69,9 @@ def load_model(
         Branch, tag or commit of a hub repository; resolved to a commit, which `Model.loaded.revision` holds.
     quantize
         `int8` or `int4` stores the language model's matrices in that format (needs `ai_widgets[quant]`).
+    compiled
+        Compile the layers with `torch.compile`, which takes a while; where that does not work the model runs as it is,
+        and the log says why.
     progress
         True: a bar for what takes long. False: nothing. Or a callable that gets the bytes that are done and all there
         are, first of a download, then of the weights; what it raises ends the loading and comes out of here.
@@ -78,7 +82,10 @@ def load_model(
     """
     # The model classes of transformers are imported on the way.
     with collector_paused():
-        return Model(load(name, device, dtype, quantize, revision, progress))
+        model = Model(load(name, device, dtype, quantize, revision, progress))
+    if compiled:
+        model.loaded.decoder.compile()
+    return model
 
 
 def expand_paths(paths: Iterable[str | Path]) -> list[Path]:

@@ -10,7 +10,8 @@ import torch
 from ai_widgets import bench, bench_authors
 from ai_widgets.cli import main
 from ai_widgets.errors import SettingError
-from ai_widgets.inference import Model
+from ai_widgets.inference import Model, load_model
+from ai_widgets.model.decoder import Decoder
 from ai_widgets.protocol import Decision
 
 THEIR_RUNNER = """
@@ -59,7 +60,8 @@ def test_the_bare_model_does_not_disturb_the_session(toy: Model, monkeypatch: py
 def test_ages_take_turns_and_nobody_replies(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "EARLY", 6)
     monkeypatch.setattr(bench, "ROUNDS", 1)
-    young, old = bench.compare_ages(toy, 30)
+    young, old, busy = bench.compare_ages(toy, 30)
+    assert len(busy) == len(old)
     assert len(young) == len(old) == bench.WINDOW
     assert min(young) > 0 < min(old)
 
@@ -115,6 +117,14 @@ class TestCompiling:
         finally:
             for layer in decoder.model.model.layers:
                 layer.mlp._compiled_call_impl = None
+
+    def test_loading_compiles_on_request(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        compiled: list[Decoder] = []
+        monkeypatch.setattr(Decoder, "compile", lambda self: compiled.append(self))
+        load_model("tiny", "cpu")
+        assert compiled == []
+        model = load_model("tiny", "cpu", compiled=True)
+        assert compiled == [model.loaded.decoder]
 
     def test_where_it_fails_the_model_stays_as_it_was(self, toy: Model, caplog: pytest.LogCaptureFixture) -> None:
         decoder = toy.loaded.decoder
