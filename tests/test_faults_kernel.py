@@ -249,6 +249,20 @@ class TestModel:
         page = build(Model(model))
         self.fails(page, "The model ran out of memory", 1)
 
+    def test_a_recording_that_nobody_would_answer(self, build: Build, toy: Model) -> None:
+        model, _ = scripted(toy.loaded, "x", x=RuntimeError("boom"))
+        page = build(Model(model))
+        page.hello()
+        page.open(tail_s=0.0)
+        page.block(silence(1))
+        settled(page)
+        page.close()
+        assert len(page.of("problem")) == 1
+        page.open()
+        again = page.of("problem")[-1]
+        assert (len(page.of("problem")), again["code"]) == (2, "model")
+        assert "boom" in again["message"]
+
     def test_a_failed_session_holds_no_memory(self, build: Build, toy: Model) -> None:
         model, _ = scripted(toy.loaded, "x", x=MemoryError())
         page = build(Model(model))

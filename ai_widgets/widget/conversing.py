@@ -101,6 +101,9 @@ class Conversing(ShellSafeWidget):
             case messages.Open():
                 self._receiver.open(message)
                 self._update_state()
+                if self._worker.failure is not None:
+                    # Nobody would answer; the page ends the recording when it is told.
+                    self._session_failed(self._worker.failure)
             case messages.Close():
                 self._stream_ended()
                 self._receiver.close(message)
