@@ -33,12 +33,12 @@ class Course:
     """Shares of windows at the beginning and at the end, the shapes, and the share of long ones among streams."""
 
     windows_first: float = 0.85
-    windows_last: float = 0.35
+    windows_last: float = 0.4
     window: Shape = Shape(40, 6, 112)
     streams: Shape = Shape(6, 30, 560)
     long_streams: Shape = Shape(1, 110, 1920)
     long_share: float = 0.25
-    mixture: Mixture = field(default_factory=lambda: Mixture(words=0.27, speech=0.12, sounds=0.39, ambience=0.22))
+    mixture: Mixture = field(default_factory=lambda: Mixture(words=0.22, speech=0.1, sounds=0.44, ambience=0.24))
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Course:

@@ -56,7 +56,7 @@ def excerpt(samples: Samples, kind: int, word: int, start: int, end: int, phones
 
 
 def shelve(
-    clips: Sequence[Clip], phones: Mapping[str, tuple[int, ...]], seed: int, generated: int = 300, quiet: bool = False
+    clips: Sequence[Clip], phones: Mapping[str, tuple[int, ...]], seed: int, generated: int = 600, quiet: bool = False
 ) -> Shelf:
     """Turn clips into excerpts, and generate `generated` more of each sound and ambience that can be generated."""
     rng = np.random.default_rng([seed, 5])

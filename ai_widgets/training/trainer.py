@@ -61,15 +61,15 @@ class Recipe:
 
 
 SHIPPED = Recipe(
-    minutes=96.0,
-    rate=1.2e-3,
+    minutes=95.0,
+    rate=8e-4,
     perturbation=0.1,
-    seed=3,
+    seed=4,
     threads=1,
     averaged=0.998,
     compiled=True,
     course=Course(),
-    weights=Weights(decision=4.0, text=1.5, kinds=0.5, words=1.0, phones=0.4, silence=1.4),
+    weights=Weights(decision=4.0, text=1.5, kinds=0.8, words=1.0, phones=0.3, silence=1.6),
 )
 """The recipe of the shipped checkpoint's last run."""
 

@@ -37,7 +37,7 @@ export function Controls({ view }: { view: View }) {
         shortcut="P"
         pressed={paused}
         title={
-          paused ? "Let the audio go on" : "Hold the audio: nothing is sent, and the session's clock stands"
+          paused ? "Let the audio go on" : "Hold the audio: nothing is sent"
         }
         disabled={closed || !listening}
         press={() => conversation.pause(!paused)}
@@ -77,7 +77,7 @@ export function Controls({ view }: { view: View }) {
         <BarButton
           name="step-mode"
           pressed={view.stepping.value}
-          title="Hold the loop and go through it phase by phase, or replay what was heard"
+          title="Hold the loop and go through it phase by phase"
           // Without a kernel, what was heard can still be replayed.
           disabled={closed && store.talk.decided === 0}
           press={() => {
@@ -88,7 +88,7 @@ export function Controls({ view }: { view: View }) {
         </BarButton>
         <BarButton
           name="settings-toggle"
-          title="Sampling, context, audio: all that can be chosen"
+          title="Sampling, context, audio"
           opens={[view.settingsOpen.value, `${view.id}-settings`]}
           press={() => {
             view.settingsOpen.value = !view.settingsOpen.value;

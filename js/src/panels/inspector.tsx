@@ -68,7 +68,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
           <PlayButtons view={view} chunk={chunk} />
           <SmallButton
             aria-pressed={exact.value}
-            title="Show every number with all its digits, as Python prints it"
+            title="All digits, as Python prints them"
             onClick={() => {
               exact.value = !exact.value;
             }}
@@ -78,7 +78,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
           {selected.value === chunk && (
             <SmallButton
               aria-label="Let go of this chunk"
-              title="Let go of this chunk: the inspector follows the cursor again"
+              title="Follow the cursor again"
               onClick={() => {
                 selected.value = null;
                 token.value = null;

@@ -71,7 +71,7 @@ function SamplingGroup({ view }: { view: View }) {
         view={view}
         name="bias"
         label="Talkativeness"
-        hint="Reply bias: added to the logit of TEXT_BEGIN at every decision, at once."
+        hint="Reply bias: added to the logit of TEXT_BEGIN."
         reach={6}
         ends={["silent", "talkative"]}
       />

@@ -17,6 +17,8 @@ export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: V
   // On the side where there is room.
   const { width } = timeline.axis;
   const end = x + timeline.chunkWidth;
+  // Scrolled out of sight: it would point at nothing.
+  if (end < 0 || x > width) return null;
   const place =
     x > width - end
       ? { right: `${width - x + GAP_PX}px`, maxWidth: `${x - GAP_PX}px` }

@@ -90,5 +90,10 @@ function drawDeadline(frame: LaneFrame): void {
   context.font = `10px ${palette.font}`;
   context.textAlign = "right";
   context.textBaseline = "top";
-  context.fillText(`${DEADLINE_MS} ms`, right - 3, y + 2);
+  const label = `${DEADLINE_MS} ms`;
+  // A rim keeps it legible where bars reach up to it.
+  context.strokeStyle = palette.bg;
+  context.lineWidth = 3;
+  context.strokeText(label, right - 3, y + 2);
+  context.fillText(label, right - 3, y + 2);
 }
