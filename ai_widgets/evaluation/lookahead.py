@@ -90,15 +90,7 @@ class LookaheadDecoder(Decoder):
         embeddings = self.model.model.embed_tokens(torch.tensor([everything], device=self.device))
         for begin, frames in zip(begins, stream[self._chunk :], strict=False):
             embeddings[0, begin : begin + len(frames)] = frames.to(self.device, self.dtype)
-        length = len(everything)
-        context.reserve(length)
-        hidden = self.model.model(
-            inputs_embeds=embeddings,
-            position_ids=self._places(context, length),
-            attention_mask={"full_attention": self._mask(length, context.position + length)},
-            past_key_values=context.cache,
-            use_cache=True,
-        ).last_hidden_state[0]
+        hidden = self._hidden(context, embeddings)
         ends = [len(tokens) + n * len(following) - 1 for n in range(count + 1)]
         logits = self.model.lm_head(hidden[ends]).float()
         return _Guess(context, context.start, context.end, context.keys[0], list(logits), tokens)

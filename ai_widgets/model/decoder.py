@@ -158,18 +158,23 @@ class Decoder:
     @torch.inference_mode()
     def advance(self, context: Context, embeddings: Tensor) -> Tensor:
         """Feed embeddings [1, count, width] and return the logits after the last one."""
+        hidden = self._hidden(context, embeddings)
+        context.end += len(hidden)
+        logits: Tensor = self.model.lm_head(hidden[-1]).float()
+        return logits
+
+    def _hidden(self, context: Context, embeddings: Tensor) -> Tensor:
+        """Hidden states [count, width] of embeddings [1, count, width]; the context is not extended yet."""
         count = embeddings.shape[1]
         context.reserve(count)
-        hidden = self.model.model(
+        hidden: Tensor = self.model.model(
             inputs_embeds=embeddings,
             position_ids=self._places(context, count),
             attention_mask={"full_attention": self._mask(count, context.position + count)},
             past_key_values=context.cache,
             use_cache=True,
-        ).last_hidden_state
-        context.end += count
-        logits: Tensor = self.model.lm_head(hidden[0, -1]).float()
-        return logits
+        ).last_hidden_state[0]
+        return hidden
 
     def _places(self, context: Context, count: int) -> Tensor:
         """Places of the next `count` tokens, [1, count]; a slice of one table."""
