@@ -94,6 +94,8 @@ bench: setup browser
 	$(BIN)/ai-widgets bench
 	@echo; echo "Frame times of the timeline:"
 	@$(WITH_NODE) $(PY) -m tests.browser.frames
+	@echo; echo "From the microphone to the screen:"
+	@$(PY) -m tests.browser.paint
 
 # Known vulnerabilities of the dependencies; needs the network, and says so where there is none.
 audit: setup
