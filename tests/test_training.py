@@ -15,16 +15,31 @@ from tokenizers import Tokenizer
 from ai_widgets import load_model
 from ai_widgets.features import StreamingLogMel, log_mel
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision
-from ai_widgets.training import cli, clipcache, corpus, pool, replies, sequence, sounds, speech, vocabulary, warping
+from ai_widgets.training import (
+    cli,
+    clipcache,
+    corpus,
+    operating_point,
+    pool,
+    replies,
+    sequence,
+    sounds,
+    speech,
+    vocabulary,
+    warping,
+)
+from ai_widgets.training.batches import Batch, BatchMaker
 from ai_widgets.training.corpus import ALARM, AMBIENCE, DOG, SPEECH
 from ai_widgets.training.labels import REPLIES, REPLY_OF_KIND, REPLY_SPEECH, Segment, label_chunks
 from ai_widgets.training.mels import clip_mels, running_mels
+from ai_widgets.training.network import Sizes, make
 from ai_widgets.training.streams import Composer
 
 TINY = {
     "sizes": {"width": 32, "layers": 1, "heads": 2, "kv_heads": 1, "mlp": 32, "tower_width": 32, "tower_layers": 1,
               "tower_heads": 2, "tower_mlp": 32},
-    "positions": 800, "threads": 1, "course": None, "averaged": 0.0, "compiled": False, "weights": {"phones": 0.0},
+    "positions": 800, "threads": 1, "course": None, "averaged": 0.0, "compiled": False,
+    "reply_bias": 0.0, "weights": {"phones": 0.0},
     "save_every_s": 0.2, "log_every_s": 0.2,
 }  # fmt: skip
 
@@ -203,13 +218,42 @@ def test_a_course_of_windows_trains_and_exports_the_average(clips: list[corpus.C
     clipcache.save(clips, tmp_path / "clips" / "train")
     shape = {"rows": 1, "chunks": 15, "length": 512}
     course = {"window": {"rows": 2, "chunks": 6, "length": 112}, "streams": shape, "long_streams": shape}
-    (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "course": course, "averaged": 0.9}))
+    (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "course": course, "averaged": 0.9, "reply_bias": -1.0}))
     assert cli.main(arguments(tmp_path, 0.02)) == 0
     state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
     name = "lm.model.norm.weight"
     assert not torch.equal(state["average"][name], state["network"][name])
-    exported = load_model(tmp_path / "checkpoint").loaded.decoder.model.state_dict()["model.norm.weight"]
-    assert torch.allclose(exported.float(), state["average"][name], atol=1e-3)
+    model = load_model(tmp_path / "checkpoint").loaded
+    exported = model.decoder.model.state_dict()
+    assert torch.allclose(exported["model.norm.weight"].float(), state["average"][name], atol=1e-3)
+    rows = exported["lm_head.weight"].float() - state["average"]["lm.lm_head.weight"]
+    moved = (rows.abs().amax(1) > 2e-3).nonzero().flatten().tolist()
+    assert moved == [model.traits.tokens["TEXT_BEGIN"]], "the operating point is that of the recipe"
+
+
+def test_the_operating_point_moves_every_decision_alike(trained: Path, clips: list[corpus.Clip]) -> None:
+    words = vocabulary.build(replies.all_texts())
+    state = torch.load(trained / "run" / "state.pt", weights_only=True)["network"]
+    network = make(Sizes(**TINY["sizes"]), words.size, 1)
+    network.load_state_dict(state)
+    builder = sequence.SequenceBuilder(words)
+    maker = BatchMaker(pool.Pool(trained / "pool"), builder, 1200, network.sizes.block_size, 1)
+    batches = [maker.draw() for _ in range(30)]
+
+    def logits(batch: Batch) -> torch.Tensor:
+        with torch.no_grad():
+            _, hidden = network(batch.mels, batch.tokens, batch.at)
+            return network.logits(hidden.reshape(-1, hidden.shape[-1])[batch.decisions])
+
+    batch = maker.draw()
+    before = logits(batch)
+    spread = operating_point.move(network, words, batches, -1.5)
+    change = logits(batch) - before
+    begin = words.ids["TEXT_BEGIN"]
+    assert spread < 0.2
+    assert change[:, begin].mean() == pytest.approx(-1.5, abs=0.1)
+    change[:, begin] = 0
+    assert change.abs().max() == 0
 
 
 def test_a_run_begins_with_a_checkpoint_of_its_sizes(

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from ai_widgets.training import operating_point
 from ai_widgets.training.batches import Batch, BatchMaker
 from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.network import Network, Sizes, make, parameters
@@ -28,6 +29,7 @@ from ai_widgets.training.vocabulary import Vocabulary
 STATE_FILE = "state.pt"
 LOG_FILE = "log.jsonl"
 HELD_OUT_BATCHES = 2
+FITTED_BATCHES = 240
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
 """Their versions are recorded."""
 
@@ -39,7 +41,8 @@ class Recipe:
     `course` mixes windows into the streams, and their shapes into all batches; None trains on streams alone.
     `averaged` is the share of an exponential average of the weights that is kept at every step, 0 for none; with one,
     the average is what is exported. `compiled` prepares the network with `torch.compile`: worth its minutes where all
-    batches have one of a few shapes (`curriculum.py`).
+    batches have one of a few shapes (`curriculum.py`). `reply_bias` is added to the logit of TEXT_BEGIN in what is
+    exported (`operating_point.py`); the state goes on without it.
     """
 
     minutes: float = 20.0
@@ -55,6 +58,7 @@ class Recipe:
     log_every_s: float = 10.0
     averaged: float = 0.0
     compiled: bool = False
+    reply_bias: float = 0.0
     course: Course | None = None
     weights: Weights = field(default_factory=Weights)
     sizes: Sizes = field(default_factory=Sizes)
@@ -68,6 +72,7 @@ SHIPPED = Recipe(
     threads=1,
     averaged=0.998,
     compiled=True,
+    reply_bias=-1.0,
     course=Course(),
     weights=Weights(decision=4.0, text=1.5, kinds=0.8, words=1.0, phones=0.3, silence=1.6),
 )
@@ -178,7 +183,7 @@ class Trainer:
                 self.save()
         bar.close()
         self.save()
-        return self.network if self.average is None else self.average
+        return self._exported()
 
     def _draw(self) -> Callable[[float], Batch]:
         """What gives the next batch at a share of the budget."""
@@ -187,6 +192,17 @@ class Trainer:
         seed, perturbation = self.recipe.seed + self.step, self.recipe.perturbation
         batches = BatchMaker(self.pool, self.builder, *self._limits, seed, perturbation)
         return lambda _: batches.draw()
+
+    def _exported(self) -> Network:
+        """The weights to be used: those of the average where there is one, at the recipe's operating point."""
+        network = self.network if self.average is None else self.average
+        if not self.recipe.reply_bias:
+            return network
+        network = copy.deepcopy(network).eval()
+        batches = BatchMaker(self.pool, self.builder, *self._limits, self.recipe.seed, self.recipe.perturbation)
+        fitted = (batches.draw() for _ in range(FITTED_BATCHES))
+        operating_point.move(network, self.vocabulary, fitted, self.recipe.reply_bias)
+        return network
 
     @property
     def _limits(self) -> tuple[int, int]:
