@@ -36,9 +36,7 @@ export function Controls({ view }: { view: View }) {
         look="wide"
         shortcut="P"
         pressed={paused}
-        title={
-          paused ? "Let the audio go on" : "Hold the audio: nothing is sent"
-        }
+        title={paused ? "Let the audio go on" : "Hold the audio: nothing is sent"}
         disabled={closed || !listening}
         press={() => conversation.pause(!paused)}
       >
