@@ -107,10 +107,12 @@ class Page:
         opening = {"stream": self.stream, "source": source, "name": "x", "rate": rate, "tail_s": tail_s}
         self.send({"type": "open", "page": self.name, "track": track or {}, **opening})
 
-    def block(self, samples: Array, rate: int = 16_000, seq: int | None = None, stream: int | None = None) -> None:
+    def block(
+        self, samples: Array, rate: int = 16_000, seq: int | None = None, stream: int | None = None, **header: Any
+    ) -> None:
         """Send one block; by default the next one of the open stream."""
         number = self.seq if seq is None else seq
-        self.send(self.block_header(number, rate, stream), [samples.astype("<f4").tobytes()])
+        self.send({**self.block_header(number, rate, stream), **header}, [samples.astype("<f4").tobytes()])
         self.seq = number + 1
 
     def block_header(self, seq: int, rate: int = 16_000, stream: int | None = None) -> dict[str, Any]:

@@ -86,6 +86,74 @@ class TestOrder:
         assert notices[-1].kind == "remarks_left_out"
 
 
+class TestClocks:
+    """Blocks of 0.1 s. What the browser never recorded is in none of them; only their clocks tell."""
+
+    def listen(self, page: Page, *clocks: tuple[float, float], source: str = "mic") -> None:
+        page.open(tail_s=0.0, source=source)
+        for time_s, captured_s in clocks:
+            page.block(silence(0.25), time_s=time_s, captured_ms=1e12 + captured_s * 1e3)
+
+    @pytest.mark.parametrize(
+        ("later", "seconds"),
+        [
+            ((0.1, 0.1), None),
+            ((0.1, 0.28), None),
+            ((0.1, 0.6), 0.5),
+            ((0.4, 0.1), 0.3),
+            ((0.6, 0.6), 0.5),
+            ((0.0, 0.0), None),
+        ],
+        ids=[
+            "in step",
+            "a burst",
+            "audio thread stood still",
+            "audio clock leapt",
+            "both: one loss",
+            "a clock set back",
+        ],
+    )
+    def test_sound_that_the_page_missed(self, page: Page, later: tuple[float, float], seconds: float | None) -> None:
+        self.listen(page, (0.0, 0.0), later)
+        settled(page)
+        assert told(page, "gap") == ([] if seconds is None else [{"seconds": pytest.approx(seconds)}])
+        assert [problem[:5] for problem in page.problems()] == ([] if seconds is None else [f"{seconds} s"])
+
+    def test_all_of_it_is_told(self, page: Page) -> None:
+        self.listen(page, (0.0, 0.0), (0.1, 0.6), (0.2, 0.7), (0.3, 1.8))
+        settled(page)
+        assert told(page, "gap") == [{"seconds": pytest.approx(0.5)}, {"seconds": pytest.approx(1.0)}]
+        assert [problem[:5] for problem in page.problems()] == ["0.5 s", "1.5 s"]
+
+    def test_a_held_microphone_missed_nothing(self, page: Page) -> None:
+        self.listen(page, (0.0, 0.0))
+        held = {"type": "state", "problem": "", "message": ""}
+        page.send({**held, "state": "paused"})
+        page.block(silence(0.25), time_s=0.1, captured_ms=1e12 + 100)
+        page.send({**held, "state": "listening"})
+        page.block(silence(0.25), time_s=0.2, captured_ms=1e12 + 60_000)
+        settled(page)
+        assert told(page, "gap") == []
+
+    def test_blocks_lost_on_the_way_are_told_once(self, page: Page) -> None:
+        self.listen(page, (0.0, 0.0))
+        page.block(silence(0.25), seq=6, time_s=0.6, captured_ms=1e12 + 600)
+        settled(page)
+        assert (told(page, "lost_blocks"), told(page, "gap")) == ([{"blocks": 5}], [])
+
+    def test_a_file_has_no_clock(self, page: Page) -> None:
+        self.listen(page, (0.0, 0.0), (0.1, 60.0), source="file")
+        settled(page)
+        assert told(page, "gap") == []
+
+    def test_a_page_that_tells_no_wall_clock(self, page: Page) -> None:
+        page.open(tail_s=0.0)
+        for time_s in (0.0, 0.1, 0.6):
+            page.block(silence(0.25), time_s=time_s)
+        settled(page)
+        assert told(page, "gap") == [{"seconds": pytest.approx(0.4)}]
+
+
 class TestShape:
     @pytest.mark.parametrize(
         ("change", "buffer", "words"),

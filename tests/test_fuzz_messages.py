@@ -29,8 +29,8 @@ ODD: list[Any] = [
 ]
 FIELDS = [
     *["type", "protocol", "seen", "page", "session", "stream", "source", "name", "rate", "tail_s", "track", "seq"],
-    *["format", "time_s", "sent_ms", "gated", "data", "blocks", "reason", "state", "problem", "message", "changes"],
-    *["what", "chunk", "mode", "later"],
+    *["format", "time_s", "captured_ms", "sent_ms", "gated", "data", "blocks", "reason", "state", "problem"],
+    *["message", "changes", "what", "chunk", "mode", "later"],
 ]
 CHANGES: list[Any] = [
     *[{"temperature": 0.5}, {"bias": -3.0}, {"seed": 7}, {"arrival": "interrupt"}, {"overload": "drop_oldest"}],
@@ -79,7 +79,8 @@ class Sender:
             content |= {**opening, "tail_s": 0.0, "page": page, "track": {"sampleRate": 48_000}}
         elif kind == "block":
             content |= {"stream": stream, "seq": choose.randint(0, 40), "rate": choose.choice([16_000, 48_000])}
-            content |= {"format": "int16", "time_s": 1.0, "sent_ms": 1.7e12, "gated": False, "page": page}
+            clocks = {"time_s": choose.uniform(0, 9), "captured_ms": choose.uniform(0, 1e4), "sent_ms": 1.7e12}
+            content |= {"format": "int16", **clocks, "gated": False, "page": page}
             buffers = [choose.randbytes(2 * choose.choice([0, 1, MOST_AUDIO]))]
         elif kind == "close":
             content |= {"stream": stream, "blocks": choose.randint(0, 60), "reason": "stopped", "page": page}

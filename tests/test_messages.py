@@ -71,14 +71,14 @@ class TestTaken:
         block = parse(BLOCK, [wrap(FLOATS.tobytes())])
         assert isinstance(block, messages.Block)
         assert (block.stream, block.seq, block.rate, block.time_s) == (1, 0, 48_000, 0.5)
-        assert (block.sent_ms, block.gated, block.page) == (0.0, False, "")
+        assert (block.captured_ms, block.sent_ms, block.gated, block.page) == (0.0, 0.0, False, "")
         assert block.samples.dtype == np.float32
         np.testing.assert_array_equal(block.samples, FLOATS)
 
-    def test_when_a_block_was_sent_and_that_it_is_silenced(self) -> None:
-        block = parse({**BLOCK, "sent_ms": 1.7e12, "gated": True, "page": "p"}, [b""])
+    def test_when_a_block_was_captured_and_sent_and_that_it_is_silenced(self) -> None:
+        block = parse({**BLOCK, "captured_ms": 1.6e12, "sent_ms": 1.7e12, "gated": True, "page": "p"}, [b""])
         assert isinstance(block, messages.Block)
-        assert (block.sent_ms, block.gated, block.page) == (1.7e12, True, "p")
+        assert (block.captured_ms, block.sent_ms, block.gated, block.page) == (1.6e12, 1.7e12, True, "p")
 
     def test_a_block_of_int16(self) -> None:
         samples = np.array([-32_768, 0, 16_384], "<i2")
@@ -142,6 +142,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**BLOCK, "time_s": -1}, "time_s must be"),
     ({**BLOCK, "gated": "yes"}, "gated must be true or false"),
     ({**BLOCK, "sent_ms": None}, "sent_ms must be a number"),
+    ({**BLOCK, "captured_ms": "now"}, "captured_ms must be a number"),
     ({**BLOCK, "page": 7}, "page must be text"),
     ({**OPEN, "track": [1]}, "track must be a JSON object"),
     ({**OPEN, "track": {"x": "y" * 2048}}, "track must be a JSON object of at most 2048 bytes"),

@@ -110,6 +110,7 @@ class Conversing(ShellSafeWidget):
                 self._update_state()
             case messages.MicState():
                 self._mic = message
+                self._receiver.hold(message.state == "paused")
                 self._update_state()
             case messages.Set():
                 self._set(message)

@@ -13,8 +13,9 @@ hello      {protocol, seen, page, session}  + buffer 01 02 03 04. `seen`: how ma
                                          null) the page has already; of another session they count as none
 open       {stream, source: mic|file, name, rate, tail_s, page, track}   a stream begins; `stream` counts up from 1;
                                          `track`: the track's settings as the browser reports them, at most 2 kB
-block      {stream, seq, rate, format: int16|float32, time_s, sent_ms, gated, page} + buffer (mono little-endian), or
-                                         `data` in base64. `gated`: the page has silenced it
+block      {stream, seq, rate, format: int16|float32, time_s, captured_ms, sent_ms, gated, page} + buffer (mono
+                                         little-endian), or `data` in base64. `time_s`: audio clock of its first sample,
+                                         `captured_ms`: wall clock of its last; `gated`: the page has silenced it
 close      {stream, blocks, reason, page}   no more blocks; `blocks` is how many were sent
 state      {state, problem, message}   what the microphone is doing (state of `MIC_STATES`)
 set        {changes}    change settings by name, those of the session and the live ones; answered by the synced traits,
@@ -116,6 +117,7 @@ class Block:
     seq: int
     rate: int
     time_s: float
+    captured_ms: float
     sent_ms: float
     gated: bool
     page: str
@@ -255,6 +257,7 @@ def _block(content: Mapping[Any, Any], buffers: Buffers) -> Block:
         fields.whole(content, "seq"),
         fields.whole(content, "rate", low=MIN_RATE, high=MAX_RATE),
         fields.number(content, "time_s", 0.0, 1e9),
+        fields.number(content, "captured_ms", 0.0, MAX_MS) if "captured_ms" in content else 0.0,
         fields.number(content, "sent_ms", 0.0, MAX_MS) if "sent_ms" in content else 0.0,
         fields.flag(content, "gated"),
         fields.text(content, "page"),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from ..errors import MessageError
+from .clocks import Clocks
 from .messages import Block, Close, Open
 from .work import BlockOf
 from .worker import Worker
@@ -31,6 +32,8 @@ class Stream:
         self.expected = 0
         self.noted = False
         self.last = monotonic()
+        self.clocks = Clocks()
+        self.missed_s = 0.0
 
     @property
     def number(self) -> int:
@@ -62,6 +65,7 @@ class Receiver:
     def __init__(self, worker: Worker, acknowledge: Callable[[int, int], None], report: Report) -> None:
         self._worker, self._acknowledge, self._report = worker, acknowledge, report
         self.stream: Stream | None = None
+        self._held = False
         self._remarks_left = MOST_REMARKS
 
     def begin_session(self) -> None:
@@ -99,7 +103,9 @@ class Receiver:
         if block.seq > stream.expected:
             lost = block.seq - stream.expected
             self._remark("lost_blocks", f"{lost} blocks of audio were lost on the way.", blocks=lost)
+            stream.clocks.forget()
         stream.expected = block.seq + 1
+        self._watch_clocks(stream, block)
         flags: tuple[str, ...] = ("gated",) if block.gated else ()
         # Audio of a file comes as fast as it can be taken, so only a microphone's can be said to have waited.
         if self._worker.speaking and stream.mic:
@@ -107,6 +113,12 @@ class Receiver:
         source = BlockOf(block.stream, block.seq, stream.mic)
         taken = lambda: self._acknowledge(block.stream, block.seq)  # noqa: E731
         self._worker.push(block.samples, block.rate, flags, taken, source)
+
+    def hold(self, held: bool) -> None:
+        """The page holds its microphone, or has let it go on: meanwhile time passes and no sound comes."""
+        self._held = held
+        if self.stream is not None:
+            self.stream.clocks.forget()
 
     def close(self, message: Close) -> None:
         """End the stream."""
@@ -140,6 +152,16 @@ class Receiver:
         """Whether more may come. A file waits for the worker, a microphone for nobody."""
         waits = not stream.mic and self._worker.waiting > 0
         return waits or monotonic() - stream.last < STALE_SECONDS
+
+    def _watch_clocks(self, stream: Stream, block: Block) -> None:
+        if self._held or not stream.mic:
+            return
+        leap = stream.clocks.leap(block)
+        if leap:
+            stream.missed_s += leap
+            sentence = "s of sound may be missing: this page was too busy to record them."
+            self._remark("gap", f"{leap:.1f} {sentence}", seconds=round(leap, 3))
+            self._report("gap", f"{stream.missed_s:.1f} {sentence}", stream.opening.page)
 
     def _note(self, stream: Stream) -> None:
         """The notice of a stream: with its first block, so that an opening without audio leaves nothing."""

@@ -7,7 +7,7 @@ import type { Pace } from "./capture/file-player";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
 import { lastWords } from "./capture/leaving";
-import { countedProblem } from "./capture/problems";
+import { hiddenProblem } from "./capture/problems";
 import type { Sound } from "./capture/raw-ring";
 import type { SoundFile } from "./capture/sound-file";
 import { computed, type Signal, signal } from "./dom/signals";
@@ -252,6 +252,6 @@ export class Conversation {
     if (!hidden || seconds < HIDDEN_S) return;
     const minutes = Math.floor(seconds / 60);
     const time = `${minutes > 0 ? `${minutes} min ` : ""}${Math.round(seconds % 60)} s`;
-    showProblem(store, countedProblem("hidden", time, Math.max(0, chunks.length - hidden.chunks)));
+    showProblem(store, hiddenProblem(time, Math.max(0, chunks.length - hidden.chunks)));
   };
 }

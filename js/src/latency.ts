@@ -2,6 +2,7 @@
  * The browser's parts of each chunk's latency, measured while blocks leave and events arrive. Times are Unix
  * milliseconds of this browser; the kernel's are put on that clock first.
  */
+import type { SentBlock } from "./capture/outgoing";
 import type { SessionEvent, Timing } from "./events";
 import type { Talk } from "./talk";
 import { LATENCY_PARTS, type LatencyTable } from "./timeline/latency";
@@ -66,15 +67,14 @@ interface Way {
 
 export class LatencyProbe {
   readonly clock = new ClockOffset();
-  readonly #blocks = new Map<string, { captured_ms: number; sent_ms: number }>();
+  readonly #blocks = new Map<string, SentBlock>();
   /** Chunks whose way is not known to its end yet. */
   readonly #ways = new Map<number, Way>();
 
   constructor(private readonly talk: () => Talk) {}
 
-  /** A block was sent; its last sample was captured at `captured_ms`. */
-  blockSent(stream: number, seq: number, captured_ms: number, sent_ms: number): void {
-    this.#blocks.set(`${stream}/${seq}`, { captured_ms, sent_ms });
+  blockSent(stream: number, block: SentBlock): void {
+    this.#blocks.set(`${stream}/${block.seq}`, block);
     letGoOldest(this.#blocks, MOST_BLOCKS);
   }
 

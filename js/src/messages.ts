@@ -55,6 +55,7 @@ export type BrowserMessage =
       rate: number;
       format: (typeof FORMATS)[number];
       time_s: number;
+      captured_ms: number;
       sent_ms: number;
       gated: boolean;
       page: string;

@@ -40,13 +40,14 @@ const WAYS_OUT: Record<string, string> = {
   model: "What was heard so far is kept. Press Reset for a new session, or run the cell again.",
   busy_elsewhere: "Stop the recording there, then press Record here.",
   version: PROTOCOL_MISMATCH.wayOut,
+  gap: "Close other pages or programs that keep this computer busy.",
   overload:
     "Choose another policy in the settings, or a smaller model; the timeline marks what was not heard.",
 };
 
 /** A problem in the kernel's own sentence. */
 export function kernelProblem(code: string, sentence: string, detail: string): Problem {
-  const calm = code === "overload" || code === "shortened";
+  const calm = ["overload", "shortened", "gap"].includes(code);
   return {
     code,
     sentence,

@@ -212,9 +212,9 @@ export class FakeMicrophone {
   /** Audio-clock time of the next block: they follow each other. */
   nextTime = 0;
 
-  hear(samples = new Float32Array(4800).fill(0.1), time_s = this.nextTime): void {
+  hear(samples = new Float32Array(4800).fill(0.1), time_s = this.nextTime, captured_ms = Date.now()): void {
     this.nextTime = time_s + samples.length / 48_000;
-    this.onBlock({ samples, time_s, captured_ms: Date.now() });
+    this.onBlock({ samples, time_s, captured_ms });
   }
 
   /** A device comes or goes. */

@@ -64,7 +64,7 @@ describe("a chunk's way", () => {
 
   it("is measured from the microphone to the screen", () => {
     const { talk, measured, took } = probe();
-    measured.blockSent(1, 7, 1_000, 1_003);
+    measured.blockSent(1, { seq: 7, captured_ms: 1_000, sent_ms: 1_003 });
     measured.take(decision(0), 1_017, false);
     applyEvent(talk, took);
     measured.take(took, 1_017, false);
@@ -79,7 +79,7 @@ describe("a chunk's way", () => {
 
   it("ends when both its timing and its picture are there, in either order", () => {
     const { talk, measured, took } = probe();
-    measured.blockSent(1, 7, 1_000, 1_003);
+    measured.blockSent(1, { seq: 7, captured_ms: 1_000, sent_ms: 1_003 });
     measured.take(decision(0), 1_017, false);
     measured.painted(1_025);
     expect(talk.latency.part(0, "paint")).toBeNaN();
@@ -109,7 +109,7 @@ describe("a chunk's way", () => {
     for (let k = 0; k < 100; k++) {
       const at = 1_000 + k * 400;
       const took = timing(k, 0, { stream: 1, seq: k, arrived_ms: at + 2, decided_ms: at + 8 });
-      measured.blockSent(1, k, at, at + 1);
+      measured.blockSent(1, { seq: k, captured_ms: at, sent_ms: at + 1 });
       measured.take(decision(k), at + 9, k === 50);
       applyEvent(talk, took);
       measured.take(took, at + 9, k === 50);
@@ -125,8 +125,8 @@ describe("a chunk's way", () => {
 
   it("lets go of blocks that nobody asks for", () => {
     const { talk, measured, took } = probe();
-    measured.blockSent(1, 7, 1_000, 1_003);
-    for (let seq = 8; seq < 4_000; seq++) measured.blockSent(1, seq, 1_000, 1_003);
+    measured.blockSent(1, { seq: 7, captured_ms: 1_000, sent_ms: 1_003 });
+    for (let seq = 8; seq < 4_000; seq++) measured.blockSent(1, { seq, captured_ms: 1_000, sent_ms: 1_003 });
     measured.take(decision(0), 1_017, false);
     applyEvent(talk, took);
     measured.take(took, 1_017, false);

@@ -36,7 +36,7 @@ function connect() {
 
 const block = {
   ...({ type: "block", stream: 1, seq: 0, rate: 48_000, format: "float32" } as const),
-  ...{ time_s: 0, sent_ms: 0, gated: false, page: "p" },
+  ...{ time_s: 0, captured_ms: 0, sent_ms: 0, gated: false, page: "p" },
 };
 
 describe("the line to the kernel", () => {

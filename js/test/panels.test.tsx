@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { captureProblem, countedProblem } from "../src/capture/problems";
+import { captureProblem, hiddenProblem } from "../src/capture/problems";
 import { busyText, modelText, progressOf } from "../src/panels/banners";
 import { trackText } from "../src/panels/settings";
 import { clockTime } from "../src/panels/status";
@@ -89,9 +89,9 @@ describe("every problem", () => {
   it("has a sentence and a way out of its own", () => {
     const problems = [
       ...codes.map((code) => captureProblem(code)),
-      countedProblem("gap", "0.8"),
-      countedProblem("hidden", "7 s", 17),
+      hiddenProblem("7 s", 17),
       kernelProblem("model", "It failed.", ""),
+      kernelProblem("gap", "0.8 s of sound may be missing.", ""),
       kernelProblem("busy_elsewhere", "Another page records.", ""),
     ];
     for (const { sentence, wayOut } of problems) {

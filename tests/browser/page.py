@@ -20,6 +20,9 @@ READY = f"""() => {{
 PATIENCE_MS = 60_000
 """How long anything may take on a machine that has other work. Nothing waits so long that works."""
 
+NOTICES = "w.record.notices.query('kind != \"gap\"')['kind'].tolist()"
+"""Kinds of notices, but for sound that a laden machine was too busy to record."""
+
 SURROUNDINGS_PX = 300
 """What JupyterLab and the cell's code take of the window's height."""
 

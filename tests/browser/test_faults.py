@@ -6,10 +6,10 @@ import re
 
 from playwright.sync_api import expect
 
+from . import windows
 from .conftest import OpenNotebook
 from .models import WIDGET
-from .page import Notebook
-from .windows import deny_microphone
+from .page import NOTICES, Notebook
 
 LIVE = "window.aiwTracks.filter(track => track.readyState === 'live').length"
 DECIDED = "w.record.decisions['chunk'].tolist()"
@@ -44,7 +44,7 @@ def ends_with(notebook: Notebook, code: str, words: str) -> None:
     expect(notebook.widget.first).to_have_attribute("data-state", "error")
     expect(notebook.widget.first).to_have_attribute("data-mic", "closed")
     notebook.page.wait_for_function(f"{LIVE} === 0")
-    notebook.wait_for_answer("w.record.notices['kind'].tolist()", ["stream", "stream_ended"])
+    notebook.wait_for_answer(NOTICES, ["stream", "stream_ended"])
     assert "track_ended" in str(notebook.ask("w.record.notices.to_dict('records')"))
     assert decided_without_a_gap(notebook) >= 3
     notebook.wait_count("decisions", len(notebook.ask(DECIDED)))
@@ -56,9 +56,20 @@ def test_microphone_revoked(open_notebook: OpenNotebook) -> None:
     notebook.run_cell(0)
     notebook.record()
     notebook.wait_count("decisions", 3)
-    deny_microphone(notebook.page)
+    windows.deny_microphone(notebook.page)
     ends_with(notebook, "revoked", "taken back.*Allow it")
     notebook.shot("fault-revoked")
+
+
+def test_machine_too_busy_to_record(open_notebook: OpenNotebook) -> None:
+    notebook = recording(open_notebook)
+    # What a laden machine does, or one that sleeps: nothing on the page runs for a while, the audio thread included.
+    windows.stand_still(notebook.page, seconds=1.0)
+    notebook.expect_problem("gap", r"[\d.]+ s of sound may be missing.*Close other pages")
+    notebook.stop()
+    decided_without_a_gap(notebook)
+    lost = notebook.ask("[data['seconds'] for data in w.record.notices.query('kind == \"gap\"')['data']]")
+    assert 0.2 < max(lost) < 60
 
 
 def test_device_unplugged(open_notebook: OpenNotebook) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +49,21 @@ def deny_microphone(page: Page) -> None:
     context = session.send("Target.getTargetInfo")["targetInfo"]["browserContextId"]
     denied = {"permission": {"name": "microphone"}, "setting": "denied", "browserContextId": context}
     session.send("Browser.setPermission", denied)
+
+
+def stand_still(page: Page, seconds: float) -> None:
+    """Stop all that runs on the pages of a browser, their audio threads included, and let it go on."""
+    browser = page.context.browser
+    assert browser is not None
+    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    renderers = [process["id"] for process in processes if process["type"] == "renderer"]
+    for renderer in renderers:
+        os.kill(renderer, signal.SIGSTOP)
+    try:
+        time.sleep(seconds)
+    finally:
+        for renderer in renderers:
+            os.kill(renderer, signal.SIGCONT)
 
 
 @dataclass

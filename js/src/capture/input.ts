@@ -8,7 +8,7 @@ import { FilePlayer, type Pace } from "./file-player";
 import type { CaptureHost, CaptureWishes } from "./host";
 import { isRunning } from "./mic-state";
 import { OutgoingStream, type SentBlock } from "./outgoing";
-import { captureProblem, countedProblem } from "./problems";
+import { captureProblem } from "./problems";
 import { RawRing } from "./raw-ring";
 import { type OpenMicrophone, Recorder } from "./recorder";
 import { readSoundFile, type SoundFile } from "./sound-file";
@@ -18,10 +18,6 @@ import type { Block } from "./tap";
 const STANDING = [KERNEL_LOST.code, PROTOCOL_MISMATCH.code, "model"];
 /** How long the room may echo after a reply was read aloud. */
 const ECHO_MS = 300;
-/** Blocks that fit together less well than this have lost something between them, in seconds. */
-const GAP_S = 0.05;
-/** ScriptProcessor's times are only so good. */
-const DEGRADED_GAP_S = 0.2;
 
 export interface InputOptions {
   page: string;
@@ -42,9 +38,6 @@ export class AudioInput {
   #reported = "";
   /** Until when (Unix ms) a reply that was read aloud may still be heard. */
   #echoUntil = 0;
-  /** Audio-clock time at which the next block should begin; NaN before the first. */
-  #nextTime = Number.NaN;
-  #lostSeconds = 0;
 
   constructor(
     private readonly store: Store,
@@ -81,8 +74,6 @@ export class AudioInput {
     await this.#stopping;
     if (this.store.mic.value.request !== request) return;
     this.#micRequest = request;
-    this.#nextTime = Number.NaN;
-    this.#lostSeconds = 0;
     const wishes = this.#wishes();
     await this.#recorder.start(wishes);
     // What was chosen while the browser asked.
@@ -108,7 +99,6 @@ export class AudioInput {
       pace,
       stream,
       (samples, sent) => {
-        this.store.latency.blockSent(stream.stream, sent.seq, sent.sent_ms, sent.sent_ms);
         this.#sent(samples, sent, { request, name: sound.name, degraded: false });
       },
       () => {
@@ -254,12 +244,10 @@ export class AudioInput {
   #micBlock(block: Block, { rate, name, degraded, track }: OpenMicrophone): void {
     if (degraded && !this.#stream) showProblem(this.store, captureProblem("degraded"));
     const stream = this.#stream ?? this.#openStream("mic", name, rate, track);
-    this.#watchGap(block, rate, degraded);
     const gated = this.#gated();
     const samples = gated ? new Float32Array(block.samples.length) : block.samples;
-    const sent = stream.send(samples, block.time_s, gated);
+    const sent = stream.send(samples, block.time_s, block.captured_ms, gated);
     if (!sent) return;
-    this.store.latency.blockSent(stream.stream, sent.seq, block.captured_ms, sent.sent_ms);
     this.#sent(samples, sent, { request: this.#micRequest, name, degraded });
   }
 
@@ -267,14 +255,6 @@ export class AudioInput {
     const { muted, readingAloud, live } = this.store;
     if (muted.value) return true;
     return live.value.reading === "mute" && (readingAloud.value || Date.now() < this.#echoUntil);
-  }
-
-  #watchGap({ time_s, samples }: Block, rate: number, degraded: boolean): void {
-    const lost = time_s - this.#nextTime;
-    this.#nextTime = time_s + samples.length / rate;
-    if (!(lost > (degraded ? DEGRADED_GAP_S : GAP_S))) return;
-    this.#lostSeconds += lost;
-    showProblem(this.store, countedProblem("gap", this.#lostSeconds.toFixed(1)));
   }
 
   #sent(
@@ -287,6 +267,7 @@ export class AudioInput {
     const { stream, seconds, rate, acked } = this.#stream;
     // A kernel that runs a cell takes nothing up, and cannot say so.
     const held = Math.floor(((sent.seq - acked) * samples.length) / rate / CHUNK_SECONDS);
+    this.store.latency.blockSent(stream, sent);
     this.raw.push(stream, sent.seq, rate, samples);
     let peak = 0;
     let power = 0;

@@ -21,6 +21,7 @@ export interface StreamOptions {
 
 export interface SentBlock {
   seq: number;
+  captured_ms: number;
   sent_ms: number;
 }
 
@@ -66,19 +67,22 @@ export class OutgoingStream {
 
   /**
    * @param time_s audio-clock time of the block's first sample
+   * @param captured wall-clock time of its last, in Unix ms; now, where it comes from no microphone
    * @param gated whether the samples are silence in place of what was captured
    * @returns what was sent, or null where nothing was
    */
-  send(samples: Float32Array, time_s: number, gated = false): SentBlock | null {
+  send(samples: Float32Array, time_s: number, captured?: number, gated = false): SentBlock | null {
     if (this.#closed || samples.length === 0) return null;
     const seq = this.blocks;
     const sent_ms = Date.now();
+    const captured_ms = captured ?? sent_ms;
     this.blocks += 1;
     this.samples += samples.length;
     const { stream } = this;
     const { rate, page } = this.options;
-    this.post({ type: "block", stream, seq, rate, format: "float32", time_s, sent_ms, gated, page }, samples);
-    return { seq, sent_ms };
+    const times = { time_s, captured_ms, sent_ms };
+    this.post({ type: "block", stream, seq, rate, format: "float32", ...times, gated, page }, samples);
+    return { seq, captured_ms, sent_ms };
   }
 
   ack(seq: number): void {

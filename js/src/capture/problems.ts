@@ -14,7 +14,6 @@ export type CaptureProblemCode =
   | "muted_by_system"
   | "device_absent"
   | "degraded"
-  | "gap"
   | "hidden"
   | "interrupted"
   | "no_audio"
@@ -71,10 +70,6 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
     "This page has no audio thread, so an older way of recording is used, which may lose sound while the page is busy.",
     "Use a current Chrome, Edge, Firefox or Safari, or a host that allows audio worklets.",
   ],
-  gap: [
-    "{} s of sound were lost on this page, which was too busy to record them.",
-    "Close other pages or programs that keep this computer busy.",
-  ],
   hidden: [
     "This page was in the background for {} while the microphone stayed on; {} chunks were heard.",
     "Press Stop before leaving the page if it should not listen meanwhile.",
@@ -99,7 +94,7 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
 };
 
 /** Recording goes on, or could. */
-const CALM: readonly CaptureProblemCode[] = ["device_absent", "degraded", "gap", "hidden"];
+const CALM: readonly CaptureProblemCode[] = ["device_absent", "degraded", "hidden"];
 
 export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
   const [sentence, wayOut] = TEXTS[code];
@@ -112,13 +107,10 @@ export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
   };
 }
 
-/** A problem whose sentence holds figures, each in the place of a `{}`. */
-export function countedProblem(code: "gap" | "hidden", ...figures: (string | number)[]): Problem {
-  const problem = captureProblem(code);
-  const sentence = figures.reduce<string>(
-    (text, figure) => text.replace("{}", String(figure)),
-    problem.sentence,
-  );
+/** The page was away while its microphone was on, and so many chunks were heard meanwhile. */
+export function hiddenProblem(time: string, chunks: number): Problem {
+  const problem = captureProblem("hidden");
+  const sentence = problem.sentence.replace("{}", time).replace("{}", String(chunks));
   return { ...problem, sentence };
 }
 

@@ -21,6 +21,7 @@ const LOOKS: Record<string, Look> = {
   interrupted: { shape: "bars", colour: "accent", word: "interrupted" },
   settings: { shape: "diamond", colour: "muted", word: "settings" },
   dropped: { shape: "cross", colour: "bad", word: "dropped" },
+  gap: { shape: "cross", colour: "bad", word: "gap" },
   audio_let_go: { shape: "cross", colour: "muted", word: "let go" },
   violation: { shape: "cross", colour: "bad", word: "violation" },
 };
