@@ -60,10 +60,16 @@ def test_the_bare_model_does_not_disturb_the_session(toy: Model, monkeypatch: py
 def test_ages_take_turns_and_nobody_replies(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "EARLY", 6)
     monkeypatch.setattr(bench, "ROUNDS", 1)
-    young, old, busy = bench.compare_ages(toy, 30)
-    assert len(busy) == len(old)
+    young, old = bench.compare_ages(toy, 30)
     assert len(young) == len(old) == bench.WINDOW
     assert min(young) > 0 < min(old)
+
+
+def test_chunks_that_slide_are_among_those_that_are_timed(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "REPEATS", 2)
+    times, slides = bench.sliding_chunks(toy)
+    assert len(times) == bench.WINDOW * bench.ROUNDS
+    assert min(times) > 0 < slides
 
 
 def test_a_young_session_cannot_be_the_old_one(capsys: pytest.CaptureFixture[str]) -> None:
