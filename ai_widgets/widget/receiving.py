@@ -159,7 +159,7 @@ class Receiver:
         leap = stream.clocks.leap(block)
         if leap:
             stream.missed_s += leap
-            sentence = "s of sound may be missing: this page was too busy to record them."
+            sentence = "s of sound may be missing: this page was too busy to record it."
             self._remark("gap", f"{leap:.1f} {sentence}", seconds=round(leap, 3))
             self._report("gap", f"{stream.missed_s:.1f} {sentence}", stream.opening.page)
 

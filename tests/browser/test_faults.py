@@ -70,6 +70,7 @@ def test_machine_too_busy_to_record(open_notebook: OpenNotebook) -> None:
     decided_without_a_gap(notebook)
     lost = notebook.ask("[data['seconds'] for data in w.record.notices.query('kind == \"gap\"')['data']]")
     assert 0.2 < max(lost) < 60
+    notebook.shot("fault-gap")
 
 
 def test_device_unplugged(open_notebook: OpenNotebook) -> None:
