@@ -231,7 +231,7 @@ def test_a_course_of_windows_trains_and_exports_the_average(clips: list[corpus.C
     assert moved == [model.traits.tokens["TEXT_BEGIN"]], "the operating point is that of the recipe"
 
 
-def test_the_operating_point_moves_every_decision_alike(trained: Path, clips: list[corpus.Clip]) -> None:
+def test_the_operating_points_move_every_decision_and_every_naming_alike(trained: Path) -> None:
     words = vocabulary.build(replies.all_texts())
     state = torch.load(trained / "run" / "state.pt", weights_only=True)["network"]
     network = make(Sizes(**TINY["sizes"]), words.size, 1)
@@ -239,21 +239,41 @@ def test_the_operating_point_moves_every_decision_alike(trained: Path, clips: li
     builder = sequence.SequenceBuilder(words)
     maker = BatchMaker(pool.Pool(trained / "pool"), builder, 1200, network.sizes.block_size, 1)
     batches = [maker.draw() for _ in range(30)]
+    naming = operating_point.Naming.of(words)
+    unknown = list(naming.unknown)
 
     def logits(batch: Batch) -> torch.Tensor:
         with torch.no_grad():
             _, hidden = network(batch.mels, batch.tokens, batch.at)
-            return network.logits(hidden.reshape(-1, hidden.shape[-1])[batch.decisions])
+            return network.logits(hidden.reshape(-1, hidden.shape[-1]))
 
-    batch = maker.draw()
-    before = logits(batch)
-    spread = operating_point.move(network, words, batches, -1.5)
-    change = logits(batch) - before
+    before = [logits(batch) for batch in batches]
+    spread, spread_of_names = operating_point.move(network, words, batches, -1.5, -0.8)
+    change = torch.cat([logits(batch) - old for batch, old in zip(batches, before, strict=True)])
+    ends = np.cumsum([0, *(batch.tokens.numel() for batch in batches)])
+    decisions = torch.cat([batch.decisions + int(end) for batch, end in zip(batches, ends, strict=False)])
+    tokens, labels = (torch.cat([part(batch).reshape(-1) for batch in batches]) for part in (
+        lambda batch: batch.tokens, lambda batch: batch.labels,
+    ))  # fmt: skip
+    named = torch.isin(tokens, torch.tensor(naming.before)) & (labels >= 0)
+    assert named.any()
+    assert max(spread, spread_of_names) < 0.3
     begin = words.ids["TEXT_BEGIN"]
-    assert spread < 0.2
-    assert change[:, begin].mean() == pytest.approx(-1.5, abs=0.1)
-    change[:, begin] = 0
+    assert change[decisions, begin].mean() == pytest.approx(-1.5, abs=0.1)
+    assert change[named][:, unknown].mean() == pytest.approx(-0.8, abs=0.1)
+    elsewhere = (labels >= 0) & ~named
+    elsewhere[decisions] = False
+    assert change[elsewhere][:, unknown].abs().mean() < 0.3
+    change[:, [begin, *unknown]] = 0
     assert change.abs().max() == 0
+
+
+def test_where_a_reply_names_a_word_or_knows_none() -> None:
+    words = vocabulary.build(replies.all_texts())
+    naming = operating_point.Naming.of(words)
+    assert {words.tokenizer.decode([token]).strip() for token in naming.before} == {"said", "heard"}
+    unknown = {words.tokenizer.decode([token]).strip() for token in naming.unknown}
+    assert unknown == {"you", "speech", "somebody", "something"}
 
 
 def test_a_run_begins_with_a_checkpoint_of_its_sizes(

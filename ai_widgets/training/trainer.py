@@ -42,7 +42,8 @@ class Recipe:
     `averaged` is the share of an exponential average of the weights that is kept at every step, 0 for none; with one,
     the average is what is exported. `compiled` prepares the network with `torch.compile`: worth its minutes where all
     batches have one of a few shapes (`curriculum.py`). `reply_bias` is added to the logit of TEXT_BEGIN in what is
-    exported (`operating_point.py`); the state goes on without it.
+    exported, `unknown_bias` to those of the words that say that a word is not known (`operating_point.py`); the state
+    goes on without them.
     """
 
     minutes: float = 20.0
@@ -59,21 +60,23 @@ class Recipe:
     averaged: float = 0.0
     compiled: bool = False
     reply_bias: float = 0.0
+    unknown_bias: float = 0.0
     course: Course | None = None
     weights: Weights = field(default_factory=Weights)
     sizes: Sizes = field(default_factory=Sizes)
 
 
 SHIPPED = Recipe(
-    minutes=95.0,
-    rate=8e-4,
+    minutes=41.0,
+    rate=5e-4,
     perturbation=0.1,
-    seed=4,
+    seed=5,
     threads=1,
     averaged=0.998,
     compiled=True,
     reply_bias=-1.0,
-    course=Course(),
+    unknown_bias=-0.8,
+    course=Course(windows_first=0.7, windows_last=0.45),
     weights=Weights(decision=4.0, text=1.5, kinds=0.8, words=1.0, phones=0.3, silence=1.6),
 )
 """The recipe of the shipped checkpoint's last run."""
@@ -196,12 +199,13 @@ class Trainer:
     def _exported(self) -> Network:
         """The weights to be used: those of the average where there is one, at the recipe's operating point."""
         network = self.network if self.average is None else self.average
-        if not self.recipe.reply_bias:
+        recipe = self.recipe
+        if not recipe.reply_bias and not recipe.unknown_bias:
             return network
         network = copy.deepcopy(network).eval()
-        batches = BatchMaker(self.pool, self.builder, *self._limits, self.recipe.seed, self.recipe.perturbation)
+        batches = BatchMaker(self.pool, self.builder, *self._limits, recipe.seed, recipe.perturbation)
         fitted = (batches.draw() for _ in range(FITTED_BATCHES))
-        operating_point.move(network, self.vocabulary, fitted, self.recipe.reply_bias)
+        operating_point.move(network, self.vocabulary, fitted, recipe.reply_bias, recipe.unknown_bias)
         return network
 
     @property
