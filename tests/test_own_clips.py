@@ -108,6 +108,7 @@ def test_mistakes_in_the_data_are_said_in_a_sentence(
         (["--data", "{folder}", "--held-out", "{folder}"], "which is trained on"),
         (["--data", "{folder}", "--start", "no-such-folder/x"], "no-such-folder"),
         (["--data", "{folder}", "--config", "{folder}/sizes.json"], "--start none"),
+        (["--data", "{folder}", "--config", "{folder}/bias.json"], "must leave it out"),
         (["--data", "{folder}", "--minutes", "0"], "--minutes"),
         (["--data", "{folder}", "--shards", "-1"], "--shards"),
     ],
@@ -116,6 +117,7 @@ def test_options_that_do_not_fit_are_said_in_a_sentence(
     folder: Path, tmp_path: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "sizes.json").write_text(json.dumps({"sizes": SIZES}))
+    (folder / "bias.json").write_text(json.dumps({"unknown_bias": -1.0}))
     filled = [option.format(folder=folder) for option in options]
     assert main(["train", "--shards", "1", "--streams", "4", *filled, "--out", str(tmp_path / "run")]) == 2
     assert words in capsys.readouterr().err

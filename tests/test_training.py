@@ -39,7 +39,7 @@ TINY = {
     "sizes": {"width": 32, "layers": 1, "heads": 2, "kv_heads": 1, "mlp": 32, "tower_width": 32, "tower_layers": 1,
               "tower_heads": 2, "tower_mlp": 32},
     "positions": 800, "threads": 1, "course": None, "averaged": 0.0, "compiled": False,
-    "reply_bias": 0.0, "weights": {"phones": 0.0},
+    "reply_bias": 0.0, "unknown_bias": 0.0, "weights": {"phones": 0.0},
     "save_every_s": 0.2, "log_every_s": 0.2,
 }  # fmt: skip
 
@@ -218,7 +218,8 @@ def test_a_course_of_windows_trains_and_exports_the_average(clips: list[corpus.C
     clipcache.save(clips, tmp_path / "clips" / "train")
     shape = {"rows": 1, "chunks": 15, "length": 512}
     course = {"window": {"rows": 2, "chunks": 6, "length": 112}, "streams": shape, "long_streams": shape}
-    (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "course": course, "averaged": 0.9, "reply_bias": -1.0}))
+    points = {"reply_bias": -1.0, "unknown_bias": -1.0}
+    (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "course": course, "averaged": 0.9, **points}))
     assert cli.main(arguments(tmp_path, 0.02)) == 0
     state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
     name = "lm.model.norm.weight"
@@ -228,7 +229,8 @@ def test_a_course_of_windows_trains_and_exports_the_average(clips: list[corpus.C
     assert torch.allclose(exported["model.norm.weight"].float(), state["average"][name], atol=1e-3)
     rows = exported["lm_head.weight"].float() - state["average"]["lm.lm_head.weight"]
     moved = (rows.abs().amax(1) > 2e-3).nonzero().flatten().tolist()
-    assert moved == [model.traits.tokens["TEXT_BEGIN"]], "the operating point is that of the recipe"
+    unknown = operating_point.Naming.of(vocabulary.build(replies.all_texts())).unknown
+    assert moved == sorted([*unknown, model.traits.tokens["TEXT_BEGIN"]]), "the operating points are the recipe's"
 
 
 def test_the_operating_points_move_every_decision_and_every_naming_alike(trained: Path) -> None:

@@ -108,6 +108,11 @@ def train_own(
     conversations = read_conversations(data)
     replies = replies_of(conversations)
     model = None
+    if recipe.unknown_bias:
+        raise SettingError(
+            f"unknown_bias is {recipe.unknown_bias}, but it is about the embedded checkpoint's replies; "
+            "a recipe for clips of your own must leave it out."
+        )
     if begin != NOTHING:
         if recipe.sizes != RECIPE.sizes:
             raise SettingError(f"The sizes are those of {begin}, which training begins with; others need --start none.")
