@@ -4,8 +4,9 @@
 
     aiw.AudioInteraction()                       # the widget
     model = aiw.load_model("tiny")               # or a folder, or a hub id
-    session = model.session(seed=0)
-    for event in session.push(samples): ...
+    with model.session(seed=0) as session:
+        events = session.push(samples, rate=48_000)
+    session.record.text                          # what it said
 
 Importing the package is light: torch is loaded with the first model, Jupyter's widgets with the first widget.
 """

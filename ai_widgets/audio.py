@@ -205,6 +205,12 @@ class Chunker:
         """Samples that do not fill a chunk yet."""
         return self._length
 
+    def copy(self) -> Chunker:
+        """Another chunker in which the same samples wait."""
+        other = Chunker()
+        other._parts, other._length, other._flags = list(self._parts), self._length, set(self._flags)
+        return other
+
 
 def _chunk(samples: Array, flags: set[str]) -> ChunkAudio:
     if int(np.count_nonzero(np.abs(samples) >= CLIP_LEVEL)) >= CLIP_RUN:
@@ -244,6 +250,21 @@ class Intake:
         if self._resampler is not None:
             samples = self._resampler.resample_chunk(samples)
         return chunks + self._chunker.push(samples, flags)
+
+    @property
+    def waiting(self) -> int:
+        """Samples at 16 kHz that do not fill a chunk yet, without those the resampler still holds."""
+        return self._chunker.waiting
+
+    def resumed(self) -> tuple[Intake, bool]:
+        """Another intake in which the same samples wait, for a block whose `push` may be interrupted.
+
+        A resampler cannot be copied: where one is at work, its filter begins anew and the few milliseconds it held are
+        not heard; True says so.
+        """
+        other = Intake()
+        other._chunker = self._chunker.copy()
+        return other, self._resampler is not None
 
     def finish(self) -> list[ChunkAudio]:
         """End the recording: what the resampler and the chunker still hold, the last chunk padded."""

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from .audio import ChunkAudio
 from .bench_authors import compare as compare_authors
 from .errors import SettingError
+from .framing import Framing
 from .inference import Model, load_model
 from .model.hub import locate
 from .perceive import Heard, Listener
@@ -161,8 +162,9 @@ def compare_with_bare(model: Model) -> tuple[float, float]:
     """
     session = model.session(bias=SILENT)
     heard = _age(model, session, BARE_CHUNK)
-    decoder, turns = model.loaded.decoder, session._turns
-    embeddings = decoder.embed([*turns._framing.block[:1], *turns._framing.block])
+    decoder, turns = model.loaded.decoder, session._loop.turns
+    block = Framing.of(model.loaded, session.settings).block
+    embeddings = decoder.embed([*block[:1], *block])
     steps: list[float] = []
     bare: list[float] = []
     for _ in range(WINDOW * ROUNDS // 4):
@@ -187,10 +189,11 @@ def slide_milliseconds(model: Model) -> float:
     """Median time of a slide in a full context."""
     session = model.session(bias=SILENT)
     _age(model, session, BARE_CHUNK)
-    turns, times = session._turns, []
+    framing, context = Framing.of(model.loaded, session.settings), session._loop.turns._context
+    times: list[float] = []
     for _ in range(WINDOW):
         start = perf_counter()
-        turns._context.slide(turns._window.prefix, len(turns._framing.block) + 1)
+        context.slide(len(framing.prefix), len(framing.block) + 1)
         times.append((perf_counter() - start) * 1e3)
     return median(times)
 

@@ -19,9 +19,10 @@ from time import perf_counter
 
 import numpy as np
 
-from .audio import load_audio
+from .audio import cut, load_audio
 from .errors import SettingError
 from .inference import Model
+from .perceive import hear_clip
 from .protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Event
 
 RUNNERS = ("infer_online.py", "infer.py")
@@ -138,8 +139,9 @@ def _our_times(model: Model, audio: Path) -> tuple[float, float]:
     session = model.session(greedy=True, context="stop")
     samples = load_audio(audio)
     begun = perf_counter()
-    stream = session.push_clip(samples)
+    hear_clip(model.loaded, cut(samples), 0)
     encoding = perf_counter() - begun
+    stream = session.stream_clip(samples)
     marks: list[float] = [perf_counter()]
     silent: list[float] = []
     for event in stream:

@@ -20,12 +20,20 @@ class SettingError(AiWidgetsError, ValueError):
     """A setting whose name or value is not allowed."""
 
 
+class ReadOnlyError(SettingError, AttributeError):
+    """An assignment to something that is changed by a call."""
+
+
 class CheckpointError(AiWidgetsError, ValueError):
     """A checkpoint that cannot be found, read or matched to the model."""
 
 
 class SessionError(AiWidgetsError, RuntimeError):
     """A call that the session's state does not allow, such as feeding audio after it was closed."""
+
+
+class NotFiniteError(AiWidgetsError, ArithmeticError):
+    """A model whose numbers overflowed: NaN or infinity where a logit is due."""
 
 
 class MessageError(AiWidgetsError, ValueError):

@@ -127,6 +127,14 @@ class StreamingLogMel:
         self._left: Array | None = None
         self._maximum = -np.inf
 
+    def mark(self) -> tuple[Array | None, float]:
+        """Where the stream stands; `return_to` undoes what was pushed since."""
+        return self._left, self._maximum
+
+    def return_to(self, mark: tuple[Array | None, float]) -> None:
+        """Go on from a mark, as if nothing had been pushed after it."""
+        self._left, self._maximum = mark
+
     def push(self, chunk: Array) -> Array:
         """Features of the next chunk.
 

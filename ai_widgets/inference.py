@@ -123,13 +123,13 @@ def _folder_files(folder: Path) -> list[Path]:
 def answer_files(
     session: StreamingSession, paths: Iterable[str | Path], *, floor: str = "clip", tail_silence: float = 1.0
 ) -> Iterator[Event]:
-    """Events of a session that hears files one after the other; see `StreamingSession.push_clip`.
+    """Events of a session that hears files one after the other; see `StreamingSession.stream_clip`.
 
     Every file is read before the first is heard, so that a bad one is known at once and costs nothing.
     """
     clips = [load_audio(path) for path in expand_paths(paths)]
     for clip in clips:
-        yield from session.push_clip(clip, floor=floor, tail_silence=tail_silence)
+        yield from session.stream_clip(clip, floor=floor, tail_silence=tail_silence)
 
 
 def run_inference(

@@ -21,15 +21,16 @@ from .protocol import MELS_PER_CHUNK
 class Heard:
     """One chunk after perception: its samples, and the frames that stand for it in the sequence.
 
-    `frames` is [10, width] on the model's device. `arrived` is the clock (`perf_counter`) when its last sample came,
-    `encode_wait_ms` how long it waited from then until its features were computed. `stream` and `seq` name the block
-    that completed it, `mel` is its `features.thumbnail`. `live` says that it comes from a microphone.
+    `frames` is [10, width] on the model's device, None where perceiving failed. `arrived` is the clock (`perf_counter`)
+    when its last sample came, `encode_wait_ms` how long it waited from then until its features were computed. `stream`
+    and `seq` name the block that completed it, `mel` is its `features.thumbnail`. `live` says that it comes from a
+    microphone.
     """
 
     samples: Array
     flags: tuple[str, ...]
     clip: int
-    frames: Tensor
+    frames: Tensor | None
     features_ms: float = 0.0
     tower_ms: float = 0.0
     arrived: float = field(default_factory=perf_counter)
@@ -46,6 +47,14 @@ class Listener:
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
         self._features = StreamingLogMel()
+
+    def mark(self) -> tuple[Array | None, float]:
+        """Where the stream stands; `return_to` undoes what was heard since."""
+        return self._features.mark()
+
+    def return_to(self, mark: tuple[Array | None, float]) -> None:
+        """Go on from a mark, as if nothing had been heard after it."""
+        self._features.return_to(mark)
 
     def hear(
         self,

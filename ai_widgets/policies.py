@@ -12,7 +12,7 @@ belief about replying.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from time import perf_counter
@@ -151,16 +151,16 @@ class EndpointingPolicy:
     def interrupt(self) -> None:
         """A fixed text is said at once: there is never a running reply to end."""
 
-    def push(self, samples: npt.ArrayLike) -> Iterator[Event]:
+    def push(self, samples: npt.ArrayLike) -> list[Event]:
         """Feed live audio of any length: 16 kHz, mono, float in [-1, 1] or integer. Returns the events."""
         array, broken = repair(mono(samples))
-        return iter(self._all(self._chunker.push(array, ("repaired",) if broken else ())))
+        return self._all(self._chunker.push(array, ("repaired",) if broken else ()))
 
-    def finish(self, tail_silence: float = 0.0) -> Iterator[Event]:
+    def finish(self, tail_silence: float = 0.0) -> list[Event]:
         """End the recording: the waiting rest is padded to a chunk, `tail_silence` seconds of silence follow."""
         events = self._all([*self._chunker.flush(), *silence(tail_silence)])
         self._clip += 1
-        return iter(events)
+        return events
 
     def push_clip(
         self,
@@ -168,13 +168,13 @@ class EndpointingPolicy:
         *,
         floor: str = "clip",  # noqa: ARG002 - a session's option; there are no log-mels here
         tail_silence: float = 1.0,
-    ) -> Iterator[Event]:
+    ) -> list[Event]:
         """Feed one whole clip, padded to chunks and followed by silence."""
         array, broken = repair(mono(samples))
         before = self._all(self._chunker.flush())
         clip = self._all([*cut(array, ("repaired",) if broken else ()), *silence(tail_silence)])
         self._clip += 1
-        return iter([*before, *clip])
+        return [*before, *clip]
 
     def scores(self, samples: Array) -> list[float]:
         """Score the windows that end in the next samples; the rest waits for more."""

@@ -29,7 +29,7 @@ EVENTS_VERSION = 2
 that events of an earlier one can still be read."""
 
 Choice = Literal["KEEP_SILENCE", "TEXT_BEGIN", "OTHER"]
-Ending = Literal["TEXT_END", "limit", "interrupted"]
+Ending = Literal["TEXT_END", "limit", "interrupted", "error"]
 
 TOKEN_NAMES = (
     "TEXT_BEGIN",

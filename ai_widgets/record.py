@@ -6,7 +6,6 @@ default) unless it goes to a file; the events are not, they are small. Nothing i
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -71,50 +70,67 @@ class SessionRecord:
         self._events: list[Event] = []
         seconds = audio_seconds if keep_audio else 0.0
         self._most = None if seconds is None else int(np.ceil(seconds / CHUNK_SECONDS))
-        self._audio: deque[npt.NDArray[np.float32]] = deque(maxlen=self._most)
+        # By the chunk's index, so that a reader on another thread gets that chunk's audio or none.
+        self._audio: dict[int, npt.NDArray[np.float32]] = {}
         self._spool = AudioSpool(audio_path) if keep_audio == "file" else None
         self._spooling = self._spool is not None
         self._letting_go = False
         self._chunks_heard = 0
+        self._last_notices: tuple[int, list[Notice]] = (-1, [])
 
     def append(self, event: Event) -> None:
         """Add one event at the end."""
         self._events.append(event)
 
     def append_audio(self, samples: npt.NDArray[np.float32]) -> list[Notice]:
-        """Add one chunk's samples, float32 [6400].
+        """Add one chunk's samples, float32 [6400]. An interrupted call has added nothing and may be repeated.
 
         Returns
         -------
         list of Notice
-            What whoever writes this record should tell, mostly nothing: that from here on old audio is let go, or that
-            it cannot be written to its file any more. The record does not append them itself.
+            What is to be told of it, mostly nothing: that from here on old audio is dropped, or that it cannot be
+            written to its file any more. The record does not append them itself.
         """
-        chunk, self._chunks_heard = self._chunks_heard, self._chunks_heard + 1
-        notices = self._write(chunk, samples)
-        if self._most and len(self._audio) == self._most and not (self._letting_go or self._spooling):
-            self._letting_go = True
-            seconds = self._most * CHUNK_SECONDS
-            message = f"From here on only the newest {_duration(seconds)} of audio are kept. All events stay."
-            notices.append(Notice(chunk, "audio_let_go", message, {"seconds": seconds}))
-        self._audio.append(samples)
+        chunk = self._chunks_heard
+        if self._last_notices[0] != chunk:
+            self._last_notices = chunk, []
+        notices = self._last_notices[1]
+        self._write(chunk, samples, notices)
+        self._audio[chunk] = samples
+        if self._most is not None and len(self._audio) > self._most:
+            if self._most and not (self._letting_go or self._spooling):
+                seconds = self._most * CHUNK_SECONDS
+                message = f"From here on only the newest {_duration(seconds)} of audio are kept. All events stay."
+                _tell(notices, Notice(chunk, "audio_let_go", message, {"seconds": seconds}))
+                self._letting_go = True
+            self._audio.pop(chunk - self._most, None)
+        self._chunks_heard = chunk + 1
         return notices
 
-    def _write(self, chunk: int, samples: npt.NDArray[np.float32]) -> list[Notice]:
+    @property
+    def last_notices(self) -> list[Notice]:
+        """What `append_audio` returned last."""
+        return self._last_notices[1]
+
+    @property
+    def chunks_heard(self) -> int:
+        """Chunks whose audio was added so far."""
+        return self._chunks_heard
+
+    def _write(self, chunk: int, samples: npt.NDArray[np.float32], notices: list[Notice]) -> None:
         """One more chunk into the file; where that fails it is the last attempt."""
         if self._spool is None or not self._spooling:
-            return []
+            return
         try:
-            self._spool.append(samples)
+            self._spool.write(chunk, samples)
         except OSError as error:
-            self._spooling = False
-            self._spool.close()
             where = self._spool.path or "its file"
             why = error.strerror or str(error)
             message = f"Audio cannot be written to {where} any more ({why}). It is kept in memory from here on."
             data = {"path": str(where), "why": why, "seconds": self._spool.chunks * CHUNK_SECONDS}
-            return [Notice(chunk, "audio_not_written", message, data)]
-        return []
+            _tell(notices, Notice(chunk, "audio_not_written", message, data))
+            self._spooling = False
+            self._spool.close()
 
     @property
     def audio_path(self) -> Path | None:
@@ -136,33 +152,29 @@ class SessionRecord:
     @property
     def audio(self) -> npt.NDArray[np.float32]:
         """The audio kept, float32 at 16 kHz, from `audio_start_s` on."""
-        first, parts = self._first_in_memory, list(self._audio)
-        if self._spool is not None and self._in_one_piece:
+        held = dict(self._audio)
+        first = min(held, default=self._chunks_heard)
+        parts = [held[chunk] for chunk in sorted(held)]
+        if self._spool is not None and self._spool.chunks >= first:
             parts.insert(0, self._spool.read(0, first))
         return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
     @property
     def audio_start_s(self) -> float:
         """Where on the session's audio clock `audio` begins: above 0 once older audio was let go."""
-        return 0.0 if self._in_one_piece else self._first_in_memory * CHUNK_SECONDS
-
-    @property
-    def _first_in_memory(self) -> int:
-        return self._chunks_heard - len(self._audio)
-
-    @property
-    def _in_one_piece(self) -> bool:
-        """Whether file and memory together hold everything."""
-        return self._spool is not None and self._spool.chunks >= self._first_in_memory
+        first = min(dict(self._audio), default=self._chunks_heard)
+        in_one_piece = self._spool is not None and self._spool.chunks >= first
+        return 0.0 if in_one_piece else first * CHUNK_SECONDS
 
     def chunk_audio(self, chunk: int) -> npt.NDArray[np.float32] | None:
-        """Samples of one chunk, float32 [6400], or None where they are no longer kept."""
-        place = chunk - self._first_in_memory
-        if 0 <= place < len(self._audio):
-            return self._audio[place]
-        if self._spool is not None and 0 <= chunk < self._spool.chunks:
+        """Samples of one chunk, float32 [6400], or None where they are no longer kept.
+
+        Right on any thread, also while another one adds audio.
+        """
+        samples = self._audio.get(chunk)
+        if samples is None and self._spool is not None and 0 <= chunk < self._spool.chunks:
             return self._spool.read(chunk, 1)
-        return None
+        return samples
 
     @property
     def seconds(self) -> float:
@@ -211,6 +223,12 @@ class SessionRecord:
     def __repr__(self) -> str:
         turns = len(self.of_type(Turn))
         return f"<SessionRecord: {self.seconds:.1f} s, {len(self.of_type(Decision))} decisions, {turns} replies>"
+
+
+def _tell(notices: list[Notice], notice: Notice) -> None:
+    """Add a notice, once: an interrupted call that is repeated comes here again."""
+    if all(other.kind != notice.kind for other in notices):
+        notices.append(notice)
 
 
 def _table(events: Iterable[Event], kind: type[Event]) -> pd.DataFrame:

@@ -11,31 +11,37 @@ LONGEST_INCOMPLETE = 3
 
 
 class ReplyText:
-    """Tokens of one reply and the text they have made visible so far.
+    """Tokens of one reply and the text they have made visible so far: a value, which `with_token` extends.
 
     The whole reply is decoded again for each token and the growing suffix emitted, because a tokenizer may change the
     spacing of what follows and a character may span tokens (PROTOCOL.md §6). What still ends in replacement characters
     waits.
+
+    Attributes
+    ----------
+    tokens
+        Ids after TEXT_BEGIN, the emotion included.
+    added
+        Text that the last of them made visible.
     """
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, tokens: tuple[int, ...] = (), shown: str = "", added: str = "") -> None:
         self._model = model
-        self._shown = ""
-        self.tokens: list[int] = []
+        self._shown = shown
+        self.tokens = tokens
+        self.added = added
 
-    def add(self, token: int) -> str:
-        """Add a token and return the text it makes visible."""
-        self.tokens.append(token)
-        text = self.text
+    def with_token(self, token: int) -> ReplyText:
+        """The reply with one more token."""
+        tokens = (*self.tokens, token)
+        text = self._model.decode_tokens(list(tokens))
         stable = text.rstrip(REPLACEMENT)
         if len(text) - len(stable) > LONGEST_INCOMPLETE:
-            # So many cannot be the beginning of one character: these bytes are broken for good.
+            # More than a character may lack: these bytes are broken for good.
             stable = text[: len(text) - LONGEST_INCOMPLETE]
         if not stable.startswith(self._shown):
-            return ""
-        new = stable[len(self._shown) :]
-        self._shown = stable
-        return new
+            return ReplyText(self._model, tokens, self._shown)
+        return ReplyText(self._model, tokens, stable, stable[len(self._shown) :])
 
     @property
     def emotion(self) -> Emotion | None:
@@ -45,4 +51,4 @@ class ReplyText:
     @property
     def text(self) -> str:
         """The whole reply as text."""
-        return self._model.decode_tokens(self.tokens)
+        return self._model.decode_tokens(list(self.tokens))

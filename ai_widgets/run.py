@@ -55,7 +55,7 @@ def run_files(given: argparse.Namespace) -> int:
         transcript = _Transcript(screen)
         for path, clip in zip(paths, clips, strict=True):
             transcript.clip(str(path))
-            for event in session.push_clip(clip, floor=given.floor, tail_silence=given.tail_silence):
+            for event in session.stream_clip(clip, floor=given.floor, tail_silence=given.tail_silence):
                 transcript.show(event)
                 if lines is not None and isinstance(event, WRITTEN):
                     _write(lines, event.to_json())

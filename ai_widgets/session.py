@@ -4,49 +4,51 @@
     each chunk                AUDIO_BEGIN <ten frames> ASSISTANT -> KEEP_SILENCE
                                                               or -> TEXT_BEGIN [EMOTION] text … TEXT_END
 
-`perceive.Listener` perceives: chunk → features → frames. `turns.TurnTaking` decides and responds. The two share no
-state, so that a worker can run them as two stages; `push` and `push_clip` run one after the other. The session keeps
-the order and the record. Nothing here knows threads or widgets. Facts: PROTOCOL.md §3, paper §3.
+`feeding.Feed` perceives: audio → chunks → frames. `turns.TurnTaking` decides and responds. `loop.Loop` keeps the order
+and the record, step by step; the session is what a caller sees of it. Nothing here knows threads or widgets. Facts:
+PROTOCOL.md §3, paper §3.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
-from threading import Lock
-from time import perf_counter, time
+from dataclasses import fields
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from .audio import ChunkAudio, Chunker, cut, envelope, level_db, mono, repair, silence
-from .errors import SessionError, SettingError
+from .audio import check_rate, load_audio, mono, resample
+from .errors import ReadOnlyError, SessionError, SettingError
+from .feeding import Block, Clip, End, Given, Item
 from .framing import Framing
+from .loop import Loop, short
 from .model.checkpoint import LoadedModel
-from .perceive import Heard, Listener, hear_clip
-from .protocol import CHUNK_SECONDS, Chunk, Decision, Event, Notice, Timing
+from .perceive import Heard
+from .protocol import SAMPLE_RATE, Event
 from .record import SessionRecord
 from .settings import Settings
-from .turns import TurnTaking
 
 FLOORS = ("clip", "running")
-LATE_S = CHUNK_SECONDS
-"""Seconds of waiting after which a live chunk is flagged `late`: by then the next one is there."""
-
-LONGEST_VALUE = 60
-"""Characters of a setting's value that a notice repeats."""
+MAX_TAIL_S = 600.0
+"""Seconds of silence that may follow a recording: more can only be a mistake."""
 
 
 class EventStream(Iterator[Event]):
-    """Events as they happen. Iterating runs the session; what nobody iterates runs at the session's next call."""
+    """Events of one call, as they happen. Iterating it runs the session.
 
-    def __init__(self, session: StreamingSession) -> None:
-        self._session = session
+    What is left un-iterated is done by the session's next call; its events are then in the record, and further
+    iterating gives them.
+    """
+
+    def __init__(self, session: StreamingSession, first: int) -> None:
+        self._session, self._next = session, first
+        self._end: int | None = None
 
     def __next__(self) -> Event:
-        event = self._session._advance()
+        event = self._session._next_event(self)
         if event is None:
             raise StopIteration
         return event
@@ -54,6 +56,9 @@ class EventStream(Iterator[Event]):
 
 class StreamingSession:
     """One conversation with a model: audio in, events out.
+
+    `push`, `finish`, `push_clip`, `play` do the work and return its events; `stream` and `stream_clip` give them as
+    they happen. Every call first finishes what an earlier one has left. A `with` block finishes and closes it.
 
     Parameters
     ----------
@@ -63,79 +68,117 @@ class StreamingSession:
         See `Settings`.
     record
         Where events and audio go; a new record by default.
+
+    Examples
+    --------
+    >>> with model.session(seed=0) as session:
+    ...     for event in session.stream(samples, rate=48_000):
+    ...         print(event)
+    ...     session.finish(tail_silence=1.0)
+    >>> session.record.text
     """
 
     def __init__(
         self, model: LoadedModel, settings: Settings | None = None, record: SessionRecord | None = None
     ) -> None:
         self.model = model
-        self.settings = self._in_use = settings or Settings()
-        self._changing = Lock()
+        # Settings may be changed on another thread than the one that feeds; each step holds it.
+        self._lock = RLock()
         self._record = record if record is not None else SessionRecord()
-        self._turns = TurnTaking(model, self.settings)
-        self._listener = Listener(model)
-        self._chunker = Chunker()
-        self._waiting: deque[Heard | ChunkAudio] = deque()
-        self._stepping: Iterator[Event] | None = None
-        self._chunk = 0
-        self._clip = 0
+        self._loop = Loop(model, settings or Settings(), self._record)
+        self._stream: EventStream | None = None
+        self._closed = False
 
     # What a caller may ask -------------------------------------------------------------------------------------------
 
     @property
     def record(self) -> SessionRecord:
-        """The record, after everything that was pushed has been answered."""
-        if self._stepping is None:
-            for _ in EventStream(self):
-                pass
+        """Events and audio so far. Plain data: reading it runs nothing."""
         return self._record
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, read-only; `change` sets them."""
+        return self._loop.settings
 
     @property
     def ended(self) -> str | None:
         """Why the session takes no more audio, or None while it does."""
-        return self._turns.ended
+        return self._loop.state.talk.ended
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     @property
     def chunks_done(self) -> int:
         """Chunks that have been decided or are being decided; the index of the next one."""
-        return self._chunk
+        return self._loop.state.taken.chunks
 
     @property
     def position(self) -> int:
         """Positions of the context in use."""
-        return self._turns.position
+        return self._loop.state.talk.window.positions
 
     @property
     def context_limit(self) -> int:
         """Positions the context may hold."""
-        return self._turns.limit
+        return self._loop.state.talk.terms.framing.limit
 
-    def push(self, samples: npt.ArrayLike) -> EventStream:
-        """Feed live audio of any length: 16 kHz, mono, float in [-1, 1] or integer.
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """Tokens that the context begins with: those that were fed, or will be where it is bare."""
+        talk = self._loop.state.talk
+        return talk.window.prefix or talk.terms.framing.prefix
 
-        Samples that do not fill a chunk wait for the next call. Returns an iterator of events; they happen while it is
-        iterated, or at the next call of the session.
-        """
-        array, broken = repair(mono(samples))
-        self._waiting.extend(self._chunker.push(array, ("repaired",) if broken else ()))
-        return EventStream(self)
+    def push(self, samples: npt.ArrayLike, rate: int | None = None) -> list[Event]:
+        """Hear live audio of any length and return the events of it.
 
-    def finish(self, tail_silence: float = 0.0) -> EventStream:
-        """End the recording: the waiting rest is padded to a chunk, `tail_silence` seconds of silence follow.
-
-        The session stays open; the next audio belongs to a new clip.
-        """
-        self._waiting.extend(self._chunker.flush())
-        self._waiting.extend(silence(tail_silence))
-        self._waiting.append(_END_OF_CLIP)
-        return EventStream(self)
-
-    def push_clip(self, samples: npt.ArrayLike, *, floor: str = "clip", tail_silence: float = 1.0) -> EventStream:
-        """Feed one whole clip, padded to chunks and followed by silence so that the model can reply.
+        Samples that do not fill a chunk wait for the next call.
 
         Parameters
         ----------
         samples
+            [n] or with channels, see `audio.mono`.
+        rate
+            Samples per second; 16 000 by default. Another rate goes through a streaming resampler, so that any split
+            into blocks gives the same; it may change from call to call.
+
+        Raises
+        ------
+        AudioError
+            Not audio; nothing is heard then.
+        SessionError
+            The session is closed.
+        """
+        return [*self.stream(samples, rate)]
+
+    def stream(self, samples: npt.ArrayLike, rate: int | None = None) -> EventStream:
+        """Hear live audio as `push` does; the events come as they happen, token by token.
+
+        Returns
+        -------
+        EventStream
+            An iterator. What is left of it is finished by the session's next call.
+        """
+        return self._begin(self._block(samples, rate))
+
+    def finish(self, tail_silence: float = 0.0) -> list[Event]:
+        """End the recording: the waiting rest is padded to a chunk, `tail_silence` seconds of silence follow.
+
+        The session stays open; the next audio belongs to a new clip.
+        """
+        return [*self._begin(End(_tail(tail_silence)))]
+
+    def push_clip(
+        self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
+    ) -> list[Event]:
+        """Hear one whole clip, padded to chunks and followed by silence so that the model can reply.
+
+        Parameters
+        ----------
+        samples, rate
             As in `push`.
         floor
             `clip`: the log-mel floor is that of the whole clip, and clip and tail are encoded on their own, as the
@@ -143,25 +186,38 @@ class StreamingSession:
         tail_silence
             Seconds, rounded up to whole chunks; the authors use 1.
         """
+        return [*self.stream_clip(samples, rate, floor=floor, tail_silence=tail_silence)]
+
+    def stream_clip(
+        self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
+    ) -> EventStream:
+        """Hear one whole clip as `push_clip` does; the events come as they happen."""
         if floor not in FLOORS:
             raise SettingError(f"floor must be one of {', '.join(FLOORS)}, not {floor!r}.")
+        block, tail = self._block(samples, rate), _tail(tail_silence)
         if floor == "running":
-            self.push(samples)
-            return self.finish(tail_silence)
-        array, broken = repair(mono(samples))
-        if self._chunker.waiting:
-            # Live audio came before: its rest ends a clip of its own.
-            self.finish()
-        for part in (cut(array, ("repaired",) if broken else ()), silence(tail_silence)):
-            self._waiting.extend(hear_clip(self.model, part, 0))
-        self._waiting.append(_END_OF_CLIP)
-        return EventStream(self)
+            return self._begin(block, End(tail))
+        return self._begin(Clip(resample(block.samples, block.rate), tail))
+
+    def play(self, path: str | Path, *, tail_silence: float = 1.0) -> list[Event]:
+        """Hear an audio file as one recording of the live stream, and return the events of it.
+
+        Raises
+        ------
+        AudioError
+            It cannot be read; nothing is heard then.
+        """
+        return self.push_clip(load_audio(path), floor="running", tail_silence=tail_silence)
+
+    def step(self, heard: Heard) -> EventStream:
+        """Decide after one chunk that was perceived elsewhere, and respond if so decided; the events as they happen."""
+        return self._begin(Given(heard))
 
     def change(self, **settings: Any) -> Settings:
         """Change settings while the session runs; they apply from the next chunk on, which brings a notice.
 
-        Another system prompt, which stands at the context's very beginning, waits until the context is bare again.
-        Safe to call from another thread.
+        With another system prompt, which stands at the context's very beginning, the context starts over. Safe to call
+        from another thread.
 
         Parameters
         ----------
@@ -178,129 +234,106 @@ class StreamingSession:
         SettingError
             Nothing is changed then.
         """
-        with self._changing:
+        with self._lock:
+            self._check_open()
             chosen = self.settings.changed(**settings)
             Framing.of(self.model, chosen)
-            self.settings = chosen
+            self._finish_pending()
+            self._loop.settings = chosen
         return chosen
 
     def interrupt(self) -> None:
         """End the running reply after the token at work. Without a running reply nothing happens. Safe to call from
         another thread: it only sets a flag.
         """
-        self._turns.interrupt()
+        self._loop.turns.interrupt()
 
-    # The loop --------------------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """Take no more audio and free the context's memory. The record stays.
 
-    def _advance(self) -> Event | None:
-        """The next event, or None when everything pushed is answered. The step at work belongs to the session, not to
-        the iterator that started it, so an abandoned iterator loses nothing.
+        Nothing runs any more: a reply that is still being spoken ends as interrupted, and audio that was given and is
+        not decided is dropped, which a notice tells.
         """
-        while True:
-            if self._stepping is None:
-                if not self._waiting:
-                    return None
-                item = self._waiting.popleft()
-                if item is _END_OF_CLIP:
-                    self._clip += 1
-                    continue
-                if isinstance(item, ChunkAudio):
-                    item = self._listener.hear(item)
-                self._stepping = self._step(replace(item, clip=self._clip))
-            try:
-                event = next(self._stepping, None)
-            except BaseException:
-                self._stepping = None
-                raise
-            if event is not None:
-                return event
-            self._stepping = None
+        with self._lock:
+            if self._closed:
+                return
+            self._loop.close()
+            self._end_stream()
+            self._closed = True
 
-    def step(self, heard: Heard) -> Iterator[Event]:
-        """Decide after one perceived chunk, and respond if so decided. Exactly one step a chunk, in order.
+    def __enter__(self) -> StreamingSession:
+        return self
 
-        Raises
-        ------
-        SessionError
-            Where audio that was pushed is still unanswered: the order would be lost.
-        """
-        if self._waiting or self._stepping is not None:
-            raise SessionError("Audio that was pushed is still unanswered; iterate its events before calling step.")
-        return self._step(heard)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        try:
+            if error is None and not self._closed:
+                with self._lock:
+                    self._finish_pending()
+        finally:
+            self.close()
 
-    def _step(self, heard: Heard) -> Iterator[Event]:
-        chunk, self._chunk = self._chunk, self._chunk + 1
-        started = perf_counter()
-        perceived = (heard.features_ms + heard.tower_ms) / 1e3
-        # What is no microphone's came as fast as it could be taken: it has no deadline, and its waiting is no lateness.
-        queued = max(0.0, started - heard.arrived - perceived) if heard.live else 0.0
-        kept = self._record.append_audio(heard.samples)
-        notices = [*kept, *self._take_settings(chunk), *self._turns.make_room(chunk)]
-        flags = heard.flags
-        if queued > LATE_S:
-            flags = (*flags, "late")
-        if self.ended is not None:
-            flags = (*flags, "unheard")
-        start_s, samples = chunk * CHUNK_SECONDS, heard.samples
-        prepared = perf_counter() - started
-        yield self._note(Chunk(chunk, heard.clip, start_s, level_db(samples), envelope(samples), flags, heard.mel))
-        for notice in notices:
-            yield self._note(notice)
-        if self.ended is not None:
-            return
-        # Whoever iterates may hold the loop after any event; that is no time of the model's.
-        resumed, decided, answering, spoke = perf_counter(), 0.0, 0.0, False
-        for event in self._turns.take(chunk, heard.clip, heard.frames):
-            if isinstance(event, Decision):
-                decided, spoke = perf_counter(), event.choice == "TEXT_BEGIN"
-                yield self._note(event)
-                answering = perf_counter()
-            else:
-                yield self._note(event)
-        now = perf_counter()
-        # What happened on the clock that never jumps, told in Unix time.
-        epoch = time() - now
-        yield self._note(
-            Timing(
-                chunk,
-                heard.features_ms,
-                heard.tower_ms,
-                (prepared + decided - resumed) * 1e3,
-                (now - answering) * 1e3 if spoke else 0.0,
-                queued * 1e3,
-                heard.stream,
-                heard.seq,
-                (epoch + heard.arrived) * 1e3,
-                (epoch + decided) * 1e3,
-                heard.encode_wait_ms if heard.live else 0.0,
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _SETTING_NAMES:
+            raise ReadOnlyError(f"A session's settings are not assigned: write session.change({name}={short(value)}).")
+        if not name.startswith("_") and name != "model":
+            raise ReadOnlyError(
+                f"A session has no attribute {name!r} that may be assigned; settings are changed with "
+                "session.change(bias=0.5)."
             )
-        )
+        object.__setattr__(self, name, value)
 
-    def _take_settings(self, chunk: int) -> list[Event]:
-        """Settings that were changed since the last chunk, as a notice."""
-        before, chosen = self._in_use, self.settings
-        if chosen == before:
-            return []
-        self._in_use = chosen
-        self._turns.change(chosen)
-        old, new = before.to_json(), chosen.to_json()
-        changed = {name: value for name, value in new.items() if value != old[name]}
-        words = ", ".join(f"{name} is {_short(value)}" for name, value in changed.items())
-        message = f"From here on {words}."
-        if "system_prompt" in changed:
-            message += " The system prompt is read when the context starts over."
-        return [Notice(chunk, "settings", message, {"changed": changed, "settings": new})]
+    # Its own --------------------------------------------------------------------------------------------------------
 
-    def _note(self, event: Event) -> Event:
-        self._record.append(event)
-        return event
+    def _block(self, samples: npt.ArrayLike, rate: int | None) -> Block:
+        return Block(mono(samples), SAMPLE_RATE if rate is None else check_rate(rate))
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionError("This session is closed; open another one with model.session().")
+
+    def _begin(self, *items: Item) -> EventStream:
+        """Take new items, and finish what was pending before them.
+
+        In this order, so that they are pending too, and not lost, where the model fails at what was pending.
+        """
+        with self._lock:
+            self._check_open()
+            first = self._loop.put(items)
+            while self._loop.busy_before(first):
+                self._loop.advance()
+            self._end_stream()
+            self._stream = stream = EventStream(self, len(self._record))
+        return stream
+
+    def _next_event(self, stream: EventStream) -> Event | None:
+        """The next event of a stream, or None at its end."""
+        with self._lock:
+            while stream._end is None and stream._next >= len(self._record):
+                if not self._loop.advance():
+                    self._end_stream()
+            if stream._end is not None and stream._next >= stream._end:
+                return None
+            (event,) = self._record.since(stream._next, 1)
+            stream._next += 1
+            return event
+
+    def _finish_pending(self) -> None:
+        while self._loop.advance():
+            pass
+        self._end_stream()
+
+    def _end_stream(self) -> None:
+        """All that the running stream is about has happened."""
+        if self._stream is not None:
+            self._stream._end = len(self._record)
+            self._stream = None
 
 
-def _short(value: object) -> str:
-    """A setting's value in a sentence."""
-    text = "the default" if value is None else str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+_SETTING_NAMES = frozenset(item.name for item in fields(Settings))
 
 
-_END_OF_CLIP = ChunkAudio(np.zeros(0, np.float32))
-"""Marks in the waiting line where a clip ends."""
+def _tail(seconds: float) -> float:
+    """A length of silence that may follow a recording."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_TAIL_S:
+        raise SettingError(f"tail_silence must be a number of seconds from 0 to {MAX_TAIL_S:g}, not {seconds!r}.")
+    return float(seconds)

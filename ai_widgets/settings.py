@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .errors import SettingError
+from .errors import ReadOnlyError, SettingError
 from .protocol import CHUNK_SECONDS
 
 CONTEXTS = ("slide", "stop", "reset")
@@ -116,6 +116,17 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """All settings as plain values."""
         return asdict(self)
+
+
+def _refuse_assignment(_: Settings, name: str, value: object = None) -> None:
+    raise ReadOnlyError(
+        f"Settings are not changed in place: write session.change({name}={value!r}), or settings.changed(...) for a "
+        "copy."
+    )
+
+
+# After the decorator, which would put its own in their place; its message does not say what to do instead.
+Settings.__setattr__ = Settings.__delattr__ = _refuse_assignment  # type: ignore[assignment]
 
 
 def _check(

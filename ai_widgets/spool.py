@@ -54,8 +54,8 @@ class AudioSpool:
         self.path: Path | None = None
         self.chunks = 0
 
-    def append(self, samples: Array) -> None:
-        """Write one chunk, float32 [6400].
+    def write(self, chunk: int, samples: Array) -> None:
+        """Write one chunk, float32 [6400], to its place in the file: the next one, or once more the last.
 
         Raises
         ------
@@ -65,11 +65,15 @@ class AudioSpool:
         if self._file is None:
             self._open()
         data = samples.astype(">f4").tobytes()
-        if self._file is not None and os.write(self._file, data) != len(data):
-            # A full disk may take a part before it says so.
-            os.ftruncate(self._file, len(HEADER) + self.chunks * CHUNK_BYTES)
-            raise OSError("the disk took only a part of it")
-        self.chunks += 1
+        place = len(HEADER) + chunk * CHUNK_BYTES
+        if self._file is not None:
+            # To the place of the chunk, so that what an interrupted call wrote is written over.
+            os.lseek(self._file, place, os.SEEK_SET)
+            if os.write(self._file, data) != len(data):
+                # A full disk may take a part before it says so.
+                os.ftruncate(self._file, place)
+                raise OSError("the disk took only a part of it")
+        self.chunks = chunk + 1
 
     def read(self, first: int, count: int) -> Array:
         """Samples of `count` chunks from chunk `first` on, as they were written."""
@@ -87,11 +91,12 @@ class AudioSpool:
 
     def _open(self) -> None:
         if self._wanted.is_dir():
-            self._file, name = tempfile.mkstemp(SUFFIX, "ai_widgets-", self._wanted)
-            self.path = Path(name)
+            file, name = tempfile.mkstemp(SUFFIX, "ai_widgets-", self._wanted)
+            path = Path(name)
         else:
-            self._file, self.path = _create(self._wanted)
-        os.write(self._file, HEADER)
+            file, path = _create(self._wanted)
+        self.path, self._file = path, file
+        os.write(file, HEADER)
 
     def __del__(self) -> None:
         self.close()

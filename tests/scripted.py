@@ -25,22 +25,35 @@ class Fed:
 
 
 class ScriptedContext:
-    """Counts positions; holds nothing."""
+    """Holds the tokens that were fed, where a real one holds their keys and values."""
 
     def __init__(self, limit: int) -> None:
-        self.limit, self.position = limit, 0
+        self.limit = limit
+        self.tokens: list[int] = []
+
+    @property
+    def position(self) -> int:
+        return len(self.tokens)
 
     @property
     def room(self) -> int:
         return self.limit - self.position
 
     def clear(self) -> None:
-        self.position = 0
+        self.tokens = []
+
+    def truncate(self, position: int) -> None:
+        if position > self.position:
+            raise AssertionError(f"{position} of {self.position} positions cannot stay")
+        self.tokens = self.tokens[:position]
+
+    def repair(self) -> bool:
+        return True
 
     def slide(self, keep: int, count: int) -> None:
         if not 0 < keep <= self.position - count:
             raise AssertionError(f"{count} positions after the first {keep} of {self.position} cannot leave")
-        self.position -= count
+        self.tokens = self.tokens[:keep] + self.tokens[keep + count :]
 
 
 class ScriptedDecoder:
@@ -75,7 +88,7 @@ class ScriptedDecoder:
     def feed(self, context: Any, tokens: list[int], frames: Tensor | None = None, frames_at: int = 0) -> Tensor:
         fed = Fed(list(tokens), context.position, frames, frames_at)
         self.fed.append(fed)
-        context.position += len(tokens)
+        context.tokens = [*context.tokens, *tokens]
         if context.position > context.limit:
             raise AssertionError("fed beyond the context's limit")
         if self._during is not None:

@@ -33,8 +33,8 @@ PREFIX, BLOCK, SPARE = 12, 12, 16
 class Reference:
     """What a session should do, in as few words as possible.
 
-    `held` are the chunks in the context with the positions they take, `pending` says that the token drawn last is still
-    to be fed, with which it will belong to the newest of them.
+    `held` are the chunks in the context with the positions they take, `pending` is how many tokens are still to be fed,
+    with which they will belong to the newest of them: the token drawn last, and TEXT_END where a reply was cut.
     """
 
     context: str
@@ -44,7 +44,7 @@ class Reference:
     max_new: int | None
     held: list[list[int]] = field(default_factory=list)
     bare: bool = True
-    pending: bool = False
+    pending: int = 0
     drawn: int = 0
     ended: bool = False
 
@@ -86,11 +86,13 @@ class Reference:
         while why is None:
             if interrupt_after is not None and spoken >= interrupt_after:
                 why = "interrupted"
+                self.pending = 2
                 continue
             if self.limit - self.used < 1 and self.context == "slide" and self._leave(1, 0, 1):
                 notices.append("context_slide")
             if self.limit - self.used < 1 or spoken == self.max_reply or self.drawn == self.allowed():
                 why = "limit"
+                self.pending = 2
                 notices.append("limit")
             else:
                 self.held[-1][1] += 1
@@ -105,12 +107,12 @@ class Reference:
         if self.bare:
             self.bare = False
         elif self.pending:
-            self.held[-1][1] += 1
+            self.held[-1][1] += self.pending
         self.held.append([chunk, BLOCK])
-        self.pending = True
+        self.pending = 1
 
     def _room(self) -> list[str]:
-        opening = PREFIX if self.bare else int(self.pending)
+        opening = PREFIX if self.bare else self.pending
         positions, chunks = opening + BLOCK - (self.limit - self.used), len(self.held) + 1 - self.most
         if positions <= 0 and chunks <= 0:
             return []
@@ -118,7 +120,7 @@ class Reference:
             self.ended = True
             return ["context_full"]
         if self.context == "reset":
-            self.held, self.bare, self.pending = [], True, False
+            self.held, self.bare, self.pending = [], True, 0
             return ["context_reset"]
         return ["context_slide"] if self._leave(positions, chunks, 0) else []
 
@@ -137,7 +139,7 @@ class Reference:
             freed += self.held.pop(0)[1]
             gone += 1
         if not self.held:
-            self.pending = False
+            self.pending = 0
         return gone > 0
 
 

@@ -74,8 +74,8 @@ class TestContextStop:
 
     def test_the_card_stops_at_4096_tokens(self, toy_loaded: LoadedModel) -> None:
         session = StreamingSession(toy_loaded, Settings(context="stop"))
-        assert session._turns.max_new_tokens == 4096
-        assert StreamingSession(toy_loaded, Settings(context="reset"))._turns.max_new_tokens is None
+        assert session._loop.state.talk.terms.max_new_tokens == 4096
+        assert StreamingSession(toy_loaded, Settings(context="reset"))._loop.state.talk.terms.max_new_tokens is None
 
     def test_the_limit_is_never_above_the_checkpoints(self, toy_loaded: LoadedModel) -> None:
         assert StreamingSession(toy_loaded, Settings(context_limit=10**6)).context_limit == 2048
@@ -103,7 +103,7 @@ class TestContextReset:
         events = list(session.push(silence(6)))
         assert len(of(Decision, events)) == 6
         assert notices(events) == [("context_reset", 2), ("context_reset", 4)]
-        assert of(Notice, events)[0].data == {"used": 37, "limit": 42}
+        assert of(Notice, events)[0].data == {"used": 37, "limit": 42, "why": "full"}
         starts = [fed.start for fed in decoder.fed]
         assert starts == [0, 24] * 3
         assert decoder.fed[2].tokens == decoder.fed[0].tokens
@@ -135,8 +135,8 @@ class TestTokenLimits:
         events = list(session.push(silence(2)))
         assert [(turn.ended, turn.text) for turn in of(Turn, events)] == [("limit", "a long")]
         assert "max_reply_tokens" in of(Notice, events)[0].message
-        # For the model too the reply has ended.
-        assert decoder.fed[-1].tokens[0] == toy_loaded.traits.tokens["TEXT_END"]
+        # For the model too the reply has ended, after its last token.
+        assert decoder.fed[-1].tokens[:2] == [ord("g"), toy_loaded.traits.tokens["TEXT_END"]]
 
     def test_a_reply_of_exactly_the_limit(self, toy_loaded: LoadedModel) -> None:
         """What the model would have said next is not known, so it counts as cut."""
@@ -160,13 +160,13 @@ class TestInterrupt:
         model, decoder = scripted(toy_loaded, "T.", [spell("a long reply")])
         session = StreamingSession(model)
         events = []
-        for event in session.push(silence(2)):
+        for event in session.stream(silence(2)):
             events.append(event)
             if isinstance(event, Token) and event.text == "o":
                 session.interrupt()
         assert [(turn.ended, turn.text) for turn in of(Turn, events)] == [("interrupted", "a lo")]
         assert len(of(Decision, events)) == 2
-        assert decoder.fed[-1].tokens[0] == toy_loaded.traits.tokens["TEXT_END"]
+        assert decoder.fed[-1].tokens[:2] == [ord("o"), toy_loaded.traits.tokens["TEXT_END"]]
 
     def test_without_a_reply_nothing_happens(self, toy_loaded: LoadedModel) -> None:
         model, _ = scripted(toy_loaded, ".T", [spell("hi")])
@@ -178,14 +178,17 @@ class TestInterrupt:
         assert [(turn.ended, turn.text) for turn in of(Turn, events)] == [("TEXT_END", "hi")]
 
     def test_before_the_first_token(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded, "T.", [spell("hi")])
+        """The context holds an empty reply: TEXT_BEGIN, TEXT_END."""
+        model, decoder = scripted(toy_loaded, "T.", [spell("hi")])
         session = StreamingSession(model)
         events = []
-        for event in session.push(silence(2)):
+        for event in session.stream(silence(2)):
             events.append(event)
             if isinstance(event, Decision):
                 session.interrupt()
         assert [(turn.ended, turn.tokens) for turn in of(Turn, events)] == [("interrupted", ())]
+        tokens = toy_loaded.traits.tokens
+        assert decoder.fed[-1].tokens[:2] == [tokens["TEXT_BEGIN"], tokens["TEXT_END"]]
 
 
 class TestMask:
@@ -214,7 +217,9 @@ class TestMask:
         model, _ = scripted(toy_loaded, "x.", x=65)
         session = StreamingSession(model, Settings(greedy=True, mask=False, strict=True))
         with pytest.raises(SessionError, match=r"'A' \(65\).*Turn the mask on, or strict off"):
-            list(session.push(silence(2)))
+            session.push(silence(2))
+        assert [decision.choice for decision in session.record.of_type(Decision)] == ["OTHER"]
+        session.finish()
         assert [decision.choice for decision in session.record.of_type(Decision)] == ["OTHER", "KEEP_SILENCE"]
 
     def test_bias_moves_decisions_and_not_the_raw_figures(self, toy_loaded: LoadedModel) -> None:
@@ -233,5 +238,10 @@ def test_a_model_that_raises_ends_its_step_only(toy_loaded: LoadedModel) -> None
     model, _ = scripted(toy_loaded, ".x.", x=RuntimeError("out of memory"))
     session = StreamingSession(model)
     with pytest.raises(RuntimeError, match="out of memory"):
-        list(session.push(silence(3)))
+        session.push(silence(3))
+    assert [decision.chunk for decision in session.record.of_type(Decision)] == [0]
+    assert session.push([]) == []
     assert [decision.chunk for decision in session.record.of_type(Decision)] == [0, 2]
+    (notice,) = session.record.of_type(Notice)
+    assert (notice.kind, notice.chunk, notice.data) == ("undecided", 1, {"error": "RuntimeError"})
+    assert "out of memory" in notice.message

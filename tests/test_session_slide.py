@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ai_widgets.audio import ChunkAudio
-from ai_widgets.errors import SettingError
+from ai_widgets.errors import ReadOnlyError, SettingError
+from ai_widgets.framing import Framing
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.perceive import Listener
@@ -42,7 +47,7 @@ class TestSliding:
     def test_it_is_the_default_and_stays_below_2048(self, toy_loaded: LoadedModel) -> None:
         session = StreamingSession(toy_loaded)
         assert (session.settings.context, session.context_limit) == ("slide", 2_000)
-        assert session._turns.max_new_tokens is None
+        assert session._loop.state.talk.terms.max_new_tokens is None
 
     def test_the_oldest_leaves_and_the_rest_stays(self, toy_loaded: LoadedModel) -> None:
         model, decoder = scripted(toy_loaded)
@@ -154,7 +159,7 @@ class TestReplies:
         model, _ = scripted(toy_loaded, "...T", [spell("long enough")])
         session = StreamingSession(model, Settings(context_limit=FOUR))
         events = []
-        for event in session.push(silence(4)):
+        for event in session.stream(silence(4)):
             events.append(event)
             if isinstance(event, Token):
                 session.interrupt()
@@ -188,7 +193,7 @@ class TestWithTheRealDecoder:
         for half in (starts[200:4_600], starts[4_600:]):
             assert (min(half), max(half)) == (min(starts[200:]), max(starts))
         assert max(starts) < 2_000
-        assert len(session._turns._window) <= 153
+        assert len(session._loop.state.talk.window) <= 153
 
 
 class TestChange:
@@ -266,48 +271,116 @@ class TestChange:
         assert kinds == ["settings", "context_full"]
         assert session.ended is not None
 
-    def test_another_prompt_waits_for_a_bare_context(self, toy_loaded: LoadedModel) -> None:
+    @pytest.mark.parametrize("context", ["slide", "reset", "stop"])
+    def test_another_prompt_starts_the_context_over_and_says_so(self, toy_loaded: LoadedModel, context: Any) -> None:
         model, decoder = scripted(toy_loaded)
-        session = StreamingSession(model, Settings(context="reset", context_limit=FOUR))
-        list(session.push(silence(2)))
+        session = StreamingSession(model, Settings(context=context))
+        session.push(silence(2))
+        before = session.prefix
         session.change(system_prompt="Other!!")
-        events = list(session.push(silence(3)))
-        assert of(Notice, events)[0].message.endswith("The system prompt is read when the context starts over.")
+        assert session.prefix == before, "what is in the context was fed with the old one"
+        events = session.push(silence(2))
+        assert [(notice.kind, notice.chunk) for notice in of(Notice, events)] == [("settings", 2), ("context_reset", 2)]
+        assert "new system prompt" in of(Notice, events)[1].message
         fed = [bytes(t for t in step.tokens if t < 256).decode() for step in decoder.fed]
-        assert fed == ["Listen.", "", "", "", "Other!!"]
+        assert fed == ["Listen.", "", "Other!!", ""]
+        assert session.prefix == of(Decision, events)[0].before
+        assert of(Decision, events)[0].oldest == 2
+
+    def test_the_same_prompt_in_other_words_starts_nothing_over(self, toy_loaded: LoadedModel) -> None:
+        model, decoder = scripted(toy_loaded)
+        session = StreamingSession(model)
+        session.push(silence(2))
+        session.change(system_prompt=toy_loaded.traits.system_prompt)
+        assert [notice.kind for notice in of(Notice, session.push(silence(1)))] == ["settings"]
+        assert decoder.fed[-1].start > 0
+
+    @given(
+        prompts=st.lists(st.text("abc", max_size=120), min_size=1, max_size=4),
+        limits=st.lists(st.integers(PREFIX + BLOCK + 1, 700), min_size=1, max_size=4),
+    )
+    def test_677_of_60_a_prompt_and_a_smaller_limit_at_once(
+        self, toy_loaded: LoadedModel, prompts: list[str], limits: list[int]
+    ) -> None:
+        """Whatever is changed together, the prefix fed is that of the settings, and the limit is kept at once."""
+        model, _ = scripted(toy_loaded)
+        session = StreamingSession(model, Settings(context_limit=700, system_prompt="a" * 600))
+        session.push(silence(6))
+        for prompt, limit in zip(prompts, limits, strict=False):
+            if len(prompt) + PREFIX - len("Listen.") + BLOCK + 1 > limit:
+                with pytest.raises(SettingError, match="is too short"):
+                    session.change(system_prompt=prompt, context_limit=limit)
+                continue
+            session.change(system_prompt=prompt, context_limit=limit)
+            for event in session.push(silence(2)):
+                if isinstance(event, Decision):
+                    assert event.used <= event.limit == limit
+            assert session.prefix == Framing.of(model, session.settings).prefix
+            assert session._loop.turns._context.position == session.position
+
+    def test_two_threads_that_change_settings_lose_none(self, toy_loaded: LoadedModel) -> None:
+        session = StreamingSession(scripted(toy_loaded)[0])
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        try:
+            for number in range(1, 301):
+                changes = [{"bias": float(number)}, {"max_reply_tokens": number}]
+                threads = [Thread(target=session.change, kwargs=change) for change in changes]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                assert (session.settings.bias, session.settings.max_reply_tokens) == (number, number)
+        finally:
+            sys.setswitchinterval(interval)
+
+    @pytest.mark.parametrize(
+        ("assign", "words"),
+        [
+            (lambda session: setattr(session, "bias", 1), r"write session.change\(bias=1\)"),
+            (lambda session: setattr(session.settings, "bias", 2), r"session.change\(bias=2\)"),
+            (lambda session: setattr(session, "settings", Settings()), r"session.change\("),
+            (lambda session: setattr(session, "temprature", 1), r"session.change\("),
+            (lambda session: delattr(session.settings, "bias"), r"session.change\("),
+        ],
+    )
+    def test_a_wrong_way_to_set_says_the_right_one(self, toy_loaded: LoadedModel, assign: Any, words: str) -> None:
+        session = StreamingSession(scripted(toy_loaded)[0])
+        before = session.settings
+        with pytest.raises(ReadOnlyError, match=words):
+            assign(session)
+        assert session.settings == before
 
 
 class TestWindow:
     """The book-keeping alone."""
 
     def filled(self, *positions: int) -> Window:
-        window = Window()
-        window.prefix = 5
+        window = Window().begun((1, 2, 3, 4, 5))
         for chunk, count in enumerate(positions):
-            window.open(chunk, count)
+            window = window.opened(chunk, count)
         return window
 
     def test_whole_chunks_leave(self) -> None:
-        window = self.filled(13, 13, 13, 13)
-        assert window.leave(14, 0, 0, (0, 0)) == Left(0, 1, 0, 26)
-        assert (len(window), window.oldest) == (2, 2)
+        window, left = self.filled(13, 13, 13, 13).without_oldest(14, 0, 0, (0, 0)) or (None, None)
+        assert left == Left(0, 1, 0, 26)
+        assert window is not None
+        assert (len(window), window.oldest, window.positions) == (2, 2, 5 + 26)
 
     def test_nothing_leaves_without_need(self) -> None:
-        assert self.filled(13, 13).leave(0, -3, 0, (50, 50)) is None
+        assert self.filled(13, 13).without_oldest(0, -3, 0, (50, 50)) is None
 
     def test_replies_leave_with_their_chunk(self) -> None:
-        window = self.filled(12)
-        window.extend(4, turn=True)
-        window.extend()
-        window.open(1, 12)
-        assert window.leave(1, 0, 0, (0, 0)) == Left(0, 0, 1, 17)
+        window = self.filled(12).extended(4, turn=True).extended().opened(1, 12)
+        assert (window.without_oldest(1, 0, 0, (0, 0)) or ())[1] == Left(0, 0, 1, 17)
 
     def test_spare_room_never_takes_the_newest(self) -> None:
-        window = self.filled(13, 13, 13)
-        assert window.leave(1, 0, 0, (500, 0)) == Left(0, 1, 0, 26)
-        assert window.leave(14, 0, 0, (0, 0)) == Left(2, 2, 0, 13)
-        assert (window.oldest, window.leave(5, 5, 0, (0, 0))) == (None, None)
+        window, left = self.filled(13, 13, 13).without_oldest(1, 0, 0, (500, 0)) or (Window(), None)
+        assert left == Left(0, 1, 0, 26)
+        window, left = window.without_oldest(14, 0, 0, (0, 0)) or (window, None)
+        assert left == Left(2, 2, 0, 13)
+        assert (window.oldest, window.positions, window.without_oldest(5, 5, 0, (0, 0))) == (None, 5, None)
 
     def test_what_is_to_stay_stays(self) -> None:
-        assert self.filled(13, 13, 13).leave(500, 0, 2, (9, 9)) == Left(0, 0, 0, 13)
-        assert self.filled(13).leave(5, 0, 1, (0, 0)) is None
+        assert (self.filled(13, 13, 13).without_oldest(500, 0, 2, (9, 9)) or ())[1] == Left(0, 0, 0, 13)
+        assert self.filled(13).without_oldest(5, 0, 1, (0, 0)) is None

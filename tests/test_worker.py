@@ -199,7 +199,9 @@ class TestFailure:
         model, _ = scripted(toy_loaded, "T", [[*spell("ab"), RuntimeError("boom")]])
         one = bench(model)
         one.worker.push(np.zeros(CHUNK_SAMPLES, np.float32), 16_000)
-        assert [event.type for event in one.events()] == ["chunk", "decision", "token", "token", "notice"]
+        kinds = ["chunk", "decision", "token", "token", "turn", "timing", "notice"]
+        assert [event.type for event in one.events()] == kinds
+        assert [turn.ended for turn in one.events() if isinstance(turn, Turn)] == ["error"]
         assert not one.worker.speaking
 
     def test_blocks_that_are_passed_over_are_acknowledged_too(self, toy_loaded: LoadedModel, bench: Any) -> None:

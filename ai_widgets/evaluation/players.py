@@ -92,7 +92,7 @@ class ModelPlayer:
     def times_real_time(self, scene: Scene) -> float:
         """Push the scene into a live session, features and tower included."""
         session = self._model.session(**self._settings)
-        return _speed(scene, lambda chunk: [*session.push(chunk)])
+        return _speed(scene, session.push)
 
 
 class BaselinePlayer:
@@ -137,7 +137,7 @@ class BaselinePlayer:
     def times_real_time(self, scene: Scene) -> float:
         """Push the scene into a policy."""
         policy = self._make()
-        return _speed(scene, lambda chunk: [*policy.push(chunk)])
+        return _speed(scene, policy.push)
 
 
 def silero() -> BaselinePlayer:

@@ -128,9 +128,6 @@ def _said(events: Sequence[Event], text_end: int) -> list[int]:
         if isinstance(event, (Decision, Token)):
             tokens.append(event.token)
         elif isinstance(event, Turn):
-            if event.ended != "TEXT_END":
-                # A reply that was cut is closed in place of its last token, which is never fed.
-                tokens.pop()
             tokens.append(text_end)
     return tokens
 

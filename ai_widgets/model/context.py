@@ -82,10 +82,22 @@ class Context:
         # On the CPU, since not every device knows double precision.
         self._frequencies = frequencies.cpu().double()
         empty = torch.empty(1, int(config.num_key_value_heads), 0, size, dtype=dtype, device=frequencies.device)
-        self.keys = [empty] * self._layers
-        self.values = [empty] * self._layers
+        # One attribute, so that no interrupt can come between keys and values of different lengths.
+        self._tensors = [empty] * self._layers, [empty] * self._layers
         self._prefix: tuple[list[Tensor], list[Tensor]] | None = None
+        self._prefix_at = 0
+        self._moving = False
         self.cache = Cache(layers=[_Layer(self, number) for number in range(self._layers)])
+
+    @property
+    def keys(self) -> list[Tensor]:
+        """Keys of each layer, [1, key heads, capacity, head size]."""
+        return self._tensors[0]
+
+    @property
+    def values(self) -> list[Tensor]:
+        """Values of each layer, in the shape of the keys."""
+        return self._tensors[1]
 
     @property
     def position(self) -> int:
@@ -104,8 +116,21 @@ class Context:
 
     def clear(self) -> None:
         """Forget everything; the memory stays allocated."""
-        self.start = self.end = 0
         self._prefix = None
+        self.start = self.end = 0
+        self._prefix_at, self._moving = 0, False
+
+    def truncate(self, position: int) -> None:
+        """Take back what was fed after the first `position` positions; what stays is not touched."""
+        self.end = self.start + position
+
+    def repair(self) -> bool:
+        """Finish a slide that was interrupted. False where a move of the keys was: then only `clear` helps."""
+        if self._moving:
+            return False
+        if self._prefix is not None and self._prefix_at != self.start:
+            self._write_prefix()
+        return True
 
     def reserve(self, count: int) -> None:
         """See that `count` more positions can be written."""
@@ -132,6 +157,7 @@ class Context:
         if self._prefix is None:
             held = slice(self.start, self.start + keep)
             self._prefix = [k[:, :, held].clone() for k in self.keys], [v[:, :, held].clone() for v in self.values]
+            self._prefix_at = self.start
         self.start += count
         self._write_prefix()
 
@@ -144,25 +170,30 @@ class Context:
             place = slice(self.start, self.start + first_keys.shape[-2])
             keys[:, :, place] = rotate(first_keys, cos, sin)
             values[:, :, place] = first_values
+        self._prefix_at = self.start
 
     def _grow(self, capacity: int) -> None:
         held = slice(self.start, self.end)
-        for tensors in (self.keys, self.values):
-            for number, old in enumerate(tensors):
-                new = old.new_empty((*old.shape[:2], capacity, old.shape[-1]))
-                new[:, :, held] = old[:, :, held]
-                tensors[number] = new
+
+        def grown(old: Tensor) -> Tensor:
+            new = old.new_empty((*old.shape[:2], capacity, old.shape[-1]))
+            new[:, :, held] = old[:, :, held]
+            return new
+
+        self._tensors = [grown(keys) for keys in self.keys], [grown(values) for values in self.values]
 
     def _move_to_front(self) -> None:
         """Bring what is held to the beginning of the tensors: every key is rotated back by as much as it moves."""
         held, front = slice(self.start, self.end), slice(0, self.position)
         cos, sin = self._turn(-self.start)
+        self._moving = True
         for keys, values in zip(self.keys, self.values, strict=True):
             keys[:, :, front] = rotate(keys[:, :, held], cos, sin)
             # The two places may overlap.
             values[:, :, front] = values[:, :, held].clone()
         self.start, self.end = 0, self.position
         self._write_prefix()
+        self._moving = False
 
     def _turn(self, positions: int) -> tuple[Tensor, Tensor]:
         """Cosine and sine of a rotation by so many positions; in double precision exact at any distance."""

@@ -97,6 +97,9 @@ class Answering:
             self._events_came(False)
             if isinstance(event, Chunk):
                 if session.ended is None and not self._pass(run, "decide", event.chunk):
+                    # This chunk is not decided any more, which the session's record is to say.
+                    session.close()
+                    run.session = None
                     return
             elif isinstance(event, Decision) and event.choice == "TEXT_BEGIN":
                 if not self._pass(run, "respond", event.chunk):

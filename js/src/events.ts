@@ -10,7 +10,7 @@ export const MEL_FRAMES = 10;
 export const MEL_BANDS = 32;
 
 export type Choice = "KEEP_SILENCE" | "TEXT_BEGIN" | "OTHER";
-export type Ending = "TEXT_END" | "limit" | "interrupted";
+export type Ending = "TEXT_END" | "limit" | "interrupted" | "error";
 
 export const EMOTIONS = ["happy", "sad", "angry", "surprise", "normal", "urgent"] as const;
 export type Emotion = (typeof EMOTIONS)[number];

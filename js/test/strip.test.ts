@@ -56,7 +56,13 @@ describe("the protocol strip", () => {
     expect(written(strip.fed)).toEqual(["AUDIO_BEGIN@45", "PAD×10@46", "ASSISTANT@56"]);
   });
 
-  const reply = (ended: "TEXT_END" | "interrupted") => {
+  it("feeds the last token of a cut reply and the TEXT_END that closes it, each as a token", () => {
+    const strip = stripOf(decision(3, { before: [70, 3], position: 57 }), undefined, vocabulary);
+    expect(written(strip.fed).slice(0, 3)).toEqual(["#70@44", "TEXT_END@45", "AUDIO_BEGIN@46"]);
+    expect(strip.fed.slice(0, 2).map(({ kind }) => kind)).toEqual(["special", "special"]);
+  });
+
+  const reply = (ended: "TEXT_END" | "interrupted" | "error") => {
     const talk = emptyTalk();
     const step = decision(4, { token: 1, choice: "TEXT_BEGIN", position: 56 });
     const alternatives = [{ token: 20, text: "URGENT", p: 0.9, scaled: 0.9, kept: 0.9 }];
@@ -78,11 +84,14 @@ describe("the protocol strip", () => {
     expect(produced.map(({ index }) => index)).toEqual([null, 0, 1, null]);
   });
 
-  it("does not pretend that the last token of a cut reply was fed", () => {
-    const produced = reply("interrupted");
-    expect(written(produced).slice(-2)).toEqual(["Fire@null", "TEXT_END@null"]);
-    expect(produced.at(-1)?.remark).toContain("not drawn");
-  });
+  it.each(["interrupted", "error"] as const)(
+    "closes a reply that was cut (%s) with a TEXT_END that was not drawn",
+    (ended) => {
+      const produced = reply(ended);
+      expect(written(produced).slice(-2)).toEqual(["Fire@59", "TEXT_END@60"]);
+      expect(produced.at(-1)?.remark).toContain("not drawn");
+    },
+  );
 
   it("calls a violation by its text, or its number", () => {
     const alternatives = [{ token: 77, text: " hm", p: 0.9, scaled: 0.9, kept: 0.9 }];

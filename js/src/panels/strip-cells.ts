@@ -54,7 +54,10 @@ export function stripOf(decision: Decision, turn: TurnRecord | undefined, vocabu
   return { fed, produced, first, last: position };
 }
 
-/** What came before AUDIO_BEGIN: the prefix at a bare context, else the token that was drawn last. */
+/** Tokens before a block at most, other than a prefix: the last one drawn, and TEXT_END where a reply was cut. */
+const MOST_DUE = 2;
+
+/** What came before AUDIO_BEGIN: the prefix at a bare context, else what was drawn or closed last. */
 function openingCells(before: readonly number[], first: number, vocabulary: Vocabulary): Cell[] {
   const { prefix } = vocabulary;
   const isPrefix = before.length > 1 && before.every((token, i) => prefix[i]?.[0] === token);
@@ -63,10 +66,10 @@ function openingCells(before: readonly number[], first: number, vocabulary: Voca
     const name = nameOf(vocabulary, token);
     const text = (isPrefix && prefix[i]?.[1]) || name || `#${token}`;
     const last = cells.at(-1);
-    if (before.length > 1 && name === null && last?.kind === "prompt") {
+    if (before.length > MOST_DUE && name === null && last?.kind === "prompt") {
       last.count += 1;
       last.text += text;
-    } else if (before.length > 1 && name === null) {
+    } else if (before.length > MOST_DUE && name === null) {
       cells.push(cell("prompt", text, token, first + i));
     } else {
       cells.push(cell("special", text, token, first + i));
@@ -77,24 +80,20 @@ function openingCells(before: readonly number[], first: number, vocabulary: Voca
 
 /** Emotion, text and end of a reply. A token drawn at position p takes position p + 1 when it is fed in its turn. */
 function replyCells(decision: Decision, turn: TurnRecord, vocabulary: Vocabulary): Cell[] {
-  const cut = turn.ended === "interrupted" || turn.ended === "limit";
+  const cut = turn.ended !== "TEXT_END";
   const tokens = turn.tokens.filter((token): token is Token => token !== undefined);
-  const cells = tokens.map((token, i) => {
-    const unfed = cut && i === tokens.length - 1;
+  const cells = tokens.map((token) => {
     const name = nameOf(vocabulary, token.token);
     const emotion = token.index === 0 && token.text === "" && turn.emotion !== null;
     const text = emotion
       ? (name ?? turn.emotion?.toUpperCase() ?? "")
       : token.text || name || alternativeText(token) || `#${token.token}`;
-    return cell(emotion ? "emotion" : "text", text, token.token, unfed ? null : token.position + 1, {
-      index: token.index,
-      remark: unfed ? "drawn, but the reply was cut before it was fed" : "",
-    });
+    return cell(emotion ? "emotion" : "text", text, token.token, token.position + 1, { index: token.index });
   });
   if (turn.ended !== null) {
     const end = (tokens.at(-1)?.position ?? decision.position) + 2;
     cells.push(
-      cell("special", "TEXT_END", vocabulary.tokens.TEXT_END ?? null, cut ? null : end, {
+      cell("special", "TEXT_END", vocabulary.tokens.TEXT_END ?? null, end, {
         remark: cut ? "not drawn: the reply was cut and closed for the model" : "",
       }),
     );

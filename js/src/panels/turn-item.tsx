@@ -23,7 +23,12 @@ interface Props {
   pointed: Signal<Pointed | null>;
 }
 
-const ENDINGS = { limit: "cut at the limit", interrupted: "interrupted", TEXT_END: "" };
+const ENDINGS = {
+  limit: "cut at the limit",
+  interrupted: "interrupted",
+  error: "cut by an error",
+  TEXT_END: "",
+};
 
 /** Drawn again only when its reply grew or is read aloud, however many others there are. */
 export function TurnItem(props: Props) {

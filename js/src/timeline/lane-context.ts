@@ -23,6 +23,8 @@ const LOOKS: Record<string, Look> = {
   dropped: { shape: "cross", colour: "bad", word: "dropped" },
   gap: { shape: "cross", colour: "bad", word: "gap" },
   audio_let_go: { shape: "cross", colour: "muted", word: "let go" },
+  undecided: { shape: "cross", colour: "bad", word: "undecided" },
+  input_interrupted: { shape: "cross", colour: "muted", word: "interrupted input" },
   violation: { shape: "cross", colour: "bad", word: "violation" },
 };
 

@@ -165,7 +165,7 @@ function turnLabel({ talk }: LaneFrame, turn: TurnRecord): string {
   const spent = talk.timings.reply_ms(turn.chunk);
   const parts = [turn.emotion ?? ""];
   if (spent > 0) parts.push(spent < 100 ? `${Math.round(spent)} ms` : `${(spent / 1000).toFixed(1)} s`);
-  if (turn.ended === "interrupted" || turn.ended === "limit") parts.push(turn.ended);
+  if (turn.ended !== null && turn.ended !== "TEXT_END") parts.push(turn.ended);
   return parts.filter(Boolean).join(" · ");
 }
 
