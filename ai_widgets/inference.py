@@ -16,6 +16,7 @@ from .protocol import Event
 from .record import SessionRecord
 from .session import StreamingSession
 from .settings import Settings
+from .transcript import facts_html
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +42,16 @@ class Model:
             Fields of `Settings`, such as ``temperature=0.3, top_k=3, seed=0``.
         """
         return StreamingSession(self.loaded, Settings.of(settings), record)
+
+    def _repr_html_(self) -> str:
+        loaded = self.loaded
+        facts = {
+            "revision": loaded.revision or "",
+            "runs on": loaded.placement.line,
+            "context": f"at most {loaded.positions:,} positions",
+            "vocabulary": f"{loaded.decoder.vocabulary:,} tokens",
+        }
+        return facts_html(f"Model {loaded.name}", facts)
 
     def __repr__(self) -> str:
         pinned = f" @ {self.loaded.revision}" if self.loaded.revision else ""

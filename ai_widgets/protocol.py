@@ -215,6 +215,10 @@ class Chunk(Event):
     flags: tuple[str, ...] = ()
     mel: str = ""
 
+    def __repr__(self) -> str:
+        flags = f", {' '.join(self.flags)}" if self.flags else ""
+        return f"<Chunk {self.chunk} at {self.start_s:.1f} s: {self.rms_db:.0f} dB{flags}>"
+
 
 @dataclass(frozen=True, slots=True)
 class Decision(Event):
@@ -239,8 +243,8 @@ class Decision(Event):
     alternatives
         The likeliest tokens by raw probability; the drawn one and both decision tokens are always among them.
     before
-        Tokens fed before the block: the whole prefix in a bare context, else the token drawn last. Empty where the
-        context slid so far that nothing but the prefix was left.
+        Tokens fed before the block: the whole prefix in a bare context, else the token drawn last, and TEXT_END after
+        it where a reply was cut. Empty where the context slid so far that nothing but the prefix was left.
     oldest
         The oldest chunk that is still in the context.
     used, limit
@@ -270,6 +274,9 @@ class Decision(Event):
     limit: int = 0
     rule: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"<Decision {self.chunk} at {self.start_s:.1f} s: {self.choice}, p(TEXT_BEGIN) {self.p_text:.3g}>"
+
 
 @dataclass(frozen=True, slots=True)
 class Token(Event):
@@ -291,13 +298,17 @@ class Token(Event):
     position: int
     alternatives: tuple[Alternative, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Token {self.index} of reply {self.turn}: {self.text or self.token!r}, p {self.p:.3g}>"
+
 
 @dataclass(frozen=True, slots=True)
 class Turn(Event):
     """A finished reply, emitted when it ends.
 
     `chunk` is the chunk whose decision began it; `start_s` that chunk's start. `tokens` are the ids after TEXT_BEGIN,
-    emotion included, TEXT_END left out. `ended` says why it ended: TEXT_END, a limit, or an interruption.
+    emotion included, TEXT_END left out. `ended` says why it ended: TEXT_END, a limit, an
+    interruption (Ctrl-C, a closed session), or an error of the model.
     """
 
     type = "turn"
@@ -309,19 +320,27 @@ class Turn(Event):
     tokens: tuple[int, ...]
     ended: Ending
 
+    def __repr__(self) -> str:
+        mood = "" if self.emotion is None else f", {self.emotion.value}"
+        ended = "" if self.ended == "TEXT_END" else f" ({self.ended})"
+        return f"<Turn {self.turn} at {self.start_s:.1f} s{mood}: {self.text!r}{ended}>"
+
 
 @dataclass(frozen=True, slots=True)
 class Notice(Event):
     """Something a person should know: a limit, a slide, a reset, a violation, changed settings, lost audio.
 
     `kind` is one word for programs (`context_slide`, `context_reset`, `context_full`, `limit`, `violation`,
-    `settings`, …), `message` a sentence for people, `data` the figures.
+    `settings`, `undecided`, …), `message` a sentence for people, `data` the figures.
     """
 
     type = "notice"
     kind: str
     message: str
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Notice at chunk {self.chunk}, {self.kind}: {self.message}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,3 +365,8 @@ class Timing(Event):
     arrived_ms: float = 0.0
     decided_ms: float = 0.0
     encode_wait_ms: float = 0.0
+
+    def __repr__(self) -> str:
+        parts = {"features": self.features_ms, "tower": self.tower_ms, "decide": self.decide_ms, "reply": self.reply_ms}
+        spent = ", ".join(f"{name} {milliseconds:.1f}" for name, milliseconds in parts.items())
+        return f"<Timing of chunk {self.chunk}: {spent} ms, queued {self.queue_ms:.0f} ms>"

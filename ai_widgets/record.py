@@ -6,9 +6,8 @@ default) unless it goes to a file; the events are not, they are small. Nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +27,8 @@ from .protocol import (
     Turn,
 )
 from .spool import AudioSpool
+from .tables import kind_of, table
+from .transcript import summary, transcript_html, transcript_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,35 +186,61 @@ class SessionRecord:
         """All events of one class, in order."""
         return [event for event in self._events if isinstance(event, kind)]
 
+    def table(self, kind: type[Event] | str, *, details: bool = False) -> pd.DataFrame:
+        """All events of one kind, a row each.
+
+        Parameters
+        ----------
+        kind
+            `chunk`, `decision`, `token`, `turn`, `notice` or `timing`.
+        details
+            With lists and mappings too: alternatives and the sampling rule, token ids, figures of notices. `tables`
+            lists all columns.
+
+        Raises
+        ------
+        SettingError
+            There is no such kind.
+
+        Examples
+        --------
+        >>> record.table("decision", details=True)[["chunk", "rule_temperature", "alternatives"]]
+        """
+        chosen = kind_of(kind)
+        return table(self.of_type(chosen), chosen, details=details)
+
     @property
     def chunks(self) -> pd.DataFrame:
-        """One row a chunk: its time, level and flags."""
-        return _table(self.of_type(Chunk), Chunk)
+        """One row a chunk: `chunk`, `clip`, `start_s`, `rms_db`, `flags` (joined by spaces)."""
+        return self.table(Chunk)
 
     @property
     def decisions(self) -> pd.DataFrame:
-        """One row a decision: choice, probabilities, logits."""
-        return _table(self.of_type(Decision), Decision)
+        """One row a decision: `chunk`, `clip`, `start_s`, `choice`, raw probabilities (`p_text`, `p_keep`, `p_other`),
+        raw logits, what was drawn (`token`, `p_drawn`, `draw`, `argmax`), and the context's `position`, `oldest`,
+        `used`, `limit`. See `protocol.Decision`.
+        """
+        return self.table(Decision)
 
     @property
     def tokens(self) -> pd.DataFrame:
-        """One row a reply token."""
-        return _table(self.of_type(Token), Token)
+        """One row a reply token: `chunk`, `turn`, `index`, `start_s`, `text`, `token`, `p` and what was drawn."""
+        return self.table(Token)
 
     @property
     def turns(self) -> pd.DataFrame:
-        """One row a finished reply."""
-        return _table(self.of_type(Turn), Turn)
+        """One row a reply: `chunk`, `turn`, `clip`, `start_s`, `emotion`, `text`, `tokens` (their number), `ended`."""
+        return self.table(Turn)
 
     @property
     def notices(self) -> pd.DataFrame:
-        """One row a notice."""
-        return _table(self.of_type(Notice), Notice)
+        """One row a notice: `chunk`, `start_s`, `kind`, `message`."""
+        return self.table(Notice)
 
     @property
     def timings(self) -> pd.DataFrame:
-        """One row a chunk that a worker or session timed, in milliseconds."""
-        return _table(self.of_type(Timing), Timing)
+        """One row a chunk that a worker or session timed, in milliseconds. See `protocol.Timing`."""
+        return self.table(Timing)
 
     @property
     def text(self) -> str:
@@ -221,26 +248,19 @@ class SessionRecord:
         return "\n".join(turn.text for turn in self.of_type(Turn))
 
     def __repr__(self) -> str:
-        turns = len(self.of_type(Turn))
-        return f"<SessionRecord: {self.seconds:.1f} s, {len(self.of_type(Decision))} decisions, {turns} replies>"
+        return f"<SessionRecord: {summary(self)}>"
+
+    def __str__(self) -> str:
+        return transcript_text(self)
+
+    def _repr_html_(self) -> str:
+        return transcript_html(self, "Session record")
 
 
 def _tell(notices: list[Notice], notice: Notice) -> None:
     """Add a notice, once: an interrupted call that is repeated comes here again."""
     if all(other.kind != notice.kind for other in notices):
         notices.append(notice)
-
-
-def _table(events: Iterable[Event], kind: type[Event]) -> pd.DataFrame:
-    import pandas as pd
-
-    rows: list[dict[str, Any]] = []
-    for event in events:
-        values = event.to_json()
-        values.pop("type")
-        rows.append(values)
-    columns = list(kind.__dataclass_fields__)
-    return pd.DataFrame(rows, columns=columns)
 
 
 def _duration(seconds: float) -> str:

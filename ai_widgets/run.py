@@ -18,6 +18,7 @@ from .protocol import CHUNK_SECONDS, Chunk, Decision, Event, Notice, Timing, Tok
 from .record import SessionRecord
 from .session import StreamingSession
 from .settings import Settings
+from .transcript import clock
 
 MAX_TAIL_S = 600.0
 WRITTEN = (Decision, Token, Turn, Notice)
@@ -121,23 +122,23 @@ class _Transcript:
         if isinstance(event, Decision):
             self._bar = (self._bar + ("▶" if event.choice == "TEXT_BEGIN" else "·"))[-40:]
             if self._live:
-                print(f"\r\033[K{_clock(event.start_s)} {self._bar}", end="", file=self._screen, flush=True)
+                print(f"\r\033[K{clock(event.start_s)} {self._bar}", end="", file=self._screen, flush=True)
         elif isinstance(event, Token):
             if self._turn != event.turn:
                 self._clear()
-                print(f"{_clock((event.chunk + 1) * CHUNK_SECONDS)}  ", end="", file=self._screen)
+                print(f"{clock((event.chunk + 1) * CHUNK_SECONDS)}  ", end="", file=self._screen)
                 self._turn = event.turn
             # Model text may hold control characters; a terminal must not act on them.
             print(printable(event.text), end="", file=self._screen, flush=self._live)
         elif isinstance(event, Turn):
             if not event.tokens:
                 self._clear()
-                print(f"{_clock((event.chunk + 1) * CHUNK_SECONDS)}  (empty reply)", end="", file=self._screen)
+                print(f"{clock((event.chunk + 1) * CHUNK_SECONDS)}  (empty reply)", end="", file=self._screen)
             mark = "" if event.emotion is None else f"  [{event.emotion.value}]"
             print(mark if event.ended == "TEXT_END" else f"{mark} ({event.ended})", file=self._screen)
         elif isinstance(event, Notice):
             self._clear()
-            print(f"{_clock(event.chunk * CHUNK_SECONDS)}  ! {printable(event.message)}", file=self._screen)
+            print(f"{clock(event.chunk * CHUNK_SECONDS)}  ! {printable(event.message)}", file=self._screen)
 
     def end(self, summary: dict[str, Any]) -> None:
         self._clear()
@@ -151,7 +152,3 @@ class _Transcript:
     def _clear(self) -> None:
         if self._live and self._bar:
             print("\r\033[K", end="", file=self._screen)
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"

@@ -30,6 +30,7 @@ from .perceive import Heard
 from .protocol import SAMPLE_RATE, Event
 from .record import SessionRecord
 from .settings import Settings
+from .transcript import summary, transcript_html
 
 FLOORS = ("clip", "running")
 MAX_TAIL_S = 600.0
@@ -271,6 +272,16 @@ class StreamingSession:
                     self._finish_pending()
         finally:
             self.close()
+
+    def __repr__(self) -> str:
+        return f"<StreamingSession of {self.model.name}: {summary(self._record)}, {self._standing()}>"
+
+    def _repr_html_(self) -> str:
+        return transcript_html(self._record, f"Streaming session of {self.model.name}", {"state": self._standing()})
+
+    def _standing(self) -> str:
+        """What it is doing, in a word or a sentence."""
+        return "closed" if self._closed else self.ended or "open"
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in _SETTING_NAMES:

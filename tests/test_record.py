@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import soundfile
 from ai_widgets.audio import load_audio
 from ai_widgets.errors import SettingError
 from ai_widgets.inference import Model
-from ai_widgets.protocol import EVENTS_VERSION, Chunk, Decision, Emotion, Notice, Timing, Token, Turn
+from ai_widgets.protocol import EVENTS_VERSION, Decision, Notice
 from ai_widgets.record import SessionRecord
 from tests.signals import Array, babble
 
@@ -36,42 +37,6 @@ def filled(seconds: float | None, chunks: int) -> tuple[SessionRecord, list[Arra
     return record, audio
 
 
-class TestTables:
-    def test_a_row_an_event_and_a_column_a_field(self, record: SessionRecord) -> None:
-        tables = {
-            Chunk: record.chunks,
-            Decision: record.decisions,
-            Token: record.tokens,
-            Turn: record.turns,
-            Notice: record.notices,
-            Timing: record.timings,
-        }
-        for kind, table in tables.items():
-            assert len(table) == len(record.of_type(kind))
-            assert list(table.columns) == list(kind.__dataclass_fields__)
-        assert sum(len(table) for table in tables.values()) == len(record)
-
-    def test_decisions(self, record: SessionRecord) -> None:
-        table = record.decisions
-        assert list(table["chunk"]) == list(range(23))
-        np.testing.assert_allclose(table["start_s"], np.arange(23) * 0.4)
-        np.testing.assert_allclose(table[["p_keep", "p_text", "p_other"]].sum(axis=1), 1, atol=1e-6)
-        assert set(table["choice"]) == {"KEEP_SILENCE", "TEXT_BEGIN"}
-
-    def test_turns(self, record: SessionRecord) -> None:
-        table = record.turns
-        assert len(table) >= 2
-        assert set(table["emotion"].dropna()) <= {emotion.value for emotion in Emotion}
-        assert record.text == "\n".join(table["text"])
-
-    def test_an_empty_record_has_empty_tables_with_all_columns(self) -> None:
-        empty = SessionRecord()
-        for table in (empty.chunks, empty.decisions, empty.tokens, empty.turns, empty.notices, empty.timings):
-            assert len(table) == 0
-            assert "chunk" in table.columns
-        assert (empty.text, len(empty), empty.seconds, len(empty.audio)) == ("", 0, 0, 0)
-
-
 class TestEvents:
     def test_in_order_and_not_to_be_changed(self, record: SessionRecord) -> None:
         assert isinstance(record.events, tuple)
@@ -84,7 +49,7 @@ class TestEvents:
         assert record.since(len(record)) == []
 
     def test_it_says_what_it_is(self, record: SessionRecord) -> None:
-        assert repr(record) == f"<SessionRecord: 9.2 s, 23 decisions, {len(record.turns)} replies>"
+        assert repr(record) == f"<SessionRecord: 9.2 s heard, 23 decisions, {len(record.turns)} replies>"
 
 
 class TestAudio:
@@ -149,6 +114,90 @@ class TestAudio:
         assert session.record is record
         assert len(record.audio) == 6_400
         assert len(record.decisions) == 5
+
+
+class TestReadWhileItIsWritten:
+    """What a reader gets is the chunk that was asked for, or None: never its neighbour."""
+
+    @pytest.mark.parametrize("keep", [True, "file"])
+    def test_a_chunk_that_comes_at_any_line_of_a_read(self, tmp_path: Path, keep: Any) -> None:
+        """Deterministic: at the n-th traced line of the reading call another thread would add a chunk."""
+        for line in range(1, 40):
+            record = SessionRecord(0.8, keep, tmp_path if keep == "file" else None)
+            for number in range(4):
+                record.append_audio(np.full(6_400, number, np.float32))
+            lines = 0
+
+            def trace(*_: Any, record: SessionRecord = record, at: int = line) -> Any:
+                nonlocal lines
+                lines += 1
+                if lines == at:
+                    sys.settrace(None)
+                    for number in range(4, 7):
+                        record.append_audio(np.full(6_400, number, np.float32))
+                return trace
+
+            for chunk in (1, 2, 3):
+                sys.settrace(trace)
+                try:
+                    samples = record.chunk_audio(chunk)
+                finally:
+                    sys.settrace(None)
+                assert samples is None or np.array_equal(samples, np.full(6_400, chunk)), (line, chunk)
+                assert samples is not None or keep is True
+
+    def test_a_fetch_beside_a_fast_writer(self, tmp_path: Path) -> None:
+        record = SessionRecord(0.8, "file", tmp_path)
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+
+        def write() -> None:
+            for number in range(1_500):
+                record.append_audio(np.full(6_400, number, np.float32))
+
+        writer = Thread(target=write)
+        try:
+            writer.start()
+            while writer.is_alive():
+                newest = record.chunks_heard
+                for chunk in range(max(0, newest - 4), newest):
+                    samples = record.chunk_audio(chunk)
+                    assert samples is not None
+                    assert samples[0] == samples[-1] == chunk
+        finally:
+            writer.join()
+            sys.setswitchinterval(interval)
+
+    def test_an_interrupted_append_may_be_repeated(self, tmp_path: Path) -> None:
+        """At whatever line Ctrl-C comes: a chunk is added once, and in its own place."""
+        line, done = 0, False
+        while not done:
+            line += 1
+            record = SessionRecord(0.8, "file", tmp_path)
+            lines, done = 0, True
+
+            def trace(*_: Any, at: int = line) -> Any:
+                nonlocal lines, done
+                lines += 1
+                if lines == at:
+                    done = False
+                    raise KeyboardInterrupt
+                return trace
+
+            for number in range(5):
+                samples = np.full(6_400, number, np.float32)
+                sys.settrace(trace)
+                try:
+                    record.append_audio(samples)
+                except KeyboardInterrupt:
+                    sys.settrace(None)
+                    if record.chunks_heard == number:
+                        record.append_audio(samples)
+                finally:
+                    sys.settrace(None)
+            assert record.audio.reshape(5, -1)[:, 0].tolist() == [0, 1, 2, 3, 4]
+            assert [record.chunk_audio(number)[0] for number in range(5)] == [0, 1, 2, 3, 4]  # type: ignore[index]
+        assert line > 20
 
 
 class TestFile:

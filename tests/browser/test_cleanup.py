@@ -27,7 +27,7 @@ def test_running_the_cell_again_releases_microphone_and_threads(open_notebook: O
     assert notebook.ask("old.wait(30)")
     notebook.wait_for_answer(THREADS, [])
     assert notebook.ask("len(old.record.decisions)") >= 3
-    assert "view_removed" in str(notebook.ask("old.record.notices.to_dict('records')"))
+    assert "view_removed" in str(notebook.ask("old.record.table('notice', details=True).to_dict('records')"))
 
 
 def test_closing_ends_threads_and_microphone(open_notebook: OpenNotebook) -> None:

@@ -45,7 +45,7 @@ def ends_with(notebook: Notebook, code: str, words: str) -> None:
     expect(notebook.widget.first).to_have_attribute("data-mic", "closed")
     notebook.page.wait_for_function(f"{LIVE} === 0")
     notebook.wait_for_answer(NOTICES, ["stream", "stream_ended"])
-    assert "track_ended" in str(notebook.ask("w.record.notices.to_dict('records')"))
+    assert "track_ended" in str(notebook.ask("w.record.table('notice', details=True).to_dict('records')"))
     assert decided_without_a_gap(notebook) >= 3
     notebook.wait_count("decisions", len(notebook.ask(DECIDED)))
 
@@ -68,7 +68,9 @@ def test_machine_too_busy_to_record(open_notebook: OpenNotebook) -> None:
     notebook.expect_problem("gap", r"[\d.]+ s of sound may be missing.*Close other pages")
     notebook.stop()
     decided_without_a_gap(notebook)
-    lost = notebook.ask("[data['seconds'] for data in w.record.notices.query('kind == \"gap\"')['data']]")
+    lost = notebook.ask(
+        "[data['seconds'] for data in w.record.table('notice', details=True).query('kind == \"gap\"')['data']]"
+    )
     assert 0.2 < max(lost) < 60
     notebook.shot("fault-gap")
 

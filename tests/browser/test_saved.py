@@ -29,7 +29,7 @@ def test_reload_second_page_and_saved_notebook(open_notebook: OpenNotebook, wind
     expect(notebook.widget.first).to_have_attribute("data-mic", "closed")
     expect(notebook.widget.first).to_have_attribute("data-saved", "false")
     notebook.wait_for_answer("'stream_ended' in w.record.notices['kind'].tolist()", True)
-    assert "view_removed" in str(notebook.ask("w.record.notices.to_dict('records')"))
+    assert "view_removed" in str(notebook.ask("w.record.table('notice', details=True).to_dict('records')"))
     notebook.wait_count("decisions", notebook.ask(DECIDED))
 
     # A second page: one records, the other is told, and both see the same.
