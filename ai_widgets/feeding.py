@@ -167,7 +167,7 @@ class Feed:
         taken
             After `settle`.
         heard
-            False where perceiving has failed: a clip is then cut without being encoded, flagged `unheard`.
+            False where that has failed: chunks are then flagged `unheard`, and a clip is not encoded.
         """
         if not self._items:
             return None
@@ -182,8 +182,8 @@ class Feed:
             chunks = self._intake.push(item.samples[taken.samples : end], item.rate)
             if end < len(item.samples):
                 after = replace(after, items=number, samples=end)
-            return replace(after, pieces=tuple(chunks))
-        rest = self._intake.finish()
+            return replace(after, pieces=tuple(chunks if heard else map(_unheard, chunks)))
+        rest = self._intake.finish() if heard else [_unheard(chunk) for chunk in self._intake.finish()]
         if isinstance(item, End):
             return replace(after, pieces=(*rest, *silence(item.tail_silence), End()))
         samples, broken = repair(item.samples)

@@ -111,11 +111,10 @@ class Loop:
         return self.state.work is not None or self.state.taken.busy_before(item)
 
     def close(self) -> None:
-        """End what is at work, drop what waits and say so, and free the context's memory."""
+        """End what is at work, and drop what waits and say so. `turns.release` frees the memory afterwards."""
         self._settle()
         self._cut(None)
         self._drop_pending()
-        self.turns.release()
 
     def _drop_pending(self) -> None:
         """Drop audio that waits, and say how much."""
@@ -142,13 +141,15 @@ class Loop:
             Whatever interrupts it or goes wrong in it. The state is whole then, a reply at work has ended, and a chunk
             that caused an error is passed over; one that was interrupted is decided by the next call.
         """
+        began = False
         try:
             self._settle()
+            began = True
             return self._do_next()
         except BaseException as error:
             try:
                 self._settle()
-                self._cut(error)
+                self._cut(error, began=began)
             except Exception:
                 # The state is whole all the same: the next call settles first.
                 logger.exception("After %s the session could not be settled at once.", type(error).__name__)
@@ -269,20 +270,22 @@ class Loop:
                 said.append(self.turns.violation(decision, state.talk))
             self._commit(replace(state, work=None), *said, _timing(work))
 
-    def _cut(self, error: BaseException | None) -> None:
+    def _cut(self, error: BaseException | None, *, began: bool = True) -> None:
         """After an interrupt or an error: end what cannot go on.
 
         Parameters
         ----------
         error
             What ended the step; None where the session is being closed.
+        began
+            False where the step had not begun, so that no chunk is to blame.
         """
         state, failed = self.state, isinstance(error, Exception)
         work = state.work
         if work is not None and work.decision is not None and (failed or state.talk.reply is not None):
             talk, events = self.turns.cut(state.talk, "error" if failed else "interrupted")
             self._commit(replace(state, talk=talk, work=None), *events, _timing(work))
-        elif error is None or not failed:
+        elif error is None or not failed or not began:
             # What is not decided yet is decided by the next call.
             return
         elif work is not None:
@@ -292,7 +295,9 @@ class Loop:
         elif state.taken.next is None:
             taken = self._feed.more(state.taken, heard=False)
             if taken is not None:
-                self._commit(replace(state, taken=taken), _undecided(state.taken.chunks, error))
+                lost = any("unheard" in getattr(piece, "flags", ()) for piece in taken.pieces)
+                notices = [_undecided(state.taken.chunks, error)] if lost else []
+                self._commit(replace(state, taken=taken), *notices)
 
     def _take_settings(self, talk: TurnState, chunk: int) -> tuple[TurnState, list[Event]]:
         """Settings that were changed since the last chunk, as a notice."""

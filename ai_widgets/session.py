@@ -261,6 +261,7 @@ class StreamingSession:
             self._loop.close()
             self._end_stream()
             self._closed = True
+            self._loop.turns.release()
 
     def __enter__(self) -> StreamingSession:
         return self

@@ -124,6 +124,7 @@ class Context:
         """Take back what was fed after the first `position` positions; what stays is not touched."""
         self.end = self.start + position
 
+    @torch.inference_mode()
     def repair(self) -> bool:
         """Finish a slide that was interrupted. False where a move of the keys was: then only `clear` helps."""
         if self._moving:
