@@ -23,6 +23,8 @@ from .errors import (
     CheckpointError,
     MessageError,
     NotEnoughMemoryError,
+    NotFiniteError,
+    ReadOnlyError,
     SessionError,
     SettingError,
 )
@@ -63,7 +65,9 @@ __all__ = [
     "MessageError",
     "Model",
     "NotEnoughMemoryError",
+    "NotFiniteError",
     "Notice",
+    "ReadOnlyError",
     "SessionError",
     "SessionRecord",
     "SettingError",

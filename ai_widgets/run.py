@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any, TextIO
 
 from .audio import load_audio
-from .errors import AudioError, SettingError, printable
+from .errors import AiWidgetsError, AudioError, SettingError, printable
 from .inference import expand_paths, load_model
 from .protocol import CHUNK_SECONDS, Chunk, Decision, Event, Notice, Timing, Token, Turn
 from .record import SessionRecord
@@ -56,10 +56,16 @@ def run_files(given: argparse.Namespace) -> int:
         transcript = _Transcript(screen)
         for path, clip in zip(paths, clips, strict=True):
             transcript.clip(str(path))
-            for event in session.stream_clip(clip, floor=given.floor, tail_silence=given.tail_silence):
-                transcript.show(event)
-                if lines is not None and isinstance(event, WRITTEN):
-                    _write(lines, event.to_json())
+            told = len(session.record)
+            try:
+                for event in session.stream_clip(clip, floor=given.floor, tail_silence=given.tail_silence):
+                    told += 1
+                    _tell(event, transcript, lines)
+            except AiWidgetsError:
+                # How the step ended that failed is in the record too.
+                for event in session.record.since(told):
+                    _tell(event, transcript, lines)
+                raise
         summary = _summary(session, given.checkpoint, len(paths), perf_counter() - started)
         transcript.end(summary)
         if lines is not None:
@@ -76,6 +82,12 @@ def _open_json(path: str | None, stack: ExitStack) -> TextIO | None:
         return stack.enter_context(Path(path).open("w", encoding="utf-8"))
     except OSError as error:
         raise AudioError(f"--json cannot write {path}: {error.strerror}.") from error
+
+
+def _tell(event: Event, transcript: _Transcript, lines: TextIO | None) -> None:
+    transcript.show(event)
+    if lines is not None and isinstance(event, WRITTEN):
+        _write(lines, event.to_json())
 
 
 def _write(lines: TextIO, values: dict[str, Any]) -> None:

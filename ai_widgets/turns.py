@@ -17,6 +17,7 @@ from torch import Tensor
 
 from .errors import SessionError
 from .model.checkpoint import LoadedModel
+from .model.overflow import not_finite
 from .model.sampling import Distribution, Draw, draw
 from .protocol import (
     CHUNK_SECONDS,
@@ -204,8 +205,13 @@ class TurnTaking:
         opening = state.due if window.prefix else framing.prefix
         tokens = [*opening, *framing.block]
         with self._model.computing():
-            logits = self._model.decoder.feed(self._context, tokens, frames, len(opening) + framing.frames_at)
+            frames_at = len(opening) + framing.frames_at
+            logits = self._model.decoder.feed(self._context, tokens, frames, frames_at)
             raw = Distribution(logits)
+            logit_keep, logit_text = float(logits[keep]), float(logits[text])
+            if not (raw.finite and math.isfinite(logit_keep) and math.isfinite(logit_text)):
+                what = f"the decision on chunk {chunk}"
+                raise not_finite(self._model, what, frames, self._context, tokens, frames_at)
             drawn, random = self._draw(
                 state,
                 raw,
@@ -213,7 +219,6 @@ class TurnTaking:
                 bias=(text, terms.settings.bias) if terms.settings.bias else None,
                 report=(keep, text),
             )
-            logit_keep, logit_text = float(logits[keep]), float(logits[text])
         if not window.prefix:
             window = window.begun(opening)
         elif opening:
@@ -270,8 +275,11 @@ class TurnTaking:
             notice = Notice(reply.chunk, "limit", f"The reply was cut: {limit}.", {"turn": reply.turn})
             return after, [notice, *events]
         with self._model.computing():
-            logits = self._model.decoder.feed(self._context, list(state.due))
-            drawn, random = self._draw(state, Distribution(logits))
+            raw = Distribution(self._model.decoder.feed(self._context, list(state.due)))
+            if not raw.finite:
+                what = f"token {len(reply.text.tokens)} of the reply to chunk {reply.chunk}"
+                raise not_finite(self._model, what, None, self._context, list(state.due), 0)
+            drawn, random = self._draw(state, raw)
         after = replace(
             state,
             window=state.window.extended(len(state.due), turn=True),

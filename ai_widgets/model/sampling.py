@@ -114,6 +114,11 @@ class Distribution:
         # Single precision, shifted by the maximum: exact to 1e-6, and twenty times faster than double on a CPU.
         self._total = float(torch.exp(logits - self._highest).sum())
 
+    @property
+    def finite(self) -> bool:
+        """Whether there is a distribution: no NaN among the logits, and a largest one that is finite."""
+        return math.isfinite(self._highest) and math.isfinite(self._total)
+
     def p(self, logit: float) -> float:
         """Probability that belongs to one of the logits."""
         return math.exp(logit - self._highest) / self._total

@@ -1,0 +1,72 @@
+"""Where a model's numbers stopped being finite: asked once, after a logit was NaN or infinite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..errors import NotFiniteError
+
+if TYPE_CHECKING:
+    from .checkpoint import LoadedModel
+    from .context import Context
+
+
+def not_finite(
+    model: LoadedModel, what: str, frames: Tensor | None, context: Context, tokens: list[int], at: int
+) -> NotFiniteError:
+    """The error to raise for logits that are not finite.
+
+    Parameters
+    ----------
+    model, context
+        The model, and the context with the step that failed at its end.
+    what
+        Which logits, such as "the decision on chunk 12".
+    frames, tokens, at
+        What the step fed: frames of the audio, or None for a reply token; ids; place of the first frame.
+    """
+    placement = model.placement
+    dtype = str(placement.dtype).removeprefix("torch.")
+    if frames is not None and not bool(torch.isfinite(frames).all()):
+        where = "they arose in the audio encoder: its frames of this chunk are not finite already"
+    else:
+        where = f"they arose in the language model{_layer(model, context, tokens, frames, at)}"
+    if dtype == "float32":
+        remedy = "With float32 that means damaged weights: load the checkpoint anew."
+    else:
+        remedy = f'{dtype} cannot hold these numbers; load the model with dtype="float32".'
+    return NotFiniteError(
+        f"The logits of {what} are not finite (NaN or infinity) with dtype {dtype} on {placement.device}; {where}. "
+        f"{remedy}"
+    )
+
+
+def _layer(model: LoadedModel, context: Context, tokens: list[int], frames: Tensor | None, at: int) -> str:
+    """The first layer whose output is not finite, in words; the step is done once more to find it."""
+    decoder: Any = model.decoder
+    layers = getattr(getattr(getattr(decoder, "model", None), "model", None), "layers", None)
+    if layers is None:
+        return ""
+    found: list[int] = []
+
+    def watch(number: int) -> Any:
+        def look(_module: object, _given: object, output: Any) -> None:
+            hidden = output[0] if isinstance(output, tuple) else output
+            if not found and not bool(torch.isfinite(hidden).all()):
+                found.append(number)
+
+        return look
+
+    context.truncate(context.position - len(tokens))
+    hooks = [layer.register_forward_hook(watch(number)) for number, layer in enumerate(layers)]
+    try:
+        decoder.feed(context, tokens, frames, at)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if found:
+        return f", first in layer {found[0] + 1} of {len(layers)}"
+    return ", in its output head"
