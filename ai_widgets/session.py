@@ -130,8 +130,7 @@ class StreamingSession:
     @property
     def prefix(self) -> tuple[int, ...]:
         """Tokens that the context begins with: those that were fed, or will be where it is bare."""
-        talk = self._loop.state.talk
-        return talk.window.prefix or talk.terms.framing.prefix
+        return self._loop.state.talk.window.prefix or Framing.of(self.model, self.settings).prefix
 
     def push(self, samples: npt.ArrayLike, rate: int | None = None) -> list[Event]:
         """Hear live audio of any length and return the events of it.

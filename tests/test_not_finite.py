@@ -1,4 +1,4 @@
-"""Logits that are not finite: one error at the first of them, which says where it arose and what to do; nothing is lost."""
+"""Logits that are not finite: one error at the first, which says where it arose and what to do; nothing is lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def with_language_model(model: Model, spoil: Callable[[Any], object]) -> Model:
 
 
 def overflow_in_layer_two(network: Any) -> None:
-    network.model.layers[1].mlp.down_proj.weight.fill_(60_000)
+    network.model.layers[1].mlp.down_proj.weight.fill_(torch.inf)
 
 
 class TestWhere:
@@ -48,9 +48,8 @@ class TestWhere:
         with pytest.raises(NotFiniteError) as raised:
             session.push(AUDIO)
         said = str(raised.value)
-        assert (
-            "The logits of the decision on chunk 0 are not finite (NaN or infinity) with dtype float16 on cpu" in said
-        )
+        assert "The logits of the decision on chunk 0 are not finite (NaN or infinity)" in said
+        assert "with dtype float16 on cpu" in said
         assert "they arose in the language model, first in layer 2 of" in said
         assert 'load the model with dtype="float32"' in said
 
@@ -64,7 +63,7 @@ class TestWhere:
         with torch.no_grad():
             tower.proj.weight.fill_(torch.inf)  # type: ignore[union-attr, operator]
         session = Model(replace(half.loaded, encoder=Encoder(tower))).session()
-        with pytest.raises(NotFiniteError, match="chunk 0 .* in the audio encoder: its frames of this chunk"):
+        with pytest.raises(NotFiniteError, match=r"chunk 0 .* in the audio encoder: its frames of this chunk"):
             session.push(AUDIO)
 
     def test_with_float32_the_weights_are_to_blame(self, toy: Model) -> None:

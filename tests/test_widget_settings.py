@@ -110,6 +110,24 @@ class TestWelcome:
         assert list(decision.before) == [token for token, _ in welcome["prefix"]]
         assert decision.limit == welcome["limit"]
 
+    def test_the_page_shows_the_prefix_that_was_really_fed(self, page: Page) -> None:
+        """Another system prompt is shown once the context has begun with it, and not before."""
+
+        def shown() -> tuple[int, ...]:
+            return tuple(token for token, _ in page.widget.model_info["prefix"])
+
+        page.widget.feed(silence(1), 16_000)
+        before = page.widget.record.of_type(Decision)[0].before
+        assert shown() == before
+        page.widget.set(system_prompt="Other!")
+        assert shown() == before
+        page.widget.feed(silence(1), 16_000)
+        fed = page.widget.record.of_type(Decision)[1].before
+        page.until(lambda: shown() == fed)
+        assert fed != before
+        assert [notice.kind for notice in page.widget.record.of_type(Notice)].count("context_reset") == 1
+        assert tuple(token for token, _ in page.of("model")[-1]["prefix"]) == fed
+
     def test_events_of_another_session_do_not_count(self, page: Page) -> None:
         page.record(babble(1))
         count = len(settled(page))

@@ -57,6 +57,7 @@ class Conversing(ShellSafeWidget):
         self._binary = False
         self._receive_lock = RLock()
         self._counted = float("-inf")
+        self._prefix: tuple[int, ...] | None = None
         self._receiver = Receiver(worker, outbox.acknowledge, self._tell_page)
         super().__init__()
         self.set_trait("model_info", self._describe_model())
@@ -166,6 +167,7 @@ class Conversing(ShellSafeWidget):
 
     def _events_came(self, final: bool) -> None:
         self._update_state()
+        self._publish_prefix()
         self._count(final)
         if not self._pull and (final or self._outbox.due):
             self._outbox.flush()
@@ -184,6 +186,13 @@ class Conversing(ShellSafeWidget):
             self._session_failed(failure)
         self._publish_model()
         self._events_came(True)
+
+    def _publish_prefix(self) -> None:
+        """Tell of the model once the context has begun with another prefix than the page was told of."""
+        prefix = self._worker.prefix
+        if prefix is not None and prefix != self._prefix:
+            self._prefix = prefix
+            self._publish_model()
 
     def _publish_model(self) -> None:
         """Tell of the model where it is not as it was: loaded, or with another prefix."""
@@ -205,7 +214,7 @@ class Conversing(ShellSafeWidget):
             model = self._source.model()
             info["detail"] = str(model.placement)
             try:
-                info.update(vocabulary(model, self._worker.settings))
+                info.update(vocabulary(model, self._worker.settings, self._worker.prefix))
             except SettingError as error:
                 # Settings were chosen before the model was there; a session cannot be opened with them.
                 info["detail"] = f"{model.placement}. {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..settings import Settings
@@ -14,8 +15,15 @@ MOST_PREFIX = 2000
 """Tokens of a prefix that are told; a longer one can only be a mistake, which opening a session will say."""
 
 
-def vocabulary(model: LoadedModel, settings: Settings) -> dict[str, Any]:
-    """Names of special tokens, the prefix of a bare context, and the context's limit, for a session with `settings`.
+def vocabulary(model: LoadedModel, settings: Settings, fed: Sequence[int] | None = None) -> dict[str, Any]:
+    """Names of special tokens, the prefix, and the context's limit, for a session with `settings`.
+
+    Parameters
+    ----------
+    model, settings
+        Of the session.
+    fed
+        The prefix its context holds; None for the one that a new session will feed.
 
     Raises
     ------
@@ -28,6 +36,6 @@ def vocabulary(model: LoadedModel, settings: Settings) -> dict[str, Any]:
     special = model.traits.tokens
     return {
         "tokens": {**special.ids, **{emotion.name: token for emotion, token in special.emotions.items()}},
-        "prefix": [[token, model.token_text(token)] for token in framing.prefix[:MOST_PREFIX]],
+        "prefix": [[token, model.token_text(token)] for token in (fed or framing.prefix)[:MOST_PREFIX]],
         "limit": framing.limit,
     }

@@ -90,6 +90,12 @@ class Worker:
         return self._run.waiting
 
     @property
+    def prefix(self) -> tuple[int, ...] | None:
+        """Tokens that the running session's context begins with; None before there is a session."""
+        session = self._run.session
+        return None if session is None else session.prefix
+
+    @property
     def counters(self) -> dict[str, Any]:
         """What waits and what was lost, as the synced trait has it."""
         return self._run.counters()
