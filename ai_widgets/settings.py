@@ -42,7 +42,8 @@ class Settings:
     strict
         Raise on a violation instead of noting it.
     system_prompt
-        Text in the prefix; None for the one the checkpoint was trained with.
+        Text in the prefix; None for the one the checkpoint was trained with. The prefix stands at the context's very
+        beginning, so another prompt starts the context over.
     context
         When the context is full: `slide` forgets the oldest chunks and keeps the prefix and all the others, `reset`
         starts over with the bare prefix, `stop` ends the session.

@@ -115,7 +115,7 @@ function ContextGroup({ view }: { view: View }) {
       {typed("system_prompt", "System prompt", {
         lines: 3,
         placeholder: "as the checkpoint was trained",
-        hint: "Holds from the next session on: press Reset. Ctrl+Enter asks for it.",
+        hint: "The context starts over with it at the next chunk. Ctrl+Enter asks for it.",
       })}
     </Group>
   );
