@@ -17,7 +17,17 @@ class AudioError(AiWidgetsError, ValueError):
 
 
 class SettingError(AiWidgetsError, ValueError):
-    """A setting whose name or value is not allowed."""
+    """A setting whose name or value is not allowed.
+
+    Attributes
+    ----------
+    names
+        The settings that the sentence is about, where that is known.
+    """
+
+    def __init__(self, message: str, names: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.names = names
 
 
 class ReadOnlyError(SettingError, AttributeError):

@@ -57,7 +57,8 @@ class Framing:
         if framing.limit < needed:
             raise SettingError(
                 f"A context of {framing.limit} positions is too short: prefix, one chunk and one token need {needed}; "
-                "raise context_limit or shorten system_prompt."
+                "raise context_limit or shorten system_prompt.",
+                ("context_limit", "system_prompt"),
             )
         return framing
 

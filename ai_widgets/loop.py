@@ -25,7 +25,8 @@ from .turns import TurnState, TurnTaking
 logger = logging.getLogger(__name__)
 
 LATE_S = CHUNK_SECONDS
-"""Seconds of waiting after which a live chunk is flagged `late`: by then the next one is there."""
+"""Seconds from capture, the model's own time left out, after which a live chunk is flagged `late`: by then the next one
+has been captured too."""
 LONGEST_VALUE = 60
 """Characters of a setting's value that a notice repeats."""
 LONGEST_ERROR = 300
@@ -223,7 +224,7 @@ class Loop:
             talk, made = self.turns.make_room(talk, chunk)
             notices += [*changed, *made]
         flags = heard.flags
-        if queued > LATE_S:
+        if queued + (heard.age_s if heard.live else 0.0) > LATE_S:
             flags = (*flags, "late")
         unheard = talk.ended is not None or heard.frames is None or failed is not None
         if unheard and "unheard" not in flags:
@@ -332,6 +333,7 @@ def _timing(work: Work) -> Timing:
         (epoch + heard.arrived) * 1e3,
         (epoch + work.decided) * 1e3,
         heard.encode_wait_ms if heard.live else 0.0,
+        heard.age_s * 1e3 if heard.live else 0.0,
     )
 
 

@@ -24,7 +24,7 @@ class Heard:
     `frames` is [10, width] on the model's device, None where perceiving failed. `arrived` is the clock (`perf_counter`)
     when its last sample came, `encode_wait_ms` how long it waited from then until its features were computed. `stream`
     and `seq` name the block that completed it, `mel` is its `features.thumbnail`. `live` says that it comes from a
-    microphone.
+    microphone, and `age_s` how many seconds before `arrived` its last sample was captured.
     """
 
     samples: Array
@@ -39,6 +39,7 @@ class Heard:
     seq: int = -1
     encode_wait_ms: float = 0.0
     live: bool = False
+    age_s: float = 0.0
 
 
 class Listener:
@@ -65,6 +66,7 @@ class Listener:
         stream: int = 0,
         seq: int = -1,
         live: bool = False,
+        age_s: float = 0.0,
     ) -> Heard:
         """Encode the next chunk of the stream. Its cost does not depend on how much came before.
 
@@ -78,6 +80,8 @@ class Listener:
             The browser's block that completed the chunk; the defaults say that Python fed it.
         live
             It comes from a microphone.
+        age_s
+            Seconds between the capture of its last sample and `arrived`.
         """
         start = perf_counter()
         mels = self._features.push(chunk.samples)
@@ -99,6 +103,7 @@ class Listener:
             seq,
             max(0.0, start - since) * 1e3,
             live,
+            age_s,
         )
 
 

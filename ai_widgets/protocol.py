@@ -200,8 +200,8 @@ class Chunk(Event):
     flags
         What happened to the audio on its way: `clipped`, `padded` (zeros were appended), `tail` (silence that follows
         a clip), `waited` (it arrived while the model was speaking), `late` (live audio that waited for more than a
-        chunk's length before its decision began), `gated`, `dropped`, `repaired` (NaN or infinity replaced by 0),
-        `unheard` (the session had ended).
+        chunk's length between its capture and its decision), `gated`, `dropped`, `repaired` (NaN or infinity replaced
+        by 0), `unheard` (the session had ended).
     mel
         What the model heard, from the very features the tower gets: base64 of one byte for each of 10 frames × 32
         bands, frame by frame, the lowest band first (`features.thumbnail`). Empty where it is not known.
@@ -352,6 +352,8 @@ class Timing(Event):
     Python, which comes as fast as it can be taken and has no deadline. `reply_ms` is the time of the whole reply, 0
     where the model kept silent. `stream` and `seq` name the browser's block that completed the chunk (0 and −1 where
     Python fed it). `arrived_ms` (that block, or the samples, were here) and `decided_ms` are Unix time in milliseconds.
+    `capture_ms` is the time between the capture of the chunk's last sample and its arrival: what a busy page, line or
+    kernel took; 0 where it is no microphone's or not known.
     """
 
     type = "timing"
@@ -365,6 +367,7 @@ class Timing(Event):
     arrived_ms: float = 0.0
     decided_ms: float = 0.0
     encode_wait_ms: float = 0.0
+    capture_ms: float = 0.0
 
     def __repr__(self) -> str:
         parts = {"features": self.features_ms, "tower": self.tower_ms, "decide": self.decide_ms, "reply": self.reply_ms}

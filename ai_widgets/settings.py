@@ -94,9 +94,9 @@ class Settings:
         _check(self, "max_reply_tokens", int, 1, None)
         _check(self, "alternatives", int, 0, 100, optional=False)
         if self.context not in CONTEXTS:
-            raise SettingError(f"context must be one of {', '.join(CONTEXTS)}, not {self.context!r}.")
+            raise SettingError(f"context must be one of {', '.join(CONTEXTS)}, not {self.context!r}.", ("context",))
         if self.system_prompt is not None and not isinstance(self.system_prompt, str):
-            raise SettingError(f"system_prompt must be text, not {type(self.system_prompt).__name__}.")
+            raise SettingError(f"system_prompt must be text, not {type(self.system_prompt).__name__}.", ("system_prompt",))
 
     @staticmethod
     def of(values: dict[str, Any]) -> Settings:
@@ -106,7 +106,7 @@ class Settings:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
-                raise SettingError(f"There is no setting {name!r}{hint}")
+                raise SettingError(f"There is no setting {name!r}{hint}", (name,))
         return Settings(**values)
 
     def changed(self, **values: Any) -> Settings:
@@ -157,4 +157,4 @@ def _check(
         word = {bool: "True or False", int: "a whole number", float: "a number"}[kind]
         bounds = "" if low is None else f" {'above' if above else 'of at least'} {low:g}"
         bounds += "" if high is None else f"{' and' if bounds else ''} at most {high:g}"
-        raise SettingError(f"{name} must be {word}{bounds}, not {value!r}.")
+        raise SettingError(f"{name} must be {word}{bounds}, not {value!r}.", (name,))

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_widgets.inference import Model
-from ai_widgets.widget.outbox import MAX_PROBLEMS, MAX_QUEUED
+from ai_widgets.widget.outbox import MAX_QUEUED
 from tests.page import PATIENCE, Build, Page
 from tests.scripted import scripted
 
@@ -68,7 +68,7 @@ class Sender:
         buffers: list[bytes] = []
         if kind == "hello":
             content |= {
-                "protocol": 2,
+                "protocol": 3,
                 "seen": choose.randint(0, 50),
                 "page": page,
                 "session": choose.choice([None, 1, 2]),
@@ -79,7 +79,7 @@ class Sender:
             content |= {**opening, "tail_s": 0.0, "page": page, "track": {"sampleRate": 48_000}}
         elif kind == "block":
             content |= {"stream": stream, "seq": choose.randint(0, 40), "rate": choose.choice([16_000, 48_000])}
-            clocks = {"time_s": choose.uniform(0, 9), "captured_ms": choose.uniform(0, 1e4), "sent_ms": 1.7e12}
+            clocks = {"time_s": choose.uniform(0, 9), "captured_ms": choose.uniform(0, 1e4), "sent_ms": 1.7e12, "offset_ms": 0.0}
             content |= {"format": "int16", **clocks, "gated": False, "page": page}
             buffers = [choose.randbytes(2 * choose.choice([0, 1, MOST_AUDIO]))]
         elif kind == "close":
@@ -87,9 +87,9 @@ class Sender:
         elif kind == "state":
             content |= {"state": choose.choice(["idle", "listening", "error", "paused"]), "problem": "", "message": ""}
         elif kind == "set":
-            content |= {"changes": choose.choice(CHANGES)}
+            content |= {"changes": choose.choice(CHANGES), "request": choose.randint(0, 9)}
         elif kind == "fetch":
-            content |= {"what": "audio", "chunk": choose.randint(0, 30)}
+            content |= {"what": "audio", "chunk": choose.randint(0, 30), "request": choose.randint(0, 9)}
         elif kind == "loop":
             content |= {"mode": choose.choice(["run", "run", "pause", "step"])}
         return content, buffers
@@ -122,7 +122,8 @@ def test_a_hundred_thousand_messages(quick: Page, monkeypatch: pytest.MonkeyPatc
         if number % BATCH == BATCH - 1:
             assert len(widget._outbox._queued) <= MAX_QUEUED
             assert widget._worker.queued <= BATCH
-            assert threading.active_count() <= threads + 2
+            # Two stages and two timers.
+            assert threading.active_count() <= threads + 4
     widget._handle_custom_msg({"type": "loop", "mode": "run"}, [])
     assert widget.wait(PATIENCE)
     # What is left is one session's record, a stream at most, and no queue.
@@ -150,5 +151,5 @@ anything = st.recursive(
 def test_anything_at_all(quick: Page, messages: list[Any]) -> None:
     for content, buffers in messages:
         quick.send(content, buffers)
-    assert len(quick.problems()) <= MAX_PROBLEMS
+    assert {problem["code"] for problem in quick.of("problem")} <= {"message"}
     assert len(quick.widget.record) == 0

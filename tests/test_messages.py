@@ -22,21 +22,21 @@ OPEN = {"type": "open", "stream": 1, "source": "mic", "name": "Mic", "rate": 48_
 BLOCK = {"type": "block", "stream": 1, "seq": 0, "rate": 48_000, "format": "float32", "time_s": 0.5}
 CLOSE = {"type": "close", "stream": 1, "blocks": 3, "reason": "stopped"}
 STATE = {"type": "state", "state": "error", "problem": "denied", "message": "Not allowed."}
-HELLO = {"type": "hello", "protocol": 2, "seen": 7, "page": "p", "session": 3}
-SET = {"type": "set", "changes": {"temperature": 0.5, "arrival": "drop"}}
-FETCH = {"type": "fetch", "what": "audio", "chunk": 3}
+HELLO = {"type": "hello", "protocol": 3, "seen": 7, "page": "p", "session": 3}
+SET = {"type": "set", "changes": {"temperature": 0.5, "arrival": "drop"}, "request": 4}
+FETCH = {"type": "fetch", "what": "audio", "chunk": 3, "request": 5}
 LOOP = {"type": "loop", "mode": "step"}
 FLOATS = np.array([0.5, -0.25], "<f4")
 
 
 class TestTaken:
     def test_hello(self) -> None:
-        assert parse(HELLO, [bytes((1, 2, 3, 4))]) == messages.Hello(2, 7, "p", 3, True)
-        assert parse(HELLO, [memoryview(bytearray((1, 2, 3, 4)))]) == messages.Hello(2, 7, "p", 3, True)
+        assert parse(HELLO, [bytes((1, 2, 3, 4))]) == messages.Hello(3, 7, "p", 3, True)
+        assert parse(HELLO, [memoryview(bytearray((1, 2, 3, 4)))]) == messages.Hello(3, 7, "p", 3, True)
 
     @pytest.mark.parametrize("buffers", [[], [b""], [b"\x04\x03\x02\x01"], [b"\1\2\3\4", b""]])
     def test_a_host_that_spoils_buffers_is_noticed(self, buffers: list[bytes]) -> None:
-        assert parse(HELLO, buffers) == messages.Hello(2, 7, "p", 3, False)
+        assert parse(HELLO, buffers) == messages.Hello(3, 7, "p", 3, False)
 
     @pytest.mark.parametrize("session", [None, 0, 5])
     def test_the_session_a_page_knows(self, session: int | None) -> None:
@@ -58,8 +58,8 @@ class TestTaken:
         assert parse({**STATE, "state": "paused"}) == messages.MicState("paused", "denied", "Not allowed.")
 
     def test_what_a_page_asks_for(self) -> None:
-        assert parse(SET) == messages.Set({"temperature": 0.5, "arrival": "drop"})
-        assert parse(FETCH) == messages.Fetch("audio", 3)
+        assert parse(SET) == messages.Set({"temperature": 0.5, "arrival": "drop"}, 4)
+        assert parse(FETCH) == messages.Fetch("audio", 3, 5)
         assert parse(LOOP) == messages.Loop("step")
 
     @pytest.mark.parametrize("kind", ["step", "interrupt", "reset", "poll"])
@@ -79,6 +79,15 @@ class TestTaken:
         block = parse({**BLOCK, "captured_ms": 1.6e12, "sent_ms": 1.7e12, "gated": True, "page": "p"}, [b""])
         assert isinstance(block, messages.Block)
         assert (block.captured_ms, block.sent_ms, block.gated, block.page) == (1.6e12, 1.7e12, True, "p")
+
+    @pytest.mark.parametrize(("given", "offset_ms"), [({}, None), ({"offset_ms": None}, None), ({"offset_ms": -7.5}, -7.5)])
+    def test_how_the_pages_clock_stands_to_the_kernels(self, given: dict[str, Any], offset_ms: float | None) -> None:
+        block = parse({**BLOCK, **given}, [b""])
+        assert isinstance(block, messages.Block)
+        assert block.offset_ms == offset_ms
+
+    def test_a_request_without_a_number_needs_no_answer(self) -> None:
+        assert parse({"type": "set", "changes": {}}) == messages.Set({}, 0)
 
     def test_a_block_of_int16(self) -> None:
         samples = np.array([-32_768, 0, 16_384], "<i2")
@@ -143,7 +152,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**BLOCK, "gated": "yes"}, "gated must be true or false"),
     ({**BLOCK, "sent_ms": None}, "sent_ms must be a number"),
     ({**BLOCK, "captured_ms": "now"}, "captured_ms must be a number"),
+    ({**BLOCK, "offset_ms": "much"}, "offset_ms must be a number"),
     ({**BLOCK, "page": 7}, "page must be text"),
+    ({**SET, "request": -1}, "request must be a whole number"),
+    ({**FETCH, "request": "1"}, "request must be a whole number"),
     ({**OPEN, "track": [1]}, "track must be a JSON object"),
     ({**OPEN, "track": {"x": "y" * 2048}}, "track must be a JSON object of at most 2048 bytes"),
     ({**OPEN, "track": {"x": float("nan")}}, "track must be"),
@@ -223,12 +235,12 @@ def test_nor_from_known_messages_with_odd_fields(good: dict[str, Any], data: st.
 class TestToTheBrowser:
     def test_every_message_is_plain_json(self) -> None:
         model = {"status": "ready", "name": "toy", "detail": "", **UNKNOWN}
-        hello = messages.Hello(2, 0, "page", None, True)
+        hello = messages.Hello(3, 0, "page", None, True)
         sent = [
             messages.welcome(hello, False, 1, model, {"seed": 0}, {"arrival": "keep"}, {"mode": "run"}),
             messages.events(1, 5, [Notice(0, "limit", "Full.", {"used": 3})], 2),
             messages.ack(1, 4),
-            messages.audio(3, np.zeros(4, np.float32), False)[0],
+            messages.audio(messages.Fetch("audio", 3, 5), np.zeros(4, np.float32), False)[0],
             messages.loop("pause", "", -1, 0),
             messages.model_status(model),
             messages.reset(2),
@@ -246,9 +258,10 @@ class TestToTheBrowser:
 
     def test_a_chunks_samples_in_a_buffer_or_as_text(self) -> None:
         samples = np.array([0.0, 0.5, -1.0, 1.0], np.float32)
-        message, buffers = messages.audio(7, samples, binary=True)
-        assert message == {"type": "audio", "chunk": 7, "rate": 16_000, "format": "int16", "ok": True}
+        fetch = messages.Fetch("audio", 7, 2)
+        message, buffers = messages.audio(fetch, samples, binary=True)
+        assert message == {"type": "audio", "chunk": 7, "request": 2, "rate": 16_000, "format": "int16", "ok": True}
         assert np.frombuffer(buffers[0], "<i2").tolist() == [0, 16_384, -32_768, 32_767]
-        inline, none = messages.audio(7, samples, binary=False)
+        inline, none = messages.audio(fetch, samples, binary=False)
         assert (base64.b64decode(inline["data"]), none) == (buffers[0], [])
-        assert messages.audio(7, None, binary=True) == ({**message, "ok": False}, [])
+        assert messages.audio(fetch, None, binary=True) == ({**message, "ok": False}, [])

@@ -84,7 +84,7 @@ FROM_KERNEL: list[dict[str, Any]] = [
     messages.welcome(HELLO, False, 1, MODEL, {}, {}, {}),
     messages.events(1, 0, [], 0),
     messages.ack(1, 1),
-    messages.audio(3, np.zeros(6400, np.float32), False)[0],
+    messages.audio(messages.Fetch("audio", 3, 1), np.zeros(6400, np.float32), False)[0],
     messages.loop("step", "decide", 3, 2),
     messages.model_status(MODEL),
     messages.reset(1),

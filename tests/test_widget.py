@@ -26,7 +26,7 @@ from tests.signals import babble
 class TestHello:
     def test_welcome(self, page: Page, toy: Model) -> None:
         welcome = page.of("welcome")[0]
-        assert (welcome["protocol"], welcome["binary"], welcome["pull"], welcome["session"]) == (2, True, False, 1)
+        assert (welcome["protocol"], welcome["binary"], welcome["pull"], welcome["session"]) == (3, True, False, 1)
         assert welcome["page"] == "one"
         assert abs(welcome["now_ms"] - time() * 1e3) < PATIENCE * 1e3
         assert welcome["model"] == {"status": "ready", "name": toy.loaded.name, "detail": "cpu · float32"}

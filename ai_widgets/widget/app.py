@@ -102,10 +102,11 @@ class AudioInteraction(Conversing):
             source, chosen, lively, self._owner(), lambda: SessionRecord(audio_seconds, keep_audio, audio_path)
         )
         self._send_lock = RLock()
-        outbox = Outbox(self.send, lambda: self.record, lambda: self.waiting, self._send_lock)
+        pull = "google.colab" in sys.modules
+        outbox = Outbox(self.send, lambda: self.record, lambda: self.waiting, self._send_lock, pull=pull)
         self._keeper = HistoryKeeper(lambda history: self.set_trait("history", history))
         self._keeper.follow(worker.record, outbox.session)
-        super().__init__(name, source, worker, outbox, pull="google.colab" in sys.modules)
+        super().__init__(name, source, worker, outbox, pull)
         self._publish_settings()
         self._source.start()
 
@@ -207,6 +208,8 @@ class AudioInteraction(Conversing):
         """End the threads and remove the widget. The record stays."""
         # ipywidgets also closes what is thrown away, and that may be a widget whose arguments were refused.
         if hasattr(self, "_worker"):
+            self._alarm.close()
+            self._outbox.close()
             self._worker.close()
             self._keeper.flush()
         super().close()

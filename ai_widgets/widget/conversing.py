@@ -17,10 +17,11 @@ import traitlets
 
 from ..errors import AiWidgetsError, SettingError
 from . import messages
+from .alarm import Alarm
 from .failures import describe, details
 from .loading import ModelSource
 from .outbox import Outbox
-from .receiving import Receiver
+from .receiving import STALE_SECONDS, Receiver
 from .shells import ShellSafeWidget
 from .vocabulary import UNKNOWN, vocabulary
 from .worker import Worker
@@ -59,6 +60,7 @@ class Conversing(ShellSafeWidget):
         self._counted = float("-inf")
         self._prefix: tuple[int, ...] | None = None
         self._receiver = Receiver(worker, outbox.acknowledge, self._tell_page)
+        self._alarm = Alarm(self._look_at_stream)
         super().__init__()
         self.set_trait("model_info", self._describe_model())
         self.set_trait("loop", worker.gate.to_json())
@@ -87,16 +89,18 @@ class Conversing(ShellSafeWidget):
             try:
                 self._take(messages.parse(content, buffers))
             except AiWidgetsError as error:
-                self._report("message", str(error))
+                self._refuse(content, error)
         if self._pull:
             self._outbox.flush()
 
     def _take(self, message: messages.Message) -> None:
         match message:
             case messages.Block():
+                begins = message.seq == 0 or self._receiver.quiet
                 self._receiver.block(message)
-                if message.seq == 0:
+                if begins:
                     self._update_state()
+                self._alarm.set(STALE_SECONDS)
             case messages.Hello():
                 self._welcome(message)
             case messages.Open():
@@ -111,7 +115,7 @@ class Conversing(ShellSafeWidget):
                 self._update_state()
             case messages.MicState():
                 self._mic = message
-                self._receiver.hold(message.state == "paused")
+                self._receiver.state(message)
                 self._update_state()
             case messages.Set():
                 self._set(message)
@@ -127,6 +131,17 @@ class Conversing(ShellSafeWidget):
                 self.reset()
             case messages.Poll():
                 self._outbox.flush()
+
+    def _look_at_stream(self) -> None:
+        """No message comes from a page that is gone, so a timer looks at the stream: it is quiet, or looked at again."""
+        with self._receive_lock:
+            stream = self._receiver.stream
+            if stream is None or not stream.mic:
+                return
+            self._receiver.look()
+            if not self._receiver.quiet:
+                self._alarm.set(STALE_SECONDS)
+        self._update_state()
 
     def _welcome(self, hello: messages.Hello) -> None:
         if hello.protocol != messages.PROTOCOL_VERSION:
@@ -147,23 +162,46 @@ class Conversing(ShellSafeWidget):
             {**self._worker.gate.to_json(), "waiting": self._worker.waiting},
         )
         self._outbox.welcome(welcome, hello.seen if hello.session == self._outbox.session else 0)
+        failure = self._worker.failure
+        if failure is not None and self._source.failure is None:
+            # The page may have been opened since. A model that could not be loaded is told by its status.
+            self._session_failed(failure, hello.page)
         self._outbox.flush()
 
     def _set(self, message: messages.Set) -> None:
         try:
             self._change(message.changes)
-        except SettingError as error:
-            self._report("setting", str(error))
+        except AiWidgetsError as error:
+            named = error.names if isinstance(error, SettingError) else ()
+            names = [name for name in message.changes if name in named] or list(message.changes)
+            self._answer_refused(str(error), names, message.request)
             # The page shows what it asked for until it is told what holds.
             self.send_state(["settings", "live"])
 
+    def _refuse(self, content: object, error: AiWidgetsError) -> None:
+        """Say that a message could not be taken; a page that waits for an answer to it gets one."""
+        request = content.get("request") if isinstance(content, Mapping) and content.get("type") == "set" else None
+        if isinstance(request, int) and 0 < request <= messages.MAX_COUNT:
+            self._answer_refused(str(error), [], request)
+        else:
+            self._report("message", str(error))
+
+    def _answer_refused(self, sentence: str, names: Sequence[str], request: int) -> None:
+        """Every request has its answer, so this is not one of the problems whose repeats are coalesced."""
+        logger.info("setting: %s", sentence)
+        self._put(messages.problem("setting", sentence, names=names, request=request))
+
     def _fetch(self, message: messages.Fetch) -> None:
         samples = self._worker.record.chunk_audio(message.chunk)
-        self._outbox.put(*messages.audio(message.chunk, samples, self._binary))
-        if not self._pull:
-            self._outbox.flush()
+        self._put(*messages.audio(message, samples, self._binary))
 
     # To the browser --------------------------------------------------------------------------------------------------
+
+    def _put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
+        """Send a message at once, or queue it where pages ask for what is queued."""
+        self._outbox.put(message, buffers)
+        if not self._pull:
+            self._outbox.flush()
 
     def _events_came(self, final: bool) -> None:
         self._update_state()
@@ -175,9 +213,7 @@ class Conversing(ShellSafeWidget):
     def _tell_loop(self) -> None:
         state = self._worker.gate.to_json()
         self.set_trait("loop", state)
-        self._outbox.put(messages.loop(**state, waiting=self._worker.waiting))
-        if not self._pull:
-            self._outbox.flush()
+        self._put(messages.loop(**state, waiting=self._worker.waiting))
 
     def _model_changed(self) -> None:
         self._update_state()
@@ -199,12 +235,10 @@ class Conversing(ShellSafeWidget):
         info = self._describe_model()
         if info != self.model_info:
             self.set_trait("model_info", info)
-            self._outbox.put(messages.model_status(info))
-            if not self._pull:
-                self._outbox.flush()
+            self._put(messages.model_status(info))
 
-    def _session_failed(self, error: Exception) -> None:
-        self._report("model", describe(error), details(error))
+    def _session_failed(self, error: Exception, page: str = "") -> None:
+        self._tell_page("model", describe(error), page, details(error))
 
     def _describe_model(self) -> dict[str, Any]:
         info: dict[str, Any] = {"status": self._source.status, "name": self._name, "detail": "", **UNKNOWN}
@@ -247,7 +281,7 @@ class Conversing(ShellSafeWidget):
             state = "speaking"
         elif stream is not None and self._mic.state == "paused":
             state = "paused"
-        elif (stream is not None and stream.expected > 0) or self._worker.waiting:
+        elif (stream is not None and stream.expected > 0 and not self._receiver.quiet) or self._worker.waiting:
             state = "listening"
         elif self._mic.state == "asking":
             state = "asking"

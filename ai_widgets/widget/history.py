@@ -79,6 +79,7 @@ TIMING_COLUMNS = (
     "arrived_ms",
     "decided_ms",
     "encode_wait_ms",
+    "capture_ms",
 )
 
 
@@ -177,7 +178,7 @@ def _row(event: Event) -> _Row:
     if isinstance(event, Decision):
         return _Row("decision", event, 190 + 7 * min(len(event.before), MOST_ITEMS))
     if isinstance(event, Timing):
-        return _Row("timing", event, 120)
+        return _Row("timing", event, 130)
     value = compact(event)
     return _Row(event.type, value, len(json.dumps(value)) + 2)
 

@@ -64,23 +64,24 @@ class LiveSettings:
         for name, allowed in (("arrival", ARRIVALS), ("overload", OVERLOADS), ("reading", READINGS)):
             value = getattr(self, name)
             if not isinstance(value, str) or value not in allowed:
-                raise SettingError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+                raise SettingError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.", (name,))
         for name in ("echo_cancellation", "noise_suppression", "auto_gain"):
             if not isinstance(getattr(self, name), bool):
-                raise SettingError(f"{name} must be True or False, not {getattr(self, name)!r}.")
+                raise SettingError(f"{name} must be True or False, not {getattr(self, name)!r}.", (name,))
         chunks = self.overload_chunks
         if isinstance(chunks, bool) or not isinstance(chunks, int) or not 1 <= chunks <= MAX_OVERLOAD_CHUNKS:
             raise SettingError(
-                f"overload_chunks must be a whole number from 1 to {MAX_OVERLOAD_CHUNKS}, not {chunks!r}."
+                f"overload_chunks must be a whole number from 1 to {MAX_OVERLOAD_CHUNKS}, not {chunks!r}.",
+                ("overload_chunks",),
             )
         if not isinstance(self.device, str) or len(self.device) > MAX_DEVICE:
-            raise SettingError(f"device must be text of at most {MAX_DEVICE} characters.")
+            raise SettingError(f"device must be text of at most {MAX_DEVICE} characters.", ("device",))
 
     def changed(self, values: Mapping[str, Any]) -> LiveSettings:
         """A copy with some of them changed."""
         for name in values:
             if name not in LIVE_NAMES:
-                raise SettingError(_unknown(name, LIVE_NAMES, "live setting"))
+                raise SettingError(_unknown(name, LIVE_NAMES, "live setting"), (name,))
         return replace(self, **values)
 
     def to_json(self) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def parted(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     for name in changes:
         if name not in LIVE_NAMES and name not in SESSION_NAMES:
-            raise SettingError(_unknown(name, (*SESSION_NAMES, *LIVE_NAMES), "setting"))
+            raise SettingError(_unknown(name, (*SESSION_NAMES, *LIVE_NAMES), "setting"), (name,))
     live = {name: value for name, value in changes.items() if name in LIVE_NAMES}
     return {name: value for name, value in changes.items() if name not in LIVE_NAMES}, live
 

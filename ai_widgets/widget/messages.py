@@ -13,14 +13,18 @@ hello      {protocol, seen, page, session}  + buffer 01 02 03 04. `seen`: how ma
                                          null) the page has already; of another session they count as none
 open       {stream, source: mic|file, name, rate, tail_s, page, track}   a stream begins; `stream` counts up from 1;
                                          `track`: the track's settings as the browser reports them, at most 2 kB
-block      {stream, seq, rate, format: int16|float32, time_s, captured_ms, sent_ms, gated, page} + buffer (mono
-                                         little-endian), or `data` in base64. `time_s`: audio clock of its first sample,
-                                         `captured_ms`: wall clock of its last; `gated`: the page has silenced it
+block      {stream, seq, rate, format: int16|float32, time_s, captured_ms, sent_ms, offset_ms, gated, page} + buffer
+                                         (mono little-endian), or `data` in base64. `time_s`: audio clock of its first
+                                         sample, `captured_ms`: wall clock of its last; `offset_ms`: the kernel's clock
+                                         minus the page's, as the page estimates it, or null; `gated`: the page has
+                                         silenced it
 close      {stream, blocks, reason, page}   no more blocks; `blocks` is how many were sent
-state      {state, problem, message}   what the microphone is doing (state of `MIC_STATES`)
-set        {changes}    change settings by name, those of the session and the live ones; answered by the synced traits,
-                                         and by a `problem` with the code `setting` where a change is refused
-fetch      {what: audio, chunk}   ask for a chunk's samples; answered by `audio`
+state      {state, problem, message}   what the microphone is doing (state of `MIC_STATES`); `problem` is the code of
+                                         what hinders it, `message` its sentence
+set        {changes, request}    change settings by name, those of the session and the live ones; answered by the synced
+                                         traits, and where a change is refused by a `problem` with the code `setting`
+                                         and the same `request`
+fetch      {what: audio, chunk, request}   ask for a chunk's samples; answered by an `audio` with the same `request`
 loop       {mode: run|pause|step}   run freely, hold before the next phase, or do one phase a `step`
 step       {}       do the next phase: perceive, decide or respond
 interrupt  {}       end the running reply
@@ -29,22 +33,26 @@ poll       {}       ask for waiting messages (pull mode)
 
 Kernel → browser
 ----------------
-welcome    {protocol, binary, pull, session, first, page, now_ms, model, settings, live, loop, tokens, prefix, limit}
+welcome    {protocol, binary, pull, session, first, page, now_ms, model, settings, live, loop, tokens, prefix, block,
+                                         limit}
                                          answer to hello, for the page that said it; then all events from `first` on,
                                          which is `seen` unless too many would follow. `tokens`:
                                          ids of the special tokens by name; `prefix`: id and text of each token a bare
-                                         context begins with; `limit`: positions of the context (empty and 0 until the
-                                         model is loaded)
+                                         context begins with; `block`: name, id and count of each part of a chunk's
+                                         block of tokens, encoder frames under the name FRAMES; `limit`: positions of
+                                         the context (empty and 0 until the model is loaded)
 events     {session, first, events, waiting, now_ms}  events in order from index `first` on; `waiting` counts the chunks
                                          that have arrived and are not yet decided
 ack        {stream, seq, now_ms}         newest block that was taken up
-audio      {chunk, rate, format, ok}     a chunk's samples in a buffer (int16), or as `data` in base64; without them
+audio      {chunk, request, rate, format, ok}     a chunk's samples in a buffer (int16), or as `data` in base64; without them
                                          where `ok` is false: no longer kept
 loop       {mode, phase, chunk, waiting}   the loop's state: the phase that was done last or runs, and its chunk
-model      {status: loading|ready|failed, name, detail, tokens, prefix, limit}
+model      {status: loading|ready|failed, name, detail, tokens, prefix, block, limit}
 reset      {session}                     a new session began: forget the old events
-problem    {code, message, detail, page}   something went wrong, said in one sentence; `detail` may hold a traceback;
-                                         `page` is the page it is for, empty for all
+problem    {code, message, detail, page, names, request, times}   something went wrong, said in one sentence; `detail`
+                                         may hold a traceback; `page` is the page it is for, empty for all. `names`: the
+                                         settings it is about; `request`: the number of the request that it answers, 0
+                                         for none; `times`: how many problems of its code this message stands for
 """
 
 from __future__ import annotations
@@ -66,7 +74,7 @@ from .fields import MAX_COUNT, MAX_TEXT
 
 __all__ = ["MAX_COUNT", "MAX_TEXT", "PROTOCOL_VERSION", "Message", "parse"]
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 HANDSHAKE = bytes((1, 2, 3, 4))
 """The buffer of a hello. Some hosts drop binary buffers; then the browser falls back to base64."""
 MAX_BLOCK_BYTES = 2 * 1024 * 1024
@@ -80,7 +88,7 @@ MAX_MS = 1e14
 MIC_STATES = ("idle", "asking", "listening", "paused", "stopped", "error")
 SOURCES = ("mic", "file")
 FORMATS: Mapping[str, npt.DTypeLike] = {"int16": "<i2", "float32": "<f4"}
-CLOSE_REASONS = ("stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "error")
+CLOSE_REASONS = ("stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "stalled", "error")
 LOOP_MODES = ("run", "pause", "step")
 FETCHABLE = ("audio",)
 
@@ -111,7 +119,11 @@ class Open:
 
 @dataclass(frozen=True)
 class Block:
-    """`samples`: float32 mono in [-1, 1] at `rate` Hz (int16 divided by 32768); not checked for NaN yet."""
+    """`samples`: float32 mono in [-1, 1] at `rate` Hz (int16 divided by 32768); not checked for NaN yet.
+
+    Times are Unix time in milliseconds on the page's clock, 0 where it does not tell them. `offset_ms` is the kernel's
+    clock minus the page's as the page estimates it, None where it cannot.
+    """
 
     stream: int
     seq: int
@@ -119,6 +131,7 @@ class Block:
     time_s: float
     captured_ms: float
     sent_ms: float
+    offset_ms: float | None
     gated: bool
     page: str
     samples: npt.NDArray[np.float32]
@@ -142,12 +155,14 @@ class MicState:
 @dataclass(frozen=True)
 class Set:
     changes: Mapping[str, Any]
+    request: int
 
 
 @dataclass(frozen=True)
 class Fetch:
     what: str
     chunk: int
+    request: int
 
 
 @dataclass(frozen=True)
@@ -219,14 +234,20 @@ def parse(content: object, buffers: Buffers = ()) -> Message:
         state = fields.one_of(content, "state", MIC_STATES)
         return MicState(state, fields.text(content, "problem"), fields.text(content, "message"))
     if kind == "set":
-        return Set(fields.plain_object(content, "changes", MAX_CHANGES_BYTES))
+        return Set(fields.plain_object(content, "changes", MAX_CHANGES_BYTES), _request(content))
     if kind == "fetch":
-        return Fetch(fields.one_of(content, "what", FETCHABLE), fields.whole(content, "chunk"))
+        what, chunk = fields.one_of(content, "what", FETCHABLE), fields.whole(content, "chunk")
+        return Fetch(what, chunk, _request(content))
     if kind == "loop":
         return Loop(fields.one_of(content, "mode", LOOP_MODES))  # type: ignore[arg-type]
     if isinstance(kind, str) and kind in _BARE:
         return _BARE[kind]
     raise MessageError(f"{fields.shown(kind)} is not a message type of protocol {PROTOCOL_VERSION}.")
+
+
+def _request(content: Mapping[Any, Any]) -> int:
+    """The number by which a page knows the answer again; 0 where it needs none."""
+    return fields.whole(content, "request") if "request" in content else 0
 
 
 def _session(value: object) -> int | None:
@@ -259,6 +280,7 @@ def _block(content: Mapping[Any, Any], buffers: Buffers) -> Block:
         fields.number(content, "time_s", 0.0, 1e9),
         fields.number(content, "captured_ms", 0.0, MAX_MS) if "captured_ms" in content else 0.0,
         fields.number(content, "sent_ms", 0.0, MAX_MS) if "sent_ms" in content else 0.0,
+        fields.number(content, "offset_ms", -MAX_MS, MAX_MS) if content.get("offset_ms") is not None else None,
         fields.flag(content, "gated"),
         fields.text(content, "page"),
         samples.astype(np.float32, copy=False),
@@ -296,9 +318,7 @@ def welcome(
         "settings": dict(settings),
         "live": dict(live),
         "loop": dict(loop),
-        "tokens": model["tokens"],
-        "prefix": model["prefix"],
-        "limit": model["limit"],
+        **{name: model[name] for name in ("tokens", "prefix", "block", "limit")},
     }
 
 
@@ -319,9 +339,10 @@ def ack(stream: int, seq: int) -> dict[str, Any]:
     return {"type": "ack", "stream": stream, "seq": seq, "now_ms": now_ms()}
 
 
-def audio(chunk: int, samples: npt.NDArray[np.float32] | None, binary: bool) -> tuple[dict[str, Any], list[bytes]]:
+def audio(fetch: Fetch, samples: npt.NDArray[np.float32] | None, binary: bool) -> tuple[dict[str, Any], list[bytes]]:
     """A chunk's samples (None: no longer kept), as a message and its buffers."""
-    message = {"type": "audio", "chunk": chunk, "rate": SAMPLE_RATE, "format": "int16", "ok": samples is not None}
+    asked = {"type": "audio", "chunk": fetch.chunk, "request": fetch.request}
+    message = {**asked, "rate": SAMPLE_RATE, "format": "int16", "ok": samples is not None}
     if samples is None:
         return message, []
     raw = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
@@ -339,10 +360,13 @@ def reset(session: int) -> dict[str, Any]:
 
 
 def model_status(model: Mapping[str, Any]) -> dict[str, Any]:
-    """How far loading is; `model` has status, name, detail, tokens, prefix and limit."""
+    """How far loading is; `model` has status, name, detail, tokens, prefix, block and limit."""
     return {"type": "model", **model}
 
 
-def problem(code: str, message: str, detail: str = "", page: str = "") -> dict[str, Any]:
+def problem(
+    code: str, message: str, detail: str = "", page: str = "", names: Sequence[str] = (), request: int = 0
+) -> dict[str, Any]:
     """Something went wrong, in one sentence."""
-    return {"type": "problem", "code": code, "message": message, "detail": detail, "page": page}
+    said = {"type": "problem", "code": code, "message": message, "detail": detail, "page": page}
+    return {**said, "names": list(names), "request": request, "times": 1}

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import RLock
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 from ..protocol import Chunk
 from ..record import SessionRecord
 from . import messages
+from .alarm import Alarm
+from .problems import Problems
 
 FLUSH_SECONDS = 0.03
 """Least time between two batches of events while more is coming: a reply is smooth, and far below the 1000 messages a
@@ -24,8 +26,8 @@ MAX_REPLAYED = 10_000
 """Events that a page is told anew, about a quarter of an hour; of a longer session it is shown the newest part."""
 MAX_QUEUED = 200
 """Messages that may wait to be sent. Only in pull mode do any wait, and there a page asks four times a second."""
-MAX_PROBLEMS = 20
-"""Problem messages sent between two hellos; a broken sender must not flood the browser."""
+NEWEST_ONLY = ("loop", "model", "reset", "welcome")
+"""Messages that tell a state: a newer one replaces the older, so that none is crowded out by answers."""
 
 
 class Outbox:
@@ -39,6 +41,10 @@ class Outbox:
         Give the running session's record, and its chunks that are not decided yet.
     lock
         Held while sending.
+    clock
+        Limits the rate of problems.
+    pull
+        Whether pages ask for what is queued, so that nothing is sent without their asking.
     """
 
     def __init__(
@@ -47,10 +53,13 @@ class Outbox:
         record: Callable[[], SessionRecord],
         waiting: Callable[[], int],
         lock: RLock,
+        clock: Callable[[], float] = monotonic,
+        pull: bool = False,
     ) -> None:
         self._send, self._record, self._waiting, self._lock = send, record, waiting, lock
         self._queued: list[tuple[dict[str, Any], Sequence[bytes]]] = []
-        self._problems_left = MAX_PROBLEMS
+        self._problems = Problems(clock)
+        self._alarm = None if pull else Alarm(self.flush)
         self._sent = 0
         self._waiting_sent = 0
         self._taken: tuple[int, int] | None = None
@@ -63,17 +72,20 @@ class Outbox:
         return perf_counter() - self._last_flush >= FLUSH_SECONDS
 
     def put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Queue one message. Where nobody asks for what waits, the oldest of them leaves."""
+        """Queue one message. Where no page asks for what is queued, the oldest answers are dropped; a state never is."""
         with self._lock:
+            if message["type"] in NEWEST_ONLY:
+                about = (message["type"], message.get("page"))
+                self._queued = [each for each in self._queued if (each[0]["type"], each[0].get("page")) != about]
             self._queued.append((message, buffers))
-            del self._queued[:-MAX_QUEUED]
+            answers = [place for place, (each, _) in enumerate(self._queued) if each["type"] not in NEWEST_ONLY]
+            for place in reversed(answers[:-MAX_QUEUED]):
+                del self._queued[place]
 
     def put_problem(self, code: str, message: str, detail: str = "", page: str = "") -> None:
-        """Queue a problem, unless the browser has had its share of them."""
+        """Queue a problem. Repeats are coalesced and counted; the newest of each code is always told."""
         with self._lock:
-            if self._problems_left:
-                self._problems_left -= 1
-                self.put(messages.problem(code, message, detail, page))
+            self._problems.add(messages.problem(code, message, detail, page))
 
     def acknowledge(self, stream: int, seq: int) -> None:
         """The newest block that was taken up."""
@@ -87,7 +99,6 @@ class Outbox:
         `MAX_REPLAYED` events would follow, `first` tells at which of them the page begins, and a problem says so.
         """
         with self._lock:
-            self._problems_left = MAX_PROBLEMS
             first = self._first_replayed(seen)
             self.put({**message, "first": first})
             if first == seen:
@@ -117,12 +128,16 @@ class Outbox:
             self.put(messages.reset(self.session))
 
     def flush(self) -> None:
-        """Send what waits: queued messages, then new events, then the acknowledgement."""
+        """Send what is due: queued messages, problems, then new events, then the acknowledgement."""
         with self._lock:
             self._last_flush = perf_counter()
             queued, self._queued = self._queued, []
             for message, buffers in queued:
                 self._send(message, buffers)
+            for message in self._problems.take():
+                self._send(message, ())
+            if self._alarm is not None and (held := self._problems.wait) is not None:
+                self._alarm.set(held)
             while (batch := self._record().since(self._sent, MAX_BATCH)) or self._waiting() != self._waiting_sent:
                 self._waiting_sent = self._waiting()
                 self._send(messages.events(self.session, self._sent, batch, self._waiting_sent), ())
@@ -130,3 +145,8 @@ class Outbox:
             if self._taken is not None:
                 (stream, seq), self._taken = self._taken, None
                 self._send(messages.ack(stream, seq), ())
+
+    def close(self) -> None:
+        """Send nothing more by itself."""
+        if self._alarm is not None:
+            self._alarm.close()

@@ -1,24 +1,28 @@
 """Audio from the browser: streams that open and close, blocks in order, and what is to be said where they are not.
 
-One stream is open at a time, whichever page sends it. Audio goes on to the worker; what was lost, came twice or belongs
-to nobody is a notice or a problem, and never an exception to whoever delivers messages.
+One stream is open at a time, whichever page sends it. Audio goes on to the worker. What was lost, came twice, was held
+or belongs to no stream is a notice or a problem, and never an exception in the thread that delivers messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
+from typing import Literal
 
 from ..errors import MessageError
-from .clocks import Clocks
-from .messages import Block, Close, Open
+from .budget import Budget
+from .clocks import CaptureClock, Clocks
+from .messages import Block, Close, MicState, Open, now_ms
 from .work import BlockOf
 from .worker import Worker
 
 STALE_SECONDS = 5.0
-"""A stream from which nothing has come for so long belongs to a page that is gone."""
+"""A stream from which nothing has come for this long is quiet: its page may be gone, and another one may record."""
 MOST_REMARKS = 1000
-"""Notices on streams and faulty blocks in one session; a broken sender must not fill the record."""
+"""Notices on streams and faulty blocks that may come at once; a broken sender must not fill the record."""
+REMARK_SECONDS = 10.0
+"""After those, one notice in this time, with the count of those left out: a session of days is never without."""
 
 Report = Callable[[str, str, str], None]
 """Code, sentence, and the page that is told."""
@@ -33,7 +37,14 @@ class Stream:
         self.noted = False
         self.last = monotonic()
         self.clocks = Clocks()
+        self.capture = CaptureClock()
         self.missed_s = 0.0
+        self.told_quiet = False
+        # The person's pause: it lasts, or is over and the next block tells how long it was.
+        self.pause: Literal["", "lasts", "over"] = ""
+        self.paused_at = 0.0
+        # What hindered the microphone since the last block, as the page's code and sentence.
+        self.hindered: tuple[str, str] = ("", "")
 
     @property
     def number(self) -> int:
@@ -65,12 +76,30 @@ class Receiver:
     def __init__(self, worker: Worker, acknowledge: Callable[[int, int], None], report: Report) -> None:
         self._worker, self._acknowledge, self._report = worker, acknowledge, report
         self.stream: Stream | None = None
-        self._held = False
-        self._remarks_left = MOST_REMARKS
+        self._mic = MicState("idle", "", "")
+        self._budget = Budget(MOST_REMARKS, REMARK_SECONDS)
+        self._left_out = 0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a microphone's stream is open and no block has come for `STALE_SECONDS`."""
+        stream = self.stream
+        return stream is not None and stream.mic and monotonic() - stream.last >= STALE_SECONDS
+
+    def look(self) -> None:
+        """Say on the timeline that a stream has become quiet, where no pause and no problem explains it."""
+        stream = self.stream
+        if stream is None or not self.quiet or stream.told_quiet:
+            return
+        stream.told_quiet = True
+        if stream.noted and not stream.pause and not stream.hindered[0]:
+            sentence = f"No audio has come from the page for {STALE_SECONDS:.0f} s; it may be closed, asleep or out of"
+            self._remark("stalled", f"{sentence} reach.")
 
     def begin_session(self) -> None:
         """A stream that is open goes on into the new session, and is noted there too."""
-        self._remarks_left = MOST_REMARKS
+        self._budget = Budget(MOST_REMARKS, REMARK_SECONDS)
+        self._left_out = 0
         if self.stream is not None:
             self.stream.noted = False
 
@@ -94,7 +123,7 @@ class Receiver:
             return
         if stream is None or block.stream != stream.number:
             raise MessageError(f"Block {block.seq} belongs to stream {block.stream}, which is not open.")
-        stream.last = monotonic()
+        stream.last, stream.told_quiet = monotonic(), False
         if block.seq < stream.expected:
             self._remark("duplicate_block", f"Block {block.seq} came twice; the second was left out.")
             return
@@ -110,15 +139,28 @@ class Receiver:
         # Audio of a file comes as fast as it can be taken, so only a microphone's can be said to have waited.
         if self._worker.speaking and stream.mic:
             flags = (*flags, "waited")
-        source = BlockOf(block.stream, block.seq, stream.mic)
+        age_s = stream.capture.age_s(block, now_ms()) if stream.mic else 0.0
+        source = BlockOf(block.stream, block.seq, stream.mic, age_s)
         taken = lambda: self._acknowledge(block.stream, block.seq)  # noqa: E731
         self._worker.push(block.samples, block.rate, flags, taken, source)
 
-    def hold(self, held: bool) -> None:
-        """The page holds its microphone, or has let it go on: meanwhile time passes and no sound comes."""
-        self._held = held
-        if self.stream is not None:
-            self.stream.clocks.forget()
+    def state(self, mic: MicState) -> None:
+        """Take in what the page's microphone does: a pause, or something that hinders it, explains missing sound."""
+        before, self._mic = self._mic, mic
+        stream = self.stream
+        if stream is None or not stream.mic:
+            return
+        if (mic.state == "paused") != (before.state == "paused"):
+            stream.pause = "lasts" if mic.state == "paused" else "over"
+            if stream.pause == "lasts":
+                stream.paused_at = monotonic()
+        if mic.problem == before.problem:
+            return
+        if mic.problem:
+            stream.hindered = (mic.problem, mic.message)
+        if stream.noted and mic.state != "error":
+            sentence = mic.message if mic.problem else "The microphone delivers sound again."
+            self._remark("microphone", sentence, problem=mic.problem)
 
     def close(self, message: Close) -> None:
         """End the stream."""
@@ -144,24 +186,38 @@ class Receiver:
         if not stream.noted and not stream.expected:
             # Nothing came of it: it is as if it had never been opened.
             return
+        if stream.pause == "lasts":
+            self._note_pause(monotonic() - stream.paused_at)
         if sentence:
             self._remark("stream_ended", sentence, reason=reason)
         self._worker.end_stream(tail_s)
 
     def _lives(self, stream: Stream) -> bool:
-        """Whether more may come. A file waits for the worker, a microphone for nobody."""
+        """Whether more may come. A file waits for the worker; a microphone does not wait."""
         waits = not stream.mic and self._worker.waiting > 0
         return waits or monotonic() - stream.last < STALE_SECONDS
 
     def _watch_clocks(self, stream: Stream, block: Block) -> None:
-        if self._held or not stream.mic:
+        if not stream.mic:
             return
         leap = stream.clocks.leap(block)
-        if leap:
+        if leap and stream.pause:
+            self._note_pause(leap)
+        elif leap:
             stream.missed_s += leap
-            sentence = "s of sound may be missing: this page was too busy to record it."
-            self._remark("gap", f"{leap:.1f} {sentence}", seconds=round(leap, 3))
-            self._report("gap", f"{stream.missed_s:.1f} {sentence}", stream.opening.page)
+            why, said = stream.hindered
+            cause = f"{said}" if why else "This page was too busy to record it."
+            data = {"why": why} if why else {}
+            self._remark("gap", f"{leap:.1f} s of sound may be missing. {cause}", seconds=round(leap, 3), **data)
+            self._report("gap", f"{stream.missed_s:.1f} s of sound may be missing. {cause}", stream.opening.page)
+        if stream.pause == "over":
+            stream.pause = ""
+        if not self._mic.problem:
+            stream.hindered = ("", "")
+
+    def _note_pause(self, seconds: float) -> None:
+        sentence = f"The microphone was paused for {seconds:.1f} s; nothing was recorded meanwhile."
+        self._remark("paused", sentence, why="person", seconds=round(seconds, 3))
 
     def _note(self, stream: Stream) -> None:
         """The notice of a stream: with its first block, so that an opening without audio leaves nothing."""
@@ -179,9 +235,11 @@ class Receiver:
         )
 
     def _remark(self, kind: str, message: str, **data: object) -> None:
-        if not self._remarks_left:
+        if not self._budget.spend():
+            self._left_out += 1
             return
-        self._remarks_left -= 1
-        if not self._remarks_left:
-            kind, message, data = "remarks_left_out", "So much is wrong with the audio that no more of it is told.", {}
+        if self._left_out:
+            left_out, self._left_out = self._left_out, 0
+            sentence = f"{left_out:,} notices on faulty audio before this one were too frequent and are left out."
+            self._worker.remark("remarks_left_out", sentence, notices=left_out)
         self._worker.remark(kind, message, **data)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from math import ceil
 from threading import Lock
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..audio import Intake
@@ -58,11 +59,19 @@ class Run:
         self._open_seconds = 0.0
         self._skipped = 0
         self._gap = 0
+        # Chunks that are complete with each block of a microphone, and when its last sample was captured.
+        self._captured: deque[tuple[float, float]] = deque()
 
-    def arrive(self, seconds: float) -> None:
-        """Audio of the open recording was put in."""
+    def arrive(self, seconds: float, captured: float | None = None) -> None:
+        """Audio of the open recording was put in.
+
+        `captured` is the clock (`perf_counter`) of its last sample; None for audio that has no time of its own, such as
+        a file's.
+        """
         with self._lock:
             self._open_seconds += seconds
+            if captured is not None:
+                self._captured.append((self._finished_chunks + self._open_seconds / CHUNK_SECONDS, captured))
 
     def end_recording(self, tail_s: float) -> None:
         """The open recording ends, and so much silence follows."""
@@ -81,6 +90,16 @@ class Run:
         with self._lock:
             arrived = self._finished_chunks + int(self._open_seconds / CHUNK_SECONDS + PROGRESS)
             return max(0, arrived - self.decided - self._skipped)
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds since the oldest chunk of a microphone that waits was captured; 0 where none waits."""
+        waiting = self.waiting
+        with self._lock:
+            oldest = self.decided + self._skipped + 1
+            while self._captured and self._captured[0][0] + PROGRESS < oldest:
+                self._captured.popleft()
+            return max(0.0, perf_counter() - self._captured[0][1]) if waiting and self._captured else 0.0
 
     def skip(self) -> None:
         """Leave out the oldest waiting chunk."""
@@ -108,7 +127,7 @@ class Run:
         waiting, lost = self.waiting, self.dropped_s
         return {
             "waiting": waiting,
-            "lag_s": round(waiting * CHUNK_SECONDS, 1),
+            "lag_s": round(self.lag_s, 1),
             "dropped_chunks": int(lost / CHUNK_SECONDS + PROGRESS),
             "dropped_s": round(lost, 3),
             "let_go_s": round(self.record.audio_start_s, 1),

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BlockOf:
-    """Where samples come from: the browser's stream and block, and whether that is a microphone. Else Python."""
+    """Where samples come from: the browser's stream and block, and whether that is a microphone. Else Python.
+
+    `age_s` is the time between the capture of the block's last sample and its arrival in the kernel, in seconds.
+    """
 
     stream: int = 0
     seq: int = -1
     mic: bool = False
+    age_s: float = 0.0
 
 
 FROM_PYTHON = BlockOf()

@@ -139,8 +139,9 @@ class Worker:
                 self._owner.events_came(True)
                 return
             flags = (*flags, *verdict.flags)
-        run.arrive(len(samples) / rate)
-        self._put((run, Samples(samples, rate, flags, perf_counter(), taken, block)))
+        arrived = perf_counter()
+        run.arrive(len(samples) / rate, arrived - block.age_s if block.mic else None)
+        self._put((run, Samples(samples, rate, flags, arrived, taken, block)))
         if self.live.overload == "drop_oldest":
             # Where the loop is held, the oldest of what waits leaves there.
             self.gate.nudge()
@@ -282,7 +283,9 @@ class Worker:
         for chunk in chunks:
             if run is not self._run or run.listener is None:
                 return
-            heard = run.listener.hear(chunk, run.clip, arrived, stream=block.stream, seq=block.seq, live=block.mic)
+            heard = run.listener.hear(
+                chunk, run.clip, arrived, stream=block.stream, seq=block.seq, live=block.mic, age_s=block.age_s
+            )
             self._decode.put((run, heard))
 
     # Decode stage ----------------------------------------------------------------------------------------------------
