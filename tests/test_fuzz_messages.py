@@ -79,7 +79,8 @@ class Sender:
             content |= {**opening, "tail_s": 0.0, "page": page, "track": {"sampleRate": 48_000}}
         elif kind == "block":
             content |= {"stream": stream, "seq": choose.randint(0, 40), "rate": choose.choice([16_000, 48_000])}
-            clocks = {"time_s": choose.uniform(0, 9), "captured_ms": choose.uniform(0, 1e4), "sent_ms": 1.7e12, "offset_ms": 0.0}
+            clocks = {"time_s": choose.uniform(0, 9), "captured_ms": choose.uniform(0, 1e4)}
+            clocks |= {"sent_ms": 1.7e12, "offset_ms": choose.uniform(-1e4, 1e4)}
             content |= {"format": "int16", **clocks, "gated": False, "page": page}
             buffers = [choose.randbytes(2 * choose.choice([0, 1, MOST_AUDIO]))]
         elif kind == "close":

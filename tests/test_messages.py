@@ -80,7 +80,9 @@ class TestTaken:
         assert isinstance(block, messages.Block)
         assert (block.captured_ms, block.sent_ms, block.gated, block.page) == (1.6e12, 1.7e12, True, "p")
 
-    @pytest.mark.parametrize(("given", "offset_ms"), [({}, None), ({"offset_ms": None}, None), ({"offset_ms": -7.5}, -7.5)])
+    @pytest.mark.parametrize(
+        ("given", "offset_ms"), [({}, None), ({"offset_ms": None}, None), ({"offset_ms": -7.5}, -7.5)]
+    )
     def test_how_the_pages_clock_stands_to_the_kernels(self, given: dict[str, Any], offset_ms: float | None) -> None:
         block = parse({**BLOCK, **given}, [b""])
         assert isinstance(block, messages.Block)

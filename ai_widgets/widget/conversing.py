@@ -133,7 +133,7 @@ class Conversing(ShellSafeWidget):
                 self._outbox.flush()
 
     def _look_at_stream(self) -> None:
-        """No message comes from a page that is gone, so a timer looks at the stream: it is quiet, or looked at again."""
+        """Notice a stream that has become quiet: from a page that is gone no message comes, so a timer calls this."""
         with self._receive_lock:
             stream = self._receiver.stream
             if stream is None or not stream.mic:

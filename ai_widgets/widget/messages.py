@@ -44,8 +44,8 @@ welcome    {protocol, binary, pull, session, first, page, now_ms, model, setting
 events     {session, first, events, waiting, now_ms}  events in order from index `first` on; `waiting` counts the chunks
                                          that have arrived and are not yet decided
 ack        {stream, seq, now_ms}         newest block that was taken up
-audio      {chunk, request, rate, format, ok}     a chunk's samples in a buffer (int16), or as `data` in base64; without them
-                                         where `ok` is false: no longer kept
+audio      {chunk, request, rate, format, ok}     a chunk's samples in a buffer (int16), or as `data` in base64;
+                                         without them where `ok` is false: no longer kept
 loop       {mode, phase, chunk, waiting}   the loop's state: the phase that was done last or runs, and its chunk
 model      {status: loading|ready|failed, name, detail, tokens, prefix, block, limit}
 reset      {session}                     a new session began: forget the old events

@@ -72,7 +72,7 @@ class Outbox:
         return perf_counter() - self._last_flush >= FLUSH_SECONDS
 
     def put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Queue one message. Where no page asks for what is queued, the oldest answers are dropped; a state never is."""
+        """Queue one message. Where no page asks for them, the oldest answers are dropped; a state never is."""
         with self._lock:
             if message["type"] in NEWEST_ONLY:
                 about = (message["type"], message.get("page"))

@@ -18,7 +18,7 @@ BURST = 5
 PROBLEM_SECONDS = 1.0
 """Least time between two problems of one kind afterwards: as fast as a person can follow a count."""
 MOST_KINDS = 64
-"""Kinds that are told apart. Codes are few and pages are few; beyond it, the kind that is quiet longest is forgotten."""
+"""Kinds that are told apart: there are few codes and few pages. Beyond it the one quiet longest is dropped."""
 
 Kind = tuple[str, str]
 

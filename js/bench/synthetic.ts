@@ -98,6 +98,7 @@ function chunkEvents(k: number, random: () => number): SessionEvent[] {
       arrived_ms: 0,
       decided_ms: 0,
       encode_wait_ms: 0,
+      capture_ms: 0,
     },
   ];
   if (speaks) events.push(...replyEvents(k, random));

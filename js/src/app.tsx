@@ -70,6 +70,8 @@ export function App({ view }: { view: View }) {
     <div
       ref={root}
       class="aiw"
+      // Its words are English, whatever runs to the left around it; replies take the direction of their own letters.
+      dir="ltr"
       role="group"
       aria-label="Audio interaction"
       testid="aiw"

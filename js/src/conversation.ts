@@ -10,12 +10,13 @@ import { lastWords } from "./capture/leaving";
 import { hiddenProblem } from "./capture/problems";
 import type { Sound } from "./capture/raw-ring";
 import type { SoundFile } from "./capture/sound-file";
-import { computed, type Signal, signal } from "./dom/signals";
+import { ChunkPlayer } from "./chunk-player";
+import { computed } from "./dom/signals";
 import { KernelLink, type KernelModel } from "./link";
 import type { CloseReason, LoopMode } from "./messages";
 import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./problem";
 import { Receiver, TRAITS } from "./receiving";
-import { Requests } from "./requests";
+import { type Fetched, NOT_KEPT, Requests } from "./requests";
 import type { Changes } from "./settings";
 import { Speech } from "./speech";
 import { createStore, dismissProblem, type Store, showProblem } from "./store";
@@ -34,8 +35,8 @@ export class Conversation {
   readonly store: Store = createStore();
   /** Replies read aloud; while it talks, the microphone does what the setting `reading` says. */
   readonly speech = new Speech();
-  /** Whether a chunk is being played, which the microphone would hear as it does a reply. */
-  readonly playing: Signal<boolean> = signal(false);
+  /** Sounds of chunks, which the microphone would hear as it does a reply. */
+  readonly player = new ChunkPlayer(this);
   readonly #link: KernelLink;
   readonly #receiver: Receiver;
   readonly #requests: Requests;
@@ -79,7 +80,7 @@ export class Conversation {
       unanswered: () => this.#link.unanswered,
       acknowledged: (stream, seq) => this.#input.acknowledged(stream, seq),
       audio: (message, buffers) => this.#requests.audio(message, buffers),
-      refused: (sentence) => this.#requests.refuse(sentence),
+      refused: (sentence, names, request) => this.#requests.refuse(sentence, names, request),
       elsewhere: () => this.#input.end("error"),
       back: () => showProblem(store, BACK_AGAIN),
     });
@@ -96,7 +97,7 @@ export class Conversation {
     globalThis.addEventListener?.("pagehide", this.#onPageHide);
     globalThis.document?.addEventListener("visibilitychange", this.#onVisibility);
     this.#effects = [
-      computed(() => this.playing.value || this.speech.reading.value !== null).subscribe((loud) =>
+      computed(() => this.player.audible.value || this.speech.reading.value !== null).subscribe((loud) =>
         this.#input.reading(loud),
       ),
       this.#input.follow(),
@@ -111,6 +112,7 @@ export class Conversation {
   end(): void {
     for (const stop of this.#effects) stop();
     this.speech.stop();
+    this.player.end();
     this.#input.end("view_removed");
     this.#requests.end();
     this.#devices.end();
@@ -133,6 +135,7 @@ export class Conversation {
     if (this.#views > 0) return;
     this.#grace = setTimeout(() => {
       this.speech.stop();
+      this.player.end();
       this.#input.end("view_removed");
     }, VIEW_GRACE_MS);
   }
@@ -201,9 +204,9 @@ export class Conversation {
     this.#link.send({ type: "step" });
   }
 
-  /** The sound of a chunk as the model heard it; null where the kernel does not keep it (any more). */
-  fetchAudio(chunk: number): Promise<Sound | null> {
-    return this.ready ? this.#requests.fetchAudio(chunk) : Promise.resolve(null);
+  /** The sound of a chunk as the model heard it, or why there is none. */
+  fetchAudio(chunk: number): Promise<Fetched> {
+    return this.ready ? this.#requests.fetchAudio(chunk) : Promise.resolve(NOT_KEPT);
   }
 
   /** The sound of a chunk as the device gave it; null where this page did not record it or keeps it no longer. */

@@ -130,6 +130,8 @@ export interface Timing {
   decided_ms: number;
   /** The part of `queue_ms` that came before the features. */
   encode_wait_ms: number;
+  /** From the capture of the chunk's last sample to its arrival; 0 where it is no microphone's or not known. */
+  capture_ms: number;
 }
 
 export type SessionEvent = Chunk | Decision | Token | Turn | Notice | Timing;
@@ -159,6 +161,7 @@ export function completeEvent(event: SessionEvent): SessionEvent {
         arrived_ms: event.arrived_ms ?? 0,
         decided_ms: event.decided_ms ?? 0,
         encode_wait_ms: event.encode_wait_ms ?? 0,
+        capture_ms: event.capture_ms ?? 0,
       };
     default:
       return event;

@@ -78,6 +78,11 @@ export class LatencyProbe {
     letGoOldest(this.#blocks, MOST_BLOCKS);
   }
 
+  /** When a block that left here was captured, in Unix ms; null where that is no longer known. */
+  capturedAt(stream: number, seq: number): number | null {
+    return this.#blocks.get(`${stream}/${seq}`)?.captured_ms ?? null;
+  }
+
   /** An event arrived at `now_ms`. A hidden page paints nothing, so nothing is awaited of it. */
   take(event: SessionEvent, now_ms: number, hidden: boolean): void {
     if (event.type === "decision") {

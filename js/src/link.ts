@@ -1,6 +1,7 @@
 /** The line to the kernel: handshake, pull mode, base64 fallback, and noticing that nobody is there any more. */
 import {
   type BrowserMessage,
+  type Buffers,
   base64,
   floatBytes,
   HANDSHAKE,
@@ -24,7 +25,7 @@ export interface LinkListener {
   session(): SessionId | null;
   /** Whether something is under way that the kernel may have news of. */
   busy(): boolean;
-  receive(message: KernelMessage, buffers: readonly DataView[]): void;
+  receive(message: KernelMessage, buffers: Buffers): void;
   /** No answer to a hello yet: the kernel is busy, or gone. */
   waiting(): void;
   /** Sending failed or the channel was closed. Nothing sent from now on arrives. */
@@ -137,7 +138,7 @@ export class KernelLink {
     }
   }
 
-  readonly #onMessage = (content: unknown, buffers: readonly DataView[] = []): void => {
+  readonly #onMessage = (content: unknown, buffers: Buffers = []): void => {
     const message = readKernelMessage(content);
     if (!message || this.#ended) return;
     if (this.#lost) {

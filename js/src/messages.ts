@@ -3,8 +3,9 @@
  * each message; `test/mirror.test.ts` holds the two equal.
  */
 import type { SessionEvent } from "./events";
+import { cutAtGrapheme } from "./graphemes";
 
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 /** The buffer of a hello. Some hosts drop binary buffers; then blocks travel as base64. */
 export const HANDSHAKE = [1, 2, 3, 4] as const;
 /** Longest text a message may carry in one field. */
@@ -20,6 +21,7 @@ export const CLOSE_REASONS = [
   "view_removed",
   "kernel_lost",
   "reset",
+  "stalled",
   "error",
 ] as const;
 
@@ -57,14 +59,15 @@ export type BrowserMessage =
       time_s: number;
       captured_ms: number;
       sent_ms: number;
+      offset_ms: number | null;
       gated: boolean;
       page: string;
       data?: string;
     }
   | { type: "close"; stream: number; blocks: number; reason: CloseReason; page: string }
   | { type: "state"; state: MicPhase; problem: string; message: string }
-  | { type: "set"; changes: Record<string, unknown> }
-  | { type: "fetch"; what: (typeof FETCHABLE)[number]; chunk: number }
+  | { type: "set"; changes: Record<string, unknown>; request: number }
+  | { type: "fetch"; what: (typeof FETCHABLE)[number]; chunk: number; request: number }
   | { type: "loop"; mode: LoopMode }
   | { type: "step" }
   | { type: "interrupt" }
@@ -97,6 +100,7 @@ export type KernelMessage =
       loop?: unknown;
       tokens?: unknown;
       prefix?: unknown;
+      block?: unknown;
       limit?: unknown;
     }
   | {
@@ -108,7 +112,15 @@ export type KernelMessage =
       now_ms: number;
     }
   | { type: "ack"; stream: number; seq: number; now_ms: number }
-  | { type: "audio"; chunk: number; rate: number; format: string; ok: boolean; data?: string }
+  | {
+      type: "audio";
+      chunk: number;
+      request: number;
+      rate: number;
+      format: string;
+      ok: boolean;
+      data?: string;
+    }
   | { type: "loop"; mode: LoopMode; phase: string; chunk: number; waiting: number }
   | {
       type: "model";
@@ -117,10 +129,23 @@ export type KernelMessage =
       detail: unknown;
       tokens?: unknown;
       prefix?: unknown;
+      block?: unknown;
       limit?: unknown;
     }
   | { type: "reset"; session: SessionId }
-  | { type: "problem"; code: string; message: string; detail: string; page?: string };
+  | {
+      type: "problem";
+      code: string;
+      message: string;
+      detail: string;
+      page?: string;
+      /** The settings it is about. */
+      names?: string[];
+      /** Number of the request that it answers; 0 for none. */
+      request?: number;
+      /** How many problems of its code it stands for. */
+      times?: number;
+    };
 
 export const KERNEL_TYPES = [
   "welcome",
@@ -151,9 +176,23 @@ export function readModelInfo(value: unknown): ModelInfo | null {
   return { status, name: typeof name === "string" ? name : "", detail: detail ?? "" };
 }
 
-/** Text cut to what a message field may carry. */
+/** Text cut to what a message field may carry, never inside a character. */
 export function fitText(text: string): string {
-  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`;
+  return text.length <= MAX_TEXT ? text : `${cutAtGrapheme(text, MAX_TEXT - 1)}…`;
+}
+
+/** What a host hands over with a message: it may wrap the bytes in any view, or in none. */
+export type Buffers = readonly (ArrayBufferView | ArrayBufferLike)[];
+
+/** Any view or buffer as a `DataView` of exactly its bytes; null for what holds none. */
+export function viewOf(buffer: unknown): DataView | null {
+  if (ArrayBuffer.isView(buffer)) return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+  // A buffer of another frame is no instance of this frame's class.
+  const kind = Object.prototype.toString.call(buffer);
+  if (kind === "[object ArrayBuffer]" || kind === "[object SharedArrayBuffer]") {
+    return new DataView(buffer as ArrayBuffer);
+  }
+  return null;
 }
 
 /** Samples as the kernel expects them: float32, little-endian, whatever the machine's own order. */

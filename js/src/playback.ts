@@ -1,4 +1,4 @@
-/** Plays a short sound, one at a time. */
+/** Plays a short sound, one at a time, and never waits for a loudspeaker that does not speak. */
 import type { Sound } from "./capture/raw-ring";
 import type { Problem } from "./problem";
 
@@ -7,6 +7,9 @@ export const CANNOT_PLAY: Problem = {
   sentence: "The browser could not play the sound.",
   wayOut: "Choose another loudspeaker, or allow this page to play sound, then press the button again.",
 };
+
+/** How long a loudspeaker may take to start, and how much longer than the sound it may take to end. */
+export const SLACK_MS = 3000;
 
 export class Playback {
   #context: AudioContext | null = null;
@@ -18,6 +21,8 @@ export class Playback {
   async play({ rate, samples }: Sound): Promise<void> {
     this.stop();
     if (samples.length === 0) return;
+    // Other code of the page may have closed it.
+    if (this.#context?.state === "closed") this.#context = null;
     this.#context ??= this.createContext();
     const context = this.#context;
     const buffer = context.createBuffer(1, samples.length, rate);
@@ -29,11 +34,11 @@ export class Playback {
     const ended = new Promise<void>((resolve) => {
       source.onended = () => resolve();
     });
-    // A context begins suspended where the page has not been clicked yet.
-    await context.resume();
+    // A context begins suspended where the page has not been clicked yet, and then may never run.
+    await within(SLACK_MS, context.resume(), "the loudspeaker does not start");
     if (this.#source !== source) return;
     source.start();
-    await ended;
+    await within((samples.length / rate) * 1000 + SLACK_MS, ended, "the sound was held up");
   }
 
   stop(): void {
@@ -46,7 +51,20 @@ export class Playback {
   /** Gives the loudspeaker back. */
   end(): void {
     this.stop();
-    void this.#context?.close();
+    // Closed already by other code of the page: then it has been given back.
+    this.#context?.close().catch(() => {});
     this.#context = null;
+  }
+}
+
+async function within(ms: number, promise: Promise<void>, why: string): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(why)), ms);
+  });
+  try {
+    await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

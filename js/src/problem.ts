@@ -6,6 +6,8 @@ export interface Problem {
   wayOut: string;
   /** A traceback or the like, shown on request. */
   detail?: string;
+  /** How often it came, where the sentence stayed the same. */
+  times?: number;
   /** Nothing broke: said calmly. */
   calm?: boolean;
 }
@@ -46,13 +48,14 @@ const WAYS_OUT: Record<string, string> = {
 };
 
 /** A problem in the kernel's own sentence. */
-export function kernelProblem(code: string, sentence: string, detail: string): Problem {
+export function kernelProblem(code: string, sentence: string, detail: string, times = 1): Problem {
   const calm = ["overload", "shortened", "gap"].includes(code);
   return {
     code,
     sentence,
     wayOut: WAYS_OUT[code] ?? "",
     ...(detail ? { detail } : {}),
+    ...(times > 1 ? { times } : {}),
     ...(calm ? { calm } : {}),
   };
 }

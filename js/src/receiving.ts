@@ -1,11 +1,17 @@
 /** Takes what the kernel says into the store: welcome, events, traits, problems. */
 import { batch } from "./dom/signals";
-import { type KernelMessage, PROTOCOL_VERSION, readModelInfo, type SessionId } from "./messages";
+import {
+  type Buffers,
+  type KernelMessage,
+  PROTOCOL_VERSION,
+  readModelInfo,
+  type SessionId,
+} from "./messages";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "./problem";
 import { talkOfHistory } from "./saved";
 import { readCounters, readLive, readLoop, readSettings } from "./settings";
 import { addEvents, clearTalk, dismissProblem, type Store, showProblem, showSaved } from "./store";
-import { readVocabulary } from "./vocabulary";
+import { readVocabulary, type VocabularyFields } from "./vocabulary";
 
 /** Synced traits that are shown. */
 export const TRAITS = ["model_info", "state", "settings", "live", "loop", "counters"] as const;
@@ -18,9 +24,9 @@ export interface ReceiverListener {
   /** Whether a hello is still unanswered. */
   unanswered(): boolean;
   acknowledged(stream: number, seq: number): void;
-  audio(message: Extract<KernelMessage, { type: "audio" }>, buffers: readonly DataView[]): void;
-  /** A change of a setting was refused. */
-  refused(sentence: string): void;
+  audio(message: Extract<KernelMessage, { type: "audio" }>, buffers: Buffers): void;
+  /** A change of settings was refused: those of `names`, or all of the request where it names none. */
+  refused(sentence: string, names: readonly string[], request: number): void;
   /** The kernel listens to another page. */
   elsewhere(): void;
   /** The kernel speaks again after it was lost. */
@@ -37,7 +43,7 @@ export class Receiver {
     private readonly listener: ReceiverListener,
   ) {}
 
-  receive(message: KernelMessage, buffers: readonly DataView[]): void {
+  receive(message: KernelMessage, buffers: Buffers): void {
     const { store, listener } = this;
     if ("now_ms" in message) store.latency.clock.received(message.now_ms, Date.now());
     if (store.line.value !== "ready" && !listener.unanswered()) this.#ready();
@@ -117,7 +123,7 @@ export class Receiver {
     if (typeof info === "object" && info !== null) this.#learnVocabulary(info);
   }
 
-  #learnVocabulary(message: { tokens?: unknown; prefix?: unknown; limit?: unknown }): void {
+  #learnVocabulary(message: VocabularyFields): void {
     const vocabulary = readVocabulary(message);
     if (vocabulary) this.store.vocabulary.value = vocabulary;
   }
@@ -127,7 +133,7 @@ export class Receiver {
     // The welcome that is under way decides what becomes of the saved history.
     if (store.saved.value && listener.unanswered()) return;
     this.#adopt(message.session);
-    store.waiting.value = Math.max(0, message.waiting || 0);
+    store.kernelWaiting.value = Math.max(0, message.waiting || 0);
     const held = store.talk.count - message.first;
     if (held < 0) {
       // Events are missing. A hello that is under way will bring them.
@@ -145,12 +151,13 @@ export class Receiver {
     if (stale) this.listener.hello();
   }
 
-  #problem({ code, message, detail }: Extract<KernelMessage, { type: "problem" }>): void {
+  #problem(problem: Extract<KernelMessage, { type: "problem" }>): void {
+    const { code, message, detail, names = [], request = 0, times = 1 } = problem;
     if (code === "setting") {
-      this.listener.refused(message);
+      this.listener.refused(message, names, request);
       return;
     }
-    showProblem(this.store, kernelProblem(code, message, detail ? String(detail) : ""));
+    showProblem(this.store, kernelProblem(code, message, detail ? String(detail) : "", times));
     // A model that has failed hears nothing any more.
     if (code === "busy_elsewhere" || code === "model") this.listener.elsewhere();
   }

@@ -1,31 +1,46 @@
-/** What the kernel is asked for and answers later: changes of settings, and the audio of a chunk. */
+/**
+ * What the kernel is asked for and answers later: changes of settings, and the audio of a chunk. Every request has a
+ * number, which its answer repeats: an answer that comes late is never taken for another one's.
+ */
 
 import type { Sound } from "./capture/raw-ring";
 import { batch } from "./dom/signals";
-import type { BrowserMessage, KernelMessage } from "./messages";
+import { type BrowserMessage, type Buffers, type KernelMessage, viewOf } from "./messages";
 import type { Changes, SettingName } from "./settings";
 import { type Store, showProblem } from "./store";
 
 /** A kernel that runs a cell may answer late, so it is waited for; after this long one is told. */
 export const ANSWER_MS = 60_000;
 export const UNANSWERED = "The kernel has not answered yet; until it does, nothing has changed.";
+/** A sound that is to be played now is of no use much later. */
+export const FETCH_MS = 10_000;
+
+/** The sound of a chunk, or in a sentence why there is none. */
+export type Fetched = { sound: Sound } | { why: string };
+
+export const NOT_KEPT: Fetched = { why: "The kernel no longer keeps this chunk's sound." };
+export const NO_ANSWER: Fetched = {
+  why: "The kernel has not sent the sound within 10 s; it may be busy with a cell. Press the button again later.",
+};
+export const NO_SOUND: Fetched = {
+  why: "The kernel's answer held no sound that this page can read. Reload the page, so that both use the installed version.",
+};
+const KERNEL_GONE: Fetched = { why: "The kernel is gone, and the sound with it." };
 
 interface Asked {
   value: unknown;
-  /** Names that were asked for in the same message: the kernel takes all of them or none. */
-  group: readonly SettingName[];
+  /** Number of the message that asked: the kernel takes all changes of it or none. */
+  request: number;
   timer: ReturnType<typeof setTimeout>;
 }
 
 export class Requests {
   /** Changes on their way, at most one of each name: what is wanted meanwhile waits in `store.pending`. */
   readonly #asked = new Map<SettingName, Asked>();
-  /** Names whose answer is overdue: a refusal may still come. */
-  readonly #overdue = new Set<SettingName>();
-  readonly #fetches = new Map<
-    number,
-    { promise: Promise<Sound | null>; end: (sound: Sound | null) => void }
-  >();
+  /** Names whose answer is overdue, and the request that it would be to: a refusal may still come. */
+  readonly #overdue = new Map<SettingName, number>();
+  readonly #fetches = new Map<number, (fetched: Fetched) => void>();
+  #requests = firstNumber();
 
   constructor(
     private readonly store: Store,
@@ -63,41 +78,43 @@ export class Requests {
     }
   }
 
-  /** The kernel refused a change, in a sentence that names it. */
-  refuse(sentence: string): void {
-    const names = [...this.#asked.keys(), ...this.#overdue];
-    const name = names.find((known) => new RegExp(`\\b${known}\\b`).test(sentence)) ?? names[0];
-    if (name === undefined) {
-      showProblem(this.store, { code: "setting", sentence, wayOut: "Nothing was changed." });
+  /** The kernel refused a request: the settings of it that it names, or all of them, show its sentence. */
+  refuse(sentence: string, names: readonly string[], request: number): void {
+    const asked = [...this.#asked].filter(([, one]) => one.request === request).map(([name]) => name);
+    const overdue = [...this.#overdue].filter(([, number]) => number === request).map(([name]) => name);
+    const group = [...asked, ...overdue];
+    if (group.length === 0) {
+      // All pages hear what the kernel answers one of them.
+      if (request === 0)
+        showProblem(this.store, { code: "setting", sentence, wayOut: "Nothing was changed." });
       return;
     }
-    this.store.refused.value = { ...this.store.refused.value, [name]: sentence };
-    this.#overdue.delete(name);
-    for (const other of this.#asked.get(name)?.group ?? []) this.#answered(other);
+    const named = group.filter((name) => names.includes(name));
+    const refused = Object.fromEntries((named.length > 0 ? named : group).map((name) => [name, sentence]));
+    this.store.refused.value = { ...this.store.refused.value, ...refused };
+    for (const name of overdue) this.#overdue.delete(name);
+    for (const name of asked) this.#answered(name);
   }
 
-  /** The sound of a chunk as the model heard it; null where the kernel does not keep it (any more). */
-  fetchAudio(chunk: number): Promise<Sound | null> {
-    const under = this.#fetches.get(chunk);
-    if (under) return under.promise;
-    let end: (sound: Sound | null) => void = () => {};
-    const promise = new Promise<Sound | null>((resolve) => {
-      const timer = setTimeout(() => end(null), ANSWER_MS);
-      end = (sound) => {
+  /** The sound of a chunk as the model heard it, or why there is none. */
+  fetchAudio(chunk: number): Promise<Fetched> {
+    const request = this.#number();
+    return new Promise<Fetched>((resolve) => {
+      const timer = setTimeout(() => this.#fetches.get(request)?.(NO_ANSWER), FETCH_MS);
+      this.#fetches.set(request, (fetched) => {
         clearTimeout(timer);
-        this.#fetches.delete(chunk);
-        resolve(sound);
-      };
+        this.#fetches.delete(request);
+        resolve(fetched);
+      });
+      this.post({ type: "fetch", what: "audio", chunk, request });
     });
-    this.#fetches.set(chunk, { promise, end });
-    this.post({ type: "fetch", what: "audio", chunk });
-    return promise;
   }
 
-  audio(message: Extract<KernelMessage, { type: "audio" }>, buffers: readonly DataView[]): void {
-    this.#fetches
-      .get(message.chunk)
-      ?.end(message.ok ? soundOf(message.rate, message.data, buffers[0]) : null);
+  audio(message: Extract<KernelMessage, { type: "audio" }>, buffers: Buffers): void {
+    const answer = this.#fetches.get(message.request);
+    if (!answer) return;
+    const sound = message.ok ? soundOf(message.rate, message.data, buffers[0]) : null;
+    answer(sound ? { sound } : message.ok ? NO_SOUND : NOT_KEPT);
   }
 
   /** Nobody will answer any more. */
@@ -105,22 +122,23 @@ export class Requests {
     for (const { timer } of this.#asked.values()) clearTimeout(timer);
     this.#asked.clear();
     this.store.pending.value = {};
-    for (const { end } of [...this.#fetches.values()]) end(null);
+    for (const answer of [...this.#fetches.values()]) answer(KERNEL_GONE);
   }
 
   #ask(changes: Record<string, unknown>): void {
     const names = Object.keys(changes) as SettingName[];
     if (names.length === 0) return;
+    const request = this.#number();
     for (const name of names) {
       this.#overdue.delete(name);
       const timer = setTimeout(() => this.#unanswered(name), ANSWER_MS);
-      this.#asked.set(name, { value: changes[name], group: names, timer });
+      this.#asked.set(name, { value: changes[name], request, timer });
     }
-    this.post({ type: "set", changes });
+    this.post({ type: "set", changes, request });
   }
 
   #unanswered(name: SettingName): void {
-    this.#overdue.add(name);
+    this.#overdue.set(name, this.#asked.get(name)?.request ?? 0);
     this.store.refused.value = { ...this.store.refused.value, [name]: UNANSWERED };
     this.#answered(name);
   }
@@ -136,6 +154,11 @@ export class Requests {
     else this.#ask({ [name]: wanted });
   }
 
+  #number(): number {
+    this.#requests += 1;
+    return this.#requests;
+  }
+
   /** What the kernel's traits say of a setting. */
   #held(name: SettingName): unknown {
     const settings = this.store.settings.value as Record<string, unknown> | null;
@@ -148,14 +171,25 @@ function same(a: unknown, b: unknown): boolean {
   return Object.is(a, b) || (typeof a === "number" && typeof b === "number" && Math.abs(a - b) < 1e-9);
 }
 
-/** Little-endian int16 from a buffer, or from base64 where the host drops buffers. */
-function soundOf(rate: number, data: string | undefined, buffer: DataView | undefined): Sound | null {
-  let view = buffer;
-  if (!view && data !== undefined) {
-    view = new DataView(Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)).buffer);
-  }
-  if (!view) return null;
+/** Little-endian int16 from whatever buffer a host hands over, or from base64 where it drops buffers. */
+function soundOf(rate: number, data: string | undefined, buffer: unknown): Sound | null {
+  const view = viewOf(buffer) ?? (typeof data === "string" ? viewOf(bytesOf(data)) : null);
+  if (!view || !(rate > 0)) return null;
   const samples = new Float32Array(view.byteLength >> 1);
   for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(2 * i, true) / 32768;
   return { samples, rate };
+}
+
+function bytesOf(data: string): Uint8Array | null {
+  try {
+    return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  } catch {
+    // No base64: the caller says that there is no sound.
+    return null;
+  }
+}
+
+/** Pages of one widget hear each other's answers, so each counts from a place of its own; below 2^53 in any case. */
+function firstNumber(): number {
+  return (crypto.getRandomValues(new Uint32Array(1))[0] as number) * 2 ** 20;
 }

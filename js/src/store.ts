@@ -51,9 +51,18 @@ export interface Vocabulary {
   readonly prefix: readonly (readonly [token: number, text: string])[];
   /** Positions a context may hold; 0 where unknown. */
   readonly limit: number;
+  /** The parts of a chunk's block of tokens; encoder frames stand under the name `FRAMES`. Empty where unknown. */
+  readonly block: readonly BlockPart[];
 }
 
-export const NO_VOCABULARY: Vocabulary = { tokens: {}, prefix: [], limit: 0 };
+/** One part of a chunk's block: `count` tokens of the id `token`. */
+export interface BlockPart {
+  readonly name: string;
+  readonly token: number;
+  readonly count: number;
+}
+
+export const NO_VOCABULARY: Vocabulary = { tokens: {}, prefix: [], limit: 0, block: [] };
 
 export interface Store {
   /** The talk grows in place; whoever reads it subscribes to `version`. */
@@ -66,8 +75,16 @@ export interface Store {
   readonly model: Signal<ModelInfo>;
   readonly mic: Signal<MicState>;
   readonly file: Signal<FileProgress | null>;
-  /** Chunks that have arrived and are not decided yet. */
-  readonly waiting: Signal<number>;
+  /** Chunks that have arrived at the kernel and are not decided yet, as its newest message says. */
+  readonly kernelWaiting: Signal<number>;
+  /** Chunks that this page has sent and the kernel has not taken up: it may be busy, and cannot say so. */
+  readonly untaken: Signal<number>;
+  /** Chunks that wait, on their way or at the kernel. */
+  readonly waiting: ReadonlySignal<number>;
+  /** Seconds between now and the capture of the newest decided chunk, less the chunk that is being recorded. */
+  readonly captureLag: Signal<number>;
+  /** How far decisions are behind the microphone, in seconds: the larger of what page and kernel know. */
+  readonly lag: ReadonlySignal<number>;
   /** State of the kernel's side, from its synced trait: what goes on where this page records nothing. */
   readonly kernelState: Signal<string>;
   /** Seconds of audio sent in the stream that is open, or was last. */
@@ -126,7 +143,14 @@ export function createStore(): Store {
     const { phase } = mic.value;
     return phase === "idle" && isKernelState(kernelState.value) ? kernelState.value : phase;
   });
-  const waiting = signal(0);
+  const kernelWaiting = signal(0);
+  const untaken = signal(0);
+  const waiting = computed(() => Math.max(kernelWaiting.value, untaken.value));
+  const captureLag = signal(0);
+  const counters = signal(NOTHING_COUNTED);
+  const lag = computed(() =>
+    waiting.value > 0 ? Math.max(counters.value.lag_s, captureLag.value) : counters.value.lag_s,
+  );
   const sentSeconds = signal(0);
   const track = signal<Readonly<Record<string, unknown>> | null>(null);
   const seconds = computed(() => {
@@ -142,14 +166,18 @@ export function createStore(): Store {
     model: signal<ModelInfo>({ status: "loading", name: "", detail: "" }),
     mic,
     file: signal(null),
+    kernelWaiting,
+    untaken,
     waiting,
+    captureLag,
+    lag,
     kernelState,
     sentSeconds,
     problems: signal([]),
     settings: signal(null),
     live: signal(DEFAULT_LIVE),
     loop: signal(LOOP_RUNNING),
-    counters: signal(NOTHING_COUNTED),
+    counters,
     pending: signal({}),
     refused: signal({}),
     vocabulary: signal(NO_VOCABULARY),
@@ -176,7 +204,7 @@ export function addEvents(store: Store, events: readonly SessionEvent[]): void {
   let finished = "";
   for (const written of events) {
     const event = completeEvent(written);
-    applyEvent(store.talk, event);
+    applyEvent(store.talk, event, store.vocabulary.value);
     store.latency.take(event, now_ms, hidden);
     if (event.type === "turn") finished = event.text;
   }
@@ -202,7 +230,7 @@ export function clearTalk(store: Store, session: SessionId | null): void {
     store.saved.value = false;
     store.session = session;
     store.latency.clear();
-    store.waiting.value = 0;
+    store.kernelWaiting.value = 0;
     store.announcement.value = "";
     store.version.value += 1;
   });
@@ -215,8 +243,12 @@ export function moveMic(store: Store, event: MicEvent): boolean {
   return store.mic.value !== before;
 }
 
+/** Shows a problem in place of one of its code; the same sentence once more is counted. */
 export function showProblem(store: Store, problem: Problem): void {
-  store.problems.value = [...store.problems.value.filter((other) => other.code !== problem.code), problem];
+  const before = store.problems.value.find((other) => other.code === problem.code);
+  const again = before?.sentence === problem.sentence ? (before.times ?? 1) + (problem.times ?? 1) : 0;
+  const others = store.problems.value.filter((other) => other !== before);
+  store.problems.value = [...others, again > 0 ? { ...problem, times: again } : problem];
 }
 
 export function dismissProblem(store: Store, code: string): void {

@@ -11,6 +11,7 @@ import {
   type SessionEvent,
   type Token,
 } from "./events";
+import type { Vocabulary } from "./store";
 import { ChunkTable } from "./talk/chunk-table";
 import { DecisionTable } from "./talk/decision-table";
 import { latest } from "./talk/pyramid";
@@ -69,7 +70,7 @@ export function emptyTalk(): Talk {
 }
 
 /** Adds one event to `talk`. Event types of a newer kernel are counted and otherwise passed over. */
-export function applyEvent(talk: Talk, event: SessionEvent): void {
+export function applyEvent(talk: Talk, event: SessionEvent, vocabulary?: Pick<Vocabulary, "tokens">): void {
   talk.count += 1;
   switch (event.type) {
     case "chunk":
@@ -85,7 +86,7 @@ export function applyEvent(talk: Talk, event: SessionEvent): void {
       const turn = turnRecord(talk, event.turn, event.chunk);
       turn.tokens[event.index] = event;
       turn.text += event.text;
-      turn.emotion ??= emotionOf(event);
+      turn.emotion ??= vocabulary ? emotionOf(event, vocabulary) : null;
       turn.version += 1;
       break;
     }
@@ -121,11 +122,10 @@ function turnRecord(talk: Talk, turn: number, chunk: number): TurnRecord {
   return fresh;
 }
 
-/** The emotion that a token of a running reply stands for: it adds no text, and the alternatives name it. */
-export function emotionOf(token: Token): Emotion | null {
-  if (token.text !== "" || token.index !== 0) return null;
-  const name = token.alternatives.find((other) => other.token === token.token)?.text.toLowerCase();
-  return EMOTIONS.find((emotion) => emotion === name) ?? null;
+/** The emotion that a token of a running reply stands for, as the checkpoint's table of tokens has it. */
+export function emotionOf(token: Token, { tokens }: Pick<Vocabulary, "tokens">): Emotion | null {
+  if (token.index !== 0) return null;
+  return EMOTIONS.find((emotion) => tokens[emotion.toUpperCase()] === token.token) ?? null;
 }
 
 /** Number of chunks that the talk knows of, decided or not. */

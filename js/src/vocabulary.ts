@@ -1,5 +1,8 @@
 /** Names of token ids: ids are data of the checkpoint, never constants of the program. */
-import type { Vocabulary } from "./store";
+import type { BlockPart, Vocabulary } from "./store";
+
+/** Name of the part of a chunk's block that encoder frames replace. */
+export const FRAMES = "FRAMES";
 
 /** Name of a special or emotion token; null for a token of the text. The first name given to an id counts. */
 export function nameOf({ tokens }: Pick<Vocabulary, "tokens">, token: number): string | null {
@@ -8,17 +11,32 @@ export function nameOf({ tokens }: Pick<Vocabulary, "tokens">, token: number): s
 }
 
 /** What a `welcome` or `model` message says of the checkpoint's tokens; null before the model is loaded. */
-export function readVocabulary(message: {
+export interface VocabularyFields {
   tokens?: unknown;
   prefix?: unknown;
+  block?: unknown;
   limit?: unknown;
-}): Vocabulary | null {
-  const { tokens, prefix, limit } = message;
+}
+
+export function readVocabulary({ tokens, prefix, block, limit }: VocabularyFields): Vocabulary | null {
   if (typeof tokens !== "object" || tokens === null || Object.keys(tokens).length === 0) return null;
   const pairs = Array.isArray(prefix) ? prefix : [];
   return {
     tokens: Object.fromEntries(Object.entries(tokens).filter(([, id]) => typeof id === "number")),
     prefix: pairs.filter((pair) => Array.isArray(pair)).map(([id, text]) => [Number(id), String(text)]),
     limit: typeof limit === "number" ? limit : 0,
+    block: readBlock(block),
   };
+}
+
+function readBlock(block: unknown): BlockPart[] {
+  const parts = Array.isArray(block) ? block.filter((part) => Array.isArray(part)) : [];
+  return parts
+    .map(([name, token, count]) => ({ name: String(name), token: Number(token), count: Number(count) }))
+    .filter(({ token, count }) => Number.isInteger(token) && Number.isInteger(count) && count > 0);
+}
+
+/** The part of a chunk's block that encoder frames take; null where the checkpoint is not known. */
+export function framesOf({ block }: Pick<Vocabulary, "block">): BlockPart | null {
+  return block.find(({ name }) => name === FRAMES) ?? null;
 }

@@ -320,7 +320,7 @@ describe("the kernel's news", () => {
 
   it("of another protocol are named", () => {
     const { model, store } = begin();
-    model.welcome({ protocol: 3 });
+    model.welcome({ protocol: 99 });
     expect(store.problems.value[0]?.code).toBe("protocol_mismatch");
   });
 });

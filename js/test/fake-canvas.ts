@@ -11,8 +11,10 @@ import { chunk, decision, timing } from "./fakes";
 export interface Call {
   name: string;
   args: unknown[];
-  /** Fill style at the time of the call. */
+  /** Fill style, direction and alignment at the time of the call. */
   fill: unknown;
+  direction: unknown;
+  align: unknown;
 }
 
 export class FakeCanvas {
@@ -29,7 +31,8 @@ export class FakeCanvas {
       get(target, name) {
         if (name in target) return target[name];
         return (...args: unknown[]) => {
-          calls.push({ name: String(name), args, fill: target.fillStyle });
+          const { fillStyle: fill, direction, textAlign: align } = target;
+          calls.push({ name: String(name), args, fill, direction, align });
           if (name === "measureText") return { width: 6 * String(args[0]).length };
           if (name === "createPattern") return { setTransform: () => {} };
           if (name === "getImageData") return { data: [10, 20, 30, 255] };

@@ -1,5 +1,6 @@
 /** Stand-ins for the kernel, the microphone and the clock. */
 import type { CaptureHost } from "../src/capture/host";
+import type { Hindrance } from "../src/capture/problems";
 import type { OnBlock, Tap } from "../src/capture/tap";
 import type { Chunk, Decision, SessionEvent, Timing, Token, Turn } from "../src/events";
 import type { KernelModel } from "../src/link";
@@ -37,7 +38,7 @@ export class FakeModel implements KernelModel {
   }
 
   /** The kernel says something. */
-  say(content: object, buffers: DataView[] = []): void {
+  say(content: object, buffers: unknown[] = []): void {
     this.emit("msg:custom", content, buffers);
   }
 
@@ -48,7 +49,7 @@ export class FakeModel implements KernelModel {
   }
 
   welcome(more: object = {}): void {
-    this.say({ type: "welcome", protocol: 2, binary: true, pull: false, session: 1, ...more });
+    this.say({ type: "welcome", protocol: 3, binary: true, pull: false, session: 1, ...more });
   }
 
   events(first: number, events: SessionEvent[], more: object = {}): void {
@@ -136,7 +137,7 @@ export class FakeMicrophone {
   permission = "denied";
   tapFails = false;
   degraded = false;
-  allowed = true;
+  hindrance: Hindrance | null = null;
   /** What is plugged in, and who wants to know when that changes. */
   plugged = [{ kind: "audioinput", deviceId: "desk", label: "Desk microphone" }];
   readonly changes = new EventTarget();
@@ -174,7 +175,7 @@ export class FakeMicrophone {
         return this.#tap(onBlock);
       },
       permission: async () => this.permission,
-      policyAllows: () => this.allowed,
+      hindrance: () => this.hindrance,
     };
   }
 
@@ -232,6 +233,13 @@ export class FakeMicrophone {
 export async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve();
 }
+
+/** The block of a checkpoint that was trained like the published one. */
+export const BLOCK = [
+  { name: "AUDIO_BEGIN", token: 4, count: 1 },
+  { name: "FRAMES", token: 5, count: 10 },
+  { name: "ASSISTANT", token: 6, count: 1 },
+];
 
 export function chunk(k: number, more: Partial<Chunk> = {}): Chunk {
   return {
@@ -321,6 +329,7 @@ export function timing(k: number, reply_ms: number, more: Partial<Timing> = {}):
     arrived_ms: 0,
     decided_ms: 0,
     encode_wait_ms: 0,
+    capture_ms: 0,
     ...more,
   };
 }

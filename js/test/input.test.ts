@@ -160,9 +160,31 @@ describe("while a reply is read aloud", () => {
 
   it("a chunk that is played is gated like a reply that is read", async () => {
     const { microphone, conversation, blocks } = await recording();
-    conversation.playing.value = true;
+    let ended = () => {};
+    class Loudspeaker {
+      state = "running";
+      destination = {};
+      createBuffer = (_: number, length: number) => ({ getChannelData: () => new Float32Array(length) });
+      createBufferSource = () => {
+        const source = {
+          onended: null as (() => void) | null,
+          connect: () => {},
+          disconnect: () => {},
+          start: () => {},
+        };
+        ended = () => source.onended?.();
+        return source;
+      };
+      async resume() {}
+      async close() {}
+    }
+    vi.stubGlobal("AudioContext", Loudspeaker);
+    conversation.rawAudio = () => ({ rate: 48_000, samples: LOUD() });
+    const played = conversation.player.play("raw", 0);
+    await settle();
     microphone.hear(LOUD());
-    conversation.playing.value = false;
+    ended();
+    await played;
     vi.advanceTimersByTime(400);
     microphone.hear(LOUD());
     expect(blocks().map(({ gated }) => gated)).toEqual([false, true, false]);
@@ -334,9 +356,13 @@ describe("a microphone in trouble", () => {
     expect(model.of("block").at(-1)).toMatchObject({ time_s: begun + 0.3, captured_ms, sent_ms: Date.now() });
   });
 
-  it("that the host forbids is told apart from a person's no", async () => {
+  it.each([
+    [{ by: "host" }, "host_policy"],
+    [{ by: "server" }, "server_policy"],
+    [{ by: "frame", frame: "The frame", embedder: "", address: "" }, "frame_policy"],
+  ] as const)("that %o forbids is told apart from a person's no", async (hindrance, code) => {
     const microphone = new FakeMicrophone(false);
-    microphone.allowed = false;
+    microphone.hindrance = hindrance;
     const model = new FakeModel();
     const conversation = new Conversation(model, { captureHost: microphone.host });
     conversation.start();
@@ -345,7 +371,111 @@ describe("a microphone in trouble", () => {
     await settle();
     microphone.refuse("NotAllowedError");
     await started;
-    expect(conversation.store.problems.value[0]?.code).toBe("host_policy");
+    expect(conversation.store.problems.value[0]?.code).toBe(code);
+  });
+});
+
+describe("a recording that falls silent", () => {
+  it("without a block for 2 s is ended within 2.5 s, in a sentence, with the device free and the stream closed", async () => {
+    const { model, microphone, store, codes } = await recording();
+    vi.advanceTimersByTime(1_500);
+    expect(store.shown.value).toBe("listening");
+    vi.advanceTimersByTime(1_000);
+    await settle();
+    expect(codes()).toEqual(["stalled"]);
+    expect(microphone.live()).toBe(0);
+    expect(store.shown.value).toBe("error");
+    expect(model.of("close")[0]).toMatchObject({ stream: 1, blocks: 1, reason: "stalled" });
+    expect(model.of("state").at(-1)).toMatchObject({ state: "error", problem: "stalled" });
+  });
+
+  it("because other code closed its audio context is told so", async () => {
+    const { microphone, model, codes } = await recording();
+    microphone.contexts[0]?.become("closed");
+    await settle();
+    expect(codes()).toEqual(["audio_closed"]);
+    expect(microphone.live()).toBe(0);
+    expect(model.of("close")[0]).toMatchObject({ reason: "stalled" });
+  });
+
+  it("because other code stopped its track, which fires no event, although silence goes on to come", async () => {
+    const { microphone, codes } = await recording();
+    microphone.permission = "granted";
+    microphone.tracks[0]?.stop();
+    for (let i = 0; i < 20; i++) {
+      await vi.advanceTimersByTimeAsync(100);
+      microphone.hear(LOUD());
+    }
+    expect(codes()).toEqual(["track_ended"]);
+  });
+
+  it("is none while the page itself stands still: its blocks are there with the next turn", async () => {
+    const { microphone, codes } = await recording();
+    for (let i = 0; i < 10; i++) {
+      // One look after five seconds, then all that had piled up.
+      vi.setSystemTime(Date.now() + 5_000);
+      vi.advanceTimersByTime(500);
+      microphone.hear(LOUD());
+    }
+    expect(codes()).toEqual([]);
+  });
+
+  it("is none while the person or the system holds it, and the system's hold is shown", async () => {
+    const { microphone, conversation, codes, store } = await recording();
+    conversation.pause(true);
+    vi.advanceTimersByTime(10_000);
+    expect(codes()).toEqual([]);
+    conversation.pause(false);
+    microphone.contexts[0]?.become("interrupted");
+    vi.advanceTimersByTime(10_000);
+    expect(codes()).toEqual(["interrupted"]);
+    expect(microphone.live()).toBe(1);
+    microphone.contexts[0]?.become("running");
+    microphone.hear(LOUD());
+    expect([codes(), store.shown.value]).toEqual([[], "listening"]);
+  });
+});
+
+describe("how far decisions are behind", () => {
+  it("counts from the capture, also while the kernel takes nothing up", async () => {
+    const { microphone, model, store } = await recording();
+    for (let i = 0; i < 120; i++) {
+      vi.advanceTimersByTime(100);
+      microphone.hear(LOUD());
+    }
+    expect(store.waiting.value).toBe(30);
+    expect(store.lag.value).toBeCloseTo(11.7, 1);
+    // It takes up all of them at once, and decides the first ten chunks: these were recorded 8 s ago.
+    model.say({ type: "ack", stream: 1, seq: 120, now_ms: Date.now() });
+    model.events(0, [chunk(9), timing(9, 0, { stream: 1, seq: 39 })], { waiting: 20 });
+    vi.advanceTimersByTime(100);
+    microphone.hear(LOUD());
+    expect(store.waiting.value).toBe(20);
+    expect(store.lag.value).toBeCloseTo(7.8, 1);
+  });
+
+  it("is none while nothing waits, whatever was decided", async () => {
+    const { microphone, model, store } = await recording();
+    for (let i = 1; i < 50; i++) {
+      vi.advanceTimersByTime(100);
+      microphone.hear(LOUD());
+      model.say({ type: "ack", stream: 1, seq: i, now_ms: Date.now() });
+    }
+    expect([store.waiting.value, store.lag.value]).toEqual([0, 0]);
+  });
+
+  it("is what the kernel counts where another page records", async () => {
+    const { model, store } = await recording();
+    model.sync("counters", { lag_s: 3.2 });
+    expect(store.lag.value).toBe(3.2);
+  });
+
+  it("is known to the kernel by blocks that say how the clocks stand", async () => {
+    const { microphone, model } = await recording();
+    expect(model.of("block")[0]?.offset_ms).toBeNull();
+    model.welcome({ now_ms: Date.now() + 60_000 });
+    microphone.hear(LOUD());
+    expect(model.of("block").at(-1)?.offset_ms).toBeCloseTo(60_000, -2);
   });
 });
 
@@ -353,17 +483,21 @@ describe("a page in the background", () => {
   it("says afterwards how long the microphone was on meanwhile", async () => {
     const page = Object.assign(new EventTarget(), { visibilityState: "visible" });
     vi.stubGlobal("document", page);
-    const { model, store, conversation } = await recording();
+    const { model, microphone, store, conversation } = await recording();
     const look = (state: string) => {
       page.visibilityState = state;
       page.dispatchEvent(new Event("visibilitychange"));
     };
     look("hidden");
-    vi.advanceTimersByTime(2_000);
+    vi.advanceTimersByTime(1_000);
+    microphone.hear(LOUD());
     look("visible");
     expect(store.problems.value).toEqual([]);
     look("hidden");
-    vi.advanceTimersByTime(75_000);
+    for (let i = 0; i < 75; i++) {
+      vi.advanceTimersByTime(1_000);
+      microphone.hear(LOUD());
+    }
     model.events(0, [chunk(0), chunk(1)]);
     look("visible");
     expect(store.problems.value[0]?.sentence).toMatch(/for 1 min 15 s .* 2 chunks were heard/);

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { SessionEvent } from "../src/events";
 import { Inspector } from "../src/panels/inspector";
-import { chunk, decision, timing, token, turn } from "./fakes";
+import { BLOCK, chunk, decision, timing, token, turn } from "./fakes";
 import { drawn, type Shown, showPanel } from "./view";
 
 const RULE = { greedy: false, temperature: 0.3, top_k: 3, top_p: 1, bias: 0.5, mask: true, seed: 42 };
@@ -49,7 +49,7 @@ const EVENTS: SessionEvent[] = [
 
 async function inspect(events = EVENTS): Promise<Shown> {
   const shown = await showPanel((view) => <Inspector view={view} />, events);
-  shown.view.store.vocabulary.value = { tokens: TOKENS, prefix: [], limit: 2048 };
+  shown.view.store.vocabulary.value = { tokens: TOKENS, prefix: [], limit: 2048, block: BLOCK };
   shown.view.selected.value = 1;
   await drawn();
   return shown;
@@ -213,7 +213,9 @@ describe("the inspector", () => {
     }
     vi.stubGlobal("AudioContext", Context);
     const { view, find } = await inspect();
-    view.conversation.fetchAudio = async () => ({ rate: 16_000, samples: new Float32Array(6400) });
+    view.conversation.fetchAudio = async () => ({
+      sound: { rate: 16_000, samples: new Float32Array(6400) },
+    });
     find("play-heard").click();
     await drawn();
     expect(played).toEqual([6400]);

@@ -36,7 +36,7 @@ function connect() {
 
 const block = {
   ...({ type: "block", stream: 1, seq: 0, rate: 48_000, format: "float32" } as const),
-  ...{ time_s: 0, captured_ms: 0, sent_ms: 0, gated: false, page: "p" },
+  ...{ time_s: 0, captured_ms: 0, sent_ms: 0, offset_ms: null, gated: false, page: "p" },
 };
 
 describe("the line to the kernel", () => {
@@ -50,7 +50,7 @@ describe("the line to the kernel", () => {
   it("opens with a hello that carries four bytes", () => {
     const { model } = connect();
     expect(model.sent[0]?.content).toEqual({
-      ...{ type: "hello", protocol: 2, seen: 0, session: null },
+      ...{ type: "hello", protocol: 3, seen: 0, session: null },
       page: expect.stringMatching(/^[a-z0-9]{6,}$/),
     });
     expect([...new Uint8Array(model.sent[0]?.buffers?.[0] ?? new ArrayBuffer(0))]).toEqual([1, 2, 3, 4]);

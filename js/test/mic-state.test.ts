@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "../src/capture/mic-state";
-import { captureProblem, microphoneProblem } from "../src/capture/problems";
+import { captureProblem, microphoneProblem, policyProblem } from "../src/capture/problems";
 
 const ask: MicEvent = { type: "ask", source: "mic", name: "" };
 const heard = (request: number): MicEvent => ({ type: "heard", request, name: "Desk", degraded: false });
@@ -78,8 +78,27 @@ describe("a refused microphone", () => {
     expect(microphoneProblem(refusal(name), permission).code).toBe(code);
   });
 
-  it("by the host's policy is told apart", () => {
-    expect(microphoneProblem(refusal("NotAllowedError"), "denied", false).code).toBe("host_policy");
+  it("by what is around the page is told apart", () => {
+    expect(microphoneProblem(refusal("NotAllowedError"), "denied", { by: "host" }).code).toBe("host_policy");
+    expect(microphoneProblem(refusal("NotAllowedError"), "denied", { by: "server" }).code).toBe(
+      "server_policy",
+    );
+  });
+
+  it("by a frame names the frame, what shows it and the way out", () => {
+    const frame = "The frame “Lab $& notes” (https://lab.example/nb)";
+    const problem = policyProblem({
+      by: "frame",
+      frame,
+      embedder: "https://school.example",
+      address: "https://lab.example/nb",
+    });
+    expect(problem.sentence).toBe(
+      `${frame} inside https://school.example is not allowed to use the microphone.`,
+    );
+    expect(problem.wayOut).toMatch(
+      /allow="microphone" to that frame.*tab of its own \(https:\/\/lab\.example\/nb\)/,
+    );
   });
 
   it("always has a sentence and a way out of its own", () => {

@@ -18,9 +18,9 @@ describe("what is said of the kernel and the model", () => {
     const store = createStore();
     store.line.value = "ready";
     store.model.value = { status: "ready", name: "tiny", detail: "" };
-    store.waiting.value = 4;
+    store.kernelWaiting.value = 4;
     expect(busyText(store)).toBe("");
-    store.waiting.value = 12;
+    store.kernelWaiting.value = 12;
     expect(busyText(store)).toMatch(/kernel is busy: 12 chunks \(4\.8 s of audio\) are waiting/);
     applyEvent(store.talk, decision(0, { choice: "TEXT_BEGIN" }));
     store.version.value += 1;

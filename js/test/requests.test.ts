@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Conversation } from "../src/conversation";
-import { ANSWER_MS, UNANSWERED } from "../src/requests";
+import { ANSWER_MS, FETCH_MS, NO_ANSWER, NO_SOUND, NOT_KEPT, UNANSWERED } from "../src/requests";
 import { DEFAULT_LIVE } from "../src/settings";
 import { FakeMicrophone, FakeModel } from "./fakes";
 
@@ -42,8 +42,10 @@ describe("a change of a setting", () => {
     const { model, conversation, store } = begin();
     conversation.set({ top_k: 5 });
     conversation.set({ temperature: -1, seed: 3 });
-    const message = "temperature must be a number above 0 and at most 100, not -1.";
-    model.say({ type: "problem", code: "setting", message, detail: "", page: "" });
+    // The sentence may name any other setting: it is not read.
+    const message = "top_k is what it was; this must be a number above 0 and at most 100, not -1.";
+    const request = model.of("set").at(-1)?.request;
+    model.say({ type: "problem", code: "setting", message, names: ["temperature"], request });
     expect(store.refused.value).toEqual({ temperature: message });
     expect(store.pending.value).toEqual({ top_k: 5 });
     expect(store.problems.value).toEqual([]);
@@ -51,7 +53,25 @@ describe("a change of a setting", () => {
     expect(store.refused.value).toEqual({});
   });
 
-  it("that was asked for elsewhere and refused is a problem of its own", () => {
+  it("that another page asked for and was refused is none of this page's", () => {
+    const { model, conversation, store } = begin();
+    conversation.set({ seed: 3 });
+    const request = (model.of("set")[0]?.request as number) + 1;
+    model.say({ type: "problem", code: "setting", message: "seed must be …", names: ["seed"], request });
+    expect([store.refused.value, store.problems.value]).toEqual([{}, []]);
+    expect(store.pending.value).toEqual({ seed: 3 });
+  });
+
+  it("that is refused without a name shows the sentence at all that was asked for", () => {
+    const { model, conversation, store } = begin();
+    conversation.set({ seed: 3, bias: 1 });
+    const request = model.of("set")[0]?.request;
+    model.say({ type: "problem", code: "setting", message: "No.", names: [], request });
+    expect(store.refused.value).toEqual({ seed: "No.", bias: "No." });
+    expect(store.pending.value).toEqual({});
+  });
+
+  it("that nobody here asked for and was refused is a problem of its own", () => {
     const { model, store } = begin();
     model.say({ type: "problem", code: "setting", message: "seed must be …", detail: "", page: "" });
     expect(store.problems.value[0]).toMatchObject({ code: "setting", sentence: "seed must be …" });
@@ -84,7 +104,8 @@ describe("a change of a setting", () => {
     expect(store.pending.value).toEqual({});
     expect(store.refused.value).toEqual({ bias: UNANSWERED });
     const message = "bias must be a number of at least -1000 and at most 1000, not 2000.";
-    model.say({ type: "problem", code: "setting", message, detail: "", page: "" });
+    const request = model.of("set")[0]?.request;
+    model.say({ type: "problem", code: "setting", message, names: ["bias"], request });
     expect(store.refused.value).toEqual({ bias: message });
     expect(store.problems.value).toEqual([]);
   });
@@ -118,35 +139,72 @@ describe("the sound of a chunk", () => {
     return data;
   };
 
-  it("is fetched once, however many ask for it", async () => {
+  const answer = (model: FakeModel, nth: number, buffers: unknown[], more: object = {}) => {
+    const { chunk, request } = model.of("fetch")[nth] as Record<string, unknown>;
+    model.say({ type: "audio", chunk, request, rate: 16_000, format: "int16", ok: true, ...more }, buffers);
+  };
+  const HALF = { sound: { rate: 16_000, samples: new Float32Array([-1, 0.5]) } };
+
+  it("comes to the request it answers, in whatever order", async () => {
     const { model, conversation } = begin();
     const [first, second] = [conversation.fetchAudio(3), conversation.fetchAudio(3)];
-    expect(model.of("fetch")).toEqual([{ type: "fetch", what: "audio", chunk: 3 }]);
-    model.say({ type: "audio", chunk: 3, rate: 16_000, format: "int16", ok: true }, [view(-32768, 16384)]);
-    expect(await first).toEqual({ rate: 16_000, samples: new Float32Array([-1, 0.5]) });
-    expect(await second).toEqual(await first);
+    answer(model, 1, [view(8192)]);
+    answer(model, 0, [view(-32768, 16384)]);
+    expect(await first).toEqual(HALF);
+    expect(await second).toEqual({ sound: { rate: 16_000, samples: new Float32Array([0.25]) } });
+    // Once more, and one of no request: nobody waits for it.
+    answer(model, 0, [view(1)]);
+    model.say({ type: "audio", chunk: 3, rate: 16_000, ok: true }, [view(1)]);
+  });
+
+  it.each([
+    ["DataView", (data: DataView) => data],
+    ["Uint8Array", (data: DataView) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)],
+    ["Int16Array", (data: DataView) => new Int16Array(data.buffer, data.byteOffset, data.byteLength / 2)],
+    ["Node's Buffer", (data: DataView) => Buffer.from(data.buffer, data.byteOffset, data.byteLength)],
+    [
+      "ArrayBuffer",
+      (data: DataView) => data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength),
+    ],
+  ])("may come as a %s, wherever it begins", async (_, wrap) => {
+    const { model, conversation } = begin();
+    const asked = conversation.fetchAudio(0);
+    answer(model, 0, [wrap(view(-32768, 16384))]);
+    expect(await asked).toEqual(HALF);
   });
 
   it("may come as base64", async () => {
     const { model, conversation } = begin();
     const asked = conversation.fetchAudio(0);
-    const data = Buffer.from(new Int16Array([8192]).buffer).toString("base64");
-    model.say({ type: "audio", chunk: 0, rate: 16_000, format: "int16", ok: true, data });
-    expect((await asked)?.samples).toEqual(new Float32Array([0.25]));
+    const data = Buffer.from(new Int16Array([-32768, 16384]).buffer).toString("base64");
+    answer(model, 0, [], { data });
+    expect(await asked).toEqual(HALF);
   });
 
-  it("is null where the kernel keeps it no longer, does not answer, or is gone", async () => {
+  it.each([
+    ["nothing", [], {}],
+    ["something else", ["sound"], {}],
+    ["no base64", [], { data: "***" }],
+    ["no rate", [new Uint8Array(2)], { rate: "fast" }],
+  ])("that is %s is told at once", async (_, buffers, more) => {
+    const { model, conversation } = begin();
+    const asked = conversation.fetchAudio(0);
+    answer(model, 0, buffers, more);
+    expect(await asked).toBe(NO_SOUND);
+  });
+
+  it("has a sentence where the kernel keeps it no longer, does not answer in 10 s, or is gone", async () => {
     const { model, conversation } = begin();
     const gone = conversation.fetchAudio(1);
-    model.say({ type: "audio", chunk: 1, rate: 16_000, format: "int16", ok: false });
-    expect(await gone).toBeNull();
+    answer(model, 0, [], { ok: false });
+    expect(await gone).toBe(NOT_KEPT);
     const silent = conversation.fetchAudio(2);
-    vi.advanceTimersByTime(ANSWER_MS + 1);
-    expect(await silent).toBeNull();
+    vi.advanceTimersByTime(FETCH_MS);
+    expect(await silent).toBe(NO_ANSWER);
     const lost = conversation.fetchAudio(4);
     model.emit("comm:close");
-    expect(await lost).toBeNull();
-    expect(await conversation.fetchAudio(5)).toBeNull();
+    expect(await lost).toMatchObject({ why: expect.stringContaining("kernel is gone") });
+    expect(await conversation.fetchAudio(5)).toBe(NOT_KEPT);
   });
 });
 

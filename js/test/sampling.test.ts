@@ -3,7 +3,7 @@ import type { Alternative } from "../src/events";
 import { decisionSampling, tokenSampling } from "../src/panels/sampling-steps";
 import { decision, token } from "./fakes";
 
-const vocabulary = { tokens: { TEXT_BEGIN: 1, KEEP_SILENCE: 2 }, prefix: [], limit: 0 };
+const vocabulary = { tokens: { TEXT_BEGIN: 1, KEEP_SILENCE: 2 }, prefix: [], limit: 0, block: [] };
 const rule = { greedy: false, temperature: 0.3, top_k: 3, top_p: 1, bias: 0, mask: true, seed: 0 };
 const alternative = (id: number, text: string, p: number, scaled = p, kept = scaled): Alternative => ({
   token: id,

@@ -96,7 +96,7 @@ describe("a page with a saved history", () => {
     expect(store.saved.value).toBe(true);
     expect(store.talk.decided).toBe(2);
     expect(store.settings.value?.bias).toBe(1);
-    expect(store.vocabulary.value).toEqual({ tokens: { PAD: 5 }, prefix: [[5, "x"]], limit: 9 });
+    expect(store.vocabulary.value).toEqual({ tokens: { PAD: 5 }, prefix: [[5, "x"]], limit: 9, block: [] });
     expect(store.shown.value).toBe("stopped");
     await conversation.record();
     await conversation.playFile({} as File, "fast");

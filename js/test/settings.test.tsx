@@ -59,7 +59,8 @@ describe("the settings", () => {
     await drawn();
     expect(model.of("set")[0]?.changes).toEqual({ temperature: -1 });
     const message = "temperature must be a number above 0 and at most 100, not -1.";
-    model.say({ type: "problem", code: "setting", message, detail: "", page: "" });
+    const request = model.of("set")[0]?.request;
+    model.say({ type: "problem", code: "setting", message, names: ["temperature"], request });
     await drawn();
     expect(find("field-temperature").querySelector("[role=alert]")?.textContent).toBe(message);
     expect(field("temperature").value).toBe("-1");

@@ -1,13 +1,17 @@
 import { describe, expect, it, vi } from "vitest";
-import { Speech, type SpeechHost, START_MS } from "../src/speech";
+import { BY_SCRIPT, Speech, type SpeechHost, START_MS } from "../src/speech";
 
 type Utterance = SpeechSynthesisUtterance & { text: string };
 
 /** A browser that speaks when told to. */
-function fakeHost() {
+function fakeHost(...langs: string[]) {
+  const voices = langs.map((lang) => ({ lang, name: lang, default: false }));
   const spoken: Utterance[] = [];
   let cancelled = 0;
   const synthesis = {
+    speaking: true,
+    pending: false,
+    getVoices: () => voices,
     speak: (utterance: Utterance) => spoken.push(utterance),
     cancel: () => {
       cancelled += 1;
@@ -16,6 +20,7 @@ function fakeHost() {
   const host: SpeechHost = { synthesis, utterance: (text) => ({ text }) as Utterance };
   return {
     host,
+    synthesis: synthesis as unknown as { speaking: boolean },
     spoken,
     cancelled: () => cancelled,
     begin: (i: number) => spoken[i]?.onstart?.({} as SpeechSynthesisEvent),
@@ -85,6 +90,60 @@ describe("reading aloud", () => {
     vi.advanceTimersByTime(10 * START_MS);
     expect(speech.reading.value).toBe(1);
     vi.useRealTimers();
+  });
+
+  it("ends where the browser no longer speaks and forgets to say so", () => {
+    vi.useFakeTimers();
+    const { host, synthesis, begin } = fakeHost();
+    const speech = new Speech(host);
+    speech.start(0, "One.");
+    begin(0);
+    vi.advanceTimersByTime(60_000);
+    expect(speech.reading.value).toBe(0);
+    synthesis.speaking = false;
+    vi.advanceTimersByTime(5_000);
+    expect(speech.reading.value).toBeNull();
+    vi.useRealTimers();
+  });
+
+  it("tells the browser the language of each sentence, and takes a voice of it", () => {
+    const { host, spoken } = fakeHost("en-US", "zh-CN");
+    const speech = new Speech(host);
+    speech.start(0, "你好。 Hello there! 7. שלום");
+    expect(spoken.map(({ lang, voice }) => [lang, voice?.lang])).toEqual([
+      ["zh-CN", "zh-CN"],
+      ["en", "en-US"],
+      ["en", "en-US"],
+      ["he", undefined],
+    ]);
+    expect(speech.remark.value).toMatch(/No voice for Hebrew is installed/);
+    speech.start(1, "Hello.");
+    expect(speech.remark.value).toBe("");
+  });
+
+  it("reads in the language that was chosen, which the page remembers", () => {
+    const kept = new Map<string, string>();
+    vi.stubGlobal("localStorage", {
+      getItem: (name: string) => kept.get(name) ?? null,
+      setItem: (name: string, value: string) => kept.set(name, value),
+    });
+    new Speech(fakeHost("de-DE").host).chooseLanguage("de-DE");
+    const { host, spoken } = fakeHost("de-DE", "en-US");
+    const speech = new Speech(host);
+    speech.start(0, "Hallo. Hello.");
+    expect(spoken.map(({ lang }) => lang)).toEqual(["de-DE", "de-DE"]);
+    expect(speech.languages.map(({ language }) => language)).toEqual(["en-US", "de-DE"]);
+    speech.chooseLanguage(BY_SCRIPT);
+    speech.start(1, "你好");
+    expect(spoken.at(-1)?.lang).toBe("zh-CN");
+    vi.unstubAllGlobals();
+  });
+
+  it("does not claim that voices are missing where the browser lists none", () => {
+    const { host, spoken } = fakeHost();
+    const speech = new Speech(host);
+    speech.start(0, "你好");
+    expect([spoken[0]?.lang, speech.remark.value]).toEqual(["zh-CN", ""]);
   });
 
   it("says so where there is no speech synthesis, and reads nothing of nothing", () => {

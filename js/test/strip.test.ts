@@ -23,6 +23,11 @@ const vocabulary = {
     [3, "TEXT_END"],
   ] as [number, string][],
   limit: 2048,
+  block: [
+    { name: "AUDIO_BEGIN", token: 4, count: 1 },
+    { name: "FRAMES", token: 5, count: 10 },
+    { name: "ASSISTANT", token: 6, count: 1 },
+  ],
 };
 
 const written = (cells: Cell[]) =>
@@ -49,6 +54,29 @@ describe("the protocol strip", () => {
   it("feeds the token drawn last before every later block: 13 positions", () => {
     const strip = stripOf(decision(3, { before: [2], position: 56 }), undefined, vocabulary);
     expect(written(strip.fed)).toEqual(["KEEP_SILENCE@44", "AUDIO_BEGIN@45", "PAD×10@46", "ASSISTANT@56"]);
+  });
+
+  it("has the block of the checkpoint, whatever its names and its number of frames", () => {
+    const block = [
+      { name: "USER", token: 30, count: 1 },
+      { name: "AUDIO_BEGIN", token: 4, count: 1 },
+      { name: "FRAMES", token: 31, count: 4 },
+      { name: "AUDIO_END", token: 32, count: 1 },
+      { name: "ASSISTANT", token: 6, count: 1 },
+    ];
+    const strip = stripOf(decision(3, { before: [2], position: 56 }), undefined, { ...vocabulary, block });
+    expect(written(strip.fed)).toEqual([
+      ...["KEEP_SILENCE@48", "USER@49", "AUDIO_BEGIN@50", "#31×4@51", "AUDIO_END@55", "ASSISTANT@56"],
+    ]);
+    expect(strip.fed.at(-1)?.remark).toBe("the decision is read here");
+  });
+
+  it("shows no block that it does not know", () => {
+    const strip = stripOf(decision(3, { before: [2], position: 56 }), undefined, {
+      ...vocabulary,
+      block: [],
+    });
+    expect(written(strip.fed)).toEqual(["KEEP_SILENCE@56"]);
   });
 
   it("knows nothing before the block where the event does not say", () => {

@@ -37,11 +37,16 @@ describe("a talk", () => {
     expect(talkOf(decision(0, { choice: "OTHER" })).speaking).toBe(false);
   });
 
-  it("knows the emotion of a running reply from its first token's name", () => {
-    const alternatives = [{ token: 100, text: "URGENT", p: 0.8, scaled: 0.9, kept: 1 }];
-    expect(talkOf(token(0, 0, "", { alternatives })).turns[0]?.emotion).toBe("urgent");
-    // Text that happens to be such a word is text.
-    expect(talkOf(token(0, 0, "sad", { alternatives })).turns[0]?.emotion).toBeNull();
+  it("knows the emotion of a running reply by the checkpoint's table, and by no word", () => {
+    const emotionIn = (tokens: Record<string, number>, ...events: SessionEvent[]) => {
+      const talk = emptyTalk();
+      for (const event of events) applyEvent(talk, event, { tokens });
+      return talk.turns[0]?.emotion;
+    };
+    const alternatives = [{ token: 100, text: "SAD", p: 0.8, scaled: 0.9, kept: 1 }];
+    expect(emotionIn({ URGENT: 100 }, token(0, 0, "", { alternatives }))).toBe("urgent");
+    expect(emotionIn({ URGENT: 7 }, token(0, 0, "", { alternatives }))).toBeNull();
+    expect(emotionIn({ URGENT: 101 }, token(0, 0, "a"), token(0, 1, ""))).toBeNull();
   });
 
   it("takes a turn whose tokens it never saw", () => {

@@ -95,6 +95,7 @@ describe("chunks on the axis", () => {
     applyEvent(talk, { type: "notice", chunk: 2, kind: "limit", message: "Too long.", data: {} });
     expect(readout(talk, 2)).toEqual({
       title: "chunk 2 · 0.8–1.2 s",
+      span: "0.8–1.2 s",
       decision: "p(TEXT) 0.742 → speak",
       remarks: ["Too long.", "“Hi”"],
     });

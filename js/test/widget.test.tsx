@@ -137,9 +137,8 @@ describe("the widget", () => {
 
   it("streams a reply token by token, as text and never as HTML", async () => {
     const { model, find } = show();
-    model.welcome();
-    const alternatives = [{ token: 100, text: "HAPPY", p: 0.9, scaled: 0.9, kept: 1 }];
-    model.events(0, [chunk(0), token(0, 0, "", { alternatives }), token(0, 1, "<b>bold</b>")]);
+    model.welcome({ tokens: { HAPPY: 100 } });
+    model.events(0, [chunk(0), token(0, 0, ""), token(0, 1, "<b>bold</b>")]);
     await drawn();
     expect(find("turn-text").textContent).toBe("<b>bold</b>");
     expect(find("turn").querySelector("b")).toBeNull();

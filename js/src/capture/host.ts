@@ -1,5 +1,7 @@
 /** The browser's part in capturing, replaceable in tests; and what is asked of a microphone. */
 import type { LiveSettings } from "../settings";
+import { hindranceOf } from "./embedding";
+import type { Hindrance } from "./problems";
 import { type OnBlock, openTap, type Tap } from "./tap";
 
 export interface CaptureHost {
@@ -12,8 +14,8 @@ export interface CaptureHost {
   openTap(context: AudioContext, onBlock: OnBlock): Promise<Tap>;
   /** What the browser says of the permission: granted, denied, prompt; null where it cannot say. */
   permission(): Promise<string | null>;
-  /** Whether the page's embedding allows the microphone at all. */
-  policyAllows(): boolean;
+  /** What around the page keeps the microphone from it, whatever the person allows; null where nothing does. */
+  hindrance(): Hindrance | null;
 }
 
 /** Which microphone is wanted, and what the browser may do to its sound. */
@@ -66,11 +68,6 @@ export function browserHost(): CaptureHost {
       const status = await navigator.permissions.query({ name: "microphone" as PermissionName });
       return status.state;
     },
-    policyAllows: () => {
-      // VS Code shows notebooks in a page of its own scheme, which never gets a microphone.
-      if (/^vscode-/.test(globalThis.location?.protocol ?? "")) return false;
-      const page = document as Document & { featurePolicy?: { allowsFeature(name: string): boolean } };
-      return page.featurePolicy?.allowsFeature("microphone") ?? true;
-    },
+    hindrance: () => hindranceOf(globalThis.window),
   };
 }

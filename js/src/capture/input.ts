@@ -19,6 +19,14 @@ const STANDING = [KERNEL_LOST.code, PROTOCOL_MISMATCH.code, "model"];
 /** How long the room may echo after a reply was read aloud. */
 const ECHO_MS = 300;
 
+/** What the kernel is told of a recording that broke off. */
+const CLOSE_REASON: Record<string, CloseReason> = {
+  track_ended: "track_ended",
+  revoked: "track_ended",
+  stalled: "stalled",
+  audio_closed: "stalled",
+};
+
 export interface InputOptions {
   page: string;
   host: CaptureHost;
@@ -30,6 +38,8 @@ export class AudioInput {
   readonly #recorder: Recorder;
   readonly #readFile: (file: File) => Promise<SoundFile>;
   #stream: OutgoingStream | null = null;
+  /** The stream that is open or was last: its blocks may still be on their way. */
+  #last: OutgoingStream | null = null;
   #streams = 0;
   /** The microphone's request that blocks belong to. */
   #micRequest = 0;
@@ -163,9 +173,10 @@ export class AudioInput {
 
   /** The kernel took up a block. */
   acknowledged(stream: number, seq: number): void {
-    if (stream !== this.#stream?.stream) return;
-    this.#stream.ack(seq);
-    this.#player?.acknowledged();
+    if (stream !== this.#last?.stream) return;
+    this.#last.ack(seq);
+    this.#countUntaken();
+    if (this.#stream === this.#last) this.#player?.acknowledged();
   }
 
   /** Stops microphone or file; resolves when the last block and the close are on their way. */
@@ -190,8 +201,17 @@ export class AudioInput {
     this.#player?.stop();
     this.#player = null;
     this.#closeStream(reason);
+    // Nobody takes up what is on its way: the kernel is gone, or listens to another page.
+    this.#last = null;
+    this.#countUntaken();
     this.store.file.value = null;
     this.#move({ type: "stop" });
+  }
+
+  /** A kernel that runs a cell takes nothing up, and cannot say so. */
+  #countUntaken(): void {
+    const waits = this.#last ? this.#last.untaken_s : 0;
+    this.store.untaken.value = Math.floor(waits / CHUNK_SECONDS);
   }
 
   #closeStream(reason: CloseReason): void {
@@ -225,8 +245,11 @@ export class AudioInput {
   #openStream(source: Source, name: string, rate: number, track?: Record<string, unknown>): OutgoingStream {
     this.#streams += 1;
     const { page } = this.options;
+    const { clock } = this.store.latency;
     const opening = { stream: this.#streams, source, name, rate, page, ...(track ? { track } : {}) };
-    this.#stream = new OutgoingStream(opening, this.post);
+    this.#stream = new OutgoingStream({ ...opening, offset: () => clock.ms }, this.post);
+    this.#last = this.#stream;
+    this.store.captureLag.value = 0;
     return this.#stream;
   }
 
@@ -264,9 +287,7 @@ export class AudioInput {
   ): void {
     // Sending may have found the kernel gone.
     if (!this.#stream) return;
-    const { stream, seconds, rate, acked } = this.#stream;
-    // A kernel that runs a cell takes nothing up, and cannot say so.
-    const held = Math.floor(((sent.seq - acked) * samples.length) / rate / CHUNK_SECONDS);
+    const { stream, seconds, rate } = this.#stream;
     this.store.latency.blockSent(stream, sent);
     this.raw.push(stream, sent.seq, rate, samples);
     let peak = 0;
@@ -278,15 +299,16 @@ export class AudioInput {
     this.store.level.value = { peak, rms: Math.sqrt(power / samples.length) };
     batch(() => {
       this.store.sentSeconds.value = seconds;
-      this.store.waiting.value = Math.max(this.store.waiting.value, held);
+      this.#countUntaken();
+      // A file has a position, and no lag.
+      this.store.captureLag.value = this.#player ? 0 : captureLag(this.store, this.#stream, sent);
       if (this.#player) this.store.file.value = { name: from.name, part: this.#player.progress };
       this.#move({ type: "heard", ...from });
     });
   }
 
   #micFailed(problem: Problem): void {
-    const ended = problem.code === "track_ended" || problem.code === "revoked";
-    this.#closeStream(ended ? "track_ended" : "error");
+    this.#closeStream(CLOSE_REASON[problem.code] ?? "error");
     showProblem(this.store, problem);
     this.#move({ type: "fail", request: this.store.mic.value.request, problem });
   }
@@ -318,4 +340,13 @@ export class AudioInput {
     const message = problem ? fitText(`${problem.sentence} ${problem.wayOut}`) : "";
     this.post({ type: "state", state: phase, problem: problem?.code ?? "", message });
   }
+}
+
+/** Seconds between a block's capture and that of the newest decided chunk, less the chunk that is being recorded. */
+function captureLag({ talk, latency }: Store, stream: OutgoingStream | null, sent: SentBlock): number {
+  if (!stream) return 0;
+  const { of, length } = talk.timings.columns;
+  const decidedHere = length > 0 && of.stream[length - 1] === stream.stream;
+  const decided = decidedHere ? latency.capturedAt(stream.stream, of.seq[length - 1] as number) : null;
+  return Math.max(0, (sent.captured_ms - (decided ?? stream.begun_ms)) / 1000 - CHUNK_SECONDS);
 }

@@ -17,6 +17,8 @@ export interface StreamOptions {
   page: string;
   /** What the browser says of the microphone's track. */
   track?: Record<string, unknown>;
+  /** The kernel's clock minus this one in ms, as far as it is known. */
+  offset?: () => number | null;
 }
 
 export interface SentBlock {
@@ -33,6 +35,8 @@ export class OutgoingStream {
   samples = 0;
   /** Newest sequence number that the kernel has taken up; −1 before the first. */
   acked = -1;
+  /** When the first sample was captured, in Unix ms; 0 before it was. */
+  begun_ms = 0;
   #closed = false;
 
   constructor(
@@ -65,6 +69,11 @@ export class OutgoingStream {
     return this.samples / this.options.rate;
   }
 
+  /** Seconds of audio that were sent and not taken up by the kernel; blocks are of one length but for the last. */
+  get untaken_s(): number {
+    return this.blocks === 0 ? 0 : (this.seconds * (this.blocks - 1 - this.acked)) / this.blocks;
+  }
+
   /**
    * @param time_s audio-clock time of the block's first sample
    * @param captured wall-clock time of its last, in Unix ms; now, where it comes from no microphone
@@ -79,8 +88,9 @@ export class OutgoingStream {
     this.blocks += 1;
     this.samples += samples.length;
     const { stream } = this;
-    const { rate, page } = this.options;
-    const times = { time_s, captured_ms, sent_ms };
+    const { rate, page, offset } = this.options;
+    if (seq === 0) this.begun_ms = captured_ms - (samples.length / rate) * 1000;
+    const times = { time_s, captured_ms, sent_ms, offset_ms: offset?.() ?? null };
     this.post({ type: "block", stream, seq, rate, format: "float32", ...times, gated, page }, samples);
     return { seq, captured_ms, sent_ms };
   }

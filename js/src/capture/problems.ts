@@ -8,6 +8,8 @@ export type CaptureProblemCode =
   | "device_busy"
   | "insecure_origin"
   | "host_policy"
+  | "frame_policy"
+  | "server_policy"
   | "unsupported"
   | "track_ended"
   | "revoked"
@@ -17,6 +19,8 @@ export type CaptureProblemCode =
   | "hidden"
   | "interrupted"
   | "no_audio"
+  | "stalled"
+  | "audio_closed"
   | "capture_failed"
   | "file_unreadable"
   | "file_empty";
@@ -45,6 +49,14 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   host_policy: [
     "The program that shows this notebook keeps the microphone from it (VS Code does).",
     "Open the notebook in JupyterLab in a browser, or choose a file instead.",
+  ],
+  frame_policy: [
+    "{frame}{embedder} is not allowed to use the microphone.",
+    'The page around it has to add allow="microphone" to that frame. Or open the notebook in a tab of its own{address}, or choose a file instead.',
+  ],
+  server_policy: [
+    "The server of this page keeps the microphone from it (its Permissions-Policy header does).",
+    "Its administrator has to allow microphone=(self) in that header; or choose a file instead.",
   ],
   unsupported: [
     "This browser cannot record audio here.",
@@ -82,6 +94,14 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
     "The microphone was granted but delivers no sound.",
     "Check that it is switched on and not muted in the system settings, then press Record again.",
   ],
+  stalled: [
+    "The microphone stopped delivering sound, so it was released.",
+    "Check that it is connected and switched on, then press Record. What was heard so far is kept.",
+  ],
+  audio_closed: [
+    "Other code on this page closed the audio of this widget, so the microphone was released.",
+    "Press Record again. What was heard so far is kept.",
+  ],
   capture_failed: [
     "Recording could not be started.",
     "Press Record again; if it fails once more, reload the page or choose a file.",
@@ -114,13 +134,38 @@ export function hiddenProblem(time: string, chunks: number): Problem {
   return { ...problem, sentence };
 }
 
+/** What the page's surroundings do to keep the microphone from it. */
+export type Hindrance =
+  | { by: "host" | "server" }
+  /** The frame, who shows it and its own address, as far as the browser tells. */
+  | { by: "frame"; frame: string; embedder: string; address: string };
+
+export function policyProblem(hindrance: Hindrance, detail = ""): Problem {
+  if (hindrance.by !== "frame") {
+    return captureProblem(hindrance.by === "host" ? "host_policy" : "server_policy", detail);
+  }
+  const { frame, embedder, address } = hindrance;
+  const problem = captureProblem("frame_policy", detail);
+  return {
+    ...problem,
+    sentence: problem.sentence
+      .replace("{frame}", () => frame)
+      .replace("{embedder}", () => (embedder ? ` inside ${embedder}` : "")),
+    wayOut: problem.wayOut.replace("{address}", () => (address ? ` (${address})` : "")),
+  };
+}
+
 /** What a rejected `getUserMedia` means. `permission` is what the permissions API says afterwards, if anything. */
-export function microphoneProblem(error: unknown, permission: string | null, policyAllows = true): Problem {
+export function microphoneProblem(
+  error: unknown,
+  permission: string | null,
+  hindrance: Hindrance | null = null,
+): Problem {
   const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
   switch (name) {
     case "NotAllowedError":
     case "SecurityError":
-      if (!policyAllows) return captureProblem("host_policy", message);
+      if (hindrance) return policyProblem(hindrance, message);
       return captureProblem(permission === "prompt" ? "dismissed" : "denied", message);
     case "NotFoundError":
     case "OverconstrainedError":

@@ -1,7 +1,7 @@
 /** Owns the microphone: asks for it, turns its sound into blocks, and gives it back in every case. */
 import type { Problem } from "../problem";
 import { browserHost, type CaptureHost, type CaptureWishes, constraintsOf, granted } from "./host";
-import { captureProblem, microphoneProblem } from "./problems";
+import { captureProblem, microphoneProblem, policyProblem } from "./problems";
 import type { Block, Tap } from "./tap";
 
 /** The microphone that is open, as the browser reports it. */
@@ -30,8 +30,12 @@ export interface RecorderListener {
   freed(code: string): void;
 }
 
-/** How long a granted microphone may stay without a single block. */
+/** How long a granted microphone may stay without its first block: wireless ones take seconds to start. */
 const FIRST_BLOCK_MS = 6000;
+/** How long it may stay without a block afterwards. */
+export const STALL_MS = 2000;
+/** How often that is looked at. Browsers slow timers of hidden pages to once a second, but not of those that record. */
+const LOOK_MS = 500;
 
 interface Recording {
   media: MediaStream;
@@ -41,7 +45,12 @@ interface Recording {
   /** Id of the device that was asked for; empty for the browser's choice. */
   wished: string;
   paused: boolean;
-  watchdog: ReturnType<typeof setTimeout> | undefined;
+  /** Whether a block has come. */
+  heard: boolean;
+  /** For how long none has, in ms; what the page itself stood still is counted as one look. */
+  quiet_ms: number;
+  lookedAt: number;
+  watchdog: ReturnType<typeof setInterval> | undefined;
 }
 
 export class Recorder {
@@ -66,14 +75,17 @@ export class Recorder {
     };
     const { devices, secure } = this.host;
     if (!secure) return fail(captureProblem("insecure_origin"));
-    if (!devices) return fail(captureProblem(this.host.policyAllows() ? "unsupported" : "host_policy"));
+    if (!devices) {
+      const hindrance = this.host.hindrance();
+      return fail(hindrance ? policyProblem(hindrance) : captureProblem("unsupported"));
+    }
 
     let media: MediaStream;
     try {
       media = await devices.getUserMedia({ audio: constraintsOf(wishes) });
     } catch (error) {
       const permission = await this.host.permission().catch(() => null);
-      return fail(microphoneProblem(error, permission, this.host.policyAllows()));
+      return fail(microphoneProblem(error, permission, this.host.hindrance()));
     }
     if (!current()) return stopTracks(media);
     const recording: Recording = {
@@ -83,6 +95,9 @@ export class Recorder {
       microphone: null,
       wished: wishes.device,
       paused: false,
+      heard: false,
+      quiet_ms: 0,
+      lookedAt: performance.now(),
       watchdog: undefined,
     };
     this.#recording = recording;
@@ -97,7 +112,11 @@ export class Recorder {
     const track = recording.media.getAudioTracks()[0];
     if (!track) return fail(captureProblem("no_device"));
     track.enabled = !this.#muted;
-    this.#watchTrack(track, current, fail);
+    const ended = async () => {
+      const permission = await this.host.permission().catch(() => null);
+      fail(captureProblem(permission === "denied" ? "revoked" : "track_ended"));
+    };
+    this.#watchTrack(track, current, ended);
 
     const context = this.host.createContext();
     recording.context = context;
@@ -109,14 +128,18 @@ export class Recorder {
     recording.microphone = microphone;
     this.listener.opened(microphone);
     context.onstatechange = () => {
-      if (!current() || context.state === "closed" || recording.paused) return;
+      if (!current()) return;
+      // Our own close takes this handler away first.
+      if (context.state === "closed") return fail(captureProblem("audio_closed"));
+      if (recording.paused) return;
       if (context.state === "running") return this.listener.freed("interrupted");
       this.listener.hindered(captureProblem("interrupted"));
       context.resume().catch(() => {});
     };
     const tap = await this.host.openTap(context, (block) => {
       if (this.#recording !== recording) return;
-      clearTimeout(recording.watchdog);
+      recording.heard = true;
+      recording.quiet_ms = 0;
       this.listener.block(block, microphone);
     });
     if (!current()) {
@@ -126,16 +149,33 @@ export class Recorder {
     }
     recording.tap = tap;
     microphone.degraded = tap.degraded;
-    recording.watchdog = setTimeout(() => fail(captureProblem("no_audio")), FIRST_BLOCK_MS);
+    recording.lookedAt = performance.now();
+    const look = () => {
+      if (track.readyState === "ended") return void ended();
+      const problem = context.state === "closed" ? "audio_closed" : this.#stall(recording, context);
+      if (problem) fail(captureProblem(problem));
+    };
+    recording.watchdog = setInterval(look, LOOK_MS);
     tap.connect(context.createMediaStreamSource(recording.media));
     if (context.state !== "running") await context.resume();
   }
 
-  #watchTrack(track: MediaStreamTrack, current: () => boolean, fail: (problem: Problem) => void): void {
-    track.addEventListener("ended", async () => {
-      const permission = await this.host.permission().catch(() => null);
-      fail(captureProblem(permission === "denied" ? "revoked" : "track_ended"));
-    });
+  /** Notices that no block comes any more; the code of the problem, or null while all is well. */
+  #stall(recording: Recording, context: AudioContext): "stalled" | "no_audio" | null {
+    const now = performance.now();
+    // A page that stood still, or slept, has blocks waiting behind this very look.
+    const passed = Math.min(now - recording.lookedAt, 2 * LOOK_MS);
+    recording.lookedAt = now;
+    // The system holds the audio, which is told, or the person does: neither is a fault of the microphone.
+    if (recording.paused || (recording.heard && context.state !== "running")) recording.quiet_ms = 0;
+    else recording.quiet_ms += passed;
+    if (recording.quiet_ms < (recording.heard ? STALL_MS : FIRST_BLOCK_MS)) return null;
+    return recording.heard ? "stalled" : "no_audio";
+  }
+
+  #watchTrack(track: MediaStreamTrack, current: () => boolean, ended: () => void): void {
+    // Not fired where code of the page stops the track: the look at it, twice a second, finds that.
+    track.addEventListener("ended", ended);
     // The device's own switch, or the system's; ours only disables the track and fires neither.
     track.addEventListener("mute", () => {
       if (current()) this.listener.hindered(captureProblem("muted_by_system"));
@@ -156,8 +196,6 @@ export class Recorder {
     const recording = this.#recording;
     if (!recording?.context) return;
     recording.paused = paused;
-    // A held microphone delivers nothing, and that is no fault.
-    clearTimeout(recording.watchdog);
     await (paused ? recording.context.suspend() : recording.context.resume());
   }
 
@@ -184,7 +222,7 @@ export class Recorder {
     this.#request += 1;
     const recording = this.#recording;
     if (!recording) return;
-    clearTimeout(recording.watchdog);
+    clearInterval(recording.watchdog);
     if (recording.context) recording.context.onstatechange = null;
     const flushed = recording.tap?.flush();
     stopTracks(recording.media);
@@ -198,7 +236,7 @@ export class Recorder {
     const recording = this.#recording;
     this.#recording = null;
     if (!recording) return;
-    clearTimeout(recording.watchdog);
+    clearInterval(recording.watchdog);
     stopTracks(recording.media);
     recording.tap?.close();
     if (recording.context) {

@@ -37,7 +37,11 @@ interface BannerProps {
   dismiss?: () => void;
 }
 
-function Banner({ problem: { code, sentence, wayOut, detail, calm }, testid, dismiss }: BannerProps) {
+function Banner({
+  problem: { code, sentence, wayOut, detail, calm, times = 1 },
+  testid,
+  dismiss,
+}: BannerProps) {
   return (
     <div
       class={calm ? "banner calm" : "banner"}
@@ -50,6 +54,12 @@ function Banner({ problem: { code, sentence, wayOut, detail, calm }, testid, dis
       </span>
       <div class="banner-text">
         <strong>{sentence}</strong> <span>{wayOut}</span>
+        {times > 1 && (
+          <span class="banner-times" testid="times" title={`It came ${times} times`}>
+            {" "}
+            ×{times}
+          </span>
+        )}
         {detail && (
           <details>
             <summary>Details</summary>

@@ -45,7 +45,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
   void store.version.value;
   const { talk } = store;
   const hidden = view.hiddenFrom.value;
-  const { title } = readout(talk, chunk, hidden);
+  const { span } = readout(talk, chunk, hidden);
   const decision = isDecisionHidden(hidden, chunk) ? undefined : talk.decisions.get(chunk);
   const found = turnOf(talk, chunk);
   const turn = found && !isReplyHidden(hidden, found) ? found : undefined;
@@ -59,7 +59,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
     <section class="card inspector" aria-label="Inspector" testid="inspector" data-chunk={chunk}>
       <header class="inspector-head">
         <h3 class="heading">
-          Chunk {chunk} <small>{title.split(" · ")[1]}</small>
+          Chunk {chunk} <small>{span}</small>
           {decision && (
             <span class={`choice choice-${decision.choice}`}>{CHOICE_WORDS[decision.choice]}</span>
           )}

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { Rule } from "../events";
 import type { SettingName } from "../settings";
+import { BY_SCRIPT } from "../speech";
 import type { View } from "../view";
 import { ChoiceField, SliderField, SwitchField, TypedField, type TypedMore } from "./settings-fields";
 
@@ -148,6 +149,7 @@ function AudioGroup({ view }: { view: View }) {
         mute: "gated: the model hears silence",
         listen: "listens, with echo cancellation",
       })}
+      <VoiceField view={view} />
       <div class="field-row">
         {choice("overload", "When the model is too slow", {
           lag: "lag behind",
@@ -161,6 +163,37 @@ function AudioGroup({ view }: { view: View }) {
         {let_go_s.toFixed(0)} s of recorded sound
       </p>
     </Group>
+  );
+}
+
+/** In which language replies are read aloud. The browser's own matter: the kernel has no part in it. */
+function VoiceField({ view }: { view: View }) {
+  const { speech } = view.conversation;
+  const id = `${view.id}-voice`;
+  if (!speech.available) return null;
+  return (
+    <div class="field" testid="field-voice">
+      <label class="field-label" for={id}>
+        Language of the voice
+      </label>
+      <select
+        id={id}
+        class="select"
+        aria-describedby={`${id}-hint`}
+        value={speech.language.value}
+        onChange={({ currentTarget }) => speech.chooseLanguage(currentTarget.value)}
+      >
+        <option value={BY_SCRIPT}>by the script of each sentence</option>
+        {speech.languages.map(({ language, name }) => (
+          <option key={language} value={language}>
+            {name}
+          </option>
+        ))}
+      </select>
+      <span id={`${id}-hint`} class="field-hint">
+        Kept in this browser. With a script of several languages, this page’s own counts.
+      </span>
+    </div>
   );
 }
 

@@ -9,16 +9,19 @@ export function StatePill({ store }: { store: Store }) {
   const state = shown.value;
   const quiet = line.value === "waiting" && (state === "idle" || state === "stopped");
   const degraded = mic.value.degraded && state === "listening";
+  const held = state === "listening" && isHeld(store);
   const text = saved.value
     ? "saved"
-    : quiet
-      ? "waiting for the kernel"
-      : state === "asking"
-        ? askingText(store)
-        : state;
+    : held
+      ? "held by the system"
+      : quiet
+        ? "waiting for the kernel"
+        : state === "asking"
+          ? askingText(store)
+          : state;
   const source = file.value?.name ?? mic.value.name;
   return (
-    <span class="pill" testid="state" data-pill={quiet ? "waiting" : state} title={source}>
+    <span class="pill" testid="state" data-pill={quiet ? "waiting" : held ? "paused" : state} title={source}>
       <span class="pill-mark" aria-hidden="true" />
       <span role="status">
         {text}
@@ -26,6 +29,11 @@ export function StatePill({ store }: { store: Store }) {
       </span>
     </span>
   );
+}
+
+/** The system holds the audio (a call): nothing is heard, although the microphone stays open. */
+function isHeld({ mic }: Store): boolean {
+  return mic.value.phase === "listening" && mic.value.problem?.code === "interrupted";
 }
 
 function askingText({ mic }: Store): string {
@@ -66,9 +74,10 @@ const LIGHTS = {
 } as const;
 
 export function Clock({ store }: { store: Store }) {
-  const { file, waiting, counters } = store;
+  const { file, waiting, counters, lag } = store;
   const time = clockTime(store.seconds.value);
-  const { lag_s, dropped_chunks, dropped_s } = counters.value;
+  const { dropped_chunks, dropped_s } = counters.value;
+  const lag_s = lag.value;
   return (
     <span class="clock">
       {file.value && (
@@ -77,7 +86,11 @@ export function Clock({ store }: { store: Store }) {
       <span class="waiting" testid="waiting" data-waiting={waiting.value}>
         {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
       </span>
-      <span class="counter" testid="lag" title="How far decisions are behind the audio">
+      <span
+        class="counter"
+        testid="lag"
+        title="How far decisions are behind the microphone, counted from the capture"
+      >
         lag <b>{lag_s < 0.05 ? "0" : lag_s.toFixed(1)} s</b>
       </span>
       <span

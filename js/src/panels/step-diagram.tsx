@@ -1,10 +1,13 @@
 /** The protocol as a state diagram: three states, the tokens that lead from one to the next, and where the loop is. */
+import { CHUNK_SECONDS } from "../events";
+import type { Vocabulary } from "../store";
+import { FRAMES, framesOf, nameOf } from "../vocabulary";
 import type { Passage, Phase } from "./step-walk";
 
 const STATES = [
-  { phase: "perceive", x: 8, lines: ["0.4 s of audio", "→ ten frames"] },
-  { phase: "decide", x: 152, lines: ["AUDIO_BEGIN", "PAD×10 ASSISTANT"] },
-  { phase: "respond", x: 312, lines: ["[EMOTION]", "text…"] },
+  { phase: "perceive", x: 8 },
+  { phase: "decide", x: 152 },
+  { phase: "respond", x: 312 },
 ] as const;
 const WIDTH = 112;
 const TOP = 52;
@@ -47,8 +50,22 @@ const WAYS = [
   },
 ] as const;
 
+/** What goes in and comes out at each state, with the block of the checkpoint that is loaded. */
+function linesOf(phase: Phase, vocabulary: Vocabulary): readonly string[] {
+  const frames = framesOf(vocabulary);
+  if (phase === "perceive")
+    return [`${CHUNK_SECONDS} s of audio`, frames ? `→ ${frames.count} frames` : "→ frames"];
+  if (phase === "respond") return ["[EMOTION]", "text…"];
+  const words = vocabulary.block.map(({ name, token, count }) => {
+    const text = name === FRAMES ? (nameOf(vocabulary, token) ?? "frames") : name;
+    return count > 1 ? `${text}×${count}` : text;
+  });
+  return [words[0] ?? "the chunk’s block", words.slice(1).join(" ")];
+}
+
 interface Props {
   phase: Phase;
+  vocabulary: Vocabulary;
   passage: Passage;
   /** What happens now, in words. */
   now: string;
@@ -58,7 +75,7 @@ const DESCRIPTION =
   "State diagram: perceive leads to decide. From decide, KEEP_SILENCE leads back to perceive and TEXT_BEGIN to " +
   "respond. Respond draws token after token until TEXT_END, which leads back to perceive.";
 
-export function StepDiagram({ phase, passage, now }: Props) {
+export function StepDiagram({ phase, passage, now, vocabulary }: Props) {
   return (
     <svg
       class="diagram"
@@ -83,13 +100,13 @@ export function StepDiagram({ phase, passage, now }: Props) {
           </g>
         );
       })}
-      {STATES.map(({ phase: name, x, lines }) => (
+      {STATES.map(({ phase: name, x }) => (
         <g key={name} class="state" data-state={name} data-lit={name === phase}>
           <rect x={x} y={TOP} width={WIDTH} height={HEIGHT} rx="9" />
           <text x={x + WIDTH / 2} y={TOP + 19} class="state-name">
             {name === phase ? `▸ ${name}` : name}
           </text>
-          {lines.map((line, i) => (
+          {linesOf(name, vocabulary).map((line, i) => (
             <text key={line} x={x + WIDTH / 2} y={TOP + 35 + 13 * i} class="state-line">
               {line}
             </text>

@@ -3,8 +3,10 @@ import { claim, isCommand } from "../claim";
 import { useEffect, useMemo, useRef, useSignalEffect } from "../dom/hooks";
 import { CHUNK_SECONDS } from "../events";
 import { probability } from "../exact";
+import { isolated } from "../graphemes";
 import { chunkStart, turnOf } from "../talk";
 import type { View } from "../view";
+import { framesOf } from "../vocabulary";
 import { Predictor } from "./predictor";
 import { SmallButton } from "./small-button";
 import { StepDiagram } from "./step-diagram";
@@ -97,7 +99,12 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
         </span>
       </header>
       <div class="step-body">
-        <StepDiagram phase={phase} passage={hidden ? null : passageOf(cursor.value, talk)} now={now} />
+        <StepDiagram
+          phase={phase}
+          passage={hidden ? null : passageOf(cursor.value, talk)}
+          now={now}
+          vocabulary={view.store.vocabulary.value}
+        />
         <div class="step-side">
           <p class="step-now" role="status" testid="step-now">
             {now}
@@ -164,12 +171,14 @@ function nowText(view: View, { cursor, source }: StepState): string {
     const level = talk.chunks.get(chunk);
     const loud = level ? ` (level ${level.rms_db.toFixed(0)} dB)` : "";
     const end = (start + CHUNK_SECONDS).toFixed(1);
-    return `${name}, perceived: ${start.toFixed(1)}–${end} s of audio${loud} became ten frames of 40 ms.`;
+    const frames = framesOf(view.store.vocabulary.value);
+    const became = frames ? `${frames.count} encoder frames` : "encoder frames";
+    return `${name}, perceived: ${start.toFixed(1)}–${end} s of audio${loud} became ${became}.`;
   }
   const decision = chunk < hidden.decision ? talk.decisions.get(chunk) : undefined;
   if (!decision) return `${name}: deciding.`;
   const p = probability(decision.p_text);
   if (phase === "decide") return `${name}, decided: ${decision.choice}; p(TEXT_BEGIN) was ${p}.`;
   const turn = chunk < hidden.reply ? turnOf(talk, chunk) : undefined;
-  return `${name}, responding: ${turn ? `“${turn.text}”${turn.ended === null ? " …" : ""}` : "…"}`;
+  return `${name}, responding: ${turn ? `“${isolated(turn.text)}”${turn.ended === null ? " …" : ""}` : "…"}`;
 }

@@ -2,10 +2,7 @@
 import type { Decision, Token } from "../events";
 import type { Vocabulary } from "../store";
 import type { TurnRecord } from "../talk";
-import { nameOf } from "../vocabulary";
-
-/** Encoder frames of a chunk, each in the place of one PAD. */
-export const FRAMES_PER_CHUNK = 10;
+import { FRAMES, nameOf } from "../vocabulary";
 
 export type CellKind = "special" | "prompt" | "frames" | "decision" | "emotion" | "text";
 
@@ -35,19 +32,10 @@ export interface Strip {
 
 export function stripOf(decision: Decision, turn: TurnRecord | undefined, vocabulary: Vocabulary): Strip {
   const { before, position } = decision;
-  const block = FRAMES_PER_CHUNK + 2;
-  const first = position - block - before.length + 1;
-  const audio = position - block + 1;
-  const id = (name: string) => vocabulary.tokens[name] ?? null;
-  const fed = [
-    ...openingCells(before, first, vocabulary),
-    cell("special", "AUDIO_BEGIN", id("AUDIO_BEGIN"), audio),
-    cell("frames", "PAD", id("PAD"), audio + 1, {
-      count: FRAMES_PER_CHUNK,
-      remark: "each replaced by a 40 ms frame of the audio tower",
-    }),
-    cell("special", "ASSISTANT", id("ASSISTANT"), position, { remark: "the decision is read here" }),
-  ];
+  const length = vocabulary.block.reduce((sum, { count }) => sum + count, 0);
+  const block = position - length + 1;
+  const first = block - before.length;
+  const fed = [...openingCells(before, first, vocabulary), ...blockCells(block, vocabulary)];
   const name = decision.choice === "OTHER" ? textOf(decision, vocabulary) : decision.choice;
   const produced = [cell("decision", name, decision.token, position + 1)];
   if (decision.choice === "TEXT_BEGIN" && turn) produced.push(...replyCells(decision, turn, vocabulary));
@@ -57,7 +45,25 @@ export function stripOf(decision: Decision, turn: TurnRecord | undefined, vocabu
 /** Tokens before a block at most, other than a prefix: the last one drawn, and TEXT_END where a reply was cut. */
 const MOST_DUE = 2;
 
-/** What came before AUDIO_BEGIN: the prefix at a bare context, else what was drawn or closed last. */
+/** The block that a chunk brings, as the checkpoint was trained with; nothing where it is not known. */
+function blockCells(first: number, vocabulary: Vocabulary): Cell[] {
+  let position = first;
+  const cells = vocabulary.block.map(({ name, token, count }) => {
+    const frames = name === FRAMES;
+    const text = frames ? (nameOf(vocabulary, token) ?? `#${token}`) : name;
+    const made = cell(frames ? "frames" : "special", text, token, position, {
+      count,
+      remark: frames ? "each replaced by a frame of the audio tower" : "",
+    });
+    position += count;
+    return made;
+  });
+  const last = cells.at(-1);
+  if (last) last.remark = [last.remark, "the decision is read here"].filter(Boolean).join(" · ");
+  return cells;
+}
+
+/** What came before the block: the prefix at a bare context, else what was drawn or closed last. */
 function openingCells(before: readonly number[], first: number, vocabulary: Vocabulary): Cell[] {
   const { prefix } = vocabulary;
   const isPrefix = before.length > 1 && before.every((token, i) => prefix[i]?.[0] === token);

@@ -33,7 +33,9 @@ export function TokenTip({ pointed: { token, left, top } }: { pointed: Pointed }
     <div class="tip" role="tooltip" style={{ left: `${left}px`, top: `${top}px` }}>
       {rows.map(({ token: id, text, p }, i) => (
         <span key={id} class="tip-row" data-drawn={i === 0}>
-          <span class="tip-text">{text ? visibleText(text) : `#${id}`}</span>
+          <span class="tip-text" dir="auto">
+            {text ? visibleText(text) : `#${id}`}
+          </span>
           <span class="tip-bar" aria-hidden="true">
             <span style={{ width: `${p * 100}%` }} />
           </span>

@@ -134,11 +134,20 @@ function ReadingLine({ view }: { view: View }) {
   const { store, conversation } = view;
   const { speech } = conversation;
   const problem = speech.problem.value;
+  const remark = speech.remark.value;
   if (speech.reading.value !== null) {
     return (
       <p class="reading" testid="reading">
         <Icon name="speaker" /> Reading aloud · {microphoneText(store)}{" "}
         <SmallButton onClick={() => speech.stop()}>stop</SmallButton>
+        {remark && <span testid="reading-remark"> {remark}</span>}
+      </p>
+    );
+  }
+  if (!problem && remark) {
+    return (
+      <p class="reading" role="status" testid="reading-remark">
+        {remark}
       </p>
     );
   }

@@ -2,6 +2,7 @@
 import { useMemo } from "../dom/hooks";
 import type { Signal } from "../dom/signals";
 import type { Token } from "../events";
+import { wholeGraphemes } from "../graphemes";
 import type { TurnRecord } from "../talk";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
@@ -61,6 +62,7 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
         {/* biome-ignore lint/a11y/useKeyWithMouseEvents: focusin is the focus event that bubbles */}
         <span
           class="turn-text"
+          dir="auto"
           testid="turn-text"
           onMouseOver={(event) => point(event.target)}
           onMouseLeave={() => point(null)}
@@ -76,17 +78,17 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
         >
           {spoken.length === 0
             ? turn.text
-            : spoken.map((token, i) => (
+            : wholeGraphemes(spoken, (token) => token.text).map((tokens, i) => (
                 // biome-ignore lint/a11y/useSemanticElements: a real button would not break with its line
                 <span
-                  key={token.index}
+                  key={tokens[0]?.index}
                   class="token"
                   role="button"
-                  data-shade={shadeOf(token.p)}
+                  data-shade={shadeOf(Math.min(...tokens.map((token) => token.p)))}
                   tabIndex={i === 0 ? 0 : -1}
-                  data-index={token.index}
+                  data-index={tokens[0]?.index}
                 >
-                  {token.text}
+                  {tokens.map((token) => token.text).join("")}
                 </span>
               ))}
           {turn.ended === null && <span class="cursor" aria-hidden="true" />}

@@ -4,7 +4,7 @@ import { Columns } from "./columns";
 
 const NUMBERS = [
   ...(["features_ms", "tower_ms", "decide_ms", "reply_ms", "queue_ms"] as const),
-  ...(["stream", "seq", "arrived_ms", "decided_ms", "encode_wait_ms"] as const),
+  ...(["stream", "seq", "arrived_ms", "decided_ms", "encode_wait_ms", "capture_ms"] as const),
 ] as const;
 
 export class TimingTable {

@@ -1,6 +1,7 @@
 /** Replies: a box from the decision's end, with emotion, duration and text; the bar below it is the true duration. */
 import { EMOTION_PATHS } from "../emotion";
-import type { Emotion, Token } from "../events";
+import type { Emotion } from "../events";
+import { boundaries, cutAtGrapheme, directionOf, isMixed, wholeGraphemes } from "../graphemes";
 import { isReplyHidden } from "../hidden";
 import { shadeOf } from "../panels/shade";
 import { firstAtOrAfter, type TurnRecord, turnSpan } from "../talk";
@@ -14,6 +15,8 @@ const SMALLEST_BOX_PX = 5;
 const READABLE_PX = 190;
 /** Marks nearer than this are one. */
 const MARK_PX = 2;
+/** Longest line in code units: more never fits a screen. */
+const MOST_TEXT = 400;
 
 export const replyLane: Lane = {
   id: "reply",
@@ -54,7 +57,7 @@ function drawMark({ context, palette, top, height }: LaneFrame, x: number): void
 
 function drawTurn(frame: LaneFrame, turn: TurnRecord, x: number, duration: number, room: number): void {
   const { context, palette, top, height, axis } = frame;
-  const words = Math.min(READABLE_PX, textWidth(frame, turn) + 28);
+  const words = Math.min(READABLE_PX, lineOf(frame, turn).width + 28);
   const width = Math.min(room, Math.max(duration, words, 34));
   if (x + width < axis.left) return;
   const y = top + 4;
@@ -105,60 +108,90 @@ function facePath(emotion: Emotion): Path2D {
   return path;
 }
 
-/** The reply's words, each over the shade that the transcript gives it: the less sure the model was, the fuller. */
+/**
+ * The reply's words, each over the shade that the transcript gives it: the less sure the model was, the fuller. The line
+ * is drawn as one text, so that the browser orders and joins its letters as it does on the page.
+ */
 function drawWords(frame: LaneFrame, turn: TurnRecord, left: number, right: number, y: number): void {
   const { context, palette } = frame;
+  const room = right - left;
+  if (room <= 0) return;
   context.font = wordFont(frame);
-  const spoken = turn.tokens.filter((token) => token?.text);
-  const whole = spoken.map((token) => token.text).join("");
-  // Without tokens, or where the kernel settled on another text, the text alone.
-  if (whole !== turn.text || /\s{2}|\n/.test(whole)) {
-    context.fillStyle = palette.text;
-    context.fillText(shorten(context, turn.text, right - left), left, y);
-    return;
-  }
-  let x = left;
-  for (const token of spoken) {
-    const width = tokenWidth(frame, token);
-    // Room for the dots, unless nothing follows.
-    if (x + width > right - (token === spoken.at(-1) ? 0 : 8)) {
-      context.fillStyle = palette.text;
-      context.fillText("…", x, y);
-      return;
-    }
-    context.globalAlpha = 0.04 + 0.1 * shadeOf(token.p);
+  const line = lineOf(frame, turn);
+  const shown = line.width <= room ? line.text : shorten(context, line.text, room);
+  const rightwards = line.direction === "ltr";
+  const edge = rightwards ? left : right;
+  let before = 0;
+  for (const { text, from, to, p } of line.pieces) {
+    before += text.length;
+    // A piece that the dots replace has no shade of its own.
+    if (shown !== line.text && before > shown.length - 1) break;
+    context.globalAlpha = 0.04 + 0.1 * shadeOf(p);
     context.fillStyle = palette.accent;
-    context.fillRect(x, y - 8, width - 0.5, 15);
-    context.globalAlpha = 1;
-    context.fillStyle = palette.text;
-    context.fillText(token.text, x, y);
-    x += width;
+    context.fillRect(rightwards ? edge + from : edge - to, y - 8, to - from - 0.5, 15);
   }
+  context.globalAlpha = 1;
+  context.fillStyle = palette.text;
+  // Left and right, not start and end: what these mean depends on the direction.
+  context.textAlign = rightwards ? "left" : "right";
+  context.direction = line.direction;
+  context.fillText(shown, edge, y);
+  context.direction = "ltr";
+  context.textAlign = "left";
 }
 
 const wordFont = ({ palette }: LaneFrame) => `11.5px ${palette.font}`;
 
-/** Widths are asked for in every frame, and measuring is slow. They hold for one font. */
-const tokenWidths = new WeakMap<Token, { font: string; width: number }>();
-const textWidths = new WeakMap<TurnRecord, { font: string; version: number; width: number }>();
-
-function tokenWidth(frame: LaneFrame, token: Token): number {
-  const font = wordFont(frame);
-  const known = tokenWidths.get(token);
-  if (known?.font === font) return known.width;
-  const { width } = frame.context.measureText(token.text);
-  tokenWidths.set(token, { font, width });
-  return width;
+/** Some tokens that a reader sees as one piece, and its place from the line's beginning in pixels. */
+interface Piece {
+  text: string;
+  from: number;
+  to: number;
+  p: number;
 }
 
-function textWidth(frame: LaneFrame, turn: TurnRecord): number {
+interface Line {
+  font: string;
+  version: number;
+  text: string;
+  width: number;
+  direction: "ltr" | "rtl";
+  /** Empty where the order on screen is not that of the tokens, or there are none. */
+  pieces: readonly Piece[];
+}
+
+/** Lines are asked for in every frame, and measuring is slow. A line holds for one font and state of its reply. */
+const lines = new WeakMap<TurnRecord, Line>();
+
+function lineOf(frame: LaneFrame, turn: TurnRecord): Line {
   const font = wordFont(frame);
-  const known = textWidths.get(turn);
-  if (known?.font === font && known.version === turn.version) return known.width;
-  frame.context.font = font;
-  const { width } = frame.context.measureText(turn.text.slice(0, 60));
-  textWidths.set(turn, { font, version: turn.version, width });
-  return width;
+  const known = lines.get(turn);
+  if (known?.font === font && known.version === turn.version) return known;
+  const { context } = frame;
+  context.font = font;
+  const text = cutAtGrapheme(turn.text.replaceAll(/\s+/g, " "), MOST_TEXT);
+  const direction = directionOf(text);
+  const line = { font, version: turn.version, text, width: context.measureText(text).width, direction };
+  const pieces = isMixed(text) ? [] : piecesOf(context, turn, text);
+  const made = { ...line, pieces };
+  lines.set(turn, made);
+  return made;
+}
+
+/** Each piece is as wide as it makes the line: letters join, and marks take no room of their own. */
+function piecesOf(context: CanvasRenderingContext2D, turn: TurnRecord, text: string): Piece[] {
+  const spoken = turn.tokens.filter((token) => token?.text);
+  // Where the kernel settled on another text, the text alone.
+  if (spoken.map((token) => token.text).join("") !== text) return [];
+  let [before, from] = ["", 0];
+  return wholeGraphemes(spoken, (token) => token.text).map((tokens) => {
+    const piece = tokens.map((token) => token.text).join("");
+    before += piece;
+    const to = context.measureText(before).width;
+    const made = { text: piece, from, to, p: Math.min(...tokens.map((token) => token.p)) };
+    from = to;
+    return made;
+  });
 }
 
 function turnLabel({ talk }: LaneFrame, turn: TurnRecord): string {
@@ -169,16 +202,16 @@ function turnLabel({ talk }: LaneFrame, turn: TurnRecord): string {
   return parts.filter(Boolean).join(" · ");
 }
 
-/** `text`, cut with an ellipsis to fit `width` pixels. */
+/** `text`, cut with an ellipsis to fit `width` pixels, between two characters as a reader sees them. */
 function shorten(context: CanvasRenderingContext2D, text: string, width: number): string {
-  const line = text.replaceAll(/\s+/g, " ").slice(0, 400);
-  if (context.measureText(line).width <= width) return line;
+  if (context.measureText(text).width <= width) return text;
+  const ends = boundaries(text);
   let low = 0;
-  let high = line.length;
+  let high = ends.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (context.measureText(`${line.slice(0, middle)}…`).width <= width) low = middle;
+    if (context.measureText(`${text.slice(0, ends[middle])}…`).width <= width) low = middle;
     else high = middle - 1;
   }
-  return low === 0 ? "" : `${line.slice(0, low).trimEnd()}…`;
+  return low === 0 ? "" : `${text.slice(0, ends[low]).trimEnd()}…`;
 }

@@ -41,14 +41,18 @@ export class LatencyTable {
     return this.columns.of[part][chunk] ?? Number.NaN;
   }
 
-  /** The kernel's parts. */
-  takeTiming({ chunk, queue_ms, features_ms, tower_ms, decide_ms }: Timing): void {
-    this.#write(chunk, { queue: queue_ms, features: features_ms, tower: tower_ms, decide: decide_ms });
+  /** The kernel's parts. What came before its arrival is one part where no page of this browser recorded it. */
+  takeTiming({ chunk, queue_ms, features_ms, tower_ms, decide_ms, capture_ms }: Timing): void {
+    this.#write(chunk, {
+      ...{ queue: queue_ms, features: features_ms, tower: tower_ms, decide: decide_ms },
+      ...(capture_ms > 0 && Number.isNaN(this.part(chunk, "uplink")) ? { uplink: capture_ms } : {}),
+    });
   }
 
   /** The browser's parts. */
   takeWay(chunk: number, { capture, uplink, downlink, paint }: ChunkLatency): void {
-    this.#write(chunk, { capture, uplink, downlink, paint });
+    const recordedHere = capture !== null || uplink !== null;
+    this.#write(chunk, { ...(recordedHere ? { capture, uplink } : {}), downlink, paint });
   }
 
   get bytes(): number {

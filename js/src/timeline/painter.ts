@@ -23,6 +23,8 @@ const LABEL_PX = 86;
 export function paintLanes(context: CanvasRenderingContext2D, scene: Scene, tiles: TileCache): boolean {
   const { talk, axis, palette, patterns, layout, hidden } = scene;
   context.clearRect(0, 0, axis.left + axis.width, layout.height);
+  // Figures and words of the picture run to the right, whatever the page around it does.
+  context.direction = "ltr";
   drawRuler(context, scene);
   const whole = tiles.draw(context, scene, axis);
   const { first, last } = visibleChunks(talk, axis);

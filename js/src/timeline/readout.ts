@@ -1,5 +1,6 @@
 /** What the timeline says of one chunk, in words: under the pointer, and to screen readers. */
 import { CHUNK_SECONDS, type Choice } from "../events";
+import { isolated } from "../graphemes";
 import { type HiddenFrom, isDecisionHidden, isNoticeHidden, isReplyHidden, NOTHING_HIDDEN } from "../hidden";
 import { chunkStart, firstAtOrAfter, type Talk, turnOf } from "../talk";
 
@@ -11,6 +12,8 @@ export const CHOICE_WORDS: Record<Choice, string> = {
 
 export interface Readout {
   title: string;
+  /** From when to when, in seconds of the session. */
+  span: string;
   decision: string;
   /** Flags, notices and the reply that began here. */
   remarks: string[];
@@ -27,9 +30,11 @@ export function readout(talk: Talk, chunk: number, hidden: HiddenFrom = NOTHING_
     if (notice && !isNoticeHidden(hidden, notice)) remarks.push(notice.message);
   }
   const turn = turnOf(talk, chunk);
-  if (turn?.text && !isReplyHidden(hidden, turn)) remarks.push(`“${turn.text}”`);
+  if (turn?.text && !isReplyHidden(hidden, turn)) remarks.push(`“${isolated(turn.text)}”`);
+  const span = `${start.toFixed(1)}–${(start + CHUNK_SECONDS).toFixed(1)} s`;
   return {
-    title: `chunk ${chunk} · ${start.toFixed(1)}–${(start + CHUNK_SECONDS).toFixed(1)} s`,
+    title: `chunk ${chunk} · ${span}`,
+    span,
     decision: isDecisionHidden(hidden, chunk) ? "hidden until revealed" : decisionText(talk, chunk),
     remarks,
   };

@@ -107,7 +107,7 @@ export function ChunkTable({ id, view, height }: Props) {
               onClick={() => pick(chunk)}
             >
               {cells.map((cell, i) => (
-                <td key={COLUMNS[i]} title={i === 5 ? cell : undefined}>
+                <td key={COLUMNS[i]} dir={i === 5 ? "auto" : undefined} title={i === 5 ? cell : undefined}>
                   {cell}
                 </td>
               ))}
