@@ -96,8 +96,9 @@ class Settings:
         if self.context not in CONTEXTS:
             raise SettingError(f"context must be one of {', '.join(CONTEXTS)}, not {self.context!r}.", ("context",))
         if self.system_prompt is not None and not isinstance(self.system_prompt, str):
-            kind = type(self.system_prompt).__name__
-            raise SettingError(f"system_prompt must be text, not {kind}.", ("system_prompt",))
+            raise SettingError(
+                f"system_prompt must be text, not {type(self.system_prompt).__name__}.", ("system_prompt",)
+            )
 
     @staticmethod
     def of(values: dict[str, Any]) -> Settings:

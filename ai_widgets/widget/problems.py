@@ -44,7 +44,8 @@ class Problems:
         times = message["times"] + (before["times"] if before else 0)
         self._held[kind] = {**message, "times": times}
         # Moved to the end: the first is the one that is quiet longest.
-        self._budgets[kind] = self._budgets.pop(kind, None) or Budget(BURST, PROBLEM_SECONDS, self._clock)
+        budget = self._budgets.pop(kind) if kind in self._budgets else Budget(BURST, PROBLEM_SECONDS, self._clock)
+        self._budgets[kind] = budget
 
     def take(self) -> list[dict[str, Any]]:
         """Messages that may be sent now, in the order in which they came."""
