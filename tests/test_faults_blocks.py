@@ -160,7 +160,9 @@ class TestClocks:
         settled(page)
         assert told(page, "gap") == [{"seconds": pytest.approx(5.0), "why": "interrupted"}]
         assert [data["problem"] for data in told(page, "microphone")] == ["interrupted", ""]
-        assert page.problems() == ["5.0 s of sound may be missing. The system held it."]
+        (problem,) = page.of("problem")
+        assert problem["code"] == "held"
+        assert problem["message"].startswith("5.0 s of sound are missing: the system held the audio")
 
     @pytest.mark.parametrize("state", ["idle", "asking", "listening", "stopped", "error"])
     def test_no_state_message_resets_the_comparison_of_clocks(self, page: Page, state: str) -> None:

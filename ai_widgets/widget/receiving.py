@@ -24,6 +24,12 @@ MOST_REMARKS = 1000
 REMARK_SECONDS = 10.0
 """After those, one notice in this time, with the count of those left out: a session of days is never without."""
 
+HINDRANCES = {
+    "interrupted": "the system held the audio of this page, as it does for a call",
+    "muted_by_system": "the device or the system had muted the microphone",
+}
+"""What kept sound from being recorded, by the code that the page gives."""
+
 Report = Callable[[str, str, str], None]
 """Code, sentence, and the page that is told."""
 
@@ -43,8 +49,8 @@ class Stream:
         # The person's pause: it lasts, or is over and the next block tells how long it was.
         self.pause: Literal["", "lasts", "over"] = ""
         self.paused_at = 0.0
-        # What hindered the microphone since the last block, as the page's code and sentence.
-        self.hindered: tuple[str, str] = ("", "")
+        # What has hindered the microphone since the last block, as the page's code; empty for nothing.
+        self.hindered = ""
 
     @property
     def number(self) -> int:
@@ -92,7 +98,7 @@ class Receiver:
         if stream is None or not self.quiet or stream.told_quiet:
             return
         stream.told_quiet = True
-        if stream.noted and not stream.pause and not stream.hindered[0]:
+        if stream.noted and not stream.pause and not stream.hindered:
             sentence = f"No audio has come from the page for {STALE_SECONDS:.0f} s; it may be closed, asleep or out of"
             self._remark("stalled", f"{sentence} reach.")
 
@@ -157,7 +163,7 @@ class Receiver:
         if mic.problem == before.problem:
             return
         if mic.problem:
-            stream.hindered = (mic.problem, mic.message)
+            stream.hindered = mic.problem
         if stream.noted and mic.state != "error":
             sentence = mic.message if mic.problem else "The microphone delivers sound again."
             self._remark("microphone", sentence, problem=mic.problem)
@@ -205,15 +211,18 @@ class Receiver:
             self._note_pause(leap)
         elif leap:
             stream.missed_s += leap
-            why, said = stream.hindered
-            cause = f"{said}" if why else "This page was too busy to record it."
-            data = {"why": why} if why else {}
-            self._remark("gap", f"{leap:.1f} s of sound may be missing. {cause}", seconds=round(leap, 3), **data)
-            self._report("gap", f"{stream.missed_s:.1f} s of sound may be missing. {cause}", stream.opening.page)
+            sentence = "s of sound may be missing: this page was too busy to record it."
+            data: dict[str, object] = {"seconds": round(leap, 3)}
+            if stream.hindered:
+                sentence = f"s of sound are missing: {HINDRANCES.get(stream.hindered, 'the microphone was held up')}."
+                data["why"] = stream.hindered
+            self._remark("gap", f"{leap:.1f} {sentence}", **data)
+            code = "held" if stream.hindered else "gap"
+            self._report(code, f"{stream.missed_s:.1f} {sentence}", stream.opening.page)
         if stream.pause == "over":
             stream.pause = ""
         if not self._mic.problem:
-            stream.hindered = ("", "")
+            stream.hindered = ""
 
     def _note_pause(self, seconds: float) -> None:
         sentence = f"The microphone was paused for {seconds:.1f} s; nothing was recorded meanwhile."

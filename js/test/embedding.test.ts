@@ -56,7 +56,6 @@ describe("what keeps the microphone from a page", () => {
       by: "frame",
       frame: "The frame “My notes” (https://lab.example/nb)",
       embedder: "https://school.example",
-      address: "https://lab.example/nb",
     });
   });
 
@@ -83,7 +82,6 @@ describe("what keeps the microphone from a page", () => {
   it("has no address where it was written into its page", () => {
     expect(hindranceOf(pages({ allowed: true }, { allowed: false, href: "about:srcdoc" }))).toMatchObject({
       frame: "The frame of this notebook",
-      address: "",
     });
   });
 });

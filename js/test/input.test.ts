@@ -359,7 +359,7 @@ describe("a microphone in trouble", () => {
   it.each([
     [{ by: "host" }, "host_policy"],
     [{ by: "server" }, "server_policy"],
-    [{ by: "frame", frame: "The frame", embedder: "", address: "" }, "frame_policy"],
+    [{ by: "frame", frame: "The frame", embedder: "" }, "frame_policy"],
   ] as const)("that %o forbids is told apart from a person's no", async (hindrance, code) => {
     const microphone = new FakeMicrophone(false);
     microphone.hindrance = hindrance;

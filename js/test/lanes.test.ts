@@ -347,6 +347,14 @@ describe("the context lane", () => {
     expect(talk.notices.map(({ chunk: k }) => k)).toEqual([4, 20, 21]);
   });
 
+  it("shows a gap rather than what was said of the microphone beside it", () => {
+    const talk = longTalk(60);
+    for (const kind of ["microphone", "microphone", "gap"]) applyEvent(talk, notice(10, kind));
+    const canvas = new FakeCanvas();
+    contextLane.draw(frameOf(talk, 0, 16, canvas));
+    expect(canvas.named("fillText").map(({ args }) => args[0])).toEqual(["gap +2"]);
+  });
+
   it("counts those that share a mark", () => {
     const talk = longTalk(60);
     for (let i = 0; i < 5; i++) applyEvent(talk, notice(10, "context_slide"));

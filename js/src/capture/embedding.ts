@@ -22,7 +22,7 @@ export function hindranceOf(page: Window): Hindrance | null {
   const title = document.title.trim();
   const name = title ? `the frame “${title}”` : "the frame of this notebook";
   const frame = `${name.charAt(0).toUpperCase()}${name.slice(1)}${address ? ` (${address})` : ""}`;
-  return { by: "frame", frame, embedder: embedderOf(blocking), address };
+  return { by: "frame", frame, embedder: embedderOf(blocking) };
 }
 
 /** Whether a document may use the microphone; undefined where the browser does not tell. */

@@ -52,7 +52,7 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   ],
   frame_policy: [
     "{frame}{embedder} is not allowed to use the microphone.",
-    'The page around it has to add allow="microphone" to that frame. Or open the notebook in a tab of its own{address}, or choose a file instead.',
+    'The page around it has to add allow="microphone" to that frame. Or open the notebook in a tab of its own, or choose a file instead.',
   ],
   server_policy: [
     "The server of this page keeps the microphone from it (its Permissions-Policy header does).",
@@ -137,21 +137,20 @@ export function hiddenProblem(time: string, chunks: number): Problem {
 /** What the page's surroundings do to keep the microphone from it. */
 export type Hindrance =
   | { by: "host" | "server" }
-  /** The frame, who shows it and its own address, as far as the browser tells. */
-  | { by: "frame"; frame: string; embedder: string; address: string };
+  /** The frame with its address, and the page that shows it, as far as the browser tells. */
+  | { by: "frame"; frame: string; embedder: string };
 
 export function policyProblem(hindrance: Hindrance, detail = ""): Problem {
   if (hindrance.by !== "frame") {
     return captureProblem(hindrance.by === "host" ? "host_policy" : "server_policy", detail);
   }
-  const { frame, embedder, address } = hindrance;
+  const { frame, embedder } = hindrance;
   const problem = captureProblem("frame_policy", detail);
   return {
     ...problem,
     sentence: problem.sentence
       .replace("{frame}", () => frame)
       .replace("{embedder}", () => (embedder ? ` inside ${embedder}` : "")),
-    wayOut: problem.wayOut.replace("{address}", () => (address ? ` (${address})` : "")),
   };
 }
 

@@ -60,7 +60,7 @@ function linesOf(phase: Phase, vocabulary: Vocabulary): readonly string[] {
     const text = name === FRAMES ? (nameOf(vocabulary, token) ?? "frames") : name;
     return count > 1 ? `${text}×${count}` : text;
   });
-  return [words[0] ?? "the chunk’s block", words.slice(1).join(" ")];
+  return [words[0] ?? "chunk’s block", words.slice(1).join(" ")];
 }
 
 interface Props {

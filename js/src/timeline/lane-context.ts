@@ -63,11 +63,14 @@ export const contextLane: Lane = {
   },
 };
 
-/** Of notices that share a mark, the first that is not of the everyday kind. */
+/** Kinds that come by themselves or beside the one that tells: they stand for a mark only where it holds no other. */
+const EVERYDAY = ["context_slide", "microphone", "stream"];
+
+/** Of notices that share a mark, the first that is not of an everyday kind. */
 function tellingOf(notices: readonly Notice[], from: number, to: number): Notice {
   for (let i = from; i < to; i++) {
     const notice = notices[i] as Notice;
-    if (notice.kind !== "context_slide") return notice;
+    if (!EVERYDAY.includes(notice.kind)) return notice;
   }
   return notices[from] as Notice;
 }
