@@ -34,7 +34,7 @@ export interface RecorderListener {
 const FIRST_BLOCK_MS = 6000;
 /** How long it may stay without a block afterwards. */
 export const STALL_MS = 2000;
-/** How often that is looked at. Browsers slow timers of hidden pages to once a second, but not of those that record. */
+/** How often that is looked at. Browsers slow the timers of hidden pages, mostly to one a second: then it is two looks. */
 const LOOK_MS = 500;
 
 interface Recording {
