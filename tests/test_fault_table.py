@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 TABLE = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py(?:::\w+)*)`", TABLE)))
+NAMED = sorted(set(re.findall(r"`((?:tests/[\w/]+\.py|js/test/[\w-]+\.test\.tsx?)(?:::\w+)*)`", TABLE)))
 
 
 def test_every_row_names_a_test() -> None:
@@ -17,7 +17,7 @@ def test_every_row_names_a_test() -> None:
         line for line in TABLE.splitlines() if line.startswith("| ") and not line.startswith(("| fault", "| policy"))
     ]
     assert len(rows) > 40
-    assert [row for row in rows if "`tests/" not in row] == []
+    assert [row for row in rows if "`tests/" not in row and "`js/test/" not in row] == []
 
 
 @pytest.mark.parametrize("name", NAMED)

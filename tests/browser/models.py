@@ -1,4 +1,5 @@
-"""Cells that make a widget: as a newcomer does, with a model that a test holds or breaks, or that loads long."""
+"""Cells that make a widget (as a newcomer does, with a model that a test holds or breaks, or that loads long), and the
+page's audio context for a test to hold or close."""
 
 from __future__ import annotations
 
@@ -58,3 +59,15 @@ inference.load_model = slow
 w = aiw.AudioInteraction(greedy=True)
 w"""
 """A quarter of the model is loaded until `go.set()`."""
+
+WATCH_CONTEXT = """() => {
+  const Context = window.AudioContext;
+  window.AudioContext = class extends Context {
+    constructor(...given) {
+      super(...given);
+      window.AudioContext = Context;
+      window.aiwContext = this;
+    }
+  };
+}"""
+"""Keeps the next audio context, so that a test can do what the system or other code does."""

@@ -8,21 +8,10 @@ from typing import Any
 from playwright.sync_api import Frame, expect
 
 from .conftest import OpenNotebook
-from .models import STUB, WIDGET
+from .models import STUB, WATCH_CONTEXT, WIDGET
 from .page import Notebook
 from .test_faults import LIVE
 
-WATCH_CONTEXT = """() => {
-  const Context = window.AudioContext;
-  window.AudioContext = class extends Context {
-    constructor(...given) {
-      super(...given);
-      window.AudioContext = Context;
-      window.aiwContext = this;
-    }
-  };
-}"""
-"""Keeps the next audio context, so that a test can do what the system or other code does."""
 HOLD = """async () => {
   aiwContext.aiwResume = aiwContext.resume;
   aiwContext.resume = () => new Promise(() => {});

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from .conftest import OpenNotebook
-from .models import LOADING, STUB, WIDGET
+from .models import LOADING, STUB, WATCH_CONTEXT, WIDGET
 from .page import Notebook
 
 REFUSE = """([error, permission, policy]) => {
@@ -21,19 +21,8 @@ REFUSE = """([error, permission, policy]) => {
   if (permission) navigator.permissions.query = async () => ({state: permission});
   if (!policy) document.featurePolicy.allowsFeature = () => false;
 }"""
-"""The next question for the microphone ends with an error; without `policy` the page's host forbids it."""
+"""The next question for the microphone ends with an error; without `policy` the page's server forbids it."""
 ALLOW = "() => { delete navigator.permissions.query; delete document.featurePolicy.allowsFeature; }"
-WATCH_CONTEXT = """() => {
-  const Context = window.AudioContext;
-  window.AudioContext = class extends Context {
-    constructor(...given) {
-      super(...given);
-      window.AudioContext = Context;
-      window.aiwContext = this;
-    }
-  };
-}"""
-"""Keeps the next audio context, so that a test can do what the system does."""
 
 
 def press_record(notebook: Notebook, code: str, words: str) -> None:
@@ -75,7 +64,7 @@ def test_insecure_origin(open_notebook: OpenNotebook) -> None:
         # Nobody can leave the question open in a browser without a window, which answers "denied" at once.
         ("dismissed", "NotAllowedError", "prompt", True, "closed without an answer.*choose Allow"),
         ("device_busy", "NotReadableError", "", True, "in use by another program.*Close the other program"),
-        ("host_policy", "NotAllowedError", "", False, "VS Code.*JupyterLab in a browser"),
+        ("server_policy", "NotAllowedError", "", False, "The server of this page.*Permissions-Policy"),
         ("unsupported", "NotSupportedError", "", True, "cannot record audio here.*choose a file"),
         ("capture_failed", "OperationError", "", True, "could not be started.*Press Record again"),
     ],
