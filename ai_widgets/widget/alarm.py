@@ -8,6 +8,10 @@ from time import monotonic
 from weakref import WeakMethod
 
 
+SLACK_SECONDS = 0.05
+"""An alarm may ring this much later than asked, so that asking again and again starts no thread each time."""
+
+
 class Alarm:
     """Calls a method once after some seconds, on a thread that exists only meanwhile.
 
@@ -25,10 +29,10 @@ class Alarm:
         self._closed = False
 
     def set(self, seconds: float) -> None:
-        """Ring after `seconds`, unless it will ring before."""
+        """Ring after `seconds`, unless it will ring by then."""
         due = monotonic() + seconds
         with self._lock:
-            if self._closed or (self._timer is not None and self._due <= due):
+            if self._closed or (self._timer is not None and self._due <= due + SLACK_SECONDS):
                 return
             if self._timer is not None:
                 self._timer.cancel()
