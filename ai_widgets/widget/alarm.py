@@ -7,7 +7,6 @@ from threading import Lock, Timer
 from time import monotonic
 from weakref import WeakMethod
 
-
 SLACK_SECONDS = 0.05
 """An alarm may ring this much later than asked, so that asking again and again starts no thread each time."""
 
