@@ -180,7 +180,7 @@ def test_an_item_that_fails_is_logged_and_the_next_one_works(
 def test_an_interrupt_between_a_threads_making_and_its_start_leaves_no_stage_without_one(
     opened: list[Stage[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Interrupted(threading.Thread):
+    class Interrupted(stage_module.PipelineThread):
         def start(self) -> None:
             raise KeyboardInterrupt
 
@@ -188,7 +188,7 @@ def test_an_interrupt_between_a_threads_making_and_its_start_leaves_no_stage_wit
     stage: Stage[int] = Stage("test", done.append)
     opened.append(stage)
     with monkeypatch.context() as patch:
-        patch.setattr(stage_module, "Thread", Interrupted)
+        patch.setattr(stage_module, "PipelineThread", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             stage.put(1)
     stage.put(2)

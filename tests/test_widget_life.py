@@ -179,13 +179,17 @@ class TestShells:
             page.open()
             page.block(silence(2))
 
+        def recorded_in_the_browser() -> None:
+            from_the_browser()
+            page.close()
+
         copy_context().run(from_the_browser)
         count = len(page.comm.sent)
         assert HANDLER.get() == "nobody"
         page.block(silence(1), seq=1)  # another message, from another context
         settled(page)
         assert set(page.comm.contexts[count:]) <= {"subshell", "nobody"}
-        copy_context().run(from_the_browser)
+        copy_context().run(recorded_in_the_browser)
         settled(page)
         after = len(page.comm.sent)
         page.widget.feed(silence(3), 16_000)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ai_widgets.errors import SettingError
+from ai_widgets.errors import AssignmentError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Decision, Notice
 from ai_widgets.widget.app import AudioInteraction
-from tests.page import Build, Page, settled, silence
+from tests.page import PATIENCE, Build, Page, settled, silence
 from tests.signals import babble
 
 
@@ -92,6 +98,130 @@ class TestChange:
                 {"content": {"data": {"method": "update", "state": {name: {"x": 1}}, "buffer_paths": []}}}
             )
         assert page.widget.get_state(list(before)) == before
+
+
+class TestWrongWays:
+    """What would change nothing is refused, with the call that does."""
+
+    @pytest.mark.parametrize(
+        ("name", "value", "words"),
+        [
+            ("bias", 1, r"call w\.set\(bias=1\)"),
+            ("overload", "pause", r"call w\.set\(overload='pause'\)"),
+            ("temprature", 0.5, r"for the setting temperature call w\.set\(temperature=0\.5\)"),
+            ("setings", {}, "did you mean settings"),
+            ("threshold", 0.5, r"settings are changed with w\.set\("),
+            ("system_prompt", "x" * 900, r"call w\.set\(system_prompt=…\)"),
+        ],
+    )
+    def test_attributes(self, page: Page, name: str, value: Any, words: str) -> None:
+        with pytest.raises(AssignmentError, match=words):
+            setattr(page.widget, name, value)
+        assert name not in vars(page.widget)
+
+    @pytest.mark.parametrize("name", ["record", "model", "error", "waiting"])
+    def test_what_is_computed(self, page: Page, name: str) -> None:
+        with pytest.raises(AttributeError, match=name):
+            setattr(page.widget, name, None)
+
+    @pytest.mark.parametrize(
+        ("name", "change", "words"),
+        [
+            ("settings", lambda d: d.__setitem__("bias", 2), r"call w\.set\(bias=2\)"),
+            ("settings", lambda d: d.update(bias=2), r"w\.set\(name=value\)"),
+            ("settings", lambda d: d.pop("bias"), r"w\.set\(name=value\)"),
+            ("settings", lambda d: d.clear(), r"w\.set\(name=value\)"),
+            ("settings", lambda d: d.setdefault("x", 1), r"w\.set\(name=value\)"),
+            ("settings", lambda d: d.__delitem__("bias"), r"w\.set\(name=value\)"),
+            ("settings", lambda d: d.__ior__({"bias": 2}), r"w\.set\(name=value\)"),
+            ("live", lambda d: d.__setitem__("arrival", "drop"), r"call w\.set\(arrival='drop'\)"),
+            ("loop", lambda d: d.__setitem__("mode", "pause"), r"w\.pause\(\)"),
+            ("counters", lambda d: d.__setitem__("waiting", 0), "only shows"),
+            ("model_info", lambda d: d.__setitem__("name", "x"), "another widget"),
+            ("history", lambda d: d.clear(), r"w\.reset\(\)"),
+        ],
+    )
+    def test_items(self, page: Page, name: str, change: Any, words: str) -> None:
+        page.widget.feed(silence(1), 16_000, end=True)
+        shown = getattr(page.widget, name)
+        before = json.dumps(shown)
+        with pytest.raises(AssignmentError, match=words):
+            change(shown)
+        assert json.dumps(getattr(page.widget, name)) == before
+
+    def test_copies_are_plain_dicts(self, page: Page) -> None:
+        shown = page.widget.settings
+        for each in (
+            dict(shown),
+            shown.copy(),
+            copy.copy(shown),
+            copy.deepcopy(shown),
+            pickle.loads(pickle.dumps(shown)),  # noqa: S301 - our own bytes
+        ):
+            assert type(each) is dict
+            assert each == shown
+        page.widget.settings = shown | {"bias": 2.0}
+        assert page.widget.settings["bias"] == 2.0
+
+
+class TestTwoThreads:
+    """Every change holds, whatever other threads change meanwhile."""
+
+    @pytest.fixture(autouse=True)
+    def switching(self) -> Iterator[None]:
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        yield
+        sys.setswitchinterval(before)
+
+    def change_together(self, *threads: Callable[[], object]) -> None:
+        start = threading.Barrier(len(threads))
+
+        def begin(change: Callable[[], object]) -> None:
+            start.wait(PATIENCE)
+            change()
+
+        running = [threading.Thread(target=begin, args=(each,)) for each in threads]
+        for thread in running:
+            thread.start()
+        for thread in running:
+            thread.join(PATIENCE)
+
+    def test_300_pairs(self, page: Page) -> None:
+        widget = page.widget
+        lost = []
+        for number in range(1, 301):
+            self.change_together(
+                lambda bias=number / 8: widget.set(bias=bias), lambda top_k=number: widget.set(top_k=top_k)
+            )
+            if (widget.settings["bias"], widget.settings["top_k"]) != (number / 8, number):
+                lost.append(number)
+        assert lost == []
+        assert widget.settings == widget._worker.settings.to_json()
+
+    def test_every_way_to_set_at_once(self, page: Page) -> None:
+        widget = page.widget
+
+        def assign(value: int) -> None:
+            widget.settings = {"alternatives": value}
+
+        for number in range(1, 41):
+            page_sets = {"type": "set", "changes": {"bias": number / 8, "overload_chunks": number}}
+            self.change_together(
+                lambda number=number: widget.set(top_k=number, arrival="drop" if number % 2 else "keep"),
+                lambda number=number: assign(number),
+                lambda number=number: setattr(widget, "live", {"reading": "listen" if number % 2 else "mute"}),
+                lambda page_sets=page_sets: page.send(page_sets),
+                lambda number=number: widget.set(seed=number),
+            )
+            told = {name: widget.settings[name] for name in ("top_k", "alternatives", "bias", "seed")}
+            assert told == {"top_k": number, "alternatives": number, "bias": number / 8, "seed": number}
+            odd = number % 2 == 1
+            assert (widget.live["arrival"], widget.live["reading"]) == (("drop", "listen") if odd else ("keep", "mute"))
+            assert widget.live["overload_chunks"] == number
+        widget.feed(silence(1), 16_000)
+        assert widget.record.of_type(Decision)[0].rule["top_k"] == 40
+        assert page.problems() == []
 
 
 class TestWelcome:

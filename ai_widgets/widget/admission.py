@@ -24,6 +24,7 @@ WHY = {
     "speaking": "the model was speaking",
     "overload": "the model was too slow for it",
     "full": "too much was waiting",
+    "closed": "the widget was closed",
 }
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 import traitlets
 
-from ..audio import check_rate, load_audio, mono
+from ..audio import Array, check_rate, load_audio, mono
 from ..errors import AiWidgetsError, SettingError
 from ..importing import collector_paused
 from ..protocol import SAMPLE_RATE
 from ..record import AUDIO_SECONDS, KeepAudio, SessionRecord
 from ..settings import Settings
+from .assigning import SET, ReadOnlyDict, check_assignment
 from .conversing import Conversing
 from .keeping import HistoryKeeper
 from .live import LIVE_NAMES, LiveSettings, parted
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from ..model.hub import Progress
 
 STATIC = Path(__file__).parent / "static"
-BUNDLE = STATIC / "widget.js"
+BUNDLE, STYLE = STATIC / "widget.js", STATIC / "widget.css"
 REPLY_TOKENS = 256
 """Default limit of one reply: in a live demo a model that rambles should come back to listening."""
 DEFAULTS: dict[str, Any] = {"max_reply_tokens": REPLY_TOKENS}
@@ -71,8 +73,9 @@ class AudioInteraction(Conversing):
         Events and audio of the running session, with `decisions` and `turns` as DataFrames. Not synced.
     """
 
-    _esm: ClassVar[Path | str] = BUNDLE if BUNDLE.exists() else ""
-    _css: ClassVar[Path | str] = STATIC / "widget.css" if BUNDLE.exists() else ""
+    # Text and not paths: anywidget would tie each widget to a signal of the file, which keeps it alive for good.
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
 
     settings = traitlets.Dict().tag(sync=True)
     live = traitlets.Dict().tag(sync=True)
@@ -109,6 +112,14 @@ class AudioInteraction(Conversing):
         super().__init__(name, source, worker, outbox, pull)
         self._publish_settings()
         self._source.start()
+
+    @traitlets.default("_esm")
+    def _front_end(self) -> str:
+        return _text_of(BUNDLE)
+
+    @traitlets.default("_css")
+    def _style(self) -> str:
+        return _text_of(STYLE)
 
     # Python side -----------------------------------------------------------------------------------------------------
 
@@ -149,13 +160,25 @@ class AudioInteraction(Conversing):
         wait
             Return only when everything is answered, or the loop is held (`pause`). An interrupt of the cell ends the
             waiting; the audio is answered all the same.
+
+        Raises
+        ------
+        SessionError
+            Where a page records or plays into this widget: two sources are never mixed. Or the widget is closed.
+        AudioError
+            Where `samples` or `rate` is no audio.
+        Exception
+            What ended the session.
         """
-        array, checked = mono(samples), check_rate(rate)
-        if len(array):
-            self._worker.push(array, checked)
+        self._feed(mono(samples), check_rate(rate), end=end, tail_silence=tail_silence, wait=wait)
+
+    def _feed(
+        self, samples: Array, rate: int, *, end: bool, tail_silence: float, wait: bool, apart: bool = False
+    ) -> None:
         if end:
             self._keeper.recording_ended()
-            self._worker.end_stream(tail_silence)
+        with self._receive_lock:
+            self._receiver.feed(samples, rate, end=end, tail_s=tail_silence, apart=apart)
         if wait:
             self.wait()
         failure = self.error
@@ -164,7 +187,8 @@ class AudioInteraction(Conversing):
 
     def play(self, path: str | Path, *, tail_silence: float = 1.0, wait: bool = True) -> None:
         """Feed an audio file as one recording."""
-        self.feed(load_audio(path), SAMPLE_RATE, end=True, tail_silence=tail_silence, wait=wait)
+        samples = load_audio(path)
+        self._feed(samples, SAMPLE_RATE, end=True, tail_silence=tail_silence, wait=wait, apart=True)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all audio so far is answered. False when `timeout` seconds passed first, or the loop is held."""
@@ -205,25 +229,42 @@ class AudioInteraction(Conversing):
         self._events_came(True)
 
     def close(self) -> None:
-        """End the threads and remove the widget. The record stays."""
+        """Stop loading and replying, end the threads, release model and session, remove the widget. The record stays.
+
+        ipywidgets holds every widget that was not closed, also one whose variable was assigned anew.
+        """
         # ipywidgets also closes what is thrown away, and that may be a widget whose arguments were refused.
         if hasattr(self, "_worker"):
             self._alarm.close()
             self._outbox.close()
             self._worker.close()
-            self._keeper.flush()
+            if self.comm is not None:
+                self._keeper.flush()
+                self._events_came(True)
         super().close()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        check_assignment(self, name, value)
+        if name in ("settings", "live"):
+            # What is assigned is completed with what holds, so nothing may be changed in between.
+            with self._worker.changing:
+                super().__setattr__(name, value)
+        else:
+            super().__setattr__(name, value)
 
     # Settings --------------------------------------------------------------------------------------------------------
 
     def _change(self, changes: Mapping[str, Any]) -> None:
         session, live = parted(changes)
-        self._worker.change(session, live)
-        self._publish_settings()
+        # One lock from reading to showing: what another thread changes meanwhile would be set back.
+        with self._worker.changing:
+            self._worker.change(session, live)
+            self._publish_settings()
         self._publish_model()
 
     def _publish_settings(self) -> None:
-        self.settings, self.live = self._worker.settings.to_json(), self._worker.live.to_json()
+        with self._worker.changing:
+            self.settings, self.live = self._worker.settings.to_json(), self._worker.live.to_json()
 
     @traitlets.validate("settings", "live")
     def _check_assigned(self, proposal: Any) -> dict[str, Any]:
@@ -233,9 +274,8 @@ class AudioInteraction(Conversing):
             if (each in LIVE_NAMES) != (name == "live"):
                 parted({each: None})
                 raise SettingError(f"{each} belongs to `{'settings' if name == 'live' else 'live'}`, not to `{name}`.")
-        if name == "live":
-            return self._worker.live.changed(values).to_json()
-        return self._worker.settings.changed(**values).to_json()
+        holding = self._worker.live.changed(values) if name == "live" else self._worker.settings.changed(**values)
+        return ReadOnlyDict(holding.to_json(), SET)
 
     @traitlets.observe("settings", "live")
     def _assigned(self, change: Any) -> None:
@@ -264,6 +304,12 @@ class AudioInteraction(Conversing):
 
     def _stream_ended(self) -> None:
         self._keeper.recording_ended()
+
+
+@cache
+def _text_of(path: Path) -> str:
+    """Text of a file of the front end, read once a process."""
+    return path.read_text(encoding="utf-8")
 
 
 def _loader(

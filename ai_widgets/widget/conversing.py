@@ -18,6 +18,7 @@ import traitlets
 from ..errors import AiWidgetsError, SettingError
 from . import messages
 from .alarm import Alarm
+from .assigning import ReadOnlyDict
 from .failures import describe, details
 from .loading import ModelSource
 from .outbox import Outbox
@@ -30,6 +31,15 @@ logger = logging.getLogger(__name__)
 
 COUNT_SECONDS = 0.25
 """Least time between two updates of the counters while they change all the time."""
+
+
+STATE_DICTS = {
+    "loop": "the loop is changed with w.pause(), w.resume() and w.step()",
+    "model_info": "another model needs another widget",
+    "counters": "they count what the session did",
+    "history": "w.reset() begins a new one",
+}
+"""Synced dicts that the kernel alone writes, and how a person changes what they show."""
 
 
 class Conversing(ShellSafeWidget):
@@ -66,6 +76,10 @@ class Conversing(ShellSafeWidget):
         self.set_trait("loop", worker.gate.to_json())
         self.set_trait("counters", worker.counters)
         self.on_msg(self._receive)
+
+    @traitlets.validate(*STATE_DICTS)
+    def _read_only(self, proposal: Any) -> ReadOnlyDict:
+        return ReadOnlyDict(proposal["value"], STATE_DICTS[proposal["trait"].name])
 
     @abstractmethod
     def reset(self) -> None:
@@ -244,8 +258,7 @@ class Conversing(ShellSafeWidget):
         info: dict[str, Any] = {"status": self._source.status, "name": self._name, "detail": "", **UNKNOWN}
         if info["status"] == "loading" and self._source.progress is not None:
             info["detail"] = dict(zip(("done", "total"), self._source.progress, strict=True))
-        elif info["status"] == "ready":
-            model = self._source.model()
+        elif (model := self._source.loaded) is not None:
             info["detail"] = str(model.placement)
             try:
                 info.update(vocabulary(model, self._worker.settings, self._worker.prefix))

@@ -7,10 +7,12 @@ or belongs to no stream is a notice or a problem, and never an exception in the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import get_ident
 from time import monotonic
 from typing import Literal
 
-from ..errors import MessageError
+from ..audio import Array
+from ..errors import MessageError, SessionError
 from .budget import Budget
 from .clocks import CaptureClock, Clocks
 from .messages import Block, Close, MicState, Open, now_ms
@@ -42,6 +44,7 @@ class Stream:
         self.expected = 0
         self.noted = False
         self.last = monotonic()
+        self.thread = get_ident()
         self.clocks = Clocks()
         self.capture = CaptureClock()
         self.missed_s = 0.0
@@ -59,6 +62,17 @@ class Stream:
     @property
     def mic(self) -> bool:
         return self.opening.source == "mic"
+
+
+def _occupied(opening: Open) -> str:
+    """Why audio from Python is refused, and what to do."""
+    name = f" {opening.name}" if opening.name else ""
+    if opening.source == "file":
+        return f"A page plays the file{name} into this widget (stream {opening.stream}); wait for its end, then feed."
+    return (
+        f"A page records the microphone{name} into this widget (stream {opening.stream}); stop the recording there, "
+        "then feed. If that page is gone, make a new widget."
+    )
 
 
 class Receiver:
@@ -83,6 +97,7 @@ class Receiver:
         self._worker, self._acknowledge, self._report = worker, acknowledge, report
         self.stream: Stream | None = None
         self._mic = MicState("idle", "", "")
+        self._fed = False
         self._budget = Budget(MOST_REMARKS, REMARK_SECONDS)
         self._left_out = 0
 
@@ -106,6 +121,7 @@ class Receiver:
         """A stream that is open goes on into the new session, and is noted there too."""
         self._budget = Budget(MOST_REMARKS, REMARK_SECONDS)
         self._left_out = 0
+        self._fed = False
         if self.stream is not None:
             self.stream.noted = False
 
@@ -119,7 +135,47 @@ class Receiver:
                 return
             # A reloaded page counts from 1 again, so any number is taken; the stream before can send no more.
             self._end(stream, "The recording before was never closed; it ends here.", "replaced", 0.0)
+        self._end_fed("A page begins to record, so the audio fed from Python ends here.")
         self.stream = Stream(message)
+
+    def feed(self, samples: Array, rate: int, *, end: bool, tail_s: float, apart: bool) -> None:
+        """Take audio from Python: the calls are one stream until one of them ends it.
+
+        Parameters
+        ----------
+        samples, rate
+            Mono float32 audio and its rate; may be empty.
+        end, tail_s
+            Whether the stream ends here, and the seconds of silence that follow.
+        apart
+            Whether this is a recording of its own: a stream that was not ended before ends first.
+
+        Raises
+        ------
+        SessionError
+            Where a page's stream is open.
+        """
+        stream = self.stream
+        if stream is not None:
+            # Messages of pages wait while the thread that takes them runs a cell: then silence says nothing.
+            if stream.thread == get_ident() or self._lives(stream):
+                raise SessionError(_occupied(stream.opening))
+            self._end(stream, "The recording before was never closed; it ends here.", "replaced", 0.0)
+        if apart:
+            self._end_fed("Another recording begins, so the audio fed before ends here.")
+        if len(samples):
+            self._worker.push(samples, rate)
+            self._fed = True
+        if end:
+            self._worker.end_stream(tail_s)
+            self._fed = False
+
+    def _end_fed(self, sentence: str) -> None:
+        """End the stream from Python, if one is open."""
+        if self._fed:
+            self._fed = False
+            self._remark("stream_ended", sentence, reason="replaced")
+            self._worker.end_stream(0.0)
 
     def block(self, block: Block) -> None:
         """Take a block in its order."""
@@ -129,7 +185,7 @@ class Receiver:
             return
         if stream is None or block.stream != stream.number:
             raise MessageError(f"Block {block.seq} belongs to stream {block.stream}, which is not open.")
-        stream.last, stream.told_quiet = monotonic(), False
+        stream.last, stream.told_quiet, stream.thread = monotonic(), False, get_ident()
         if block.seq < stream.expected:
             self._remark("duplicate_block", f"Block {block.seq} came twice; the second was left out.")
             return

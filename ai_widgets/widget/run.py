@@ -39,6 +39,8 @@ class Run:
         What the decode stage is to do before its next chunk: changes of settings, notices.
     interrupted
         Whether the reply at work was ended by arriving audio.
+    ended
+        Whether the widget was closed: no chunk will be decided any more.
     """
 
     def __init__(self, record: SessionRecord) -> None:
@@ -53,6 +55,7 @@ class Run:
         self.deaf = False
         self.pending: deque[Mapping[str, Any] | Remark] = deque()
         self.interrupted = False
+        self.ended = False
         self._lock = Lock()
         # What has come in, in chunks: whole recordings rounded up, the open one exact.
         self._finished_chunks = 0
@@ -85,7 +88,7 @@ class Run:
     @property
     def waiting(self) -> int:
         """Chunks that have arrived and are neither decided nor left out."""
-        if self.failure is not None:
+        if self.failure is not None or self.ended:
             return 0
         with self._lock:
             arrived = self._finished_chunks + int(self._open_seconds / CHUNK_SECONDS + PROGRESS)
@@ -134,5 +137,13 @@ class Run:
         }
 
     def release(self) -> None:
-        """Let go of what holds the model's memory; the record stays."""
+        """Drop session and listener, which hold the model's memory; the record stays."""
         self.session, self.listener = None, None
+
+    def end(self) -> None:
+        """Note the chunks that will not be answered, once, and release the model."""
+        waiting = self.waiting
+        if waiting and not self.ended:
+            self.note(dropped(waiting * CHUNK_SECONDS, "closed"))
+        self.ended = True
+        self.release()

@@ -27,6 +27,19 @@ class ShellSafeWidget(anywidget.AnyWidget):  # type: ignore[misc]
         self._send_lock = getattr(self, "_send_lock", None) or RLock()
         self._message_context: contextvars.Context | None = None
         super().__init__(**options)
+        # ipywidgets makes a widget of its own for the layout, and keeps it until it is closed.
+        self._own_layout = self.layout
+
+    def close(self) -> None:
+        """Remove the widget from its pages, and from the registries of ipywidgets, which hold it strongly."""
+        super().close()
+        # ipywidgets hides the method of a closed widget; ours goes on to show what was recorded.
+        self.__dict__.pop("_repr_mimebundle_", None)
+        # A context holds the message it was copied in, with its buffers.
+        self._message_context = None
+        layout = self.__dict__.pop("_own_layout", None)
+        if layout is not None:
+            layout.close()
 
     def _remember_context(self) -> None:
         """Later sends run in the context of the message that is being handled."""

@@ -13,12 +13,17 @@ from threading import Condition, Thread, current_thread
 from time import monotonic
 from typing import Generic, TypeVar
 
+from ..ending import PipelineThread
+
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 5.0
 """A thread without work ends after so long."""
 GLANCE_SECONDS = 0.5
 """A waiting thread looks up so often: on some systems a lock that is waited for cannot be interrupted."""
+
+CLOSE_SECONDS = 10.0
+"""How long `close` waits for the item at work: longer than a chunk takes on any machine that keeps up with audio."""
 
 T = TypeVar("T")
 
@@ -76,7 +81,7 @@ class Stage(Generic[T]):
             self._items.append(item)
             # An interrupt may have hit between a thread's making and its start; such a thread never lives.
             if self._thread is None or not self._thread.is_alive():
-                self._thread = Thread(target=self._run, name=self._name, daemon=True)
+                self._thread = PipelineThread(self._run, self._name)
                 self._thread.start()
             self._changed.notify_all()
             return True
@@ -101,17 +106,26 @@ class Stage(Generic[T]):
         with self._changed:
             self._changed.notify_all()
 
-    def close(self, timeout: float = 10.0) -> None:
-        """Drop what waits, take nothing more, and wait for the item at work to end."""
+    def stop(self) -> None:
+        """Drop the queued items and take nothing more; the thread ends after the item at work. Returns at once."""
         with self._changed:
             self._closed = True
             self._items.clear()
             self._changed.notify_all()
+
+    def end(self, timeout: float) -> None:
+        """Wait for the thread of a stopped stage to end."""
+        with self._changed:
             thread = self._thread
-        if thread is not None and thread is not current_thread():
+        if thread is not None and thread is not current_thread() and thread.ident is not None:
             thread.join(timeout)
             if thread.is_alive():
-                logger.warning("The thread %s is still at work %.0f s after it was closed.", self._name, timeout)
+                logger.warning("The thread %s is still at work %.0f s after it was stopped.", self._name, timeout)
+
+    def close(self, timeout: float = CLOSE_SECONDS) -> None:
+        """Stop, and wait for the item at work to end."""
+        self.stop()
+        self.end(timeout)
 
     def _run(self) -> None:
         while True:

@@ -8,10 +8,12 @@ decides what to send. torch comes with the model, on the model's own thread, so 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from threading import RLock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..audio import Array, ChunkAudio, silence
+from ..ending import stop_at_exit
 from ..errors import SessionError
 from ..record import SessionRecord
 from ..settings import Settings
@@ -22,7 +24,7 @@ from .live import LiveSettings
 from .loading import ModelSource
 from .messages import Mode
 from .run import Run
-from .stage import Stage
+from .stage import CLOSE_SECONDS, Stage
 from .steps import Gate
 from .vocabulary import vocabulary
 from .work import FROM_PYTHON, BlockOf, Decodable, EndOfStream, Failure, Item, Owner, Samples, Wake
@@ -47,6 +49,11 @@ class Worker:
         Told what happens.
     record
         Makes the record of a new session.
+
+    Attributes
+    ----------
+    changing
+        Held while settings are read, changed and written back; also by an owner that shows them.
     """
 
     def __init__(
@@ -59,6 +66,7 @@ class Worker:
     ) -> None:
         self._source, self._owner, self._record = source, owner, record
         self.settings, self.live = settings, live
+        self.changing = RLock()
         self._run = Run(record())
         self.gate = Gate(owner.loop_changed, self._look_up)
         self._encode: Stage[Item] = Stage("ai_widgets encode", self._perceive)
@@ -66,6 +74,7 @@ class Worker:
         self._answering = Answering(
             self.gate, lambda: self.live, lambda run: run is self._run, self._open_session, owner.events_came
         )
+        stop_at_exit(self)
 
     # Owner's side ----------------------------------------------------------------------------------------------------
 
@@ -166,10 +175,15 @@ class Worker:
         SettingError
             Where one of them is not allowed; then none is changed.
         """
+        with self.changing:
+            self._change(session, live)
+
+    def _change(self, session: Mapping[str, Any], live: Mapping[str, Any]) -> None:
         settings, lively = self.settings.changed(**session), self.live.changed(live)
-        if self._source.status == "ready":
+        model = self._source.loaded
+        if model is not None:
             # What the model cannot do is refused here, and not by the session at its next chunk.
-            vocabulary(self._source.model(), settings)
+            vocabulary(model, settings)
         news = {name: value for name, value in lively.to_json().items() if value != self.live.to_json()[name]}
         differs = settings != self.settings
         self.settings, self.live = settings, lively
@@ -223,13 +237,25 @@ class Worker:
                 return False
         return True
 
-    def close(self) -> None:
-        """End both threads."""
+    def stop(self) -> None:
+        """End the reply and the loading at work, and take nothing more. Returns at once."""
         self.interrupt()
-        self._source.close()
+        self._source.stop()
         self.gate.close()
-        self._decode.close()
-        self._encode.close()
+        self._decode.stop()
+        self._encode.stop()
+
+    def join(self, timeout: float) -> None:
+        """Wait for both threads of a stopped worker to end."""
+        end = perf_counter() + timeout
+        for stage in (self._decode, self._encode):
+            stage.end(max(0.0, end - perf_counter()))
+
+    def close(self) -> None:
+        """End both threads and release model and session; the record stays, and says what was not answered."""
+        self.stop()
+        self.join(CLOSE_SECONDS)
+        self._run.end()
 
     def _put(self, item: Item) -> None:
         if not self._encode.put(item):

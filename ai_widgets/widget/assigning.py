@@ -1,0 +1,82 @@
+"""Refuses assignments that would change nothing, with a sentence that names the call which does.
+
+A widget is an ordinary object, so ``w.bias = 1`` would only attach an attribute, and ``w.settings["bias"] = 2`` would
+only change the copy that is shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, NoReturn
+
+from ..errors import AssignmentError
+from .live import LIVE_NAMES, SESSION_NAMES
+
+SET = "settings are changed with w.set(name=value), such as w.set(bias=1)"
+LONGEST_VALUE = 40
+"""Characters of a value that a sentence repeats."""
+
+
+class ReadOnlyDict(dict[str, Any]):
+    """A dict that shows state and refuses changes. Copies of it are plain dicts.
+
+    Parameters
+    ----------
+    values
+        What it holds.
+    way
+        How the state is changed instead: the end of a sentence.
+    """
+
+    def __init__(self, values: dict[str, Any], way: str) -> None:
+        super().__init__(values)
+        self._way = way
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise AssignmentError(f"This dict only shows what holds; {self._way}.")
+
+    def __setitem__(self, name: str, value: Any) -> NoReturn:
+        if name in SESSION_NAMES or name in LIVE_NAMES:
+            raise AssignmentError(f"This dict only shows what holds; to change {name}, call {_call(name, value)}.")
+        self._refuse()
+
+    __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def copy(self) -> dict[str, Any]:
+        """Return a plain dict with the same items."""
+        return dict(self)
+
+    __copy__ = copy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
+def check_assignment(widget: object, name: str, value: Any) -> None:
+    """Refuse an attribute that the widget's class does not have.
+
+    Names with a leading underscore are the libraries' own and pass.
+
+    Raises
+    ------
+    AssignmentError
+        Says what to call instead, or which name is near.
+    """
+    if name.startswith("_") or hasattr(type(widget), name):
+        return
+    if name in SESSION_NAMES or name in LIVE_NAMES:
+        raise AssignmentError(f"{name} is not changed by assigning to it; call {_call(name, value)}.")
+    settings = difflib.get_close_matches(name, (*SESSION_NAMES, *LIVE_NAMES), n=1)
+    if settings:
+        raise AssignmentError(
+            f"There is no attribute {name!r} to assign; for the setting {settings[0]} call {_call(settings[0], value)}."
+        )
+    public = [known for known in dir(type(widget)) if not known.startswith("_")]
+    near = difflib.get_close_matches(name, public, n=1)
+    hint = f"did you mean {near[0]}? And {SET}" if near else SET
+    raise AssignmentError(f"There is no attribute {name!r} to assign; {hint}.")
+
+
+def _call(name: str, value: object) -> str:
+    shown = repr(value)
+    return f"w.set({name}={shown if len(shown) <= LONGEST_VALUE else '…'})"

@@ -1,0 +1,185 @@
+"""A closed widget frees its model; open and close leave nothing behind."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+import threading
+import weakref
+from dataclasses import replace
+from typing import Any
+
+import comm
+import pytest
+from ipywidgets.widgets.widget import _instances
+
+from ai_widgets.errors import SessionError
+from ai_widgets.inference import Model
+from ai_widgets.protocol import Decision, Notice
+from ai_widgets.widget.app import AudioInteraction
+from tests.page import HANDLER, PATIENCE, Build, Comm, Page, silence
+from tests.scripted import scripted, spell
+from tests.signals import babble
+
+
+@pytest.fixture
+def used(toy: Model, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Make a widget with a model of its own, on which everything was used that could hold it."""
+    monkeypatch.setattr(comm, "create_comm", Comm)
+
+    def make() -> tuple[AudioInteraction, dict[str, weakref.ref[Any]]]:
+        model = Model(replace(toy.loaded))
+        page = Page(AudioInteraction(model, seed=3))
+        page.until(lambda: bool(page.of("model")))
+        page.hello()
+        page.record(babble(1))
+        widget = page.widget
+        assert widget.wait(PATIENCE)
+        widget.set(bias=0.5)
+        widget.settings = {"bias": 1.0}
+        widget.observe(lambda _: None, "state")
+        widget.feed(silence(2), 16_000, end=True)
+        worker = widget._worker
+        held = {"widget": widget, "worker": worker, "session": worker._run.session, "model": model}
+        return widget, {name: weakref.ref(each) for name, each in held.items()} | {"loaded": weakref.ref(model.loaded)}
+
+    return make
+
+
+def alive(references: dict[str, weakref.ref[Any]]) -> list[str]:
+    gc.collect()
+    return [name for name, reference in references.items() if reference() is not None]
+
+
+class TestClosed:
+    def test_widget_worker_session_and_model_are_freed(self, used: Any) -> None:
+        widget, references = used()
+        assert alive(references) == list(references)
+        widget.close()
+        del widget
+        assert alive(references) == []
+
+    def test_eleven_closed_widgets_leave_no_model_alive(self, used: Any) -> None:
+        left = []
+        for _ in range(11):
+            widget, references = used()
+            widget.close()
+            left.append(references)
+        del widget
+        assert [alive(references) for references in left] == [[]] * 11
+
+    def test_model_and_session_are_freed_while_the_widget_is_still_held(self, used: Any) -> None:
+        """As IPython's `Out` holds what a cell has shown."""
+        widget, references = used()
+        decisions = len(widget.record.of_type(Decision))
+        widget.close()
+        assert alive(references) == ["widget", "worker"]
+        assert len(widget.record.of_type(Decision)) == decisions > 0
+        with pytest.raises(SessionError, match="closed"):
+            widget.model  # noqa: B018
+
+    def test_a_widget_that_was_not_closed_is_held_by_ipywidgets(self, used: Any) -> None:
+        """Its pages may speak to it still: README says that `close` frees it."""
+        widget, references = used()
+        before = len(_instances)
+        del widget
+        assert alive(references) == list(references)
+        references["widget"]().close()
+        assert alive(references) == []
+        assert len(_instances) == before - 2  # its layout too
+
+    def test_the_context_of_the_last_message_is_freed(self, build: Build) -> None:
+        """ipykernel keeps a message's buffers in its context."""
+
+        class Parent(str):
+            __slots__ = ("__weakref__",)
+
+        parent = Parent("message")
+        page = build()
+        token = HANDLER.set(parent)
+        page.hello()
+        HANDLER.reset(token)
+        reference = weakref.ref(parent)
+        page.comm.contexts.clear()
+        del parent, token
+        page.widget.close()
+        gc.collect()
+        assert reference() is None
+
+    def test_a_failed_load_does_not_hold_what_it_had_read(self, build: Build) -> None:
+        class Weights:
+            pass
+
+        references: list[weakref.ref[Any]] = []
+
+        def load(*_: Any, **__: Any) -> Model:
+            weights = Weights()
+            references.append(weakref.ref(weights))
+            raise OSError("disk on fire")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("ai_widgets.inference.load_model", load)
+            page = build("tiny")
+        with pytest.raises(OSError, match="disk on fire"):
+            page.widget.feed(silence(1), 16_000)
+        gc.collect()
+        assert references[0]() is None
+
+    def test_what_was_not_answered_is_a_notice(self, build: Build, toy: Model) -> None:
+        speaking = threading.Event()
+        model, _ = scripted(toy.loaded, "T" * 9, [spell("on and on " * 20)] * 9, lambda _: speaking.set())
+        page = build(Model(model), max_reply_tokens=None)
+        page.widget.feed(silence(9), 16_000, wait=False)
+        assert speaking.wait(PATIENCE)
+        page.widget.close()
+        decided = len(page.widget.record.of_type(Decision))
+        notice = page.widget.record.of_type(Notice)[-1]
+        assert (notice.kind, notice.data["why"], notice.data["chunks"]) == ("dropped", "closed", 9 - decided)
+        page.widget.close()
+        assert page.widget.record.of_type(Notice)[-1] is notice
+
+
+CYCLES = """
+import gc, json, sys, threading
+import numpy as np, psutil, comm
+from ipywidgets.widgets.widget import _instances
+import ai_widgets as aiw
+
+count, shared = int(sys.argv[1]), sys.argv[2] == "shared"
+model = aiw.load_model("tiny") if shared else None
+process = psutil.Process()
+
+def cycle():
+    w = aiw.AudioInteraction(model or "tiny")
+    w.feed(np.zeros(6400, np.float32), 16000)
+    w.close()
+
+def reading():
+    gc.collect()
+    # Memory that the allocator keeps for later is no leak.
+    return {
+        "memory": process.memory_info().rss,
+        "threads": threading.active_count(),
+        "comms": len(comm.get_comm_manager().comms),
+        "widgets": len(_instances),
+    }
+
+for _ in range(count // 5):
+    cycle()
+before = reading()
+for _ in range(count):
+    cycle()
+print(json.dumps([before, reading()]))
+"""
+
+
+@pytest.mark.parametrize("model", ["shared", "loaded"])
+def test_a_hundred_cycles_keep_memory_threads_and_comms_flat(model: str) -> None:
+    done = subprocess.run([sys.executable, "-c", CYCLES, "100", model], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    before, after = json.loads(done.stdout)
+    assert abs(after.pop("memory") / before.pop("memory") - 1) <= 0.02
+    assert after == before
+    assert after["widgets"] == after["comms"] == 0
