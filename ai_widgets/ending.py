@@ -106,6 +106,17 @@ def computation() -> Iterator[None]:
             _exit.changed.notify_all()
 
 
+def hold_at_exit() -> None:
+    """Hold a caller's daemon thread inside a long computation for good once the process ends. Call it between steps."""
+    if not _exit.begun or not getattr(_exit.depth, "value", 0):
+        return
+    with _exit.changed:
+        _exit.computing -= 1
+        _exit.changed.notify_all()
+        while True:
+            _exit.changed.wait()
+
+
 # threading's hooks run when the main thread has ended, before executors wait for their downloads; that is where
 # concurrent.futures stops its own threads. It is not public, so the hook of atexit, which is later, stands in for it.
 _register = getattr(threading, "_register_atexit", atexit.register)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .audio import load_audio
+from .ending import computation
 from .errors import AudioError
 from .importing import collector_paused
 from .model.checkpoint import LoadedModel, load
@@ -92,7 +93,7 @@ def load_model(
     CheckpointError, SettingError, NotEnoughMemoryError
     """
     # The model classes of transformers are imported on the way.
-    with collector_paused():
+    with computation(), collector_paused():
         model = Model(load(name, device, dtype, quantize, revision, progress))
     if compiled:
         model.loaded.decoder.compile()

@@ -10,8 +10,8 @@ small files, and whether the device has the memory.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import torch
 from tokenizers import Tokenizer
 from tqdm.auto import tqdm
 
+from ..ending import computation, hold_at_exit
 from ..errors import CheckpointError
 from .configuration import read_rule, read_shape, read_tokenizer, read_tower_config
 from .decoder import Decoder
@@ -68,9 +69,13 @@ class LoadedModel:
     placement: Placement
     threads: int | None = None
 
-    def computing(self) -> AbstractContextManager[None]:
-        """Around everything that computes with this model: as many torch threads as suit its size."""
-        return intra_op_threads(self.threads)
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Around everything that computes with this model: as many torch threads as suit its size, and no end of the
+        process in the middle.
+        """
+        with computation(), intra_op_threads(self.threads):
+            yield
 
     def encode_text(self, text: str) -> list[int]:
         """Token ids of a text, without anything added around it."""
@@ -208,6 +213,7 @@ def _counting(update: Callable[[float], object], report: Progress | None, total:
     def told(count: int) -> None:
         nonlocal done
         done += count
+        hold_at_exit()
         update(count)
         if report is not None:
             report(done, total)
