@@ -14,6 +14,8 @@ from .errors import AiWidgetsError
 
 NOTEBOOK = "01_quickstart.ipynb"
 FOLDER = "ai_widgets_demo"
+SERVER_EXTENSION = "--ServerApp.jpserver_extensions=ai_widgets.server=True"
+"""Turns the server extension on (`server.py`) for one server, whose notebooks are ours."""
 
 
 def notebook_source() -> Path:
@@ -38,6 +40,7 @@ def open_demo(port: int, browser: bool, folder: str | None) -> int:
     command = [
         *(sys.executable, "-m", "jupyterlab", f"--port={port}"),
         *(f"--ServerApp.root_dir={home.resolve()}", f"--LabApp.default_url=/lab/tree/{NOTEBOOK}"),
+        SERVER_EXTENSION,
     ]
     if not browser:
         command.append("--no-browser")

@@ -10,7 +10,8 @@ JupyterLab shows a kernel that turns busy in the tab's icon, the status bar and 
 second took a tenth of the page's time, and flickers. That a kernel is busy with a block of sound, which it only puts
 aside, is therefore not passed on; that it is idle is, since the page waits for it.
 
-Installed with the package, for the server to load; ``jupyter server extension disable ai_widgets.server`` turns it off.
+Installed with the package, and off, since every kernel connection of a server would pass through it:
+``jupyter server extension enable ai_widgets.server`` turns it on for the servers of an environment.
 """
 
 from __future__ import annotations

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import socket
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +21,8 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, websocket_connect
 
+from ai_widgets import server
+from ai_widgets.demo import SERVER_EXTENSION, open_demo
 from ai_widgets.server import PROTOCOL, SETTING, _load_jupyter_server_extension, prompt
 
 
@@ -161,3 +167,62 @@ def test_the_server_finds_the_extension_and_its_connections_are_prompt() -> None
     _load_jupyter_server_extension(SimpleNamespace(web_app=SimpleNamespace(settings=settings)))
     assert issubclass(settings[SETTING], Connection)
     assert settings[SETTING] is not Connection
+
+
+ASK = """
+import sys
+from jupyter_server.serverapp import ServerApp
+app = ServerApp()
+app.initialize(argv=sys.argv[1:], new_httpserver=False)
+print("ai_widgets.server is", app.jpserver_extensions.get("ai_widgets.server"), file=sys.stderr)
+"""
+# The command writes into the environment; here that is a folder of the test.
+ENABLE = """
+import sys
+import jupyter_core.paths
+from jupyter_server.extension.serverextension import main
+jupyter_core.paths.ENV_CONFIG_PATH[:] = [sys.argv.pop(1)]
+main()
+"""
+
+
+class TestOptIn:
+    """The wheel puts `server.json` into the environment's `jupyter_server_config.d`."""
+
+    @pytest.fixture
+    def environment(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        folder = tmp_path / "etc"
+        (folder / "jupyter_server_config.d").mkdir(parents=True)
+        shutil.copy(Path(server.__file__).with_name("server.json"), folder / "jupyter_server_config.d/ai_widgets.json")
+        for name, value in (
+            ("CONFIG_PATH", folder),
+            ("CONFIG_DIR", tmp_path / "user"),
+            ("RUNTIME_DIR", tmp_path / "run"),
+        ):
+            monkeypatch.setenv(f"JUPYTER_{name}", str(value))
+        return folder
+
+    def run(self, script: str, *arguments: str) -> str:
+        done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
+        return done.stdout + done.stderr
+
+    @pytest.mark.usefixtures("environment")
+    def test_installed_it_is_off(self) -> None:
+        assert "ai_widgets.server is False" in self.run(ASK, "--allow-root")
+
+    @pytest.mark.usefixtures("environment")
+    def test_the_demo_and_the_measurements_switch_it_on_for_their_server(self) -> None:
+        assert "ai_widgets.server is True" in self.run(ASK, "--allow-root", SERVER_EXTENSION)
+
+    def test_the_demo_does(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        commands: list[list[str]] = []
+        monkeypatch.setattr(subprocess, "Popen", lambda command: commands.append(command) or SimpleNamespace(wait=int))
+        assert open_demo(8888, browser=False, folder=str(tmp_path)) == 0
+        assert SERVER_EXTENSION in commands[0]
+
+    def test_one_command_switches_it_on_and_an_upgrade_leaves_it_on(self, environment: Path) -> None:
+        assert "successfully enabled" in self.run(ENABLE, str(environment), "enable", "ai_widgets.server")
+        shutil.copy(
+            Path(server.__file__).with_name("server.json"), environment / "jupyter_server_config.d/ai_widgets.json"
+        )
+        assert "ai_widgets.server is True" in self.run(ASK, "--allow-root")

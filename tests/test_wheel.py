@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import venv
@@ -49,6 +50,9 @@ def test_holds_front_end_checkpoint_and_notebook(wheel: Path) -> None:
     assert "ai_widgets/model/published.json" in sizes
     tiny = sum(size for name, size in sizes.items() if name.startswith("ai_widgets/tiny/"))
     assert 0 < tiny <= MAX_CHECKPOINT_BYTES
+    with zipfile.ZipFile(wheel) as archive:
+        (server,) = [name for name in sizes if name.endswith("etc/jupyter/jupyter_server_config.d/ai_widgets.json")]
+        assert json.loads(archive.read(server)) == {"ServerApp": {"jpserver_extensions": {"ai_widgets.server": False}}}
     strangers = [name for name in sizes if not name.startswith(("ai_widgets/", "ai_widgets-"))]
     assert strangers == []
 

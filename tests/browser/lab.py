@@ -17,6 +17,8 @@ from pathlib import Path
 
 import nbformat
 
+from ai_widgets.demo import SERVER_EXTENSION
+
 START_SECONDS = 60
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
@@ -87,7 +89,7 @@ def running_lab(folder: Path, root: Path) -> Iterator[Lab]:
             *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
             *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}"),
             *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
-            *("--LabApp.expose_app_in_browser=True", "--ServerApp.allow_remote_access=True"),
+            *("--LabApp.expose_app_in_browser=True", "--ServerApp.allow_remote_access=True", SERVER_EXTENSION),
         ],
         env=environment,
         stdout=log,
