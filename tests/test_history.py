@@ -171,7 +171,7 @@ class TestWhen:
 
     def test_every_five_seconds_while_events_come(self, clock: list[float]) -> None:
         written: list[dict[str, Any]] = []
-        keeper, record = HistoryKeeper(written.append), SessionRecord()
+        keeper, record = HistoryKeeper(lambda history, _: written.append(history)), SessionRecord()
         keeper.follow(record, 1)
         for second in range(21):
             clock[0] = 100.0 + second
@@ -182,7 +182,7 @@ class TestWhen:
     @pytest.mark.usefixtures("clock")
     def test_at_the_end_of_a_recording_as_soon_as_it_is_answered(self) -> None:
         written: list[dict[str, Any]] = []
-        keeper, record = HistoryKeeper(written.append), SessionRecord()
+        keeper, record = HistoryKeeper(lambda history, _: written.append(history)), SessionRecord()
         keeper.follow(record, 1)
         for idle in (False, False, True, True):
             record.append(Notice(0, "x", "y"))
@@ -195,7 +195,7 @@ class TestWhen:
 
     def test_nothing_new_is_not_written_again(self, clock: list[float]) -> None:
         written: list[dict[str, Any]] = []
-        keeper = HistoryKeeper(written.append)
+        keeper = HistoryKeeper(lambda history, _: written.append(history))
         keeper.follow(filled(1), 1)
         for _ in range(3):
             clock[0] += 60

@@ -19,11 +19,11 @@ from ..protocol import SAMPLE_RATE
 from ..record import AUDIO_SECONDS, KeepAudio, SessionRecord
 from ..settings import Settings
 from .assigning import SET, ReadOnlyDict, check_assignment
-from .conversing import Conversing
 from .keeping import HistoryKeeper
 from .live import LIVE_NAMES, LiveSettings, parted
 from .loading import ModelSource
 from .outbox import Outbox
+from .showing import ShownWidget
 from .work import Owner
 from .worker import Worker
 
@@ -40,7 +40,7 @@ REPLY_TOKENS = 256
 DEFAULTS: dict[str, Any] = {"max_reply_tokens": REPLY_TOKENS}
 
 
-class AudioInteraction(Conversing):
+class AudioInteraction(ShownWidget):
     """Record the browser's microphone (or play a file), and watch the model perceive, decide and respond.
 
     Parameters
@@ -69,6 +69,8 @@ class AudioInteraction(Conversing):
         Chunks `waiting`, `lag_s`, `dropped_chunks`, `dropped_s`, and `let_go_s`: seconds of audio no longer kept.
     history : dict
         The newest part of the record, compact and bounded (`history.py`): what a saved notebook shows.
+    transcript : str
+        Class of the saved transcript's element, which pages hide while they show the view (`showing.py`).
     record : SessionRecord
         Events and audio of the running session, with `decisions` and `turns` as DataFrames. Not synced.
     """
@@ -107,7 +109,7 @@ class AudioInteraction(Conversing):
         self._send_lock = RLock()
         pull = "google.colab" in sys.modules
         outbox = Outbox(self.send, lambda: self.record, lambda: self.waiting, self._send_lock, pull=pull)
-        self._keeper = HistoryKeeper(lambda history: self.set_trait("history", history))
+        self._keeper = HistoryKeeper(self._keep)
         self._keeper.follow(worker.record, outbox.session)
         super().__init__(name, source, worker, outbox, pull)
         self._publish_settings()
@@ -226,6 +228,7 @@ class AudioInteraction(Conversing):
         self._receiver.begin_session()
         self._keeper.follow(self._worker.record, self._outbox.session)
         self.set_trait("history", {})
+        self._save_transcript()
         self._events_came(True)
 
     def close(self) -> None:
@@ -241,6 +244,8 @@ class AudioInteraction(Conversing):
             if self.comm is not None:
                 self._keeper.flush()
                 self._events_came(True)
+                super().close()
+                self._save_transcript()
         super().close()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -301,6 +306,11 @@ class AudioInteraction(Conversing):
 
     def _keep_history(self) -> None:
         self._keeper.flush()
+
+    def _keep(self, history: dict[str, Any], settled: bool) -> None:
+        self.set_trait("history", history)
+        if settled:
+            self._save_transcript()
 
     def _stream_ended(self) -> None:
         self._keeper.recording_ended()

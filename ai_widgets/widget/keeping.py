@@ -20,10 +20,11 @@ class HistoryKeeper:
     Parameters
     ----------
     write
-        Sets the trait. Called on whichever thread finds the writing due, one at a time.
+        Sets the trait; the flag says that everything so far is answered. Called on the thread that finds the writing
+        due, one at a time.
     """
 
-    def __init__(self, write: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, write: Callable[[dict[str, Any], bool], None]) -> None:
         self._write = write
         self._lock = Lock()
         self._history: History | None = None
@@ -46,17 +47,18 @@ class HistoryKeeper:
         # Two stages look; where one writes already, the other has nothing to add.
         if due and self._lock.acquire(blocking=False):
             try:
+                settled = self._ended and idle
                 self._ended = self._ended and not idle
-                self._update()
+                self._update(settled)
             finally:
                 self._lock.release()
 
     def flush(self) -> None:
         """Write what is not written yet."""
         with self._lock:
-            self._update()
+            self._update(True)
 
-    def _update(self) -> None:
+    def _update(self, settled: bool) -> None:
         if self._history is not None and self._history.behind:
             self._last = monotonic()
-            self._write(self._history.to_json())
+            self._write(self._history.to_json(), settled)

@@ -7,6 +7,7 @@ import { App } from "./app";
 import { Conversation } from "./conversation";
 import { render as renderTree } from "./dom/render";
 import type { KernelModel } from "./link";
+import { hideTranscript } from "./transcript-output";
 import { createView } from "./view";
 
 interface InitializeProps {
@@ -44,9 +45,11 @@ export default function createWidget() {
     render({ model, el, signal }: RenderProps): () => void {
       const shared = conversation ?? begin(model);
       shared.attachView();
+      const show = hideTranscript(model, el);
       renderTree(<App view={createView(shared)} />, el);
       const remove = once(() => {
         renderTree(null, el);
+        show();
         shared.detachView();
       });
       signal?.addEventListener("abort", remove);
