@@ -173,5 +173,7 @@ class ShownWidget(Conversing):
             publish(bundle, metadata)
             return
         del bundle["text/html"]
-        publish({**bundle, "text/plain": repr(self)}, metadata)
+        # This output is not brought up to date, so it holds nothing that changes.
+        stands_in = f"AudioInteraction {self._name}: run this cell to use it; its transcript follows."
+        publish({**bundle, "text/plain": stands_in}, metadata)
         self._transcript.display(self._saved())
