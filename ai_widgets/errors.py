@@ -34,10 +34,6 @@ class ReadOnlyError(SettingError, AttributeError):
     """An assignment to something that is changed by a call."""
 
 
-class AssignmentError(SettingError, AttributeError):
-    """An assignment to a widget that would change nothing."""
-
-
 class CheckpointError(AiWidgetsError, ValueError):
     """A checkpoint that cannot be found, read or matched to the model."""
 

@@ -134,6 +134,10 @@ def test_a_hundred_thousand_messages(quick: Page, monkeypatch: pytest.MonkeyPatc
     assert widget.error is None
     # And it still works.
     widget._handle_custom_msg({"type": "reset"}, [])
+    stream = widget._receiver.stream
+    if stream is not None:
+        close = {"type": "close", "stream": stream.number, "blocks": 0, "reason": "stopped", "page": ""}
+        widget._handle_custom_msg(close, [])
     widget.set(overload="lag", arrival="keep", greedy=True)
     widget.feed(np.zeros(12_800, np.float32), 16_000)
     assert len(widget.record.decisions) == 2

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ai_widgets.errors import AssignmentError, SettingError
+from ai_widgets.errors import ReadOnlyError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Decision, Notice
 from ai_widgets.widget.app import AudioInteraction
@@ -115,7 +115,7 @@ class TestWrongWays:
         ],
     )
     def test_attributes(self, page: Page, name: str, value: Any, words: str) -> None:
-        with pytest.raises(AssignmentError, match=words):
+        with pytest.raises(ReadOnlyError, match=words):
             setattr(page.widget, name, value)
         assert name not in vars(page.widget)
 
@@ -145,7 +145,7 @@ class TestWrongWays:
         page.widget.feed(silence(1), 16_000, end=True)
         shown = getattr(page.widget, name)
         before = json.dumps(shown)
-        with pytest.raises(AssignmentError, match=words):
+        with pytest.raises(ReadOnlyError, match=words):
             change(shown)
         assert json.dumps(getattr(page.widget, name)) == before
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from typing import Any, NoReturn
 
-from ..errors import AssignmentError
+from ..errors import ReadOnlyError
 from .live import LIVE_NAMES, SESSION_NAMES
 
 SET = "settings are changed with w.set(name=value), such as w.set(bias=1)"
@@ -33,11 +33,11 @@ class ReadOnlyDict(dict[str, Any]):
         self._way = way
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise AssignmentError(f"This dict only shows what holds; {self._way}.")
+        raise ReadOnlyError(f"This dict only shows what holds; {self._way}.")
 
     def __setitem__(self, name: str, value: Any) -> NoReturn:
         if name in SESSION_NAMES or name in LIVE_NAMES:
-            raise AssignmentError(f"This dict only shows what holds; to change {name}, call {_call(name, value)}.")
+            raise ReadOnlyError(f"This dict only shows what holds; to change {name}, call {_call(name, value)}.")
         self._refuse()
 
     __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
@@ -59,22 +59,22 @@ def check_assignment(widget: object, name: str, value: Any) -> None:
 
     Raises
     ------
-    AssignmentError
+    ReadOnlyError
         Says what to call instead, or which name is near.
     """
     if name.startswith("_") or hasattr(type(widget), name):
         return
     if name in SESSION_NAMES or name in LIVE_NAMES:
-        raise AssignmentError(f"{name} is not changed by assigning to it; call {_call(name, value)}.")
+        raise ReadOnlyError(f"{name} is not changed by assigning to it; call {_call(name, value)}.")
     settings = difflib.get_close_matches(name, (*SESSION_NAMES, *LIVE_NAMES), n=1)
     if settings:
-        raise AssignmentError(
+        raise ReadOnlyError(
             f"There is no attribute {name!r} to assign; for the setting {settings[0]} call {_call(settings[0], value)}."
         )
     public = [known for known in dir(type(widget)) if not known.startswith("_")]
     near = difflib.get_close_matches(name, public, n=1)
     hint = f"did you mean {near[0]}? And {SET}" if near else SET
-    raise AssignmentError(f"There is no attribute {name!r} to assign; {hint}.")
+    raise ReadOnlyError(f"There is no attribute {name!r} to assign; {hint}.")
 
 
 def _call(name: str, value: object) -> str:

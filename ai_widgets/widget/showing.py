@@ -66,17 +66,23 @@ def html_of(headline: str, record: SessionRecord, name: str = "") -> str:
     rows = "".join(map(_row, turns[-HTML_REPLIES:]))
     left = len(turns) - HTML_REPLIES
     earlier = f"<p>{left:,} earlier replies are in the record, not here.</p>" if left > 0 else ""
-    head = '<tr><th scope="col">at [s]</th><th scope="col">emotion</th><th scope="col">reply</th></tr>'
+    head = _cells("th", 'scope="col"', "at [s]", "emotion", "reply")
     table = f"{earlier}<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if turns else ""
     return f'<div class="{escape(name)}"><p>{escape(headline)}</p>{table}</div>'
 
 
 def _row(turn: Turn) -> str:
-    emotion = turn.emotion.value if turn.emotion else ""
-    return (
-        f'<tr><td style="text-align:right">{turn.start_s:.1f}</td><td style="text-align:left">{emotion}</td>'
-        f'<td style="text-align:left" dir="auto">{escape(_reply(turn))}</td></tr>'
+    return _cells("td", 'dir="auto"', f"{turn.start_s:.1f}", turn.emotion.value if turn.emotion else "", _reply(turn))
+
+
+def _cells(tag: str, attribute: str, *texts: str) -> str:
+    """One row: a number and two texts."""
+    sides = ("right", "left", "left")
+    cells = (
+        f'<{tag} {attribute} style="text-align:{side}">{escape(text)}</{tag}>'
+        for side, text in zip(sides, texts, strict=True)
     )
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _reply(turn: Turn) -> str:
