@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from html import escape
 from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
 import traitlets
 
-from ..protocol import Decision, Turn
-from ..record import SessionRecord
+from ..transcript import summary, transcript_html, transcript_text
 from .conversing import Conversing
 from .loading import ModelSource
 from .outbox import Outbox
@@ -25,69 +23,7 @@ from .worker import Worker
 
 logger = logging.getLogger(__name__)
 
-TEXT_REPLIES = 3
-"""Newest replies in the text representation: it is one output of a cell."""
-HTML_REPLIES = 200
-"""Newest replies in the table, about 40 kB: every save of the notebook holds it."""
-MOST_TEXT = 500
-"""Characters of one reply that the table shows."""
-
 Bundle = dict[str, Any]
-
-
-def counts(record: SessionRecord) -> str:
-    """What a record holds, in a few words."""
-    decisions, turns = len(record.of_type(Decision)), len(record.of_type(Turn))
-    replies = "1 reply" if turns == 1 else f"{turns} replies"
-    return f"{record.seconds:.1f} s heard, {decisions} decisions, {replies}"
-
-
-def text_of(headline: str, record: SessionRecord) -> str:
-    """The headline and the newest replies, as lines of text."""
-    turns = record.of_type(Turn)
-    left = len(turns) - TEXT_REPLIES
-    lines = [headline, *([f"  … {left} earlier"] if left > 0 else [])]
-    return "\n".join([*lines, *(f"  {turn.start_s:7.1f} s  {_reply(turn)}" for turn in turns[-TEXT_REPLIES:])])
-
-
-def html_of(headline: str, record: SessionRecord, name: str = "") -> str:
-    """The headline and the newest replies as HTML that stands alone: no script, no address, the page's own colours.
-
-    Parameters
-    ----------
-    headline
-        What the widget is and does.
-    record
-        Whose replies are shown.
-    name
-        Class of the outer element, by which a page finds it.
-    """
-    turns = record.of_type(Turn)
-    rows = "".join(map(_row, turns[-HTML_REPLIES:]))
-    left = len(turns) - HTML_REPLIES
-    earlier = f"<p>{left:,} earlier replies are in the record, not here.</p>" if left > 0 else ""
-    head = _cells("th", 'scope="col"', "at [s]", "emotion", "reply")
-    table = f"{earlier}<table><thead>{head}</thead><tbody>{rows}</tbody></table>" if turns else ""
-    return f'<div class="{escape(name)}"><p>{escape(headline)}</p>{table}</div>'
-
-
-def _row(turn: Turn) -> str:
-    return _cells("td", 'dir="auto"', f"{turn.start_s:.1f}", turn.emotion.value if turn.emotion else "", _reply(turn))
-
-
-def _cells(tag: str, attribute: str, *texts: str) -> str:
-    """One row: a number and two texts."""
-    sides = ("right", "left", "left")
-    cells = (
-        f'<{tag} {attribute} style="text-align:{side}">{escape(text)}</{tag}>'
-        for side, text in zip(sides, texts, strict=True)
-    )
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def _reply(turn: Turn) -> str:
-    text = turn.text if len(turn.text) <= MOST_TEXT else f"{turn.text[:MOST_TEXT]}…"
-    return text if turn.ended == "TEXT_END" else f"{text} [{turn.ended}]"
 
 
 class SavedTranscript:
@@ -146,22 +82,22 @@ class ShownWidget(Conversing):
 
     def __repr__(self) -> str:
         # A widget whose arguments were refused has no session.
-        return f"<{self._headline}>" if hasattr(self, "_transcript") else object.__repr__(self)
+        if not hasattr(self, "_transcript"):
+            return object.__repr__(self)
+        return f"<{self._headline}; {summary(self._worker.record)}>"
 
     @property
     def _headline(self) -> str:
-        """What the widget is, does and holds; the model's state where that is not ready, else the session's."""
+        """What the widget is and does: the model's state where that is not ready, else the session's."""
         state = self.state if self._source.status == "ready" else f"model {self._source.status}"
-        if self.comm is None:
-            state = "closed"
-        return f"AudioInteraction {self._name}: {state}; {counts(self._worker.record)}"
+        return f"AudioInteraction {self._name}: {'closed' if self.comm is None else state}"
 
     def _saved(self) -> Bundle:
         """Text and HTML that need neither kernel nor extension."""
         headline, record = self._headline, self._worker.record
         return {
-            "text/plain": text_of(headline, record),
-            "text/html": html_of(headline, record, self._transcript.name),
+            "text/plain": f"{headline}\n{transcript_text(record)}",
+            "text/html": f'<div class="{self._transcript.name}">{transcript_html(record, headline)}</div>',
         }
 
     def _save_transcript(self) -> None:
