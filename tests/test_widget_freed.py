@@ -9,6 +9,7 @@ import sys
 import threading
 import weakref
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 import comm
@@ -68,7 +69,8 @@ class TestClosed:
             widget.close()
             left.append(references)
         del widget
-        assert [alive(references) for references in left] == [[]] * 11
+        gc.collect()
+        assert [name for each in left for name, reference in each.items() if reference() is not None] == []
 
     def test_model_and_session_are_freed_while_the_widget_is_still_held(self, used: Any) -> None:
         """As IPython's `Out` holds what a cell has shown."""
@@ -151,35 +153,43 @@ count, shared = int(sys.argv[1]), sys.argv[2] == "shared"
 model = aiw.load_model("tiny") if shared else None
 process = psutil.Process()
 
-def cycle():
-    w = aiw.AudioInteraction(model or "tiny")
-    w.feed(np.zeros(6400, np.float32), 16000)
-    w.close()
+def cycles(number):
+    for _ in range(number):
+        w = aiw.AudioInteraction(model or "tiny")
+        w.feed(np.zeros(6400, np.float32), 16000)
+        w.close()
 
 def reading():
     gc.collect()
-    # Memory that the allocator keeps for later is no leak.
     return {
         "memory": process.memory_info().rss,
+        "objects": len(gc.get_objects()),
         "threads": threading.active_count(),
         "comms": len(comm.get_comm_manager().comms),
         "widgets": len(_instances),
     }
 
-for _ in range(count // 5):
-    cycle()
-before = reading()
-for _ in range(count):
-    cycle()
-print(json.dumps([before, reading()]))
+cycles(count // 5)
+readings = [reading()]
+for _ in range(10):
+    cycles(count // 10)
+    readings.append(reading())
+print(json.dumps(readings))
 """
 
 
-@pytest.mark.parametrize("model", ["shared", "loaded"])
-def test_a_hundred_cycles_keep_memory_threads_and_comms_flat(model: str) -> None:
-    done = subprocess.run([sys.executable, "-c", CYCLES, "100", model], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(("model", "count"), [("shared", 100), ("loaded", 30)])
+def test_a_hundred_cycles_keep_memory_threads_and_comms_flat(model: str, count: int) -> None:
+    """Loading costs a second each, so of those there are fewer."""
+    arguments = [sys.executable, "-c", CYCLES, str(count), model]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    before, after = json.loads(done.stdout)
-    assert abs(after.pop("memory") / before.pop("memory") - 1) <= 0.02
-    assert after == before
+    readings = json.loads(done.stdout)
+    # An allocator gives memory back when it likes, so single readings differ by a percent.
+    early, late = (median(each["memory"] for each in half) for half in (readings[:5], readings[6:]))
+    assert abs(late / early - 1) <= 0.02
+    before, after = readings[0], readings[-1]
+    assert after["objects"] - before["objects"] < count
+    for name in ("threads", "comms", "widgets"):
+        assert after[name] == before[name]
     assert after["widgets"] == after["comms"] == 0
