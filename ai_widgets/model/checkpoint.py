@@ -26,11 +26,12 @@ from .decoder import Decoder
 from .encoder import Encoder
 from .hub import Progress, locate
 from .machine import memory_named
-from .placement import Placement, choose, intra_op_threads, threads_for
+from .placement import Placement, choose, threads_for
 from .quantise import destinations, install, require_torchao
 from .sampling import SamplingRule
 from .shards import Stored
 from .skeleton import finish_language_model, finish_tower, language_skeleton, need_of, tower_skeleton
+from .threads import intra_op_threads
 from .traits import Traits, read_traits
 from .weights import TOWER_OPTIONAL, Dense, check, fill, language_model_tensors, tower_file, tower_tensors
 
