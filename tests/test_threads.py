@@ -166,7 +166,8 @@ class TestPositions:
         assert places(decoder, LATE_PLACE) == as_float16(LATE_PLACE)
         assert others == [as_float16(LATE_PLACE)]
 
-    def test_two_threads(self, toy: Model, hasty: None) -> None:
+    @pytest.mark.usefixtures("hasty")
+    def test_two_threads(self, toy: Model) -> None:
         for _ in range(50):
             decoder = Decoder(toy.loaded.decoder.model, "float16")
             start, wrong = Barrier(2), list[int]()
@@ -192,7 +193,8 @@ def hasty() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-def test_sessions_of_one_model_on_several_threads_answer_as_alone(toy: Model, hasty: None) -> None:
+@pytest.mark.usefixtures("hasty")
+def test_sessions_of_one_model_on_several_threads_answer_as_alone(toy: Model) -> None:
     decoder = Decoder(toy.loaded.decoder.model, "float16")
     model = Model(replace(toy.loaded, decoder=decoder))
 

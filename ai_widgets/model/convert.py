@@ -22,6 +22,7 @@ from .configuration import TOWER_KEY, LanguageModelShape, read_rule, read_shape,
 from .hub import Progress, locate
 from .machine import gigabytes, memory_named
 from .placement import DTYPES
+from .pointers import refuse_pointers
 from .shards import Stored, write_shard
 from .traits import CONFIG_FILE, CONFIG_KEY, Traits, read_traits
 from .weights import INDEX_FILE, SINGLE_FILE, TOWER_FILES, TOWER_OPTIONAL
@@ -72,7 +73,8 @@ def convert(
         raise SettingError(f"dtype {dtype!r} is unknown; use {', '.join(DTYPES)}.")
     goal = Path(target).expanduser()
     _check_target(goal)
-    folder, _ = locate(source, revision, progress if callable(progress) else None)
+    folder, _ = locate(source, revision, progress if callable(progress) else None, bar=progress is True)
+    refuse_pointers(folder)
     parts = open_parts(folder)
     read_tokenizer(folder)
     read_rule(folder)

@@ -78,7 +78,7 @@ def _native() -> _Native | None:
 
 @contextmanager
 def intra_op_threads(count: int | None) -> Iterator[None]:
-    """Run a block with `count` torch threads inside an operation; other threads, also those that it starts, keep theirs.
+    """Run a block with `count` torch threads inside an operation. All other threads, new ones too, keep their number.
 
     Parameters
     ----------

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
-from .configuration import LanguageModelShape, read_json
+from .configuration import LanguageModelShape, names_shown, read_json
 from .shards import FLOATING, Shard, Stored, check_values, fetch
 
 INDEX_FILE = "model.safetensors.index.json"
@@ -22,7 +23,6 @@ TOWER_FILES = (
     "audiointeraction_ChunkwisedEncoder.pth",
     "MiniOmni3_ChunkwisedEncoder.pth",
 )
-NAMES_SHOWN = 6
 
 LITGPT_LAYER = {
     "norm_1.weight": "input_layernorm.weight",
@@ -84,13 +84,13 @@ def _indexed(folder: Path, index: Path) -> Iterator[Stored]:
     names = sorted(set(entries.values()))
     absent = [name for name in names if not (folder / name).is_file()]
     if absent:
-        raise CheckpointError(f"{folder} lacks {_list(absent)}, which {INDEX_FILE} names; download it again.")
+        raise CheckpointError(f"{folder} lacks {names_shown(absent)}, which {INDEX_FILE} names; download it again.")
     for name in names:
         shard = Shard(folder / name)
         held = {one.name for one in shard.stored}
         promised = [tensor for tensor, where in entries.items() if where == name and tensor not in held]
         if promised:
-            raise CheckpointError(f"{shard.path} does not hold {_list(promised)}, which {INDEX_FILE} promises.")
+            raise CheckpointError(f"{shard.path} does not hold {names_shown(promised)}, which {INDEX_FILE} promises.")
         yield from (one for one in shard.stored if entries.get(one.name) == name)
 
 
@@ -139,19 +139,26 @@ def _unpickled(path: Path) -> list[Stored]:
     try:
         # torch's format before 1.6 is no archive and cannot be mapped.
         fetch(path, 0, path.stat().st_size)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it remarks on old pickles; what matters is whether they load
-            state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # the unpickler raises whatever the bytes make of it
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"{path} is not a plain file of tensors and was not loaded: {reason.rstrip('.')}."
-        ) from error
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except Exception as error:  # noqa: BLE001 - the unpickler raises whatever the bytes make of it
+        # Not chained: torch's own words advise to load the file with its code.
+        raise CheckpointError(f"{path} is not a plain file of tensors and was not loaded: {_reason(error)}.") from None
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(tensor, Tensor) and _plain(tensor) for name, tensor in state.items()
     ):
         raise CheckpointError(f"{path} must hold a dictionary of tensors.")
     return [_of_tensor(name, tensor, path) for name, tensor in state.items()]
+
+
+def _reason(error: Exception) -> str:
+    """Why a file was not unpickled, without torch's advice to trust it."""
+    asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if asked is not None:
+        return f"it asks for {asked[1]}, which is code and not numbers"
+    words = str(error).strip().splitlines()
+    if not words or isinstance(error, (UnpicklingError, Warning)) or "weights_only" in words[0]:
+        return "its bytes are not those of a file that torch.save wrote"
+    return words[0].rstrip(".")
 
 
 def _plain(tensor: Tensor) -> bool:
@@ -206,7 +213,7 @@ def check(
             strange.append(f"{one.name} ({one.kind})")
     problems["missing"] = sorted(missing)
     problems[f"none of {', '.join(FLOATING)}"] = strange
-    words = [f"{word}: {_list(sorted(names))}" for word, names in problems.items() if names]
+    words = [f"{word}: {names_shown(sorted(names))}" for word, names in problems.items() if names]
     if words:
         raise CheckpointError(f"The tensors of {source} do not fit its configuration; {'; '.join(words)}.")
 
@@ -245,8 +252,3 @@ def fill(
             progress(rows.numel() * rows.element_size())
         owner, _, attribute = one.name.rpartition(".")
         setattr(module.get_submodule(owner), attribute, goal.finish())
-
-
-def _list(names: list[str]) -> str:
-    shown = ", ".join(names[:NAMES_SHOWN])
-    return shown if len(names) <= NAMES_SHOWN else f"{shown} and {len(names) - NAMES_SHOWN} more"

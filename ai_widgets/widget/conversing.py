@@ -246,7 +246,7 @@ class Conversing(ShellSafeWidget):
             info["detail"] = dict(zip(("done", "total"), self._source.progress, strict=True))
         elif info["status"] == "ready":
             model = self._source.model()
-            info["detail"] = str(model.placement)
+            info["detail"] = " · ".join([str(model.placement), *model.notes])
             try:
                 info.update(vocabulary(model, self._worker.settings, self._worker.prefix))
             except SettingError as error:
