@@ -24,6 +24,40 @@ Progress = Callable[[int, int], object]
 """Called with the bytes that are done and all there are; what it raises ends the loading."""
 
 
+class Reports:
+    """What a load tells of its progress: the newest report for those that wait, and the caller's own function.
+
+    Parameters
+    ----------
+    progress
+        Called with the bytes that are done and all there are, or None.
+
+    Attributes
+    ----------
+    newest
+        The last report; None before the first.
+    raised
+        What `progress` raised. It is raised again at every later report, so that every thread of a download stops.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self.newest: tuple[int, int] | None = None
+        self.raised: BaseException | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        self.newest = (done, total)
+        if self.raised is not None:
+            raise self.raised
+        if self._progress is None:
+            return
+        try:
+            self._progress(done, total)
+        except BaseException as error:
+            self.raised = error
+            raise
+
+
 def locate(
     name: str | Path, revision: str | None = None, progress: Progress | None = None, *, bar: bool = True
 ) -> tuple[Path, str | None]:
@@ -60,14 +94,10 @@ def locate(
             f"There is no checkpoint {str(name)!r}: give tiny, an existing folder, or a hub id such as "
             "zhifeixie/AudioInteraction."
         )
-    return _download(str(name), revision, progress or _silent, bar)
+    return _download(str(name), revision, progress, bar)
 
 
-def _silent(done: int, total: int) -> None:
-    """Take a report that nobody asked for."""
-
-
-def _download(repo: str, revision: str | None, progress: Progress, bar: bool) -> tuple[Path, str | None]:
+def _download(repo: str, revision: str | None, progress: Progress | None, bar: bool) -> tuple[Path, str | None]:
     """Bring a repository's files into the hub's cache, or find them there; also the commit that they are of.
 
     The revision is handed on by its own name, so that the cache remembers which commit it was and the same call works
@@ -77,7 +107,7 @@ def _download(repo: str, revision: str | None, progress: Progress, bar: bool) ->
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import EntryNotFoundError, HFValidationError, RevisionNotFoundError
 
-    reports = _Stopping(progress)
+    reports = Reports(progress)
     options: dict[str, Any] = {"revision": revision, "allow_patterns": list(FILE_PATTERNS)}
     try:
         HfApi().model_info(repo, revision=revision)
@@ -100,23 +130,6 @@ def _download(repo: str, revision: str | None, progress: Progress, bar: bool) ->
         raise explain(repo, revision, error) from error
     logger.info("%s is at commit %s; pass revision=%r to get the same files again.", repo, folder.name, folder.name)
     return folder, folder.name
-
-
-class _Stopping:
-    """Hands reports on, and repeats what the receiver raised at every later one: a download has several threads."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self.raised: BaseException | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        if self.raised is not None:
-            raise self.raised
-        try:
-            self._progress(done, total)
-        except BaseException as error:
-            self.raised = error
-            raise
 
 
 def _counting_bar(progress: Progress, shown: bool) -> type[Any]:

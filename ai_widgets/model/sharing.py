@@ -18,7 +18,7 @@ import torch
 
 from ..errors import NotEnoughMemoryError, SettingError
 from .configuration import files_of
-from .hub import Progress
+from .hub import Progress, Reports
 from .machine import Machine, look, with_free
 from .placement import Need, choose
 
@@ -27,40 +27,6 @@ if TYPE_CHECKING:
 
 GLANCE_SECONDS = 0.25
 """How often a load that waits for another one of the same files tells of its progress, which may cancel it."""
-
-
-class Reports:
-    """What a load tells of its progress: the newest report for those that wait, and the caller's own function.
-
-    Parameters
-    ----------
-    progress
-        Called with the bytes that are done and all there are, or None.
-
-    Attributes
-    ----------
-    newest
-        The last report; None before the first.
-    raised
-        What `progress` raised. It is raised again at every later report, so that every thread of a download stops.
-    """
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self.newest: tuple[int, int] | None = None
-        self.raised: BaseException | None = None
-
-    def __call__(self, done: int, total: int) -> None:
-        self.newest = (done, total)
-        if self.raised is not None:
-            raise self.raised
-        if self._progress is None:
-            return
-        try:
-            self._progress(done, total)
-        except BaseException as error:
-            self.raised = error
-            raise
 
 
 class Turns:
