@@ -35,7 +35,7 @@ from .sharing import ModelsInUse, Request, Turns, identity
 from .skeleton import finish_language_model, finish_tower, language_skeleton, need_of, tower_skeleton
 from .threads import intra_op_threads
 from .traits import Traits, read_traits
-from .weights import TOWER_OPTIONAL, Dense, check, fill, language_model_tensors, tower_file, tower_tensors
+from .weights import TOWER_OPTIONAL, Dense, check, fill, language_model_tensors, tower_tensors
 
 PROGRESS_FROM = 200_000_000
 """Bytes of weights from which loading shows a progress bar."""
@@ -127,8 +127,7 @@ def open_parts(folder: Path) -> Parts:
     tied = shape.tied and all(one.name != HEAD_WEIGHT for one in stored)
     check(wanted, stored, str(folder), (HEAD_WEIGHT,) if tied else ())
     tower = tower_skeleton(read_tower_config(folder), shape.width, str(folder))
-    path = tower_file(folder)
-    tower_stored = tower_tensors(path)
+    tower_stored, path = tower_tensors(folder)
     wanted = {name: tuple(parameter.shape) for name, parameter in tower.named_parameters()}
     check(wanted, tower_stored, str(path), TOWER_OPTIONAL)
     return Parts(folder, language_model, stored, tower, tower_stored, shape.positions, tied)

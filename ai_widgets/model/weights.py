@@ -37,7 +37,8 @@ LITGPT_TOP = {
     "transformer.ln_f.weight": "model.norm.weight",
     "lm_head.weight": "lm_head.weight",
 }
-TOWER_PREFIXES = ("thinker.audio_tower.", "audio_tower.")
+TOWER_PREFIX = "audio_tower."
+TOWER_PREFIXES = ("thinker.audio_tower.", TOWER_PREFIX)
 TOWER_OPTIONAL = ("audio_bos_eos_token.weight", "positional_embedding.positional_embedding")
 """Not used by a chunk's encoding: one belongs to whole-clip prompts, the other is computed, not learned."""
 
@@ -65,14 +66,18 @@ class Dense:
 
 def language_model_tensors(folder: Path, shape: LanguageModelShape) -> list[Stored]:
     """Tensors of the folder's language model under transformers' Qwen2 names, not read yet; file after file."""
+    stored = _stored(folder)
+    return [part for one in stored if not one.name.startswith(TOWER_PREFIX) for part in _qwen2(one, shape)]
+
+
+def _stored(folder: Path) -> list[Stored]:
+    """Tensors of the folder's main weights, which may hold the tower's too."""
     index, single = folder / INDEX_FILE, folder / SINGLE_FILE
     if index.exists():
-        stored = list(_indexed(folder, index))
-    elif single.exists():
-        stored = Shard(single).stored
-    else:
-        raise CheckpointError(f"{folder} holds no weights: neither {INDEX_FILE} nor {SINGLE_FILE} is there.")
-    return [part for one in stored for part in _qwen2(one, shape)]
+        return list(_indexed(folder, index))
+    if single.exists():
+        return Shard(single).stored
+    raise CheckpointError(f"{folder} holds no weights: neither {INDEX_FILE} nor {SINGLE_FILE} is there.")
 
 
 def _indexed(folder: Path, index: Path) -> Iterator[Stored]:
@@ -117,16 +122,25 @@ def _qwen2(one: Stored, shape: LanguageModelShape) -> Iterator[Stored]:
         first += count
 
 
-def tower_file(folder: Path) -> Path:
-    """The file that holds the audio tower; it has had several names."""
+def tower_tensors(folder: Path) -> tuple[list[Stored], Path]:
+    """Tensors of the folder's audio tower, not read yet, and where they are.
+
+    It has a file of its own, which has had several names, or lies beside the language model, as `save_pretrained` of
+    transformers writes it.
+    """
     path = next((folder / name for name in TOWER_FILES if (folder / name).exists()), None)
-    if path is None:
+    if path is not None:
+        return _tower_of(path), path
+    within = [
+        one.named(one.name.removeprefix(TOWER_PREFIX)) for one in _stored(folder) if one.name.startswith(TOWER_PREFIX)
+    ]
+    if not within:
         raise CheckpointError(f"{folder} lacks the encoder's weights, {' or '.join(TOWER_FILES[1:])}.")
-    return path
+    return within, folder
 
 
-def tower_tensors(path: Path) -> list[Stored]:
-    """Tensors of the audio tower, not read yet."""
+def _tower_of(path: Path) -> list[Stored]:
+    """Tensors of a tower's own file."""
     stored = Shard(path).stored if path.suffix == ".safetensors" else _unpickled(path)
     for prefix in TOWER_PREFIXES:
         if stored and all(one.name.startswith(prefix) for one in stored):
