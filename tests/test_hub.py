@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -60,6 +61,19 @@ class TestDownload:
         load_model(REPO, "cpu", progress=lambda done, total: told.append((done, total)))
         assert told
         assert told[-1][0] == told[-1][1]
+
+    @pytest.mark.usefixtures("hub")
+    def test_a_transfer_that_only_logs_what_a_report_raises_is_stopped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """hf_xet, through which the real hub serves large files, goes on otherwise."""
+        stopped = Event()
+        monkeypatch.setattr("huggingface_hub.utils._xet.abort_xet_session", stopped.set)
+
+        def closed(done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            load_model(REPO, "cpu", progress=closed)
+        assert stopped.wait(30)
 
     @pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False)])
     @pytest.mark.usefixtures("hub")

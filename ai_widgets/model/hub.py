@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from tqdm import tqdm as plain_tqdm
@@ -124,9 +125,11 @@ def _download(repo: str, revision: str | None, progress: Progress | None, bar: b
         return folder, folder.name
     try:
         folder = Path(snapshot_download(repo, tqdm_class=_counting_bar(reports, bar), **options))
-    except Exception as error:  # as above
+    except BaseException as error:
         if reports.raised is not None:
             raise reports.raised from None
+        if not isinstance(error, Exception):
+            raise
         raise explain(repo, revision, error) from error
     logger.info("%s is at commit %s; pass revision=%r to get the same files again.", repo, folder.name, folder.name)
     return folder, folder.name
@@ -143,7 +146,24 @@ def _counting_bar(progress: Progress, shown: bool) -> type[Any]:
         def update(self, n: float | None = 1) -> bool | None:
             told: bool | None = super().update(n)
             if self.bytes and self.total:
-                progress(int(self.n), int(self.total))
+                try:
+                    progress(int(self.n), int(self.total))
+                except BaseException:
+                    _stop_transfers()
+                    raise
             return told
 
     return Counting
+
+
+def _stop_transfers() -> None:
+    """Stop the transfers of hf_xet, which only logs what a report of its progress raises.
+
+    It has one session for the process, so transfers of others that run through it stop too.
+    """
+    try:
+        from huggingface_hub.utils._xet import abort_xet_session
+    except ImportError:
+        return  # a version without that session: its downloads end by what the report raised
+    # This may be a thread of that session, which the session waits for.
+    Thread(target=abort_xet_session, name="ai_widgets stop download").start()
