@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from ai_widgets.errors import CheckpointError, CheckpointWarning
 from ai_widgets.inference import Model, load_model
+from tests.page import Build
 from tests.reference_checkpoint import HEAD_SIZE, TOWER_FILES, TOY, language_model, write_checkpoint, write_weights
 
 Writable = Callable[[], Path]
@@ -123,6 +124,11 @@ class TestLayouts:
         assert (rule.temperature, rule.top_k, rule.top_p, rule.greedy) == (0.3, 3, 1.0, False)
         assert len(model.loaded.notes) == 1
         assert toy.loaded.notes == ()
+
+    def test_the_widget_shows_what_a_checkpoint_lacks(self, toy: Model, build: Build) -> None:
+        page = build(Model(replace(toy.loaded, notes=("It does not say how it samples.",))))
+        page.hello()
+        assert page.of("model")[-1]["detail"] == "cpu · float32 · It does not say how it samples."
 
     def test_a_model_says_what_it_is(self, toy: Model, toy_folder: Path) -> None:
         assert repr(toy) == f"<Model {toy_folder} on cpu · float32>"
