@@ -138,6 +138,17 @@ print(count() - before)
         assert after > 0
 
 
+def test_training_leaves_the_process_its_own_count() -> None:
+    from ai_widgets.training.trainer import Trainer
+
+    before = torch.get_num_threads()
+    trainer: Any = SimpleNamespace(
+        recipe=SimpleNamespace(threads=before + 2), _run=lambda quiet: (torch.get_num_threads(), quiet)
+    )
+    assert Trainer.run(trainer, quiet=True) == (before + 2, True)
+    assert torch.get_num_threads() == elsewhere(torch.get_num_threads) == before
+
+
 def places(decoder: Decoder, end: int, count: int = 13) -> list[int]:
     context: Any = SimpleNamespace(start=0, end=end)
     found: list[int] = decoder._places(context, count)[0].tolist()
