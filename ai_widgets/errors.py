@@ -38,6 +38,22 @@ class CheckpointError(AiWidgetsError, ValueError):
     """A checkpoint that cannot be found, read or matched to the model."""
 
 
+class HubError(CheckpointError):
+    """A hub repository that was not downloaded: what happened, and the way out."""
+
+
+class HubAccessError(HubError):
+    """The hub does not let this user read the repository: refused token, gated, private, or no such repository."""
+
+
+class HubUnreachableError(HubError):
+    """The hub cannot be asked now: offline flag, network, TLS, proxy, rate limit, trouble of the hub's own."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint loads, but lacks something that changes how it answers."""
+
+
 class SessionError(AiWidgetsError, RuntimeError):
     """A call that the session's state does not allow, such as feeding audio after it was closed."""
 

@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from .audio import load_audio
 from .ending import computation
-from .errors import AudioError
+from .errors import AudioError, CheckpointWarning
 from .importing import collector_paused
 from .model.checkpoint import LoadedModel, load
 from .model.hub import Progress
+from .model.skeleton import import_classes
 from .protocol import Event
 from .record import SessionRecord
 from .session import StreamingSession
@@ -69,7 +71,10 @@ def load_model(
     compiled: bool = False,
     progress: Progress | bool = True,
 ) -> Model:
-    """Load a checkpoint.
+    """Load a checkpoint, or share it where it is loaded already.
+
+    While a model of the same files, device, dtype, quantisation and compilation is in use anywhere in the process, its
+    weights are used again. Any thread may call this.
 
     Parameters
     ----------
@@ -88,16 +93,36 @@ def load_model(
         True: a bar for what takes long. False: nothing. Or a callable that gets the bytes that are done and all there
         are, first of a download, then of the weights; what it raises ends the loading and comes out of here.
 
+    Returns
+    -------
+    Model
+        Its weights are freed when no model, session or widget uses them any more.
+
     Raises
     ------
-    CheckpointError, SettingError, NotEnoughMemoryError
+    CheckpointError
+        What is missing or does not fit. `HubError` and its subclasses: why a repository was not downloaded.
+    SettingError, NotEnoughMemoryError
+
+    Warns
+    -----
+    CheckpointWarning
+        Where the checkpoint says nothing of how it is to be sampled.
+
+    Examples
+    --------
+    >>> import ai_widgets as aiw
+    >>> first, second = aiw.load_model("tiny", device="cpu"), aiw.load_model("tiny", device="cpu")
+    >>> first.loaded is second.loaded
+    True
     """
-    # The model classes of transformers are imported on the way.
-    with computation(), collector_paused():
-        model = Model(load(name, device, dtype, quantize, revision, progress))
-    if compiled:
-        model.loaded.decoder.compile()
-    return model
+    with computation():
+        with collector_paused():
+            import_classes()
+        loaded = load(name, device, dtype, quantize, revision, progress, compiled=compiled)
+    for note in loaded.notes:
+        warn(note, CheckpointWarning, stacklevel=2)
+    return Model(loaded)
 
 
 def expand_paths(paths: Iterable[str | Path]) -> list[Path]:

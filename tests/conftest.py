@@ -16,6 +16,9 @@ from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.widget.app import AudioInteraction
 from tests.page import RULES, Build, Comm, Page
 from tests.reference_checkpoint import REFERENCE, TOY, write_checkpoint
+from tests.stub_hub import hub, published
+
+__all__ = ["hub", "published"]
 
 # The same examples in every run, and no deadline: a busy machine is no failure.
 settings.register_profile(

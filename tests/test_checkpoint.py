@@ -14,8 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ai_widgets.errors import CheckpointError
+from ai_widgets.errors import CheckpointError, CheckpointWarning
 from ai_widgets.inference import Model, load_model
+from tests.page import Build
 from tests.reference_checkpoint import HEAD_SIZE, TOWER_FILES, TOY, language_model, write_checkpoint, write_weights
 
 Writable = Callable[[], Path]
@@ -104,9 +105,30 @@ class TestLayouts:
     def test_the_checkpoints_own_sampling_and_limits(self, toy: Model, folder: Path) -> None:
         assert (toy.loaded.rule.temperature, toy.loaded.rule.top_k, toy.loaded.rule.top_p) == (0.3, 3, 1.0)
         assert toy.loaded.positions == 2048
-        (folder / "generation_config.json").unlink()
+        (folder / "generation_config.json").write_text('{"temperature": 0.7}')
         rule = load_model(folder, "cpu").loaded.rule
-        assert (rule.temperature, rule.top_k, rule.top_p) == (1.0, None, 1.0)
+        assert (rule.temperature, rule.top_k, rule.top_p) == (0.7, None, 1.0)
+
+    @pytest.mark.parametrize("content", [None, "{}", '{"eos_token_id": 7}', '{"temperature": null, "top_k": 0}'])
+    def test_a_folder_that_does_not_say_how_it_samples(self, toy: Model, folder: Path, content: str | None) -> None:
+        """It samples as the model card says, and says so: to Python, and on the model for the widget."""
+        path = folder / "generation_config.json"
+        path.unlink()
+        if content is not None:
+            path.write_text(content)
+        with pytest.warns(
+            CheckpointWarning, match=r"generation_config\.json.* temperature=0\.3, top_k=3; put the file"
+        ):
+            model = load_model(folder, "cpu")
+        rule = model.loaded.rule
+        assert (rule.temperature, rule.top_k, rule.top_p, rule.greedy) == (0.3, 3, 1.0, False)
+        assert len(model.loaded.notes) == 1
+        assert toy.loaded.notes == ()
+
+    def test_the_widget_shows_what_a_checkpoint_lacks(self, toy: Model, build: Build) -> None:
+        page = build(Model(replace(toy.loaded, notes=("It does not say how it samples.",))))
+        page.hello()
+        assert page.of("model")[-1]["detail"] == "cpu · float32 · It does not say how it samples."
 
     def test_a_model_says_what_it_is(self, toy: Model, toy_folder: Path) -> None:
         assert repr(toy) == f"<Model {toy_folder} on cpu · float32>"
@@ -199,7 +221,8 @@ class TestFiles:
     def test_damaged(self, folder: Path, name: str, content: bytes) -> None:
         (folder / name).write_bytes(content)
         if name == "generation_config.json" and content == b'{"a": 1}':
-            load_model(folder, "cpu")
+            with pytest.warns(CheckpointWarning):
+                load_model(folder, "cpu")
             return
         assert name.rpartition("/")[2] in refused(folder)
 

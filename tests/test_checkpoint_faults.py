@@ -248,7 +248,9 @@ class TestNames:
     def test_a_hub_id_that_does_not_exist_offline(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-        assert "not in the local cache" in refused("nobody/nothing-of-that-name")
+        message = refused("nobody/nothing-of-that-name")
+        assert "HF_HUB_OFFLINE" in message
+        assert "the local cache holds no 'nobody/nothing-of-that-name'" in message
 
     def test_quantize_without_torchao(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(__import__("sys").modules, "torchao", None)

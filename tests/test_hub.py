@@ -1,150 +1,207 @@
-"""Hub ids: pinned to a commit, only the files that are needed, the local cache where there is no connection."""
+"""Hub ids, against a hub on loopback: pinned to a commit, only what is needed, the cache where there is no hub."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from fnmatch import fnmatch
+import os
+import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from threading import Event
 
-import huggingface_hub
 import pytest
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
-from ai_widgets.errors import CheckpointError
+from ai_widgets.errors import CheckpointError, HubError, HubUnreachableError
 from ai_widgets.inference import load_model
+from tests.stub_hub import FIRST, NOT_NEEDED, REPO, SECOND, Answer, StubHub, folder_of, go_offline
 
-REPO = "zhifeixie/AudioInteraction"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-PUBLISHED_FILES = (
-    "model-00001-of-00004.safetensors",
-    "model.safetensors.index.json",
-    "model_config.yaml",
-    "config.json",
-    "generation_config.json",
-    "hyperparameters.yaml",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "MiniOmni3_ChunkwisedEncoder.pth",
-    "audiointeraction_ChunkwisedEncoder.pth",
-    "qwen25OmniConfig/config.json",
-)
+SHARD = "model-00002-of-00002.safetensors"
 
 
-def http_error(kind: type[HfHubHTTPError], status: int) -> HfHubHTTPError:
-    request = SimpleNamespace(method="GET", url="https://hub.example")
-    response = SimpleNamespace(status_code=status, headers={}, request=request, text="", json=dict)
-    return kind("no", response=response)  # type: ignore[arg-type]
+def snapshot(tmp_path: Path, commit: str = FIRST) -> Path:
+    return tmp_path / "cache" / "models--owner--model" / "snapshots" / commit
 
 
-@dataclass
-class Hub:
-    """A stub of the hub: answers, and remembers what it was asked."""
+class TestDownload:
+    @pytest.mark.parametrize("revision", [None, "main", "v1", FIRST])
+    def test_whatever_revision_is_given_a_commit_is_downloaded(self, hub: StubHub, revision: str | None) -> None:
+        model = load_model(REPO, "cpu", revision=revision)
+        assert model.loaded.revision == FIRST
+        assert FIRST in repr(model)
+        files = [asked for asked in hub.asked if "/resolve/" in asked]
+        assert files
+        assert all(f"/resolve/{FIRST}/" in asked for asked in files)
 
-    folder: Path
-    info_error: Exception | None = None
-    download_error: Exception | None = None
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
-    downloads: list[dict[str, Any]] = field(default_factory=list)
+    def test_a_push_meanwhile_does_not_mix_two_commits(self, hub: StubHub, tmp_path: Path) -> None:
+        newer = folder_of(tmp_path / "newer", seed=7)
 
-    def model_info(self, repo: str, revision: str | None = None, **_: Any) -> Any:
-        self.asked.append((repo, revision))
-        if self.info_error is not None:
-            raise self.info_error
-        return SimpleNamespace(sha=COMMIT)
+        def push(method: str, path: str) -> None:
+            if "/resolve/" in path:
+                hub.push(newer, SECOND)
 
-    def snapshot_download(self, repo: str, **options: Any) -> str:
-        self.downloads.append({"repo": repo, **options})
-        if self.download_error is not None:
-            raise self.download_error
-        return str(self.folder)
+        hub.when_asked = push
+        assert load_model(REPO, "cpu").loaded.revision == FIRST
+        assert all(FIRST in asked for asked in hub.asked if "/resolve/" in asked)
 
-
-@pytest.fixture
-def hub(toy_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    stub = Hub(toy_folder)
-    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: stub)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", stub.snapshot_download)
-    return stub
-
-
-@pytest.mark.parametrize("revision", [None, "main", "v1", COMMIT])
-def test_whatever_revision_is_given_a_commit_is_downloaded(hub: Hub, revision: str | None) -> None:
-    model = load_model(REPO, "cpu", revision=revision)
-    assert hub.asked == [(REPO, revision)]
-    assert hub.downloads[0]["repo"] == REPO
-    assert hub.downloads[0]["revision"] == COMMIT
-    assert model.loaded.revision == COMMIT
-    assert COMMIT in repr(model)
-
-
-def test_only_what_is_needed_is_downloaded_and_progress_is_shown(hub: Hub) -> None:
-    load_model(REPO, "cpu")
-    options = hub.downloads[0]
-    needed = set(PUBLISHED_FILES)
-    others = ["demo.mp4", "assets/a.wav", "code.py", "pytorch_model.bin"]
-    assert {name for name in [*needed, *others] if wanted(options, name)} == needed
-    assert options["tqdm_class"] is not None
-
-
-def wanted(options: dict[str, Any], name: str) -> bool:
-    return any(fnmatch(name, pattern) for pattern in options["allow_patterns"])
-
-
-@pytest.mark.parametrize(
-    "error",
-    [ConnectionError("offline"), OSError("no route"), RuntimeError("odd client"), http_error(HfHubHTTPError, 503)],
-    ids=str,
-)
-def test_without_a_connection_the_cache_serves(hub: Hub, error: Exception) -> None:
-    hub.info_error = error
-    model = load_model(REPO, "cpu", revision="v1")
-    assert hub.downloads[0]["revision"] == "v1"
-    assert model.loaded.revision == "v1"
-
-
-def test_without_a_connection_and_a_cache(hub: Hub) -> None:
-    hub.info_error = ConnectionError("offline")
-    hub.download_error = LocalEntryNotFoundError("nothing here")
-    with pytest.raises(CheckpointError, match="not in the local cache, and the hub cannot be reached"):
+    def test_only_what_is_needed_is_downloaded(self, hub: StubHub, published: Path) -> None:
         load_model(REPO, "cpu")
+        needed = {str(path.relative_to(published)) for path in published.rglob("*") if path.is_file()}
+        assert set(hub.sent) == needed - set(NOT_NEEDED)
+
+    @pytest.mark.usefixtures("hub")
+    def test_every_byte_is_reported_and_what_the_report_raises_ends_the_download(self) -> None:
+        class ClosedError(Exception):
+            pass
+
+        def closed(done: int, total: int) -> None:
+            raise ClosedError
+
+        with pytest.raises(ClosedError):
+            load_model(REPO, "cpu", progress=closed)
+        told: list[tuple[int, int]] = []
+        load_model(REPO, "cpu", progress=lambda done, total: told.append((done, total)))
+        assert told
+        assert told[-1][0] == told[-1][1]
+
+    @pytest.mark.usefixtures("hub")
+    def test_a_transfer_that_only_logs_what_a_report_raises_is_stopped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """hf_xet, through which the real hub serves large files, goes on otherwise."""
+        stopped = Event()
+        monkeypatch.setattr("huggingface_hub.utils._xet.abort_xet_session", stopped.set)
+
+        def closed(done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            load_model(REPO, "cpu", progress=closed)
+        assert stopped.wait(30)
+
+    @pytest.mark.parametrize(("progress", "shown"), [(True, True), (False, False)])
+    @pytest.mark.usefixtures("hub")
+    def test_bars_are_shown_unless_they_are_not_wanted(
+        self, capfd: pytest.CaptureFixture[str], progress: bool, shown: bool
+    ) -> None:
+        load_model(REPO, "cpu", progress=progress)
+        assert bool(capfd.readouterr().err) is shown
+
+    def test_after_a_broken_download_what_is_complete_is_not_fetched_twice(
+        self, hub: StubHub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("time.sleep", lambda _: None)  # between the library's own attempts
+        hub.answer = Answer(only=SHARD, cut=1000)
+        with pytest.raises(HubError, match="what is complete is not fetched twice"):
+            load_model(REPO, "cpu")
+        complete = dict(hub.sent)
+        hub.answer = None
+        load_model(REPO, "cpu")
+        assert {name: hub.sent[name] for name in complete} == complete
+        assert SHARD in hub.sent
+
+    def test_what_was_downloaded_is_checked_like_any_folder(self, hub: StubHub, tmp_path: Path) -> None:
+        broken = folder_of(tmp_path / "broken")
+        (broken / "tokenizer.json").write_text("{")
+        hub.push(broken, SECOND)
+        with pytest.raises(CheckpointError, match=r"tokenizer\.json is no usable tokenizer"):
+            load_model(REPO, "cpu")
+
+    def test_a_folder_of_that_name_comes_first(
+        self, hub: StubHub, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "owner").mkdir()
+        (tmp_path / "owner" / "model").symlink_to(toy_folder)
+        assert load_model(REPO, "cpu").loaded.revision is None
+        assert hub.asked == []
+
+    @pytest.mark.parametrize("name", ["gone", "a/b/c", "/gone", "./gone/x", "~/gone", "../x", "a/", "/b"])
+    def test_a_name_that_is_nothing(self, hub: StubHub, name: str) -> None:
+        with pytest.raises(CheckpointError, match="give tiny, an existing folder, or a hub id"):
+            load_model(name, "cpu")
+        assert hub.asked == []
 
 
-@pytest.mark.parametrize(("revision", "where"), [(None, ""), ("v9", " at revision 'v9'")])
-def test_a_repository_that_is_not_there(hub: Hub, revision: str | None, where: str) -> None:
-    hub.info_error = http_error(RepositoryNotFoundError, 404)
-    with pytest.raises(CheckpointError, match=f"no repository '{REPO}'{where}"):
+class TestOffline:
+    """What was loaded by a name loads by the same name without a hub."""
+
+    @pytest.mark.parametrize("revision", [None, "v1", FIRST])
+    def test_the_same_call_works_without_a_connection(
+        self, hub: StubHub, monkeypatch: pytest.MonkeyPatch, revision: str | None
+    ) -> None:
         load_model(REPO, "cpu", revision=revision)
-    assert hub.downloads == []
+        asked = list(hub.asked)
+        go_offline(monkeypatch)
+        model = load_model(REPO, "cpu", revision=revision)
+        assert model.loaded.revision == FIRST
+        assert hub.asked == asked
 
+    def test_in_a_process_of_its_own_with_the_flag_of_the_environment(self, hub: StubHub, tmp_path: Path) -> None:
+        """`HF_HUB_OFFLINE=1`, as people set it; the hub would answer, and is not asked."""
+        script = (
+            "import ai_widgets as aiw, sys; print(aiw.load_model(sys.argv[1], 'cpu', progress=False).loaded.revision)"
+        )
+        environment = {
+            **os.environ,
+            "HF_HOME": str(tmp_path / "home"),
+            "HF_ENDPOINT": hub.endpoint,
+            "HF_HUB_DISABLE_XET": "1",
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+        }
 
-def test_a_download_that_breaks_off(hub: Hub) -> None:
-    hub.download_error = OSError("No space left on device")
-    with pytest.raises(CheckpointError, match=r"stopped: No space left on device.*Call again"):
+        def run(**more: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [sys.executable, "-c", script, REPO], capture_output=True, text=True, env={**environment, **more}
+            )
+
+        online = run()
+        assert online.stdout.strip() == FIRST, online.stderr
+        asked = len(hub.asked)
+        offline = run(HF_HUB_OFFLINE="1")
+        assert offline.stdout.strip() == FIRST, offline.stderr
+        assert len(hub.asked) == asked
+
+    @pytest.mark.parametrize("status", [429, 500, 503])
+    def test_a_hub_in_trouble_leaves_the_cache(
+        self, hub: StubHub, caplog: pytest.LogCaptureFixture, status: int
+    ) -> None:
         load_model(REPO, "cpu")
+        hub.answer = Answer(status)
+        assert load_model(REPO, "cpu").loaded.revision == FIRST
+        assert "The copy in the local cache is used" in caplog.text
 
-
-def test_a_folder_of_that_name_comes_first(
-    hub: Hub, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "owner").mkdir()
-    (tmp_path / "owner" / "name").symlink_to(toy_folder)
-    assert load_model("owner/name", "cpu").loaded.revision is None
-    assert hub.asked == []
-
-
-@pytest.mark.parametrize("name", ["gone", "a/b/c", "/gone", "./gone/x", "~/gone", "../x", "a/", "/b"])
-def test_a_name_that_is_nothing(hub: Hub, name: str) -> None:
-    with pytest.raises(CheckpointError, match="give tiny, an existing folder, or a hub id"):
-        load_model(name, "cpu")
-    assert hub.asked == []
-
-
-def test_what_was_downloaded_is_checked_like_any_folder(hub: Hub, tmp_path: Path) -> None:
-    hub.folder = tmp_path
-    (tmp_path / "config.json").write_text(json.dumps({}))
-    with pytest.raises(CheckpointError, match=r"config\.json"):
+    @pytest.mark.usefixtures("hub")
+    def test_a_cache_that_lacks_a_shard_names_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load_model(REPO, "cpu")
+        (snapshot(tmp_path) / SHARD).unlink()
+        go_offline(monkeypatch)
+        with pytest.raises(HubUnreachableError) as caught:
+            load_model(REPO, "cpu")
+        message = str(caught.value)
+        assert f"the local cache of '{REPO}' lacks {SHARD}" in message
+        assert "unset it" in message
+        assert "what is complete is not fetched twice" in message
+
+    def test_half_a_snapshot_is_completed_and_only_the_rest_is_fetched(
+        self, hub: StubHub, tmp_path: Path, published: Path
+    ) -> None:
+        load_model(REPO, "cpu")
+        once = dict(hub.sent)
+        file = snapshot(tmp_path) / SHARD
+        file.resolve().unlink()
+        file.unlink()
+        load_model(REPO, "cpu")
+        size = (published / SHARD).stat().st_size
+        assert hub.sent == {**once, SHARD: 2 * size}
+
+    @pytest.mark.usefixtures("hub")
+    def test_a_revision_that_was_never_loaded_says_which_ones_were(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        load_model(REPO, "cpu", revision="v1")
+        go_offline(monkeypatch)
+        with pytest.raises(HubUnreachableError, match=f"holds no '{REPO}' at revision 'v2'.*revision='{FIRST}'"):
+            load_model(REPO, "cpu", revision="v2")
+
+    @pytest.mark.usefixtures("hub")
+    def test_a_commit_in_the_cache_loads_where_its_name_is_unknown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        load_model(REPO, "cpu", revision=FIRST)
+        go_offline(monkeypatch)
+        with pytest.raises(HubUnreachableError, match=f"or take what is there with revision='{FIRST}'"):
+            load_model(REPO, "cpu")
+        assert load_model(REPO, "cpu", revision=FIRST).loaded.revision == FIRST

@@ -10,7 +10,7 @@ import torch
 
 from ai_widgets.errors import AiWidgetsError, NotEnoughMemoryError, SettingError
 from ai_widgets.model.machine import Hardware, Machine, host_memory, look, memory_named
-from ai_widgets.model.placement import SMALL, Need, Placement, choose, intra_op_threads, threads_for
+from ai_widgets.model.placement import SMALL, Need, Placement, choose, threads_for
 
 GB = 1_000_000_000
 PUBLISHED = Need(matrices=3_085_000_000, rows=1_300_000, head=311_164_928, others=950_000_000, cache_width=36_864)
@@ -260,16 +260,3 @@ def test_small_models_on_the_cpu_use_one_thread() -> None:
     assert threads_for(SMALL - 1, torch.device("cpu")) == 1
     assert threads_for(SMALL, torch.device("cpu")) is None
     assert threads_for(10, torch.device("cuda")) is None
-
-
-def test_threads_are_restored_whatever_happens() -> None:
-    before = torch.get_num_threads()
-
-    def work() -> None:
-        with intra_op_threads(before + 1):
-            assert torch.get_num_threads() == before + 1
-            raise RuntimeError("the model fails")
-
-    with pytest.raises(RuntimeError, match="the model fails"):
-        work()
-    assert torch.get_num_threads() == before

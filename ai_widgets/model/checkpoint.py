@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,16 @@ from .decoder import Decoder
 from .encoder import Encoder
 from .hub import Progress, locate
 from .machine import memory_named
-from .placement import Placement, choose, intra_op_threads, threads_for
+from .placement import Need, Placement, choose, threads_for
+from .pointers import refuse_pointers
 from .quantise import destinations, install, require_torchao
 from .sampling import SamplingRule
 from .shards import Stored
+from .sharing import ModelsInUse, Request, Turns, identity
 from .skeleton import finish_language_model, finish_tower, language_skeleton, need_of, tower_skeleton
+from .threads import intra_op_threads
 from .traits import Traits, read_traits
-from .weights import TOWER_OPTIONAL, Dense, check, fill, language_model_tensors, tower_file, tower_tensors
+from .weights import TOWER_OPTIONAL, Dense, check, fill, language_model_tensors, tower_tensors
 
 PROGRESS_FROM = 200_000_000
 """Bytes of weights from which loading shows a progress bar."""
@@ -56,6 +59,8 @@ class LoadedModel:
         The checkpoint's own sampling defaults (its generation_config.json).
     positions
         Positions the language model was made for; no context is longer.
+    notes
+        What the checkpoint lacks and what is used instead, a sentence each.
     """
 
     name: str
@@ -68,11 +73,12 @@ class LoadedModel:
     positions: int
     placement: Placement
     threads: int | None = None
+    notes: tuple[str, ...] = ()
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """Around everything that computes with this model: as many torch threads as suit its size, and no end of the
-        process in the middle.
+        """Around everything that computes with this model: as many torch threads as suit its size, in this thread, and
+        no end of the process in the middle.
         """
         with computation(), intra_op_threads(self.threads):
             yield
@@ -126,8 +132,7 @@ def open_parts(folder: Path) -> Parts:
     tied = shape.tied and all(one.name != HEAD_WEIGHT for one in stored)
     check(wanted, stored, str(folder), (HEAD_WEIGHT,) if tied else ())
     tower = tower_skeleton(read_tower_config(folder), shape.width, str(folder))
-    path = tower_file(folder)
-    tower_stored = tower_tensors(path)
+    tower_stored, path = tower_tensors(folder)
     wanted = {name: tuple(parameter.shape) for name, parameter in tower.named_parameters()}
     check(wanted, tower_stored, str(path), TOWER_OPTIONAL)
     return Parts(folder, language_model, stored, tower, tower_stored, shape.positions, tied)
@@ -140,8 +145,12 @@ def load(
     quantize: str | None = None,
     revision: str | None = None,
     progress: Progress | bool = True,
+    *,
+    compiled: bool = False,
 ) -> LoadedModel:
-    """Load a checkpoint onto its device; the parameters are those of `inference.load_model`.
+    """Load a checkpoint onto its device, or find it there; the parameters are those of `inference.load_model`.
+
+    Safe to call from any threads: what several of them ask for at once is read once.
 
     Raises
     ------
@@ -155,8 +164,27 @@ def load(
     choose(device, dtype, quantize)  # a wrong word is known before a long download
     if quantize is not None:
         require_torchao()
-    report = progress if callable(progress) else None
-    folder, commit = locate(name, revision, report)
+    told = progress if callable(progress) else None
+    with _TURNS.take((str(name), revision), told) as reports:
+        folder, commit = locate(name, revision, reports, bar=progress is True)
+    files, request = identity(folder), Request.of(device, dtype, quantize, compiled)
+    with _TURNS.take(files, told) as reports:
+        found = _IN_USE.find(files, request)
+        if found is None:
+            found = _read(str(name), folder, commit, request, reports, bar=progress is True)
+        model, need = found
+        if (model.name, model.revision) != (str(name), commit):
+            # Another name for the same files, such as a relative path: the weights are shared, the name is not.
+            model = replace(model, name=str(name), revision=commit)
+        _IN_USE.add(files, request, need, model)
+    return model
+
+
+def _read(
+    name: str, folder: Path, commit: str | None, request: Request, report: Progress, bar: bool
+) -> tuple[LoadedModel, Need]:
+    """Read a folder's weights into memory; also says what they occupy."""
+    refuse_pointers(folder)
     traits = read_traits(folder)
     parts = open_parts(folder)
     vocabulary = parts.language_model.config.vocab_size
@@ -165,28 +193,40 @@ def load(
             f"{folder}: special token {traits.tokens.highest} lies outside the vocabulary of {vocabulary}; a "
             "checkpoint with ids of its own needs an audio_interaction.json."
         )
-    tokenizer, rule = read_tokenizer(folder), read_rule(folder)
+    tokenizer = read_tokenizer(folder)
+    rule, notes = read_rule(folder)
     need = need_of(parts.language_model, parts.tower)
-    placement = choose(device, dtype, quantize, need)
-    if progress is True and parts.size >= PROGRESS_FROM:
+    placement = choose(request.device, request.dtype, request.quantize, need)
+    if bar and parts.size >= PROGRESS_FROM:
         tqdm.write(f"{name} on {placement.line}", file=sys.stderr)
     with memory_named(f"Loading {name} on {placement}"):
-        _fill(parts, placement, report, bar=progress is True)
-    return LoadedModel(
-        str(name),
+        _fill(parts, placement, report, bar)
+    decoder = Decoder(parts.language_model, traits.rope_positions)
+    if request.compiled:
+        decoder.compile()
+    threads = threads_for(need.parameters, placement.device)
+    model = LoadedModel(
+        name,
         commit,
         Encoder(parts.tower),
-        Decoder(parts.language_model, traits.rope_positions),
+        decoder,
         tokenizer,
         traits,
         rule,
         parts.positions,
         placement,
-        threads_for(need.parameters, placement.device),
+        threads,
+        notes,
     )
+    return model, need
 
 
-def _fill(parts: Parts, placement: Placement, report: Progress | None, bar: bool) -> None:
+_TURNS = Turns()
+_IN_USE = ModelsInUse()
+"""Of this process; everything else in this file has no state."""
+
+
+def _fill(parts: Parts, placement: Placement, report: Progress, bar: bool) -> None:
     def dense(_: str, shape: tuple[int, ...]) -> Dense:
         return Dense(shape, placement.dtype, placement.device)
 
@@ -207,7 +247,7 @@ def _fill(parts: Parts, placement: Placement, report: Progress | None, bar: bool
     install(model)
 
 
-def _counting(update: Callable[[float], object], report: Progress | None, total: int) -> Callable[[int], None]:
+def _counting(update: Callable[[float], object], report: Progress, total: int) -> Callable[[int], None]:
     done = 0
 
     def told(count: int) -> None:
@@ -215,7 +255,6 @@ def _counting(update: Callable[[float], object], report: Progress | None, total:
         done += count
         hold_at_exit()
         update(count)
-        if report is not None:
-            report(done, total)
+        report(done, total)
 
     return told

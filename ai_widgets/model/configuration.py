@@ -21,8 +21,15 @@ from .traits import CONFIG_FILE, CONFIG_KEY
 
 LITGPT_CONFIG = "model_config.yaml"
 TOWER_CONFIG = "qwen25OmniConfig/config.json"
+FILE_PATTERNS = ("*.safetensors", "*.json", "*.yaml", "*ChunkwisedEncoder.pth")
+"""Names of the files that a checkpoint may consist of."""
+NAMES_SHOWN = 6
+"""Names that an error lists before it counts the rest."""
 TOWER_KEY = "audio_config"
 """Where a converted folder keeps the tower's configuration: in config.json, beside the traits."""
+RULE_FILE = "generation_config.json"
+CARD_RULE = SamplingRule(temperature=0.3, top_k=3)
+"""Sampling of the published model, as its card says (PROTOCOL.md §1): for a folder that does not say how it samples."""
 LARGEST = 100_000_000
 """No size of a model is larger; beyond it a number is damage, and making room for it would take the machine."""
 MOST_LAYERS = 1000
@@ -71,6 +78,18 @@ class LanguageModelShape:
         if self.rope_base <= 0 or self.norm_eps <= 0:
             return "rope_base and norm_eps must be above 0"
         return None
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files that a checkpoint folder consists of, in order; others may lie beside them."""
+    found = {path for pattern in FILE_PATTERNS for path in folder.glob(pattern)} | {folder / TOWER_CONFIG}
+    return sorted(path for path in found if path.is_file())
+
+
+def names_shown(names: list[str]) -> str:
+    """Names in a sentence: the first few, and how many more there are."""
+    shown = ", ".join(names[:NAMES_SHOWN])
+    return shown if len(names) <= NAMES_SHOWN else f"{shown} and {len(names) - NAMES_SHOWN} more"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -171,20 +190,26 @@ def read_tower_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def read_rule(folder: Path) -> SamplingRule:
-    """The checkpoint's own sampling defaults."""
-    path = folder / "generation_config.json"
-    if not path.exists():
-        return SamplingRule()
-    values = read_json(path)
+def read_rule(folder: Path) -> tuple[SamplingRule, tuple[str, ...]]:
+    """The checkpoint's own sampling defaults, and a sentence where it has none and the model card's are used."""
+    path = folder / RULE_FILE
+    values = read_json(path) if path.exists() else None
+    if values is None or not any(values.get(name) for name in ("temperature", "top_k", "top_p")):
+        lacks = f"{folder} has no {RULE_FILE}" if values is None else f"{path} names no temperature, top_k or top_p"
+        note = (
+            f"{lacks}, so tokens are drawn as the model card says: temperature={CARD_RULE.temperature}, "
+            f"top_k={CARD_RULE.top_k}; put the file there, or choose them in the session's settings."
+        )
+        return CARD_RULE, (note,)
     try:
-        return SamplingRule(
+        rule = SamplingRule(
             temperature=float(values.get("temperature") or 1.0),
             top_k=int(values["top_k"]) if values.get("top_k") else None,
             top_p=float(values.get("top_p") or 1.0),
         )
     except (ValueError, TypeError, OverflowError) as error:
         raise CheckpointError(f"{path} is no usable generation configuration: {_one_line(error)}.") from error
+    return rule, ()
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:

@@ -1,7 +1,7 @@
 """A checkpoint → a folder in transformers' own layout, in another number format, a piece at a time.
 
 The new folder has Qwen2's weight names, the tower as safetensors, and the traits and the tower's configuration in its
-config.json. `load_model` opens it, and `AutoModelForCausalLM.from_pretrained` its language model.
+config.json. `load_model` opens it, and so do transformers' auto classes after `import ai_widgets.transformers`.
 """
 
 from __future__ import annotations
@@ -12,25 +12,37 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from warnings import warn
 
 import torch
 from tqdm.auto import tqdm
 
-from ..errors import CheckpointError, SettingError
+from ..errors import CheckpointError, CheckpointWarning, SettingError
 from .checkpoint import PROGRESS_FROM, open_parts
-from .configuration import TOWER_KEY, LanguageModelShape, read_rule, read_shape, read_tokenizer, read_tower_config
+from .configuration import (
+    RULE_FILE,
+    TOWER_KEY,
+    LanguageModelShape,
+    read_json,
+    read_rule,
+    read_shape,
+    read_tokenizer,
+    read_tower_config,
+)
 from .hub import Progress, locate
 from .machine import gigabytes, memory_named
 from .placement import DTYPES
+from .pointers import refuse_pointers
+from .sampling import SamplingRule
 from .shards import Stored, write_shard
-from .traits import CONFIG_FILE, CONFIG_KEY, Traits, read_traits
-from .weights import INDEX_FILE, SINGLE_FILE, TOWER_FILES, TOWER_OPTIONAL
+from .traits import CONFIG_FILE, CONFIG_KEY, MODEL_TYPE, Traits, read_traits
+from .weights import INDEX_FILE, TOWER_FILES, TOWER_OPTIONAL, TOWER_PREFIX
 
 SHARD_BYTES = 2_000_000_000
+TOKENIZER_CONFIG = "tokenizer_config.json"
+PROCESSOR_CONFIG = "processor_config.json"
 COPIED = (
-    "generation_config.json",
     "tokenizer.json",
-    "tokenizer_config.json",
     "special_tokens_map.json",
     "vocab.json",
     "merges.txt",
@@ -72,12 +84,16 @@ def convert(
         raise SettingError(f"dtype {dtype!r} is unknown; use {', '.join(DTYPES)}.")
     goal = Path(target).expanduser()
     _check_target(goal)
-    folder, _ = locate(source, revision, progress if callable(progress) else None)
+    folder, _ = locate(source, revision, progress if callable(progress) else None, bar=progress is True)
+    refuse_pointers(folder)
     parts = open_parts(folder)
     read_tokenizer(folder)
-    read_rule(folder)
-    config = _config(folder, read_shape(folder), read_traits(folder), parts.tied, dtype)
-    tower = [one for one in parts.tower_tensors if one.name not in TOWER_OPTIONAL]
+    rule, notes = read_rule(folder)
+    for note in notes:
+        warn(note, CheckpointWarning, stacklevel=2)
+    traits = read_traits(folder)
+    config = _config(folder, read_shape(folder), traits, parts.tied, dtype)
+    tower = [one.named(TOWER_PREFIX + one.name) for one in parts.tower_tensors if one.name not in TOWER_OPTIONAL]
     shards = _shards(parts.language_tensors, DTYPES[dtype])
     needed = sum(_size(one, DTYPES[dtype]) for one in (*parts.language_tensors, *tower))
     _check_space(goal, needed)
@@ -98,7 +114,13 @@ def convert(
                 done += count
                 if callable(progress):
                     progress(done, total)
-        (partial / CONFIG_FILE).write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        for name, values in {
+            CONFIG_FILE: config,
+            RULE_FILE: _generation_config(folder, rule),
+            TOKENIZER_CONFIG: _tokenizer_config(folder),
+            PROCESSOR_CONFIG: {"processor_class": "AudioInteractionProcessor", CONFIG_KEY: traits.to_json()},
+        }.items():
+            (partial / name).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
         for name in COPIED:
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, partial / name)
@@ -151,26 +173,24 @@ def _shards(stored: list[Stored], dtype: torch.dtype) -> list[list[Stored]]:
 
 
 def _write(folder: Path, shards: list[list[Stored]], tower: list[Stored], dtype: torch.dtype) -> Iterator[int]:
+    # One index over the language model and the tower, so that transformers finds both.
+    where = {one.name: TOWER_FILES[0] for one in tower}
+    total = sum(_size(one, dtype) for members in (tower, *shards) for one in members)
     yield from write_shard(folder / TOWER_FILES[0], tower, dtype)
-    tower.clear()  # its file may be one map that stays open for as long as somebody knows a tensor of it
-    if len(shards) == 1:
-        yield from write_shard(folder / SINGLE_FILE, shards[0], dtype)
-        return
-    where: dict[str, str] = {}
+    tower.clear()  # its file may be one map that stays open for as long as a tensor of it is referenced
     for number, members in enumerate(shards, 1):
         name = f"model-{number:05}-of-{len(shards):05}.safetensors"
         yield from write_shard(folder / name, members, dtype)
         where |= {one.name: name for one in members}
-    total = sum(_size(one, dtype) for members in shards for one in members)
     index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(where.items()))}
     (folder / INDEX_FILE).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
 
 
 def _config(folder: Path, shape: LanguageModelShape, traits: Traits, tied: bool, dtype: str) -> dict[str, Any]:
-    """A config.json that transformers reads as Qwen2's, with what it does not know under a key of its own."""
+    """A config.json with Qwen2's fields, and what Qwen2 does not have under a key of its own."""
     return {
-        "architectures": ["Qwen2ForCausalLM"],
-        "model_type": "qwen2",
+        "architectures": ["AudioInteractionForConditionalGeneration"],
+        "model_type": MODEL_TYPE,
         "dtype": dtype,
         "vocab_size": shape.vocabulary,
         "hidden_size": shape.width,
@@ -187,3 +207,18 @@ def _config(folder: Path, shape: LanguageModelShape, traits: Traits, tied: bool,
         "eos_token_id": traits.tokens["TEXT_END"],
         CONFIG_KEY: {**traits.to_json(), TOWER_KEY: read_tower_config(folder)},
     }
+
+
+def _generation_config(folder: Path, rule: SamplingRule) -> dict[str, Any]:
+    """The source's generation configuration, with what transformers would have defaults of its own for."""
+    path = folder / RULE_FILE
+    values = {"do_sample": True, **(read_json(path) if path.exists() else {})}
+    return {**values, "temperature": rule.temperature, "top_k": rule.top_k or 0, "top_p": rule.top_p}
+
+
+def _tokenizer_config(folder: Path) -> dict[str, Any]:
+    """The source's tokenizer configuration, for a tokenizer that is read from tokenizer.json as it stands."""
+    path = folder / TOKENIZER_CONFIG
+    values = read_json(path) if path.exists() else {}
+    # Qwen's own class would rebuild the tokenizer with the rules of Qwen's vocabulary.
+    return {**values, "tokenizer_class": "TokenizersBackend"}

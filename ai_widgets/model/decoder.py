@@ -92,7 +92,9 @@ class Decoder:
         self.device, self.dtype = weight.device, weight.dtype
         self.vocabulary = int(weight.shape[0])
         self._group = int(model.config.num_attention_heads // model.config.num_key_value_heads)
-        self._positions = self._rounded = torch.arange(0, device=self.device)[None]
+        # Both tables in one attribute: sessions on several threads replace it, and each sees a pair of one length.
+        empty = torch.arange(0, device=self.device)[None]
+        self._tables = empty, empty
         self._masks: dict[int, Tensor] = {}
 
     def compile(self, backend: str | Callable[..., Any] = "inductor") -> bool:
@@ -179,12 +181,14 @@ class Decoder:
     def _places(self, context: Context, count: int) -> Tensor:
         """Places of the next `count` tokens, [1, count]; a slice of one table."""
         end = context.end + count
-        if end > self._positions.shape[1]:
-            self._positions = torch.arange(max(end, 2 * self._positions.shape[1]), device=self.device)[None]
-            self._rounded = self._positions.to(torch.float16).long()
+        positions, rounded = self._tables
+        if end > positions.shape[1]:
+            positions = torch.arange(max(end, 2 * positions.shape[1]), device=self.device)[None]
+            rounded = positions.to(torch.float16).long()
+            self._tables = positions, rounded
         # What has slid stays below 2048 positions, where rounding changes nothing; its places may lie above.
-        rounded = self.rope_positions == "float16" and context.start == 0
-        return (self._rounded if rounded else self._positions)[:, context.end : end]
+        quirk = self.rope_positions == "float16" and context.start == 0
+        return (rounded if quirk else positions)[:, context.end : end]
 
     def _mask(self, count: int, total: int) -> Tensor | None:
         """What each of `count` new positions may look at among `total`: all that is not in its future.

@@ -7,25 +7,61 @@ import logging
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from tqdm import tqdm as plain_tqdm
 from tqdm.auto import tqdm
 
 from ..errors import CheckpointError
+from .configuration import FILE_PATTERNS
+from .hub_errors import explain, not_cached
 
 logger = logging.getLogger(__name__)
 
 EMBEDDED = "tiny"
-REFUSALS = (401, 403, 404)
-"""Answers of the hub that will be the same next time; after any other the local cache may serve."""
-HUB_PATTERNS = ("*.safetensors", "*.json", "*.yaml", "*ChunkwisedEncoder.pth")
 
 Progress = Callable[[int, int], object]
 """Called with the bytes that are done and all there are; what it raises ends the loading."""
 
 
-def locate(name: str | Path, revision: str | None = None, progress: Progress | None = None) -> tuple[Path, str | None]:
+class Reports:
+    """What a load tells of its progress: the newest report for those that wait, and the caller's own function.
+
+    Parameters
+    ----------
+    progress
+        Called with the bytes that are done and all there are, or None.
+
+    Attributes
+    ----------
+    newest
+        The last report; None before the first.
+    raised
+        What `progress` raised. It is raised again at every later report, so that every thread of a download stops.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self.newest: tuple[int, int] | None = None
+        self.raised: BaseException | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        self.newest = (done, total)
+        if self.raised is not None:
+            raise self.raised
+        if self._progress is None:
+            return
+        try:
+            self._progress(done, total)
+        except BaseException as error:
+            self.raised = error
+            raise
+
+
+def locate(
+    name: str | Path, revision: str | None = None, progress: Progress | None = None, *, bar: bool = True
+) -> tuple[Path, str | None]:
     """Folder of a checkpoint, and the commit it is pinned to if it comes from the hub.
 
     Parameters
@@ -36,7 +72,14 @@ def locate(name: str | Path, revision: str | None = None, progress: Progress | N
         Branch, tag or commit of the hub repository. Whatever is given is resolved to a commit first, so that all files
         are of one state even if somebody pushes meanwhile.
     progress
-        Told of the bytes downloaded; without it, bars are shown.
+        Told of the bytes downloaded; what it raises ends the download and comes out of here.
+    bar
+        Show progress bars of the download.
+
+    Raises
+    ------
+    CheckpointError
+        No such checkpoint. `HubError`: why a repository was not downloaded.
     """
     if str(name) == EMBEDDED:
         folder = Path(str(resources.files("ai_widgets"))) / "tiny"
@@ -52,54 +95,75 @@ def locate(name: str | Path, revision: str | None = None, progress: Progress | N
             f"There is no checkpoint {str(name)!r}: give tiny, an existing folder, or a hub id such as "
             "zhifeixie/AudioInteraction."
         )
-    return _download(str(name), revision, progress)
+    return _download(str(name), revision, progress, bar)
 
 
-def _download(repo: str, revision: str | None, progress: Progress | None) -> tuple[Path, str | None]:
+def _download(repo: str, revision: str | None, progress: Progress | None, bar: bool) -> tuple[Path, str | None]:
+    """Bring a repository's files into the hub's cache, or find them there; also the commit that they are of.
+
+    The revision is handed on by its own name, so that the cache remembers which commit it was and the same call works
+    without a connection. Whatever moves meanwhile, `snapshot_download` takes all files from one commit, which is the
+    name of the folder that it returns.
+    """
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, HFValidationError, RevisionNotFoundError
 
-    commit = revision
+    reports = Reports(progress)
+    options: dict[str, Any] = {"revision": revision, "allow_patterns": list(FILE_PATTERNS)}
     try:
-        commit = HfApi().model_info(repo, revision=revision).sha or revision
-        logger.info("%s is pinned to commit %s; pass revision=%r to get the same files again.", repo, commit, commit)
+        HfApi().model_info(repo, revision=revision)
     except Exception as error:
-        # Whatever HTTP library is below has connection errors of its own, with no common base.
-        if isinstance(error, HfHubHTTPError) and error.response.status_code in REFUSALS:
-            where = f" at revision {revision!r}" if revision else ""
-            raise CheckpointError(f"The hub has no repository {repo!r}{where} that you may read.") from error
-        # No connection, or a hub in trouble: what was downloaded before may still serve.
-        logger.info("The hub was not reached (%s); looking for %s in the local cache.", error, repo)
+        # Of many kinds: whatever HTTP library is below has connection errors of its own, with no common base.
+        refused = explain(repo, revision, error)
+        if isinstance(error, (HFValidationError, RevisionNotFoundError)):
+            raise refused from error
+        try:
+            folder = Path(snapshot_download(repo, local_files_only=True, **options))
+        except EntryNotFoundError as absent:
+            raise not_cached(repo, revision, refused, absent, FILE_PATTERNS) from error
+        logger.warning("%s The copy in the local cache is used, commit %s.", refused, folder.name)
+        return folder, folder.name
     try:
-        folder = snapshot_download(
-            repo,
-            revision=commit,
-            allow_patterns=list(HUB_PATTERNS),
-            tqdm_class=tqdm if progress is None else _reporting(progress),
-        )
-    except LocalEntryNotFoundError as error:
-        raise CheckpointError(
-            f"There is no folder {repo!r}; as a hub id it is not in the local cache, and the hub cannot be reached."
-        ) from error
-    except Exception as error:  # as above
-        raise CheckpointError(
-            f"Downloading {repo!r} stopped: {error}. Call again; what is complete is not fetched twice."
-        ) from error
-    return Path(folder), commit
+        folder = Path(snapshot_download(repo, tqdm_class=_counting_bar(reports, bar), **options))
+    except BaseException as error:
+        if reports.raised is not None:
+            raise reports.raised from None
+        if not isinstance(error, Exception):
+            raise
+        raise explain(repo, revision, error) from error
+    logger.info("%s is at commit %s; pass revision=%r to get the same files again.", repo, folder.name, folder.name)
+    return folder, folder.name
 
 
-def _reporting(progress: Progress) -> type[Any]:
-    """A bar that shows nothing and tells `progress` of every byte."""
+def _counting_bar(progress: Progress, shown: bool) -> type[Any]:
+    """A bar that tells `progress` of every byte; where it is not shown, it writes nothing."""
 
-    class Reporting(plain_tqdm):  # type: ignore[type-arg]
+    class Counting(tqdm if shown else plain_tqdm):  # type: ignore[misc]
         def __init__(self, *given: Any, **named: Any) -> None:
             self.bytes = named.get("unit") == "B"
-            super().__init__(*given, **{**named, "file": io.StringIO(), "disable": False})
+            super().__init__(*given, **{**named, **({} if shown else {"file": io.StringIO()}), "disable": False})
 
         def update(self, n: float | None = 1) -> bool | None:
-            shown = super().update(n)
+            told: bool | None = super().update(n)
             if self.bytes and self.total:
-                progress(int(self.n), int(self.total))
-            return shown
+                try:
+                    progress(int(self.n), int(self.total))
+                except BaseException:
+                    _stop_transfers()
+                    raise
+            return told
 
-    return Reporting
+    return Counting
+
+
+def _stop_transfers() -> None:
+    """Stop the transfers of hf_xet, which only logs what a report of its progress raises.
+
+    It has one session for the process, so transfers of others that run through it stop too.
+    """
+    try:
+        from huggingface_hub.utils._xet import abort_xet_session
+    except ImportError:
+        return  # a version without that session: its downloads end by what the report raised
+    # This may be a thread of that session, which the session waits for.
+    Thread(target=abort_xet_session, name="ai_widgets stop download").start()

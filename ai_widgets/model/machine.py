@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -76,6 +76,16 @@ class Machine:
             return self.mps
         place = device.index if str(device) != "cuda" else torch.cuda.current_device()
         return self.cuda[place] if device.type == "cuda" and place < len(self.cuda) else None
+
+
+def with_free(machine: Machine, device: torch.device, size: int) -> Machine:
+    """The machine as it would be with `size` more bytes free on a device."""
+
+    def freed(one: Hardware) -> Hardware:
+        return replace(one, free=one.free + size) if one.device == device and one.free is not None else one
+
+    mps = None if machine.mps is None else freed(machine.mps)
+    return Machine(freed(machine.cpu), tuple(map(freed, machine.cuda)), mps)
 
 
 def look() -> Machine:

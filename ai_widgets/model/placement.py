@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -260,17 +258,3 @@ def _name(dtype: torch.dtype) -> str:
 def threads_for(parameters: int, device: torch.device) -> int | None:
     """Threads that torch should use inside one operation; None leaves torch's own choice."""
     return 1 if device.type == "cpu" and parameters < SMALL else None
-
-
-@contextmanager
-def intra_op_threads(count: int | None) -> Iterator[None]:
-    """Run a block with `count` torch threads, then restore what was set before."""
-    before = torch.get_num_threads()
-    if count is None or count == before:
-        yield
-        return
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -18,6 +18,12 @@ FRAMES = 20
 """Positions that a chunk has behind the tower's convolutions."""
 
 
+def import_classes() -> None:
+    """Import transformers' model classes, which takes a second the first time."""
+    import transformers.models.qwen2.modeling_qwen2
+    import transformers.models.qwen2_5_omni.modeling_qwen2_5_omni  # noqa: F401
+
+
 def language_skeleton(shape: LanguageModelShape) -> Any:
     """A `Qwen2ForCausalLM` whose parameters have shapes and no values."""
     from transformers.models.qwen2.configuration_qwen2 import Qwen2Config

@@ -21,6 +21,8 @@ FORMAT = 1
 TRAITS_FILE = "audio_interaction.json"
 CONFIG_FILE = "config.json"
 CONFIG_KEY = "audio_interaction"
+MODEL_TYPE = "audio_interaction"
+"""What the config.json of a converted folder calls its kind of model; `ai_widgets.transformers` registers it."""
 ROPE_POSITIONS = ("exact", "float16")
 PREFIX_WORDS = ("PROMPT",)
 CHUNK_WORDS = ("FRAMES",)

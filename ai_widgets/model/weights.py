@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import CheckpointError
-from .configuration import LanguageModelShape, read_json
+from .configuration import LanguageModelShape, names_shown, read_json
 from .shards import FLOATING, Shard, Stored, check_values, fetch
 
 INDEX_FILE = "model.safetensors.index.json"
@@ -22,7 +23,6 @@ TOWER_FILES = (
     "audiointeraction_ChunkwisedEncoder.pth",
     "MiniOmni3_ChunkwisedEncoder.pth",
 )
-NAMES_SHOWN = 6
 
 LITGPT_LAYER = {
     "norm_1.weight": "input_layernorm.weight",
@@ -37,7 +37,8 @@ LITGPT_TOP = {
     "transformer.ln_f.weight": "model.norm.weight",
     "lm_head.weight": "lm_head.weight",
 }
-TOWER_PREFIXES = ("thinker.audio_tower.", "audio_tower.")
+TOWER_PREFIX = "audio_tower."
+TOWER_PREFIXES = ("thinker.audio_tower.", TOWER_PREFIX)
 TOWER_OPTIONAL = ("audio_bos_eos_token.weight", "positional_embedding.positional_embedding")
 """Not used by a chunk's encoding: one belongs to whole-clip prompts, the other is computed, not learned."""
 
@@ -65,14 +66,18 @@ class Dense:
 
 def language_model_tensors(folder: Path, shape: LanguageModelShape) -> list[Stored]:
     """Tensors of the folder's language model under transformers' Qwen2 names, not read yet; file after file."""
+    stored = _stored(folder)
+    return [part for one in stored if not one.name.startswith(TOWER_PREFIX) for part in _qwen2(one, shape)]
+
+
+def _stored(folder: Path) -> list[Stored]:
+    """Tensors of the folder's main weights, which may hold the tower's too."""
     index, single = folder / INDEX_FILE, folder / SINGLE_FILE
     if index.exists():
-        stored = list(_indexed(folder, index))
-    elif single.exists():
-        stored = Shard(single).stored
-    else:
-        raise CheckpointError(f"{folder} holds no weights: neither {INDEX_FILE} nor {SINGLE_FILE} is there.")
-    return [part for one in stored for part in _qwen2(one, shape)]
+        return list(_indexed(folder, index))
+    if single.exists():
+        return Shard(single).stored
+    raise CheckpointError(f"{folder} holds no weights: neither {INDEX_FILE} nor {SINGLE_FILE} is there.")
 
 
 def _indexed(folder: Path, index: Path) -> Iterator[Stored]:
@@ -84,13 +89,13 @@ def _indexed(folder: Path, index: Path) -> Iterator[Stored]:
     names = sorted(set(entries.values()))
     absent = [name for name in names if not (folder / name).is_file()]
     if absent:
-        raise CheckpointError(f"{folder} lacks {_list(absent)}, which {INDEX_FILE} names; download it again.")
+        raise CheckpointError(f"{folder} lacks {names_shown(absent)}, which {INDEX_FILE} names; download it again.")
     for name in names:
         shard = Shard(folder / name)
         held = {one.name for one in shard.stored}
         promised = [tensor for tensor, where in entries.items() if where == name and tensor not in held]
         if promised:
-            raise CheckpointError(f"{shard.path} does not hold {_list(promised)}, which {INDEX_FILE} promises.")
+            raise CheckpointError(f"{shard.path} does not hold {names_shown(promised)}, which {INDEX_FILE} promises.")
         yield from (one for one in shard.stored if entries.get(one.name) == name)
 
 
@@ -117,16 +122,25 @@ def _qwen2(one: Stored, shape: LanguageModelShape) -> Iterator[Stored]:
         first += count
 
 
-def tower_file(folder: Path) -> Path:
-    """The file that holds the audio tower; it has had several names."""
+def tower_tensors(folder: Path) -> tuple[list[Stored], Path]:
+    """Tensors of the folder's audio tower, not read yet, and where they are.
+
+    It has a file of its own, which has had several names, or lies beside the language model, as `save_pretrained` of
+    transformers writes it.
+    """
     path = next((folder / name for name in TOWER_FILES if (folder / name).exists()), None)
-    if path is None:
+    if path is not None:
+        return _tower_of(path), path
+    within = [
+        one.named(one.name.removeprefix(TOWER_PREFIX)) for one in _stored(folder) if one.name.startswith(TOWER_PREFIX)
+    ]
+    if not within:
         raise CheckpointError(f"{folder} lacks the encoder's weights, {' or '.join(TOWER_FILES[1:])}.")
-    return path
+    return within, folder
 
 
-def tower_tensors(path: Path) -> list[Stored]:
-    """Tensors of the audio tower, not read yet."""
+def _tower_of(path: Path) -> list[Stored]:
+    """Tensors of a tower's own file."""
     stored = Shard(path).stored if path.suffix == ".safetensors" else _unpickled(path)
     for prefix in TOWER_PREFIXES:
         if stored and all(one.name.startswith(prefix) for one in stored):
@@ -139,19 +153,26 @@ def _unpickled(path: Path) -> list[Stored]:
     try:
         # torch's format before 1.6 is no archive and cannot be mapped.
         fetch(path, 0, path.stat().st_size)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it remarks on old pickles; what matters is whether they load
-            state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # the unpickler raises whatever the bytes make of it
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(
-            f"{path} is not a plain file of tensors and was not loaded: {reason.rstrip('.')}."
-        ) from error
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except Exception as error:  # noqa: BLE001 - the unpickler raises whatever the bytes make of it
+        # Not chained: torch's own words advise to load the file with its code.
+        raise CheckpointError(f"{path} is not a plain file of tensors and was not loaded: {_reason(error)}.") from None
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(tensor, Tensor) and _plain(tensor) for name, tensor in state.items()
     ):
         raise CheckpointError(f"{path} must hold a dictionary of tensors.")
     return [_of_tensor(name, tensor, path) for name, tensor in state.items()]
+
+
+def _reason(error: Exception) -> str:
+    """Why a file was not unpickled, without torch's advice to trust it."""
+    asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if asked is not None:
+        return f"it asks for {asked[1]}, which is code and not numbers"
+    words = str(error).strip().splitlines()
+    if not words or isinstance(error, (UnpicklingError, Warning)) or "weights_only" in words[0]:
+        return "its bytes are not those of a file that torch.save wrote"
+    return words[0].rstrip(".")
 
 
 def _plain(tensor: Tensor) -> bool:
@@ -206,7 +227,7 @@ def check(
             strange.append(f"{one.name} ({one.kind})")
     problems["missing"] = sorted(missing)
     problems[f"none of {', '.join(FLOATING)}"] = strange
-    words = [f"{word}: {_list(sorted(names))}" for word, names in problems.items() if names]
+    words = [f"{word}: {names_shown(sorted(names))}" for word, names in problems.items() if names]
     if words:
         raise CheckpointError(f"The tensors of {source} do not fit its configuration; {'; '.join(words)}.")
 
@@ -245,8 +266,3 @@ def fill(
             progress(rows.numel() * rows.element_size())
         owner, _, attribute = one.name.rpartition(".")
         setattr(module.get_submodule(owner), attribute, goal.finish())
-
-
-def _list(names: list[str]) -> str:
-    shown = ", ".join(names[:NAMES_SHOWN])
-    return shown if len(names) <= NAMES_SHOWN else f"{shown} and {len(names) - NAMES_SHOWN} more"

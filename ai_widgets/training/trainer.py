@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from ai_widgets.model.threads import intra_op_threads
 from ai_widgets.training import operating_point
 from ai_widgets.training.batches import Batch, BatchMaker
 from ai_widgets.training.curriculum import Course, Curriculum
@@ -146,8 +147,11 @@ class Trainer:
 
     def run(self, quiet: bool = False) -> Network:
         """Train until the budget is used; return the network."""
+        with intra_op_threads(self.recipe.threads):
+            return self._run(quiet)
+
+    def _run(self, quiet: bool) -> Network:
         recipe = self.recipe
-        torch.set_num_threads(recipe.threads)
         budget_s = recipe.minutes * 60
         draw = self._draw()
         compute = torch.compile(self.network, dynamic=False) if recipe.compiled else None

@@ -259,7 +259,7 @@ class Conversing(ShellSafeWidget):
         if info["status"] == "loading" and self._source.progress is not None:
             info["detail"] = dict(zip(("done", "total"), self._source.progress, strict=True))
         elif (model := self._source.loaded) is not None:
-            info["detail"] = str(model.placement)
+            info["detail"] = " · ".join([str(model.placement), *model.notes])
             try:
                 info.update(vocabulary(model, self._worker.settings, self._worker.prefix))
             except SettingError as error:

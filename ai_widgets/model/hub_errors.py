@@ -1,0 +1,215 @@
+"""Why a hub repository was not downloaded → one sentence: what happened, and the way out.
+
+The hub and the HTTP library below it say the same few things in many classes and texts, some of which mislead: a
+refused token on a public repository reads like a repository that is not there. What they say is sorted here by facts
+(status, the hub's `X-Error-Code`, errno), and told in words of our own: their advice is not passed on.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from ..errors import HubAccessError, HubError, HubUnreachableError
+from .configuration import names_shown
+
+LOGIN = "log in with `hf auth login`"
+AGAIN = "call again: what is complete is not fetched twice"
+NO_CONNECTION = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def explain(repo: str, revision: str | None, error: BaseException) -> HubError:
+    """What went wrong with a repository, as an exception to raise.
+
+    Parameters
+    ----------
+    repo, revision
+        What was asked for.
+    error
+        Whatever huggingface_hub raised.
+    """
+    for one in _chain(error):
+        said = _by_status(repo, revision, one) or _by_kind(repo, one)
+        if said is not None:
+            return said
+    if any(_is(one, "TransportError") for one in _chain(error)):
+        return HubUnreachableError(f"The connection to {_hub()} broke off; check it, then {AGAIN}.")
+    words = " ".join(str(error).split())
+    return HubError(f"Downloading {repo!r} stopped ({words[:200].rstrip('.') or type(error).__name__}); {AGAIN}.")
+
+
+def not_cached(
+    repo: str, revision: str | None, refused: HubError, absent: Exception, patterns: Sequence[str]
+) -> HubError:
+    """The same refusal where the local cache cannot help either: what it lacks.
+
+    Parameters
+    ----------
+    refused
+        Why the hub did not answer.
+    absent
+        What looking into the cache raised.
+    patterns
+        Names of the files that are needed.
+    """
+    what, _, way = str(refused).rstrip(".").partition("; ")
+    where = f" at revision {revision!r}" if revision else ""
+    folder = getattr(absent, "snapshot_path", None)
+    if folder is not None:
+        lacking = _lacking(repo, Path(folder), patterns)
+        return type(refused)(f"{what}, and the local cache of {repo!r} lacks {lacking}; {way}, then {AGAIN}.")
+    others = _cached_commits(repo)
+    if others:
+        way += f", or take what is there with revision={' or '.join(map(repr, others))}"
+    return type(refused)(f"{what}, and the local cache holds no {repo!r}{where}; {way}.")
+
+
+def _lacking(repo: str, folder: Path, patterns: Sequence[str]) -> str:
+    """Names of the files that a snapshot in the cache lacks."""
+    from huggingface_hub import get_cached_repo_tree
+
+    files = [entry.path for entry in get_cached_repo_tree(repo, revision=folder.name)]
+    needed = [name for name in files if any(fnmatch(name, pattern) for pattern in patterns)]
+    return names_shown([name for name in needed if not (folder / name).exists()])
+
+
+def _cached_commits(repo: str) -> list[str]:
+    from huggingface_hub import constants
+
+    snapshots = Path(constants.HF_HUB_CACHE, f"models--{repo.replace('/', '--')}", "snapshots")
+    return sorted(path.name for path in snapshots.iterdir()) if snapshots.is_dir() else []
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what caused it, the outermost first."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is(error: BaseException, name: str) -> bool:
+    """Whether an error is of a class of this name; the HTTP libraries below have the same names in several packages."""
+    return any(kind.__name__ == name for kind in type(error).__mro__)
+
+
+def _by_status(repo: str, revision: str | None, error: BaseException) -> HubError | None:
+    """By what the hub answered."""
+    response: Any = getattr(error, "response", None)
+    if response is None:
+        return None
+    status, page = response.status_code, f"{_hub()}/{repo}"
+    with_token = "authorization" in response.request.headers
+    code, message = (response.headers.get(name, "") for name in ("X-Error-Code", "X-Error-Message"))
+    if code == "RevisionNotFound" or _is(error, "RevisionNotFoundError"):
+        return HubError(f"{repo!r} has no revision {revision!r}; give a branch, tag or commit of {page}/tree/main.")
+    if code == "GatedRepo" or _is(error, "GatedRepoError"):
+        then = "make sure that it was granted to the account of your token" if with_token else LOGIN
+        return HubAccessError(
+            f"{repo!r} is gated, its authors ask you to accept their terms; accept them at {page} and {then}."
+        )
+    if _is(error, "DisabledRepoError"):
+        return HubAccessError(f"The hub has disabled {repo!r}; {page} says why.")
+    if status == 401 and with_token and (code != "RepoNotFound" or "credential" in message.lower()):
+        return HubAccessError(
+            f"The hub refuses your access token, so it shows you no repository, not even a public one ({repo!r} may be "
+            f"one); {LOGIN} anew, or go without a token: `hf auth logout`, and unset HF_TOKEN."
+        )
+    if status in (401, 404):
+        login = "log in with an account that may read it" if with_token else LOGIN
+        who = "your account" if with_token else "a visitor without login"
+        return HubAccessError(
+            f"The hub shows {who} no repository {repo!r}: it is private or does not exist; check the spelling, or "
+            f"{login}."
+        )
+    if status == 403:
+        return HubAccessError(
+            f"Your access token does not permit to read {repo!r}; take one with read permission for it "
+            f"({_hub()}/settings/tokens) and {LOGIN}."
+        )
+    if status == 429:
+        return HubUnreachableError(
+            f"The hub limits how often it may be asked, and that was reached; try again {_delay(response.headers)}, or "
+            f"{LOGIN} for a higher limit."
+        )
+    if status >= 500:
+        return HubUnreachableError(f"The hub has trouble of its own (status {status}); try again in some minutes.")
+    return HubError(f"The hub answered with status {status} when it was asked for {repo!r}; {AGAIN}.")
+
+
+def _by_kind(repo: str, error: BaseException) -> HubError | None:
+    """By what kind of error it is, where no answer came."""
+    hub, words = _hub(), str(error)
+    if _is(error, "OfflineModeIsEnabled"):
+        return HubUnreachableError(
+            "The hub is not asked: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set; unset it for the first download."
+        )
+    if _is(error, "HFValidationError"):
+        return HubError(f"{repo!r} is no hub id; it must be owner/name of letters, digits, '-', '_' and '.'.")
+    if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in words or "[SSL" in words:
+        return HubUnreachableError(
+            f"The connection to {hub} is not trusted: its certificate cannot be verified; check this machine's date, "
+            "and where a company's proxy signs connections itself, name its certificate authority's file in "
+            "SSL_CERT_FILE."
+        )
+    if _is(error, "ProxyError"):
+        return HubUnreachableError(
+            f"The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names does not connect to {hub}; correct or unset it."
+        )
+    if isinstance(error, OSError) and error.errno in FULL:
+        return HubError(
+            f"The disk of the hub's cache is full ({_cache()}), so {repo!r} could not be downloaded; make room there, "
+            f"or set HF_HOME to a folder on another disk, then {AGAIN}."
+        )
+    if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
+        return HubError(
+            f"The hub's cache cannot be written ({error.filename or _cache()}); correct its permissions, or set "
+            "HF_HOME to a folder of yours."
+        )
+    if isinstance(error, socket.gaierror):
+        return HubUnreachableError(
+            f"There is no network, or no {hub}: its name cannot be resolved; check the connection, and HF_ENDPOINT "
+            "if it is set."
+        )
+    if isinstance(error, OSError) and error.errno in NO_CONNECTION:
+        return HubUnreachableError(
+            f"{hub} cannot be reached ({error.strerror or words}); check the connection, a firewall, and HF_ENDPOINT "
+            "if it is set."
+        )
+    if _is(error, "TimeoutException") or isinstance(error, TimeoutError):
+        return HubUnreachableError(f"{hub} does not answer in time; check the connection, then {AGAIN}.")
+    if _is(error, "FileMetadataError") or isinstance(error, json.JSONDecodeError):
+        return HubUnreachableError(
+            f"{hub} does not answer as a hub does; log in to this network if it asks for that, and check HF_ENDPOINT "
+            "if it is set."
+        )
+    return None
+
+
+def _hub() -> str:
+    from huggingface_hub import constants
+
+    return str(constants.ENDPOINT)
+
+
+def _cache() -> str:
+    from huggingface_hub import constants
+
+    return str(constants.HF_HUB_CACHE)
+
+
+def _delay(headers: Any) -> str:
+    """When a limited hub may be asked again; source: the `RateLimit` and `Retry-After` headers."""
+    found = re.search(r"\bt=(\d+)", headers.get("RateLimit", ""))
+    found = found or re.fullmatch(r"(\d+)", headers.get("Retry-After", ""))
+    return f"in {found[1]} seconds" if found is not None else "in some minutes"
