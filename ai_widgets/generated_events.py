@@ -125,4 +125,5 @@ def _yelp(low: float, high: float, rate: float, seconds: float) -> Signal:
     """A siren whose pitch goes from `low` to `high` Hz and back, `rate` times a second."""
     time = _times(seconds)
     pitch = low * (high / low) ** (0.5 - 0.5 * np.cos(2 * np.pi * rate * time))
-    return np.tanh(3 * np.sin(2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE)) * np.minimum(time / 0.05, 1)
+    horn: Signal = np.tanh(3 * np.sin(2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE)) * np.minimum(time / 0.05, 1)
+    return horn

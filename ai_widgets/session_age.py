@@ -59,3 +59,15 @@ def replies_by_minute(model: Model, minutes: int = MINUTES, **settings: Any) -> 
 def holds(counts: list[int]) -> bool:
     """Say whether the last minute got as many replies as the first one, within `TOLERANCE`."""
     return counts[-1] >= (1 - TOLERANCE) * counts[0]
+
+
+def in_words(counts: list[int]) -> dict[str, str]:
+    """Figures by name, for the lines of ``ai-widgets bench``."""
+    if not counts[0]:
+        verdict = "not known: this checkpoint answers none of the generated events"
+    else:
+        verdict = "yes" if holds(counts) else f"no: more than {TOLERANCE:.0%} fewer replies"
+    return {
+        f"of {EVENTS} generated events answered, minute by minute": ", ".join(map(str, counts)),
+        f"minute {len(counts)} answered as minute 1": verdict,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ai_widgets import bench, cli
 from ai_widgets.generated_events import EVENTS, minute
 from ai_widgets.inference import Model, load_model
 from ai_widgets.protocol import CHUNK_SAMPLES
@@ -30,6 +31,21 @@ def test_a_minute_of_context_is_what_it_cannot_stand(tiny: Model) -> None:
     counts = replies_by_minute(tiny, minutes=3, greedy=True, context_limit=SLIDE_POSITIONS)
     assert counts[0] >= EVENTS - 1
     assert not holds(counts), counts
+
+
+def test_bench_says_it_and_fails_where_it_does_not_hold(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for counts, code, verdict in (
+        ([12, 12, 11], 0, "yes"),
+        ([12, 8, 7], 1, "no: more than 10% fewer replies"),
+        ([0, 0, 0], 0, "not known"),
+    ):
+        monkeypatch.setattr(bench, "replies_by_minute", lambda _, counts=counts: counts)
+        assert cli.main(["bench", "--age", "--device", "cpu"]) == code
+        words = capsys.readouterr().out
+        assert ", ".join(map(str, counts)) in words
+        assert verdict in words
 
 
 def test_the_recording_is_the_same_everywhere() -> None:

@@ -118,8 +118,8 @@ def _context_seconds(context: Any, source: str) -> float | None:
     if context is None:
         return None
     seconds = context.get("seconds") if isinstance(context, Mapping) else None
-    whole = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not whole or not CHUNK_SECONDS <= seconds <= LONGEST_CONTEXT_S:
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if seconds is None or not number or not CHUNK_SECONDS <= seconds <= LONGEST_CONTEXT_S:
         raise CheckpointError(
             f'{source}: context must be {{"seconds": number}} with {CHUNK_SECONDS:g} to {LONGEST_CONTEXT_S:g} seconds, '
             f"not {context!r}."
