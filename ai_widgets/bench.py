@@ -1,6 +1,7 @@
 """``ai-widgets bench``: how fast this machine runs the loop, and whether it hears as well after minutes.
 
-One line a figure. Absolute times depend on the machine and on what else it does; the ratio of a late chunk to an early one should not.
+One line a figure. Absolute times depend on the machine and on what else it does; the ratio of a late chunk to an early
+one should not.
 """
 
 from __future__ import annotations
