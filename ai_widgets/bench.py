@@ -1,6 +1,7 @@
-"""``ai-widgets bench``: how fast this machine runs the loop. One line a figure; ratios are of one run.
+"""``ai-widgets bench``: how fast this machine runs the loop, and whether it hears as well after minutes.
 
-Absolute times depend on the machine and on what else it does; the ratio of a late chunk to an early one should not.
+One line a figure. Absolute times depend on the machine and on what else it does; the ratio of a late chunk to an early
+one should not.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from .model.hub import locate
 from .perceive import Heard, Listener
 from .protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Notice, Timing, Turn
 from .session import StreamingSession
+from .session_age import holds, in_words, replies_by_minute
+from .settings import SLIDE_POSITIONS
 
 EARLY, LATE = 100, 18_000
 """Chunks that are compared: after 40 s and after two hours."""
@@ -41,6 +44,9 @@ REPEATS = 7
 NOISE_DB = -46.0
 SILENT = -1000.0
 """Bias with which no reply begins, so that all chunks do the same work."""
+FULL: dict[str, Any] = {"bias": SILENT, "context_limit": SLIDE_POSITIONS}
+"""Settings of the sessions that are timed. Their context is the longest that is anybody's default, whatever the
+checkpoint was trained for, so that figures of different checkpoints and versions can be compared."""
 
 FIRST_DECISION = """
 import json, sys, time
@@ -66,19 +72,31 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--compile", action="store_true", help="compile the model's layers first, where that works")
     parser.add_argument("--authors", type=Path, metavar="DIR", help="a clone of the authors' code, to be timed beside")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument(
+        "--age", action="store_true",
+        help="only ask whether the fifth minute of a session is answered as the first one; exit code 1 where it is not",
+    )  # fmt: skip
     given = parser.parse_args(argv)
     if given.chunks <= EARLY:
         raise SettingError(f"--chunks must be above {EARLY}, the age of the young session, not {given.chunks}.")
+    if given.age:
+        counts = replies_by_minute(load_model(given.checkpoint, given.device, given.dtype))
+        _print(in_words(counts), given.json)
+        return 0 if holds(counts) else 1
     figures = measure(given.checkpoint, given.device, given.dtype, given.chunks, given.compile)
     if given.authors is not None:
         model = load_model(given.checkpoint, given.device, given.dtype)
         figures |= compare_authors(given.authors, locate(given.checkpoint)[0], model)
-    if given.json:
+    _print(figures, given.json)
+    return 0
+
+
+def _print(figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
         print(json.dumps(figures))
-        return 0
+        return
     for name, value in figures.items():
         print(f"{name:<58} {value}")
-    return 0
 
 
 def measure(
@@ -108,6 +126,7 @@ def measure(
         "slide ÷ chunk": round(slide_milliseconds(model) / chunk, 3),
         "step ÷ bare model": round(step / bare, 3),
         "bare model: 13 positions and one row of logits [ms]": round(bare, 2),
+        **in_words(replies_by_minute(model)),
     }
 
 
@@ -129,10 +148,10 @@ def compare_ages(model: Model, late: int) -> tuple[list[float], list[float]]:
     """
     young_times: list[float] = []
     old_times: list[float] = []
-    old = model.session(bias=SILENT, alternatives=5)
+    old = model.session(**FULL, alternatives=5)
     _age(model, old, late - WINDOW * ROUNDS // 2)
     for _ in range(ROUNDS):
-        young = model.session(bias=SILENT)
+        young = model.session(**FULL)
         _age(model, young, EARLY - WINDOW // 2)
         for _ in range(WINDOW):
             young_times += _time_chunks(young, 1)
@@ -146,7 +165,7 @@ def sliding_chunks(model: Model) -> tuple[list[float], int]:
     Several sessions do the same work in turns, and each chunk counts with its shortest time: what recurs is the
     chunk's, what does not is the machine's.
     """
-    sessions = [model.session(bias=SILENT) for _ in range(REPEATS)]
+    sessions = [model.session(**FULL) for _ in range(REPEATS)]
     for session in sessions:
         _age(model, session, BARE_CHUNK)
     rounds = [[_time_chunks(session, 1)[0] for session in sessions] for _ in range(WINDOW * ROUNDS)]
@@ -160,7 +179,7 @@ def compare_with_bare(model: Model) -> tuple[float, float]:
     The bare pass is transformers' model on tensors that are ready, over a context of the same length, and one row of
     logits; a step adds embedding, sampling with its report, events and the record.
     """
-    session = model.session(bias=SILENT)
+    session = model.session(**FULL)
     heard = _age(model, session, BARE_CHUNK)
     decoder, turns = model.loaded.decoder, session._loop.turns
     block = Framing.of(model.loaded, session.settings).block
@@ -187,7 +206,7 @@ def compare_with_bare(model: Model) -> tuple[float, float]:
 
 def slide_milliseconds(model: Model) -> float:
     """Median time of a slide in a full context."""
-    session = model.session(bias=SILENT)
+    session = model.session(**FULL)
     _age(model, session, BARE_CHUNK)
     framing, context = Framing.of(model.loaded, session.settings), session._loop.turns._context
     times: list[float] = []

@@ -67,7 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, default=0)
     run.add_argument("--system-prompt", help="default: the checkpoint's own")
     run.add_argument("--context", choices=("slide", "reset", "stop"), default="slide", help="when the context is full")
-    run.add_argument("--context-limit", type=int, help="positions; default: 2000 with slide, 1500 with reset")
+    run.add_argument(
+        "--context-limit", type=int,
+        help="positions; default: with slide what the checkpoint was trained for, else 2000; 1500 with reset",
+    )  # fmt: skip
     run.add_argument("--context-seconds", type=float, help="seconds of audio in the context; default: what fits")
     run.add_argument("--max-new-tokens", type=int)
     run.add_argument("--floor", choices=("clip", "running"), default="clip", help="log-mel floor: whole clip, or live")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .errors import SettingError
 from .model.checkpoint import LoadedModel
 from .model.decoder import EXACT_POSITIONS
-from .protocol import FRAMES_PER_CHUNK
+from .protocol import CHUNK_SECONDS, FRAMES_PER_CHUNK
 from .settings import RESET_POSITIONS, SLIDE_POSITIONS, Settings
 
 
@@ -47,12 +47,10 @@ class Framing:
         prefix = [text if name == "PROMPT" else [traits.tokens[name]] for name in traits.prefix]
         frames = [traits.tokens["PAD"]] * FRAMES_PER_CHUNK
         block = [frames if name == "FRAMES" else [traits.tokens[name]] for name in traits.chunk]
-        framing = Framing(
-            tuple(token for part in prefix for token in part),
-            tuple(token for part in block for token in part),
-            traits.chunk.index("FRAMES"),
-            _limit(model, settings),
-        )
+        opening = tuple(token for part in prefix for token in part)
+        fed = tuple(token for part in block for token in part)
+        limit = _limit(model, settings, len(opening), len(fed) + 1)
+        framing = Framing(opening, fed, traits.chunk.index("FRAMES"), limit)
         needed = len(framing.prefix) + len(framing.block) + 1
         if framing.limit < needed:
             raise SettingError(
@@ -63,10 +61,16 @@ class Framing:
         return framing
 
 
-def _limit(model: LoadedModel, settings: Settings) -> int:
+def _limit(model: LoadedModel, settings: Settings, prefix: int, chunk: int) -> int:
+    """Positions of the context; `prefix` and `chunk` are those of the prefix and of one silent chunk."""
     most = model.positions
-    if settings.context == "slide" and model.traits.rope_positions == "float16":
-        # Beyond, the distance of two rounded positions depends on where they stand, and sliding changes that.
-        most = min(most, EXACT_POSITIONS)
+    trained = model.traits.context_seconds
     usual = {"slide": SLIDE_POSITIONS, "reset": RESET_POSITIONS, "stop": most}[settings.context]
+    if settings.context == "slide":
+        if model.traits.rope_positions == "float16":
+            # Beyond, the distance of two rounded positions depends on where they stand, and sliding changes that.
+            most = min(most, EXACT_POSITIONS)
+        if trained is not None and settings.context_seconds is None:
+            # A longer prompt than that of training takes nothing away from the audio.
+            usual = prefix + round(trained / CHUNK_SECONDS) * chunk
     return min(settings.context_limit or usual, most)

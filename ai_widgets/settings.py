@@ -15,7 +15,8 @@ from .protocol import CHUNK_SECONDS
 CONTEXTS = ("slide", "stop", "reset")
 """What happens when the context is full."""
 SLIDE_POSITIONS = 2000
-"""Positions of a sliding context, about a minute: below 2048, from where on the published weights round positions."""
+"""Positions of a sliding context, about a minute, where the checkpoint does not say what it was trained for. It lies
+below 2048, from where on the published weights round positions."""
 RESET_POSITIONS = 1500
 """Positions after which the authors' web page clears its context (about 45 s); it applies to `context="reset"`."""
 CARD_MAX_NEW_TOKENS = 4096
@@ -49,8 +50,9 @@ class Settings:
         starts over with the bare prefix, `stop` ends the session.
     context_limit
         Positions of the context, at most as many as the checkpoint was made for, and with `slide` at most 2048 where it
-        rounds positions. None for 2000 with `slide`, for 1500 with `reset`, as on the authors' web page, and for all of
-        them with `stop`.
+        rounds positions. None: with `slide` what the checkpoint was trained for (`Traits.context_seconds`), or 2000
+        where it does not say or `context_seconds` is set; with `reset` 1500, as on the authors' web page; with `stop`
+        all of them. `StreamingSession.context_limit` and every `Decision.limit` say what is in effect.
     context_seconds
         Seconds of audio in the context, in whole chunks; None for as many as the positions hold.
     forget_after_reply

@@ -49,7 +49,7 @@ def test_the_bare_model_does_not_disturb_the_session(toy: Model, monkeypatch: py
     step, bare = bench.compare_with_bare(toy)
     assert step > 0 < bare
     (used,) = sessions
-    alone = make(bias=bench.SILENT)
+    alone = make(**bench.FULL)
     bench._age(toy, alone, used.chunks_done)
     pairs = zip(used.record.of_type(Decision), alone.record.of_type(Decision), strict=True)
     for ours, theirs in pairs:

@@ -280,13 +280,17 @@ def test_the_command_writes_figures_and_a_page(
     pytest.importorskip("plotly")
     clipcache.save(material.validation, tmp_path / "clips")
     out, html = tmp_path / "out.json", tmp_path / "out.html"
-    arguments = ["--clips", str(tmp_path / "clips"), "--policy", "energy", "--hours", str(HOURS)]
+    arguments = ["--clips", str(tmp_path / "clips"), "--policy", "energy", "--hours", str(HOURS), "--sessions", "1"]
     assert cli.main(["evaluate", *arguments, "--json", str(out), "--report", str(html)]) == 0
-    assert "spoken turns answered within 3 chunks" in capsys.readouterr().out
+    words = capsys.readouterr().out
+    assert "spoken turns answered within 3 chunks" in words
+    assert "third and later minute: spoken turns answered" in words
     result = json.loads(out.read_text(encoding="utf-8"))
     assert list(result["policies"]) == ["energy"]
     page = html.read_text(encoding="utf-8")
-    assert page.count("plotly-graph-div") == 5
+    assert page.count("plotly-graph-div") == 6
+    assert "Spoken turns answered, by age of session" in page
+    assert "energy, third and later" in page
     assert 'src="http' not in page
     assert result["streams"]["sha256"][:16] in page
 
@@ -307,6 +311,8 @@ def test_a_report_without_plotly_is_refused_before_the_work(
         (["--clips", "{folder}/none"], "is no clip cache"),
         (["--clips", "{folder}/clips", "--hours", "0"], "--hours"),
         (["--clips", "{folder}/clips", "--seed", "-1"], "--seed"),
+        (["--clips", "{folder}/clips", "--sessions", "-1"], "--sessions"),
+        (["--clips", "{folder}/clips", "--sessions", "1000"], "--sessions"),
         (["--clips", "{folder}/clips", "--json", "{folder}/no/out.json"], "no folder"),
     ],
 )

@@ -34,6 +34,7 @@ from ai_widgets.training.labels import REPLIES, REPLY_OF_KIND, REPLY_SPEECH, Seg
 from ai_widgets.training.mels import clip_mels, running_mels
 from ai_widgets.training.network import Sizes, make
 from ai_widgets.training.streams import Composer
+from ai_widgets.training.trained_context import trained_seconds
 
 TINY = {
     "sizes": {"width": 32, "layers": 1, "heads": 2, "kv_heads": 1, "mlp": 32, "tower_width": 32, "tower_layers": 1,
@@ -184,6 +185,9 @@ def test_the_export_loads_and_the_session_sees_what_was_trained(trained: Path) -
     model = load_model(folder)
     loaded = model.loaded
     assert (trained / "run" / "log.jsonl").is_file()
+    lengths = pool.Pool(trained / "pool").chunks
+    assert loaded.traits.context_seconds == pytest.approx(trained_seconds(lengths, None, 10_000))
+    assert 0.4 <= loaded.traits.context_seconds <= max(lengths) * 0.4, "no longer than what was trained"
     assert isinstance(Tokenizer.from_file(str(folder / "tokenizer.json")), Tokenizer)
     rng = np.random.default_rng(1)
     audio = (0.1 * rng.standard_normal(6 * CHUNK_SAMPLES)).astype(np.float32)

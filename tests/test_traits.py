@@ -53,6 +53,26 @@ def test_a_checkpoint_need_not_have_emotions() -> None:
     assert not Traits.from_json(values, "x").tokens.emotions
 
 
+def test_the_context_it_was_trained_for_travels_in_the_file() -> None:
+    assert Traits.from_json(good(), "x").context_seconds is None, "a file need not say it"
+    traits = Traits.from_json(changed(context={"seconds": 12}), "x")
+    assert traits.context_seconds == 12.0
+    assert Traits.from_json(traits.to_json(), "x") == traits
+    assert "context" not in Traits.from_json(good(), "x").to_json()
+
+
+def test_the_published_release_does_not_say_what_context_it_was_trained_for(tmp_path: Path) -> None:
+    assert read_traits(tmp_path).context_seconds is None
+
+
+@pytest.mark.parametrize(
+    "context", [12, [], {}, {"seconds": None}, {"seconds": "12"}, {"seconds": True}, {"seconds": 0.3}, {"seconds": 1e9}]
+)
+def test_a_context_that_makes_no_sense_is_refused(context: Any) -> None:
+    with pytest.raises(CheckpointError, match=r'x: context must be \{"seconds": number\} with 0.4 to 86400 seconds'):
+        Traits.from_json(changed(context=context), "x")
+
+
 def changed(**changes: Any) -> dict[str, Any]:
     return {**good(), **changes}
 

@@ -27,7 +27,9 @@ from tqdm import tqdm
 
 from ai_widgets.errors import SettingError
 from ai_widgets.evaluation import figures, material, players
+from ai_widgets.evaluation.age import by_age
 from ai_widgets.evaluation.figures import Tally
+from ai_widgets.evaluation.long_sessions import MINUTES, MOST_SESSIONS, long_sessions
 from ai_widgets.evaluation.material import Material
 from ai_widgets.evaluation.players import ModelPlayer, Player
 from ai_widgets.evaluation.scenes import GENERATED, Scene, scenes
@@ -35,6 +37,7 @@ from ai_widgets.evaluation.scoring import Score, score
 from ai_widgets.evaluation.words import in_words
 from ai_widgets.inference import load_model
 from ai_widgets.protocol import CHUNK_SECONDS
+from ai_widgets.settings import CONTEXTS
 
 HOURS = (
     "audio to listen to (default: 3; 36 %% of it is ambience, so more than an hour). Recordings return varied in mix, "
@@ -42,7 +45,7 @@ HOURS = (
 )
 POLICIES = ("model", "silero", "energy")
 CURVE_EVERY = 4
-VERSION = 2
+VERSION = 3
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
 
 
@@ -53,6 +56,7 @@ def evaluate(
     seed: int,
     curves: bool = True,
     progress: Callable[[int], object] | None = None,
+    sessions: int = 0,
 ) -> dict[str, Any]:
     """Let every listener hear the same scenes and return the figures.
 
@@ -68,6 +72,8 @@ def evaluate(
         Sweep the operating points too.
     progress
         Told the seconds of audio of each scene that is done.
+    sessions
+        Long sessions to hear as well, for recall by age of session.
     """
     tallies = [Tally() for _ in listeners]
     swept: list[dict[int, list[Score]]] = [{} for _ in listeners]
@@ -97,12 +103,14 @@ def evaluate(
                     curve.setdefault(place, []).append(result)
         if progress is not None:
             progress(round(scene.chunks * CHUNK_SECONDS))
+    aged, heard_long = _long(listeners, material, sessions, seed, progress)
     results: dict[str, Any] = {}
-    for listener, tally, curve in zip(listeners, tallies, swept, strict=True):
+    for listener, tally, curve, old in zip(listeners, tallies, swept, aged, strict=True):
         drawn = [{"setting": listener.points[p], **figures.operating_point(s)} for p, s in sorted(curve.items())]
         speed = None if timed is None else round(listener.times_real_time(timed), 1)
         results[listener.name] = {
             "setting": listener.points[0], **figures.figures(tally), "times_real_time": speed, "curve": drawn,
+            "age": by_age(old),
         }  # fmt: skip
     return {
         "streams": {
@@ -110,11 +118,37 @@ def evaluate(
             "distinct_recordings": {name: len(heard) for name, heard in sorted(sources.items()) if heard},
             "ambience": _distinct(material, ambient, sources),
             "material": material.describe(),
+            "long_sessions": heard_long,
         },
         "policies": results,
         "at_equal_recall": _compare(results),
         "equal_recall": figures.equal_recall({n: r["curve"] for n, r in results.items()}) if curves else {},
     }  # fmt: skip
+
+
+def _long(
+    listeners: Sequence[Player],
+    material: Material,
+    count: int,
+    seed: int,
+    progress: Callable[[int], object] | None,
+) -> tuple[list[list[Score]], dict[str, Any]]:
+    """Scores of the long sessions for each listener at its own operating point, and what the sessions held."""
+    aged: list[list[Score]] = [[] for _ in listeners]
+    digest = hashlib.sha256()
+    sources: set[str] = set()
+    chunks = 0
+    for number, scene in enumerate(long_sessions(material, count, seed)):
+        chunks += scene.chunks
+        digest.update(scene.audio.tobytes())
+        sources.update(scene.sources)
+        for listener, scores in zip(listeners, aged, strict=True):
+            replies, _ = listener.reply(listener.hear(scene), scene, listener.points[0], number)
+            scores.append(score(scene.suite, scene.name, scene.chunks, scene.occasions, replies))
+        if progress is not None:
+            progress(round(scene.chunks * CHUNK_SECONDS))
+    described = {"hours": round(chunks * CHUNK_SECONDS / 3600, 4), "sha256": digest.hexdigest()}
+    return aged, {**described, "recordings": len(sources), "minutes_each": MINUTES}
 
 
 def _distinct(material: Material, chunks: Counter[str], sources: dict[str, Counter[str]]) -> dict[str, Any]:
@@ -171,8 +205,16 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     p.add_argument("--clips", type=Path, help="clip cache of the validation split, as training keeps it")
     p.add_argument("--hours", type=float, default=3.0, help=HOURS)
+    p.add_argument(
+        "--sessions", type=int, default=10,
+        help=f"live sessions of {MINUTES} minutes besides, for recall by age of session (default: 10; 0: none)",
+    )  # fmt: skip
     p.add_argument("--seed", type=int, default=2026)
     p.add_argument("--greedy", action="store_true", help="likeliest token instead of the checkpoint's own sampling")
+    p.add_argument("--context", choices=CONTEXTS, default="slide", help="when the context is full (default: slide)")
+    p.add_argument("--context-limit", type=int, help="positions of the context; default: the checkpoint's own")
+    p.add_argument("--context-seconds", type=float, help="seconds of audio in the context; default: what fits")
+    p.add_argument("--forget-after-reply", action="store_true", help="start the context over after each reply")
     p.add_argument("--no-curve", action="store_true", help="only the usual operating point")
     p.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
     p.add_argument("--report", type=Path, metavar="OUT.html", help="write a page with tables and figures")
@@ -186,6 +228,8 @@ def main(argv: Sequence[str]) -> int:
         raise SettingError("There is nothing to evaluate on: give --data, --speech, --extra, --heldout or --clips.")
     if given.seed < 0:
         raise SettingError(f"--seed must be at least 0, not {given.seed}.")
+    if not 0 <= given.sessions <= MOST_SESSIONS:
+        raise SettingError(f"--sessions must be from 0 to {MOST_SESSIONS}, not {given.sessions}.")
     for path in (given.json, given.report):
         if path is not None and not path.parent.is_dir():
             raise SettingError(f"{path} cannot be written: there is no folder {path.parent}.")
@@ -194,11 +238,14 @@ def main(argv: Sequence[str]) -> int:
     listeners = [_player(name, given) for name in dict.fromkeys(given.policy)]
     found = material.gather(given.data, given.speech, given.extra, given.clips, given.heldout)
     started = perf_counter()
-    with tqdm(total=round(given.hours * 3600), desc="listening", bar_format=BAR, file=sys.stderr) as bar:
-        result = evaluate(listeners, found, given.hours, given.seed, not given.no_curve, bar.update)
+    total = round(given.hours * 3600 + given.sessions * MINUTES * 60)
+    with tqdm(total=total, desc="listening", bar_format=BAR, file=sys.stderr) as bar:
+        result = evaluate(listeners, found, given.hours, given.seed, not given.no_curve, bar.update, given.sessions)
     versions = {name: version(name) for name in ("torch", "transformers", "numpy")}
     result = {
-        "version": VERSION, "checkpoint": given.checkpoint, "greedy": given.greedy, **result,
+        "version": VERSION, "checkpoint": given.checkpoint, "greedy": given.greedy, "settings": _settings(given),
+        "context_limit": next((each.context_limit for each in listeners if isinstance(each, ModelPlayer)), None),
+        **result,
         "elapsed_s": round(perf_counter() - started, 1), "versions": {"python": platform.python_version(), **versions},
     }  # fmt: skip
     if given.json is not None:
@@ -216,4 +263,10 @@ def _player(name: str, given: argparse.Namespace) -> Player:
         return players.silero()
     if name == "energy":
         return players.energy()
-    return ModelPlayer(load_model(given.checkpoint, given.device), greedy=given.greedy)
+    return ModelPlayer(load_model(given.checkpoint, given.device), **_settings(given))
+
+
+def _settings(given: argparse.Namespace) -> dict[str, Any]:
+    """Settings of the checkpoint's sessions, as they were given."""
+    names = ("greedy", "context", "context_limit", "context_seconds", "forget_after_reply")
+    return {name: getattr(given, name) for name in names}

@@ -72,6 +72,11 @@ class ModelPlayer:
         self._settings = {"alternatives": 0, **settings}
         self.points: Sequence[Point] = [{"bias": bias} for bias in (0.0, *BIASES)]
 
+    @property
+    def context_limit(self) -> int:
+        """Positions of its sessions' context."""
+        return self._model.session(**self._settings).context_limit
+
     def hear(self, scene: Scene) -> Any:
         """Frames of the tower for all chunks in one batch; chunks are independent given their mels."""
         mels = np.ascontiguousarray(scene.mels.transpose(1, 0, 2)).reshape(scene.mels.shape[1], -1)

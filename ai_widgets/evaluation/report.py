@@ -40,6 +40,8 @@ def page(result: dict[str, Any]) -> str:
         raise SettingError('The report needs plotly; install it with: pip install "ai_widgets[eval]".') from error
     policies: dict[str, Any] = result["policies"]
     makers: list[Callable[[Any, dict[str, Any]], Any]] = [curves, false_by_class, latencies, reliability]
+    if result["streams"]["long_sessions"]["hours"]:
+        makers.append(recall_by_minute)
     drawn = [make(go, policies) for make in makers]
     drawn += [confusion(go, name, policy) for name, policy in policies.items()]
     figures = [f.to_html(full_html=False, include_plotlyjs=number == 0) for number, f in enumerate(drawn)]
@@ -51,7 +53,7 @@ def page(result: dict[str, Any]) -> str:
         f"<style>{STYLE}</style></head><body><h1>{heading}</h1>",
         f"<p>{origin} {NOTE}</p>",
         _headline_table(result), _equal_recall(result), *figures, _origin_table(policies),
-        _ambience_table(streams, policies), _material_table(streams), "</body></html>",
+        _age_table(streams, policies), _ambience_table(streams, policies), _material_table(streams), "</body></html>",
     ])  # fmt: skip
 
 
@@ -134,6 +136,30 @@ def reliability(go: Any, policies: dict[str, Any]) -> Any:
     return figure
 
 
+def recall_by_minute(go: Any, policies: dict[str, Any]) -> Any:
+    """Spoken turns answered within 3 chunks in each minute of a session, with intervals."""
+    figure = go.Figure()
+    for colour, (name, policy) in zip(COLOURS, policies.items(), strict=False):
+        minutes = {minute: row["spoken"] for minute, row in policy["age"]["minutes"].items() if row["spoken"]["of"]}
+        figure.add_scatter(
+            x=[int(minute) for minute in minutes],
+            y=[share["value"] for share in minutes.values()],
+            text=[f"{share['count']} of {share['of']}" for share in minutes.values()],
+            error_y={
+                "array": [share["high"] - share["value"] for share in minutes.values()],
+                "arrayminus": [share["value"] - share["low"] for share in minutes.values()],
+            },
+            mode="lines+markers",
+            name=name,
+            marker={"color": colour},
+        )
+    figure.update_layout(
+        **LAYOUT, title="Spoken turns answered, by age of session", yaxis_title="answered within 3 chunks",
+        xaxis={"title": "minute of the session", "dtick": 1},
+    )  # fmt: skip
+    return figure
+
+
 def confusion(go: Any, name: str, policy: dict[str, Any]) -> Any:
     """What sounded against what was said, as shares of each row."""
     table: dict[str, dict[str, int]] = policy["naming"]["confusion"]
@@ -188,6 +214,25 @@ def _origin_table(policies: dict[str, Any]) -> str:
         for origin, share in origins.items()
     ]
     return _table(["sounds named", "due", *tables], rows)
+
+
+def _age_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:
+    """What is answered in the first minute of a session, in the second, and later; and in each minute."""
+    long = streams["long_sessions"]
+    if not long["hours"]:
+        return ""
+    rows = [
+        [f"{name}, {age}", str(row["spoken"]["of"]), estimate(row["spoken"]), estimate(row["sounds"]),
+         estimate(row["named"]), str(row["false"]), estimate(row["false_per_hour"])]
+        for name, policy in policies.items()
+        for age, row in (*policy["age"]["ages"].items(), *policy["age"]["minutes"].items())
+    ]  # fmt: skip
+    head = ["minute of the session", "spoken turns", "answered", "sounds answered", "named", "false", "false per hour"]
+    words = (
+        f"<p>{long['hours']:.2f} h of live sessions of {long['minutes_each']} minutes, composed from "
+        f"{long['recordings']} recordings, none of them twice in a session.</p>"
+    )
+    return words + _table(head, rows)
 
 
 def _ambience_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:

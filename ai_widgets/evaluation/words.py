@@ -21,9 +21,16 @@ def in_words(result: dict[str, Any]) -> str:
         f"{heard['hours']:.2f} h of them ambience: {heard['recordings']} recordings of {heard['recorded_hours']:.2f} h "
         f"in ever new mixes, and {heard['generated_hours']:.2f} h generated"
     )
+    long = streams["long_sessions"]
+    if long["hours"]:
+        lines.append(
+            f"{long['hours']:.2f} h of live sessions of {long['minutes_each']} minutes, {long['recordings']} recordings"
+        )
     for name, policy in result["policies"].items():
         lines.append(f"\n{printable(title(result, name))}")
-        lines += [f"  {words:<52} {value}" for words, value in headlines(policy)]
+        if name == "model":
+            lines.append(f"  {'positions of its context':<52} {result['context_limit']}")
+        lines += [f"  {words:<52} {value}" for words, value in [*headlines(policy), *ages(policy)]]
     if result["at_equal_recall"]:
         lines.append("\nat equal recall, over the streams that were heard at all operating points")
     for name, point in result["at_equal_recall"].items():
@@ -69,6 +76,19 @@ def headlines(policy: dict[str, Any]) -> list[tuple[str, str]]:
         ("calibration error (ECE) of p(TEXT_BEGIN)", estimate(policy["calibration"]["ece"])),
         ("ECE of the chunks with p of at least 0.1", estimate(policy["calibration"]["ece_from_0.1"])),
         ("times real time", str(policy["times_real_time"])),
+    ]
+
+
+def ages(policy: dict[str, Any]) -> list[tuple[str, str]]:
+    """Recall and false replies by age of session, in words; nothing where no long sessions were heard."""
+    return [
+        line
+        for name, row in policy["age"]["ages"].items()
+        for line in (
+            (f"{name} minute: spoken turns answered", estimate(row["spoken"])),
+            (f"{name} minute: sounds answered", estimate(row["sounds"])),
+            (f"{name} minute: false replies per hour", estimate(row["false_per_hour"])),
+        )
     ]
 
 

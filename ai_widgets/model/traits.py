@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
-from ..protocol import Emotion, SpecialTokens
+from ..protocol import CHUNK_SECONDS, Emotion, SpecialTokens
 
 FORMAT = 1
 TRAITS_FILE = "audio_interaction.json"
@@ -26,6 +26,8 @@ MODEL_TYPE = "audio_interaction"
 ROPE_POSITIONS = ("exact", "float16")
 PREFIX_WORDS = ("PROMPT",)
 CHUNK_WORDS = ("FRAMES",)
+LONGEST_CONTEXT_S = 86_400.0
+"""Seconds that a context may be said to hold, a day, as in `Settings.context_seconds`: more can only be a mistake."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,9 @@ class Traits:
         `float16` where the weights were trained on positions rounded through float16 (PROTOCOL.md §6), else `exact`.
     system_prompt
         The prompt it was trained with.
+    context_seconds
+        Seconds of audio, without any replies, that a sliding context holds by default: about as many as nearly all of
+        the decisions were trained with. None where the folder does not say.
     """
 
     name: str
@@ -52,9 +57,11 @@ class Traits:
     chunk: tuple[str, ...]
     rope_positions: str
     system_prompt: str
+    context_seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Content of a traits file, which `from_json` reads."""
+        context = {} if self.context_seconds is None else {"context": {"seconds": self.context_seconds}}
         return {
             "format": FORMAT,
             "name": self.name,
@@ -63,6 +70,7 @@ class Traits:
             "rope_positions": self.rope_positions,
             "system_prompt": self.system_prompt,
             "framing": {"prefix": list(self.prefix), "chunk": list(self.chunk)},
+            **context,
         }
 
     @staticmethod
@@ -80,6 +88,7 @@ class Traits:
                 tuple(map(str, values["framing"]["chunk"])),
                 str(values["rope_positions"]),
                 str(values["system_prompt"]),
+                _context_seconds(values.get("context"), source),
             )
         except CheckpointError:
             raise
@@ -104,6 +113,20 @@ class Traits:
         if traits.chunk[0] == "FRAMES":
             raise CheckpointError(f"{source}: a listening block must begin with a token, not with FRAMES.")
         return traits
+
+
+def _context_seconds(context: Any, source: str) -> float | None:
+    """Seconds of `{"seconds": …}`; None where there is nothing."""
+    if context is None:
+        return None
+    seconds = context.get("seconds") if isinstance(context, Mapping) else None
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if seconds is None or not number or not CHUNK_SECONDS <= seconds <= LONGEST_CONTEXT_S:
+        raise CheckpointError(
+            f'{source}: context must be {{"seconds": number}} with {CHUNK_SECONDS:g} to {LONGEST_CONTEXT_S:g} seconds, '
+            f"not {context!r}."
+        )
+    return float(seconds)
 
 
 def read_traits(folder: Path) -> Traits:

@@ -227,6 +227,6 @@ def run(arguments: argparse.Namespace) -> Path:
     trainer = _trainer(recipe, clips, pool.Pool(out / "pool"), words, out / "run", _first_weights(begin, recipe, words))
     network = trainer.run()
     record = {**trainer.record(), "start": begin, "clips": fingerprint(clips)}
-    export(network, words, out / "checkpoint", record)
+    export(network, words, out / "checkpoint", record, context_seconds=trainer.context_seconds)
     print(f"The checkpoint is in {out / 'checkpoint'}.")
     return out / "checkpoint"

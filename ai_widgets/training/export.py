@@ -60,13 +60,17 @@ def model_config(sizes: Sizes, vocabulary: int) -> dict[str, Any]:
             "mlp_class_name": "LLaMAMLP", "lm_head_bias": False}  # fmt: skip
 
 
-def traits(vocabulary: Vocabulary, name: str, prompt: str = SYSTEM_PROMPT) -> dict[str, Any]:
-    """``audio_interaction.json``: the special-token table, the framing and the prompt."""
+def traits(
+    vocabulary: Vocabulary, name: str, prompt: str = SYSTEM_PROMPT, context_seconds: float | None = None
+) -> dict[str, Any]:
+    """``audio_interaction.json``: the special-token table, the framing, the prompt and the context."""
+    context = {} if context_seconds is None else {"context": {"seconds": context_seconds}}
     return {
         "format": 1, "name": name, "special_tokens": vocabulary.ids, "emotions": vocabulary.emotions,
         "rope_positions": "exact", "system_prompt": prompt,
         "framing": {"prefix": ["ONLINE", "ENGLISH", "TEXT_BEGIN", "TEXT_BEGIN", "PROMPT", "TEXT_END"],
                     "chunk": ["AUDIO_BEGIN", "FRAMES", "ASSISTANT"]},
+        **context,
     }  # fmt: skip
 
 
@@ -77,6 +81,7 @@ def export(
     record: dict[str, Any],
     name: str = "tiny",
     prompt: str = SYSTEM_PROMPT,
+    context_seconds: float | None = None,
 ) -> None:
     """Write the checkpoint folder.
 
@@ -92,6 +97,9 @@ def export(
         Name of the checkpoint in its traits.
     prompt
         System prompt that it was trained with.
+    context_seconds
+        Audio in the context that nearly all decisions were trained with (`Trainer.context_seconds`), the default of
+        sliding sessions; None leaves it out.
     """
     sizes = network.sizes
     out.mkdir(parents=True, exist_ok=True)
@@ -115,7 +123,7 @@ def export(
         "bos_token": None,
         "add_bos_token": False, "model_max_length": 32768,
     })  # fmt: skip
-    _json(out / "audio_interaction.json", traits(vocabulary, name, prompt))
+    _json(out / "audio_interaction.json", traits(vocabulary, name, prompt, context_seconds))
     audio = Qwen2_5OmniAudioEncoderConfig(**sizes.tower_config()).to_dict()
     thinker = {"model_type": "qwen2_5_omni_thinker", "audio_config": audio}
     (out / "qwen25OmniConfig").mkdir(exist_ok=True)

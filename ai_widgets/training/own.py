@@ -143,10 +143,11 @@ def train_own(
     network = trainer.run()
     checkpoint = out / "checkpoint"
     record: dict[str, Any] = {**trainer.record(), "start": begin, "data": data_print}
-    export(network, words, checkpoint, record, name=out.resolve().name)
+    described: dict[str, Any] = {"name": out.resolve().name, "context_seconds": trainer.context_seconds}
+    export(network, words, checkpoint, record, **described)
     if held_out:
         figures = heldout.measure(load_model(checkpoint), held_out)
-        export(network, words, checkpoint, {**record, "held_out": figures}, name=out.resolve().name)
+        export(network, words, checkpoint, {**record, "held_out": figures}, **described)
         print(heldout.in_words(figures))
     print(f"The checkpoint is in {checkpoint}; try: ai-widgets run CLIP --checkpoint {checkpoint}")
     return checkpoint

@@ -25,6 +25,7 @@ from ai_widgets.training.network import Network, Sizes, make, parameters
 from ai_widgets.training.objective import Weights, loss
 from ai_widgets.training.pool import Pool
 from ai_widgets.training.sequence import SequenceBuilder
+from ai_widgets.training.trained_context import trained_seconds
 from ai_widgets.training.vocabulary import Vocabulary
 
 STATE_FILE = "state.pt"
@@ -223,6 +224,13 @@ class Trainer:
             # Early weights are forgotten faster, so that a short run is not an average of its beginning.
             kept = min(self.recipe.averaged, (1 + self.step) / (10 + self.step))
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - kept)
+
+    @property
+    def context_seconds(self) -> float:
+        """Seconds of audio that a session's context is to hold by default, for `export`."""
+        chunk = len(self.builder.block) + 1
+        most = (self.recipe.sizes.block_size - len(self.builder.prefix)) // chunk
+        return trained_seconds(self.pool.chunks, self.recipe.course, most)
 
     def record(self) -> dict[str, Any]:
         """How the weights came about, as plain values, to be kept beside them."""

@@ -112,6 +112,14 @@ describe("the settings", () => {
     expect(field("temperature").placeholder).toBe("default 0.3");
   });
 
+  it("name the context's positions that are in effect, which are the checkpoint's own", async () => {
+    const { model, field } = await openSettings();
+    expect(field("context_limit").placeholder).toBe("the checkpoint’s");
+    model.events(0, [chunk(0), decision(0, { limit: 401 })]);
+    await drawn();
+    expect(field("context_limit").placeholder).toBe("401 in effect");
+  });
+
   it("of a saved session can be read and not changed", async () => {
     const history = { version: 1, chunks: { chunk: [0], start_s: [0] } };
     const shown = show({ history });

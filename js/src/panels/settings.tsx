@@ -99,6 +99,14 @@ function ruleInEffect({ store }: View): Partial<Rule> {
   return decisions.get(decisions.length - 1)?.rule ?? {};
 }
 
+/** What stands for the positions where none were chosen: the number that is in effect, the checkpoint’s or the policy’s. */
+function ownLimit({ store }: View): string {
+  void store.version.value;
+  const { decisions } = store.talk;
+  const limit = decisions.get(decisions.length - 1)?.limit ?? store.vocabulary.value.limit;
+  return limit > 0 ? `${limit} in effect` : "the checkpoint’s";
+}
+
 function ContextGroup({ view }: { view: View }) {
   const { typed, choice } = fieldsOf(view);
   return (
@@ -109,7 +117,7 @@ function ContextGroup({ view }: { view: View }) {
         stop: "stop the session",
       })}
       <div class="field-row">
-        {typed("context_limit", "Positions", { placeholder: "the policy’s" })}
+        {typed("context_limit", "Positions", { placeholder: ownLimit(view) })}
         {typed("max_reply_tokens", "Tokens a reply", { placeholder: "no limit" })}
         {typed("max_new_tokens", "Tokens a session", { placeholder: "the policy’s" })}
       </div>

@@ -1,0 +1,126 @@
+"""Live sessions of several minutes, to ask whether something answers as well late in a session as early in it.
+
+A session holds some seventy different recordings, one after the other with pauses that end an utterance or an episode:
+spoken turns, sounds that are to be named (recorded and generated ones), and ambience that is to be ignored. No
+recording is heard twice in a session where there are enough of them, and spoken ones return only when all were heard.
+All of it is live: one piece with the running log-mel floor. The same material, number and seed give the same sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import cycle
+
+import numpy as np
+
+from ai_widgets.errors import SettingError
+from ai_widgets.evaluation.material import Material
+from ai_widgets.evaluation.scenes import GENERATED, MAKERS, Rng, Scene
+from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
+from ai_widgets.training import acoustics, sounds
+from ai_widgets.training.corpus import AMBIENCE, KINDS, SPEECH, Clip, make_clip
+from ai_widgets.training.labels import REPLY_OF_KIND, Segment, occasions
+from ai_widgets.training.mels import running_mels
+
+SUITE = "long"
+MINUTES = 6
+"""Length of a session: its minutes one to five are whole, and the fifth one's last replies come within it."""
+CHUNKS = round(MINUTES * 60 / CHUNK_SECONDS)
+SPOKEN, NAMED = 0.7, 0.18
+"""Shares of spoken turns and of sounds among the recordings; the rest is ambience."""
+GENERATED_EACH = 2
+"""Generated knocks, pieces of music and alarms of a session; of each of them there are few recordings."""
+LONGEST_S = 5.0
+"""Seconds of a recording of a sound or of ambience that are played."""
+MOST_SESSIONS = 200
+
+PLACE = 101
+"""Keeps these random numbers apart from those of the scenes of the same seed."""
+
+
+def long_sessions(material: Material, count: int, seed: int) -> Iterator[Scene]:
+    """Compose sessions.
+
+    Parameters
+    ----------
+    material
+        Its validation clips are used, as in all mixed streams; spoken ones must be among them.
+    count
+        How many sessions.
+    seed
+        Of their order, levels, rooms and noise.
+
+    Raises
+    ------
+    SettingError
+        A count that is out of bounds.
+    """
+    if not 0 <= count <= MOST_SESSIONS:
+        raise SettingError(f"The number of long sessions must be from 0 to {MOST_SESSIONS}, not {count}.")
+    spoken = [clip for clip in material.validation if clip.kind == SPEECH]
+    if not spoken:
+        return
+    order = np.random.default_rng([seed, PLACE]).permutation(len(spoken))
+    deck = cycle([spoken[int(place)] for place in order])
+    for number in range(count):
+        yield _session(np.random.default_rng([seed, PLACE, number]), deck, material.validation)
+
+
+def _session(rng: Rng, deck: Iterator[Clip], clips: Sequence[Clip]) -> Scene:
+    length = CHUNKS * CHUNK_SAMPLES
+    audio = np.zeros(length, np.float32)
+    piles = _piles(rng, clips)
+    segments: list[Segment] = []
+    sources: list[str] = []
+    cursor = int(rng.uniform(0.3, 2.5) * SAMPLE_RATE)
+    before = -1
+    while True:
+        clip = _next(rng, deck, piles, before)
+        samples = clip.samples[: min(clip.end + 800, cut(clip))] * np.float32(acoustics.decibels(rng.uniform(-9, 0)))
+        if cursor + len(samples) > length:
+            break
+        audio[cursor : cursor + len(samples)] += samples
+        if clip.kind != AMBIENCE:
+            segments.append(Segment(cursor + clip.start, cursor + min(clip.end, len(samples)), clip.kind, clip.word))
+        sources.append(clip.group)
+        cursor += len(samples) + int(rng.uniform(2.5, 4) * SAMPLE_RATE)
+        before = clip.kind
+    if rng.random() < 0.3:
+        audio = acoustics.room(audio, rng)[:length]
+    audio *= np.float32(acoustics.decibels(rng.uniform(-30, -6)) / (float(np.abs(audio).max()) + 1e-9))
+    if rng.random() < 0.7:
+        noise = sounds.coloured_noise(rng, length / SAMPLE_RATE + 0.1)[:length]
+        audio = audio + noise * np.float32(acoustics.decibels(rng.uniform(-70, -45)))
+    audio = acoustics.quantised(np.asarray(audio, np.float32))
+    mels = running_mels(audio)
+    return Scene(SUITE, SUITE, audio, mels, occasions(segments, len(mels)), sources)
+
+
+def cut(clip: Clip) -> int:
+    """Samples of a recording that may be played: all of what is spoken, and `LONGEST_S` of everything else."""
+    return len(clip.samples) if clip.kind == SPEECH else int(LONGEST_S * SAMPLE_RATE)
+
+
+def _piles(rng: Rng, clips: Sequence[Clip]) -> dict[int, list[Clip]]:
+    """Shuffled recordings by kind, with freshly generated ones of those kinds that have few."""
+    found = [clip for clip in clips if clip.kind == AMBIENCE or clip.kind in REPLY_OF_KIND]
+    for kind, maker in MAKERS.items():
+        for _ in range(GENERATED_EACH):
+            made = make_clip(maker(rng, rng.uniform(2.5, LONGEST_S)), kind, 0, GENERATED, KINDS[kind])
+            if made is not None:
+                found.append(made)
+    piles: dict[int, list[Clip]] = {}
+    for place in rng.permutation(len(found)):
+        piles.setdefault(found[int(place)].kind, []).append(found[int(place)])
+    return piles
+
+
+def _next(rng: Rng, deck: Iterator[Clip], piles: dict[int, list[Clip]], before: int) -> Clip:
+    """The next recording; a sound is never of the kind before it, which would be the same episode."""
+    drawn = rng.random()
+    kinds = sorted(kind for kind, pile in piles.items() if pile and kind not in (AMBIENCE, before))
+    if drawn >= SPOKEN + NAMED and piles.get(AMBIENCE):
+        return piles[AMBIENCE].pop()
+    if drawn >= SPOKEN and kinds:
+        return piles[kinds[int(rng.integers(len(kinds)))]].pop()
+    return next(deck)
