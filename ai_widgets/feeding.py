@@ -99,7 +99,7 @@ class Taken:
 
     def past(self, *, chunk: bool) -> Taken:
         """The same after the next piece, which was a chunk or was none."""
-        return replace(self, place=self.place + 1, chunks=self.chunks + chunk)
+        return Taken(self.items, self.samples, self.pieces, self.place + 1, self.chunks + chunk)
 
 
 class Feed:
@@ -172,11 +172,11 @@ class Feed:
         if not self._items:
             return None
         number, item = self._items[0]
+        if isinstance(item, Given):
+            return Taken(number + 1, 0, (item,), 0, taken.chunks)
         intake, lost = self._intake.resumed()
         self._intake_before = (taken.items, taken.samples), intake, lost
         after = replace(taken, items=number + 1, samples=0, place=0)
-        if isinstance(item, Given):
-            return replace(after, pieces=(item,))
         if isinstance(item, Block):
             end = taken.samples + PIECE_SECONDS * item.rate
             chunks = self._intake.push(item.samples[taken.samples : end], item.rate)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter, time
+from typing import Any
 
 from .audio import envelope, level_db
 from .errors import SessionError
@@ -131,7 +132,7 @@ class Loop:
             message = f"The session was closed before {seconds:.2f} s of audio were decided."
             data = {"seconds": round(seconds, 3), "why": "closed"}
             said.append(Notice(max(0, state.taken.chunks - 1), "dropped", message, data))
-        self._commit(replace(state, work=None, taken=replace(state.taken, pieces=(), place=0)), *said)
+        self._commit(*said, work=None, taken=replace(state.taken, pieces=(), place=0))
 
     def advance(self) -> bool:
         """Do the next small step of the work; False where nothing is left to do.
@@ -168,8 +169,8 @@ class Loop:
         for event in state.said[len(self._record) - state.at :]:
             self._record.append(event)
 
-    def _commit(self, state: State, *said: Event) -> None:
-        self.state = replace(state, said=said, at=len(self._record))
+    def _commit(self, *said: Event, **changes: Any) -> None:
+        self.state = replace(self.state, said=said, at=len(self._record), **changes)
         self._publish()
 
     def _restart_lost_context(self) -> None:
@@ -179,7 +180,7 @@ class Loop:
         message = "The context starts over: it was interrupted in the middle of a move, and what it held is lost."
         notice = Notice(chunk, "context_reset", message, {"used": state.talk.window.positions, "why": "interrupted"})
         talk, events = self.turns.cut(state.talk, "interrupted")
-        self._commit(replace(state, talk=talk.forgotten()), *events, notice)
+        self._commit(*events, notice, talk=talk.forgotten())
         self.turns.settle(self.state.talk)
 
     def _do_next(self) -> bool:
@@ -192,12 +193,13 @@ class Loop:
             taken = self._feed.more(state.taken)
             if taken is None:
                 return False
-            self._commit(replace(state, taken=taken))
-        elif isinstance(piece, End):
-            clip = state.clip + state.clip_open
-            self._commit(replace(state, taken=state.taken.past(chunk=False), clip=clip, clip_open=False))
-        else:
-            self._begin_chunk(state)
+            self._commit(taken=taken)
+            piece = taken.next
+        if isinstance(piece, End):
+            taken = self.state.taken.past(chunk=False)
+            self._commit(taken=taken, clip=state.clip + state.clip_open, clip_open=False)
+        elif piece is not None:
+            self._begin_chunk(self.state)
         return True
 
     def _begin_chunk(self, state: State, failed: BaseException | None = None) -> None:
@@ -236,9 +238,12 @@ class Loop:
         start_s, samples = chunk * CHUNK_SECONDS, heard.samples
         work = None if unheard else Work(heard, chunk, heard.clip, queued, perf_counter() - started)
         self._commit(
-            replace(state, talk=talk, taken=state.taken.past(chunk=True), work=work, clip_open=True),
             Chunk(chunk, heard.clip, start_s, level_db(samples), envelope(samples), flags, heard.mel),
             *notices,
+            talk=talk,
+            taken=state.taken.past(chunk=True),
+            work=work,
+            clip_open=True,
         )
         self._feed.lost_filter = False
 
@@ -259,17 +264,17 @@ class Loop:
             talk, decision = self.turns.decide(state.talk, work.chunk, work.clip, frames)
             now = perf_counter()
             work = replace(work, decision=decision, decided=now, decide_s=work.decide_s + now - started)
-            self._commit(replace(state, talk=talk, work=work), decision)
+            self._commit(decision, talk=talk, work=work)
         elif state.talk.reply is not None:
             started = perf_counter()
             talk, events = self.turns.speak(state.talk)
             work = replace(work, reply_s=work.reply_s + perf_counter() - started)
-            self._commit(replace(state, talk=talk, work=work), *events)
+            self._commit(*events, talk=talk, work=work)
         else:
             said: list[Event] = []
             if decision.choice == "OTHER":
                 said.append(self.turns.violation(decision, state.talk))
-            self._commit(replace(state, work=None), *said, _timing(work))
+            self._commit(*said, _timing(work), work=None)
 
     def _cut(self, error: BaseException | None, *, began: bool = True) -> None:
         """After an interrupt or an error: end what cannot go on.
@@ -285,12 +290,12 @@ class Loop:
         work = state.work
         if work is not None and work.decision is not None and (failed or state.talk.reply is not None):
             talk, events = self.turns.cut(state.talk, "error" if failed else "interrupted")
-            self._commit(replace(state, talk=talk, work=None), *events, _timing(work))
+            self._commit(*events, _timing(work), talk=talk, work=None)
         elif error is None or not failed or not began:
             # What is not decided yet is decided by the next call.
             return
         elif work is not None:
-            self._commit(replace(state, work=None), _undecided(work.chunk, error))
+            self._commit(_undecided(work.chunk, error), work=None)
         elif state.taken.next is not None and not isinstance(state.taken.next, End):
             self._begin_chunk(state, error)
         elif state.taken.next is None:
@@ -298,7 +303,7 @@ class Loop:
             if taken is not None:
                 lost = any("unheard" in getattr(piece, "flags", ()) for piece in taken.pieces)
                 notices = [_undecided(state.taken.chunks, error)] if lost else []
-                self._commit(replace(state, taken=taken), *notices)
+                self._commit(*notices, taken=taken)
 
     def _take_settings(self, talk: TurnState, chunk: int) -> tuple[TurnState, list[Event]]:
         """Settings that were changed since the last chunk, as a notice."""

@@ -124,13 +124,13 @@ class Context:
         """Take back what was fed after the first `position` positions; what stays is not touched."""
         self.end = self.start + position
 
-    @torch.inference_mode()
     def repair(self) -> bool:
         """Finish a slide that was interrupted. False where a move of the keys was: then only `clear` helps."""
         if self._moving:
             return False
         if self._prefix is not None and self._prefix_at != self.start:
-            self._write_prefix()
+            with torch.inference_mode():
+                self._write_prefix()
         return True
 
     def reserve(self, count: int) -> None:

@@ -199,8 +199,8 @@ class AudioInteraction(ShownWidget):
     def set(self, **changes: Any) -> None:
         """Change settings of the session and live ones by name, all of them or none.
 
-        They hold from the next chunk that is decided, and a notice on the timeline says so; with another
-        `system_prompt` the context starts over there.
+        They hold from the next chunk that is decided, and a notice on the timeline says so. With another system prompt
+        the context starts over there.
         """
         self._change(changes)
 
