@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ai_widgets.errors import HubAccessError, HubError, HubUnreachableError
+from ai_widgets.errors import CheckpointError, HubAccessError, HubError, HubUnreachableError
 from ai_widgets.inference import load_model
 from tests.stub_hub import REPO, Answer, StubHub, go_offline
 
@@ -230,5 +230,5 @@ def test_the_exceptions_are_those_of_a_checkpoint(
     """Who catches `CheckpointError` catches them all."""
     setup(monkeypatch)
     hub.answer = Answer(404, {"X-Error-Code": "RepoNotFound"})
-    with pytest.raises(HubError):
+    with pytest.raises(CheckpointError):
         load_model(REPO, "cpu")
