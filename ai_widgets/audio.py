@@ -1,10 +1,9 @@
-"""Audio in: read any file, resample any rate, cut exact chunks of 6400 samples out of blocks of any length."""
+"""Audio in: check arrays, resample any rate, cut exact chunks of 6400 samples out of blocks of any length."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,11 @@ Array = npt.NDArray[np.float32]
 
 MIN_RATE, MAX_RATE = 4_000, 384_000
 """Sample rates that are taken, from Python and from the browser."""
+MAX_CHANNELS = 32
+"""Channels that an array or a file may have: an array with more in both directions is no sound."""
+FULL_SCALE_LIMIT = 8.0
+"""Magnitude of float samples from which they are refused: sound lies within 1, decoders and mixes overshoot to 2 or 3,
+and samples at 16-bit scale pass this limit with all but silence."""
 CLIP_LEVEL = 0.999
 """Magnitude from which a sample counts as clipped."""
 CLIP_RUN = 4
@@ -31,72 +35,6 @@ class ChunkAudio:
 
     samples: Array
     flags: tuple[str, ...] = ()
-
-
-def load_audio(path: str | Path) -> Array:
-    """Read an audio file as 16 kHz mono float32 in [-1, 1].
-
-    Any format that libsndfile reads (WAV, FLAC, Ogg, MP3, AIFF, …) or else FFmpeg's libraries (M4A, WebM, and the Opus
-    files in the middle of which libsndfile stops), any rate, any number of channels (averaged).
-
-    Raises
-    ------
-    AudioError
-        No such file, a folder, not audio, or no samples in it.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise AudioError(f"There is no audio file {path}.")
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder; an audio file was expected.")
-    samples, rate = _decode(path)
-    if not len(samples):
-        raise AudioError(f"{path} holds no audio samples.")
-    return resample(samples.mean(axis=1, dtype=np.float32), rate)
-
-
-def _decode(path: Path) -> tuple[Array, int]:
-    """Samples [n, channels] of a file, and their rate."""
-    import soundfile
-
-    try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError):
-        return _decode_with_ffmpeg(path)
-    return samples, int(rate)
-
-
-def _decode_with_ffmpeg(path: Path) -> tuple[Array, int]:
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise AudioError(f"{path} holds no sound.")
-            stream = container.streams.audio[0]
-            layout, rate = stream.layout.name, int(stream.rate)
-            to_float = av.AudioResampler(format="flt", layout=layout, rate=rate)
-            frames = [out for frame in container.decode(stream) for out in to_float.resample(frame)]
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise AudioError(f"{path} cannot be read as audio: it is empty, damaged or of an unknown format.") from error
-    rows = [frame.to_ndarray().reshape(-1, frame.layout.nb_channels) for frame in frames]
-    return np.concatenate(rows) if rows else np.zeros((0, 1), np.float32), rate
-
-
-def resample(samples: Array, rate: int) -> Array:
-    """Resample a whole clip from `rate` Hz to 16 kHz (soxr, high quality)."""
-    if rate == SAMPLE_RATE:
-        return samples
-    import soxr
-
-    whole, broken = repair(samples)
-    resampled: Array = soxr.resample(whole, rate, SAMPLE_RATE)
-    if broken:
-        # Inside the resampler a NaN spreads over hundreds of samples; so it only marks its own place, for whoever
-        # feeds the clip to repair and flag.
-        places = np.flatnonzero(~np.isfinite(samples)) * SAMPLE_RATE // rate
-        resampled[places[places < len(resampled)]] = np.nan
-    return resampled
 
 
 def mono(samples: npt.ArrayLike) -> Array:
@@ -121,7 +59,7 @@ def mono(samples: npt.ArrayLike) -> Array:
         return np.zeros(0, np.float32)
     if array.ndim == 2:
         channels = int(np.argmin(array.shape))
-        if array.shape[channels] > 32:
+        if array.shape[channels] > MAX_CHANNELS:
             raise AudioError(f"Audio of shape {array.shape} has neither channels in rows nor in columns.")
     elif array.ndim != 1:
         raise AudioError(f"Audio must have one or two dimensions, not {array.ndim}.")

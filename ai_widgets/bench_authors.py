@@ -19,7 +19,8 @@ from time import perf_counter
 
 import numpy as np
 
-from .audio import cut, load_audio
+from .audio import cut
+from .audio_files import load_audio
 from .errors import SettingError
 from .inference import Model
 from .perceive import hear_clip

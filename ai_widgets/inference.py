@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .audio import load_audio
+from .audio_files import load_audio
 from .errors import AudioError
 from .importing import collector_paused
 from .model.checkpoint import LoadedModel, load

@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
 
-from .audio import load_audio
+from .audio_files import load_audio
 from .errors import AiWidgetsError, AudioError, SettingError, printable
 from .inference import expand_paths, load_model
 from .protocol import CHUNK_SECONDS, Chunk, Decision, Event, Notice, Timing, Token, Turn

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy.typing as npt
 import traitlets
 
-from ..audio import check_rate, load_audio, mono
+from ..audio import check_rate, mono
+from ..audio_files import load_audio
 from ..errors import AiWidgetsError, SettingError
 from ..importing import collector_paused
 from ..protocol import SAMPLE_RATE
