@@ -60,3 +60,7 @@ class MessageError(AiWidgetsError, ValueError):
 
 class NotEnoughMemoryError(AiWidgetsError, MemoryError):
     """A model or a step that the device has no memory for."""
+
+
+class ChildError(AiWidgetsError, RuntimeError):
+    """A program that was run for its output could not be run, or failed; the message ends with its last words."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .audio_files import load_audio
-from .errors import AudioError
+from .audio_files import LONGEST_S, audio_in, open_audio, skipped_words
+from .clip_features import Progress
+from .errors import AudioError, AudioWarning
 from .importing import collector_paused
 from .model.checkpoint import LoadedModel, load
-from .model.hub import Progress
+from .model.hub import Progress as LoadProgress
 from .protocol import Event
 from .record import SessionRecord
 from .session import StreamingSession
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     import torch
 
 SEQUENCE_FILE = "sequence.json"
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"})
 
 
 class Model:
@@ -66,7 +67,7 @@ def load_model(
     *,
     quantize: str | None = None,
     compiled: bool = False,
-    progress: Progress | bool = True,
+    progress: LoadProgress | bool = True,
 ) -> Model:
     """Load a checkpoint.
 
@@ -99,28 +100,42 @@ def load_model(
     return model
 
 
-def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, AudioWarning, stacklevel=4)
+
+
+def expand_paths(paths: Iterable[str | Path], tell: Callable[[str], None] = _warn) -> list[Path]:
     """Files of a list of files and folders.
 
-    A folder with `sequence.json` (a list of names) stands for these files in that order; any other folder for its audio
+    A folder with `sequence.json` (a list of names) stands for these files in that order; any other folder for its sound
     files in the order of their names.
+
+    Parameters
+    ----------
+    paths
+        Files and folders.
+    tell
+        Gets a sentence about the files of a folder that are left out; by default it is an `AudioWarning`.
     """
     files: list[Path] = []
     for given in paths:
         path = Path(given)
         if path.is_dir():
-            files += _folder_files(path)
+            files += _folder_files(path, tell)
         else:
             files.append(path)
     return files
 
 
-def _folder_files(folder: Path) -> list[Path]:
+def _folder_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
     sequence = folder / SEQUENCE_FILE
     if not sequence.exists():
-        files = sorted(f for f in folder.iterdir() if f.suffix.lower() in AUDIO_SUFFIXES)
+        files, skipped = audio_in(folder)
         if not files:
-            raise AudioError(f"The folder {folder} holds no audio files and no {SEQUENCE_FILE}.")
+            others = f" ({skipped_words(folder, skipped)})" if skipped else ""
+            raise AudioError(f"The folder {folder} holds no audio files and no {SEQUENCE_FILE}{others}.")
+        if skipped:
+            tell(skipped_words(folder, skipped))
         return files
     try:
         names = json.loads(sequence.read_text(encoding="utf-8"))
@@ -132,15 +147,48 @@ def _folder_files(folder: Path) -> list[Path]:
 
 
 def answer_files(
-    session: StreamingSession, paths: Iterable[str | Path], *, floor: str = "clip", tail_silence: float = 1.0
+    session: StreamingSession,
+    paths: Iterable[str | Path],
+    *,
+    floor: str = "clip",
+    tail_silence: float = 1.0,
+    longest_s: float | None = LONGEST_S,
+    begin: Callable[[Path], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Event]:
-    """Events of a session that hears files one after the other; see `StreamingSession.stream_clip`.
+    """Events of a session that hears files one after the other; see `StreamingSession.play`.
 
-    Every file is read before the first is heard, so that a bad one is known at once and costs nothing.
+    Every file is opened before the first is heard, so that a bad one is known at once and costs nothing. None is held
+    in memory.
+
+    Parameters
+    ----------
+    session
+        Hears them.
+    paths
+        Files and folders; see `expand_paths`.
+    floor, tail_silence, longest_s
+        As in `StreamingSession.play`.
+    begin
+        Called with each file before its first event.
+    progress
+        Gets the seconds of the file that were measured for the floor of the whole clip, and all there are.
     """
-    clips = [load_audio(path) for path in expand_paths(paths)]
-    for clip in clips:
-        yield from session.stream_clip(clip, floor=floor, tail_silence=tail_silence)
+    files = expand_paths(paths)
+    check_files(files, longest_s)
+    for path in files:
+        if begin is not None:
+            begin(path)
+        yield from session.stream_file(
+            path, floor=floor, tail_silence=tail_silence, longest_s=longest_s, progress=progress
+        )
+
+
+def check_files(paths: Iterable[Path], longest_s: float | None = LONGEST_S) -> None:
+    """Open each file and decode its first moment; raises `AudioError` where that cannot be done."""
+    for path in paths:
+        with open_audio(path, longest_s=longest_s) as reader:
+            next(reader)
 
 
 def run_inference(
