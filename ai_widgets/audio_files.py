@@ -15,7 +15,6 @@ from typing import BinaryIO, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from .audio import FULL_SCALE_LIMIT, MAX_CHANNELS, MAX_RATE, MIN_RATE, repair
 from .audio_decoding import DecodeError, FfmpegDecoder, SoundfileDecoder, Source
@@ -383,6 +382,8 @@ def resampled(blocks: Iterable[Array], rate: int, wanted: int = SAMPLE_RATE) -> 
     if rate == wanted:
         yield from blocks
         return
+    import soxr  # on first audio, not with the package
+
     stream = soxr.ResampleStream(rate, wanted, 1, dtype="float32")
     taken, given = 0, 0
     broken: list[int] = []

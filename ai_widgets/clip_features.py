@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .audio import ChunkAudio, cut, repair
+from .audio_notices import FileNotice
 from .features import EDGE, HOP, log10_mel, scale
 from .protocol import CHUNK_SAMPLES, CHUNK_SECONDS
 
@@ -41,6 +42,9 @@ class Samples(Protocol):
 class ArraySamples:
     """Samples of an array [n]."""
 
+    notices: tuple[FileNotice, ...] = ()
+    """An array has none."""
+
     def __init__(self, samples: Array, rate: int) -> None:
         self._samples, self.rate = samples, rate
 
@@ -59,10 +63,12 @@ class ClipLogMel:
     ----------
     samples
         The clip at 16 kHz. NaN and infinity count as 0 and flag their chunk `repaired`.
+    flags
+        Of all its chunks.
     """
 
-    def __init__(self, samples: Samples) -> None:
-        self._samples = samples
+    def __init__(self, samples: Samples, flags: tuple[str, ...] = ()) -> None:
+        self._samples, self._flags = samples, flags
         self._length: int | None = None
         self.maximum = -np.inf
 
@@ -111,13 +117,13 @@ class ClipLogMel:
             padded[size:] = padded[size - 2 : size - 2 - RIGHT : -1]
         left = whole[:lead] if lead else padded[EDGE:0:-1]
         power = log10_mel(np.concatenate([left, padded]))
-        return _chunks(raw[lead : lead + size]), power
+        return _chunks(raw[lead : lead + size], self._flags), power
 
 
-def _chunks(raw: Array) -> list[ChunkAudio]:
-    """Samples as chunks, each with its own flags."""
+def _chunks(raw: Array, flags: tuple[str, ...]) -> list[ChunkAudio]:
+    """Samples as chunks, each with its own flags and those of all."""
     chunks: list[ChunkAudio] = []
     for at in range(0, len(raw), CHUNK_SAMPLES):
         samples, broken = repair(raw[at : at + CHUNK_SAMPLES])
-        chunks += cut(samples, ("repaired",) if broken else ())
+        chunks += cut(samples, (*flags, "repaired") if broken else flags)
     return chunks

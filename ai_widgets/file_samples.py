@@ -102,7 +102,8 @@ class FileSamples:
         if blocks is None:
             blocks = resampled(reader, reader.rate, self.rate)
         block = next(blocks, None)
-        self.notices = list(reader.notices)
+        # The second reading of a file finds what the first one found.
+        self.notices += reader.notices[len(self.notices) :]
         if block is None:
             self._ended = True
             return

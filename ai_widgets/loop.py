@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter, time
 
 from .audio import envelope, level_db
+from .audio_notices import FileNotice
 from .errors import SessionError
 from .feeding import End, Feed, Given, Item, Taken
+from .input_watch import InputWatch
 from .model.checkpoint import LoadedModel
 from .perceive import Heard
 from .protocol import CHUNK_SECONDS, Chunk, Decision, Event, Notice, Timing
@@ -62,6 +64,8 @@ class State:
         The chunk at work.
     clip, clip_open
         Index of the clip, and whether a chunk of it was heard.
+    watch
+        What was seen of the input.
     said, at
         Events of the last step, and where in the record they begin.
     """
@@ -71,6 +75,7 @@ class State:
     work: Work | None = None
     clip: int = 0
     clip_open: bool = False
+    watch: InputWatch = field(default_factory=InputWatch)
     said: tuple[Event, ...] = ()
     at: int = 0
 
@@ -193,6 +198,9 @@ class Loop:
             if taken is None:
                 return False
             self._commit(replace(state, taken=taken))
+        elif isinstance(piece, FileNotice):
+            notice = Notice(max(0, state.taken.chunks - 1), piece.kind, piece.message, piece.data)
+            self._commit(replace(state, taken=state.taken.past(chunk=False)), notice)
         elif isinstance(piece, End):
             clip = state.clip + state.clip_open
             self._commit(replace(state, taken=state.taken.past(chunk=False), clip=clip, clip_open=False))
@@ -207,7 +215,7 @@ class Loop:
             heard = piece.heard
         elif isinstance(piece, Heard):
             heard = replace(piece, clip=state.clip)
-        elif piece is None or isinstance(piece, End):
+        elif piece is None or isinstance(piece, (End, FileNotice)):
             raise SessionError("No chunk is next.")
         elif failed is not None or "unheard" in piece.flags:
             heard = Heard(piece.samples, piece.flags, state.clip, None)
@@ -223,7 +231,8 @@ class Loop:
             talk, changed = self._take_settings(talk, chunk)
             talk, made = self.turns.make_room(talk, chunk)
             notices += [*changed, *made]
-        flags = heard.flags
+        watch, flags, seen = state.watch.after(chunk, heard.samples, heard.flags)
+        notices += seen
         if queued + (heard.age_s if heard.live else 0.0) > LATE_S:
             flags = (*flags, "late")
         unheard = talk.ended is not None or heard.frames is None or failed is not None
@@ -236,7 +245,7 @@ class Loop:
         start_s, samples = chunk * CHUNK_SECONDS, heard.samples
         work = None if unheard else Work(heard, chunk, heard.clip, queued, perf_counter() - started)
         self._commit(
-            replace(state, talk=talk, taken=state.taken.past(chunk=True), work=work, clip_open=True),
+            replace(state, talk=talk, taken=state.taken.past(chunk=True), work=work, clip_open=True, watch=watch),
             Chunk(chunk, heard.clip, start_s, level_db(samples), envelope(samples), flags, heard.mel),
             *notices,
         )
@@ -291,7 +300,7 @@ class Loop:
             return
         elif work is not None:
             self._commit(replace(state, work=None), _undecided(work.chunk, error))
-        elif state.taken.next is not None and not isinstance(state.taken.next, End):
+        elif state.taken.next is not None and not isinstance(state.taken.next, (End, FileNotice)):
             self._begin_chunk(state, error)
         elif state.taken.next is None:
             taken = self._feed.more(state.taken, heard=False)

@@ -128,9 +128,7 @@ class TestWords:
         assert found == code
 
     @pytest.mark.skipif(sys.platform != "linux", reason="names that are no text exist on Linux")
-    def test_a_name_that_is_no_text(
-        self, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_name_that_is_no_text(self, toy_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav")
         soundfile.write(tmp_path / "a.wav", babble(1), 16_000)
         data = (tmp_path / "a.wav").read_bytes()
