@@ -199,6 +199,7 @@ def run_inference(
     dtype: str | torch.dtype = "auto",
     floor: str = "clip",
     tail_silence: float = 1.0,
+    longest_s: float | None = LONGEST_S,
     **settings: Any,
 ) -> SessionRecord:
     """The model card's call: run files through a checkpoint as the authors' offline runner does.
@@ -213,7 +214,10 @@ def run_inference(
     """
     if isinstance(audio_paths, (str, Path)):
         audio_paths = [audio_paths]
+    # Known before the model is loaded, which may take minutes.
+    files = expand_paths(audio_paths)
+    check_files(files, longest_s)
     session = load_model(checkpoint_dir, device, dtype).session(**{"greedy": True, "context": "stop", **settings})
-    for _ in answer_files(session, audio_paths, floor=floor, tail_silence=tail_silence):
+    for _ in answer_files(session, files, floor=floor, tail_silence=tail_silence, longest_s=longest_s):
         pass
     return session.record

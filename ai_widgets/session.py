@@ -233,7 +233,8 @@ class StreamingSession:
         Raises
         ------
         AudioError
-            It cannot be read; nothing is heard then. Where that turns out in the middle, what came before is.
+            It cannot be read; nothing is heard then. Where that turns out in the middle, all but the last seconds of
+            what came before were heard.
         """
         return [
             *self.stream_file(source, floor=floor, tail_silence=tail_silence, longest_s=longest_s, progress=progress)

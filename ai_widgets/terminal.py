@@ -17,9 +17,16 @@ def degrade_output() -> None:
             stream.reconfigure(errors="replace")
 
 
+class Nowhere(io.TextIOBase):
+    """A text stream that drops what is written to it."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 def output_or_nowhere(stream: TextIO | None) -> TextIO:
     """A standard stream, or one that drops what is written to it: a process may be started without any."""
-    return open(os.devnull, "w", encoding="utf-8") if stream is None else stream  # noqa: PTH123 - for the process's life
+    return Nowhere() if stream is None else stream  # type: ignore[return-value]
 
 
 def can_show(stream: TextIO, text: str) -> bool:

@@ -15,7 +15,7 @@ MINUTES = 60
 
 
 def hour(path: Path, minutes: int = MINUTES) -> Path:
-    """Write a stereo file of the format that the suffix names; one minute of sound, again and again."""
+    """Write a stereo file of the format that the suffix names; one minute of sound, again and again (FLAC: silence)."""
     minute = np.stack([babble(60, 0, rate=RATE), babble(60, 1, rate=RATE)], axis=1)
     pcm = (minute * 20_000).astype(np.int16)
     if path.suffix == ".m4a":
@@ -30,7 +30,7 @@ def hour(path: Path, minutes: int = MINUTES) -> Path:
         return path
     with soundfile.SoundFile(path, "w", RATE, 2, "PCM_16") as file:
         for _ in range(minutes):
-            file.write(pcm)
+            file.write(pcm if path.suffix == ".wav" else np.zeros_like(pcm))
     return path
 
 

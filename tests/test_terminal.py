@@ -223,7 +223,7 @@ def test_ten_minutes_print_replies_and_one_line_about_the_context(
     toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """128 of 180 lines were notices of the context, and one cut a reply in two."""
-    decisions = ("k" * 99 + "T") * 15
+    decisions = ("." * 99 + "T") * 15
     model, _ = scripted(toy.loaded, decisions, [list(b"hello")] * 15)
     monkeypatch.setattr("ai_widgets.run.load_model", lambda *_, **__: Model(model))
     noise = (np.random.default_rng(0).standard_normal(600 * 16_000) * 1_000).astype(np.int16)
