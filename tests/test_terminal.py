@@ -19,7 +19,7 @@ from ai_widgets.cli import main
 from ai_widgets.errors import ChildError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Notice, Token, Turn
-from ai_widgets.transcript import Transcript
+from ai_widgets.screen import Transcript
 from tests.scripted import scripted
 from tests.signals import babble
 
