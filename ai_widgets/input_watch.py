@@ -108,7 +108,7 @@ class InputWatch:
         seen = {
             "silent_input": peak == 0,
             "faint_input": peak < FAINT and "silent_input" not in self.begun,
-            "dc_offset": abs(mean) >= DC_OFFSET,
+            "dc_offset": abs(mean) >= DC_OFFSET * max(1.0, peak),
             "channels_cancel": "channels_cancel" in flags,
             "repaired": "repaired" in flags,
         }
