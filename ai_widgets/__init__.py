@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from .errors import (
     AiWidgetsError,
     AudioError,
+    AudioTooLongError,
+    AudioWarning,
     CheckpointError,
     MessageError,
     NotEnoughMemoryError,
@@ -31,6 +33,7 @@ from .errors import (
 from .importing import collector_paused
 
 if TYPE_CHECKING:
+    from .audio_files import load_audio
     from .inference import Model, load_model, run_inference
     from .protocol import Decision, Emotion, Notice, Token, Turn
     from .record import SessionRecord
@@ -51,6 +54,7 @@ _WHERE = {
     "StreamingSession": "session",
     "Token": "protocol",
     "Turn": "protocol",
+    "load_audio": "audio_files",
     "load_model": "inference",
     "run_inference": "inference",
 }
@@ -59,6 +63,8 @@ __all__ = [
     "AiWidgetsError",
     "AudioError",
     "AudioInteraction",
+    "AudioTooLongError",
+    "AudioWarning",
     "CheckpointError",
     "Decision",
     "Emotion",
@@ -75,6 +81,7 @@ __all__ = [
     "StreamingSession",
     "Token",
     "Turn",
+    "load_audio",
     "load_model",
     "run_inference",
 ]

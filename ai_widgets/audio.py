@@ -1,15 +1,16 @@
-"""Audio in: read any file, resample any rate, cut exact chunks of 6400 samples out of blocks of any length."""
+"""Audio in: check arrays, resample any rate, cut exact chunks of 6400 samples out of blocks of any length."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .downmix import Downmix
 from .errors import AudioError
 from .protocol import CHUNK_SAMPLES, SAMPLE_RATE
 
@@ -17,6 +18,11 @@ Array = npt.NDArray[np.float32]
 
 MIN_RATE, MAX_RATE = 4_000, 384_000
 """Sample rates that are taken, from Python and from the browser."""
+MAX_CHANNELS = 32
+"""Channels that an array or a file may have: an array with more in both directions is no sound."""
+FULL_SCALE_LIMIT = 8.0
+"""Magnitude of float samples from which they are refused: sound lies within 1, decoders and mixes overshoot to 2 or 3,
+and samples at 16-bit scale pass this limit with all but silence."""
 CLIP_LEVEL = 0.999
 """Magnitude from which a sample counts as clipped."""
 CLIP_RUN = 4
@@ -33,110 +39,117 @@ class ChunkAudio:
     flags: tuple[str, ...] = ()
 
 
-def load_audio(path: str | Path) -> Array:
-    """Read an audio file as 16 kHz mono float32 in [-1, 1].
-
-    Any format that libsndfile reads (WAV, FLAC, Ogg, MP3, AIFF, …) or else FFmpeg's libraries (M4A, WebM, and the Opus
-    files in the middle of which libsndfile stops), any rate, any number of channels (averaged).
-
-    Raises
-    ------
-    AudioError
-        No such file, a folder, not audio, or no samples in it.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise AudioError(f"There is no audio file {path}.")
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder; an audio file was expected.")
-    samples, rate = _decode(path)
-    if not len(samples):
-        raise AudioError(f"{path} holds no audio samples.")
-    return resample(samples.mean(axis=1, dtype=np.float32), rate)
+def mono(samples: object, rate: int = SAMPLE_RATE) -> Array:
+    """Check an array of audio and return it as one row of float32; see `mono_with_flags`."""
+    return mono_with_flags(samples, rate)[0]
 
 
-def _decode(path: Path) -> tuple[Array, int]:
-    """Samples [n, channels] of a file, and their rate."""
-    import soundfile
-
-    try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError):
-        return _decode_with_ffmpeg(path)
-    return samples, int(rate)
-
-
-def _decode_with_ffmpeg(path: Path) -> tuple[Array, int]:
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise AudioError(f"{path} holds no sound.")
-            stream = container.streams.audio[0]
-            layout, rate = stream.layout.name, int(stream.rate)
-            to_float = av.AudioResampler(format="flt", layout=layout, rate=rate)
-            frames = [out for frame in container.decode(stream) for out in to_float.resample(frame)]
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise AudioError(f"{path} cannot be read as audio: it is empty, damaged or of an unknown format.") from error
-    rows = [frame.to_ndarray().reshape(-1, frame.layout.nb_channels) for frame in frames]
-    return np.concatenate(rows) if rows else np.zeros((0, 1), np.float32), rate
-
-
-def resample(samples: Array, rate: int) -> Array:
-    """Resample a whole clip from `rate` Hz to 16 kHz (soxr, high quality)."""
-    if rate == SAMPLE_RATE:
-        return samples
-    import soxr
-
-    whole, broken = repair(samples)
-    resampled: Array = soxr.resample(whole, rate, SAMPLE_RATE)
-    if broken:
-        # Inside the resampler a NaN spreads over hundreds of samples; so it only marks its own place, for whoever
-        # feeds the clip to repair and flag.
-        places = np.flatnonzero(~np.isfinite(samples)) * SAMPLE_RATE // rate
-        resampled[places[places < len(resampled)]] = np.nan
-    return resampled
-
-
-def mono(samples: npt.ArrayLike) -> Array:
-    """Check an array of audio and return it as one row of float32.
+def mono_with_flags(samples: object, rate: int = SAMPLE_RATE) -> tuple[Array, tuple[str, ...]]:
+    """Check an array of audio and return it as one row of float32, with the flags of what became of it.
 
     Parameters
     ----------
     samples
-        Float in [-1, 1], or integer (scaled by its type's range); [n] or [n, channels] or [channels, n] (averaged over
-        the shorter axis, which must be at most 32 channels).
+        Float in [-1, 1], or integer of 8, 16 or 32 bits (scaled by its type's range); [n] or [n, channels] or
+        [channels, n], at most 32 channels, which lie along the shorter axis. They are averaged; where they cancel, the
+        louder one is taken. Arrays, lists, tensors and whatever numpy makes an array of; masked samples become NaN.
+    rate
+        Samples per second.
+
+    Returns
+    -------
+    float32 [n], flags
+        NaN and infinity stay in their places. Flags: `channels_cancel`, or none.
 
     Raises
     ------
     AudioError
-        Anything else, such as text, complex numbers or three dimensions.
+        Anything else, such as a path, bytes, a pair (samples, rate), complex numbers or three dimensions; floats or
+        32-bit integers at 16-bit scale; integers of 64 bits, which do not say their scale.
     """
+    array, masked = _as_array(samples)
+    if array.size == 0:
+        return np.zeros(0, np.float32), ()
+    if array.ndim not in (1, 2):
+        raise AudioError(f"Audio must have one or two dimensions, not {array.ndim}.")
+    channels = int(np.argmin(array.shape))
+    if array.ndim == 2 and array.shape[channels] > MAX_CHANNELS:
+        raise AudioError(f"Audio of shape {array.shape} has neither channels in rows nor in columns.")
+    floats = _as_floats(array)
+    if masked is not None:
+        floats = np.where(masked, np.float32(np.nan), floats)
+    if array.ndim == 1:
+        return floats, ()
+    downmix = Downmix(rate)
+    row = downmix.mix(floats if channels == 1 else floats.T)
+    return np.ascontiguousarray(row), ("channels_cancel",) if downmix.cancelled is not None else ()
+
+
+def _as_array(samples: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
+    """What was given as an array, and which of its samples are masked."""
+    if isinstance(samples, (str, PathLike)):
+        raise AudioError(
+            f"Audio must be an array of samples, and {str(samples)!r} is a name: play({str(samples)!r}) hears a file, "
+            f"ai_widgets.load_audio({str(samples)!r}) reads one."
+        )
+    if isinstance(samples, (bytes, bytearray)):
+        raise AudioError(
+            "Audio must be an array of samples, not bytes: numpy.frombuffer(data, numpy.int16) reads raw 16-bit "
+            "samples, ai_widgets.load_audio(io.BytesIO(data)) the bytes of a file."
+        )
+    if isinstance(samples, dict):
+        keys = ", ".join(map(repr, samples))
+        raise AudioError(f"Audio must be an array of samples, not a dictionary; give one of its entries ({keys}).")
+    if isinstance(samples, (tuple, list)) and len(samples) == 2 and hasattr(samples[0], "__len__"):
+        pair = isinstance(samples[1], (int, float, np.integer, np.floating))
+        if pair and not isinstance(samples[1], bool):
+            raise AudioError("Audio must be an array of samples; this is a pair of samples and rate: give them apart.")
+    if type(samples).__module__.partition(".")[0] == "torch" and hasattr(samples, "detach"):
+        samples = samples.detach().cpu()
+        samples = (samples.float() if samples.is_floating_point() else samples).numpy()
     try:
         array: npt.NDArray[Any] = np.asarray(samples)
-    except ValueError as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise AudioError("Audio must be a rectangular array of samples.") from error
-    if array.size == 0:
-        return np.zeros(0, np.float32)
-    if array.ndim == 2:
-        channels = int(np.argmin(array.shape))
-        if array.shape[channels] > 32:
-            raise AudioError(f"Audio of shape {array.shape} has neither channels in rows nor in columns.")
-    elif array.ndim != 1:
-        raise AudioError(f"Audio must have one or two dimensions, not {array.ndim}.")
-    # What float32 cannot hold becomes infinite, which `repair` replaces and flags.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.issubdtype(array.dtype, np.floating):
-            array = array.astype(np.float32, copy=False)
-        elif array.dtype == np.uint8:
-            array = (array.astype(np.float32) - 128) / 128
-        elif np.issubdtype(array.dtype, np.signedinteger):
-            array = (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
-        else:
-            raise AudioError(f"Audio must be an array of floats or signed integers, not of {array.dtype}.")
-        row: Array = (array.mean(axis=channels) if array.ndim == 2 else array).astype(np.float32, copy=False)
-    return row
+    masked = np.ma.getmaskarray(samples) if isinstance(samples, np.ma.MaskedArray) else None
+    return array, masked
+
+
+def _as_floats(array: npt.NDArray[Any]) -> Array:
+    """Samples as float32, scaled by the range of their type; refused where that is not their scale."""
+    if np.issubdtype(array.dtype, np.floating):
+        loudest = _loudest(array)
+        if loudest > FULL_SCALE_LIMIT:
+            raise AudioError(
+                f"Audio of floats lies within −1 and 1, and this reaches {loudest:.6g}. Samples at 16-bit scale are "
+                "divided by 32768, or given as an array of numpy.int16."
+            )
+        # What float32 cannot hold is far beyond the limit; infinity stays, and is repaired and flagged later.
+        return array.astype(np.float32, copy=False)
+    if array.dtype == np.uint8:
+        return ((array.astype(np.float32) - 128) / 128).astype(np.float32)
+    if not np.issubdtype(array.dtype, np.signedinteger):
+        raise AudioError(f"Audio must be an array of floats or signed integers, not of {array.dtype}.")
+    if array.dtype.itemsize > 4 and array.any():
+        raise AudioError(
+            f"Audio of {array.dtype} (a list of whole numbers is that too) does not say its scale: give 16-bit samples "
+            "as numpy.asarray(samples, numpy.int16), others as floats within −1 and 1."
+        )
+    if array.dtype.itemsize == 4 and 0 < max(int(array.max()), -int(array.min())) <= 1 << 15 and (array & 0xFF).any():
+        raise AudioError(
+            f"Audio of {array.dtype} that stays within ±32768 is 16-bit audio in the wrong type, and would be "
+            "inaudible: give samples.astype(numpy.int16), or samples / 2**31 if it really is that quiet."
+        )
+    scaled: Array = (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
+    return scaled
+
+
+def _loudest(array: npt.NDArray[Any]) -> float:
+    """Largest finite magnitude."""
+    low, high = float(np.fmin.reduce(array, axis=None)), float(np.fmax.reduce(array, axis=None))
+    if np.isinf(low) or np.isinf(high):
+        return float(np.abs(array[np.isfinite(array)]).max(initial=0))
+    return 0.0 if np.isnan(high) else max(high, -low)
 
 
 def check_rate(rate: object) -> int:

@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,8 @@ import numpy.typing as npt
 
 from .audio import ChunkAudio
 from .bench_authors import compare as compare_authors
-from .errors import SettingError
+from .child_process import output_of
+from .errors import ChildError, SettingError
 from .framing import Framing
 from .inference import Model, load_model
 from .model.hub import locate
@@ -133,10 +133,10 @@ def measure(
 def first_decision_seconds(checkpoint: str) -> float:
     """Seconds from constructing the widget to its first decision, imports included, in a process of its own."""
     command = [sys.executable, "-c", FIRST_DECISION, checkpoint]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
-    seconds, decisions = json.loads(done.stdout.strip().splitlines()[-1])
+    printed = output_of(command, "Measuring the first decision in a process of its own").decode()
+    seconds, decisions = json.loads(printed.strip().splitlines()[-1])
     if decisions != 1:
-        raise RuntimeError(f"the widget made {decisions} decisions on one chunk")
+        raise ChildError(f"The widget made {decisions} decisions on one chunk, so there is no first one to measure.")
     return float(seconds)
 
 

@@ -8,7 +8,6 @@ encoder are at work.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,7 +18,9 @@ from time import perf_counter
 
 import numpy as np
 
-from .audio import cut, load_audio
+from .audio import cut
+from .audio_files import load_audio
+from .child_process import output_of
 from .errors import SettingError
 from .inference import Model
 from .perceive import hear_clip
@@ -103,16 +104,8 @@ def _their_times(folder: Path, checkpoint: Path, audio: Path, model: Model) -> t
         raise SettingError(f"--authors must be a clone of the authors' repository; {folder} holds no {RUNNERS[0]}.")
     words = [str(folder.resolve()), Path(runner).stem, str(checkpoint.resolve()), str(audio)]
     command = [sys.executable, "-c", THEIR_RUN, *words, str(model.loaded.placement.device)]
-    try:
-        done = subprocess.run(  # noqa: S603 - the user names the code by path
-            command, capture_output=True, text=True, cwd=folder, timeout=MOST_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise SettingError(f"The authors' code did not finish within {MOST_SECONDS} s.") from error
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise SettingError(f"The authors' code in {folder} cannot be run here: {why}")
-    return times(json.loads(done.stdout.strip().splitlines()[-1]))
+    printed = output_of(command, f"Running the authors' code in {folder}", cwd=folder, timeout=MOST_SECONDS)
+    return times(json.loads(printed.decode().strip().splitlines()[-1]))
 
 
 def times(calls: Sequence[tuple[str, int, float, float]]) -> tuple[float, float]:

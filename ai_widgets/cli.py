@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from . import __version__
 from .errors import AiWidgetsError, printable
+from .terminal import degrade_output, leave_quietly
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -24,14 +25,19 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, or 2 for input that cannot be used."""
+    degrade_output()
     # These have option parsers of their own; their words pass through untouched.
     arguments = list(sys.argv[1:] if argv is None else argv)
     passed_on: dict[str, Callable[[list[str]], int]] = {"train": _train, "evaluate": _evaluate, "bench": _bench}
     try:
         if arguments and arguments[0] in passed_on:
-            return passed_on[arguments[0]](arguments[1:])
-        given = _parser().parse_args(arguments)
-        code: int = given.command(given)
+            code = passed_on[arguments[0]](arguments[1:])
+        else:
+            given = _parser().parse_args(arguments)
+            code = given.command(given)
+        if sys.stdout is not None:
+            # What cannot be written any more is found here, and not when the interpreter ends.
+            sys.stdout.flush()
         return code
     except AiWidgetsError as error:
         print(f"ai-widgets: {printable(str(error))}", file=sys.stderr)
@@ -41,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has left (for instance `| head`): nothing is wrong on this side.
-        sys.stderr.close()
+        leave_quietly()
         return 0
 
 
@@ -73,8 +79,19 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     run.add_argument("--context-seconds", type=float, help="seconds of audio in the context; default: what fits")
     run.add_argument("--max-new-tokens", type=int)
-    run.add_argument("--floor", choices=("clip", "running"), default="clip", help="log-mel floor: whole clip, or live")
+    run.add_argument(
+        "--floor",
+        choices=("clip", "running"),
+        default="clip",
+        help="log-mel floor: of the whole clip, which is measured first; running decides at once",
+    )
     run.add_argument("--tail-silence", type=float, default=1.0, help="seconds of silence after each file")
+    run.add_argument(
+        "--longest",
+        type=float,
+        metavar="SECONDS",
+        help="seconds that a file may decode to (default: six hours); 0: any",
+    )
     run.add_argument("--json", metavar="OUT.jsonl", help="write one JSON object a line; - for standard output")
     run.set_defaults(command=_run)
 

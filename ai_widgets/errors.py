@@ -16,6 +16,14 @@ class AudioError(AiWidgetsError, ValueError):
     """Audio that cannot be read or used: no such file, not audio, empty, wrong shape or rate."""
 
 
+class AudioTooLongError(AudioError):
+    """A file that decodes to more sound than was allowed; the sentence says how to allow it."""
+
+
+class AudioWarning(UserWarning):
+    """Something was wrong with an audio file that could be read all the same: it was cut, or its channels cancel."""
+
+
 class SettingError(AiWidgetsError, ValueError):
     """A setting whose name or value is not allowed.
 
@@ -68,3 +76,7 @@ class MessageError(AiWidgetsError, ValueError):
 
 class NotEnoughMemoryError(AiWidgetsError, MemoryError):
     """A model or a step that the device has no memory for."""
+
+
+class ChildError(AiWidgetsError, RuntimeError):
+    """A program that was run for its output could not be run, or failed; the message ends with its last words."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from .audio import load_audio
+from .audio_files import LONGEST_S, audio_in, open_audio, skipped_words
+from .clip_features import Progress
 from .ending import computation
-from .errors import AudioError, CheckpointWarning
+from .errors import AudioError, AudioWarning, CheckpointWarning
 from .importing import collector_paused
 from .model.checkpoint import LoadedModel, load
-from .model.hub import Progress
+from .model.hub import Progress as LoadProgress
 from .model.skeleton import import_classes
 from .protocol import Event
 from .record import SessionRecord
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     import torch
 
 SEQUENCE_FILE = "sequence.json"
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".caf", ".w64"})
 
 
 class Model:
@@ -69,7 +70,7 @@ def load_model(
     *,
     quantize: str | None = None,
     compiled: bool = False,
-    progress: Progress | bool = True,
+    progress: LoadProgress | bool = True,
 ) -> Model:
     """Load a checkpoint, or share it where it is loaded already.
 
@@ -125,28 +126,42 @@ def load_model(
     return Model(loaded)
 
 
-def expand_paths(paths: Iterable[str | Path]) -> list[Path]:
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, AudioWarning, stacklevel=4)
+
+
+def expand_paths(paths: Iterable[str | Path], tell: Callable[[str], None] = _warn) -> list[Path]:
     """Files of a list of files and folders.
 
-    A folder with `sequence.json` (a list of names) stands for these files in that order; any other folder for its audio
+    A folder with `sequence.json` (a list of names) stands for these files in that order; any other folder for its sound
     files in the order of their names.
+
+    Parameters
+    ----------
+    paths
+        Files and folders.
+    tell
+        Gets a sentence about the files of a folder that are left out; by default it is an `AudioWarning`.
     """
     files: list[Path] = []
     for given in paths:
         path = Path(given)
         if path.is_dir():
-            files += _folder_files(path)
+            files += _folder_files(path, tell)
         else:
             files.append(path)
     return files
 
 
-def _folder_files(folder: Path) -> list[Path]:
+def _folder_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
     sequence = folder / SEQUENCE_FILE
     if not sequence.exists():
-        files = sorted(f for f in folder.iterdir() if f.suffix.lower() in AUDIO_SUFFIXES)
+        files, skipped = audio_in(folder)
         if not files:
-            raise AudioError(f"The folder {folder} holds no audio files and no {SEQUENCE_FILE}.")
+            others = f" ({skipped_words(folder, skipped)})" if skipped else ""
+            raise AudioError(f"The folder {folder} holds no audio files and no {SEQUENCE_FILE}{others}.")
+        if skipped:
+            tell(skipped_words(folder, skipped))
         return files
     try:
         names = json.loads(sequence.read_text(encoding="utf-8"))
@@ -158,15 +173,48 @@ def _folder_files(folder: Path) -> list[Path]:
 
 
 def answer_files(
-    session: StreamingSession, paths: Iterable[str | Path], *, floor: str = "clip", tail_silence: float = 1.0
+    session: StreamingSession,
+    paths: Iterable[str | Path],
+    *,
+    floor: str = "clip",
+    tail_silence: float = 1.0,
+    longest_s: float | None = LONGEST_S,
+    begin: Callable[[Path], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Event]:
-    """Events of a session that hears files one after the other; see `StreamingSession.stream_clip`.
+    """Events of a session that hears files one after the other; see `StreamingSession.play`.
 
-    Every file is read before the first is heard, so that a bad one is known at once and costs nothing.
+    Every file is opened before the first is heard, so that a bad one is known at once and costs nothing. None is held
+    in memory.
+
+    Parameters
+    ----------
+    session
+        Hears them.
+    paths
+        Files and folders; see `expand_paths`.
+    floor, tail_silence, longest_s
+        As in `StreamingSession.play`.
+    begin
+        Called with each file before its first event.
+    progress
+        Gets the seconds of the file that were measured for the floor of the whole clip, and all there are.
     """
-    clips = [load_audio(path) for path in expand_paths(paths)]
-    for clip in clips:
-        yield from session.stream_clip(clip, floor=floor, tail_silence=tail_silence)
+    files = expand_paths(paths)
+    check_files(files, longest_s)
+    for path in files:
+        if begin is not None:
+            begin(path)
+        yield from session.stream_file(
+            path, floor=floor, tail_silence=tail_silence, longest_s=longest_s, progress=progress
+        )
+
+
+def check_files(paths: Iterable[Path], longest_s: float | None = LONGEST_S) -> None:
+    """Open each file and decode its first moment; raises `AudioError` where that cannot be done."""
+    for path in paths:
+        with open_audio(path, longest_s=longest_s) as reader:
+            next(reader)
 
 
 def run_inference(
@@ -177,6 +225,7 @@ def run_inference(
     dtype: str | torch.dtype = "auto",
     floor: str = "clip",
     tail_silence: float = 1.0,
+    longest_s: float | None = LONGEST_S,
     **settings: Any,
 ) -> SessionRecord:
     """The model card's call: run files through a checkpoint as the authors' offline runner does.
@@ -191,7 +240,10 @@ def run_inference(
     """
     if isinstance(audio_paths, (str, Path)):
         audio_paths = [audio_paths]
+    # Known before the model is loaded, which may take minutes.
+    files = expand_paths(audio_paths)
+    check_files(files, longest_s)
     session = load_model(checkpoint_dir, device, dtype).session(**{"greedy": True, "context": "stop", **settings})
-    for _ in answer_files(session, audio_paths, floor=floor, tail_silence=tail_silence):
+    for _ in answer_files(session, files, floor=floor, tail_silence=tail_silence, longest_s=longest_s):
         pass
     return session.record

@@ -14,8 +14,10 @@ from time import perf_counter, time
 from typing import Any
 
 from .audio import envelope, level_db
+from .audio_notices import FileNotice
 from .errors import SessionError
 from .feeding import End, Feed, Given, Item, Taken
+from .input_watch import InputWatch
 from .model.checkpoint import LoadedModel
 from .perceive import Heard
 from .protocol import CHUNK_SECONDS, Chunk, Decision, Event, Notice, Timing
@@ -63,6 +65,8 @@ class State:
         The chunk at work.
     clip, clip_open
         Index of the clip, and whether a chunk of it was heard.
+    watch
+        What was seen of the input.
     said, at
         Events of the last step, and where in the record they begin.
     """
@@ -72,6 +76,7 @@ class State:
     work: Work | None = None
     clip: int = 0
     clip_open: bool = False
+    watch: InputWatch = field(default_factory=InputWatch)
     said: tuple[Event, ...] = ()
     at: int = 0
 
@@ -195,11 +200,15 @@ class Loop:
                 return False
             self._commit(taken=taken)
             piece = taken.next
-        if isinstance(piece, End):
-            taken = self.state.taken.past(chunk=False)
+            state = self.state
+        if isinstance(piece, FileNotice):
+            notice = Notice(max(0, state.taken.chunks - 1), piece.kind, piece.message, piece.data)
+            self._commit(notice, taken=state.taken.past(chunk=False))
+        elif isinstance(piece, End):
+            taken = state.taken.past(chunk=False)
             self._commit(taken=taken, clip=state.clip + state.clip_open, clip_open=False)
         elif piece is not None:
-            self._begin_chunk(self.state)
+            self._begin_chunk(state)
         return True
 
     def _begin_chunk(self, state: State, failed: BaseException | None = None) -> None:
@@ -209,7 +218,7 @@ class Loop:
             heard = piece.heard
         elif isinstance(piece, Heard):
             heard = replace(piece, clip=state.clip)
-        elif piece is None or isinstance(piece, End):
+        elif piece is None or isinstance(piece, (End, FileNotice)):
             raise SessionError("No chunk is next.")
         elif failed is not None or "unheard" in piece.flags:
             heard = Heard(piece.samples, piece.flags, state.clip, None)
@@ -225,7 +234,8 @@ class Loop:
             talk, changed = self._take_settings(talk, chunk)
             talk, made = self.turns.make_room(talk, chunk)
             notices += [*changed, *made]
-        flags = heard.flags
+        watch, flags, seen = state.watch.after(chunk, heard.samples, heard.flags)
+        notices += seen
         if queued + (heard.age_s if heard.live else 0.0) > LATE_S:
             flags = (*flags, "late")
         unheard = talk.ended is not None or heard.frames is None or failed is not None
@@ -244,6 +254,7 @@ class Loop:
             taken=state.taken.past(chunk=True),
             work=work,
             clip_open=True,
+            watch=watch,
         )
         self._feed.lost_filter = False
 
@@ -296,7 +307,7 @@ class Loop:
             return
         elif work is not None:
             self._commit(_undecided(work.chunk, error), work=None)
-        elif state.taken.next is not None and not isinstance(state.taken.next, End):
+        elif state.taken.next is not None and not isinstance(state.taken.next, (End, FileNotice)):
             self._begin_chunk(state, error)
         elif state.taken.next is None:
             taken = self._feed.more(state.taken, heard=False)

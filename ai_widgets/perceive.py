@@ -108,12 +108,33 @@ class Listener:
 
 
 def hear_clip(model: LoadedModel, chunks: list[ChunkAudio], clip: int) -> list[Heard]:
-    """Perceive a whole clip at once: one floor for all of it, chunks in one batch, as the authors' offline runner."""
+    """Perceive a short clip at once: one floor for all of it, as the authors' offline runner.
+
+    A long one is perceived in pieces, with `clip_features.ClipLogMel` and `hear_piece`.
+    """
     if not chunks:
         return []
     start = perf_counter()
     mels = log_mel(np.concatenate([chunk.samples for chunk in chunks]))
+    return hear_piece(model, chunks, mels, clip, start)
+
+
+def hear_piece(
+    model: LoadedModel, chunks: list[ChunkAudio], mels: Array, clip: int, start: float | None = None
+) -> list[Heard]:
+    """Encode chunks whose features are known, in one batch.
+
+    Parameters
+    ----------
+    chunks, mels
+        At least one, and their log-mel, float32 [128, 40 · chunks].
+    clip
+        The clip that they belong to.
+    start
+        When the features were begun, on the clock of `perf_counter`.
+    """
     between = perf_counter()
+    start = between if start is None else start
     with model.computing():
         frames = model.encoder.encode(mels)
     end = perf_counter()

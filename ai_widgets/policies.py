@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .audio import ChunkAudio, Chunker, cut, envelope, level_db, mono, repair, silence
+from .audio import ChunkAudio, Chunker, cut, envelope, level_db, mono_with_flags, repair, silence
 from .errors import SettingError
 from .protocol import CHUNK_SECONDS, SAMPLE_RATE, Chunk, Decision, Event, Timing, Turn
 from .record import SessionRecord
@@ -153,8 +153,9 @@ class EndpointingPolicy:
 
     def push(self, samples: npt.ArrayLike) -> list[Event]:
         """Feed live audio of any length: 16 kHz, mono, float in [-1, 1] or integer. Returns the events."""
-        array, broken = repair(mono(samples))
-        return self._all(self._chunker.push(array, ("repaired",) if broken else ()))
+        row, flags = mono_with_flags(samples)
+        array, broken = repair(row)
+        return self._all(self._chunker.push(array, (*flags, "repaired") if broken else flags))
 
     def finish(self, tail_silence: float = 0.0) -> list[Event]:
         """End the recording: the waiting rest is padded to a chunk, `tail_silence` seconds of silence follow."""
@@ -170,9 +171,10 @@ class EndpointingPolicy:
         tail_silence: float = 1.0,
     ) -> list[Event]:
         """Feed one whole clip, padded to chunks and followed by silence."""
-        array, broken = repair(mono(samples))
+        row, flags = mono_with_flags(samples)
+        array, broken = repair(row)
         before = self._all(self._chunker.flush())
-        clip = self._all([*cut(array, ("repaired",) if broken else ()), *silence(tail_silence)])
+        clip = self._all([*cut(array, (*flags, "repaired") if broken else flags), *silence(tail_silence)])
         self._clip += 1
         return [*before, *clip]
 

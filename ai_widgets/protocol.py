@@ -201,7 +201,8 @@ class Chunk(Event):
         What happened to the audio on its way: `clipped`, `padded` (zeros were appended), `tail` (silence that follows
         a clip), `waited` (it arrived while the model was speaking), `late` (live audio that waited for more than a
         chunk's length between its capture and its decision), `gated`, `dropped`, `repaired` (NaN or infinity replaced
-        by 0), `unheard` (the session had ended).
+        by 0), `channels_cancel` (the louder channel was taken, since the average of all is silence), `dc_offset`
+        (shifted by a constant), `unheard` (the session had ended).
     mel
         What the model heard, from the very features the tower gets: base64 of one byte for each of 10 frames × 32
         bands, frame by frame, the lowest band first (`features.thumbnail`). Empty where it is not known.
@@ -331,7 +332,9 @@ class Notice(Event):
     """Something a person should know: a limit, a slide, a reset, a violation, changed settings, lost audio.
 
     `kind` is one word for programs (`context_slide`, `context_reset`, `context_full`, `limit`, `violation`,
-    `settings`, `undecided`, …), `message` a sentence for people, `data` the figures.
+    `settings`, `undecided`, …), `message` a sentence for people, `data` the figures. Of the input: `silent_input`,
+    `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (each with `phase` begins or ends), and of a file `cut`,
+    `header_repaired`, `damaged`.
     """
 
     type = "notice"

@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .child_process import output_of
 from .errors import AiWidgetsError, CheckpointError
 from .features import StreamingLogMel
 from .inference import Model, load_model
@@ -130,10 +130,8 @@ def _apart(folder: Path, how: str) -> dict[str, Any]:
 
 def _run(folder: Path, how: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "ai_widgets.rehearsal", str(folder), "--measure", how]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own code
-    if done.returncode:
-        raise CheckpointError(f"measuring {how} failed: {done.stderr.strip().splitlines()[-1]}")
-    values: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    printed = output_of(command, f"Measuring {how}").decode()
+    values: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return values
 
 

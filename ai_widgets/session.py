@@ -16,13 +16,17 @@ from dataclasses import fields
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
+import numpy as np
 import numpy.typing as npt
 
-from .audio import check_rate, load_audio, mono, resample
+from .audio import check_rate, mono_with_flags
+from .audio_files import LONGEST_S, resampled
+from .clip_features import ArraySamples, Progress
 from .errors import ReadOnlyError, SessionError, SettingError
 from .feeding import Block, Clip, End, Given, Item
+from .file_samples import FileSamples
 from .framing import Framing
 from .loop import Loop, short
 from .model.checkpoint import LoadedModel
@@ -192,22 +196,72 @@ class StreamingSession:
         self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
     ) -> EventStream:
         """Hear one whole clip as `push_clip` does; the events come as they happen."""
-        if floor not in FLOORS:
-            raise SettingError(f"floor must be one of {', '.join(FLOORS)}, not {floor!r}.")
+        _check_floor(floor)
         block, tail = self._block(samples, rate), _tail(tail_silence)
         if floor == "running":
             return self._begin(block, End(tail))
-        return self._begin(Clip(resample(block.samples, block.rate), tail))
+        whole = block.sound.read(0, int(block.seconds * block.sound.rate) + 1)
+        at_16k = np.concatenate([*resampled([whole], block.sound.rate)])
+        return self._begin(Clip(ArraySamples(at_16k, SAMPLE_RATE), tail, block.flags))
 
-    def play(self, path: str | Path, *, tail_silence: float = 1.0) -> list[Event]:
-        """Hear an audio file as one recording of the live stream, and return the events of it.
+    def play(
+        self,
+        source: str | Path | BinaryIO,
+        *,
+        floor: str = "running",
+        tail_silence: float = 1.0,
+        longest_s: float | None = LONGEST_S,
+        progress: Progress | None = None,
+    ) -> list[Event]:
+        """Hear an audio file as one recording, and return the events of it.
+
+        The file is decoded piece by piece while it is heard: memory does not depend on its length. What is wrong with
+        it (cut, damaged, channels that cancel) is a notice.
+
+        Parameters
+        ----------
+        source
+            A path, or an open binary file that can be searched.
+        floor, tail_silence
+            As in `push_clip`. With `running` its first chunk is decided at once; with `clip` the whole file is measured
+            before.
+        longest_s
+            Seconds that it may decode to; None for any length.
+        progress
+            Gets the seconds that were measured, and all there are as far as that is known.
 
         Raises
         ------
         AudioError
-            It cannot be read; nothing is heard then.
+            It cannot be read; nothing is heard then. Where that turns out in the middle, all but the last seconds of
+            what came before were heard.
         """
-        return self.push_clip(load_audio(path), floor="running", tail_silence=tail_silence)
+        return [
+            *self.stream_file(source, floor=floor, tail_silence=tail_silence, longest_s=longest_s, progress=progress)
+        ]
+
+    def stream_file(
+        self,
+        source: str | Path | BinaryIO,
+        *,
+        floor: str = "running",
+        tail_silence: float = 1.0,
+        longest_s: float | None = LONGEST_S,
+        progress: Progress | None = None,
+    ) -> EventStream:
+        """Hear an audio file as `play` does; the events come as they happen."""
+        _check_floor(floor)
+        tail = _tail(tail_silence)
+        self._check_open()
+        sound = FileSamples(source, SAMPLE_RATE, longest_s=longest_s)
+        try:
+            sound.read(0, 1)
+        except BaseException:
+            sound.close()
+            raise
+        if floor == "running":
+            return self._begin(Block(sound), End(tail))
+        return self._begin(Clip(sound, tail, progress=progress))
 
     def step(self, heard: Heard) -> EventStream:
         """Decide after one chunk that was perceived elsewhere, and respond if so decided; the events as they happen."""
@@ -296,7 +350,9 @@ class StreamingSession:
     # Its own --------------------------------------------------------------------------------------------------------
 
     def _block(self, samples: npt.ArrayLike, rate: int | None) -> Block:
-        return Block(mono(samples), SAMPLE_RATE if rate is None else check_rate(rate))
+        checked = SAMPLE_RATE if rate is None else check_rate(rate)
+        row, flags = mono_with_flags(samples, checked)
+        return Block(ArraySamples(row, checked), flags)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -341,6 +397,11 @@ class StreamingSession:
 
 
 _SETTING_NAMES = frozenset(item.name for item in fields(Settings))
+
+
+def _check_floor(floor: str) -> None:
+    if floor not in FLOORS:
+        raise SettingError(f"floor must be one of {', '.join(FLOORS)}, not {floor!r}.")
 
 
 def _tail(seconds: float) -> float:

@@ -9,7 +9,7 @@ import torch
 
 from ai_widgets import bench, bench_authors
 from ai_widgets.cli import main
-from ai_widgets.errors import SettingError
+from ai_widgets.errors import ChildError, SettingError
 from ai_widgets.inference import Model, load_model
 from ai_widgets.model.decoder import Decoder
 from ai_widgets.protocol import Decision
@@ -109,7 +109,7 @@ class TestAuthors:
         with pytest.raises(SettingError, match=r"holds no infer_online\.py"):
             bench_authors.compare(tmp_path, toy_folder, toy)
         (tmp_path / "infer_online.py").write_text("import nothing_of_that_name")
-        with pytest.raises(SettingError, match="cannot be run here: ModuleNotFoundError: No module named 'nothing_of"):
+        with pytest.raises(ChildError, match=r"^Running the authors' code in .* failed: No module named 'nothing_of"):
             bench_authors.compare(tmp_path, toy_folder, toy)
 
 

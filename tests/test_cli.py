@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 import soundfile
 
+import ai_widgets
 from ai_widgets.cli import main
+from ai_widgets.errors import AudioError, AudioWarning
 from ai_widgets.inference import Model, expand_paths, run_inference
 from ai_widgets.protocol import Decision, Notice, Token, Turn
 from tests.scripted import scripted
 from tests.signals import babble
+from tests.test_audio_files import encode
 
 DECISION = {
     *("type", "chunk", "clip", "start_s", "token", "choice"),
@@ -144,7 +147,31 @@ class TestFolders:
         return folder
 
     def test_in_name_order(self, folder: Path) -> None:
-        assert [path.name for path in expand_paths([folder])] == ["a.FLAC", "b.wav", "c.ogg"]
+        with pytest.warns(AudioWarning, match=r"^Skipped in .*: notes\.txt \(\.txt is no sound file's name\)\.$"):
+            assert [path.name for path in expand_paths([folder])] == ["a.FLAC", "b.wav", "c.ogg"]
+
+    def test_what_is_left_out_is_said(self, run: Any, folder: Path) -> None:
+        (folder / "more.wav").mkdir()
+        (folder / "._a.wav").write_bytes(b"what macOS leaves on other disks")
+        result = run(folder, "--tail-silence", 0)
+        assert result.code == 0
+        (said,) = [line for line in result.out.splitlines() if line.startswith("Skipped")]
+        assert "._a.wav (hidden), more.wav (a folder), notes.txt (.txt is no sound file's name)." in said
+
+    def test_recordings_of_telephones_are_audio(self, run: Any, tmp_path: Path) -> None:
+        """A folder of them held "no audio" for one command and was refused by another."""
+        phone = tmp_path / "phone"
+        phone.mkdir()
+        for name in ("a.m4a", "a.webm"):
+            (phone / name).write_bytes(encode(tmp_path / name).read_bytes())
+        assert [path.name for path in expand_paths([phone])] == ["a.m4a", "a.webm"]
+        assert run(phone, "--tail-silence", 0).lines[-1]["clips"] == 2
+
+    def test_one_list_of_suffixes(self) -> None:
+        """What names a sound file is written down once."""
+        package = Path(str(ai_widgets.__file__)).parent
+        lists = [path.name for path in package.rglob("*.py") if '".flac"' in path.read_text(encoding="utf-8")]
+        assert lists == ["audio_files.py"]
 
     def test_as_sequence_json_says(self, run: Any, folder: Path) -> None:
         (folder / "sequence.json").write_text(json.dumps(["c.ogg", "b.wav", "c.ogg"]))
@@ -154,7 +181,8 @@ class TestFolders:
         assert clips == [0, 0, 0, 1, 2, 2, 2]
 
     def test_files_and_folders_mix(self, folder: Path) -> None:
-        paths = expand_paths([folder / "b.wav", str(folder)])
+        with pytest.warns(AudioWarning):
+            paths = expand_paths([folder / "b.wav", str(folder)])
         assert [path.name for path in paths] == ["b.wav", "a.FLAC", "b.wav", "c.ogg"]
 
     @pytest.mark.parametrize("content", ["{", "{}", "[]", "[1]", '"a.wav"', "null", '["gone.wav"]', '["notes.txt"]'])
@@ -176,6 +204,22 @@ def refused(result: Result, *words: str) -> None:
     for word in words:
         assert word in result.err
     assert result.lines == []
+
+
+class TestBounds:
+    def test_a_file_that_is_too_long_is_refused_before_the_model_is_loaded(self, run: Any, wav: Path) -> None:
+        refused(run(wav, "--longest", 3), "6 seconds", "--longest 6")
+        assert run(wav, "--longest", 0).code == 0
+        assert run(wav, "--longest", 6).code == 0
+
+    @pytest.mark.parametrize("longest", ["-1", "nan", "long"])
+    def test_a_bad_bound(self, run: Any, wav: Path, longest: str) -> None:
+        refused(run(wav, "--longest", longest), "longest")
+
+    def test_python_checks_files_before_it_loads_the_model(self, wav: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("ai_widgets.inference.load_model", lambda *_, **__: pytest.fail("the model was loaded"))
+        with pytest.raises(AudioError, match="There is no audio file"):
+            run_inference("tiny", [wav, wav.with_name("gone.wav")])
 
 
 class TestBadInput:

@@ -15,7 +15,7 @@ import pytest
 import soundfile as sf
 
 from ai_widgets import cli
-from ai_widgets.errors import AudioError, SettingError
+from ai_widgets.errors import AudioError, AudioWarning, SettingError
 from ai_widgets.evaluation import figures, players
 from ai_widgets.evaluation.command import evaluate
 from ai_widgets.evaluation.material import Material, gather
@@ -185,7 +185,8 @@ def test_sounds_for_evaluation_alone_are_all_heard(tmp_path: Path, material: Mat
             samples = maker(np.random.default_rng(number), 2.0)
             sf.write(tmp_path / label / f"{number}.wav", samples, SAMPLE_RATE)
     (tmp_path / "alarm" / "licences.csv").write_text("a,b\n")
-    found = gather([], None, None, None, [tmp_path])
+    with pytest.warns(AudioWarning, match=r"Skipped in .*: alarm/licences\.csv"):
+        found = gather([], None, None, None, [tmp_path])
     assert [corpus.KINDS[clip.kind] for clip in found.sounds] == ["alarm", "alarm", "knock", "knock"]
     assert [clip.label for clip in found.ambience] == ["cafe", "cafe"]
     together = Material(material.validation, [*found.sounds, *found.ambience])

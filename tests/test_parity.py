@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from ai_widgets.audio import cut, load_audio, silence
+from ai_widgets.audio import cut, silence
+from ai_widgets.audio_files import load_audio
 from ai_widgets.cli import main
 from ai_widgets.features import StreamingLogMel, log_mel
 from ai_widgets.inference import Model, answer_files, run_inference

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ai_widgets.audio import load_audio
+from ai_widgets.audio_files import load_audio
 from ai_widgets.errors import SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import EVENTS_VERSION, Decision, Notice

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ai_widgets.errors import AudioError, SettingError
+from ai_widgets.audio_files import audio_in, skipped_words
+from ai_widgets.errors import AudioError, AudioWarning, SettingError
 from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training import clipcache
-from ai_widgets.training.conversations import AUDIO_SUFFIXES
 from ai_widgets.training.corpus import (
     AMBIENCE,
     LABEL_KINDS,
@@ -84,7 +85,9 @@ def heldout_sounds(folder: Path) -> list[Clip]:
         Where the folder holds no such files, or one that is no audio.
     """
     found = []
-    files = [path for path in sorted(folder.glob("*/*")) if path.suffix.lower() in AUDIO_SUFFIXES]
+    files, skipped = audio_in(folder, "*/*")
+    if skipped:
+        warnings.warn(skipped_words(folder, skipped), AudioWarning, stacklevel=2)
     for path in files:
         label = path.parent.name
         kind = LABEL_KINDS.get(label, AMBIENCE)
@@ -93,7 +96,7 @@ def heldout_sounds(folder: Path) -> list[Clip]:
         if clip is not None:
             found.append(clip)
     if not found:
-        raise AudioError(f"{folder} holds no sounds; expected are {folder}/<label>/*.wav, .ogg, .flac, .opus or .mp3.")
+        raise AudioError(f"{folder} holds no sounds; expected are {folder}/<label>/*.wav, .flac, .m4a, ….")
     return found
 
 

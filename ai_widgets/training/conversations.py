@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ai_widgets.errors import AudioError, SettingError
+from ai_widgets.audio_files import AUDIO_SUFFIXES, audio_in, skipped_words
+from ai_widgets.errors import AudioError, AudioWarning, SettingError
 from ai_widgets.protocol import SAMPLE_RATE, Emotion
 from ai_widgets.training.corpus import read_16k, sounding
 
@@ -35,7 +37,6 @@ REPLIES_FILE = "replies.json"
 SHORTEST_S = 0.1
 MOST_REPLIES = 250
 VALIDATION_SHARE = 0.15
-AUDIO_SUFFIXES = (".wav", ".ogg", ".opus", ".flac", ".mp3", ".aiff", ".aif")
 
 
 @dataclass(frozen=True)
@@ -196,8 +197,10 @@ def _from_folders(folder: Path) -> list[Conversation]:
 def _class(folder: Path, name: str, value: Any, where: str) -> Iterator[UserTurn]:
     entry = {"assistant": NO_RESPONSE} if value is None else value if isinstance(value, dict) else {"assistant": value}
     reply = _reply(entry, where)
-    files = sorted(f for f in (folder / name).glob("*") if f.suffix.lower() in AUDIO_SUFFIXES)
+    files, skipped = audio_in(folder / name)
     if not files:
-        raise AudioError(f"{where}: the folder {folder / name} holds no audio ({', '.join(AUDIO_SUFFIXES)}).")
+        raise AudioError(f"{where}: the folder {folder / name} holds no audio ({', '.join(sorted(AUDIO_SUFFIXES))}).")
+    if skipped:
+        warnings.warn(skipped_words(folder / name, skipped), AudioWarning, stacklevel=2)
     for file in files:
         yield UserTurn(file, reply, file.relative_to(folder).as_posix())

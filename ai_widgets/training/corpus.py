@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,10 +22,10 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import soundfile as sf
-import soxr
 
-from ai_widgets.errors import AudioError
+from ai_widgets.audio import repair
+from ai_widgets.audio_files import audio_in, load_audio, skipped_words
+from ai_widgets.errors import AudioError, AudioWarning
 from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training.lexicon import OTHER_SPEECH, word_label
 
@@ -121,23 +122,8 @@ def split_of(path: str) -> Split:
 
 
 def read_16k(path: Path) -> Samples:
-    """Read any audio file as 16 kHz mono float32.
-
-    libsndfile stops in the middle of some sound Opus files; what it read until then is kept.
-    """
-    blocks: list[npt.NDArray[np.float32]] = []
-    try:
-        with sf.SoundFile(path) as file:
-            rate = file.samplerate
-            while len(block := file.read(rate // 5, dtype="float32", always_2d=True)):
-                blocks.append(block)
-    except sf.LibsndfileError as error:
-        if not blocks:
-            raise AudioError(f"{path} cannot be read as audio: {error}") from error
-    if not blocks:
-        raise AudioError(f"{path} holds no audio.")
-    mono = np.concatenate(blocks).mean(1)
-    return np.asarray(soxr.resample(mono, rate, SAMPLE_RATE) if rate != SAMPLE_RATE else mono, np.float32)
+    """Read any audio file as 16 kHz mono float32; what is not a number becomes 0."""
+    return repair(load_audio(path))[0]
 
 
 def make_clip(samples: Samples, kind: int, word: int, group: str, label: str, text: str = "") -> Clip | None:
@@ -222,9 +208,12 @@ def extra_sounds(folder: Path, splits: Iterable[Split]) -> list[Clip]:
     """Read ``folder/<label>/*`` (any audio format), for recordings from packages; split by a hash of the name."""
     wanted = set(splits)
     clips = []
-    for path in sorted(folder.glob("*/*")):
+    files, skipped = audio_in(folder, "*/*")
+    if skipped:
+        warnings.warn(skipped_words(folder, skipped), AudioWarning, stacklevel=2)
+    for path in files:
         relative = path.relative_to(folder).as_posix()
-        if path.is_file() and split_of(relative) in wanted:
+        if split_of(relative) in wanted:
             kind = LABEL_KINDS.get(path.parent.name, AMBIENCE)
             word = OTHER_SPEECH if kind == SPEECH else 0
             clip = make_clip(read_16k(path), kind, word, relative, path.parent.name)

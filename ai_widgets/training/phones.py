@@ -7,10 +7,10 @@ words are made of: a phone is shared by many words and by every voice. Nothing o
 from __future__ import annotations
 
 import shutil
-import subprocess
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from ai_widgets.child_process import output_of
 from ai_widgets.errors import SettingError
 
 VOICE = "en-us"
@@ -34,10 +34,8 @@ def pronounce(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
         raise SettingError("Phones need the program espeak-ng, which is not installed; set the weight of phones to 0.")
     found = {}
     for text in known:
-        done = subprocess.run(  # noqa: S603 - the program was found above, the text is one argument of it
-            [program, "-q", "--ipa", "-v", VOICE, "--", text], capture_output=True, text=True, check=True
-        )
-        spoken = unicodedata.normalize("NFD", done.stdout)
+        printed = output_of([program, "-q", "--ipa", "-v", VOICE, "--", text], "Finding phones with espeak-ng")
+        spoken = unicodedata.normalize("NFD", printed.decode())
         found[text] = tuple(c for c in spoken if not c.isspace() and c not in LEFT_OUT and not unicodedata.combining(c))
     return found
 

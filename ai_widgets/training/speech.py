@@ -22,7 +22,6 @@ import importlib
 import io
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -33,6 +32,7 @@ import numpy.typing as npt
 import soundfile as sf
 import soxr
 
+from ai_widgets.child_process import output_of
 from ai_widgets.training.lexicon import KEYWORDS, SHORT_TEXTS, WORDS, sentence
 
 SAMPLE_RATE = 16000
@@ -121,8 +121,7 @@ def plan(engine: str, seed: int, scale: float = 1.0) -> list[Utterance]:
 
 
 def _run(command: list[str]) -> Samples:
-    finished = subprocess.run(command, capture_output=True, check=True)  # noqa: S603 - texts of our own
-    audio, rate = sf.read(io.BytesIO(finished.stdout), dtype="float32")
+    audio, rate = sf.read(io.BytesIO(output_of(command, f"Speaking with {command[0]}")), dtype="float32")
     return _at_16k(audio, rate)
 
 
@@ -195,7 +194,7 @@ class _Piper:
 
     def __call__(self, utterance: Utterance) -> Samples:
         command = ["espeak-ng", "-q", "--ipa", "-v", "en-us", utterance.text]
-        ipa = subprocess.run(command, capture_output=True, check=True, text=True).stdout  # noqa: S603
+        ipa = output_of(command, "Finding phones with espeak-ng").decode()
         table = self.config["phoneme_id_map"]
         ids = [table["^"][0], table["_"][0]]
         for symbol in " ".join(ipa.split()) + ".":

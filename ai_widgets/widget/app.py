@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 import traitlets
 
-from ..audio import Array, check_rate, load_audio, mono
+from ..audio import Array, check_rate, mono
+from ..audio_files import load_audio
 from ..errors import AiWidgetsError, SettingError
 from ..importing import collector_paused
 from ..protocol import SAMPLE_RATE

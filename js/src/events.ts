@@ -46,7 +46,7 @@ export interface Chunk {
   start_s: number;
   rms_db: number;
   envelope: number[];
-  /** `clipped`, `padded`, `tail`, `waited`, `repaired`, `gated`, `late`, `dropped`, … */
+  /** `clipped`, `padded`, `tail`, `waited`, `repaired`, `channels_cancel`, `dc_offset`, `gated`, `late`, `dropped`, … */
   flags: string[];
   /** Log-mel in base64, frame by frame, one byte a band; empty where unknown. */
   mel: string;

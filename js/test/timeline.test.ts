@@ -100,6 +100,8 @@ describe("chunks on the axis", () => {
       remarks: ["Too long.", "“Hi”"],
     });
     expect(readout(talk, 1).decision).toBe("not decided yet");
+    applyEvent(talk, chunk(1, { flags: ["channels_cancel", "clipped"] }));
+    expect(readout(talk, 1).remarks).toEqual(["channels cancel, clipped"]);
     const hidden = readout(talk, 2, { decision: 2, reply: 2 });
     expect(hidden).toMatchObject({ decision: "hidden until revealed", remarks: [] });
   });

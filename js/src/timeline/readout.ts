@@ -23,7 +23,7 @@ export function readout(talk: Talk, chunk: number, hidden: HiddenFrom = NOTHING_
   const start = chunkStart(talk, chunk);
   const remarks: string[] = [];
   const flags = talk.chunks.flagNames(chunk);
-  if (flags.length > 0) remarks.push(flags.join(", "));
+  if (flags.length > 0) remarks.push(flags.map((flag) => flag.replaceAll("_", " ")).join(", "));
   const { notices } = talk;
   for (let i = firstAtOrAfter(notices, chunk); notices[i]?.chunk === chunk; i++) {
     const notice = notices[i];
