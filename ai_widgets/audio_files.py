@@ -31,8 +31,6 @@ AUDIO_SUFFIXES = frozenset(
     | {".aac", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".wma", ".amr", ".3gp", ".ac3"}
 )
 """Names that a folder's sound files end in, in small letters; a file that is named itself may be called anything."""
-MOST_NAMED = 8
-"""Skipped files that are named; the others are counted."""
 LONGEST_S = 6 * 3600.0
 """Seconds that a file may decode to unless said otherwise. As 16 kHz float32 in one array that is 1.4 GB; a file of a
 few kilobytes can decode to more."""
@@ -232,41 +230,6 @@ class AudioReader(Iterator[Array]):
         notice = how_it_ended(self.name, self._file, self._header, self.position_s, self.seconds, damaged)
         if notice is not None:
             self.notices.append(notice)
-
-
-def audio_in(folder: Path, pattern: str = "*") -> tuple[list[Path], list[str]]:
-    """List the sound files of a folder by their names, and say why the others are left out.
-
-    Parameters
-    ----------
-    folder, pattern
-        Where, and which names of it (``*/*`` for those of its folders).
-
-    Returns
-    -------
-    files, skipped
-        In the order of their names; the others as ``notes.txt (.txt is no sound file's name)``.
-    """
-    files: list[Path] = []
-    skipped: list[str] = []
-    for path in sorted(folder.glob(pattern)):
-        name = printable(path.relative_to(folder).as_posix())
-        if path.name.startswith("."):
-            skipped.append(f"{name} (hidden)")
-        elif path.is_dir():
-            skipped.append(f"{name} (a folder)")
-        elif path.suffix.lower() not in AUDIO_SUFFIXES:
-            skipped.append(f"{name} ({path.suffix or 'no suffix'} is no sound file's name)")
-        else:
-            files.append(path)
-    return files, skipped
-
-
-def skipped_words(folder: Path, skipped: list[str]) -> str:
-    """The sentence about what `audio_in` left out."""
-    shown = ", ".join(skipped[:MOST_NAMED])
-    more = f" and {len(skipped) - MOST_NAMED} more" if len(skipped) > MOST_NAMED else ""
-    return f"Skipped in {printable(str(folder))}: {shown}{more}."
 
 
 def open_audio(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from .audio_files import LONGEST_S, audio_in, open_audio, skipped_words
+from .audio_files import LONGEST_S, open_audio
+from .audio_folders import audio_in, skipped_words
 from .clip_features import Progress
 from .ending import computation
 from .errors import AudioError, AudioWarning, CheckpointWarning
