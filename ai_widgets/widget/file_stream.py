@@ -47,8 +47,6 @@ class FileStream:
 
     Attributes
     ----------
-    read_s
-        Seconds that were put into the session.
     reason
         Why it ended (`ended`, `stopped`, `view_removed`, `reset`, `error`); empty before.
     error
@@ -70,13 +68,18 @@ class FileStream:
         self.name, self.open, self.feeder, self.tail_s, self.pace = name, open_, feeder, tail_s, pace
         self.page, self.source = page, source
         self.progress = Progress()
-        self.read_s = 0.0
+        self._read, self._rate = 0, 1
         self.held = False
         self.reason = ""
         self.error: Exception | None = None
         self.answered = False
         self._begun = False
         self._lock = Lock()
+
+    @property
+    def read_s(self) -> float:
+        """Seconds that were put into the session."""
+        return self._read / self._rate
 
     @property
     def over(self) -> bool:
@@ -116,7 +119,7 @@ class FileStream:
             if self.over:
                 return False
             self.feeder.push(samples, rate)
-            self.read_s += len(samples) / rate
+            self._read, self._rate = self._read + len(samples), rate
             return True
 
     def remark(self, kind: str, message: str, **data: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ..audio_files import AudioReader, open_audio
 from ..errors import AudioError
@@ -63,4 +63,4 @@ class PageFiles:
 
 def _open(file: PageFile) -> AbstractContextManager[AudioReader]:
     # It streams, so no length is too long.
-    return open_audio(file, name=file.file_name, longest_s=None)
+    return open_audio(cast(BinaryIO, file), name=file.file_name, longest_s=None)
