@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ai_widgets import protocol
+from ai_widgets.audio_files import AUDIO_SUFFIXES
 from ai_widgets.widget import live, messages
 from ai_widgets.widget.file_stream import FileStream
 from ai_widgets.widget.vocabulary import UNKNOWN
@@ -122,6 +123,11 @@ def test_live_settings_and_their_defaults() -> None:
     defaults = constant(SETTINGS, "DEFAULT_LIVE")
     shown = dict(re.findall(r"(\w+): ([^,]+),", defaults))
     assert {name: json.loads(value) for name, value in shown.items()} == live.LiveSettings().to_json()
+
+
+def test_the_file_chooser_takes_every_name_that_the_kernel_reads() -> None:
+    playing = (SOURCES / "playing.ts").read_text(encoding="utf-8")
+    assert set(re.findall(r"\.\w+", constant(playing, "AUDIO_SUFFIXES").split('"')[1])) == AUDIO_SUFFIXES
 
 
 def test_formats() -> None:
