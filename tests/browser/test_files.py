@@ -163,7 +163,7 @@ def test_a_file_from_python_shows_on_the_page(open_notebook: OpenNotebook, hour:
 
 
 @pytest.mark.parametrize(
-    ("name", "width", "dark"), [("file-light", 1280, False), ("file-dark", 1280, True), ("file-narrow", 560, False)]
+    ("name", "width", "dark"), [("file-light", 1280, False), ("file-dark", 1280, True), ("file-narrow", 1000, False)]
 )
 def test_screenshots(open_notebook: OpenNotebook, hour: Path, name: str, width: int, dark: bool) -> None:
     notebook = open_notebook([WIDGET], width=width, dark=dark)
