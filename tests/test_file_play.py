@@ -18,8 +18,9 @@ from ai_widgets.widget import file_player, page_file
 from ai_widgets.widget.app import AudioInteraction
 from ai_widgets.widget.file_player import AHEAD_CHUNKS
 from ai_widgets.widget.file_stream import FileStream
-from tests.held_files import HeldFile, beeps, wav_bytes
+from tests.held_files import HeldFile, beeps, m4a_bytes, wav_bytes
 from tests.page import Build, Page, settled, silence
+from tests.signals import Array
 
 Hold = Callable[..., HeldFile]
 
@@ -200,6 +201,43 @@ class TestBackPressure:
         page.widget.feed(samples, 16_000)
         assert [len(part.samples) for part in pushed] == [64_000] * 10
         assert all(np.shares_memory(part.samples, samples) for part in pushed)
+
+
+def minute() -> Array:
+    """A minute of noise at 48 kHz: what no format makes small."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 60 * 48_000)
+    return noise.astype(np.float32)
+
+
+FORMS: dict[str, Callable[[Array], bytes]] = {
+    "wav": lambda samples: wav_bytes(samples, 48_000),
+    "flac": lambda samples: wav_bytes(samples, 48_000, "FLAC"),
+    "mp3": lambda samples: wav_bytes(samples, 48_000, "MP3", "MPEG_LAYER_III"),
+    "ogg": lambda samples: wav_bytes(samples, 48_000, "OGG", "VORBIS"),
+    "m4a, its index at the end": lambda samples: m4a_bytes(samples, 48_000),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_first_decision_needs_few_parts_of_a_file_and_all_of_it_hardly_one_twice(
+    form: str, build: Build, hold: Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First decision within 2 s, whatever the length: that takes the beginning, the index and what is read ahead."""
+    data = FORMS[form](minute())
+    monkeypatch.setattr(page_file, "PIECE_BYTES", 32_768)
+    parts = len(data) // 32_768 + 1
+    page = build()
+    page.widget.pause()
+    file = hold(page, data, "talk." + form.split(",")[0])
+    file.announce()
+    page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
+    ahead = parts * (AHEAD_CHUNKS + 3) * 0.4 / 60
+    assert len(file.asked) <= 5 + ahead
+    page.widget.resume()
+    ended = until_state(page, "ended")
+    assert ended["position_s"] == pytest.approx(60.0, abs=0.1)
+    assert len(file.asked) <= parts + 5
+    assert notices(page, "stream_ended") == []
 
 
 class TestEnding:
