@@ -399,7 +399,7 @@ class TestOneAtATime:
         path.write_bytes(wav_bytes(beeps(1.0)))
         page.open()
         page.block(silence(1))
-        with pytest.raises(SessionError, match="page is recording"):
+        with pytest.raises(SessionError, match="A page records the microphone"):
             page.widget.play(path)
 
     def test_an_array_is_refused_while_a_file_plays(self, build: Build, hold: Hold) -> None:
