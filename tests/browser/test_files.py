@@ -16,7 +16,7 @@ from .conftest import OpenNotebook
 from .page import Notebook
 
 WIDGET = "import ai_widgets as aiw\nw = aiw.AudioInteraction(greedy=True)\nw"
-NOTICES = "w.record.notices[['kind', 'data']].to_dict('records')"
+NOTICES = "[event.to_json() for event in w.record.events if event.type == 'notice']"
 TAB_MB = 150
 """What a tab may grow by while an hour's file plays: events, drawings and what V8 has not collected yet. The file
 itself has 345 MB, and decoded it would take 690."""
