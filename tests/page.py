@@ -32,6 +32,7 @@ class Comm(BaseComm):  # type: ignore[misc]
         self.sent: list[dict[str, Any]] = []
         self.contexts: list[str] = []
         self.changed = Condition()
+        self.listeners: list[Callable[[dict[str, Any]], object]] = []
         super().__init__(**options)
 
     def publish_msg(self, msg_type: str, data: Any = None, buffers: Any = None, **_: Any) -> None:
@@ -40,6 +41,9 @@ class Comm(BaseComm):  # type: ignore[misc]
             self.contexts.append(HANDLER.get())
             self.sent.append({"msg_type": msg_type, "data": data, "buffers": list(buffers or ())})
             self.changed.notify_all()
+        if msg_type == "comm_msg" and data["method"] == "custom":
+            for listener in self.listeners:
+                listener(data["content"])
 
 
 class Page:

@@ -61,8 +61,11 @@ class Sender:
         choose = self.random
         page, stream = choose.choice(["a", "a", "b", ""]), choose.randint(1, 3)
         kind = choose.choices(
-            ["hello", "open", "block", "close", "state", "set", "fetch", "loop", "step", "interrupt", "reset", "poll"],
-            [1, 3, 12, 2, 2, 2, 2, 1, 3, 2, 1, 1],
+            [
+                *("hello", "open", "block", "close", "state", "set", "fetch", "loop", "step", "interrupt", "reset"),
+                *("poll", "play", "bytes", "file"),
+            ],
+            [1, 3, 12, 2, 2, 2, 2, 1, 3, 2, 1, 1, 1, 2, 3],
         )[0]
         content: dict[str, Any] = {"type": kind}
         buffers: list[bytes] = []
@@ -85,6 +88,15 @@ class Sender:
             buffers = [choose.randbytes(2 * choose.choice([0, 1, MOST_AUDIO]))]
         elif kind == "close":
             content |= {"stream": stream, "blocks": choose.randint(0, 60), "reason": "stopped", "page": page}
+        elif kind == "play":
+            announced = {"stream": stream, "name": "x", "size": choose.choice([0, 44, 1000]), "tail_s": 0.0}
+            content |= {**announced, "pace": choose.choice(["fast", "realtime"]), "page": page}
+        elif kind == "bytes":
+            content |= {"stream": stream, "offset": choose.choice([0, 44, 10**9]), "problem": "", "page": page}
+            buffers = [choose.randbytes(choose.choice([0, 44, 1000]))]
+        elif kind == "file":
+            reason = choose.choice(["stopped", "stopped", "view_removed"])
+            content |= {"action": choose.choice(["pause", "resume", "stop"]), "reason": reason, "page": page}
         elif kind == "state":
             content |= {"state": choose.choice(["idle", "listening", "error", "paused"]), "problem": "", "message": ""}
         elif kind == "set":
@@ -123,9 +135,10 @@ def test_a_hundred_thousand_messages(quick: Page, monkeypatch: pytest.MonkeyPatc
         if number % BATCH == BATCH - 1:
             assert len(widget._outbox._queued) <= MAX_QUEUED
             assert widget._worker.queued <= BATCH
-            # Two stages and two timers.
-            assert threading.active_count() <= threads + 4
+            # Two stages, two timers and a file.
+            assert threading.active_count() <= threads + 5
     widget._handle_custom_msg({"type": "loop", "mode": "run"}, [])
+    widget._handle_custom_msg({"type": "file", "action": "stop", "reason": "stopped"}, [])
     assert widget.wait(PATIENCE)
     # What is left is one session's record, a stream at most, and no queue.
     assert widget._worker.queued == 0

@@ -16,6 +16,7 @@ from ai_widgets.errors import MessageError
 from ai_widgets.protocol import Notice
 from ai_widgets.widget import messages
 from ai_widgets.widget.messages import MAX_BLOCK_BYTES, MAX_COUNT, MAX_TEXT, parse
+from ai_widgets.widget.page_file import PIECE_BYTES
 from ai_widgets.widget.vocabulary import UNKNOWN
 
 OPEN = {"type": "open", "stream": 1, "source": "mic", "name": "Mic", "rate": 48_000, "tail_s": 1.0}
@@ -56,6 +57,16 @@ class TestTaken:
         assert parse({**OPEN, "page": "p", "track": track}) == messages.Open(1, "mic", "Mic", 48_000, 1.0, "p", track)
         assert parse(CLOSE) == messages.Close(1, 3, "stopped", "")
         assert parse({**STATE, "state": "paused"}) == messages.MicState("paused", "denied", "Not allowed.")
+
+    def test_a_file_that_a_page_holds(self) -> None:
+        assert parse(PLAY) == messages.Play(1, "talk.wav", 635_000_044, "fast", 1.0, "p")
+        assert parse(FILE) == messages.FileAction("stop", "stopped", "p")
+
+    def test_a_part_of_a_file(self) -> None:
+        assert parse(BYTES, [b"RIFF"]) == messages.Bytes(1, 512, "", "p", b"RIFF")
+        encoded = {**BYTES, "data": base64.b64encode(b"RIFF").decode()}
+        assert parse(encoded) == messages.Bytes(1, 512, "", "p", b"RIFF")
+        assert parse({**BYTES, "problem": "NotReadableError"}) == messages.Bytes(1, 512, "NotReadableError", "p", b"")
 
     def test_what_a_page_asks_for(self) -> None:
         assert parse(SET) == messages.Set({"temperature": 0.5, "arrival": "drop"}, 4)
@@ -119,6 +130,9 @@ class TestTaken:
         assert parse({**CLOSE, "later": {"a": 1}}) == messages.Close(1, 3, "stopped", "")
 
 
+PLAY = {"type": "play", "stream": 1, "name": "talk.wav", "size": 635_000_044, "pace": "fast", "tail_s": 1, "page": "p"}
+BYTES = {"type": "bytes", "stream": 1, "offset": 512, "problem": "", "page": "p"}
+FILE = {"type": "file", "action": "stop", "reason": "stopped", "page": "p"}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"type": "song"}, "'song' is not a message type"),
     ({"type": None}, "None is not a message type"),
@@ -143,6 +157,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**OPEN, "tail_s": 10**400}, "tail_s must be"),
     ({**OPEN, "name": "x" * (MAX_TEXT + 1)}, "name must be text of at most"),
     ({**OPEN, "name": 5}, "name must be text"),
+    ({**PLAY, "size": -1}, "size must be a whole number"),
+    ({**PLAY, "pace": "slow"}, "pace must be one of fast, realtime"),
+    ({**BYTES, "offset": -1}, "offset must be a whole number"),
+    ({**BYTES, "data": "x" * 800_000}, "data must be base64 text of at most 524288 bytes"),
+    ({**BYTES, "data": "!"}, "data is not valid base64"),
+    ({**FILE, "action": "rewind"}, "action must be one of pause, resume, stop"),
     ({**CLOSE, "reason": "bored"}, "reason must be one of"),
     ({**CLOSE, "blocks": -1}, "blocks must be"),
     ({**STATE, "state": "flying"}, "state must be one of"),
@@ -199,6 +219,19 @@ def test_bad_buffers(buffers: list[bytes], words: str) -> None:
         parse(BLOCK, buffers)
 
 
+@pytest.mark.parametrize(
+    ("buffers", "words"),
+    [
+        ([], "A part of a file needs exactly one buffer, not 0"),
+        ([b"1", b"2"], "exactly one buffer, not 2"),
+        ([bytes(PIECE_BYTES + 1)], "A part of a file of 524289 bytes is too large; at most 524288 are taken"),
+    ],
+)
+def test_bad_parts_of_a_file(buffers: list[bytes], words: str) -> None:
+    with pytest.raises(MessageError, match=words):
+        parse(BYTES, buffers)
+
+
 @pytest.mark.parametrize("content", [None, 5, "hello", ["type"], b"block", 3.5])
 def test_what_is_no_object(content: Any) -> None:
     with pytest.raises(MessageError, match="must be an object"):
@@ -239,16 +272,18 @@ class TestToTheBrowser:
         model = {"status": "ready", "name": "toy", "detail": "", **UNKNOWN}
         hello = messages.Hello(3, 0, "page", None, True)
         sent = [
-            messages.welcome(hello, False, 1, model, {"seed": 0}, {"arrival": "keep"}, {"mode": "run"}),
+            messages.welcome(hello, False, 1, model, {"seed": 0}, {"arrival": "keep"}, {"mode": "run"}, {}),
             messages.events(1, 5, [Notice(0, "limit", "Full.", {"used": 3})], 2),
             messages.ack(1, 4),
             messages.audio(messages.Fetch("audio", 3, 5), np.zeros(4, np.float32), False)[0],
+            messages.need(1, 0, 5, "page"),
+            messages.playing({"name": "talk.wav", "seconds": None}),
             messages.loop("pause", "", -1, 0),
             messages.model_status(model),
             messages.reset(2),
             messages.problem("message", "Oh.", "trace"),
         ]
-        types = ["welcome", "events", "ack", "audio", "loop", "model", "reset", "problem"]
+        types = ["welcome", "events", "ack", "audio", "need", "playing", "loop", "model", "reset", "problem"]
         assert [message["type"] for message in sent] == types
         assert json.loads(json.dumps(sent)) == sent
 

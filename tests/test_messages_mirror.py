@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from ai_widgets import protocol
+from ai_widgets.audio_files import AUDIO_SUFFIXES
 from ai_widgets.widget import live, messages
+from ai_widgets.widget.file_stream import FileStream
 from ai_widgets.widget.vocabulary import UNKNOWN
 
 SOURCES = Path(__file__).parents[1] / "js" / "src"
@@ -69,6 +71,9 @@ FROM_BROWSER: dict[str, tuple[type, set[str]]] = {
     "open": (messages.Open, set()),
     "block": (messages.Block, {"samples", "format", "data"}),
     "close": (messages.Close, set()),
+    "play": (messages.Play, set()),
+    "bytes": (messages.Bytes, {"data"}),
+    "file": (messages.FileAction, set()),
     "state": (messages.MicState, set()),
     "set": (messages.Set, set()),
     "fetch": (messages.Fetch, set()),
@@ -80,11 +85,14 @@ FROM_BROWSER: dict[str, tuple[type, set[str]]] = {
 }
 MODEL = {"status": "ready", "name": "", "detail": "", **UNKNOWN}
 HELLO = messages.Hello(messages.PROTOCOL_VERSION, 0, "page", None, True)
+FEEDER: Any = object()
 FROM_KERNEL: list[dict[str, Any]] = [
-    messages.welcome(HELLO, False, 1, MODEL, {}, {}, {}),
+    messages.welcome(HELLO, False, 1, MODEL, {}, {}, {}, {}),
     messages.events(1, 0, [], 0),
     messages.ack(1, 1),
     messages.audio(messages.Fetch("audio", 3, 1), np.zeros(6400, np.float32), False)[0],
+    messages.need(1, 0, 5, "page"),
+    messages.playing(FileStream("x", FEEDER, FEEDER, 1.0).to_json()),
     messages.loop("step", "decide", 3, 2),
     messages.model_status(MODEL),
     messages.reset(1),
@@ -98,7 +106,9 @@ def test_the_version_and_the_handshake() -> None:
     assert int(constant(WIRE, "MAX_TEXT")) == messages.MAX_TEXT
 
 
-@pytest.mark.parametrize("name", ["MIC_STATES", "SOURCES", "CLOSE_REASONS", "LOOP_MODES", "FETCHABLE"])
+@pytest.mark.parametrize(
+    "name", ["MIC_STATES", "SOURCES", "CLOSE_REASONS", "PACES", "FILE_ACTIONS", "LOOP_MODES", "FETCHABLE"]
+)
 def test_lists_of_words(name: str) -> None:
     assert words(WIRE, name) == list(getattr(messages, name))
 
@@ -113,6 +123,13 @@ def test_live_settings_and_their_defaults() -> None:
     defaults = constant(SETTINGS, "DEFAULT_LIVE")
     shown = dict(re.findall(r"(\w+): ([^,]+),", defaults))
     assert {name: json.loads(value) for name, value in shown.items()} == live.LiveSettings().to_json()
+
+
+def test_the_file_chooser_takes_every_name_that_the_kernel_reads() -> None:
+    playing = (SOURCES / "playing.ts").read_text(encoding="utf-8")
+    found = re.search(r'AUDIO_SUFFIXES =\s+"([^"]*)"', playing)
+    assert found
+    assert set(found.group(1).split()) == AUDIO_SUFFIXES
 
 
 def test_formats() -> None:

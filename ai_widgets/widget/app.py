@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from threading import RLock
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 import traitlets
 
-from ..audio import Array, check_rate, mono
-from ..audio_files import load_audio
-from ..errors import AiWidgetsError, SettingError
+from ..audio import check_rate, mono
+from ..audio_files import open_audio
+from ..errors import AiWidgetsError, SessionError, SettingError
 from ..importing import collector_paused
-from ..protocol import SAMPLE_RATE
 from ..record import AUDIO_SECONDS, KeepAudio, SessionRecord
 from ..settings import Settings
 from .assigning import SET, ReadOnlyDict, check_assignment
+from .file_stream import FileStream
 from .keeping import HistoryKeeper
 from .live import LIVE_NAMES, LiveSettings, parted
 from .loading import ModelSource
+from .messages import PACES, Pace
 from .outbox import Outbox
 from .showing import ShownWidget
 from .work import Owner
@@ -173,29 +175,94 @@ class AudioInteraction(ShownWidget):
         Exception
             What ended the session.
         """
-        self._feed(mono(samples), check_rate(rate), end=end, tail_silence=tail_silence, wait=wait)
-
-    def _feed(
-        self, samples: Array, rate: int, *, end: bool, tail_silence: float, wait: bool, apart: bool = False
-    ) -> None:
+        array, checked = mono(samples), check_rate(rate)
         if end:
             self._keeper.recording_ended()
         with self._receive_lock:
-            self._receiver.feed(samples, rate, end=end, tail_s=tail_silence, apart=apart)
+            if self._player.active:
+                raise SessionError("A file plays in this widget; wait for its end (`wait()`) or end it (`stop()`).")
+            self._receiver.feed(array, checked, end=end, tail_s=tail_silence)
         if wait:
             self.wait()
         failure = self.error
         if failure is not None:
             raise failure
 
-    def play(self, path: str | Path, *, tail_silence: float = 1.0, wait: bool = True) -> None:
-        """Feed an audio file as one recording."""
-        samples = load_audio(path)
-        self._feed(samples, SAMPLE_RATE, end=True, tail_silence=tail_silence, wait=wait, apart=True)
+    def play(self, path: str | Path, *, tail_silence: float = 1.0, wait: bool = True, pace: Pace = "fast") -> None:
+        """Play an audio file as one recording, after the files that play already.
+
+        The file is read and decoded in pieces, only as fast as chunks are decided: its length does not matter. Pages
+        show its position; `playing` tells it here.
+
+        Parameters
+        ----------
+        path
+            Any file that `load_audio` reads.
+        tail_silence
+            Seconds of silence that follow, so that the model can reply to what it heard last.
+        wait
+            Return only when everything is answered, or the loop or the file is held. An interrupt of the cell ends the
+            waiting; the file plays on until its end, or until `stop`.
+        pace
+            `fast`: as fast as chunks are decided. `realtime`: no faster than it would be spoken.
+
+        Raises
+        ------
+        AudioError
+            The file cannot be read as audio. With `wait` also where it turns out damaged later: what was read until
+            then is answered and recorded.
+        SessionError
+            A page is recording.
+
+        Examples
+        --------
+        >>> w.play("lecture.mp3", wait=False)  # doctest: +SKIP
+        >>> w.playing["position_s"]  # doctest: +SKIP
+        754.4
+        """
+        if pace not in PACES:
+            raise SettingError(f"pace must be one of {', '.join(PACES)}, not {pace!r}.")
+        # A file that is none is known here, and not on the thread that plays.
+        with open_audio(path, longest_s=None):
+            pass
+        name = Path(path).name
+        read = partial(open_audio, path, name=name, longest_s=None)
+        with self._receive_lock:
+            self._receiver.claim(apart=True)
+            stream = FileStream(name, read, self._worker.feeder(), tail_silence, pace)
+            self._player.play(stream)
+        if not wait:
+            return
+        try:
+            self.wait()
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"{stream.name} plays on; `stop()` of the widget ends it.") from None
+        failure = self.error or stream.error
+        if failure is not None:
+            raise failure
+
+    @property
+    def playing(self) -> dict[str, Any] | None:
+        """The file that plays, or None.
+
+        Its `name`, `state` (`opening`, `playing`, `held`), `position_s`, `seconds` (None where the file does not say),
+        `speed` (× real time) and `left_s`, both None until they are known.
+        """
+        return self._player.playing
+
+    def stop(self) -> None:
+        """End the file that plays, and those after it. What was read of it is answered."""
+        self._player.end()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all audio so far is answered. False when `timeout` seconds passed first, or the loop is held."""
-        return self._worker.wait(timeout)
+        """Wait until all audio so far is answered.
+
+        False when `timeout` seconds passed first, or where the loop or the file that plays is held.
+        """
+        started = monotonic()
+        if not self._player.wait(timeout, unless=lambda: self._worker.gate.holding):
+            return False
+        return self._worker.wait(None if timeout is None else max(0.0, timeout - (monotonic() - started)))
 
     def set(self, **changes: Any) -> None:
         """Change settings of the session and live ones by name, all of them or none.
@@ -224,7 +291,11 @@ class AudioInteraction(ShownWidget):
         self._worker.interrupt()
 
     def reset(self) -> None:
-        """Begin a new session: empty record, bare prefix. An open microphone stays open and feeds the new one."""
+        """Begin a new session: empty record, bare prefix.
+
+        An open microphone stays open and feeds the new one; a file that plays ends.
+        """
+        self._player.forget()
         self._outbox.begin_session(self._worker.reset)
         self._receiver.begin_session()
         self._keeper.follow(self._worker.record, self._outbox.session)
@@ -240,6 +311,7 @@ class AudioInteraction(ShownWidget):
         # ipywidgets also closes what is thrown away, and that may be a widget whose arguments were refused.
         if hasattr(self, "_worker"):
             self._alarm.close()
+            self._player.close()
             self._outbox.close()
             self._worker.close()
             if self.comm is not None:

@@ -20,8 +20,10 @@ from . import messages
 from .alarm import Alarm
 from .assigning import ReadOnlyDict
 from .failures import describe, details
+from .file_player import FilePlayer
 from .loading import ModelSource
 from .outbox import Outbox
+from .page_files import PageFiles
 from .receiving import STALE_SECONDS, Receiver
 from .shells import ShellSafeWidget
 from .vocabulary import UNKNOWN, vocabulary
@@ -70,6 +72,8 @@ class Conversing(ShellSafeWidget):
         self._counted = float("-inf")
         self._prefix: tuple[int, ...] | None = None
         self._receiver = Receiver(worker, outbox.acknowledge, self._tell_page)
+        self._player = FilePlayer(worker, self._tell_playing, self._file_failed, self._stream_ended)
+        self._page_files = PageFiles(self._player, worker.feeder, self._ask_for_bytes)
         self._alarm = Alarm(self._look_at_stream)
         super().__init__()
         self.set_trait("model_info", self._describe_model())
@@ -118,7 +122,8 @@ class Conversing(ShellSafeWidget):
             case messages.Hello():
                 self._welcome(message)
             case messages.Open():
-                self._receiver.open(message)
+                if not self._file_plays(message.page):
+                    self._receiver.open(message)
                 self._update_state()
                 if self._worker.failure is not None:
                     # Nobody would answer; the page ends the recording when it is told.
@@ -126,6 +131,13 @@ class Conversing(ShellSafeWidget):
             case messages.Close():
                 self._stream_ended()
                 self._receiver.close(message)
+                self._update_state()
+            case messages.Play():
+                self._play_for(message)
+            case messages.Bytes():
+                self._page_files.take(message)
+            case messages.FileAction():
+                self._act_on_file(message)
                 self._update_state()
             case messages.MicState():
                 self._mic = message
@@ -174,6 +186,7 @@ class Conversing(ShellSafeWidget):
             self._worker.settings.to_json(),
             self._worker.live.to_json(),
             {**self._worker.gate.to_json(), "waiting": self._worker.waiting},
+            self._player.shown,
         )
         self._outbox.welcome(welcome, hello.seen if hello.session == self._outbox.session else 0)
         failure = self._worker.failure
@@ -181,6 +194,32 @@ class Conversing(ShellSafeWidget):
             # The page may have been opened since. A model that could not be loaded is told by its status.
             self._session_failed(failure, hello.page)
         self._outbox.flush()
+
+    def _play_for(self, message: messages.Play) -> None:
+        if self._file_plays(message.page) or not self._receiver.make_way(message.page):
+            return
+        if self._worker.failure is not None:
+            self._session_failed(self._worker.failure)
+            return
+        self._page_files.play(message)
+        self._update_state()
+
+    def _file_plays(self, page: str) -> bool:
+        """Whether a file plays; the page that wants to send audio is told."""
+        if self._player.active:
+            sentence = "A file plays in this widget; stop it first, or wait until it has ended."
+            self._tell_page("busy_elsewhere", sentence, page)
+        return self._player.active
+
+    def _act_on_file(self, message: messages.FileAction) -> None:
+        if message.action == "stop":
+            # A person may stop any file; a page that goes ends its own.
+            self._player.end(message.reason, None if message.reason == "stopped" else message.page)
+        else:
+            self._player.hold(message.action == "pause")
+
+    def _ask_for_bytes(self, stream: int, offset: int, length: int, page: str) -> None:
+        self._put(messages.need(stream, offset, length, page))
 
     def _set(self, message: messages.Set) -> None:
         try:
@@ -218,6 +257,7 @@ class Conversing(ShellSafeWidget):
             self._outbox.flush()
 
     def _events_came(self, final: bool) -> None:
+        self._player.look()
         self._update_state()
         self._publish_prefix()
         self._count(final)
@@ -228,6 +268,15 @@ class Conversing(ShellSafeWidget):
         state = self._worker.gate.to_json()
         self.set_trait("loop", state)
         self._put(messages.loop(**state, waiting=self._worker.waiting))
+
+    def _tell_playing(self, file: dict[str, Any]) -> None:
+        self._update_state()
+        self._outbox.put_playing(messages.playing(file))
+        if not self._pull:
+            self._outbox.flush()
+
+    def _file_failed(self, sentence: str, page: str) -> None:
+        self._tell_page("file", sentence, page)
 
     def _model_changed(self) -> None:
         self._update_state()
@@ -292,9 +341,13 @@ class Conversing(ShellSafeWidget):
             state = "error"
         elif self._worker.speaking:
             state = "speaking"
-        elif stream is not None and self._mic.state == "paused":
+        elif self._player.held or (stream is not None and self._mic.state == "paused"):
             state = "paused"
-        elif (stream is not None and stream.expected > 0 and not self._receiver.quiet) or self._worker.waiting:
+        elif (
+            (stream is not None and stream.expected > 0 and not self._receiver.quiet)
+            or self._worker.waiting
+            or self._player.active
+        ):
             state = "listening"
         elif self._mic.state == "asking":
             state = "asking"

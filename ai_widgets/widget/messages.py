@@ -19,6 +19,12 @@ block      {stream, seq, rate, format: int16|float32, time_s, captured_ms, sent_
                                          minus the page's, as the page estimates it, or null; `gated`: the page has
                                          silenced it
 close      {stream, blocks, reason, page}   no more blocks; `blocks` is how many were sent
+play       {stream, name, size, pace: fast|realtime, tail_s, page}   a file of `size` bytes is there to be read; the
+                                         kernel asks for its parts with `need`. `stream` counts as in `open`
+bytes      {stream, offset, problem, page} + buffer, or `data` in base64: answer to `need`; `problem` says why the
+                                         browser cannot read the file any more, empty where it can
+file       {action: pause|resume|stop, reason, page}   what becomes of the file that plays, whoever has it; with a
+                                         `reason` other than `stopped` only of a file of this page
 state      {state, problem, message}   what the microphone is doing (state of `MIC_STATES`); `problem` is the code of
                                          what hinders it, `message` its sentence
 set        {changes, request}    change settings by name, those of the session and the live ones; answered by the synced
@@ -33,19 +39,24 @@ poll       {}       ask for waiting messages (pull mode)
 
 Kernel → browser
 ----------------
-welcome    {protocol, binary, pull, session, first, page, now_ms, model, settings, live, loop, tokens, prefix, block,
-                                         limit}
+welcome    {protocol, binary, pull, session, first, page, now_ms, model, settings, live, loop, file, tokens, prefix,
+                                         block, limit}
                                          answer to hello, for the page that said it; then all events from `first` on,
                                          which is `seen` unless too many would follow. `tokens`:
                                          ids of the special tokens by name; `prefix`: id and text of each token a bare
                                          context begins with; `block`: name, id and count of each part of a chunk's
                                          block of tokens, encoder frames under the name FRAMES; `limit`: positions of
-                                         the context (empty and 0 until the model is loaded)
+                                         the context (empty and 0 until the model is loaded); `file`: newest
+                                         `playing` message, or empty
 events     {session, first, events, waiting, now_ms}  events in order from index `first` on; `waiting` counts the chunks
                                          that have arrived and are not yet decided
 ack        {stream, seq, now_ms}         newest block that was taken up
 audio      {chunk, request, rate, format, ok}     a chunk's samples in a buffer (int16), or as `data` in base64;
                                          without them where `ok` is false: no longer kept
+need       {stream, offset, length, page}   send these bytes of the file that `play` announced
+playing    {name, page, state: opening|playing|held|ended|stopped|failed, pace, position_s, seconds, speed, left_s}
+                                         how far a file has come; `seconds`, `speed` (× real time) and `left_s` are null
+                                         where they are not known. `page` holds it, empty: the kernel reads it from disk
 loop       {mode, phase, chunk, waiting}   the loop's state: the phase that was done last or runs, and its chunk
 model      {status: loading|ready|failed, name, detail, tokens, prefix, block, limit}
 reset      {session}                     a new session began: forget the old events
@@ -71,6 +82,7 @@ from ..errors import MessageError
 from ..protocol import SAMPLE_RATE, Event
 from . import fields
 from .fields import MAX_COUNT, MAX_TEXT
+from .page_file import PIECE_BYTES
 
 __all__ = ["MAX_COUNT", "MAX_TEXT", "PROTOCOL_VERSION", "Message", "parse"]
 
@@ -79,6 +91,7 @@ HANDSHAKE = bytes((1, 2, 3, 4))
 """The buffer of a hello. Some hosts drop binary buffers; then the browser falls back to base64."""
 MAX_BLOCK_BYTES = 2 * 1024 * 1024
 """A block is about 100 ms; a message above 10 MB would break the websocket."""
+MAX_RANGE_BYTES = PIECE_BYTES
 MAX_TAIL_S = 10.0
 MAX_TRACK_BYTES = 2048
 MAX_CHANGES_BYTES = 65_536
@@ -89,6 +102,10 @@ MIC_STATES = ("idle", "asking", "listening", "paused", "stopped", "error")
 SOURCES = ("mic", "file")
 FORMATS: Mapping[str, npt.DTypeLike] = {"int16": "<i2", "float32": "<f4"}
 CLOSE_REASONS = ("stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "stalled", "error")
+Pace = Literal["fast", "realtime"]
+PACES: tuple[Pace, ...] = ("fast", "realtime")
+"""`fast`: as fast as chunks are decided; `realtime`: no faster than it would be spoken."""
+FILE_ACTIONS = ("pause", "resume", "stop")
 LOOP_MODES = ("run", "pause", "step")
 FETCHABLE = ("audio",)
 
@@ -146,6 +163,34 @@ class Close:
 
 
 @dataclass(frozen=True)
+class Play:
+    stream: int
+    name: str
+    size: int
+    pace: Pace
+    tail_s: float
+    page: str
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """`data`: a part of the file of (`page`, `stream`), empty where `problem` says why there is none."""
+
+    stream: int
+    offset: int
+    problem: str
+    page: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class FileAction:
+    action: Literal["pause", "resume", "stop"]
+    reason: str
+    page: str
+
+
+@dataclass(frozen=True)
 class MicState:
     state: str
     problem: str
@@ -190,7 +235,23 @@ class Poll:
     pass
 
 
-Message = Hello | Open | Block | Close | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll
+Message = (
+    Hello
+    | Open
+    | Block
+    | Close
+    | Play
+    | Bytes
+    | FileAction
+    | MicState
+    | Set
+    | Fetch
+    | Loop
+    | Step
+    | Interrupt
+    | Reset
+    | Poll
+)
 Buffers = Sequence[bytes | bytearray | memoryview]
 
 _BARE: Mapping[str, Message] = {"step": Step(), "interrupt": Interrupt(), "reset": Reset(), "poll": Poll()}
@@ -230,6 +291,30 @@ def parse(content: object, buffers: Buffers = ()) -> Message:
             fields.one_of(content, "reason", CLOSE_REASONS),
             fields.text(content, "page"),
         )
+    if kind == "play":
+        return Play(
+            fields.whole(content, "stream", low=1),
+            fields.text(content, "name"),
+            fields.whole(content, "size"),
+            fields.one_of(content, "pace", PACES),  # type: ignore[arg-type]
+            fields.number(content, "tail_s", 0.0, MAX_TAIL_S),
+            fields.text(content, "page"),
+        )
+    if kind == "bytes":
+        problem = fields.text(content, "problem")
+        return Bytes(
+            fields.whole(content, "stream", low=1),
+            fields.whole(content, "offset"),
+            problem,
+            fields.text(content, "page"),
+            b"" if problem else _payload(content, buffers, "a part of a file", MAX_RANGE_BYTES),
+        )
+    if kind == "file":
+        return FileAction(
+            fields.one_of(content, "action", FILE_ACTIONS),  # type: ignore[arg-type]
+            fields.one_of(content, "reason", CLOSE_REASONS),
+            fields.text(content, "page"),
+        )
     if kind == "state":
         state = fields.one_of(content, "state", MIC_STATES)
         return MicState(state, fields.text(content, "problem"), fields.text(content, "message"))
@@ -257,17 +342,21 @@ def _session(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT else -1
 
 
+def _payload(content: Mapping[Any, Any], buffers: Buffers, what: str, most: int) -> bytes:
+    """The bytes that travel with a message: in its one buffer, or as base64 where the host drops buffers."""
+    if "data" in content:
+        return fields.base64_bytes(content, "data", most)
+    if len(buffers) != 1:
+        raise MessageError(f"{what.capitalize()} needs exactly one buffer, not {len(buffers)}.")
+    view = memoryview(buffers[0])
+    if view.nbytes > most:
+        raise MessageError(f"{what.capitalize()} of {view.nbytes} bytes is too large; at most {most} are taken.")
+    return view.tobytes()
+
+
 def _block(content: Mapping[Any, Any], buffers: Buffers) -> Block:
     dtype = np.dtype(FORMATS[fields.one_of(content, "format", tuple(FORMATS))])
-    if "data" in content:
-        raw = fields.base64_bytes(content, "data", MAX_BLOCK_BYTES)
-    elif len(buffers) == 1:
-        view = memoryview(buffers[0])
-        if view.nbytes > MAX_BLOCK_BYTES:
-            raise MessageError(f"A block of {view.nbytes} bytes is too large; at most {MAX_BLOCK_BYTES} are taken.")
-        raw = view.tobytes()
-    else:
-        raise MessageError(f"A block needs exactly one buffer of samples, not {len(buffers)}.")
+    raw = _payload(content, buffers, "a block", MAX_BLOCK_BYTES)
     if len(raw) % dtype.itemsize:
         raise MessageError(f"A block of {len(raw)} bytes does not hold whole {dtype.name} samples.")
     samples = np.frombuffer(raw, dtype=dtype)
@@ -303,6 +392,7 @@ def welcome(
     settings: Mapping[str, Any],
     live: Mapping[str, Any],
     loop: Mapping[str, Any],
+    file: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Answer to hello; `model` is what `model_status` takes. `first` is the number of the event that is told next."""
     return {
@@ -319,6 +409,7 @@ def welcome(
         "live": dict(live),
         "loop": dict(loop),
         **{name: model[name] for name in ("tokens", "prefix", "block", "limit")},
+        "file": dict(file),
     }
 
 
@@ -347,6 +438,16 @@ def audio(fetch: Fetch, samples: npt.NDArray[np.float32] | None, binary: bool) -
         return message, []
     raw = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
     return (message, [raw]) if binary else ({**message, "data": base64.b64encode(raw).decode("ascii")}, [])
+
+
+def need(stream: int, offset: int, length: int, page: str) -> dict[str, Any]:
+    """Ask a page for a part of its file."""
+    return {"type": "need", "stream": stream, "offset": offset, "length": length, "page": page}
+
+
+def playing(file: Mapping[str, Any]) -> dict[str, Any]:
+    """How far a file has come; `file` is what `FileStream.to_json` gives."""
+    return {"type": "playing", **file}
 
 
 def loop(mode: Mode, phase: str, chunk: int, waiting: int) -> dict[str, Any]:

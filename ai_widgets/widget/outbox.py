@@ -63,6 +63,7 @@ class Outbox:
         self._sent = 0
         self._waiting_sent = 0
         self._taken: tuple[int, int] | None = None
+        self._playing: dict[str, Any] | None = None
         self._last_flush = 0.0
         self.session = 1
 
@@ -91,6 +92,11 @@ class Outbox:
         """The newest block that was taken up."""
         with self._lock:
             self._taken = (stream, seq)
+
+    def put_playing(self, message: dict[str, Any]) -> None:
+        """How far a file has come: the newest replaces what is not sent yet."""
+        with self._lock:
+            self._playing = message
 
     def welcome(self, message: dict[str, Any], seen: int) -> None:
         """Queue the answer to a hello; events follow from the page's own count on.
@@ -142,6 +148,9 @@ class Outbox:
                 self._waiting_sent = self._waiting()
                 self._send(messages.events(self.session, self._sent, batch, self._waiting_sent), ())
                 self._sent += len(batch)
+            if self._playing is not None:
+                playing, self._playing = self._playing, None
+                self._send(playing, ())
             if self._taken is not None:
                 (stream, seq), self._taken = self._taken, None
                 self._send(messages.ack(stream, seq), ())

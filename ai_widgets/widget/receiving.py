@@ -13,6 +13,7 @@ from typing import Literal
 
 from ..audio import Array
 from ..errors import MessageError, SessionError
+from ..protocol import CHUNK_SECONDS
 from .budget import Budget
 from .clocks import CaptureClock, Clocks
 from .messages import Block, Close, MicState, Open, now_ms
@@ -31,6 +32,9 @@ HINDRANCES = {
     "muted_by_system": "the device or the system had muted the microphone",
 }
 """What kept sound from being recorded, by the code that the page gives."""
+
+PIECE_SECONDS = 10 * CHUNK_SECONDS
+"""Length of the pieces in which an array is fed."""
 
 Report = Callable[[str, str, str], None]
 """Code, sentence, and the page that is told."""
@@ -127,28 +131,24 @@ class Receiver:
 
     def open(self, message: Open) -> None:
         """Begin a stream, unless another page records."""
+        if self.make_way(message.page):
+            self.stream = Stream(message)
+
+    def make_way(self, page: str) -> bool:
+        """End what was sent before. False, and the page is told, where another page records."""
         stream = self.stream
         if stream is not None:
-            if message.page != stream.opening.page and self._lives(stream):
+            if page != stream.opening.page and self._lives(stream):
                 sentence = "Another page records into this widget; stop it there first, or wait until it has ended."
-                self._report("busy_elsewhere", sentence, message.page)
-                return
+                self._report("busy_elsewhere", sentence, page)
+                return False
             # A reloaded page counts from 1 again, so any number is taken; the stream before can send no more.
             self._end(stream, "The recording before was never closed; it ends here.", "replaced", 0.0)
-        self._end_fed("A page begins to record, so the audio fed from Python ends here.")
-        self.stream = Stream(message)
+        self._end_fed("A page begins to send audio, so the audio fed from Python ends here.")
+        return True
 
-    def feed(self, samples: Array, rate: int, *, end: bool, tail_s: float, apart: bool) -> None:
-        """Take audio from Python: the calls are one stream until one of them ends it.
-
-        Parameters
-        ----------
-        samples, rate
-            Mono float32 audio and its rate; may be empty.
-        end, tail_s
-            Whether the stream ends here, and the seconds of silence that follow.
-        apart
-            Whether this is a recording of its own: a stream that was not ended before ends first.
+    def claim(self, *, apart: bool = False) -> None:
+        """Make sure that audio from Python is mixed with nothing else; `apart` ends what Python fed before.
 
         Raises
         ------
@@ -163,11 +163,30 @@ class Receiver:
             self._end(stream, "The recording before was never closed; it ends here.", "replaced", 0.0)
         if apart:
             self._end_fed("Another recording begins, so the audio fed before ends here.")
-        if len(samples):
-            self._worker.push(samples, rate)
+
+    def feed(self, samples: Array, rate: int, *, end: bool, tail_s: float) -> None:
+        """Take audio from Python: the calls are one stream until one of them ends it.
+
+        Parameters
+        ----------
+        samples, rate
+            Mono float32 audio and its rate; may be empty.
+        end, tail_s
+            Whether the stream ends here, and the seconds of silence that follow.
+
+        Raises
+        ------
+        SessionError
+            Where a page's stream is open.
+        """
+        self.claim()
+        feeder, length = self._worker.feeder(), round(PIECE_SECONDS * rate)
+        # In views: fed as one piece, the stages would hold several copies of a long recording.
+        for start in range(0, len(samples), length):
+            feeder.push(samples[start : start + length], rate)
             self._fed = True
         if end:
-            self._worker.end_stream(tail_s)
+            feeder.end(tail_s)
             self._fed = False
 
     def _end_fed(self, sentence: str) -> None:

@@ -20,6 +20,7 @@ from ..settings import Settings
 from .admission import Remark
 from .answering import Answering
 from .failures import describe, forget_frames
+from .feeding import Feeder
 from .live import LiveSettings
 from .loading import ModelSource
 from .messages import Mode
@@ -162,6 +163,10 @@ class Worker:
             self._put((run, remark))
         run.end_recording(tail_s)
         self._put((run, EndOfStream(tail_s)))
+
+    def feeder(self) -> Feeder:
+        """The way into the running session for audio of files."""
+        return Feeder(self._run, self._put, lambda run: run is self._run)
 
     def remark(self, kind: str, message: str, **data: object) -> None:
         """Record a notice in its place among the audio."""

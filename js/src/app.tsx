@@ -4,6 +4,7 @@ import { useEffect, useRef, useSignal, useSignalEffect } from "./dom/hooks";
 import { overheadSummary } from "./latency";
 import { Banners, ModelLine } from "./panels/banners";
 import { Controls, pressKey } from "./panels/controls";
+import { FileBar } from "./panels/file-bar";
 import { Inspector } from "./panels/inspector";
 import { Settings } from "./panels/settings";
 import { StepMode } from "./panels/step-mode";
@@ -93,6 +94,7 @@ export function App({ view }: { view: View }) {
       onDrop={drop}
     >
       <Controls view={view} />
+      <FileBar view={view} />
       <Settings view={view} />
       <Banners view={view} />
       <Timeline

@@ -3,17 +3,16 @@
  * Made once per model; views only attach, detach and call the verbs below.
  */
 import { DeviceList } from "./capture/devices";
-import type { Pace } from "./capture/file-player";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
 import { lastWords } from "./capture/leaving";
 import { hiddenProblem } from "./capture/problems";
 import type { Sound } from "./capture/raw-ring";
-import type { SoundFile } from "./capture/sound-file";
 import { ChunkPlayer } from "./chunk-player";
 import { computed } from "./dom/signals";
 import { KernelLink, type KernelModel } from "./link";
-import type { CloseReason, LoopMode } from "./messages";
+import type { CloseReason, LoopMode, Pace } from "./messages";
+import { isPlaying } from "./playing";
 import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./problem";
 import { Receiver, TRAITS } from "./receiving";
 import { type Fetched, NOT_KEPT, Requests } from "./requests";
@@ -28,7 +27,6 @@ const HIDDEN_S = 5;
 
 export interface ConversationOptions {
   captureHost?: CaptureHost;
-  readFile?: (file: File) => Promise<SoundFile>;
 }
 
 export class Conversation {
@@ -69,10 +67,9 @@ export class Conversation {
       },
     });
     this.#requests = new Requests(store, (message) => this.#link.send(message));
-    this.#input = new AudioInput(store, (message, samples) => this.#link.send(message, samples), {
+    this.#input = new AudioInput(store, (message, payload) => this.#link.send(message, payload), {
       page: this.#link.page,
       host,
-      readFile: options.readFile,
     });
     this.#receiver = new Receiver(store, this.#link.page, {
       hello: () => this.#link.hello(),
@@ -80,6 +77,7 @@ export class Conversation {
       unanswered: () => this.#link.unanswered,
       acknowledged: (stream, seq) => this.#input.acknowledged(stream, seq),
       audio: (message, buffers) => this.#requests.audio(message, buffers),
+      needed: (message) => this.#input.answerNeed(message),
       refused: (sentence, names, request) => this.#requests.refuse(sentence, names, request),
       elsewhere: () => this.#input.end("error"),
       back: () => showProblem(store, BACK_AGAIN),
@@ -158,7 +156,7 @@ export class Conversation {
     await this.#devices.refresh();
   }
 
-  /** Streams a file through the same path as the microphone. */
+  /** Lets the kernel play a file of this page. */
   async playFile(file: File, pace: Pace): Promise<void> {
     if (this.ready) await this.#input.playFile(file, pace);
   }
@@ -219,6 +217,11 @@ export class Conversation {
     return this.#input.raw.chunk(timing.stream, chunk - first, timing.seq);
   }
 
+  /** The line about a file that has ended is read. */
+  dismissFile(): void {
+    if (!isPlaying(this.store.file.value)) this.store.file.value = null;
+  }
+
   dismiss(problem: Problem): void {
     dismissProblem(this.store, problem.code);
   }
@@ -226,7 +229,13 @@ export class Conversation {
   #busy(): boolean {
     const { store } = this;
     const loading = store.model.value.status === "loading";
-    return this.#input.streaming || store.waiting.value > 0 || store.talk.speaking || loading;
+    return (
+      this.#input.streaming ||
+      isPlaying(store.file.value) ||
+      store.waiting.value > 0 ||
+      store.talk.speaking ||
+      loading
+    );
   }
 
   #lost(): void {

@@ -39,6 +39,9 @@ const POLL_MS = 250;
 /** Messages kept until the kernel says how it wants them: about five minutes of blocks. */
 const MOST_HELD = 3000;
 
+/** What travels with a message: samples of a block, or bytes of a file. */
+export type Payload = Float32Array | ArrayBuffer;
+
 export class KernelLink {
   #welcomed = false;
   #binary = true;
@@ -50,7 +53,7 @@ export class KernelLink {
   readonly page = randomName();
   #retry: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setInterval> | undefined;
-  #held: { message: BrowserMessage; samples: Float32Array | undefined }[] = [];
+  #held: { message: BrowserMessage; payload: Payload | undefined }[] = [];
 
   constructor(
     private readonly model: KernelModel,
@@ -110,22 +113,22 @@ export class KernelLink {
   }
 
   /** Sends a message, or keeps it until the kernel's first welcome. Dropped once the kernel is lost. */
-  send(message: BrowserMessage, samples?: Float32Array): void {
+  send(message: BrowserMessage, payload?: Payload): void {
     if (this.#lost || this.#ended) return;
     if (this.#welcomed) {
-      this.#encode(message, samples);
+      this.#encode(message, payload);
       return;
     }
-    this.#held.push({ message, samples });
+    this.#held.push({ message, payload });
     if (this.#held.length > MOST_HELD) this.listener.overfull();
   }
 
-  #encode(message: BrowserMessage, samples: Float32Array | undefined): void {
-    if (!samples) {
+  #encode(message: BrowserMessage, payload: Payload | undefined): void {
+    if (!payload) {
       this.#transmit(message);
       return;
     }
-    const bytes = floatBytes(samples);
+    const bytes = payload instanceof ArrayBuffer ? payload : floatBytes(payload);
     if (this.#binary) this.#transmit(message, [bytes]);
     else this.#transmit({ ...message, data: base64(bytes) } as BrowserMessage);
   }
@@ -170,7 +173,7 @@ export class KernelLink {
     }
     const held = this.#held;
     this.#held = [];
-    for (const { message, samples } of held) this.send(message, samples);
+    for (const { message, payload } of held) this.send(message, payload);
   }
 
   readonly #onClosed = (): void => {

@@ -25,6 +25,10 @@ export const CLOSE_REASONS = [
   "error",
 ] as const;
 
+/** How fast a file is played: as fast as chunks are decided, or as it would be spoken. */
+export const PACES = ["fast", "realtime"] as const;
+export const FILE_ACTIONS = ["pause", "resume", "stop"] as const;
+
 /** Whether the loop runs by itself, is held, or does one phase per `step`. */
 export const LOOP_MODES = ["run", "pause", "step"] as const;
 /** What `fetch` may ask for. */
@@ -37,6 +41,8 @@ export type CloseReason = (typeof CLOSE_REASONS)[number];
 export type SessionId = string | number;
 
 export type LoopMode = (typeof LOOP_MODES)[number];
+export type Pace = (typeof PACES)[number];
+export type FileAction = (typeof FILE_ACTIONS)[number];
 
 export type BrowserMessage =
   | { type: "hello"; protocol: number; seen: number; page: string; session: SessionId | null }
@@ -65,6 +71,17 @@ export type BrowserMessage =
       data?: string;
     }
   | { type: "close"; stream: number; blocks: number; reason: CloseReason; page: string }
+  | {
+      type: "play";
+      stream: number;
+      name: string;
+      size: number;
+      pace: Pace;
+      tail_s: number;
+      page: string;
+    }
+  | { type: "bytes"; stream: number; offset: number; problem: string; page: string; data?: string }
+  | { type: "file"; action: FileAction; reason: CloseReason; page: string }
   | { type: "state"; state: MicPhase; problem: string; message: string }
   | { type: "set"; changes: Record<string, unknown>; request: number }
   | { type: "fetch"; what: (typeof FETCHABLE)[number]; chunk: number; request: number }
@@ -98,6 +115,7 @@ export type KernelMessage =
       settings?: unknown;
       live?: unknown;
       loop?: unknown;
+      file?: unknown;
       tokens?: unknown;
       prefix?: unknown;
       block?: unknown;
@@ -120,6 +138,18 @@ export type KernelMessage =
       format: string;
       ok: boolean;
       data?: string;
+    }
+  | { type: "need"; stream: number; offset: number; length: number; page: string }
+  | {
+      type: "playing";
+      name: string;
+      page: string;
+      state: string;
+      pace: Pace;
+      position_s: number;
+      seconds: number | null;
+      speed: number | null;
+      left_s: number | null;
     }
   | { type: "loop"; mode: LoopMode; phase: string; chunk: number; waiting: number }
   | {
@@ -152,6 +182,8 @@ export const KERNEL_TYPES = [
   "events",
   "ack",
   "audio",
+  "need",
+  "playing",
   "loop",
   "model",
   "reset",

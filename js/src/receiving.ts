@@ -7,6 +7,7 @@ import {
   readModelInfo,
   type SessionId,
 } from "./messages";
+import { readPlaying } from "./playing";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "./problem";
 import { talkOfHistory } from "./saved";
 import { readCounters, readLive, readLoop, readSettings } from "./settings";
@@ -25,6 +26,8 @@ export interface ReceiverListener {
   unanswered(): boolean;
   acknowledged(stream: number, seq: number): void;
   audio(message: Extract<KernelMessage, { type: "audio" }>, buffers: Buffers): void;
+  /** The kernel needs a part of the file that this page plays. */
+  needed(message: Extract<KernelMessage, { type: "need" }>): void;
   /** A change of settings was refused: those of `names`, or all of the request where it names none. */
   refused(sentence: string, names: readonly string[], request: number): void;
   /** The kernel listens to another page. */
@@ -59,6 +62,12 @@ export class Receiver {
         break;
       case "audio":
         listener.audio(message, buffers);
+        break;
+      case "need":
+        if (isFor(message.page, this.page)) listener.needed(message);
+        break;
+      case "playing":
+        store.file.value = readPlaying(message) ?? store.file.value;
         break;
       case "loop":
         store.loop.value = readLoop(message) ?? store.loop.value;
@@ -113,6 +122,7 @@ export class Receiver {
       // What was saved is shown until the kernel, which knows better, tells it anew.
       if (store.saved.value) clearTalk(store, message.session);
       else this.#adopt(message.session);
+      store.file.value = readPlaying(message.file) ?? store.file.value;
       // Of a very long session the kernel tells the newest part.
       store.talk.count = Math.max(store.talk.count, message.first ?? 0);
     });

@@ -5,6 +5,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from "./dom
 import { CHUNK_SECONDS, completeEvent, type SessionEvent } from "./events";
 import { LatencyProbe } from "./latency";
 import type { ModelInfo, SessionId } from "./messages";
+import { type FileState, isPlaying, type PlayingFile } from "./playing";
 import type { Problem } from "./problem";
 import {
   type Changes,
@@ -24,12 +25,6 @@ export type LineState = "connecting" | "waiting" | "ready" | "lost";
 
 /** What the state pill says, and `data-state`. */
 export type ShownState = "idle" | "asking" | "listening" | "speaking" | "paused" | "stopped" | "error";
-
-export interface FileProgress {
-  name: string;
-  /** 0…1 of the file sent. */
-  part: number;
-}
 
 /** Level of the newest block. */
 export interface Level {
@@ -74,7 +69,8 @@ export interface Store {
   readonly line: Signal<LineState>;
   readonly model: Signal<ModelInfo>;
   readonly mic: Signal<MicState>;
-  readonly file: Signal<FileProgress | null>;
+  /** The file that plays, or played last in this session: this page's, another's, or one on the kernel's disk. */
+  readonly file: Signal<PlayingFile | null>;
   /** Chunks that have arrived at the kernel and are not decided yet, as its newest message says. */
   readonly kernelWaiting: Signal<number>;
   /** Chunks that this page has sent and the kernel has not taken up: it may be busy, and cannot say so. */
@@ -127,8 +123,11 @@ function isKernelState(state: string): state is "listening" | "stopped" | "error
   return state === "listening" || state === "stopped" || state === "error";
 }
 
+const FILE_SHOWN: Partial<Record<FileState, ShownState>> = { opening: "asking", held: "paused" };
+
 export function createStore(): Store {
   const mic = signal(MIC_IDLE);
+  const file = signal<PlayingFile | null>(null);
   const version = signal(0);
   const line = signal<LineState>("connecting");
   const kernelState = signal("idle");
@@ -139,6 +138,7 @@ export function createStore(): Store {
     // Whatever the kernel was doing when it was saved is over.
     if (saved.value) return "stopped";
     if (speaking.value) return "speaking";
+    if (isPlaying(file.value)) return FILE_SHOWN[file.value.state] ?? "listening";
     // Audio may come from Python, or have come before the page was loaded.
     const { phase } = mic.value;
     return phase === "idle" && isKernelState(kernelState.value) ? kernelState.value : phase;
@@ -155,7 +155,9 @@ export function createStore(): Store {
   const track = signal<Readonly<Record<string, unknown>> | null>(null);
   const seconds = computed(() => {
     const chunks = version.value >= 0 ? store.talk.chunks.length : 0;
-    return Math.max((chunks + waiting.value) * CHUNK_SECONDS, sentSeconds.value);
+    // A file is read a little ahead; what is told of it is its position.
+    const ahead = isPlaying(file.value) ? 0 : waiting.value;
+    return Math.max((chunks + ahead) * CHUNK_SECONDS, sentSeconds.value);
   });
   const store: Store = {
     talk: emptyTalk(),
@@ -165,7 +167,7 @@ export function createStore(): Store {
     line,
     model: signal<ModelInfo>({ status: "loading", name: "", detail: "" }),
     mic,
-    file: signal(null),
+    file,
     kernelWaiting,
     untaken,
     waiting,
@@ -231,6 +233,7 @@ export function clearTalk(store: Store, session: SessionId | null): void {
     store.session = session;
     store.latency.clear();
     store.kernelWaiting.value = 0;
+    store.file.value = null;
     store.announcement.value = "";
     store.version.value += 1;
   });

@@ -1,9 +1,9 @@
 /** What one view knows that the others do not: which chunk is under the cursor, which is picked, how it is lit. */
 
-import type { Pace } from "./capture/file-player";
 import type { Conversation } from "./conversation";
 import { type Signal, signal } from "./dom/signals";
 import { type HiddenFrom, NOTHING_HIDDEN } from "./hidden";
+import type { Pace } from "./messages";
 import type { Store } from "./store";
 
 export interface View {

@@ -1,19 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { SoundFile } from "../src/capture/sound-file";
 import { Conversation } from "../src/conversation";
 import type { SessionEvent } from "../src/events";
 import { chunk, decision, FakeMicrophone, FakeModel, token, turn } from "./fakes";
 
-function begin(
-  sound: SoundFile | Error = { name: "a.wav", rate: 16_000, samples: new Float32Array(16_000) },
-) {
+function begin() {
   const model = new FakeModel();
   const microphone = new FakeMicrophone();
-  const readFile = async () => {
-    if (sound instanceof Error) throw sound;
-    return sound;
-  };
-  const conversation = new Conversation(model, { captureHost: microphone.host, readFile });
+  const conversation = new Conversation(model, { captureHost: microphone.host });
   conversation.start();
   return { model, microphone, conversation, store: conversation.store };
 }
@@ -25,8 +18,6 @@ async function recording() {
   begun.microphone.hear();
   return begun;
 }
-
-const file = {} as File;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -172,54 +163,6 @@ describe("the microphone is never left on", () => {
     expect(microphone.live()).toBe(0);
     expect(model.of("close")[0]).toMatchObject({ reason: "reset" });
     expect(model.types().at(-1)).toBe("reset");
-  });
-});
-
-describe("a file", () => {
-  it("streams through the same path and ends with its tail", async () => {
-    const { model, conversation, store } = begin();
-    model.welcome();
-    await conversation.playFile(file, "fast");
-    expect(model.of("open")[0]).toMatchObject({ source: "file", name: "a.wav", rate: 16_000, tail_s: 1 });
-    expect(model.of("block")).toHaveLength(10);
-    expect(model.of("close")[0]).toMatchObject({ blocks: 10, reason: "ended" });
-    expect(store.mic.value.phase).toBe("stopped");
-    expect(store.file.value).toBeNull();
-  });
-
-  it("goes on as the kernel acknowledges", async () => {
-    const { model, conversation } = begin({ name: "b", rate: 16_000, samples: new Float32Array(160_000) });
-    model.welcome();
-    await conversation.playFile(file, "fast");
-    expect(model.of("block")).toHaveLength(32);
-    model.say({ type: "ack", stream: 1, seq: 9 });
-    expect(model.of("block")).toHaveLength(42);
-    model.say({ type: "ack", stream: 7, seq: 30 });
-    expect(model.of("block")).toHaveLength(42);
-    await conversation.stop();
-    model.say({ type: "ack", stream: 1, seq: 41 });
-    expect(model.of("block")).toHaveLength(42);
-    expect(model.of("close")[0]).toMatchObject({ reason: "stopped", blocks: 42 });
-  });
-
-  it("stops the microphone first", async () => {
-    const { model, microphone, conversation } = await recording();
-    await conversation.playFile(file, "fast");
-    expect(microphone.live()).toBe(0);
-    expect(model.of("close").map(({ stream }) => stream)).toEqual([1, 2]);
-  });
-
-  it("that is not audio gets a sentence", async () => {
-    const { conversation, store } = begin(new Error("EncodingError"));
-    await conversation.playFile(file, "fast");
-    expect(store.problems.value[0]).toMatchObject({ code: "file_unreadable" });
-    expect(store.shown.value).toBe("error");
-  });
-
-  it("without a sample gets a sentence", async () => {
-    const { conversation, store } = begin({ name: "c", rate: 8000, samples: new Float32Array(0) });
-    await conversation.playFile(file, "fast");
-    expect(store.problems.value[0]?.code).toBe("file_empty");
   });
 });
 

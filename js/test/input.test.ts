@@ -98,25 +98,6 @@ describe("pause", () => {
     conversation.pause(true);
     expect(store.shown.value).toBe("stopped");
   });
-
-  it("holds a file, which goes on where it was", async () => {
-    const model = new FakeModel();
-    const readFile = async () => ({ name: "a.wav", rate: 16_000, samples: new Float32Array(16_000) });
-    const conversation = new Conversation(model, { captureHost: new FakeMicrophone().host, readFile });
-    conversation.start();
-    model.welcome();
-    await conversation.playFile({} as File, "realtime");
-    await vi.advanceTimersByTimeAsync(350);
-    expect(model.of("block")).toHaveLength(3);
-    conversation.pause(true);
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(model.of("block")).toHaveLength(3);
-    conversation.pause(false);
-    await vi.advanceTimersByTimeAsync(200);
-    expect(model.of("block")).toHaveLength(5);
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(model.of("close")[0]).toMatchObject({ blocks: 10, reason: "ended" });
-  });
 });
 
 describe("while a reply is read aloud", () => {
@@ -521,7 +502,7 @@ describe("another page", () => {
     expect(codes()).toEqual(["busy_elsewhere"]);
     expect(microphone.live()).toBe(0);
     expect(store.shown.value).toBe("stopped");
-    expect(store.problems.value[0]?.wayOut).toMatch(/Stop the recording there/);
+    expect(store.problems.value[0]?.wayOut).toMatch(/Stop it, then press Record/);
   });
 
   it("that said hello gets its own welcome", async () => {

@@ -20,7 +20,7 @@ it("draws when a block has come, and only then", async () => {
   const frames = vi.spyOn(globalThis, "requestAnimationFrame");
   const { view, find } = await showPanel((shown) => <LevelMeter store={shown.store} />);
   const bar = find("level").firstElementChild as HTMLElement;
-  moveMic(view.store, { type: "ask", source: "mic", name: "Desk" });
+  moveMic(view.store, { type: "ask" });
   view.store.level.value = { peak: 1, rms: 1 };
   expect(bar.style.transform).toBe("scaleX(0.000)");
   const { request } = view.store.mic.value;

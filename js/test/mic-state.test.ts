@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "../src/capture/mic-state";
 import { captureProblem, microphoneProblem, policyProblem } from "../src/capture/problems";
 
-const ask: MicEvent = { type: "ask", source: "mic", name: "" };
+const ask: MicEvent = { type: "ask" };
 const heard = (request: number): MicEvent => ({ type: "heard", request, name: "Desk", degraded: false });
 const run = (...events: MicEvent[]): MicState => events.reduce(micReducer, MIC_IDLE);
 

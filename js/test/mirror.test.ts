@@ -49,6 +49,8 @@ describe("messages.ts mirrors messages.py", () => {
     ["SOURCES", wire.SOURCES],
     ["FORMATS", wire.FORMATS],
     ["CLOSE_REASONS", wire.CLOSE_REASONS],
+    ["PACES", wire.PACES],
+    ["FILE_ACTIONS", wire.FILE_ACTIONS],
     ["LOOP_MODES", wire.LOOP_MODES],
     ["FETCHABLE", wire.FETCHABLE],
   ])("has the same %s", (constant, values) => {
@@ -62,6 +64,9 @@ describe("messages.ts mirrors messages.py", () => {
       "open",
       "block",
       "close",
+      "play",
+      "bytes",
+      "file",
       "state",
       "set",
       "fetch",

@@ -83,7 +83,7 @@ describe("every problem", () => {
   const codes = [
     ...(["denied", "dismissed", "no_device", "device_busy", "insecure_origin", "host_policy"] as const),
     ...(["unsupported", "track_ended", "revoked", "muted_by_system", "device_absent", "degraded"] as const),
-    ...(["interrupted", "no_audio", "capture_failed", "file_unreadable", "file_empty"] as const),
+    ...(["interrupted", "no_audio", "capture_failed"] as const),
   ];
 
   it("has a sentence and a way out of its own", () => {
@@ -93,6 +93,7 @@ describe("every problem", () => {
       kernelProblem("model", "It failed.", ""),
       kernelProblem("gap", "0.8 s of sound may be missing.", ""),
       kernelProblem("busy_elsewhere", "Another page records.", ""),
+      kernelProblem("file", "It ended early.", ""),
     ];
     for (const { sentence, wayOut } of problems) {
       expect(sentence).toMatch(/^[A-Z0-9][^{}]*\.$/);

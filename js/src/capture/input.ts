@@ -1,21 +1,25 @@
-/** Where audio comes from, microphone or file: one stream at a time, opened, paused, muted, gated and closed here. */
+/** Where audio comes from, microphone or file: one at a time, begun, paused, muted, gated and ended here. */
 import { batch, computed } from "../dom/signals";
 import { CHUNK_SECONDS } from "../events";
-import { type BrowserMessage, type CloseReason, fitText, type Source } from "../messages";
+import type { Payload } from "../link";
+import { type BrowserMessage, type CloseReason, fitText, type KernelMessage, type Pace } from "../messages";
+import { announced, isPlaying } from "../playing";
 import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../problem";
 import { dismissProblem, moveMic, type Store, showProblem } from "../store";
-import { FilePlayer, type Pace } from "./file-player";
+import { HeldFile } from "./held-file";
 import type { CaptureHost, CaptureWishes } from "./host";
+import { leave } from "./leaving";
 import { isRunning } from "./mic-state";
 import { OutgoingStream, type SentBlock } from "./outgoing";
 import { captureProblem } from "./problems";
 import { RawRing } from "./raw-ring";
 import { type OpenMicrophone, Recorder } from "./recorder";
-import { readSoundFile, type SoundFile } from "./sound-file";
 import type { Block } from "./tap";
 
 /** Problems that another attempt to record does not end. */
 const STANDING = [KERNEL_LOST.code, PROTOCOL_MISMATCH.code, "model"];
+/** Seconds of silence that the kernel appends to a file, so that the model may answer its end. */
+const FILE_TAIL_S = 1.0;
 /** How long the room may echo after a reply was read aloud. */
 const ECHO_MS = 300;
 
@@ -30,20 +34,18 @@ const CLOSE_REASON: Record<string, CloseReason> = {
 export interface InputOptions {
   page: string;
   host: CaptureHost;
-  readFile?: ((file: File) => Promise<SoundFile>) | undefined;
 }
 
 export class AudioInput {
   readonly raw = new RawRing();
   readonly #recorder: Recorder;
-  readonly #readFile: (file: File) => Promise<SoundFile>;
+  readonly #heldFile: HeldFile;
   #stream: OutgoingStream | null = null;
   /** The stream that is open or was last: its blocks may still be on their way. */
   #last: OutgoingStream | null = null;
   #streams = 0;
   /** The microphone's request that blocks belong to. */
   #micRequest = 0;
-  #player: FilePlayer | null = null;
   #stopping: Promise<void> = Promise.resolve();
   #reported = "";
   /** Until when (Unix ms) a reply that was read aloud may still be heard. */
@@ -51,10 +53,10 @@ export class AudioInput {
 
   constructor(
     private readonly store: Store,
-    private readonly post: (message: BrowserMessage, samples?: Float32Array) => void,
+    private readonly post: (message: BrowserMessage, payload?: Payload) => void,
     private readonly options: InputOptions,
   ) {
-    this.#readFile = options.readFile ?? readSoundFile;
+    this.#heldFile = new HeldFile(options.page, post);
     this.#recorder = new Recorder(
       {
         opened: (microphone) => this.#micOpened(microphone),
@@ -67,7 +69,12 @@ export class AudioInput {
     );
   }
 
+  /** Whether a microphone records or a file plays, whichever page holds it. */
   get running(): boolean {
+    return this.#recording || isPlaying(this.store.file.value);
+  }
+
+  get #recording(): boolean {
     return isRunning(this.store.mic.value);
   }
 
@@ -79,7 +86,8 @@ export class AudioInput {
   /** Asks for the microphone and streams it until `stop`. */
   async record(): Promise<void> {
     if (this.running) return;
-    this.#begin("mic", "");
+    this.store.file.value = null;
+    this.#begin();
     const { request } = this.store.mic.value;
     await this.#stopping;
     if (this.store.mic.value.request !== request) return;
@@ -90,44 +98,34 @@ export class AudioInput {
     if (JSON.stringify(wishes) !== JSON.stringify(this.#wishes())) await this.adjust();
   }
 
-  /** Streams a file through the same path as the microphone. */
+  /** Lets the kernel play a file, which it reads from this page range by range. */
   async playFile(file: File, pace: Pace): Promise<void> {
     if (this.running) await this.stop("stopped");
-    this.#begin("file", file.name);
-    const { request } = this.store.mic.value;
-    let sound: SoundFile;
-    try {
-      sound = await this.#readFile(file);
-    } catch (error) {
-      return this.#fileFailed(request, captureProblem("file_unreadable", String(error)));
-    }
-    if (this.store.mic.value.request !== request) return;
-    if (sound.samples.length === 0) return this.#fileFailed(request, captureProblem("file_empty"));
-    const stream = this.#openStream("file", sound.name, sound.rate);
-    const player = new FilePlayer(
-      sound,
-      pace,
-      stream,
-      (samples, sent) => {
-        this.#sent(samples, sent, { request, name: sound.name, degraded: false });
-      },
-      () => {
-        this.#player = null;
-        this.#stream = null;
-        this.store.file.value = null;
-        this.#move({ type: "stop" });
-      },
-    );
-    this.#player = player;
-    player.start();
+    this.#dismissOld();
+    this.#streams += 1;
+    const { page } = this.options;
+    const name = fitText(file.name);
+    const stream = this.#streams;
+    this.#heldFile.hold(stream, file);
+    this.store.file.value = announced(name, page);
+    this.post({ type: "play", stream, name, size: file.size, pace, tail_s: FILE_TAIL_S, page });
+  }
+
+  /** The kernel needs a part of the file. */
+  answerNeed(need: Extract<KernelMessage, { type: "need" }>): void {
+    void this.#heldFile.answer(need);
   }
 
   /** Holds microphone or file where it is, or goes on: meanwhile no audio is sent, and the session's clock stands. */
   pause(paused: boolean): void {
+    if (isPlaying(this.store.file.value)) {
+      const action = paused ? "pause" : "resume";
+      this.post({ type: "file", action, reason: "stopped", page: this.options.page });
+      return;
+    }
     const before = this.store.mic.value;
     this.#move({ type: "pause", paused });
     if (this.store.mic.value === before) return;
-    this.#player?.pause(paused);
     if (paused) this.#silence();
     this.#recorder.pause(paused).catch((error) => {
       // Closed meanwhile: then there is nothing to hold.
@@ -161,8 +159,8 @@ export class AudioInput {
   /** The microphone or its processing was chosen anew: what runs is changed, or opened again where it cannot be. */
   async adjust(): Promise<void> {
     const { mic } = this.store;
-    const { request, source } = mic.value;
-    if (!this.running || source !== "mic") return;
+    const { request } = mic.value;
+    if (!this.#recording) return;
     if (await this.#recorder.adjust(this.#wishes())) return;
     if (mic.value.request !== request) return;
     const held = mic.value.phase === "paused";
@@ -176,19 +174,16 @@ export class AudioInput {
     if (stream !== this.#last?.stream) return;
     this.#last.ack(seq);
     this.#countUntaken();
-    if (this.#stream === this.#last) this.#player?.acknowledged();
   }
 
   /** Stops microphone or file; resolves when the last block and the close are on their way. */
   stop(reason: CloseReason): Promise<void> {
+    this.#stopFile(reason);
     this.#stopping = this.#stop(reason);
     return this.#stopping;
   }
 
   async #stop(reason: CloseReason): Promise<void> {
-    this.#player?.stop();
-    this.#player = null;
-    this.store.file.value = null;
     this.#move({ type: "stop" });
     // The microphone's partial block still belongs to the stream; it may even be its only one.
     await this.#recorder.stop();
@@ -197,14 +192,12 @@ export class AudioInput {
 
   /** Ends at once, without waiting for the partial block: nobody is left to wait. */
   end(reason: CloseReason): void {
+    this.#stopFile(reason);
     this.#recorder.release();
-    this.#player?.stop();
-    this.#player = null;
     this.#closeStream(reason);
     // Nobody takes up what is on its way: the kernel is gone, or listens to another page.
     this.#last = null;
     this.#countUntaken();
-    this.store.file.value = null;
     this.#move({ type: "stop" });
   }
 
@@ -212,6 +205,22 @@ export class AudioInput {
   #countUntaken(): void {
     const waits = this.#last ? this.#last.untaken_s : 0;
     this.store.untaken.value = Math.floor(waits / CHUNK_SECONDS);
+  }
+
+  /** A person may stop any file; otherwise what ends is this page, and only its own file ends with it. */
+  #stopFile(reason: CloseReason): void {
+    const { file } = this.store;
+    const { page } = this.options;
+    if (reason === "kernel_lost") {
+      file.value = null;
+      return;
+    }
+    if (!isPlaying(file.value) || (reason !== "stopped" && file.value.page !== page)) return;
+    const message = { type: "file", action: "stop", reason, page } as const;
+    if (reason === "view_removed") leave(message);
+    this.#heldFile.drop();
+    file.value = { ...file.value, state: "stopped" };
+    this.post(message);
   }
 
   #closeStream(reason: CloseReason): void {
@@ -228,25 +237,30 @@ export class AudioInput {
     return { device, echo_cancellation: talking || echo_cancellation, noise_suppression, auto_gain };
   }
 
-  #begin(source: Source, name: string): void {
+  #begin(): void {
     batch(() => {
-      for (const problem of this.store.problems.value) {
-        if (!STANDING.includes(problem.code)) dismissProblem(this.store, problem.code);
-      }
-      this.store.sentSeconds.value = 0;
-      this.#move({ type: "ask", source, name });
+      this.#dismissOld();
+      this.#move({ type: "ask" });
     });
+  }
+
+  /** A new attempt: what was said of the one before is settled. */
+  #dismissOld(): void {
+    for (const problem of this.store.problems.value) {
+      if (!STANDING.includes(problem.code)) dismissProblem(this.store, problem.code);
+    }
+    this.store.sentSeconds.value = 0;
   }
 
   #silence(): void {
     this.store.level.value = { peak: 0, rms: 0 };
   }
 
-  #openStream(source: Source, name: string, rate: number, track?: Record<string, unknown>): OutgoingStream {
+  #openStream(name: string, rate: number, track: Record<string, unknown>): OutgoingStream {
     this.#streams += 1;
     const { page } = this.options;
     const { clock } = this.store.latency;
-    const opening = { stream: this.#streams, source, name, rate, page, ...(track ? { track } : {}) };
+    const opening = { stream: this.#streams, name, rate, page, track };
     this.#stream = new OutgoingStream({ ...opening, offset: () => clock.ms }, this.post);
     this.#last = this.#stream;
     this.store.captureLag.value = 0;
@@ -266,7 +280,7 @@ export class AudioInput {
 
   #micBlock(block: Block, { rate, name, degraded, track }: OpenMicrophone): void {
     if (degraded && !this.#stream) showProblem(this.store, captureProblem("degraded"));
-    const stream = this.#stream ?? this.#openStream("mic", name, rate, track);
+    const stream = this.#stream ?? this.#openStream(name, rate, track);
     const gated = this.#gated();
     const samples = gated ? new Float32Array(block.samples.length) : block.samples;
     const sent = stream.send(samples, block.time_s, block.captured_ms, gated);
@@ -300,9 +314,7 @@ export class AudioInput {
     batch(() => {
       this.store.sentSeconds.value = seconds;
       this.#countUntaken();
-      // A file has a position, and no lag.
-      this.store.captureLag.value = this.#player ? 0 : captureLag(this.store, this.#stream, sent);
-      if (this.#player) this.store.file.value = { name: from.name, part: this.#player.progress };
+      this.store.captureLag.value = captureLag(this.store, this.#stream, sent);
       this.#move({ type: "heard", ...from });
     });
   }
@@ -322,12 +334,6 @@ export class AudioInput {
     dismissProblem(this.store, code);
     const { request, problem } = this.store.mic.value;
     if (problem?.code === code) this.#move({ type: "freed", request });
-  }
-
-  #fileFailed(request: number, problem: Problem): void {
-    if (this.store.mic.value.request !== request) return;
-    showProblem(this.store, problem);
-    this.#move({ type: "fail", request, problem });
   }
 
   /** Moves the microphone's state and tells the kernel where it is something new. */

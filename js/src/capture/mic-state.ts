@@ -1,13 +1,12 @@
 /** The microphone's states as a pure reducer. Whatever belongs to an older request is ignored. */
-import type { MicPhase, Source } from "../messages";
+import type { MicPhase } from "../messages";
 import type { Problem } from "../problem";
 
 export interface MicState {
   phase: MicPhase;
   /** Counts starts and stops: an answer that carries another number comes too late. */
   request: number;
-  source: Source;
-  /** Name of the device or file. */
+  /** Name of the device. */
   name: string;
   /** Recording through the old ScriptProcessor, which may drop samples when the page is busy. */
   degraded: boolean;
@@ -16,7 +15,7 @@ export interface MicState {
 }
 
 export type MicEvent =
-  | { type: "ask"; source: Source; name: string }
+  | { type: "ask" }
   | { type: "heard"; request: number; name: string; degraded: boolean }
   | { type: "hindered"; request: number; problem: Problem }
   | { type: "freed"; request: number }
@@ -27,7 +26,6 @@ export type MicEvent =
 export const MIC_IDLE: MicState = {
   phase: "idle",
   request: 0,
-  source: "mic",
   name: "",
   degraded: false,
   problem: null,
@@ -44,8 +42,6 @@ export function micReducer(state: MicState, event: MicEvent): MicState {
         ...MIC_IDLE,
         phase: "asking",
         request: state.request + 1,
-        source: event.source,
-        name: event.name,
       };
     case "stop":
       if (!isRunning(state)) return state;

@@ -1,22 +1,18 @@
 /** One stream of audio on its way to the kernel: opened, numbered block by block, closed exactly once. */
-import { type BrowserMessage, type CloseReason, fitText, type Source } from "../messages";
+import { type BrowserMessage, type CloseReason, fitText } from "../messages";
 import { leave } from "./leaving";
 
 export type SendMessage = (message: BrowserMessage, samples?: Float32Array) => void;
 
-/** Seconds of silence the kernel appends after a file, so that the model may answer its end. */
-export const FILE_TAIL_S = 1.0;
-
 export interface StreamOptions {
   stream: number;
-  source: Source;
   name: string;
   /** Samples per second of the blocks. */
   rate: number;
   /** The page that sends; the kernel takes audio of one page at a time. */
   page: string;
   /** What the browser says of the microphone's track. */
-  track?: Record<string, unknown>;
+  track: Record<string, unknown>;
   /** The kernel's clock minus this one in ms, as far as it is known. */
   offset?: () => number | null;
 }
@@ -47,12 +43,12 @@ export class OutgoingStream {
     post({
       type: "open",
       stream: options.stream,
-      source: options.source,
+      source: "mic",
       name: fitText(options.name),
       rate: options.rate,
-      tail_s: options.source === "file" ? FILE_TAIL_S : 0,
+      tail_s: 0,
       page: options.page,
-      track: options.track ?? {},
+      track: options.track,
     });
   }
 
@@ -76,7 +72,7 @@ export class OutgoingStream {
 
   /**
    * @param time_s audio-clock time of the block's first sample
-   * @param captured wall-clock time of its last, in Unix ms; now, where it comes from no microphone
+   * @param captured wall-clock time of its last, in Unix ms
    * @param gated whether the samples are silence in place of what was captured
    * @returns what was sent, or null where nothing was
    */

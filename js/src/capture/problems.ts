@@ -1,4 +1,4 @@
-/** Every way in which a microphone or a file can fail, each with its own sentence and its own way out. */
+/** Every way in which a microphone can fail, each with its own sentence and its own way out. */
 import type { Problem } from "../problem";
 
 export type CaptureProblemCode =
@@ -21,9 +21,7 @@ export type CaptureProblemCode =
   | "no_audio"
   | "stalled"
   | "audio_closed"
-  | "capture_failed"
-  | "file_unreadable"
-  | "file_empty";
+  | "capture_failed";
 
 const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   denied: [
@@ -106,11 +104,6 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
     "Recording could not be started.",
     "Press Record again; if it fails once more, reload the page or choose a file.",
   ],
-  file_unreadable: [
-    "This file could not be read as audio.",
-    "Choose a WAV, MP3, FLAC, OGG or M4A file that plays in this browser.",
-  ],
-  file_empty: ["This file holds no sound.", "Choose another file."],
 };
 
 /** Recording goes on, or could. */

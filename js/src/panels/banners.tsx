@@ -1,5 +1,6 @@
 /** Problems, each with its sentence and its way out; what is shown without a kernel; and the line about the model. */
 import type { ModelInfo } from "../messages";
+import { isPlaying } from "../playing";
 import type { Problem } from "../problem";
 import type { Store } from "../store";
 import type { View } from "../view";
@@ -98,12 +99,14 @@ const MANY_WAITING = 5;
 
 /** That audio waits, and why; empty where it hardly does. */
 export function busyText(store: Store): string {
-  const { waiting, model, loop, speaking } = store;
+  const { waiting, model, loop, speaking, file } = store;
   const chunks = waiting.value;
   if (chunks < MANY_WAITING) return "";
   const many = `${chunks} chunks (${(chunks * 0.4).toFixed(1)} s of audio) are waiting`;
   if (model.value.status === "loading") return `${many} until the model is loaded; none is lost.`;
   if (loop.value.mode !== "run") return `${many} because the loop is held.`;
+  // A file is read a few chunks ahead.
+  if (isPlaying(file.value)) return "";
   if (speaking.value) return `${many} while the model speaks.`;
   return `The kernel is busy: ${many} and will be decided in their order.`;
 }

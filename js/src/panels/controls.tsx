@@ -1,7 +1,7 @@
 /** The bar at the top: record or stop, pause, mute, interrupt, reset; where sound comes from; state, level and time. */
 
-import { isRunning } from "../capture/mic-state";
 import { useComputed } from "../dom/hooks";
+import { isPlaying } from "../playing";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
 import { LevelMeter } from "./level-meter";
@@ -10,12 +10,12 @@ import { Clock, RecordingLight, StatePill } from "./status";
 
 export function Controls({ view }: { view: View }) {
   const { conversation, store } = view;
-  const running = useComputed(() => isRunning(store.mic.value));
-  const { phase, source } = store.mic.value;
+  const running = useComputed(() => conversation.running);
+  const recording = isRecording(view);
   const lost = store.line.value === "lost";
   const closed = lost || store.saved.value;
-  const paused = phase === "paused";
-  const listening = phase === "listening" || paused;
+  const paused = isPaused(view);
+  const listening = recording || isPlaying(store.file.value);
   const muted = store.muted.value;
   const what = running.value ? "Stop" : "Record";
   return (
@@ -48,7 +48,7 @@ export function Controls({ view }: { view: View }) {
         shortcut="M"
         pressed={muted}
         title={muted ? "Let the microphone be heard again" : "Let the model hear silence; the stream goes on"}
-        disabled={closed || !listening || source !== "mic"}
+        disabled={closed || !recording}
         press={() => conversation.mute(!muted)}
       >
         {muted ? "Unmute" : "Mute"}
@@ -104,6 +104,17 @@ export function Controls({ view }: { view: View }) {
   );
 }
 
+/** Whether sound of the microphone has come, and may come. */
+function isRecording({ store }: View): boolean {
+  const { phase } = store.mic.value;
+  return phase === "listening" || phase === "paused";
+}
+
+/** Whether microphone or file is held. */
+function isPaused({ store }: View): boolean {
+  return isPlaying(store.file.value) ? store.file.value.state === "held" : store.mic.value.phase === "paused";
+}
+
 /** What the one button and the R key do. */
 export function toggleRecording({ conversation }: View): void {
   if (conversation.running) void conversation.stop();
@@ -113,11 +124,10 @@ export function toggleRecording({ conversation }: View): void {
 /** What a single key does, anywhere in the widget but in a field; false where it means nothing here. */
 export function pressKey(view: View, key: string): boolean {
   const { conversation, store } = view;
-  const { phase, source } = store.mic.value;
-  const listening = phase === "listening" || phase === "paused";
+  const recording = isRecording(view);
   if (key === "r") toggleRecording(view);
-  else if (key === "p" && listening) conversation.pause(phase !== "paused");
-  else if (key === "m" && listening && source === "mic") conversation.mute(!store.muted.value);
+  else if (key === "p" && (recording || isPlaying(store.file.value))) conversation.pause(!isPaused(view));
+  else if (key === "m" && recording) conversation.mute(!store.muted.value);
   else return false;
   return true;
 }

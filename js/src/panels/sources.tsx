@@ -1,7 +1,8 @@
 /** Where sound comes from: the choice of a microphone, or of a file. */
 
-import type { Pace } from "../capture/file-player";
 import { useRef } from "../dom/hooks";
+import type { Pace } from "../messages";
+import { AUDIO_SUFFIXES } from "../playing";
 import type { View } from "../view";
 
 export function DevicePicker({ view, disabled }: { view: View; disabled: boolean }) {
@@ -54,7 +55,7 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
         class="button"
         testid="file"
         disabled={disabled}
-        title="Stream an audio file as if it were spoken; a file may also be dropped here"
+        title="Play an audio file to the model; a file may also be dropped here"
         onClick={() => input.current?.click()}
       >
         File…
@@ -62,7 +63,7 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
       <input
         ref={input}
         type="file"
-        accept="audio/*,.wav,.mp3,.flac,.ogg,.m4a,.opus"
+        accept={["audio/*", ...AUDIO_SUFFIXES].join(",")}
         hidden
         testid="file-input"
         aria-label="Audio file"

@@ -1,4 +1,8 @@
-/** What is going on, at a glance: the state, the recording light, the time, what waits and what was left out. */
+/**
+ * What is going on, at a glance: the state, the recording light, the time, what waits and what was left out. A file has
+ * a position (`file-bar.tsx`) instead of a lag: it is read no faster than it is decided.
+ */
+import { isPlaying } from "../playing";
 import type { Store } from "../store";
 
 /** One chunk is always about to be decided; to say so every 0.4 s would only flicker. */
@@ -17,7 +21,9 @@ export function StatePill({ store }: { store: Store }) {
       : quiet
         ? "waiting for the kernel"
         : state === "asking"
-          ? askingText(store)
+          ? isPlaying(file.value)
+            ? "opening the file"
+            : "asking"
           : state;
   const source = file.value?.name ?? mic.value.name;
   return (
@@ -34,10 +40,6 @@ export function StatePill({ store }: { store: Store }) {
 /** The system holds the audio (a call): nothing is heard, although the microphone stays open. */
 function isHeld({ mic }: Store): boolean {
   return mic.value.phase === "listening" && mic.value.problem?.code === "interrupted";
-}
-
-function askingText({ mic }: Store): string {
-  return mic.value.source === "file" ? "reading the file" : "asking";
 }
 
 /** Whether the microphone is open, whatever else goes on: lit as long as the browser holds the device. */
@@ -80,19 +82,20 @@ export function Clock({ store }: { store: Store }) {
   const lag_s = lag.value;
   return (
     <span class="clock">
-      {file.value && (
-        <progress class="progress" value={file.value.part} aria-label={`Sent of ${file.value.name}`} />
+      {!isPlaying(file.value) && (
+        <>
+          <span class="waiting" testid="waiting" data-waiting={waiting.value}>
+            {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
+          </span>
+          <span
+            class="counter"
+            testid="lag"
+            title="How far decisions are behind the microphone, counted from the capture"
+          >
+            lag <b>{lag_s < 0.05 ? "0" : lag_s.toFixed(1)} s</b>
+          </span>
+        </>
       )}
-      <span class="waiting" testid="waiting" data-waiting={waiting.value}>
-        {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
-      </span>
-      <span
-        class="counter"
-        testid="lag"
-        title="How far decisions are behind the microphone, counted from the capture"
-      >
-        lag <b>{lag_s < 0.05 ? "0" : lag_s.toFixed(1)} s</b>
-      </span>
       <span
         class="counter"
         testid="dropped"

@@ -1,0 +1,66 @@
+"""Files that pages hold: each is announced, read range by range, and answered by the page that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from ..audio_files import AudioReader, open_audio
+from ..errors import AudioError
+from .feeding import Feeder
+from .file_player import FilePlayer
+from .file_stream import FileStream
+from .messages import Bytes, Play
+from .page_file import PageFile
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+Ask = Callable[[int, int, int, str], None]
+"""Stream, offset, length and page: asks a page for a part of its file."""
+
+
+class PageFiles:
+    """Plays what pages announce, and gives their answers to whoever reads.
+
+    Parameters
+    ----------
+    player
+        Plays the files.
+    feeder
+        Gives the way into the running session.
+    ask
+        Asks a page for bytes; on the reading thread.
+    """
+
+    def __init__(self, player: FilePlayer, feeder: Callable[[], Feeder], ask: Ask) -> None:
+        self._player, self._feeder, self._ask = player, feeder, ask
+        self._number = 0
+        self._file: PageFile | None = None
+
+    def play(self, message: Play) -> None:
+        """Play the file that a page announces. The caller makes sure that nothing else plays."""
+        name = message.name or "the file"
+        file = PageFile(name, message.size, lambda at, length: self._ask(message.stream, at, length, message.page))
+        self._number, self._file = message.stream, file
+        read = partial(_open, file)
+        stream = FileStream(name, read, self._feeder(), message.tail_s, message.pace, message.page, file)
+        self._player.play(stream)
+
+    def take(self, message: Bytes) -> None:
+        """Take a page's answer. One to a file that has ended meanwhile is discarded."""
+        stream = self._player.of_page(message.page)
+        if self._file is None or stream is None or stream.source is not self._file or message.stream != self._number:
+            return
+        if message.problem:
+            name = self._file.file_name
+            sentence = f"The browser cannot read {name} any more ({message.problem}): it was moved, changed or deleted."
+            self._file.fail(AudioError(f"{sentence} Choose it again."))
+        else:
+            self._file.take(message.offset, message.data)
+
+
+def _open(file: PageFile) -> AbstractContextManager[AudioReader]:
+    # It streams, so no length is too long.
+    return open_audio(cast(BinaryIO, file), name=file.file_name, longest_s=None)

@@ -1,0 +1,74 @@
+/** The line of an audio file that plays: its name, how far it has come, how long it still takes, and its end. */
+import { isPlaying, type PlayingFile } from "../playing";
+import type { View } from "../view";
+import { BarButton } from "./bar-button";
+import { clockTime } from "./status";
+
+export function FileBar({ view }: { view: View }) {
+  const { conversation, store } = view;
+  const file = store.file.value;
+  if (!file || store.saved.value) return null;
+  const playing = isPlaying(file);
+  const { name, state, position_s, seconds } = file;
+  // Without a length there is no part of it: the bar then only shows that something goes on.
+  const known = seconds !== null && state !== "opening";
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset is for fields, and hosts frame it.
+    <div class="playing" role="group" aria-label="Audio file" testid="playing" data-file={state}>
+      <span class="playing-name" title={name}>
+        {name}
+      </span>
+      {playing && (
+        <progress
+          class="playing-bar"
+          testid="file-progress"
+          aria-label={`Position in ${name}`}
+          aria-valuetext={positionText(file)}
+          max={known ? Math.max(seconds, 0.1) : 1}
+          value={known ? position_s : undefined}
+        />
+      )}
+      <span class="playing-time" testid="file-position">
+        {positionText(file)}
+      </span>
+      {state === "playing" && (
+        <span class="playing-left" testid="file-left">
+          {speedText(file)}
+        </span>
+      )}
+      <BarButton
+        name="file-end"
+        title={playing ? `Stop ${name}; what was heard of it stays` : "Remove this line"}
+        press={() => (playing ? void conversation.stop() : conversation.dismissFile())}
+      >
+        {playing ? "Cancel" : "OK"}
+      </BarButton>
+    </div>
+  );
+}
+
+export function positionText({ state, position_s, seconds }: PlayingFile): string {
+  const position = clockTime(position_s);
+  const where = seconds === null ? position : `${position} of ${clockTime(seconds)}`;
+  switch (state) {
+    case "opening":
+      return "opening…";
+    case "playing":
+      return where;
+    case "held":
+      return `paused at ${where}`;
+    case "ended":
+      return `finished · ${position}`;
+    case "stopped":
+      return `stopped at ${where}`;
+    case "failed":
+      return position_s > 0 ? `could be read up to ${where}` : "could not be read";
+  }
+}
+
+/** Speed and the time left, as far as they are known. */
+export function speedText({ speed, left_s }: PlayingFile): string {
+  if (speed === null) return "";
+  const times = `${speed < 9.95 ? speed.toFixed(1) : Math.round(speed)}×`;
+  return left_s === null ? times : `${times} · ${clockTime(Math.ceil(left_s))} left`;
+}
