@@ -119,6 +119,17 @@ class TestWrongWays:
             setattr(page.widget, name, value)
         assert name not in vars(page.widget)
 
+    def test_a_derived_class_has_attributes_of_its_own(self, toy: Model, build: Build) -> None:
+        class Mine(AudioInteraction):
+            pass
+
+        build()  # has the comms of tests
+        widget = Mine(toy)
+        widget.place = "kitchen"
+        with pytest.raises(ReadOnlyError, match=r"w\.set\(bias=1\)"):
+            widget.bias = 1
+        widget.close()
+
     @pytest.mark.parametrize("name", ["record", "model", "error", "waiting"])
     def test_what_is_computed(self, page: Page, name: str) -> None:
         with pytest.raises(AttributeError, match=name):

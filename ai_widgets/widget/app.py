@@ -322,7 +322,7 @@ class AudioInteraction(ShownWidget):
         super().close()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        check_assignment(self, name, value)
+        check_assignment(self, name, value, derived=type(self).__name__ != AudioInteraction.__name__)
         if name in ("settings", "live"):
             # What is assigned is completed with what holds, so nothing may be changed in between.
             with self._worker.changing:

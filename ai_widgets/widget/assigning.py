@@ -52,10 +52,11 @@ class ReadOnlyDict(dict[str, Any]):
         return dict, (dict(self),)
 
 
-def check_assignment(widget: object, name: str, value: Any) -> None:
+def check_assignment(widget: object, name: str, value: Any, *, derived: bool) -> None:
     """Refuse an attribute that the widget's class does not have.
 
-    Names with a leading underscore are the libraries' own and pass.
+    Names with a leading underscore are the libraries' own and pass. A class that somebody derived from the widget's
+    (`derived`) may have attributes of its own, but none with the name of a setting.
 
     Raises
     ------
@@ -66,6 +67,8 @@ def check_assignment(widget: object, name: str, value: Any) -> None:
         return
     if name in SESSION_NAMES or name in LIVE_NAMES:
         raise ReadOnlyError(f"{name} is not changed by assigning to it; call {_call(name, value)}.")
+    if derived:
+        return
     settings = difflib.get_close_matches(name, (*SESSION_NAMES, *LIVE_NAMES), n=1)
     if settings:
         raise ReadOnlyError(
