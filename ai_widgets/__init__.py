@@ -30,14 +30,14 @@ from .errors import (
     SessionError,
     SettingError,
 )
-from .importing import collector_paused
+from .model.importing import collector_paused
 
 if TYPE_CHECKING:
-    from .audio_files import load_audio
+    from .audio.files import load_audio
     from .inference import Model, load_model, run_inference
     from .protocol import Decision, Emotion, Notice, Token, Turn
-    from .record import SessionRecord
-    from .session import StreamingSession
+    from .record.record import SessionRecord
+    from .session.session import StreamingSession
     from .settings import Settings
     from .widget.app import AudioInteraction
 
@@ -49,12 +49,12 @@ _WHERE = {
     "Emotion": "protocol",
     "Model": "inference",
     "Notice": "protocol",
-    "SessionRecord": "record",
+    "SessionRecord": "record.record",
     "Settings": "settings",
-    "StreamingSession": "session",
+    "StreamingSession": "session.session",
     "Token": "protocol",
     "Turn": "protocol",
-    "load_audio": "audio_files",
+    "load_audio": "audio.files",
     "load_model": "inference",
     "run_inference": "inference",
 }

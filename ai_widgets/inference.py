@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from .audio_files import LONGEST_S, open_audio
-from .audio_folders import audio_in, skipped_words
-from .clip_features import Progress
-from .ending import computation
+from .audio.clip_features import Progress
+from .audio.files import LONGEST_S, open_audio
+from .audio.folders import audio_in, skipped_words
 from .errors import AudioError, AudioWarning, CheckpointWarning
-from .importing import collector_paused
 from .model.checkpoint import LoadedModel, load
 from .model.hub import Progress as LoadProgress
+from .model.importing import collector_paused
 from .model.skeleton import import_classes
+from .process_exit import computation
 from .protocol import Event
-from .record import SessionRecord
-from .session import StreamingSession
+from .record.record import SessionRecord
+from .record.transcript import facts_html
+from .session.session import StreamingSession
 from .settings import Settings
-from .transcript import facts_html
 
 if TYPE_CHECKING:
     import torch

@@ -43,9 +43,9 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM, Qwen2Rota
 from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniAudioEncoderConfig
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
 
-from .audio import mono
+from .audio.features import log_mel
+from .audio.intake import mono
 from .errors import AudioError, SettingError
-from .features import log_mel
 from .model.configuration import TOWER_KEY
 from .model.encoder import encode_chunks
 from .model.sampling import Distribution, SamplingRule, draw

@@ -8,12 +8,12 @@ from typing import Any
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import Event
-from ai_widgets.record import SessionRecord
+from ai_widgets.record.record import SessionRecord
 from ai_widgets.settings import Settings
-from ai_widgets.widget.live import LiveSettings
+from ai_widgets.widget.live_settings import LiveSettings
 from ai_widgets.widget.loading import ModelSource
-from ai_widgets.widget.work import Owner
-from ai_widgets.widget.worker import Worker
+from ai_widgets.widget.pipeline import Worker
+from ai_widgets.widget.pipeline_items import Owner
 from tests.page import PATIENCE
 
 RULES = Settings(seed=3, max_reply_tokens=12)

@@ -14,7 +14,7 @@ from typing import Any
 
 import ai_widgets
 from ai_widgets.protocol import Chunk, Decision, Event, Notice, SpecialTokens, Timing, Token, Turn
-from ai_widgets.session import StreamingSession
+from ai_widgets.session.session import StreamingSession
 
 PACKAGE = str(Path(ai_widgets.__file__).parent)
 

@@ -15,10 +15,10 @@ import comm
 import numpy as np
 import torch
 
-from ai_widgets import perceive
-from ai_widgets.features import MEL_BINS
+from ai_widgets.audio.features import MEL_BINS
 from ai_widgets.inference import Model, load_model
 from ai_widgets.protocol import MELS_PER_CHUNK
+from ai_widgets.session import perceive
 from ai_widgets.widget.app import AudioInteraction
 from tests.held_files import HeldFile
 from tests.page import Comm, Page

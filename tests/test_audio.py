@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ai_widgets.audio import check_rate, mono, mono_with_flags
+from ai_widgets.audio.intake import check_rate, mono, mono_with_flags
 from ai_widgets.errors import AudioError
 from tests.signals import babble
 

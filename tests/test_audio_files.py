@@ -15,8 +15,8 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_widgets.audio_files import AUDIO_SUFFIXES, load_audio, open_audio
-from ai_widgets.audio_headers import inspect
+from ai_widgets.audio.files import AUDIO_SUFFIXES, load_audio, open_audio
+from ai_widgets.audio.headers import inspect
 from ai_widgets.errors import AudioError, AudioTooLongError, AudioWarning
 from tests.signals import babble
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ai_widgets import bench, bench_authors
-from ai_widgets.cli import main
+from ai_widgets.cli.bench import authors as bench_authors
+from ai_widgets.cli.bench import speed as bench
+from ai_widgets.cli.main import main
 from ai_widgets.errors import ChildError, SettingError
 from ai_widgets.inference import Model, load_model
 from ai_widgets.model.decoder import Decoder

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_widgets.audio import CLIP_RUN, ChunkAudio, Chunker, Intake, cut, envelope, level_db, repair, silence
+from ai_widgets.audio.intake import CLIP_RUN, ChunkAudio, Chunker, Intake, cut, envelope, level_db, repair, silence
 from ai_widgets.protocol import CHUNK_SAMPLES
 from tests.signals import Array, babble, cuts, split
 

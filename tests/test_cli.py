@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 import ai_widgets
-from ai_widgets.cli import main
+from ai_widgets.cli.main import main
 from ai_widgets.errors import AudioError, AudioWarning
 from ai_widgets.inference import Model, expand_paths, run_inference
 from ai_widgets.protocol import Decision, Notice, Token, Turn
@@ -171,7 +171,7 @@ class TestFolders:
         """What names a sound file is written down once."""
         package = Path(str(ai_widgets.__file__)).parent
         lists = [path.name for path in package.rglob("*.py") if '".flac"' in path.read_text(encoding="utf-8")]
-        assert lists == ["audio_files.py"]
+        assert lists == ["files.py"]
 
     def test_as_sequence_json_says(self, run: Any, folder: Path) -> None:
         (folder / "sequence.json").write_text(json.dumps(["c.ogg", "b.wav", "c.ogg"]))
@@ -326,7 +326,7 @@ class TestScreen:
 
         def show(reply: bytes, decisions: str = "T", **others: Any) -> str:
             model, _ = scripted(toy.loaded, decisions, [list(reply)], **others)
-            monkeypatch.setattr("ai_widgets.run.load_model", lambda *_, **__: Model(model))
+            monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: Model(model))
             assert main(["run", str(wav), "--no-mask"]) == 0
             return capsys.readouterr().out
 

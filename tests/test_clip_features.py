@@ -11,11 +11,11 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai_widgets.audio import cut
-from ai_widgets.audio_files import load_audio
-from ai_widgets.clip_features import PIECE_CHUNKS, ArraySamples, ClipLogMel
-from ai_widgets.features import log_mel
-from ai_widgets.file_samples import KEPT, FileSamples
+from ai_widgets.audio.clip_features import PIECE_CHUNKS, ArraySamples, ClipLogMel
+from ai_widgets.audio.features import log_mel
+from ai_widgets.audio.file_samples import KEPT, FileSamples
+from ai_widgets.audio.files import load_audio
+from ai_widgets.audio.intake import cut
 from ai_widgets.protocol import CHUNK_SAMPLES
 from tests.signals import Array, babble
 
@@ -127,7 +127,7 @@ class TestFiles:
     def test_an_interrupt_while_it_decodes_loses_nothing(
         self, file: Path, monkeypatch: pytest.MonkeyPatch, at: int
     ) -> None:
-        from ai_widgets.audio_decoding import SoundfileDecoder
+        from ai_widgets.audio.decoding import SoundfileDecoder
 
         whole, decode, count = load_audio(file), SoundfileDecoder.blocks, 0
 

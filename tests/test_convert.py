@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from ai_widgets.cli import main
+from ai_widgets.cli.main import main
 from ai_widgets.errors import AiWidgetsError, CheckpointError, CheckpointWarning, SettingError
 from ai_widgets.inference import Model, answer_files, load_model
 from ai_widgets.model import convert as convert_module

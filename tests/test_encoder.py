@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ai_widgets.features import log_mel
+from ai_widgets.audio.features import log_mel
 from ai_widgets.inference import Model
 from ai_widgets.model.encoder import BATCH, Encoder
 from tests.signals import Array, babble

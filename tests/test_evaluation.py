@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from ai_widgets import cli
+from ai_widgets.cli import main as cli
 from ai_widgets.errors import AudioError, AudioWarning, SettingError
 from ai_widgets.evaluation import figures, players
 from ai_widgets.evaluation.command import evaluate
@@ -23,9 +23,9 @@ from ai_widgets.evaluation.players import BaselinePlayer, ModelPlayer, Point
 from ai_widgets.evaluation.scenes import SHARES, Scene, scenes
 from ai_widgets.evaluation.scoring import Reply, label_name
 from ai_widgets.inference import Model
-from ai_widgets.perceive import Heard
-from ai_widgets.policies import EnergyPolicy
+from ai_widgets.policies.endpointing import EnergyPolicy
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Turn
+from ai_widgets.session.perceive import Heard
 from ai_widgets.training import clipcache, corpus, sounds
 from ai_widgets.training.corpus import AMBIENCE, DOG, SPEECH, Clip
 from ai_widgets.training.labels import REPLY_SPEECH

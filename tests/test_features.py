@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ai_widgets.audio.features import LEFT_CONTEXT, StreamingLogMel, log_mel, mel_filters, thumbnail
 from ai_widgets.errors import AudioError
-from ai_widgets.features import LEFT_CONTEXT, StreamingLogMel, log_mel, mel_filters, thumbnail
 from ai_widgets.protocol import CHUNK_SAMPLES, MELS_PER_CHUNK
 from tests.signals import Array, babble
 

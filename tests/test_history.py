@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_widgets.protocol import Alternative, Chunk, Decision, Notice, Timing, Token, Turn
-from ai_widgets.record import SessionRecord
-from ai_widgets.widget import keeping
+from ai_widgets.record.record import SessionRecord
+from ai_widgets.widget import history_writer as keeping
 from ai_widgets.widget.history import MEL_CHUNKS, MOST_BYTES, History
-from ai_widgets.widget.keeping import HistoryKeeper
+from ai_widgets.widget.history_writer import HistoryKeeper
 from tests.page import Page, settled
 from tests.signals import babble
 

@@ -25,7 +25,9 @@ def test_the_package_loads_nothing_heavy() -> None:
 
 
 def test_the_nouns_and_settings_load_no_torch() -> None:
-    loaded = modules_after("from ai_widgets import Decision, Settings, Turn; from ai_widgets.audio import Chunker")
+    loaded = modules_after(
+        "from ai_widgets import Decision, Settings, Turn; from ai_widgets.audio.intake import Chunker"
+    )
     assert not loaded.intersection(("torch", "transformers", "ipywidgets", "pandas", "soxr"))
 
 
@@ -37,7 +39,7 @@ def test_the_widget_is_made_before_torch_is_loaded() -> None:
 
 
 def test_command_line_help_loads_no_torch() -> None:
-    loaded = modules_after("from ai_widgets.cli import main\ntry: main(['--version'])\nexcept SystemExit: print()")
+    loaded = modules_after("from ai_widgets.cli.main import main\ntry: main(['--version'])\nexcept SystemExit: print()")
     assert "torch" not in loaded
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_widgets.input_watch import CONDITIONS, InputWatch
+from ai_widgets.audio.input_watch import CONDITIONS, InputWatch
 from ai_widgets.protocol import CHUNK_SAMPLES, Notice
 from tests.signals import Array, babble
 

@@ -23,7 +23,7 @@ ROOM_MB = 300
 
 READ = """
 import json, resource, sys
-from ai_widgets.audio_files import load_audio, open_audio
+from ai_widgets.audio.files import load_audio, open_audio
 load_audio(sys.argv[2])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with open_audio(sys.argv[1]) as reader:
@@ -38,12 +38,12 @@ LOAD = READ.replace(
 RUN = """
 import json, resource, sys
 from pathlib import Path
-import ai_widgets.run
-from ai_widgets.cli import main
+import ai_widgets.cli.run
+from ai_widgets.cli.main import main
 from ai_widgets.inference import Model, load_model
 from tests.scripted import scripted
 model, _ = scripted(load_model(sys.argv[3], "cpu", progress=False).loaded)
-ai_widgets.run.load_model = lambda *_, **__: Model(model)
+ai_widgets.cli.run.load_model = lambda *_, **__: Model(model)
 out = sys.argv[1] + ".jsonl"
 assert main(["run", sys.argv[2], "--json", out]) == 0
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -125,7 +125,7 @@ class TestSession:
 
     @pytest.mark.parametrize("floor", ["clip", "running"])
     def test_a_file_is_what_its_samples_are(self, toy: Model, file: Path, floor: str) -> None:
-        from ai_widgets.audio_files import load_audio
+        from ai_widgets.audio.files import load_audio
 
         played = toy.session(greedy=True, max_reply_tokens=3).play(file, floor=floor)
         pushed = toy.session(greedy=True, max_reply_tokens=3).push_clip(load_audio(file), floor=floor)

@@ -130,8 +130,8 @@ class TestWhatIsKept:
 def test_the_command_line_says_it_in_a_sentence_and_keeps_its_lines(
     half: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ai_widgets import run
-    from ai_widgets.cli import main
+    from ai_widgets.cli import run
+    from ai_widgets.cli.main import main
 
     spoilt = with_language_model(half, overflow_in_layer_two)
     monkeypatch.setattr(run, "load_model", lambda *_, **__: spoilt)

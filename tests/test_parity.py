@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from ai_widgets.audio import cut, silence
-from ai_widgets.audio_files import load_audio
-from ai_widgets.cli import main
-from ai_widgets.features import StreamingLogMel, log_mel
+from ai_widgets.audio.features import StreamingLogMel, log_mel
+from ai_widgets.audio.files import load_audio
+from ai_widgets.audio.intake import cut, silence
+from ai_widgets.cli.main import main
 from ai_widgets.inference import Model, answer_files, run_inference
 from ai_widgets.protocol import Decision, Event, Token, Turn
 from tests.signals import FIXTURES

@@ -13,7 +13,14 @@ import torch
 from hypothesis import given
 
 from ai_widgets.errors import SettingError
-from ai_widgets.policies import REPLY, Endpointer, Endpointing, EndpointingPolicy, EnergyPolicy, SileroPolicy
+from ai_widgets.policies.endpointing import (
+    REPLY,
+    Endpointer,
+    Endpointing,
+    EndpointingPolicy,
+    EnergyPolicy,
+    SileroPolicy,
+)
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Decision, Event, Timing, Turn
 from tests.signals import Array, cuts, split
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from ai_widgets.audio_files import load_audio
+from ai_widgets.audio.files import load_audio
 from ai_widgets.errors import SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import EVENTS_VERSION, Decision, Notice
-from ai_widgets.record import SessionRecord
+from ai_widgets.record.record import SessionRecord
 from tests.signals import Array, babble
 
 
@@ -235,7 +235,7 @@ class TestFile:
     def test_a_process_that_is_killed_loses_nothing_that_was_heard(self, tmp_path: Path) -> None:
         program = (
             "import os, sys, numpy as np\n"
-            "from ai_widgets.record import SessionRecord\n"
+            "from ai_widgets.record.record import SessionRecord\n"
             "record = SessionRecord(0.4, 'file', sys.argv[1])\n"
             "for number in range(5): record.append_audio(np.full(6400, number, np.float32))\n"
             "os.kill(os.getpid(), 9)\n"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from ai_widgets.cli.bench.rehearsal import _apart_from, measure, read_cold, rehearse
+from ai_widgets.cli.bench.rehearsal_files import RELEASE, SHARDS, SMALL, write_release
 from ai_widgets.errors import CheckpointError
 from ai_widgets.model.checkpoint import open_parts
 from ai_widgets.model.configuration import LanguageModelShape
 from ai_widgets.model.skeleton import language_skeleton, need_of, tower_skeleton
-from ai_widgets.rehearsal import _apart_from, measure, read_cold, rehearse
-from ai_widgets.rehearsal_files import RELEASE, SHARDS, SMALL, write_release
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from ai_widgets.audio import ChunkAudio
+from ai_widgets.audio.intake import ChunkAudio
 from ai_widgets.model.checkpoint import LoadedModel
-from ai_widgets.perceive import Listener
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Emotion, Event, Notice, Timing, Token, Turn
-from ai_widgets.session import StreamingSession
+from ai_widgets.session.perceive import Listener
+from ai_widgets.session.session import StreamingSession
 from ai_widgets.settings import Settings
 from tests.reference_checkpoint import TOY_PROMPT
 from tests.scripted import scripted, spell
@@ -71,7 +71,7 @@ class TestSequence:
         session = StreamingSession(model)
         samples = babble(1.2)
         list(session.push_clip(samples, tail_silence=0))
-        from ai_widgets.features import log_mel
+        from ai_widgets.audio.features import log_mel
 
         frames = toy_loaded.encoder.encode(log_mel(samples))
         for number, fed in enumerate(decoder.fed):
@@ -249,7 +249,7 @@ class TestInsight:
             assert shown[event.choice].kept == event.p_drawn
 
     def test_a_chunk_carries_what_the_model_heard(self, toy_loaded: LoadedModel) -> None:
-        from ai_widgets.features import StreamingLogMel, thumbnail
+        from ai_widgets.audio.features import StreamingLogMel, thumbnail
 
         samples, live = babble(1.2), StreamingLogMel()
         events = list(StreamingSession(toy_loaded, Settings(max_reply_tokens=1)).push(samples))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ai_widgets import bench, cli
-from ai_widgets.generated_events import EVENTS, minute
+from ai_widgets.cli import main as cli
+from ai_widgets.cli.bench import speed as bench
+from ai_widgets.cli.bench.generated_events import EVENTS, minute
+from ai_widgets.cli.bench.session_age import MINUTES, holds, replies_by_minute
 from ai_widgets.inference import Model, load_model
 from ai_widgets.protocol import CHUNK_SAMPLES
-from ai_widgets.session_age import MINUTES, holds, replies_by_minute
 from ai_widgets.settings import SLIDE_POSITIONS
 
 

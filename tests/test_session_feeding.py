@@ -13,13 +13,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai_widgets.audio import ChunkAudio, Intake
+from ai_widgets.audio.intake import ChunkAudio, Intake
 from ai_widgets.errors import AudioError, SessionError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
-from ai_widgets.perceive import Heard, Listener
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Token, Turn
-from ai_widgets.session import StreamingSession
+from ai_widgets.session.perceive import Heard, Listener
+from ai_widgets.session.session import StreamingSession
 from tests.events import said
 from tests.scripted import scripted, spell
 from tests.signals import Array, babble, cuts, split

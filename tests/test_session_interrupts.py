@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ai_widgets.audio import ChunkAudio
+from ai_widgets.audio.intake import ChunkAudio
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
-from ai_widgets.perceive import Heard, Listener
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Token, Turn
-from ai_widgets.session import StreamingSession
+from ai_widgets.session.perceive import Heard, Listener
+from ai_widgets.session.session import StreamingSession
 from ai_widgets.settings import Settings
 from tests.events import said
 from tests.interrupting import Bomb, check

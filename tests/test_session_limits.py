@@ -11,7 +11,7 @@ import pytest
 from ai_widgets.errors import SessionError, SettingError
 from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Token, Turn
-from ai_widgets.session import StreamingSession
+from ai_widgets.session.session import StreamingSession
 from ai_widgets.settings import Settings
 from tests.scripted import scripted, spell
 from tests.signals import babble

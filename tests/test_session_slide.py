@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_widgets.audio import ChunkAudio
+from ai_widgets.audio.intake import ChunkAudio
 from ai_widgets.errors import ReadOnlyError, SettingError
-from ai_widgets.framing import Framing
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
-from ai_widgets.perceive import Listener
 from ai_widgets.protocol import CHUNK_SAMPLES, Decision, Event, Notice, Token, Turn
-from ai_widgets.session import StreamingSession
+from ai_widgets.session.framing import Framing
+from ai_widgets.session.held import Left, Window
+from ai_widgets.session.perceive import Listener
+from ai_widgets.session.session import StreamingSession
 from ai_widgets.settings import Settings
-from ai_widgets.window import Left, Window
 from tests.events import said
 from tests.scripted import scripted, spell
 from tests.signals import babble

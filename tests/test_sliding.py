@@ -10,12 +10,12 @@ from torch import Tensor
 from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
-from ai_widgets.audio import cut
-from ai_widgets.audio_files import load_audio
+from ai_widgets.audio.files import load_audio
+from ai_widgets.audio.intake import cut
 from ai_widgets.evaluation.sliding import SHORTER_S, compare, figures
 from ai_widgets.inference import Model, load_model
 from ai_widgets.model.decoder import ATTENTION, Decoder
-from ai_widgets.perceive import hear_clip
+from ai_widgets.session.perceive import hear_clip
 from tests.signals import FIXTURES, babble
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import comm
 import pytest
 
-from ai_widgets import soak
+from ai_widgets.cli.bench import soak
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Decision
 from ai_widgets.widget.history import MOST_BYTES

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_widgets.audio_files import load_audio
+from ai_widgets.audio.files import load_audio
 from ai_widgets.inference import Model, load_model
 from ai_widgets.protocol import CHUNK_SECONDS, Decision, Turn
 from tests.signals import FIXTURES, Array

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ai_widgets.framing import Framing
 from ai_widgets.inference import Model, load_model
 from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.model.convert import convert
 from ai_widgets.protocol import CHUNK_SAMPLES, Decision, Notice
+from ai_widgets.session.framing import Framing
 from ai_widgets.settings import RESET_POSITIONS, SLIDE_POSITIONS, Settings
 from ai_widgets.training.curriculum import Course, Shape
 from ai_widgets.training.trained_context import trained_seconds
 from ai_widgets.training.trainer import SHIPPED
-from ai_widgets.widget.vocabulary import vocabulary
+from ai_widgets.widget.token_table import vocabulary
 
 PREFIX, STEP = 12, 13
 """Positions of the toy's prefix, and of a silent chunk."""

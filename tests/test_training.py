@@ -13,27 +13,17 @@ import torch
 from tokenizers import Tokenizer
 
 from ai_widgets import load_model
-from ai_widgets.features import StreamingLogMel, log_mel
+from ai_widgets.audio.features import StreamingLogMel, log_mel
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision
-from ai_widgets.training import (
-    cli,
-    clipcache,
-    corpus,
-    operating_point,
-    pool,
-    replies,
-    sequence,
-    sounds,
-    speech,
-    vocabulary,
-    warping,
-)
+from ai_widgets.training import clipcache, corpus, operating_point, pool, replies, sounds, speech, vocabulary, warping
+from ai_widgets.training import command as cli
+from ai_widgets.training import token_sequences as sequence
 from ai_widgets.training.batches import Batch, BatchMaker
+from ai_widgets.training.compose_streams import Composer
 from ai_widgets.training.corpus import ALARM, AMBIENCE, DOG, SPEECH
 from ai_widgets.training.labels import REPLIES, REPLY_OF_KIND, REPLY_SPEECH, Segment, label_chunks
 from ai_widgets.training.mels import clip_mels, running_mels
 from ai_widgets.training.network import Sizes, make
-from ai_widgets.training.streams import Composer
 from ai_widgets.training.trained_context import trained_seconds
 
 TINY = {

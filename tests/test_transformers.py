@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ai_widgets.transformers
+from ai_widgets.audio.features import log_mel
 from ai_widgets.errors import AiWidgetsError
-from ai_widgets.features import log_mel
 from ai_widgets.inference import Model, load_model
 from ai_widgets.model.convert import convert
 from ai_widgets.protocol import CHUNK_SAMPLES, Decision, Token, Turn

@@ -52,7 +52,9 @@ def test_holds_front_end_checkpoint_and_notebook(wheel: Path) -> None:
     assert 0 < tiny <= MAX_CHECKPOINT_BYTES
     with zipfile.ZipFile(wheel) as archive:
         (server,) = [name for name in sizes if name.endswith("etc/jupyter/jupyter_server_config.d/ai_widgets.json")]
-        assert json.loads(archive.read(server)) == {"ServerApp": {"jpserver_extensions": {"ai_widgets.server": False}}}
+        assert json.loads(archive.read(server)) == {
+            "ServerApp": {"jpserver_extensions": {"ai_widgets.server_extension": False}}
+        }
     strangers = [name for name in sizes if not name.startswith(("ai_widgets/", "ai_widgets-"))]
     assert strangers == []
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ai_widgets.audio import Intake
+from ai_widgets.audio.intake import Intake
 from ai_widgets.errors import AudioError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Chunk, Decision, Event, Notice, Token, Turn

@@ -318,7 +318,7 @@ class TestCounters:
 
 
 def test_the_widgets_settings_have_no_name_in_common() -> None:
-    from ai_widgets.widget.live import LIVE_NAMES, SESSION_NAMES
+    from ai_widgets.widget.live_settings import LIVE_NAMES, SESSION_NAMES
 
     assert not set(LIVE_NAMES) & set(SESSION_NAMES)
     assert AudioInteraction._kernel_owned

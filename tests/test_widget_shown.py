@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ai_widgets.inference import Model
-from ai_widgets.widget import showing
+from ai_widgets.widget import representations as showing
 from tests.page import Build, Page, silence
 from tests.scripted import scripted, spell
 
@@ -124,7 +124,7 @@ class TestOutputs:
     def test_a_recording_that_goes_on_does_not_change_the_notebook(
         self, replying: Page, outputs: list[tuple[dict[str, Any], str, bool]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("ai_widgets.widget.keeping.INTERVAL", 0.0)
+        monkeypatch.setattr("ai_widgets.widget.history_writer.INTERVAL", 0.0)
         replying.widget._ipython_display_()
         replying.open()
         replying.block(silence(3))

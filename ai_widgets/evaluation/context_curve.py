@@ -26,9 +26,9 @@ from ai_widgets.evaluation.long_sessions import long_sessions
 from ai_widgets.evaluation.material import Material, gather
 from ai_widgets.evaluation.players import ModelPlayer
 from ai_widgets.evaluation.scoring import score
-from ai_widgets.framing import Framing
 from ai_widgets.inference import Model, load_model
 from ai_widgets.protocol import CHUNK_SECONDS
+from ai_widgets.session.framing import Framing
 from ai_widgets.settings import SLIDE_POSITIONS, Settings
 
 SECONDS = (5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 40.0)

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ai_widgets.audio_folders import audio_in, skipped_words
+from ai_widgets.audio.folders import audio_in, skipped_words
 from ai_widgets.errors import AudioError, AudioWarning, SettingError
 from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training import clipcache

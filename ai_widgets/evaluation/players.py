@@ -19,9 +19,9 @@ from ai_widgets.evaluation.lookahead import LookaheadDecoder
 from ai_widgets.evaluation.scenes import Scene
 from ai_widgets.evaluation.scoring import Reply
 from ai_widgets.inference import Model
-from ai_widgets.perceive import Heard
-from ai_widgets.policies import REPLY, Endpointer, EndpointingPolicy, EnergyPolicy, SileroPolicy
+from ai_widgets.policies.endpointing import REPLY, Endpointer, EndpointingPolicy, EnergyPolicy, SileroPolicy
 from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, Turn
+from ai_widgets.session.perceive import Heard
 from ai_widgets.training.replies import understood
 
 Point = dict[str, float]

@@ -26,11 +26,11 @@ from ai_widgets.errors import SettingError
 from ai_widgets.evaluation.material import Material
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from ai_widgets.training import acoustics, sounds
+from ai_widgets.training.compose_streams import TAIL_CHUNKS, Composer
 from ai_widgets.training.corpus import ALARM, AMBIENCE, KINDS, KNOCK, MUSIC, SPEECH, Clip, make_clip
 from ai_widgets.training.labels import SAME_EPISODE, Occasion, Segment, occasions
 from ai_widgets.training.mels import clip_mels, running_mels
 from ai_widgets.training.pool import draw_seconds
-from ai_widgets.training.streams import TAIL_CHUNKS, Composer
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator

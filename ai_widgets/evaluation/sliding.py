@@ -27,11 +27,11 @@ from tqdm import tqdm
 
 from ai_widgets.evaluation.material import gather
 from ai_widgets.evaluation.scenes import scenes
-from ai_widgets.framing import Framing
 from ai_widgets.inference import Model, load_model
 from ai_widgets.model.checkpoint import LoadedModel
-from ai_widgets.perceive import Heard
 from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, Token, Turn
+from ai_widgets.session.framing import Framing
+from ai_widgets.session.perceive import Heard
 
 SHORTER_S = (20.0, 5.0)
 """Windows in seconds, as they are right after a slide, that are compared with the whole one."""

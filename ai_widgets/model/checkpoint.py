@@ -20,8 +20,8 @@ import torch
 from tokenizers import Tokenizer
 from tqdm.auto import tqdm
 
-from ..ending import computation, hold_at_exit
 from ..errors import CheckpointError
+from ..process_exit import computation, hold_at_exit
 from .configuration import read_rule, read_shape, read_tokenizer, read_tower_config
 from .decoder import Decoder
 from .encoder import Encoder

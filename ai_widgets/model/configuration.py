@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 from tokenizers import Tokenizer
 
+from ..audio.features import MEL_BINS
 from ..errors import CheckpointError
-from ..features import MEL_BINS
 from .sampling import SamplingRule
 from .traits import CONFIG_FILE, CONFIG_KEY
 

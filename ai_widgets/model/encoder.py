@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..features import Array
+from ..audio.features import Array
 from ..protocol import MELS_PER_CHUNK
 
 BATCH = 64

@@ -2,7 +2,7 @@
 
 import sys
 
-from ai_widgets.training.cli import main
+from ai_widgets.training.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

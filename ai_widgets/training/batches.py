@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ai_widgets.errors import SettingError
 from ai_widgets.training.pool import Pool
-from ai_widgets.training.sequence import IGNORED, Sequence, SequenceBuilder
+from ai_widgets.training.token_sequences import IGNORED, Sequence, SequenceBuilder
 
 LENGTH_STEP, CHUNK_STEP = 128, 32
 """Lengths and numbers of chunks are padded to multiples: oneDNN prepares every new shape of a product anew, slowly."""

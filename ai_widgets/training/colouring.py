@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from ai_widgets.features import MEL_BINS
+from ai_widgets.audio.features import MEL_BINS
 from ai_widgets.training import acoustics
-from ai_widgets.training.shelf import Excerpt
+from ai_widgets.training.mel_clips import Excerpt
 
 Rng = np.random.Generator
 Power = npt.NDArray[np.float32]

@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ai_widgets.audio_files import AUDIO_SUFFIXES
-from ai_widgets.audio_folders import audio_in, skipped_words
+from ai_widgets.audio.files import AUDIO_SUFFIXES
+from ai_widgets.audio.folders import audio_in, skipped_words
 from ai_widgets.errors import AudioError, AudioWarning, SettingError
 from ai_widgets.protocol import SAMPLE_RATE, Emotion
 from ai_widgets.training.corpus import read_16k, sounding

@@ -23,9 +23,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ai_widgets.audio import repair
-from ai_widgets.audio_files import load_audio
-from ai_widgets.audio_folders import audio_in, skipped_words
+from ai_widgets.audio.files import load_audio
+from ai_widgets.audio.folders import audio_in, skipped_words
+from ai_widgets.audio.intake import repair
 from ai_widgets.errors import AudioError, AudioWarning
 from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training.lexicon import OTHER_SPEECH, word_label

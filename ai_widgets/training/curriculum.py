@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ai_widgets.training.batches import Batch, BatchMaker
+from ai_widgets.training.event_windows import Mixture, WindowMaker
+from ai_widgets.training.mel_clips import Shelf
 from ai_widgets.training.pool import Pool
-from ai_widgets.training.sequence import SequenceBuilder
-from ai_widgets.training.shelf import Shelf
-from ai_widgets.training.windows import Mixture, WindowMaker
+from ai_widgets.training.token_sequences import SequenceBuilder
 
 
 @dataclass(frozen=True)

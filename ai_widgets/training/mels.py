@@ -1,7 +1,7 @@
 """Log-mel features of whole training streams at once, equal to what the model gets at run time.
 
 `running_mels` equals `StreamingLogMel` pushed chunk by chunk, `clip_mels` equals `log_mel`; both only arrange windows
-and maxima for all chunks together, the arithmetic is that of `ai_widgets.features`.
+and maxima for all chunks together, the arithmetic is that of `ai_widgets.audio.features`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ai_widgets.features import EDGE, HOP, LEFT_CONTEXT, MEL_BINS, Array, log10_mel, log_mel, scale
+from ai_widgets.audio.features import EDGE, HOP, LEFT_CONTEXT, MEL_BINS, Array, log10_mel, log_mel, scale
 from ai_widgets.protocol import CHUNK_SAMPLES, MELS_PER_CHUNK
 
 

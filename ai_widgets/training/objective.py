@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ai_widgets.training.batches import Batch
 from ai_widgets.training.network import Network
-from ai_widgets.training.sequence import IGNORED
+from ai_widgets.training.token_sequences import IGNORED
 
 
 @dataclass(frozen=True)

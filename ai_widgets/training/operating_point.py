@@ -19,7 +19,7 @@ from ai_widgets.training.batches import Batch
 from ai_widgets.training.labels import REPLY_SPEECH
 from ai_widgets.training.lexicon import WORDS
 from ai_widgets.training.network import Network
-from ai_widgets.training.sequence import IGNORED
+from ai_widgets.training.token_sequences import IGNORED
 from ai_widgets.training.vocabulary import Vocabulary
 
 REPLY_WEIGHT = 20.0

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from ai_widgets.training import clipcache
+from ai_widgets.training.compose_streams import Composer
 from ai_widgets.training.corpus import Clip
 from ai_widgets.training.labels import ChunkLabels
-from ai_widgets.training.streams import Composer
 
 STREAMS_PER_SHARD = 100
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

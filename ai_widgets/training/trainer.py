@@ -24,7 +24,7 @@ from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.network import Network, Sizes, make, parameters
 from ai_widgets.training.objective import Weights, loss
 from ai_widgets.training.pool import Pool
-from ai_widgets.training.sequence import SequenceBuilder
+from ai_widgets.training.token_sequences import SequenceBuilder
 from ai_widgets.training.trained_context import trained_seconds
 from ai_widgets.training.vocabulary import Vocabulary
 

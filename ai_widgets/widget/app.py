@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 import traitlets
 
-from ..audio import check_rate, mono
-from ..audio_files import open_audio
+from ..audio.files import open_audio
+from ..audio.intake import check_rate, mono
 from ..errors import AiWidgetsError, SessionError, SettingError
-from ..importing import collector_paused
-from ..record import AUDIO_SECONDS, KeepAudio, SessionRecord
+from ..model.importing import collector_paused
+from ..record.record import AUDIO_SECONDS, KeepAudio, SessionRecord
 from ..settings import Settings
 from .assigning import SET, ReadOnlyDict, check_assignment
 from .file_stream import FileStream
-from .keeping import HistoryKeeper
-from .live import LIVE_NAMES, LiveSettings, parted
+from .history_writer import HistoryKeeper
+from .live_settings import LIVE_NAMES, LiveSettings, parted
 from .loading import ModelSource
 from .messages import PACES, Pace
 from .outbox import Outbox
-from .showing import ShownWidget
-from .work import Owner
-from .worker import Worker
+from .pipeline import Worker
+from .pipeline_items import Owner
+from .representations import ShownWidget
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,7 @@ import difflib
 from typing import Any, NoReturn
 
 from ..errors import ReadOnlyError
-from .live import LIVE_NAMES, SESSION_NAMES
+from .live_settings import LIVE_NAMES, SESSION_NAMES
 
 SET = "settings are changed with w.set(name=value), such as w.set(bias=1)"
 LONGEST_VALUE = 40

@@ -33,9 +33,9 @@ from typing import Any
 
 import numpy as np
 
-from ..audio import ENVELOPE_POINTS
+from ..audio.intake import ENVELOPE_POINTS
 from ..protocol import Chunk, Decision, Event, Timing
-from ..record import SessionRecord
+from ..record.record import SessionRecord
 
 VERSION = 1
 MOST_BYTES = 400_000

@@ -7,8 +7,8 @@ from threading import Condition, current_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
-from ..ending import PipelineThread, stop_at_exit
 from ..errors import SessionError
+from ..process_exit import PipelineThread, stop_at_exit
 from .failures import forget_frames
 
 if TYPE_CHECKING:

@@ -77,7 +77,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..audio import MAX_RATE, MIN_RATE
+from ..audio.intake import MAX_RATE, MIN_RATE
 from ..errors import MessageError
 from ..protocol import SAMPLE_RATE, Event
 from . import fields

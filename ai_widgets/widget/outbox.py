@@ -12,7 +12,7 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from ..protocol import Chunk
-from ..record import SessionRecord
+from ..record.record import SessionRecord
 from . import messages
 from .alarm import Alarm
 from .problems import Problems

@@ -11,14 +11,14 @@ from threading import get_ident
 from time import monotonic
 from typing import Literal
 
-from ..audio import Array
+from ..audio.intake import Array
 from ..errors import MessageError, SessionError
 from ..protocol import CHUNK_SECONDS
 from .budget import Budget
-from .clocks import CaptureClock, Clocks
+from .gap_detection import CaptureClock, Clocks
 from .messages import Block, Close, MicState, Open, now_ms
-from .work import BlockOf
-from .worker import Worker
+from .pipeline import Worker
+from .pipeline_items import BlockOf
 
 STALE_SECONDS = 5.0
 """A stream from which nothing has come for this long is quiet: its page may be gone, and another one may record."""

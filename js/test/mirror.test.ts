@@ -107,7 +107,7 @@ describe("events.ts mirrors protocol.py", () => {
 });
 
 describe("settings.ts mirrors settings.py and live.py", () => {
-  const live = read("../../ai_widgets/widget/live.py");
+  const live = read("../../ai_widgets/widget/live_settings.py");
   const session = read("../../ai_widgets/settings.py");
   const shapes = read("../src/settings.ts");
   const fieldsOf = (source: string, name: string) => {

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 
-from ai_widgets.demo import SERVER_EXTENSION
+from ai_widgets.cli.demo import SERVER_EXTENSION
 
 START_SECONDS = 60
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}

@@ -1,0 +1,137 @@
+"""What a recording is told of its input: that it is silent, faint, shifted by a constant, or was mended on its way.
+
+Sound can vanish before the model hears it without any error: a muted device delivers zeros, a cable with one inverted
+channel cancels itself, a broken driver sends NaN. Each of these is a condition that begins and ends, and both are one
+notice, however many chunks lie between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..protocol import CHUNK_SECONDS, Notice
+
+FAINT = 1e-3
+"""Peak below which a chunk is faint: −60 dBFS, 33 steps of 16-bit audio. Speech at arm's length peaks near −20 dBFS."""
+DC_OFFSET = 0.03
+"""Magnitude of a chunk's mean from which its constant part is told: 0.4 s of any sound average to less."""
+SYNTHETIC = frozenset({"tail", "padded"})
+"""Flags of chunks that are not all input."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition of the input: after how many chunks with it, and without it, it is told; and in what words."""
+
+    begins_after: int
+    ends_after: int
+    begins: str
+    ends: str
+
+
+CONDITIONS = MappingProxyType(
+    {
+        "silent_input": Condition(
+            25,
+            1,
+            "The input has been digital silence for {begun:g} s: a muted device, an empty channel, or the wrong input.",
+            "There is sound again, after {lasted:.1f} s of digital silence.",
+        ),
+        "faint_input": Condition(
+            75,
+            1,
+            "The input has stayed below −60 dBFS for {begun:g} s: its level is too low for anything to be heard.",
+            "The input is louder than −60 dBFS again, after {lasted:.1f} s.",
+        ),
+        "dc_offset": Condition(
+            5,
+            5,
+            "The input is shifted by a constant ({mean:+.2f} of full scale), which hides quiet sounds: a fault of the "
+            "device or its driver.",
+            "The input is no longer shifted by a constant, after {lasted:.1f} s.",
+        ),
+        "channels_cancel": Condition(
+            1,
+            5,
+            "The channels of the input cancel when they are averaged (one is inverted): the louder one alone is heard.",
+            "The channels of the input add up again, after {lasted:.1f} s.",
+        ),
+        "repaired": Condition(
+            1,
+            25,
+            "The input held samples that are no numbers (NaN or infinity); they are heard as 0.",
+            "The input holds numbers only again, after {lasted:.1f} s.",
+        ),
+    }
+)
+"""Conditions by the `kind` of their notices. Digital silence is told after 10 s, a faint input after 30 s."""
+
+
+@dataclass(frozen=True)
+class InputWatch:
+    """What has been seen of the input so far. A value: `after` gives the next one.
+
+    Attributes
+    ----------
+    runs
+        Chunks in a row that had a condition, by its name; negative: that lacked one which had begun.
+    begun
+        The first chunk of each condition that has been told.
+    """
+
+    runs: dict[str, int] = field(default_factory=dict)
+    begun: dict[str, int] = field(default_factory=dict)
+
+    def after(
+        self, chunk: int, samples: npt.NDArray[np.float32], flags: tuple[str, ...]
+    ) -> tuple[InputWatch, tuple[str, ...], list[Notice]]:
+        """Look at the next chunk.
+
+        Parameters
+        ----------
+        chunk, samples, flags
+            Its index, its samples float32 [6400] and the flags it came with.
+
+        Returns
+        -------
+        InputWatch, flags, notices
+            The next state, the flags with `dc_offset` where it applies, and what begins or ends with this chunk.
+        """
+        if SYNTHETIC & set(flags):
+            return self, flags, []
+        peak, mean = float(np.abs(samples).max(initial=0)), float(samples.mean())
+        seen = {
+            "silent_input": peak == 0,
+            "faint_input": peak < FAINT and "silent_input" not in self.begun,
+            "dc_offset": abs(mean) >= DC_OFFSET * max(1.0, peak),
+            "channels_cancel": "channels_cancel" in flags,
+            "repaired": "repaired" in flags,
+        }
+        runs, begun, notices = dict(self.runs), dict(self.begun), []
+        for kind, condition in CONDITIONS.items():
+            if kind in begun:
+                runs[kind] = 0 if seen[kind] else runs.get(kind, 0) - 1
+                if -runs[kind] >= condition.ends_after:
+                    lasted = (chunk - condition.ends_after + 1 - begun.pop(kind)) * CHUNK_SECONDS
+                    runs[kind] = 0
+                    notices.append(_notice(chunk, kind, condition.ends, "ends", lasted=lasted))
+                continue
+            runs[kind] = runs.get(kind, 0) + 1 if seen[kind] else 0
+            if runs[kind] >= condition.begins_after:
+                begun[kind] = chunk - condition.begins_after + 1
+                lasted = condition.begins_after * CHUNK_SECONDS
+                runs[kind] = 0
+                notices.append(_notice(chunk, kind, condition.begins, "begins", begun=lasted, mean=mean))
+        if seen["dc_offset"]:
+            flags = tuple(sorted({*flags, "dc_offset"}))
+        return InputWatch(runs, begun), flags, notices
+
+
+def _notice(chunk: int, kind: str, words: str, phase: str, **figures: float) -> Notice:
+    data: dict[str, Any] = {"phase": phase, **{name: round(value, 3) for name, value in figures.items()}}
+    return Notice(chunk, kind, words.format(**figures), data)

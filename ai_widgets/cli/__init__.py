@@ -1,0 +1,1 @@
+"""The command line: `run`, `demo` and the parsers of the other commands."""

@@ -1,0 +1,295 @@
+"""A checkpoint of the published sizes, loaded and measured: ``python -m ai_widgets.cli.bench.rehearsal DIR``.
+
+Writes random weights in the release's layout (16 GB), measures loading against reading the files, resident memory, and
+the time of a chunk and of a token against what the machine can do; converts it and loads that; then deletes it all.
+Every load runs in a process of its own, so that its peak is its own. `--small` rehearses the rehearsal.
+
+Times are given twice: by the clock, and as processor time ÷ threads, which is what the clock would say if nobody else
+used the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...audio.features import StreamingLogMel
+from ...child_process import output_of
+from ...errors import AiWidgetsError, CheckpointError
+from ...inference import Model, load_model
+from ...model.checkpoint import open_parts
+from ...model.convert import convert
+from ...model.machine import gigabytes, host_memory
+from ...model.skeleton import need_of
+from ...model.weights import TOWER_FILES
+from ...protocol import CHUNK_SAMPLES, FRAMES_PER_CHUNK
+from .rehearsal_files import RELEASE, SMALL, write_release
+
+FORMATS = ("bfloat16", "bfloat16+int8", "bfloat16+int4")
+BLOCK = 16 * 2**20
+ROUNDS = 5
+PROMPT = tuple(range(40, 104))
+"""Tokens before the measured steps: about the length of the published prefix."""
+SPARE = 1_000_000_000
+"""Bytes of memory that must stay free for others."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Rehearse and print one JSON object; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m ai_widgets.cli.bench.rehearsal", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where 25 GB may be written for a while")
+    parser.add_argument("--small", action="store_true", help="tiny sizes: tries the script itself")
+    parser.add_argument("--formats", nargs="+", default=FORMATS[:2], choices=FORMATS)
+    parser.add_argument("--keep", action="store_true", help="leave the files, and use them again next time")
+    parser.add_argument("--measure", choices=(*FORMATS, "convert"), help=argparse.SUPPRESS)
+    given = parser.parse_args(argv)
+    try:
+        if given.measure:
+            work = measure_convert if given.measure == "convert" else measure
+            print(json.dumps(work(given.folder, given.measure)))
+            return 0
+        figures = rehearse(given.folder, SMALL if given.small else RELEASE, given.formats, given.keep)
+    except AiWidgetsError as error:
+        print(f"rehearsal: {error}", file=sys.stderr)
+        return 2
+    print(json.dumps(figures, indent=1))
+    return 0
+
+
+def rehearse(folder: Path, sizes: dict[str, Any], formats: Sequence[str], keep: bool = False) -> dict[str, Any]:
+    """All figures, by the name of what was measured; the folder is empty again afterwards."""
+    source, converted = folder / "release", folder / "converted"
+    if folder.exists() and any(path != source for path in folder.iterdir()):
+        raise CheckpointError(f"{folder} is not empty; give a new folder.")
+    figures: dict[str, Any] = {"machine": rates()}
+    try:
+        start = _clock()
+        if not source.exists():
+            _say("writing")
+            write_release(source, sizes)
+        figures["written"] = {"bytes": _size(source), "seconds": round(_since(start)[0], 1)}
+        figures["reading"] = read_cold(source)
+        for how in formats:
+            _say(f"loading as {how}")
+            figures[f"load as {how}"] = _apart(source, how)
+        figures["logits against bfloat16"] = {
+            how: _apart_from(source, how) for how in formats[1:] if _logits(source, how).exists()
+        }
+        _forget(source)
+        _say("converting")
+        figures["convert to bfloat16"] = _run(source, "convert")
+        figures["reading the converted"] = read_cold(converted)
+        figures["load the converted as bfloat16"] = _apart(converted, "bfloat16")
+    finally:
+        if not keep:
+            shutil.rmtree(source, ignore_errors=True)
+        shutil.rmtree(converted, ignore_errors=True)
+    return figures
+
+
+def _say(words: str) -> None:
+    print(f"rehearsal: {words}", file=sys.stderr, flush=True)
+
+
+def _shortage(folder: Path, how: str) -> str | None:
+    """Why a format is not measured now, or None: others need their memory, too."""
+    parts = open_parts(folder)
+    needed = need_of(parts.language_model, parts.tower).total("cpu", torch.bfloat16, _quantize(how)) + SPARE
+    free, _ = host_memory()
+    return None if free is None or free >= needed else f"{gigabytes(needed)} needed, {gigabytes(free)} free"
+
+
+def _quantize(how: str) -> str | None:
+    return how.partition("+")[2] or None
+
+
+def _logits(folder: Path, how: str) -> Path:
+    return folder / f"logits-{how}.npy"
+
+
+def _apart(folder: Path, how: str) -> dict[str, Any]:
+    """`measure` in a fresh process, where the memory for it is free."""
+    shortage = _shortage(folder, how)
+    if shortage is not None:
+        _say(f"{how} is left out: {shortage}")
+        return {"left out": shortage}
+    return _run(folder, how)
+
+
+def _run(folder: Path, how: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "ai_widgets.cli.bench.rehearsal", str(folder), "--measure", how]
+    printed = output_of(command, f"Measuring {how}").decode()
+    values: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return values
+
+
+def measure(folder: Path, how: str) -> dict[str, Any]:
+    """Load from a cold disk and measure; the figures of one process."""
+    _forget(folder)
+    quantize = _quantize(how)
+    parts = open_parts(folder)
+    need = need_of(parts.language_model, parts.tower)
+    before = _status("VmHWM:")
+    start = _clock()
+    model = load_model(folder, "cpu", "bfloat16", quantize=quantize, progress=False)
+    wall, busy = _since(start)
+    peak = _status("VmHWM:")
+    halves = need.weights(torch.bfloat16)
+    with model.loaded.computing():
+        steps, logits = _steps(model)
+    np.save(_logits(folder, how), logits.numpy())
+    return {
+        "placement": str(model.loaded.placement),
+        "load_s": round(wall, 1),
+        "load_busy_s": round(busy, 1),
+        "peak_bytes": peak,
+        "libraries_bytes": before,
+        "peak ÷ 16-bit weights and tower": round(peak / halves, 3),
+        **steps,
+        "weights_bytes": need.weights(torch.bfloat16, quantize),
+        "machine now": rates(),
+    }
+
+
+def measure_convert(source: Path, _: str) -> dict[str, Any]:
+    """Convert to bfloat16 beside the source; the figures of one process."""
+    start, target = _clock(), source.parent / "converted"
+    convert(source, target, "bfloat16", progress=False)
+    wall, busy = _since(start)
+    return {
+        "bytes": _size(target),
+        "seconds": round(wall, 1),
+        "busy_s": round(busy, 1),
+        "peak_bytes": _status("VmHWM:"),
+    }
+
+
+def _steps(model: Model) -> tuple[dict[str, float], Tensor]:
+    """Milliseconds of a chunk's parts and of a token, and logits of a fixed sequence."""
+    loaded = model.loaded
+    decoder, noise = loaded.decoder, np.random.default_rng(0)
+    features, context = StreamingLogMel(), decoder.context(1024)
+    kept = [decoder.feed(context, list(PROMPT))]
+    times: dict[str, list[tuple[float, float]]] = {"features": [], "tower": [], "prefill of 13": [], "token": []}
+    block = [loaded.traits.tokens["AUDIO_BEGIN"], *[loaded.traits.tokens["PAD"]] * FRAMES_PER_CHUNK]
+    for _ in range(ROUNDS):
+        samples = noise.normal(0, 0.1, CHUNK_SAMPLES).astype(np.float32)
+        marks = [_clock()]
+        mels = features.push(samples)
+        marks.append(_clock())
+        frames = loaded.encoder.encode(mels)[0]
+        marks.append(_clock())
+        kept.append(decoder.feed(context, [7, *block, loaded.traits.tokens["ASSISTANT"]], frames, 2))
+        marks.append(_clock())
+        kept.append(decoder.feed(context, [11]))
+        marks.append(_clock())
+        for name, first, last in zip(times, marks, marks[1:], strict=False):
+            times[name].append((last[0] - first[0], (last[1] - first[1]) / torch.get_num_threads()))
+    figures: dict[str, float] = {}
+    for name, values in times.items():
+        figures[f"{name}_ms"] = round(1e3 * median(wall for wall, _ in values), 1)
+        figures[f"{name}_busy_ms"] = round(1e3 * median(busy for _, busy in values), 1)
+    return figures, torch.stack(kept)
+
+
+def _apart_from(folder: Path, how: str) -> dict[str, float]:
+    """How far the logits of a format are from those of bfloat16, over the measured steps."""
+    if not _logits(folder, FORMATS[0]).exists():
+        return {}
+    first, second = (np.load(_logits(folder, name)) for name in (FORMATS[0], how))
+    away = np.abs(first - second)
+    return {
+        "mean_difference": round(float(away.mean()), 4),
+        "largest_difference": round(float(away.max()), 4),
+        "spread": round(float(first.std()), 4),
+        "same_likeliest": round(float((first.argmax(1) == second.argmax(1)).mean()), 3),
+    }
+
+
+def rates() -> dict[str, float]:
+    """What the machine does now: bytes a second from memory, bfloat16 operations a second in products."""
+    there = torch.ones(2**26)
+    left, right = torch.randn(1024, 2048).bfloat16(), torch.randn(2048, 2048).bfloat16()
+    with torch.inference_mode():
+        reading = min(_seconds(lambda: there.sum()) for _ in range(7))
+        product = min(_seconds(lambda: left @ right.t()) for _ in range(7))
+    return {
+        "threads": torch.get_num_threads(),
+        "memory_GB_per_s": round(there.nbytes / reading / 1e9, 1),
+        "bfloat16_GFLOP_per_s": round(2 * left.numel() * right.shape[0] / product / 1e9, 1),
+    }
+
+
+def _seconds(work: Any) -> float:
+    """Processor time ÷ threads."""
+    start = _clock()
+    work()
+    return _since(start)[1]
+
+
+def _clock() -> tuple[float, float]:
+    """Time by the clock, and of the processor for this process."""
+    return perf_counter(), process_time()
+
+
+def _since(start: tuple[float, float]) -> tuple[float, float]:
+    """Seconds by the clock, and of the processor ÷ threads."""
+    wall, busy = _clock()
+    return wall - start[0], (busy - start[1]) / torch.get_num_threads()
+
+
+def read_cold(folder: Path) -> dict[str, float]:
+    """Seconds of reading all weights from the disk, and nothing else."""
+    _forget(folder)
+    buffer = bytearray(BLOCK)
+    start, count = _clock(), 0
+    for path in _weights(folder):
+        with path.open("rb", buffering=0) as file:
+            while read := file.readinto(buffer):
+                count += read
+    wall, busy = _since(start)
+    return {"bytes": count, "seconds": round(wall, 1), "busy_s": round(busy, 1)}
+
+
+def _weights(folder: Path) -> list[Path]:
+    """The files that a load reads."""
+    tower = next(folder / name for name in TOWER_FILES if (folder / name).exists())
+    return [*sorted(folder.glob("model*.safetensors")), tower]
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _weights(folder))
+
+
+def _forget(folder: Path) -> None:
+    """Make the system drop its copies of the files, so that reading means the disk."""
+    for path in _weights(folder):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            if hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _status(name: str) -> int:
+    """Bytes of a line of the process's status; 0 where the system has none."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+"""``ai-widgets bench``: how fast this machine runs the loop, and whether it hears as well after minutes.
+
+One line a figure. Absolute times depend on the machine and on what else it does; the ratio of a late chunk to an early
+one should not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...audio.intake import ChunkAudio
+from ...child_process import output_of
+from ...errors import ChildError, SettingError
+from ...inference import Model, load_model
+from ...model.hub import locate
+from ...protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Notice, Timing, Turn
+from ...session.framing import Framing
+from ...session.perceive import Heard, Listener
+from ...session.session import StreamingSession
+from ...settings import SLIDE_POSITIONS
+from .authors import compare as compare_authors
+from .session_age import holds, in_words, replies_by_minute
+
+EARLY, LATE = 100, 18_000
+"""Chunks that are compared: after 40 s and after two hours."""
+WINDOW, ROUNDS = 8, 6
+"""Each figure is a median over so many chunks around the named one, in so many rounds."""
+BARE_CHUNK = 140
+"""Chunk of the steps that are held against the bare model: the context is nearly full."""
+REPEATS = 7
+"""Sessions that do the same, where one chunk is asked about."""
+NOISE_DB = -46.0
+SILENT = -1000.0
+"""Bias with which no reply begins, so that all chunks do the same work."""
+FULL: dict[str, Any] = {"bias": SILENT, "context_limit": SLIDE_POSITIONS}
+"""Settings of the sessions that are timed. Their context is the longest that is anybody's default, whatever the
+checkpoint was trained for, so that figures of different checkpoints and versions can be compared."""
+
+FIRST_DECISION = """
+import json, sys, time
+import numpy as np
+import ai_widgets as aiw
+start = time.perf_counter()
+widget = aiw.AudioInteraction(sys.argv[1])
+widget.feed(np.zeros(6400, np.float32), 16000)
+end = time.perf_counter()
+decisions = len(widget.record.decisions)
+widget.close()
+print(json.dumps([end - start, decisions]))
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="ai-widgets bench", description="Measure speed on this machine.")
+    parser.add_argument("--checkpoint", default="tiny")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--chunks", type=int, default=LATE, help=f"age of the old session (default: {LATE}, two hours)")
+    parser.add_argument("--compile", action="store_true", help="compile the model's layers first, where that works")
+    parser.add_argument("--authors", type=Path, metavar="DIR", help="a clone of the authors' code, to be timed beside")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    parser.add_argument(
+        "--age", action="store_true",
+        help="only ask whether the fifth minute of a session is answered as the first one; exit code 1 where it is not",
+    )  # fmt: skip
+    given = parser.parse_args(argv)
+    if given.chunks <= EARLY:
+        raise SettingError(f"--chunks must be above {EARLY}, the age of the young session, not {given.chunks}.")
+    if given.age:
+        counts = replies_by_minute(load_model(given.checkpoint, given.device, given.dtype))
+        _print(in_words(counts), given.json)
+        return 0 if holds(counts) else 1
+    figures = measure(given.checkpoint, given.device, given.dtype, given.chunks, given.compile)
+    if given.authors is not None:
+        model = load_model(given.checkpoint, given.device, given.dtype)
+        figures |= compare_authors(given.authors, locate(given.checkpoint)[0], model)
+    _print(figures, given.json)
+    return 0
+
+
+def _print(figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:<58} {value}")
+
+
+def measure(
+    checkpoint: str, device: str = "auto", dtype: str = "auto", late: int = LATE, compiled: bool = False
+) -> dict[str, Any]:
+    """All figures by name; the name gives the unit."""
+    first = first_decision_seconds(checkpoint)
+    start = perf_counter()
+    model = load_model(checkpoint, device, dtype)
+    load = perf_counter() - start
+    words = f"{platform.machine()}, {os.cpu_count()} cores, {model.loaded.placement}"
+    if compiled:
+        words += ", compiled" if model.loaded.decoder.compile() else ", not compiled (see the log)"
+    young, old = compare_ages(model, late)
+    chunk = median(young)
+    sliding, slides = sliding_chunks(model)
+    step, bare = compare_with_bare(model)
+    return {
+        "machine": words,
+        "widget constructed → first decision, fresh process [s]": round(first, 2),
+        "load_model, libraries imported [s]": round(load, 2),
+        "chunk: features + tower + decision, median [ms]": round(chunk, 2),
+        "times real time while silent": round(CHUNK_SECONDS * 1e3 / chunk, 1),
+        "reply token, median [ms]": round(token_milliseconds(model), 2),
+        f"chunk {late} ÷ chunk {EARLY}": round(median(old) / chunk, 3),
+        f"slowest ÷ median of {len(sliding)} chunks with {slides} slides": round(max(sliding) / median(sliding), 2),
+        "slide ÷ chunk": round(slide_milliseconds(model) / chunk, 3),
+        "step ÷ bare model": round(step / bare, 3),
+        "bare model: 13 positions and one row of logits [ms]": round(bare, 2),
+        **in_words(replies_by_minute(model)),
+    }
+
+
+def first_decision_seconds(checkpoint: str) -> float:
+    """Seconds from constructing the widget to its first decision, imports included, in a process of its own."""
+    command = [sys.executable, "-c", FIRST_DECISION, checkpoint]
+    printed = output_of(command, "Measuring the first decision in a process of its own").decode()
+    seconds, decisions = json.loads(printed.strip().splitlines()[-1])
+    if decisions != 1:
+        raise ChildError(f"The widget made {decisions} decisions on one chunk, so there is no first one to measure.")
+    return float(seconds)
+
+
+def compare_ages(model: Model, late: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of chunks in a young session and in an old one, in the same run.
+
+    Both are measured over whole windows of chunks that take turns, so that a change of the machine's load meets both.
+    The old session gets there by steps over one and the same heard chunk: features and tower keep nothing that grows.
+    """
+    young_times: list[float] = []
+    old_times: list[float] = []
+    old = model.session(**FULL, alternatives=5)
+    _age(model, old, late - WINDOW * ROUNDS // 2)
+    for _ in range(ROUNDS):
+        young = model.session(**FULL)
+        _age(model, young, EARLY - WINDOW // 2)
+        for _ in range(WINDOW):
+            young_times += _time_chunks(young, 1)
+            old_times += _time_chunks(old, 1)
+    return young_times, old_times
+
+
+def sliding_chunks(model: Model) -> tuple[list[float], int]:
+    """Milliseconds of chunks from a context that is full on, and how often it slid meanwhile.
+
+    Several sessions do the same work in turns, and each chunk counts with its shortest time: what recurs is the
+    chunk's, what does not is the machine's.
+    """
+    sessions = [model.session(**FULL) for _ in range(REPEATS)]
+    for session in sessions:
+        _age(model, session, BARE_CHUNK)
+    rounds = [[_time_chunks(session, 1)[0] for session in sessions] for _ in range(WINDOW * ROUNDS)]
+    slides = [e for e in sessions[0].record.of_type(Notice) if e.kind == "context_slide" and e.chunk >= BARE_CHUNK]
+    return [min(times) for times in rounds], len(slides)
+
+
+def compare_with_bare(model: Model) -> tuple[float, float]:
+    """Median milliseconds of a whole step of a session, and of the model's forward pass in it alone, taking turns.
+
+    The bare pass is transformers' model on tensors that are ready, over a context of the same length, and one row of
+    logits; a step adds embedding, sampling with its report, events and the record.
+    """
+    session = model.session(**FULL)
+    heard = _age(model, session, BARE_CHUNK)
+    decoder, turns = model.loaded.decoder, session._loop.turns
+    block = Framing.of(model.loaded, session.settings).block
+    embeddings = decoder.embed([*block[:1], *block])
+    steps: list[float] = []
+    bare: list[float] = []
+    for _ in range(WINDOW * ROUNDS // 4):
+        start = perf_counter()
+        for _event in session.step(heard):
+            pass
+        steps.append((perf_counter() - start) * 1e3)
+        context = turns._context
+        if context.room < embeddings.shape[1]:
+            break
+        end = context.end
+        with model.loaded.computing():
+            start = perf_counter()
+            decoder.advance(context, embeddings)
+            bare.append((perf_counter() - start) * 1e3)
+        # As if nothing had been fed: what was written is written over.
+        context.end = end
+    return median(steps), median(bare)
+
+
+def slide_milliseconds(model: Model) -> float:
+    """Median time of a slide in a full context."""
+    session = model.session(**FULL)
+    _age(model, session, BARE_CHUNK)
+    framing, context = Framing.of(model.loaded, session.settings), session._loop.turns._context
+    times: list[float] = []
+    for _ in range(WINDOW):
+        start = perf_counter()
+        context.slide(len(framing.prefix), len(framing.block) + 1)
+        times.append((perf_counter() - start) * 1e3)
+    return median(times)
+
+
+def token_milliseconds(model: Model) -> float:
+    """Median time of one reply token, replies being forced by a large bias."""
+    session = model.session(bias=1000.0, max_reply_tokens=24)
+    _time_chunks(session, 12)
+    record = session.record
+    lengths = {turn.chunk: len(turn.tokens) for turn in record.of_type(Turn)}
+    return median(t.reply_ms / max(1, lengths[t.chunk]) for t in record.of_type(Timing) if t.chunk in lengths)
+
+
+def _age(model: Model, session: StreamingSession, chunks: int) -> Heard:
+    """Let a session hear the same chunk until it is so many chunks old."""
+    heard = Listener(model.loaded).hear(ChunkAudio(_noise(0)))
+    while session.chunks_done < chunks:
+        for _ in session.step(heard):
+            pass
+    return heard
+
+
+def _noise(seed: int) -> npt.NDArray[np.float32]:
+    """One chunk of quiet noise."""
+    noise = np.random.default_rng(seed).standard_normal(CHUNK_SAMPLES) * 10 ** (NOISE_DB / 20)
+    return noise.astype(np.float32)
+
+
+def _time_chunks(session: StreamingSession, count: int) -> list[float]:
+    """Push quiet noise; milliseconds of features, tower and decision for each chunk."""
+    times: list[float] = []
+    for _ in range(count):
+        timings = (e for e in session.push(_noise(session.chunks_done)) if isinstance(e, Timing))
+        times += [timing.features_ms + timing.tower_ms + timing.decide_ms for timing in timings]
+    return times

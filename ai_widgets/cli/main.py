@@ -1,0 +1,163 @@
+"""The command line: ``ai-widgets run | demo | convert | train | …``. Options and JSON lines are stable."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from .. import __version__
+from ..errors import AiWidgetsError, printable
+from .terminal import degrade_output, leave_quietly
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence; the options are one `--help` away."""
+
+    def error(self, message: str) -> NoReturn:
+        sentence = printable(f"{message[:1].upper()}{message[1:].rstrip('.')}")
+        self.exit(BAD_INPUT, f"{self.prog}: {sentence}; see {self.prog} --help.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0, or 2 for input that cannot be used."""
+    degrade_output()
+    # These have option parsers of their own; their words pass through untouched.
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    passed_on: dict[str, Callable[[list[str]], int]] = {"train": _train, "evaluate": _evaluate, "bench": _bench}
+    try:
+        if arguments and arguments[0] in passed_on:
+            code = passed_on[arguments[0]](arguments[1:])
+        else:
+            given = _parser().parse_args(arguments)
+            code = given.command(given)
+        if sys.stdout is not None:
+            # What cannot be written any more is found here, and not when the interpreter ends.
+            sys.stdout.flush()
+        return code
+    except AiWidgetsError as error:
+        print(f"ai-widgets: {printable(str(error))}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("ai-widgets: Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left (for instance `| head`): nothing is wrong on this side.
+        leave_quietly()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="ai-widgets", description="Audio-Interaction on the command line and in JupyterLab.")
+    parser.add_argument("--version", action="version", version=f"ai-widgets {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run audio files through a checkpoint")
+    run.add_argument("audio", nargs="+", help="audio files, or folders of them (sequence.json gives the order)")
+    run.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    run.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
+    run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
+    run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
+    run.add_argument("--quantize", help="int8 or int4: smaller matrices (needs ai_widgets[quant])")
+    how = run.add_mutually_exclusive_group()
+    how.add_argument("--greedy", action="store_true", help="always take the likeliest token")
+    how.add_argument("--temperature", type=float, help="default: the checkpoint's own")
+    run.add_argument("--top-k", type=int, help="keep the K likeliest tokens; 0 keeps all")
+    run.add_argument("--top-p", type=float, help="keep the likeliest tokens of this mass")
+    run.add_argument("--bias", type=float, default=0.0, help="added to TEXT_BEGIN's logit: above 0 more talkative")
+    run.add_argument("--no-mask", action="store_true", help="let decisions be any token")
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--system-prompt", help="default: the checkpoint's own")
+    run.add_argument("--context", choices=("slide", "reset", "stop"), default="slide", help="when the context is full")
+    run.add_argument(
+        "--context-limit", type=int,
+        help="positions; default: with slide what the checkpoint was trained for, else 2000; 1500 with reset",
+    )  # fmt: skip
+    run.add_argument("--context-seconds", type=float, help="seconds of audio in the context; default: what fits")
+    run.add_argument("--max-new-tokens", type=int)
+    run.add_argument(
+        "--floor",
+        choices=("clip", "running"),
+        default="clip",
+        help="log-mel floor: of the whole clip, which is measured first; running decides at once",
+    )
+    run.add_argument("--tail-silence", type=float, default=1.0, help="seconds of silence after each file")
+    run.add_argument(
+        "--longest",
+        type=float,
+        metavar="SECONDS",
+        help="seconds that a file may decode to (default: six hours); 0: any",
+    )
+    run.add_argument("--json", metavar="OUT.jsonl", help="write one JSON object a line; - for standard output")
+    run.set_defaults(command=_run)
+
+    demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")
+    demo.add_argument("--port", type=int, default=8888)
+    demo.add_argument("--no-browser", action="store_true", help="only print the address")
+    demo.add_argument("--folder", help="where the notebook is put (default: ./ai_widgets_demo)")
+    demo.set_defaults(command=_demo)
+
+    convert = commands.add_parser("convert", help="write a checkpoint in transformers' layout and another format")
+    convert.add_argument("source", metavar="SRC", help="tiny, a folder or a hub id")
+    convert.add_argument("target", metavar="DST", help="a new folder")
+    convert.add_argument("--dtype", default="bfloat16", help="bfloat16, float16, float32 (default: bfloat16)")
+    convert.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
+    convert.set_defaults(command=_convert)
+
+    passed_on = {
+        "train": "train a small checkpoint",
+        "evaluate": "measure how well a checkpoint or a baseline replies",
+        "bench": "measure speed on this machine",
+    }
+    for name, words in passed_on.items():
+        commands.add_parser(name, help=words, add_help=False)
+    return parser
+
+
+def _run(given: argparse.Namespace) -> int:
+    from .run import run_files
+
+    return run_files(given)
+
+
+def _convert(given: argparse.Namespace) -> int:
+    from ..model.convert import convert
+
+    print(convert(given.source, given.target, given.dtype, given.revision))
+    return 0
+
+
+def _demo(given: argparse.Namespace) -> int:
+    from .demo import open_demo
+
+    return open_demo(port=given.port, browser=not given.no_browser, folder=given.folder)
+
+
+def _train(arguments: list[str]) -> int:
+    from ..training.command import main as train
+
+    return train(arguments)
+
+
+def _evaluate(arguments: list[str]) -> int:
+    from ..evaluation.command import main as evaluate
+
+    return evaluate(arguments)
+
+
+def _bench(arguments: list[str]) -> int:
+    if "--soak" in arguments:
+        from .bench.soak import main as soak
+
+        return soak([each for each in arguments if each != "--soak"])
+    from .bench.speed import main as bench
+
+    return bench(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""``ai-widgets run``: files in, readable progress on the terminal, events as JSON lines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TextIO
+
+from ..audio.files import LONGEST_S
+from ..errors import AiWidgetsError, AudioError, SettingError, printable
+from ..inference import answer_files, check_files, expand_paths, load_model
+from ..protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
+from ..record.record import SessionRecord
+from ..session.session import StreamingSession
+from ..settings import Settings
+from .screen import Transcript
+from .terminal import json_line, output_or_nowhere
+
+MAX_TAIL_S = 600.0
+WRITTEN = (Decision, Token, Turn, Notice)
+"""Events that `--json` writes; chunk levels and timings are for the screen."""
+
+
+def run_files(given: argparse.Namespace) -> int:
+    """Carry out ``ai-widgets run`` with parsed options; returns the exit code."""
+    if not 0 <= given.tail_silence <= MAX_TAIL_S:
+        raise SettingError(f"--tail-silence must lie between 0 and {MAX_TAIL_S:g} seconds, not {given.tail_silence}.")
+    settings = Settings(
+        greedy=given.greedy,
+        temperature=given.temperature,
+        top_k=given.top_k,
+        top_p=given.top_p,
+        bias=given.bias,
+        mask=not given.no_mask,
+        seed=given.seed,
+        system_prompt=given.system_prompt,
+        context=given.context,
+        context_limit=given.context_limit,
+        context_seconds=given.context_seconds,
+        max_new_tokens=given.max_new_tokens,
+    )
+    longest_s = _longest(given.longest)
+    skipped: list[str] = []
+    # All files are opened before the model is loaded: a bad name is known at once, and costs nothing.
+    paths = expand_paths(given.audio, skipped.append)
+    check_files(paths, longest_s)
+    with ExitStack() as stack:
+        lines = _open_json(given.json, stack)
+        screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
+        model = load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)
+        session = StreamingSession(model.loaded, settings, SessionRecord(audio_seconds=0))
+        print(f"{printable(model.loaded.name)} on {model.loaded.placement.line}", file=screen)
+        for sentence in skipped:
+            print(sentence, file=screen)
+        started = perf_counter()
+        transcript = Transcript(screen)
+        told = len(session.record)
+        try:
+            for event in answer_files(
+                session,
+                paths,
+                floor=given.floor,
+                tail_silence=given.tail_silence,
+                longest_s=longest_s,
+                begin=lambda path: transcript.clip(str(path)),
+                progress=transcript.progress,
+            ):
+                told += 1
+                _tell(event, transcript, lines)
+        except AiWidgetsError:
+            # How the step ended that failed is in the record too.
+            for event in session.record.since(told):
+                _tell(event, transcript, lines)
+            raise
+        summary = _summary(session, given.checkpoint, len(paths), perf_counter() - started)
+        transcript.end(summary)
+        if lines is not None:
+            lines.write(json_line(summary, lines) + "\n")
+    return 0
+
+
+def _longest(seconds: float | None) -> float | None:
+    """The option `--longest` as `open_audio` takes it."""
+    if seconds is None:
+        return LONGEST_S
+    if not seconds >= 0:
+        raise SettingError(f"--longest must be seconds, or 0 for any length, not {seconds}.")
+    return seconds or None
+
+
+def _open_json(path: str | None, stack: ExitStack) -> TextIO | None:
+    if path is None:
+        return None
+    if path == "-":
+        if sys.stdout is None:
+            raise AudioError("--json - writes to standard output, which is closed; give a file name.")
+        return sys.stdout
+    try:
+        # The lines are the same bytes on every system.
+        return stack.enter_context(Path(path).open("w", encoding="utf-8", newline="\n"))
+    except OSError as error:
+        raise AudioError(f"--json cannot write {path}: {error.strerror}.") from error
+
+
+def _tell(event: Event, transcript: Transcript, lines: TextIO | None) -> None:
+    transcript.show(event)
+    if lines is not None and isinstance(event, WRITTEN):
+        lines.write(json_line(event.to_json(), lines) + "\n")
+
+
+def _summary(session: StreamingSession, checkpoint: str, clips: int, seconds: float) -> dict[str, Any]:
+    record = session.record
+    decisions, turns = record.of_type(Decision), record.of_type(Turn)
+    computed = [t.features_ms + t.tower_ms + t.decide_ms for t in record.of_type(Timing)]
+    return {
+        "type": "summary",
+        "checkpoint": checkpoint,
+        "device": str(session.model.placement.device),
+        "dtype": str(session.model.placement.dtype).removeprefix("torch."),
+        "clips": clips,
+        "audio_s": round(record.seconds, 3),
+        "chunks": len(record.of_type(Chunk)),
+        "decisions": len(decisions),
+        "replies": len(turns),
+        "tokens": sum(len(turn.tokens) for turn in turns),
+        "positions": session.position,
+        "ended": session.ended,
+        "elapsed_s": round(seconds, 3),
+        "chunk_ms": round(sum(computed) / len(computed), 3) if computed else None,
+        "settings": session.settings.to_json(),
+    }

@@ -1,0 +1,350 @@
+"""Baselines with the interface of a session: they reply when speech ends, whatever was said.
+
+    EnergyPolicy      speech is what is louder than its background        nothing to install
+    SileroPolicy      speech is what silero-vad calls speech              pip install "ai_widgets[eval]"
+
+Both split the work in two: a *detector* gives every window of audio a score, an `Endpointer` turns scores into the
+decision of each chunk: TEXT_BEGIN once speech was followed by `hangover_s` of non-speech. The reply is a fixed text.
+A rule has no doubt, so p(TEXT_BEGIN) is 1 where it fires and 0 elsewhere: what a detector believes of speech is no
+belief about replying.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from time import perf_counter
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio.intake import ChunkAudio, Chunker, cut, envelope, level_db, mono_with_flags, repair, silence
+from ..errors import SettingError
+from ..protocol import CHUNK_SECONDS, SAMPLE_RATE, Chunk, Decision, Event, Timing, Turn
+from ..record.record import SessionRecord
+
+Array = npt.NDArray[np.float32]
+
+REPLY = "I heard you speak."
+KEEP_SILENCE, TEXT_BEGIN = 0, 1
+"""Token ids in a baseline's events: there is no vocabulary behind them."""
+CERTAIN = 1e-9
+"""Distance of the reported logits' probabilities from 0 and 1; a logit has to be finite."""
+
+
+class Detector(Protocol):
+    """Scores windows of audio in order; a higher score is more speech."""
+
+    @property
+    def window(self) -> int:
+        """Samples of one window."""
+
+    def __call__(self, samples: Array) -> float:
+        """Score of the next window, float32 [window]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpointing:
+    """When an endpointing baseline replies.
+
+    Attributes
+    ----------
+    threshold
+        Score from which a window is speech.
+    release
+        How far the score must fall below the threshold before a window counts as silent; in between nothing changes.
+    hangover_s
+        Seconds of non-speech after speech until the reply.
+    shortest_s
+        Seconds of speech below which nothing was said.
+    """
+
+    threshold: float
+    release: float
+    hangover_s: float = 0.6
+    shortest_s: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "release", "hangover_s", "shortest_s"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+                raise SettingError(f"{name} must be a number, not {value!r}.")
+            if name != "threshold" and value < 0:
+                raise SettingError(f"{name} must be at least 0, not {value!r}.")
+
+
+class Endpointer:
+    """The rule itself: fed the scores of every chunk, says after which chunk to reply."""
+
+    def __init__(self, rule: Endpointing, window: int) -> None:
+        self._rule = rule
+        self._seconds = window / SAMPLE_RATE
+        self._speaking = False
+        self._spoken = 0.0
+        self._silent = 0.0
+
+    def after(self, scores: Sequence[float]) -> bool:
+        """Take the scores of the windows that ended in a chunk; True means reply now."""
+        rule = self._rule
+        for score in scores:
+            if score >= rule.threshold:
+                self._speaking, self._silent = True, 0.0
+            elif score < rule.threshold - rule.release:
+                self._speaking = False
+            if self._speaking:
+                self._spoken += self._seconds
+            else:
+                self._silent += self._seconds
+                if self._spoken < rule.shortest_s and self._silent >= rule.hangover_s:
+                    self._spoken = 0.0
+        # Windows add up to a hangover only to rounding.
+        due = self._spoken >= rule.shortest_s and not self._speaking and self._silent >= rule.hangover_s - 3e-5
+        if due:
+            self._spoken = 0.0
+        return due
+
+
+class EndpointingPolicy:
+    """Audio in, the events of a session out: `Chunk`, `Decision`, `Turn` and `Timing`, one decision a chunk.
+
+    Parameters
+    ----------
+    detector
+        Scores the windows; it belongs to this policy alone, since it may remember.
+    rule
+        When to reply.
+    record
+        Where events and audio go; a new record by default.
+    """
+
+    name: ClassVar[str] = "endpointing"
+
+    def __init__(self, detector: Detector, rule: Endpointing, record: SessionRecord | None = None) -> None:
+        self.rule = rule
+        self.record = record if record is not None else SessionRecord()
+        self._detector = detector
+        self._endpointer = Endpointer(rule, detector.window)
+        self._chunker = Chunker()
+        self._rest: Array = np.zeros(0, np.float32)
+        self._chunk = 0
+        self._clip = 0
+        self._turn = 0
+
+    @property
+    def ended(self) -> None:
+        """A baseline has no context that could be full: it never ends."""
+        return
+
+    @property
+    def chunks_done(self) -> int:
+        """Chunks that were decided; the index of the next one."""
+        return self._chunk
+
+    @property
+    def window(self) -> int:
+        """Samples of the detector's windows."""
+        return self._detector.window
+
+    def interrupt(self) -> None:
+        """A fixed text is said at once: there is never a running reply to end."""
+
+    def push(self, samples: npt.ArrayLike) -> list[Event]:
+        """Feed live audio of any length: 16 kHz, mono, float in [-1, 1] or integer. Returns the events."""
+        row, flags = mono_with_flags(samples)
+        array, broken = repair(row)
+        return self._all(self._chunker.push(array, (*flags, "repaired") if broken else flags))
+
+    def finish(self, tail_silence: float = 0.0) -> list[Event]:
+        """End the recording: the waiting rest is padded to a chunk, `tail_silence` seconds of silence follow."""
+        events = self._all([*self._chunker.flush(), *silence(tail_silence)])
+        self._clip += 1
+        return events
+
+    def push_clip(
+        self,
+        samples: npt.ArrayLike,
+        *,
+        floor: str = "clip",  # noqa: ARG002 - a session's option; there are no log-mels here
+        tail_silence: float = 1.0,
+    ) -> list[Event]:
+        """Feed one whole clip, padded to chunks and followed by silence."""
+        row, flags = mono_with_flags(samples)
+        array, broken = repair(row)
+        before = self._all(self._chunker.flush())
+        clip = self._all([*cut(array, (*flags, "repaired") if broken else flags), *silence(tail_silence)])
+        self._clip += 1
+        return [*before, *clip]
+
+    def scores(self, samples: Array) -> list[float]:
+        """Score the windows that end in the next samples; the rest waits for more."""
+        waiting = np.concatenate([self._rest, samples])
+        size = self._detector.window
+        whole = len(waiting) // size * size
+        self._rest = waiting[whole:]
+        return [self._detector(window) for window in waiting[:whole].reshape(-1, size)]
+
+    def _all(self, chunks: Sequence[ChunkAudio]) -> list[Event]:
+        events = [event for chunk in chunks for event in self._step(chunk)]
+        for event in events:
+            self.record.append(event)
+        return events
+
+    def _step(self, heard: ChunkAudio) -> list[Event]:
+        started = perf_counter()
+        chunk, self._chunk = self._chunk, self._chunk + 1
+        start_s = chunk * CHUNK_SECONDS
+        samples = heard.samples
+        kept = self.record.append_audio(samples)
+        scores = self.scores(samples)
+        scored = perf_counter()
+        reply = self._endpointer.after(scores)
+        events: list[Event] = [
+            Chunk(chunk, self._clip, start_s, level_db(samples), envelope(samples), heard.flags),
+            *kept,
+            _decision(chunk, self._clip, reply),
+        ]
+        if reply:
+            turn, self._turn = self._turn, self._turn + 1
+            events.append(Turn(chunk, turn, self._clip, start_s, None, REPLY, (), "TEXT_END"))
+        events.append(Timing(chunk, (scored - started) * 1e3, 0.0, (perf_counter() - scored) * 1e3, 0.0, 0.0))
+        return events
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.rule}, {self._chunk} chunks, {self._turn} replies>"
+
+
+def _decision(chunk: int, clip: int, reply: bool) -> Decision:
+    p_text = float(reply)
+    certain = math.log((1 - CERTAIN) / CERTAIN)
+    return Decision(
+        chunk=chunk,
+        clip=clip,
+        start_s=chunk * CHUNK_SECONDS,
+        token=TEXT_BEGIN if reply else KEEP_SILENCE,
+        choice="TEXT_BEGIN" if reply else "KEEP_SILENCE",
+        p_keep=1 - p_text,
+        p_text=p_text,
+        p_other=0.0,
+        logit_keep=0.0,
+        logit_text=certain if reply else -certain,
+        p_drawn=1.0,
+        draw=None,
+        argmax=TEXT_BEGIN if reply else KEEP_SILENCE,
+        position=chunk,
+    )
+
+
+class LevelDetector:
+    """How many dB a window of 20 ms lies above the background, which falls at once and rises slowly."""
+
+    window = SAMPLE_RATE // 50
+
+    def __init__(self, quietest_db: float = -65.0, rise_db_per_s: float = 4.0) -> None:
+        self._quietest = quietest_db
+        self._rise = rise_db_per_s * self.window / SAMPLE_RATE
+        self._background: float | None = None
+
+    def __call__(self, samples: Array) -> float:
+        """Score the next window."""
+        level = max(level_db(samples), self._quietest)
+        background = level if self._background is None else min(level, self._background + self._rise)
+        self._background = background
+        return level - background
+
+
+class EnergyPolicy(EndpointingPolicy):
+    """Level endpointing, the thing to beat: speech is what is `threshold` dB louder than its background.
+
+    Parameters
+    ----------
+    threshold, release, hangover_s, shortest_s
+        See `Endpointing`; the first two in dB.
+    record
+        Where events and audio go; a new record by default.
+    """
+
+    name = "energy"
+
+    def __init__(
+        self,
+        *,
+        threshold: float = 12.0,
+        release: float = 4.0,
+        hangover_s: float = 0.6,
+        shortest_s: float = 0.1,
+        record: SessionRecord | None = None,
+    ) -> None:
+        rule = Endpointing(threshold=threshold, release=release, hangover_s=hangover_s, shortest_s=shortest_s)
+        super().__init__(LevelDetector(), rule, record)
+
+
+class SileroDetector:
+    """P(speech) of windows of 32 ms by silero-vad, a recurrent network. Every policy needs one of its own.
+
+    Raises
+    ------
+    SettingError
+        Where the package is not installed.
+    """
+
+    window = 512
+
+    def __init__(self) -> None:
+        import torch
+
+        self._torch = torch
+        self._network = _load_silero()
+        self._network.reset_states()
+
+    def __call__(self, samples: Array) -> float:
+        """Score the next window."""
+        with self._torch.inference_mode():
+            return float(self._network(self._torch.from_numpy(np.array(samples, np.float32)), SAMPLE_RATE))
+
+
+def _load_silero() -> Any:
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        package: Any = import_module("silero_vad")
+    except ImportError as error:
+        raise SettingError(
+            'The silero policy needs the silero-vad package; install it with: pip install "ai_widgets[eval]".'
+        ) from error
+    finally:
+        # The package sets torch to one thread for the whole process when it is imported.
+        torch.set_num_threads(threads)
+    return package.load_silero_vad()
+
+
+class SileroPolicy(EndpointingPolicy):
+    """Endpointing by silero-vad: speech is what the network gives at least `threshold`.
+
+    Parameters
+    ----------
+    threshold, release, hangover_s, shortest_s
+        See `Endpointing`; the first two are probabilities, by default the package's own.
+    record
+        Where events and audio go; a new record by default.
+    detector
+        Scores the windows; by default a `SileroDetector` of the installed package.
+    """
+
+    name = "silero"
+
+    def __init__(
+        self,
+        *,
+        threshold: float = 0.5,
+        release: float = 0.15,
+        hangover_s: float = 0.6,
+        shortest_s: float = 0.1,
+        record: SessionRecord | None = None,
+        detector: Detector | None = None,
+    ) -> None:
+        rule = Endpointing(threshold=threshold, release=release, hangover_s=hangover_s, shortest_s=shortest_s)
+        super().__init__(detector or SileroDetector(), rule, record)

@@ -1,0 +1,267 @@
+"""Feed: what was given to a session and is not decided yet, in order, as chunks that are heard one after the other.
+
+A call gives the feed one item: a block of live audio, a whole clip, the end of a recording, or a chunk that was
+perceived elsewhere. Items become pieces, a few seconds at a time, when their turn comes. What has been taken of them is
+a `Taken`, a value that the loop commits together with what came of it; `settle` brings queue, intake and listener back
+to it after an interrupt, so that no sample is lost or heard twice.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TypeAlias
+
+from ..audio.clip_features import ArraySamples, ClipLogMel, Progress
+from ..audio.file_notices import FileNotice
+from ..audio.file_samples import FileSamples
+from ..audio.intake import Array, ChunkAudio, Intake, silence
+from ..errors import AudioError
+from ..model.checkpoint import LoadedModel
+from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
+from .perceive import Heard, Listener, hear_clip, hear_piece
+
+PIECE_SECONDS = 10
+"""Live audio is resampled and cut in pieces of this length: the first chunk is decided at once, memory is bounded."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Live audio, of an array or a file, and the flags of all of it."""
+
+    sound: ArraySamples | FileSamples
+    flags: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        return self.sound.seconds or 0.0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A whole clip at 16 kHz, of an array or a file, with one floor, and the seconds of silence that follow it.
+
+    `progress` is told while it is measured, before its first chunk.
+    """
+
+    sound: ArraySamples | FileSamples
+    tail_silence: float
+    flags: tuple[str, ...] = ()
+    progress: Progress | None = None
+
+    @property
+    def seconds(self) -> float:
+        return self.sound.seconds or 0.0
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of a recording, and the seconds of silence that follow it."""
+
+    tail_silence: float = 0.0
+    seconds = 0.0
+
+
+@dataclass(frozen=True)
+class Given:
+    """A chunk that was perceived elsewhere; its clip is its own."""
+
+    heard: Heard
+    seconds = CHUNK_SECONDS
+
+
+Item: TypeAlias = Block | Clip | End | Given
+Piece: TypeAlias = ChunkAudio | Heard | Given | End | FileNotice
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was taken of the feed.
+
+    Attributes
+    ----------
+    items
+        Number of the first item that is not taken whole.
+    samples
+        Samples of it that are taken.
+    pieces, place
+        Pieces made of what was taken last, and the place of the next of them.
+    chunks
+        Chunks that were heard so far.
+    told
+        Notices of the item's file that are among the pieces so far.
+    """
+
+    items: int = 0
+    samples: int = 0
+    told: int = 0
+    pieces: tuple[Piece, ...] = ()
+    place: int = 0
+    chunks: int = 0
+
+    @property
+    def next(self) -> Piece | None:
+        """The next piece, or None where others have to be made."""
+        return self.pieces[self.place] if self.place < len(self.pieces) else None
+
+    def busy_before(self, item: int) -> bool:
+        """Whether something of the items before number `item` is still to be heard."""
+        return self.items < item or self.next is not None
+
+    def past(self, *, chunk: bool) -> Taken:
+        """The same after the next piece, which was a chunk or was none."""
+        return Taken(self.items, self.samples, self.told, self.pieces, self.place + 1, self.chunks + chunk)
+
+
+class Feed:
+    """Items in, pieces out.
+
+    Parameters
+    ----------
+    model
+        Perceives.
+    """
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+        self._items: deque[tuple[int, Item]] = deque()
+        self._intake = Intake()
+        self._listener = Listener(model)
+        self._intake_before: tuple[tuple[int, int], Intake, bool] | None = None
+        self._listener_before: tuple[int, tuple[Array | None, float]] | None = None
+        # Features of the clip at work, which is measured once.
+        self._clip: tuple[int, ClipLogMel] | None = None
+        self.lost_filter = False
+
+    def put(self, items: Sequence[Item], taken: Taken) -> int:
+        """Add items at the end, all of them at once; returns the number of the first."""
+        first = self._items[-1][0] + 1 if self._items else taken.items
+        self._items.extend([(first + place, item) for place, item in enumerate(items)])
+        return first
+
+    def settle(self, taken: Taken) -> None:
+        """Drop items that are taken whole, and undo what an interrupted call did beyond `taken`."""
+        while self._items and self._items[0][0] < taken.items:
+            _close(self._items.popleft()[1])
+            self._clip = None
+        if self._intake_before is not None:
+            where, intake, lost = self._intake_before
+            if where == (taken.items, taken.samples):
+                self._intake, self.lost_filter = intake, self.lost_filter or lost
+            self._intake_before = None
+        if self._listener_before is not None:
+            chunk, mark = self._listener_before
+            if chunk == taken.chunks:
+                self._listener.return_to(mark)
+            self._listener_before = None
+
+    def pending(self, taken: Taken) -> float:
+        """Seconds that were given and whose turn has not come, what does not fill a chunk included."""
+        return self.waiting(taken) + self._intake.waiting / SAMPLE_RATE
+
+    def waiting(self, taken: Taken) -> float:
+        """Seconds that were given and whose turn has not come."""
+        pieces = sum(CHUNK_SECONDS for piece in taken.pieces[taken.place :] if not isinstance(piece, End))
+        items = [item for number, item in self._items if number >= taken.items]
+        begun = items[0] if items else None
+        done = taken.samples / begun.sound.rate if isinstance(begun, (Block, Clip)) else 0.0
+        return max(0.0, pieces + sum(item.seconds for item in items) - done)
+
+    def drop(self) -> None:
+        """Drop all that waits."""
+        for _, item in self._items:
+            _close(item)
+        self._items.clear()
+        self._clip = None
+        self._intake = Intake()
+        self._intake_before = self._listener_before = None
+
+    def more(self, taken: Taken, *, heard: bool = True) -> Taken | None:
+        """Make pieces of what is next; None where nothing waits.
+
+        Parameters
+        ----------
+        taken
+            After `settle`.
+        heard
+            False where that has failed: chunks are then flagged `unheard`, a clip is not encoded, and of a file that
+            cannot be read the rest is left out.
+        """
+        if not self._items:
+            return None
+        number, item = self._items[0]
+        if isinstance(item, Given):
+            return Taken(number + 1, pieces=(item,), chunks=taken.chunks)
+        intake, lost = self._intake.resumed()
+        self._intake_before = (taken.items, taken.samples), intake, lost
+        past = replace(taken, items=number + 1, samples=0, told=0, place=0)
+        if isinstance(item, End):
+            return replace(past, pieces=(*self._rest(heard), *silence(item.tail_silence), End()))
+        try:
+            if isinstance(item, Block):
+                return self._more_of_block(item, taken, past, heard)
+            return self._more_of_clip(number, item, taken, past, heard)
+        except AudioError:
+            if heard:
+                raise
+            return replace(past, pieces=(End(),) if isinstance(item, Clip) else ())
+
+    def _rest(self, heard: bool) -> list[ChunkAudio]:
+        """What waits in the intake, as the end of a recording."""
+        rest = self._intake.finish()
+        return rest if heard else [_unheard(chunk) for chunk in rest]
+
+    def _more_of_block(self, item: Block, taken: Taken, past: Taken, heard: bool) -> Taken:
+        asked = PIECE_SECONDS * item.sound.rate
+        samples = item.sound.read(taken.samples, asked)
+        chunks = self._intake.push(samples, item.sound.rate, item.flags)
+        pieces = chunks if heard else [_unheard(chunk) for chunk in chunks]
+        return self._after(item, taken, past, pieces, len(samples) if len(samples) == asked else 0)
+
+    def _more_of_clip(self, number: int, item: Clip, taken: Taken, past: Taken, heard: bool) -> Taken:
+        # Live audio that came before is a clip of its own.
+        before: list[Piece] = [] if taken.samples else [*self._rest(heard), End()]
+        if self._clip is None or self._clip[0] != number:
+            clip = ClipLogMel(item.sound, item.flags)
+            if heard:
+                clip.measure(item.progress)
+                self._clip = number, clip
+        else:
+            clip = self._clip[1]
+        begun = perf_counter()
+        found = clip.piece(taken.samples // CHUNK_SAMPLES)
+        tail = silence(item.tail_silence)
+        if found is None:
+            rest = hear_clip(self._model, tail, 0) if heard else [_unheard(chunk) for chunk in tail]
+            return self._after(item, taken, past, [*before, *rest, End()], 0)
+        chunks, mels = found
+        pieces = hear_piece(self._model, chunks, mels, 0, begun) if heard else [_unheard(chunk) for chunk in chunks]
+        return self._after(item, taken, past, [*before, *pieces], len(chunks) * CHUNK_SAMPLES)
+
+    def _after(self, item: Block | Clip, taken: Taken, past: Taken, pieces: Sequence[Piece], samples: int) -> Taken:
+        """What is taken with these pieces, which are `samples` samples of an item; 0 where it has come to its end."""
+        notices = item.sound.notices[taken.told :]
+        # Said before the end of the clip that they are about.
+        ended = [piece for piece in pieces[-1:] if isinstance(piece, End)] if not samples else []
+        ordered = (*pieces[: len(pieces) - len(ended)], *notices, *ended)
+        if not samples:
+            return replace(past, pieces=ordered)
+        going_on = replace(taken, samples=taken.samples + samples, told=taken.told + len(notices))
+        return replace(going_on, pieces=ordered, place=0)
+
+    def hear(self, chunk: ChunkAudio, taken: Taken) -> Heard:
+        """Perceive the next chunk of the live stream."""
+        self._listener_before = taken.chunks, self._listener.mark()
+        return self._listener.hear(chunk)
+
+
+def _unheard(chunk: ChunkAudio) -> ChunkAudio:
+    return replace(chunk, flags=(*chunk.flags, "unheard"))
+
+
+def _close(item: Item) -> None:
+    """Close the file of an item that is done."""
+    if isinstance(item, (Block, Clip)) and isinstance(item.sound, FileSamples):
+        item.sound.close()

@@ -1,0 +1,76 @@
+"""Framing: the tokens around the audio, as a checkpoint and the settings want them (PROTOCOL.md §3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import SettingError
+from ..model.checkpoint import LoadedModel
+from ..model.decoder import EXACT_POSITIONS
+from ..protocol import CHUNK_SECONDS, FRAMES_PER_CHUNK
+from ..settings import RESET_POSITIONS, SLIDE_POSITIONS, Settings
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What a session feeds beside what the model says, and how much of it its context holds.
+
+    Attributes
+    ----------
+    prefix
+        Tokens that a bare context begins with.
+    block
+        Tokens of one chunk, PADs where encoder frames are to stand.
+    frames_at
+        Place of the first frame in the block.
+    limit
+        Positions of the context.
+    """
+
+    prefix: tuple[int, ...]
+    block: tuple[int, ...]
+    frames_at: int
+    limit: int
+
+    @staticmethod
+    def of(model: LoadedModel, settings: Settings) -> Framing:
+        """The framing of a session.
+
+        Raises
+        ------
+        SettingError
+            Where the context is too short for the prefix and one chunk.
+        """
+        traits = model.traits
+        prompt = traits.system_prompt if settings.system_prompt is None else settings.system_prompt
+        text = model.encode_text(prompt)
+        prefix = [text if name == "PROMPT" else [traits.tokens[name]] for name in traits.prefix]
+        frames = [traits.tokens["PAD"]] * FRAMES_PER_CHUNK
+        block = [frames if name == "FRAMES" else [traits.tokens[name]] for name in traits.chunk]
+        opening = tuple(token for part in prefix for token in part)
+        fed = tuple(token for part in block for token in part)
+        limit = _limit(model, settings, len(opening), len(fed) + 1)
+        framing = Framing(opening, fed, traits.chunk.index("FRAMES"), limit)
+        needed = len(framing.prefix) + len(framing.block) + 1
+        if framing.limit < needed:
+            raise SettingError(
+                f"A context of {framing.limit} positions is too short: prefix, one chunk and one token need {needed}; "
+                "raise context_limit or shorten system_prompt.",
+                ("context_limit", "system_prompt"),
+            )
+        return framing
+
+
+def _limit(model: LoadedModel, settings: Settings, prefix: int, chunk: int) -> int:
+    """Positions of the context; `prefix` and `chunk` are those of the prefix and of one silent chunk."""
+    most = model.positions
+    trained = model.traits.context_seconds
+    usual = {"slide": SLIDE_POSITIONS, "reset": RESET_POSITIONS, "stop": most}[settings.context]
+    if settings.context == "slide":
+        if model.traits.rope_positions == "float16":
+            # Beyond, the distance of two rounded positions depends on where they stand, and sliding changes that.
+            most = min(most, EXACT_POSITIONS)
+        if trained is not None and settings.context_seconds is None:
+            # A longer prompt than that of training takes nothing away from the audio.
+            usual = prefix + round(trained / CHUNK_SECONDS) * chunk
+    return min(settings.context_limit or usual, most)

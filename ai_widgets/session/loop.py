@@ -1,0 +1,359 @@
+"""The loop of a session: perceive, decide, respond, in steps that can be interrupted anywhere.
+
+All that the loop knows is one value, `State`. Each step makes the next state and the events of it, and commits both by
+one assignment; the record is brought up to it afterwards, and again by the next step where even that was interrupted.
+So Ctrl-C or an error of the model at any point leaves a context and a record that agree.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter, time
+from typing import Any
+
+from ..audio.file_notices import FileNotice
+from ..audio.input_watch import InputWatch
+from ..audio.intake import envelope, level_db
+from ..errors import SessionError
+from ..model.checkpoint import LoadedModel
+from ..protocol import CHUNK_SECONDS, Chunk, Decision, Event, Notice, Timing
+from ..record.record import SessionRecord
+from ..settings import Settings
+from .feed import End, Feed, Given, Item, Taken
+from .perceive import Heard
+from .turns import TurnState, TurnTaking
+
+logger = logging.getLogger(__name__)
+
+LATE_S = CHUNK_SECONDS
+"""Seconds from capture, the model's own time left out, after which a live chunk is flagged `late`: by then the next one
+has been captured too."""
+LONGEST_VALUE = 60
+"""Characters of a setting's value that a notice repeats."""
+LONGEST_ERROR = 300
+"""Characters of an error's message that a notice repeats."""
+FILTER_LOST = "An interrupt came while audio was resampled: a few milliseconds before this chunk were not heard."
+
+
+@dataclass(frozen=True)
+class Work:
+    """The chunk at work: it is in the record, and its step is not complete."""
+
+    heard: Heard
+    chunk: int
+    clip: int
+    queued_s: float
+    decide_s: float = 0.0
+    reply_s: float = 0.0
+    decided: float = 0.0
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """All that the loop knows: where it stands, and what the step before has said.
+
+    Attributes
+    ----------
+    talk
+        Of the conversation.
+    taken
+        Of the feed.
+    work
+        The chunk at work.
+    clip, clip_open
+        Index of the clip, and whether a chunk of it was heard.
+    watch
+        What was seen of the input.
+    said, at
+        Events of the last step, and where in the record they begin.
+    """
+
+    talk: TurnState
+    taken: Taken = field(default_factory=Taken)
+    work: Work | None = None
+    clip: int = 0
+    clip_open: bool = False
+    watch: InputWatch = field(default_factory=InputWatch)
+    said: tuple[Event, ...] = ()
+    at: int = 0
+
+
+class Loop:
+    """Audio in, events into the record.
+
+    Parameters
+    ----------
+    model
+        Shared, immutable.
+    settings
+        Those it begins with.
+    record
+        Where events and audio go.
+
+    Attributes
+    ----------
+    settings
+        Those that are to hold from the next chunk on.
+    state
+        Where it stands.
+    """
+
+    def __init__(self, model: LoadedModel, settings: Settings, record: SessionRecord) -> None:
+        self.settings = settings
+        self._record = record
+        self._chunks_before = record.chunks_heard
+        self._feed = Feed(model)
+        self.turns = TurnTaking(model, settings)
+        self.state = State(self.turns.start)
+
+    def put(self, items: Sequence[Item]) -> int:
+        """Add items to the feed, all of them at once; returns the number of the first."""
+        return self._feed.put(items, self.state.taken)
+
+    def busy_before(self, item: int) -> bool:
+        """Whether something of the items before number `item` is still to be done."""
+        return self.state.work is not None or self.state.taken.busy_before(item)
+
+    def close(self) -> None:
+        """End what is at work, and drop what waits and say so. `turns.release` frees the memory afterwards."""
+        self._settle()
+        self._cut(None)
+        self._drop_pending()
+
+    def _drop_pending(self) -> None:
+        """Drop audio that waits, and say how much."""
+        state = self.state
+        seconds = self._feed.pending(state.taken)
+        said: list[Event] = []
+        if state.work is not None and state.work.decision is None:
+            seconds += CHUNK_SECONDS
+        elif state.work is not None:
+            said.append(_timing(state.work))
+        self._feed.drop()
+        if seconds > 0:
+            message = f"The session was closed before {seconds:.2f} s of audio were decided."
+            data = {"seconds": round(seconds, 3), "why": "closed"}
+            said.append(Notice(max(0, state.taken.chunks - 1), "dropped", message, data))
+        self._commit(*said, work=None, taken=replace(state.taken, pieces=(), place=0))
+
+    def advance(self) -> bool:
+        """Do the next small step of the work; False where nothing is left to do.
+
+        Raises
+        ------
+        BaseException
+            Whatever interrupts it or goes wrong in it. The state is whole then, a reply at work has ended, and a chunk
+            that caused an error is passed over; one that was interrupted is decided by the next call.
+        """
+        began = False
+        try:
+            self._settle()
+            began = True
+            return self._do_next()
+        except BaseException as error:
+            try:
+                self._settle()
+                self._cut(error, began=began)
+            except Exception:
+                # The state is whole all the same: the next call settles first.
+                logger.exception("After %s the session could not be settled at once.", type(error).__name__)
+            raise
+
+    def _settle(self) -> None:
+        """Bring record, feed and context to the state that was committed last; nothing to do but after an interrupt."""
+        self._publish()
+        self._feed.settle(self.state.taken)
+        if not self.turns.settle(self.state.talk):
+            self._restart_lost_context()
+
+    def _publish(self) -> None:
+        state = self.state
+        for event in state.said[len(self._record) - state.at :]:
+            self._record.append(event)
+
+    def _commit(self, *said: Event, **changes: Any) -> None:
+        self.state = replace(self.state, said=said, at=len(self._record), **changes)
+        self._publish()
+
+    def _restart_lost_context(self) -> None:
+        """Keys and values were interrupted while they moved: the context starts over."""
+        state = self.state
+        chunk = max(0, state.taken.chunks - 1)
+        message = "The context starts over: it was interrupted in the middle of a move, and what it held is lost."
+        notice = Notice(chunk, "context_reset", message, {"used": state.talk.window.positions, "why": "interrupted"})
+        talk, events = self.turns.cut(state.talk, "interrupted")
+        self._commit(*events, notice, talk=talk.forgotten())
+        self.turns.settle(self.state.talk)
+
+    def _do_next(self) -> bool:
+        state = self.state
+        if state.work is not None:
+            self._go_on(state, state.work)
+            return True
+        piece = state.taken.next
+        if piece is None:
+            taken = self._feed.more(state.taken)
+            if taken is None:
+                return False
+            self._commit(taken=taken)
+            piece = taken.next
+            state = self.state
+        if isinstance(piece, FileNotice):
+            notice = Notice(max(0, state.taken.chunks - 1), piece.kind, piece.message, piece.data)
+            self._commit(notice, taken=state.taken.past(chunk=False))
+        elif isinstance(piece, End):
+            taken = state.taken.past(chunk=False)
+            self._commit(taken=taken, clip=state.clip + state.clip_open, clip_open=False)
+        elif piece is not None:
+            self._begin_chunk(state)
+        return True
+
+    def _begin_chunk(self, state: State, failed: BaseException | None = None) -> None:
+        """Perceive the next chunk, and see that the context has room for it."""
+        piece = state.taken.next
+        if isinstance(piece, Given):
+            heard = piece.heard
+        elif isinstance(piece, Heard):
+            heard = replace(piece, clip=state.clip)
+        elif piece is None or isinstance(piece, (End, FileNotice)):
+            raise SessionError("No chunk is next.")
+        elif failed is not None or "unheard" in piece.flags:
+            heard = Heard(piece.samples, piece.flags, state.clip, None)
+        else:
+            heard = replace(self._feed.hear(piece, state.taken), clip=state.clip)
+        started, chunk = perf_counter(), state.taken.chunks
+        perceived = (heard.features_ms + heard.tower_ms) / 1e3
+        # What is no microphone's came as fast as it could be taken: it has no deadline, and its waiting is no lateness.
+        queued = max(0.0, started - heard.arrived - perceived) if heard.live else 0.0
+        notices: list[Event] = [*self._keep_audio(chunk, heard)]
+        talk = state.talk
+        if failed is None and heard.frames is not None:
+            talk, changed = self._take_settings(talk, chunk)
+            talk, made = self.turns.make_room(talk, chunk)
+            notices += [*changed, *made]
+        watch, flags, seen = state.watch.after(chunk, heard.samples, heard.flags)
+        notices += seen
+        if queued + (heard.age_s if heard.live else 0.0) > LATE_S:
+            flags = (*flags, "late")
+        unheard = talk.ended is not None or heard.frames is None or failed is not None
+        if unheard and "unheard" not in flags:
+            flags = (*flags, "unheard")
+        if failed is not None:
+            notices.append(_undecided(chunk, failed))
+        if self._feed.lost_filter:
+            notices.append(Notice(chunk, "input_interrupted", FILTER_LOST))
+        start_s, samples = chunk * CHUNK_SECONDS, heard.samples
+        work = None if unheard else Work(heard, chunk, heard.clip, queued, perf_counter() - started)
+        self._commit(
+            Chunk(chunk, heard.clip, start_s, level_db(samples), envelope(samples), flags, heard.mel),
+            *notices,
+            talk=talk,
+            taken=state.taken.past(chunk=True),
+            work=work,
+            clip_open=True,
+            watch=watch,
+        )
+        self._feed.lost_filter = False
+
+    def _keep_audio(self, chunk: int, heard: Heard) -> list[Notice]:
+        """Hand the audio to the record, once."""
+        if self._record.chunks_heard <= self._chunks_before + chunk:
+            self._record.append_audio(heard.samples)
+        return self._record.last_notices
+
+    def _go_on(self, state: State, work: Work) -> None:
+        """The next part of the step at work: decide, speak, or what is told in the end."""
+        decision = work.decision
+        if decision is None:
+            frames = work.heard.frames
+            if frames is None:
+                raise SessionError(f"Chunk {work.chunk} was not perceived.")
+            started = perf_counter()
+            talk, decision = self.turns.decide(state.talk, work.chunk, work.clip, frames)
+            now = perf_counter()
+            work = replace(work, decision=decision, decided=now, decide_s=work.decide_s + now - started)
+            self._commit(decision, talk=talk, work=work)
+        elif state.talk.reply is not None:
+            started = perf_counter()
+            talk, events = self.turns.speak(state.talk)
+            work = replace(work, reply_s=work.reply_s + perf_counter() - started)
+            self._commit(*events, talk=talk, work=work)
+        else:
+            said: list[Event] = []
+            if decision.choice == "OTHER":
+                said.append(self.turns.violation(decision, state.talk))
+            self._commit(*said, _timing(work), work=None)
+
+    def _cut(self, error: BaseException | None, *, began: bool = True) -> None:
+        """After an interrupt or an error: end what cannot go on.
+
+        Parameters
+        ----------
+        error
+            What ended the step; None where the session is being closed.
+        began
+            False where the step had not begun, so that no chunk is to blame.
+        """
+        state, failed = self.state, isinstance(error, Exception)
+        work = state.work
+        if work is not None and work.decision is not None and (failed or state.talk.reply is not None):
+            talk, events = self.turns.cut(state.talk, "error" if failed else "interrupted")
+            self._commit(*events, _timing(work), talk=talk, work=None)
+        elif error is None or not failed or not began:
+            # What is not decided yet is decided by the next call.
+            return
+        elif work is not None:
+            self._commit(_undecided(work.chunk, error), work=None)
+        elif state.taken.next is not None and not isinstance(state.taken.next, (End, FileNotice)):
+            self._begin_chunk(state, error)
+        elif state.taken.next is None:
+            taken = self._feed.more(state.taken, heard=False)
+            if taken is not None:
+                lost = any("unheard" in getattr(piece, "flags", ()) for piece in taken.pieces)
+                notices = [_undecided(state.taken.chunks, error)] if lost else []
+                self._commit(*notices, taken=taken)
+
+    def _take_settings(self, talk: TurnState, chunk: int) -> tuple[TurnState, list[Event]]:
+        """Settings that were changed since the last chunk, as a notice."""
+        before, chosen = talk.terms.settings, self.settings
+        if chosen == before:
+            return talk, []
+        old, new = before.to_json(), chosen.to_json()
+        changed = {name: value for name, value in new.items() if value != old[name]}
+        words = ", ".join(f"{name} is {short(value)}" for name, value in changed.items())
+        notice = Notice(chunk, "settings", f"From here on {words}.", {"changed": changed, "settings": new})
+        return self.turns.changed(talk, chosen), [notice]
+
+
+def _undecided(chunk: int, error: BaseException | None) -> Notice:
+    why = f"{type(error).__name__}: {error}"
+    message = f"There is no decision on this chunk, and it is not in the context: {why[:LONGEST_ERROR]}"
+    return Notice(chunk, "undecided", message, {"error": type(error).__name__})
+
+
+def _timing(work: Work) -> Timing:
+    """Where the time went, on the clock that never jumps, told in Unix time."""
+    heard, epoch = work.heard, time() - perf_counter()
+    return Timing(
+        work.chunk,
+        heard.features_ms,
+        heard.tower_ms,
+        work.decide_s * 1e3,
+        work.reply_s * 1e3,
+        work.queued_s * 1e3,
+        heard.stream,
+        heard.seq,
+        (epoch + heard.arrived) * 1e3,
+        (epoch + work.decided) * 1e3,
+        heard.encode_wait_ms if heard.live else 0.0,
+        heard.age_s * 1e3 if heard.live else 0.0,
+    )
+
+
+def short(value: object) -> str:
+    """A setting's value in a sentence."""
+    text = "the default" if value is None else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -1,0 +1,376 @@
+"""Decide and respond: what the model makes of a perceived chunk.
+
+`TurnTaking` knows the order in which tokens are fed (PROTOCOL.md §3). It keeps no record and no state of its own but
+the keys and values: each of its steps takes a `TurnState` and returns the next one with what happened. Where a step is
+cut, by Ctrl-C or by an error of the model, the state is the one before it, and `settle` brings the keys and values back
+to it. So whatever is cut wherever, the context reads as the protocol does.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..errors import SessionError
+from ..model.checkpoint import LoadedModel
+from ..model.overflow import not_finite
+from ..model.sampling import Distribution, Draw, draw
+from ..protocol import CHUNK_SECONDS, Alternative, Choice, Decision, Ending, Event, Notice, Token, Turn
+from ..settings import Settings
+from .detokenize import ReplyText
+from .held import SPARE, Left, Window
+from .terms import Terms
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The reply at work."""
+
+    turn: int
+    chunk: int
+    clip: int
+    text: ReplyText
+
+
+@dataclass(frozen=True)
+class TurnState:
+    """Where the conversation stands.
+
+    Attributes
+    ----------
+    terms
+        Settings in use.
+    random
+        State of the generator of draws.
+    window
+        What the context holds.
+    due
+        Tokens that were drawn, or that end a cut reply, and are not fed yet. The next feed begins with them; they
+        belong to the newest chunk held.
+    drawn, turns
+        Tokens drawn and replies begun so far.
+    reply
+        The reply at work, or None.
+    leaving
+        Positions behind the prefix that the last step evicted from the context.
+    ended
+        Why no chunk is taken any more, or None.
+    """
+
+    terms: Terms
+    random: Any
+    window: Window = field(default_factory=Window)
+    due: tuple[int, ...] = ()
+    drawn: int = 0
+    turns: int = 0
+    reply: Reply | None = None
+    leaving: int = 0
+    ended: str | None = None
+
+    @property
+    def room(self) -> int:
+        """Positions that are still free; below 0 where the limit was lowered."""
+        return self.terms.framing.limit - self.window.positions
+
+    def forgotten(self) -> TurnState:
+        """The same with a bare context."""
+        return replace(self, window=Window(), due=(), leaving=0)
+
+    def slid(self, chunk: int, positions: int, chunks: float, keep: int) -> tuple[TurnState, list[Event]]:
+        """The same once the oldest chunks have left, all but the newest `keep`, and the notice of it."""
+        most, limit = self.terms.max_chunks, self.terms.framing.limit
+        spare = limit // SPARE, 0 if math.isinf(most) else int(most) // SPARE
+        found = self.window.without_oldest(positions, 0 if math.isinf(chunks) else int(chunks), keep, spare)
+        if found is None:
+            return self, []
+        window, left = found
+        # The tokens that are due belong to the newest chunk; where that has left too, nothing is due.
+        after = replace(self, window=window, due=self.due if len(window) else (), leaving=left.positions)
+        return after, [_slide_notice(chunk, left, window.positions, limit)]
+
+
+class TurnTaking:
+    """One context of a model, and the loop's second and third step: decide, respond."""
+
+    def __init__(self, model: LoadedModel, settings: Settings) -> None:
+        self._model = model
+        self._tokens = model.traits.tokens
+        self._generator = np.random.default_rng(settings.seed)
+        terms = Terms.of(model, settings)
+        self._context = model.decoder.context(terms.framing.limit)
+        self._slid: Window | None = None
+        self._interrupted = False
+        self.start = TurnState(terms, self._generator.bit_generator.state)
+
+    def interrupt(self) -> None:
+        """End the running reply after the token at work; only sets a flag."""
+        self._interrupted = True
+
+    def release(self) -> None:
+        """Free the memory of keys and values."""
+        self._context = self._model.decoder.context(self._context.limit)
+
+    def settle(self, state: TurnState) -> bool:
+        """Bring keys and values to what `state` says they hold: what a cut step fed is taken back, what is to leave
+        leaves. False where they were cut while they moved and cannot be used any more.
+        """
+        context, window = self._context, state.window
+        context.limit = state.terms.framing.limit
+        if not context.repair():
+            return False
+        if not window.positions:
+            if context.position:
+                context.clear()
+            return True
+        if state.leaving and self._slid is not window:
+            if context.position > window.positions:
+                with self._model.computing():
+                    context.slide(len(window.prefix), state.leaving)
+            self._slid = window
+        if context.position > window.positions:
+            context.truncate(window.positions)
+        return True
+
+    def changed(self, state: TurnState, settings: Settings) -> TurnState:
+        """Go on with other settings. What is in the context stays; `make_room` sees to another prompt."""
+        seed = state.terms.settings.seed
+        random = state.random
+        if settings.seed != seed:
+            random = np.random.default_rng(settings.seed).bit_generator.state
+        return replace(state, terms=Terms.of(self._model, settings), random=random)
+
+    def make_room(self, state: TurnState, chunk: int) -> tuple[TurnState, list[Event]]:
+        """Before a decision: see that the context has the right prefix and room, or do what the settings say."""
+        if state.ended is not None:
+            return state, []
+        terms, events = state.terms, list[Event]()
+        allowed = terms.max_new_tokens
+        if allowed is not None and state.drawn >= allowed:
+            return _end(state, chunk, "limit", f"The session has drawn its {allowed} tokens (max_new_tokens).")
+        limit = terms.framing.limit
+        if state.window.prefix and state.window.prefix != terms.framing.prefix:
+            data = {"used": state.window.positions, "limit": limit, "why": "system_prompt"}
+            message = "The context starts over with the new system prompt; what came before is forgotten."
+            return state.forgotten(), [Notice(chunk, "context_reset", message, data)]
+        opening = state.due if state.window.prefix else terms.framing.prefix
+        needed = len(opening) + len(terms.framing.block) - state.room
+        many = len(state.window) + 1 - terms.max_chunks
+        if needed <= 0 and many <= 0:
+            return state, events
+        used = state.window.positions
+        if needed > 0:
+            full = f"The context is full: {used} of {limit} positions are used"
+        else:
+            full = (
+                f"The context is full: {len(state.window) * CHUNK_SECONDS:.1f} s of audio are in it (context_seconds)"
+            )
+        if terms.settings.context == "stop":
+            return _end(state, chunk, "context_full", f"{full}, so the session has ended.")
+        if terms.settings.context == "slide":
+            return state.slid(chunk, needed, many, keep=0)
+        data = {"used": used, "limit": limit, "why": "full"}
+        message = f"{full}; it starts over with the bare prefix."
+        return state.forgotten(), [Notice(chunk, "context_reset", message, data)]
+
+    def decide(self, state: TurnState, chunk: int, clip: int, frames: Tensor) -> tuple[TurnState, Decision]:
+        """Feed a chunk and draw what the model decides about it.
+
+        Parameters
+        ----------
+        state
+            After `make_room`, settled.
+        chunk, clip
+            Index of the chunk in the session, and of its clip.
+        frames
+            [10, width] from the encoder.
+        """
+        self._interrupted = False
+        terms, framing = state.terms, state.terms.framing
+        keep, text = self._tokens["KEEP_SILENCE"], self._tokens["TEXT_BEGIN"]
+        window = state.window
+        opening = state.due if window.prefix else framing.prefix
+        tokens = [*opening, *framing.block]
+        with self._model.computing():
+            frames_at = len(opening) + framing.frames_at
+            logits = self._model.decoder.feed(self._context, tokens, frames, frames_at)
+            raw = Distribution(logits)
+            logit_keep, logit_text = float(logits[keep]), float(logits[text])
+            if not (raw.finite and math.isfinite(logit_keep) and math.isfinite(logit_text)):
+                what = f"the decision on chunk {chunk}"
+                raise not_finite(self._model, what, frames, self._context, tokens, frames_at)
+            drawn, random = self._draw(
+                state,
+                raw,
+                allowed=(keep, text) if terms.settings.mask else None,
+                bias=(text, terms.settings.bias) if terms.settings.bias else None,
+                report=(keep, text),
+            )
+        if not window.prefix:
+            window = window.begun(opening)
+        elif opening:
+            window = window.extended(len(opening))
+        window = window.opened(chunk, len(framing.block))
+        p_keep, p_text = raw.p(logit_keep), raw.p(logit_text)
+        choices: dict[int, Choice] = {keep: "KEEP_SILENCE", text: "TEXT_BEGIN"}
+        decision = Decision(
+            chunk=chunk,
+            clip=clip,
+            start_s=chunk * CHUNK_SECONDS,
+            token=drawn.token,
+            choice=choices.get(drawn.token, "OTHER"),
+            p_keep=p_keep,
+            p_text=p_text,
+            p_other=max(0.0, 1.0 - p_keep - p_text),
+            logit_keep=logit_keep,
+            logit_text=logit_text,
+            p_drawn=drawn.p_drawn,
+            draw=drawn.draw,
+            argmax=drawn.argmax,
+            position=window.positions - 1,
+            alternatives=self._alternatives(drawn),
+            before=opening,
+            oldest=chunk if window.oldest is None else window.oldest,
+            used=window.positions,
+            limit=framing.limit,
+            rule=terms.in_effect,
+        )
+        after = replace(
+            state, window=window, due=(drawn.token,), drawn=state.drawn + 1, random=random, leaving=0, reply=None
+        )
+        if decision.choice == "TEXT_BEGIN":
+            reply = Reply(state.turns, chunk, clip, ReplyText(self._model))
+            after = replace(after, reply=reply, turns=state.turns + 1)
+        return after, decision
+
+    def speak(self, state: TurnState) -> tuple[TurnState, list[Event]]:
+        """One step of the reply at work: its next token, or its end, or room made for it."""
+        reply = state.reply
+        if reply is None:
+            raise SessionError("There is no reply at work.")
+        settings = state.terms.settings
+        if self._interrupted:
+            return self.cut(state, "interrupted")
+        if state.room < 1 and settings.context == "slide":
+            # The chunk that is being answered stays, so a reply that never ends runs into the limit.
+            after, events = state.slid(reply.chunk, 1, 0, keep=1)
+            if events:
+                return after, events
+        limit = _reply_limit(state, len(reply.text.tokens))
+        if limit is not None:
+            after, events = self.cut(state, "limit")
+            notice = Notice(reply.chunk, "limit", f"The reply was cut: {limit}.", {"turn": reply.turn})
+            return after, [notice, *events]
+        with self._model.computing():
+            raw = Distribution(self._model.decoder.feed(self._context, list(state.due)))
+            if not raw.finite:
+                what = f"token {len(reply.text.tokens)} of the reply to chunk {reply.chunk}"
+                raise not_finite(self._model, what, None, self._context, list(state.due), 0)
+            drawn, random = self._draw(state, raw)
+        after = replace(
+            state,
+            window=state.window.extended(len(state.due), turn=True),
+            due=(drawn.token,),
+            drawn=state.drawn + 1,
+            random=random,
+            leaving=0,
+        )
+        if drawn.token == self._tokens["TEXT_END"]:
+            return self._end_reply(after, reply, "TEXT_END")
+        text = reply.text.with_token(drawn.token)
+        token = Token(
+            reply.chunk,
+            reply.turn,
+            len(reply.text.tokens),
+            drawn.token,
+            drawn.p,
+            text.added,
+            drawn.p_drawn,
+            drawn.draw,
+            drawn.argmax,
+            after.window.positions - 1,
+            self._alternatives(drawn),
+        )
+        return replace(after, reply=replace(reply, text=text)), [token]
+
+    def cut(self, state: TurnState, ended: Ending) -> tuple[TurnState, list[Event]]:
+        """End the reply at work before its TEXT_END.
+
+        For the model too it ends there: what is fed next begins with its last token and TEXT_END, as in training.
+        """
+        if state.reply is None:
+            return state, []
+        closed = replace(state, due=(*state.due, self._tokens["TEXT_END"])) if state.due else state
+        return self._end_reply(closed, state.reply, ended)
+
+    def _end_reply(self, state: TurnState, reply: Reply, ended: Ending) -> tuple[TurnState, list[Event]]:
+        text = reply.text
+        start_s = reply.chunk * CHUNK_SECONDS
+        events: list[Event] = [
+            Turn(reply.chunk, reply.turn, reply.clip, start_s, text.emotion, text.text, text.tokens, ended)
+        ]
+        state = replace(state, reply=None)
+        if state.terms.settings.forget_after_reply:
+            data = {"turn": reply.turn, "why": "forget_after_reply"}
+            message = "The context starts over after the reply."
+            events.append(Notice(reply.chunk, "context_reset", message, data))
+            state = state.forgotten()
+        return state, events
+
+    def violation(self, decision: Decision, state: TurnState) -> Notice:
+        """What a token that is no decision comes to.
+
+        Raises
+        ------
+        SessionError
+            Where the settings are strict.
+        """
+        name = self._model.token_text(decision.token)
+        message = f"Where a decision was due the model produced {name!r} ({decision.token})."
+        if state.terms.settings.strict:
+            raise SessionError(message + " Turn the mask on, or strict off, to go on past it.")
+        return Notice(decision.chunk, "violation", message, {"token": decision.token})
+
+    def _draw(self, state: TurnState, raw: Distribution, **options: Any) -> tuple[Draw, Any]:
+        """Draw a token, and the state of the generator after it."""
+        rule, random = state.terms.rule, state.random
+        if not rule.greedy:
+            self._generator.bit_generator.state = random
+        drawn = draw(raw, rule, self._generator, likeliest=state.terms.settings.alternatives, **options)
+        return drawn, random if rule.greedy else self._generator.bit_generator.state
+
+    def _alternatives(self, drawn: Draw) -> tuple[Alternative, ...]:
+        return tuple(
+            Alternative(c.token, self._model.token_text(c.token), c.p, c.scaled, c.kept) for c in drawn.likeliest
+        )
+
+
+def _slide_notice(chunk: int, left: Left, used: int, limit: int) -> Notice:
+    replies = "" if not left.turns else f" and {left.turns} {'reply' if left.turns == 1 else 'replies'}"
+    message = (
+        f"The oldest {left.chunks * CHUNK_SECONDS:.1f} s{replies} left the context; "
+        f"{used} of {limit} positions are used."
+    )
+    data = {"chunks": [left.first, left.last], "turns": left.turns, "positions": left.positions}
+    return Notice(chunk, "context_slide", message, {**data, "used": used, "limit": limit})
+
+
+def _end(state: TurnState, chunk: int, kind: str, message: str) -> tuple[TurnState, list[Event]]:
+    data = {"used": state.window.positions, "limit": state.terms.framing.limit, "drawn": state.drawn}
+    return replace(state, ended=message), [Notice(chunk, kind, message, data)]
+
+
+def _reply_limit(state: TurnState, spoken: int) -> str | None:
+    """The limit that forbids one more token of a reply, in words."""
+    if state.room < len(state.due):
+        return f"the context's {state.terms.framing.limit} positions are used"
+    most = state.terms.settings.max_reply_tokens
+    if most is not None and spoken >= most:
+        return f"it reached {most} tokens (max_reply_tokens)"
+    allowed = state.terms.max_new_tokens
+    if allowed is not None and state.drawn >= allowed:
+        return f"the session has drawn its {allowed} tokens (max_new_tokens)"
+    return None

@@ -1,0 +1,121 @@
+"""What a notebook keeps of a widget: short text, and a transcript as a small HTML table that needs nothing else.
+
+A widget's own view needs a kernel, or saved widget state and the network. So beside the view a second output holds the
+transcript: the page hides it while it shows the view, and the kernel brings it up to date whenever a recording has been
+answered. Replacing the output of the view itself would build the view anew, and end the recording that it shows.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+from typing import Any
+from uuid import uuid4
+
+import traitlets
+
+from ..record.transcript import summary, transcript_html, transcript_text
+from .channel import Conversing
+from .loading import ModelSource
+from .outbox import Outbox
+from .pipeline import Worker
+
+logger = logging.getLogger(__name__)
+
+Bundle = dict[str, Any]
+
+
+class SavedTranscript:
+    """The output beside a widget's view.
+
+    Attributes
+    ----------
+    name
+        Class of its element: the page hides what has it while the view is there.
+    """
+
+    def __init__(self) -> None:
+        self.name = f"aiw-transcript-{uuid4().hex}"
+        self._shown: Bundle | None = None
+
+    def display(self, bundle: Bundle) -> None:
+        """Show it below what the running cell has shown so far."""
+        self._publish(bundle, update=False)
+
+    def update(self, bundle: Bundle) -> None:
+        """Bring it up to date where it was displayed. Safe on any thread."""
+        if self._shown is not None and bundle != self._shown:
+            self._publish(bundle, update=True)
+
+    def _publish(self, bundle: Bundle, update: bool) -> None:
+        self._shown = bundle
+        try:
+            publish(bundle, display_id=self.name, update=update)
+        except Exception:
+            # A kernel that ends closes its sockets first; what was shown before stays.
+            logger.exception("The transcript in the notebook could not be brought up to date.")
+
+
+def publish(bundle: Bundle, metadata: Bundle | None = None, **options: Any) -> None:
+    """Make an output of the running cell, or with `display_id` and `update` replace one."""
+    display: Any = import_module("IPython.display").display
+    display(bundle, metadata=metadata, raw=True, **options)
+
+
+def in_notebook() -> bool:
+    """Whether outputs go to a front end that keeps them, and not to a terminal."""
+    if "IPython" not in sys.modules:
+        return False
+    return getattr(sys.modules["IPython"].get_ipython(), "kernel", None) is not None
+
+
+class ShownWidget(Conversing):
+    """A widget as text and HTML, and as the outputs of a cell."""
+
+    transcript = traitlets.Unicode(read_only=True).tag(sync=True)
+
+    def __init__(self, name: str, source: ModelSource, worker: Worker, outbox: Outbox, pull: bool) -> None:
+        self._transcript = SavedTranscript()
+        super().__init__(name, source, worker, outbox, pull)
+        self.set_trait("transcript", self._transcript.name)
+
+    def __repr__(self) -> str:
+        # A widget whose arguments were refused has no session.
+        if not hasattr(self, "_transcript"):
+            return object.__repr__(self)
+        return f"<{self._headline}; {summary(self._worker.record)}>"
+
+    @property
+    def _headline(self) -> str:
+        """What the widget is and does: the model's state where that is not ready, else the session's."""
+        state = self.state if self._source.status == "ready" else f"model {self._source.status}"
+        return f"AudioInteraction {self._name}: {'closed' if self.comm is None else state}"
+
+    def _saved(self) -> Bundle:
+        """Text and HTML that need neither kernel nor extension."""
+        headline, record = self._headline, self._worker.record
+        return {
+            "text/plain": f"{headline}\n{transcript_text(record)}",
+            "text/html": f'<div class="{self._transcript.name}">{transcript_html(record, headline)}</div>',
+        }
+
+    def _save_transcript(self) -> None:
+        """Bring the transcript that the notebook keeps up to date."""
+        self._transcript.update(self._saved())
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[Bundle, Bundle]:
+        view, metadata = super()._repr_mimebundle_() if self.comm is not None else ({}, {})
+        return {**view, **self._saved()}, metadata
+
+    def _ipython_display_(self) -> None:
+        """Show the view, and beside it the transcript that the notebook keeps."""
+        bundle, metadata = self._repr_mimebundle_()
+        if self.comm is None or not in_notebook():
+            publish(bundle, metadata)
+            return
+        del bundle["text/html"]
+        # This output is not brought up to date, so it holds nothing that changes.
+        stands_in = f"AudioInteraction {self._name}: run this cell to use it; its transcript follows."
+        publish({**bundle, "text/plain": stands_in}, metadata)
+        self._transcript.display(self._saved())

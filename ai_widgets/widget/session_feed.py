@@ -1,0 +1,52 @@
+"""`Feeder`: the way into one session for audio that does not come block by block from a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+from ..audio.intake import Array
+from .admission import Remark
+from .live_session import Run
+from .pipeline_items import FROM_PYTHON, EndOfStream, Item, Samples
+
+
+class Feeder:
+    """Queues audio and notices for the session that ran when the feeder was made; after a reset they go nowhere.
+
+    Parameters
+    ----------
+    run
+        That session.
+    put
+        Queues one item for the encode stage; returns at once.
+    current
+        Says whether a session is still the running one.
+    """
+
+    def __init__(self, run: Run, put: Callable[[Item], None], current: Callable[[Run], bool]) -> None:
+        self._run, self._put, self._current = run, put, current
+
+    @property
+    def waiting(self) -> int:
+        """Chunks that have arrived in this session and are not decided yet."""
+        return self._run.waiting
+
+    @property
+    def over(self) -> bool:
+        """Whether the session takes no more audio: it was reset, or its model failed."""
+        return self._run.failure is not None or not self._current(self._run)
+
+    def push(self, samples: Array, rate: int) -> None:
+        """Queue mono float32 audio at its native rate."""
+        self._run.arrive(len(samples) / rate)
+        self._put((self._run, Samples(samples, rate, (), perf_counter(), None, FROM_PYTHON)))
+
+    def remark(self, kind: str, message: str, **data: object) -> None:
+        """Record a notice in its place among the audio."""
+        self._put((self._run, Remark(kind, message, data)))
+
+    def end(self, tail_s: float) -> None:
+        """End the recording: the rest is padded to a chunk and `tail_s` seconds of silence follow."""
+        self._run.end_recording(tail_s)
+        self._put((self._run, EndOfStream(tail_s)))
