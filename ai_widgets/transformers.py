@@ -14,7 +14,7 @@
 numbers or refuses the type.
 
 Nothing but `audio_interaction` is registered, and no code of a checkpoint is run (`trust_remote_code` is not needed).
-Sequence and numerics: PROTOCOL.md §3 and §6 (`docs/protocol.md`).
+Sequence and numerics: docs/protocol.md §3 and §6 (`docs/protocol.md`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class AudioInteractionConfig(Qwen2Config):  # type: ignore[misc]
 
 
 class RoundedRotaryEmbedding(Qwen2RotaryEmbedding):  # type: ignore[misc]
-    """RoPE at positions that float16 has rounded, as the published weights were trained (PROTOCOL.md §6)."""
+    """RoPE at positions that float16 has rounded, as the published weights were trained (docs/protocol.md §6)."""
 
     def forward(self, x: Tensor, position_ids: Tensor) -> tuple[Tensor, Tensor]:
         rounded: tuple[Tensor, Tensor] = super().forward(x, position_ids.to(torch.float16).to(position_ids.dtype))

@@ -89,7 +89,7 @@ def retold(events: Sequence[Event], special: SpecialTokens) -> tuple[list[int], 
 
 
 def parses(tokens: Sequence[int], special: SpecialTokens) -> bool:
-    """Whether tokens, those that are due included, read as the protocol says (PROTOCOL.md §3)."""
+    """Whether tokens, those that are due included, read as the protocol says (docs/protocol.md §3)."""
     letters = {"AUDIO_BEGIN": "A", "PAD": "p", "ASSISTANT": "a", "KEEP_SILENCE": "k", "TEXT_BEGIN": "T"}
     letters["TEXT_END"] = "E"
     names = {special[name]: letter for name, letter in letters.items()}

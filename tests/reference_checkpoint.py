@@ -288,7 +288,7 @@ def write_checkpoint(
     tower_files: tuple[str, ...] = TOWER_FILES,
     shards: int = 2,
 ) -> Path:
-    """Write a checkpoint folder (PROTOCOL.md §5).
+    """Write a checkpoint folder (docs/protocol.md §5).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Checkpoint folders (PROTOCOL.md §5): what loads, and what is said of a folder that does not."""
+"""Checkpoint folders (docs/protocol.md §5): what loads, and what is said of a folder that does not."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ TOLERANCE = 2e-5
 
 
 def whisper_log_mel(samples: Array) -> Array:
-    """The definition of PROTOCOL.md §6, written with torch and librosa alone."""
+    """The definition of docs/protocol.md §6, written with torch and librosa alone."""
     spectrum = torch.stft(
         torch.from_numpy(samples).double(),
         n_fft=400,

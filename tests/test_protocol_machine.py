@@ -1,7 +1,8 @@
 """The protocol as a state machine: whatever is done in whatever order, the session does what a small reference says.
 
 The model is scripted, so a decision is what the test says it is. The reference (`Reference`) knows nothing of caches,
-features or events: it keeps a list of chunks with their positions, and the rules of PROTOCOL.md §3 and of `Settings`.
+features or events: it keeps a list of chunks with their positions, and the rules of docs/protocol.md §3 and of
+`Settings`.
 """
 
 from __future__ import annotations

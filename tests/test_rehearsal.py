@@ -22,14 +22,14 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_files_are_those_of_the_release(release: Path) -> None:
-    """PROTOCOL.md §5."""
+    """docs/protocol.md §5."""
     assert len(list(release.glob("model-*.safetensors"))) == SHARDS
     assert (release / "audiointeraction_ChunkwisedEncoder.pth").exists()
     assert {one.kind for one in open_parts(release).language_tensors} == {"F32"}
 
 
 def test_the_full_sizes_are_those_of_the_release() -> None:
-    """PROTOCOL.md §5: 13.6 GB in fp32. Nothing is written here: the skeletons have no memory."""
+    """docs/protocol.md §5: 13.6 GB in fp32. Nothing is written here: the skeletons have no memory."""
     c = RELEASE["language"]
     shape = LanguageModelShape(
         c["padded_vocab_size"],

@@ -1,4 +1,4 @@
-"""Perceive, decide, respond: the sequence of PROTOCOL.md §3 token for token, and the events it makes."""
+"""Perceive, decide, respond: the sequence of docs/protocol.md §3 token for token, and the events it makes."""
 
 from __future__ import annotations
 

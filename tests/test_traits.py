@@ -20,7 +20,7 @@ def good() -> dict[str, Any]:
 
 
 def test_a_folder_without_traits_has_those_of_the_published_release(tmp_path: Path) -> None:
-    """PROTOCOL.md §2, §3 and §6."""
+    """docs/protocol.md §2, §3 and §6."""
     traits = read_traits(tmp_path)
     assert dict(traits.tokens.ids) == PUBLISHED_TOKENS
     assert dict(traits.tokens.emotions) == {

@@ -1,10 +1,10 @@
 """Log-mel spectrograms as the model was trained on them: of a whole clip, and incrementally for a live stream.
 
-As in Whisper with 128 bins (PROTOCOL.md §6): Hann 400 / hop 160, centred with reflect padding, last STFT frame dropped,
-power, Slaney mel filters, clamp at 1e-10, log10, floor at (max − 8), then (x + 4) / 4. Two floors exist: the authors'
-offline runner takes the maximum of the whole clip; their web server re-encodes the whole history for every chunk, so
-its maximum is that of the history and the newest chunk's right edge is reflected. `StreamingLogMel` gives the second
-from 360 samples of left context, at a cost that does not grow.
+As in Whisper with 128 bins (docs/protocol.md §6): Hann 400 / hop 160, centred with reflect padding, last STFT frame
+dropped, power, Slaney mel filters, clamp at 1e-10, log10, floor at (max − 8), then (x + 4) / 4. Two floors exist: the
+authors' offline runner takes the maximum of the whole clip; their web server re-encodes the whole history for every
+chunk, so its maximum is that of the history and the newest chunk's right edge is reflected. `StreamingLogMel` gives the
+second from 360 samples of left context, at a cost that does not grow.
 """
 
 from __future__ import annotations

@@ -294,7 +294,7 @@ class Intake:
 
 
 def cut(samples: Array, flags: Iterable[str] = ()) -> list[ChunkAudio]:
-    """A whole clip as chunks, the last one padded with zeros (PROTOCOL.md §6)."""
+    """A whole clip as chunks, the last one padded with zeros (docs/protocol.md §6)."""
     chunker = Chunker()
     return chunker.push(samples, flags) + chunker.flush()
 

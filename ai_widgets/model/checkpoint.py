@@ -1,7 +1,8 @@
 """A name → a loaded model: the embedded checkpoint, a folder, or a hub repository.
 
-The folder's layout is that of the published release (PROTOCOL.md §5): LitGPT or Qwen2 weight names, either file name of
-the encoder, the encoder's configuration nested in `qwen25OmniConfig/config.json`; or what `convert` makes of it.
+The folder's layout is that of the published release (docs/protocol.md §5): LitGPT or Qwen2 weight names, either file
+name of the encoder, the encoder's configuration nested in `qwen25OmniConfig/config.json`; or what `convert` makes of
+it.
 
 Everything that can be known before reading the weights is checked before: names, shapes and formats of all tensors, the
 small files, and whether the device has the memory.

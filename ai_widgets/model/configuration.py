@@ -29,7 +29,8 @@ TOWER_KEY = "audio_config"
 """Where a converted folder keeps the tower's configuration: in config.json, beside the traits."""
 RULE_FILE = "generation_config.json"
 CARD_RULE = SamplingRule(temperature=0.3, top_k=3)
-"""Sampling of the published model, as its card says (PROTOCOL.md §1): for a folder that does not say how it samples."""
+"""Sampling of the published model, as its card says (docs/protocol.md §1): for a folder that does not say how it
+samples."""
 LARGEST = 100_000_000
 """No size of a model is larger; beyond it a number is damage, and making room for it would take the machine."""
 MOST_LAYERS = 1000

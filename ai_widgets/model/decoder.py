@@ -82,7 +82,7 @@ class Decoder:
         A `Qwen2ForCausalLM`.
     rope_positions
         `float16`: positions are rounded through float16 before RoPE, as the published weights were trained
-        (PROTOCOL.md §6: multiples of 2 above 2048, of 4 above 4096); `exact` otherwise.
+        (docs/protocol.md §6: multiples of 2 above 2048, of 4 above 4096); `exact` otherwise.
     """
 
     def __init__(self, model: Any, rope_positions: str) -> None:

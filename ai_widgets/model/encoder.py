@@ -1,6 +1,6 @@
 """Chunks of log-mel → encoder frames, through the weights of transformers' Qwen2.5-Omni audio tower.
 
-The tower sees each chunk as a segment of its own (PROTOCOL.md §6): convolutions, positions and attention all stay
+The tower sees each chunk as a segment of its own (docs/protocol.md §6): convolutions, positions and attention all stay
 inside its 40 mel frames; 40 → 20 by the second convolution → 10 by average pooling. So chunks are independent given
 their mels and go through the tower as a batch. transformers' own `forward` packs segments into one row and attends to
 them one after the other; `encode_chunks` does the same arithmetic on the same modules with the segments in the batch

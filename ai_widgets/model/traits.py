@@ -43,7 +43,8 @@ class Traits:
     chunk
         Names of one listening block in order; `FRAMES` stands for the ten PADs that encoder frames replace.
     rope_positions
-        `float16` where the weights were trained on positions rounded through float16 (PROTOCOL.md §6), else `exact`.
+        `float16` where the weights were trained on positions rounded through float16 (docs/protocol.md §6), else
+        `exact`.
     system_prompt
         The prompt it was trained with.
     context_seconds

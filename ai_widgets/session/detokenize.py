@@ -14,8 +14,8 @@ class ReplyText:
     """Tokens of one reply and the text they have made visible so far: a value, which `with_token` extends.
 
     The whole reply is decoded again for each token and the growing suffix emitted, because a tokenizer may change the
-    spacing of what follows and a character may span tokens (PROTOCOL.md §6). What still ends in replacement characters
-    waits.
+    spacing of what follows and a character may span tokens (docs/protocol.md §6). What still ends in replacement
+    characters waits.
 
     Attributes
     ----------

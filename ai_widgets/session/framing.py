@@ -1,4 +1,4 @@
-"""Framing: the tokens around the audio, as a checkpoint and the settings want them (PROTOCOL.md §3)."""
+"""Framing: the tokens around the audio, as a checkpoint and the settings want them (docs/protocol.md §3)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
 
 `feeding.Feed` perceives: audio → chunks → frames. `turns.TurnTaking` decides and responds. `loop.Loop` keeps the order
 and the record, step by step; the session is what a caller sees of it. Nothing here knows threads or widgets. Facts:
-PROTOCOL.md §3, paper §3.
+docs/protocol.md §3, paper §3.
 """
 
 from __future__ import annotations

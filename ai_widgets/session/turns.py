@@ -1,9 +1,9 @@
 """Decide and respond: what the model makes of a perceived chunk.
 
-`TurnTaking` knows the order in which tokens are fed (PROTOCOL.md §3). It keeps no record and no state of its own but
-the keys and values: each of its steps takes a `TurnState` and returns the next one with what happened. Where a step is
-cut, by Ctrl-C or by an error of the model, the state is the one before it, and `settle` brings the keys and values back
-to it. So whatever is cut wherever, the context reads as the protocol does.
+`TurnTaking` knows the order in which tokens are fed (docs/protocol.md §3). It keeps no record and no state of its own
+but the keys and values: each of its steps takes a `TurnState` and returns the next one with what happened. Where a step
+is cut, by Ctrl-C or by an error of the model, the state is the one before it, and `settle` brings the keys and values
+back to it. So whatever is cut wherever, the context reads as the protocol does.
 """
 
 from __future__ import annotations

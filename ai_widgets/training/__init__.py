@@ -13,7 +13,7 @@ The chain, one module a step::
     mels        features of whole streams, equal to those of run time
     pool        streams on disk, ready for training
     replies     what is said; vocabulary: tokenizer and special tokens
-    sequence    streams -> token sequences (PROTOCOL.md 3 and 7)
+    sequence    streams -> token sequences (docs/protocol.md §3 and 7)
     network     Qwen2 and the Qwen2.5-Omni tower, small
     windows     clips -> seconds with one event, composed while training goes on; phones: how texts are pronounced
     batches, curriculum, objective, trainer

@@ -1,4 +1,5 @@
-"""Training streams from a user's own turns (PROTOCOL.md §7): leading noise, clip, reply; varied by rooms and levels.
+"""Training streams from a user's own turns (docs/protocol.md §7): leading noise, clip, reply; varied by rooms and
+levels.
 
 Every chunk of a turn is KEEP_SILENCE but its last one, which carries the reply. A turn lasts until the first chunk that
 ends `SETTLED` seconds after its clip, so that the end can be heard. Pauses inside a clip that sound like its end are

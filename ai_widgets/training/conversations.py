@@ -1,4 +1,4 @@
-"""A user's own clips as conversations: JSON lines (PROTOCOL.md §7), or one folder a class with a ``replies.json``.
+"""A user's own clips as conversations: JSON lines (docs/protocol.md §7), or one folder a class with a ``replies.json``.
 
 A line of the file, paths relative to it::
 

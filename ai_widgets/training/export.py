@@ -1,4 +1,4 @@
-"""Writes a trained network as a checkpoint folder in the layout of the published release (PROTOCOL.md §5)."""
+"""Writes a trained network as a checkpoint folder in the layout of the published release (docs/protocol.md §5)."""
 
 from __future__ import annotations
 

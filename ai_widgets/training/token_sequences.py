@@ -1,4 +1,4 @@
-"""Streams as token sequences, exactly as a session feeds them (PROTOCOL.md §3 and §7).
+"""Streams as token sequences, exactly as a session feeds them (docs/protocol.md §3 and §7).
 
 Per chunk: the last token of the chunk before, AUDIO_BEGIN, ten PADs (whose embeddings the encoder frames replace),
 ASSISTANT; the label at ASSISTANT is the decision, and on a reply chunk the emotion, the text and TEXT_END follow, each

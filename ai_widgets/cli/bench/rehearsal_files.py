@@ -47,7 +47,7 @@ RELEASE: dict[str, Any] = {
         "output_dim": 2048,
     },
 }
-"""PROTOCOL.md §1: Qwen2.5-Omni-3B's text backbone and audio tower."""
+"""docs/protocol.md §1: Qwen2.5-Omni-3B's text backbone and audio tower."""
 SMALL: dict[str, Any] = {
     "language": {
         **RELEASE["language"],
