@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import weakref
 from pathlib import Path
 from threading import Event, Thread
@@ -45,9 +46,11 @@ def test_progress_is_told_while_it_loads(monkeypatch: pytest.MonkeyPatch) -> Non
 
 class TestClosed:
     def test_loading_stops_at_the_next_report_and_is_no_failure(
-        self, build: Build, toy_folder: Path, monkeypatch: pytest.MonkeyPatch
+        self, build: Build, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As with a download of 16 GB, or the reading of its weights."""
+        # A folder of its own: what is loaded already is shared, and reads nothing.
+        folder = shutil.copytree(toy_folder, tmp_path / "toy")
         reports: list[int] = []
         begun, closed = Event(), Event()
 
@@ -62,7 +65,7 @@ class TestClosed:
 
         monkeypatch.setattr("ai_widgets.inference.load_model", load)
         monkeypatch.setattr("tests.page.Page.until", lambda *_: None)
-        page = build(toy_folder)
+        page = build(folder)
         page.hello()
         page.widget.feed(silence(2), 16_000, wait=False)
         assert begun.wait(PATIENCE)

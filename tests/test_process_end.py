@@ -39,7 +39,7 @@ PROGRAMS = {
         "threading.Thread(target=run, daemon=True).start()\ntime.sleep(0.3)\n"
     ),
     "a load in a daemon thread": (
-        "import threading\nm = aiw.load_model('tiny')\n"
+        "import threading\naiw.load_model('tiny')\n"
         "def run():\n    while True: aiw.load_model('tiny')\n"
         "threading.Thread(target=run, daemon=True).start()\n"
     ),
