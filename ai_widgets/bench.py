@@ -176,7 +176,7 @@ def sliding_chunks(model: Model) -> tuple[list[float], int]:
 def compare_with_bare(model: Model) -> tuple[float, float]:
     """Median milliseconds of a whole step of a session, and of the model's forward pass in it alone, taking turns.
 
-    The bare pass is transformers' model on tensors that are ready, over a context of the same length, and one row of
+    The bare pass is the model on tensors that are ready, over a context of the same length, and one row of
     logits; a step adds embedding, sampling with its report, events and the record.
     """
     session = model.session(**FULL)

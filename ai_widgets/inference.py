@@ -13,10 +13,8 @@ from .audio_files import LONGEST_S, audio_in, open_audio, skipped_words
 from .clip_features import Progress
 from .ending import computation
 from .errors import AudioError, AudioWarning, CheckpointWarning
-from .importing import collector_paused
 from .model.checkpoint import LoadedModel, load
 from .model.hub import Progress as LoadProgress
-from .model.skeleton import import_classes
 from .protocol import Event
 from .record import SessionRecord
 from .session import StreamingSession
@@ -118,8 +116,6 @@ def load_model(
     True
     """
     with computation():
-        with collector_paused():
-            import_classes()
         loaded = load(name, device, dtype, quantize, revision, progress, compiled=compiled)
     for note in loaded.notes:
         warn(note, CheckpointWarning, stacklevel=2)
