@@ -217,12 +217,15 @@ class Remaining:
 
 def highest(scores: Scores, count: int) -> npt.NDArray[np.intp]:
     """Places of the `count` highest scores, the highest first and equal ones in their order."""
-    places = np.arange(len(scores))
     columns = len(scores) // ROWS
-    if count <= columns:
+    if count > columns:
+        places = np.arange(len(scores))
+    else:
         # The count-th highest of all is at least the count-th highest of the columns' maxima.
         maxima = scores[: ROWS * columns].reshape(ROWS, columns).max(0)
-        places = np.flatnonzero(scores >= np.partition(maxima, -count)[-count])
+        floor = np.partition(maxima, -count)[-count]
+        # Of those that are equal to it, a vocabulary may have very many.
+        places = np.concatenate([np.flatnonzero(scores > floor), np.flatnonzero(scores == floor)[:count]])
     return places[np.argsort(-scores[places], kind="stable")[:count]]
 
 
