@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,8 @@ FRONT = 64
 """Tokens that are ranked at first. Draw and top-p rarely reach further; where they do, the whole vocabulary is."""
 ROWS = 64
 """Rows into which scores are folded to find the highest: the maxima of the columns are few enough to be sorted."""
+BLOCK = 512
+"""Weights that are summed up at a time."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,9 @@ class Softmax:
 
     def weights(self, scores: Scores) -> Scores:
         """Probabilities of some of the scores, before the division by `total`."""
-        weights: Scores = np.exp((scores - self.highest) / self.temperature)
+        weights: Scores = scores - self.highest
+        weights /= self.temperature
+        np.exp(weights, out=weights)
         return weights
 
     def weight(self, score: float) -> float:
@@ -182,26 +186,25 @@ class Remaining:
         self._scaled = scaled
         count = 1 if rule.greedy else rule.top_k
         self._all = count is None and rule.top_p == 1
-        # The scores that remain, highest first, and the right edges of their tokens, laid side by side by weight.
+        # What is drawn from: scores that remain, highest first, their weights, and the sum of all weights that remain.
         self._ranked: Scores = scaled.scores[highest(scaled.scores, count or FRONT)].astype(np.float64)
-        self._edges = np.cumsum(scaled.weights(self._ranked))
+        self._weights = scaled.weights(self._ranked)
         ranked_all = count is not None or len(self._ranked) == len(scaled.scores)
-        self._total = float(self._edges[-1]) if ranked_all else scaled.total
+        self._total = float(self._weights.sum()) if ranked_all else scaled.total
         reach = rule.top_p if rule.top_p < 1 else number
-        if not ranked_all and self._edges[-1] <= reach * self._total:
-            self._ranked = -np.sort(-scaled.scores)
-            self._edges = np.cumsum(scaled.weights(self._ranked), dtype=np.float64)
-            self._total = float(self._edges[-1])
+        if not ranked_all and self._weights.sum() <= reach * self._total:
+            self._ranked = np.sort(scaled.scores)[::-1]
+            self._weights = scaled.weights(self._ranked)
+            self._total = float(self._weights.sum(dtype=np.float64))
         if rule.top_p < 1:
             # Up to and including the token that reaches top_p.
-            end = int(np.searchsorted(self._edges, rule.top_p * self._total)) + 1
-            self._ranked, self._edges = self._ranked[:end], self._edges[:end]
-            self._total = float(self._edges[-1])
+            end = rank_at(self._weights, rule.top_p * self._total, "left") + 1
+            self._ranked, self._weights = self._ranked[:end], self._weights[:end]
+            self._total = float(self._weights.sum(dtype=np.float64))
 
     def place(self, number: float) -> int:
         """Place of the token on which a number in [0, 1) falls."""
-        rank = int(np.searchsorted(self._edges, number * self._total, side="right"))
-        return int(self._equal(min(rank, len(self._ranked) - 1))[-1])
+        return int(self._equal(rank_at(self._weights, number * self._total, "right"))[-1])
 
     def p(self, place: int) -> float:
         """Probability of the token at a place; 0 where it was removed."""
@@ -227,6 +230,18 @@ def highest(scores: Scores, count: int) -> npt.NDArray[np.intp]:
         # Of those that are equal to it, a vocabulary may have very many.
         places = np.concatenate([np.flatnonzero(scores > floor), np.flatnonzero(scores == floor)[:count]])
     return places[np.argsort(-scores[places], kind="stable")[:count]]
+
+
+def rank_at(weights: Scores, mass: float, side: Literal["left", "right"]) -> int:
+    """Rank of the token whose right edge first reaches (`left`) or passes (`right`) `mass`, weights laid side by side.
+
+    First among the edges of whole blocks, then inside one of them: most of a large vocabulary's edges are not needed.
+    """
+    blocks = np.add.reduceat(weights, np.arange(0, len(weights), BLOCK), dtype=np.float64).cumsum()
+    block = min(int(np.searchsorted(blocks, mass, side)), len(blocks) - 1)
+    start, before = block * BLOCK, blocks[block - 1] if block else 0.0
+    edges = before + np.cumsum(weights[start : start + BLOCK], dtype=np.float64)
+    return min(start + int(np.searchsorted(edges, mass, side)), len(weights) - 1)
 
 
 def draw(
