@@ -15,8 +15,6 @@ from .audio.folders import audio_in, skipped_words
 from .errors import AudioError, AudioWarning, CheckpointWarning
 from .model.checkpoint import LoadedModel, load
 from .model.hub import Progress as LoadProgress
-from .model.importing import collector_paused
-from .model.skeleton import import_classes
 from .process_exit import computation
 from .protocol import Event
 from .record.record import SessionRecord
@@ -119,8 +117,6 @@ def load_model(
     True
     """
     with computation():
-        with collector_paused():
-            import_classes()
         loaded = load(name, device, dtype, quantize, revision, progress, compiled=compiled)
     for note in loaded.notes:
         warn(note, CheckpointWarning, stacklevel=2)

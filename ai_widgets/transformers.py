@@ -47,8 +47,8 @@ from .audio.features import log_mel
 from .audio.intake import mono
 from .errors import AudioError, SettingError
 from .model.configuration import TOWER_KEY
-from .model.encoder import encode_chunks
 from .model.sampling import Distribution, SamplingRule, draw
+from .model.tower import encode_chunks
 from .model.traits import CONFIG_KEY, MODEL_TYPE, Traits
 from .protocol import CHUNK_SAMPLES, FRAMES_PER_CHUNK, MELS_PER_CHUNK, SAMPLE_RATE
 from .settings import CARD_MAX_NEW_TOKENS

@@ -58,6 +58,26 @@ def test_the_bare_model_does_not_disturb_the_session(toy: Model, monkeypatch: py
         assert ours.position == theirs.position
 
 
+def test_a_larger_vocabulary_changes_no_logit_of_the_model(toy: Model) -> None:
+    large = bench.with_vocabulary(toy, 5_000)
+    session, own = large.session(bias=bench.SILENT), toy.session(bias=bench.SILENT)
+    bench._age(large, session, 4)
+    bench._age(toy, own, 4)
+    pairs = zip(session.record.of_type(Decision), own.record.of_type(Decision), strict=True)
+    for ours, theirs in pairs:
+        assert ours.logit_text == pytest.approx(theirs.logit_text, abs=1e-4)
+        assert ours.logit_keep == pytest.approx(theirs.logit_keep, abs=1e-4)
+    # An added token has a logit of its own, and can be fed.
+    decoder = large.loaded.decoder
+    assert decoder.feed(decoder.context(50), [4_999])[4_999] != 0
+
+
+def test_plain_sampling_is_timed_too(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "BARE_CHUNK", 5)
+    step, bare = bench.compare_with_bare(bench.with_vocabulary(toy, 5_000), **bench.PLAIN)
+    assert step > 0 < bare
+
+
 def test_ages_take_turns_and_nobody_replies(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "EARLY", 6)
     monkeypatch.setattr(bench, "ROUNDS", 1)

@@ -10,28 +10,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
-from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM, apply_rotary_pos_emb
+from transformers.models.qwen2.modeling_qwen2 import apply_rotary_pos_emb
 
+from ai_widgets.model.configuration import LanguageModelShape
 from ai_widgets.model.context import Context, rotate
-from ai_widgets.model.decoder import ATTENTION, Decoder
+from ai_widgets.model.decoder import Decoder
+from tests.networks import random_language_model
 
 KEEP, BLOCK, LIMIT = 9, 13, 160
 
 
 def decoder_of(layers: int, dtype: torch.dtype = torch.float32, rope: str = "exact") -> Decoder:
-    torch.manual_seed(layers)
-    config = Qwen2Config(
-        vocab_size=64,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        attn_implementation=ATTENTION,
-    )
-    return Decoder(Qwen2ForCausalLM(config).to(dtype), rope)
+    shape = LanguageModelShape(64, 32, layers, 4, 2, 8, 48, 4096, 1e4, 1e-6, False)
+    return Decoder(random_language_model(shape, layers).to(dtype), rope)
 
 
 class Written:
@@ -49,10 +40,11 @@ class Written:
         context, decoder = self.context, self.decoder
         context.reserve(count)
         new = torch.randn(2, 1, 2, count, 8, generator=self._random).to(decoder.dtype)
-        cos, sin = decoder.model.model.rotary_emb(new[0], torch.arange(context.end, context.end + count)[None])
+        places = torch.arange(context.end, context.end + count)[None]
+        cos, sin = decoder.model.model.rotary_emb(places, decoder.dtype)
         keys = apply_rotary_pos_emb(new[0], new[0], cos, sin)[1]
         for number in range(len(context.keys)):
-            context.cache.update(keys, new[1], number)
+            context.extend(number, keys, new[1])
         context.end += count
         self.kept.append((new[0], new[1]))
 
@@ -90,7 +82,7 @@ def at_their_positions(context: Context, decoder: Decoder, number: int) -> Tenso
 
 def computed_anew(decoder: Decoder, keys: Tensor) -> Tensor:
     """Keys [1, heads, count, size] with RoPE at positions 0, 1, 2, … as transformers applies it, in float32."""
-    cos, sin = decoder.model.model.rotary_emb(keys.float(), torch.arange(keys.shape[-2])[None])
+    cos, sin = decoder.model.model.rotary_emb(torch.arange(keys.shape[-2])[None], torch.float32)
     return apply_rotary_pos_emb(keys.float(), keys.float(), cos, sin)[1]
 
 

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
-from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
 from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from ai_widgets.inference import Model
 from ai_widgets.model.context import FIRST_CAPACITY
 from ai_widgets.model.decoder import Decoder
+from tests.networks import their_language_model
 
 TOLERANCE = {"atol": 2e-3, "rtol": 0}
 
@@ -36,11 +36,7 @@ def tokens_of(count: int, seed: int = 0) -> list[int]:
 @pytest.fixture(scope="module")
 def plain(toy: Model) -> Qwen2ForCausalLM:
     """The same weights in a model that is transformers' from end to end."""
-    ours = toy.loaded.decoder.model
-    config = Qwen2Config(**{**ours.config.to_dict(), "attn_implementation": "eager"})
-    model = Qwen2ForCausalLM(config).eval()
-    model.load_state_dict(ours.state_dict())
-    return model
+    return their_language_model(toy.loaded.decoder.model)
 
 
 @torch.inference_mode()

@@ -38,6 +38,22 @@ def test_the_widget_is_made_before_torch_is_loaded() -> None:
     )
 
 
+SECONDS = ("transformers", "torch._dynamo", "torch.distributed.tensor", "sympy", "scipy", "librosa", "pandas")
+"""Packages that take long to import, and that neither loading a model nor deciding needs."""
+
+FIRST_DECISION = """
+import numpy as np
+import ai_widgets
+session = ai_widgets.load_model("tiny", "cpu").session(bias=-1000.0)
+session.push(np.zeros(6400, np.float32), rate=16000)
+"""
+
+
+def test_a_first_decision_needs_little_beside_torch() -> None:
+    # From the widget to its first decision, imports take nearly all of the time.
+    assert not modules_after(FIRST_DECISION).intersection(SECONDS)
+
+
 def test_command_line_help_loads_no_torch() -> None:
     loaded = modules_after("from ai_widgets.cli.main import main\ntry: main(['--version'])\nexcept SystemExit: print()")
     assert "torch" not in loaded

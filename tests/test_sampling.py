@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ai_widgets.errors import SettingError
-from ai_widgets.model.sampling import Distribution, SamplingRule, draw
+from ai_widgets.model.sampling import Distribution, SamplingRule, draw, highest
 
 Bias = tuple[int, float] | None
 
@@ -99,6 +102,114 @@ class TestDefinition:
     def test_no_alternatives(self) -> None:
         drawn = draw(Distribution(torch.tensor([1.0, 2.0])), SamplingRule(), np.random.default_rng(0), likeliest=0)
         assert (drawn.likeliest, drawn.argmax) == ((), 1)
+
+
+@dataclass(frozen=True)
+class WholeDistribution:
+    """The definition over a large vocabulary: everything is sorted, everything is divided, in double precision."""
+
+    scaled: np.ndarray
+    kept: np.ndarray
+    order: np.ndarray
+
+    @staticmethod
+    def of(logits: np.ndarray, rule: SamplingRule, allowed: list[int] | None, bias: Bias) -> WholeDistribution:
+        scores = logits.astype(np.float64)
+        if bias is not None:
+            scores[bias[0]] += bias[1]
+        if allowed is not None:
+            scores[np.setdiff1d(np.arange(len(scores)), allowed)] = -np.inf
+        order = np.argsort(-scores, kind="stable")
+        weights = np.exp((scores - scores.max()) / (1.0 if rule.greedy else rule.temperature))
+        scaled = weights / weights.sum()
+        kept = scaled.copy()
+        kept[order[1 if rule.greedy else rule.top_k :] if rule.greedy or rule.top_k else []] = 0
+        kept /= kept.sum()
+        before = np.cumsum(kept[order]) - kept[order]
+        kept[order[before >= rule.top_p]] = 0
+        return WholeDistribution(scaled, kept / kept.sum(), order)
+
+    def draw(self, number: float) -> int:
+        """Token on which the number falls."""
+        edges = np.cumsum(self.kept[self.order])
+        # On an edge rounding decides; the definition does not.
+        assume(np.abs(edges - number).min() > 1e-6)
+        return int(self.order[np.searchsorted(edges, number, side="right")])
+
+
+vocabularies = st.builds(
+    # Peaked and flat ones, some of whose logits are equal.
+    lambda seed, size, spread, decimals: np.round(
+        np.random.default_rng(seed).standard_normal(size) * spread, decimals
+    ).astype(np.float32),
+    st.integers(0, 2**31),
+    st.sampled_from([65, 127, 128, 1000, 4096, 6001, 20_000]),
+    st.sampled_from([0.01, 1.0, 3.0, 30.0]),
+    st.sampled_from([0, 1, 6]),
+)
+
+
+def fixed(number: float) -> np.random.Generator:
+    """A generator that gives this number."""
+    return cast("np.random.Generator", SimpleNamespace(random=lambda: number))
+
+
+class TestLargeVocabulary:
+    """Only the likeliest tokens of a large vocabulary are ranked where they suffice; the draws are the same."""
+
+    @given(vocabularies, rules, st.data())
+    def test_a_draw_is_that_of_the_whole_distribution(
+        self, logits: np.ndarray, rule: SamplingRule, data: st.DataObject
+    ) -> None:
+        tokens = st.integers(0, len(logits) - 1)
+        allowed = data.draw(st.none() | st.lists(tokens, min_size=1, max_size=4, unique=True).map(sorted))
+        bias = data.draw(st.none() | st.tuples(tokens, st.integers(-60, 60).map(lambda v: v / 7)))
+        seed = data.draw(st.integers(0, 2**31))
+        asked = data.draw(st.lists(tokens, max_size=3))
+        whole = WholeDistribution.of(logits, rule, allowed, bias)
+        # The same of top_p: on an edge rounding decides how many remain.
+        untrimmed = WholeDistribution.of(logits, replace(rule, top_p=1.0), allowed, bias)
+        assume(rule.top_p == 1 or np.abs(np.cumsum(untrimmed.kept[whole.order]) - rule.top_p).min() > 1e-6)
+        raw = Distribution(torch.from_numpy(logits))
+        drawn = draw(raw, rule, np.random.default_rng(seed), allowed=allowed, bias=bias, report=asked)
+        number = 0.0 if rule.greedy else float(np.random.default_rng(seed).random())
+        assert drawn.draw == (None if rule.greedy else number)
+        assert drawn.token == whole.draw(number)
+        assert drawn.p_drawn == pytest.approx(whole.kept[drawn.token], rel=1e-5)
+        assert drawn.argmax == int(logits.argmax())
+        softmax = np.exp(logits.astype(np.float64) - logits.max())
+        softmax /= softmax.sum()
+        front = np.argsort(-logits, kind="stable")[:5].tolist()
+        assert {c.token for c in drawn.likeliest} == {*front, *asked, drawn.token}
+        for candidate in drawn.likeliest:
+            assert candidate.p == pytest.approx(softmax[candidate.token], rel=1e-5, abs=1e-12)
+            assert candidate.scaled == pytest.approx(whole.scaled[candidate.token], rel=1e-5, abs=1e-12)
+            assert candidate.kept == pytest.approx(whole.kept[candidate.token], rel=1e-5, abs=1e-12)
+
+    @given(vocabularies, st.integers(1, 300))
+    def test_the_highest_are_those_of_a_stable_sort(self, logits: np.ndarray, count: int) -> None:
+        np.testing.assert_array_equal(highest(logits, count), np.argsort(-logits, kind="stable")[:count])
+
+    @pytest.mark.parametrize("number", [0.0, 0.5, 0.999999, 1 - 2**-53])
+    def test_a_number_beyond_the_front_finds_its_token(self, number: float) -> None:
+        drawn = draw(Distribution(torch.zeros(10_000)), SamplingRule(), fixed(number), report=(9_999,))
+        assert drawn.token == min(int(number * 10_000), 9_999)
+        assert all(candidate.kept == pytest.approx(1e-4, rel=1e-5) for candidate in drawn.likeliest)
+
+    @pytest.mark.parametrize("number", [0.0, 0.5, 1 - 2**-53])
+    def test_top_p_reaches_beyond_the_front_though_the_number_does_not(self, number: float) -> None:
+        rule, border = SamplingRule(top_p=0.49995), (4_998, 4_999, 5_000)
+        drawn = draw(Distribution(torch.zeros(10_000)), rule, fixed(number), likeliest=1, report=border)
+        assert drawn.token == int(number * 5_000)
+        assert [c.kept for c in drawn.likeliest if c.token in border] == pytest.approx([1 / 5_000, 1 / 5_000, 0])
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_a_logit_that_is_not_finite_shows(self, value: float) -> None:
+        logits = torch.zeros(1_000)
+        logits[500] = -math.inf
+        assert Distribution(logits).finite
+        logits[500] = value
+        assert not Distribution(logits).finite
 
 
 class TestReport:

@@ -7,15 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import Tensor
-from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
-from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from ai_widgets.audio.files import load_audio
 from ai_widgets.audio.intake import cut
 from ai_widgets.evaluation.sliding import SHORTER_S, compare, figures
 from ai_widgets.inference import Model, load_model
-from ai_widgets.model.decoder import ATTENTION, Decoder
+from ai_widgets.model.decoder import Decoder
 from ai_widgets.session.perceive import hear_clip
+from tests.networks import random_language_model
 from tests.signals import FIXTURES, babble
 
 
@@ -25,18 +24,7 @@ def frames_of(model: Model, samples: object) -> Tensor:
 
 def test_with_one_layer_nothing_of_what_left_is_carried_along(toy: Model) -> None:
     """Keys and values then come from the embeddings alone: every decision must be that of a fresh context."""
-    torch.manual_seed(5)
-    config = Qwen2Config(
-        vocab_size=288,
-        hidden_size=64,
-        intermediate_size=64,
-        num_hidden_layers=1,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        attn_implementation=ATTENTION,
-    )
-    shallow = Qwen2ForCausalLM(config)
+    shallow = random_language_model(replace(toy.loaded.decoder.model.shape, layers=1), seed=7)
     with torch.no_grad():
         # So that decisions are near and differ from chunk to chunk.
         shallow.lm_head.weight *= 20

@@ -25,6 +25,7 @@ from ai_widgets.training.labels import REPLIES, REPLY_OF_KIND, REPLY_SPEECH, Seg
 from ai_widgets.training.mels import clip_mels, running_mels
 from ai_widgets.training.network import Sizes, make
 from ai_widgets.training.trained_context import trained_seconds
+from tests.networks import their_language_model
 
 TINY = {
     "sizes": {"width": 32, "layers": 1, "heads": 2, "kv_heads": 1, "mlp": 32, "tower_width": 32, "tower_layers": 1,
@@ -190,10 +191,11 @@ def test_the_export_loads_and_the_session_sees_what_was_trained(trained: Path) -
     )
     frames = loaded.encoder.encode(np.ascontiguousarray(mels.transpose(1, 0, 2)).reshape(128, -1))
     with torch.no_grad():
-        embedded = loaded.decoder.model.model.embed_tokens(torch.from_numpy(laid.tokens)).clone()
+        language_model = their_language_model(loaded.decoder.model)
+        embedded = language_model.model.embed_tokens(torch.from_numpy(laid.tokens)).clone()
         embedded[laid.pads.reshape(-1)] = frames.reshape(60, -1)
-        hidden = loaded.decoder.model.model(inputs_embeds=embedded[None], use_cache=False).last_hidden_state[0]
-        p = loaded.decoder.model.lm_head(hidden[laid.decisions]).softmax(-1)[:, loaded.traits.tokens["TEXT_BEGIN"]]
+        hidden = language_model.model(inputs_embeds=embedded[None], use_cache=False).last_hidden_state[0]
+        p = language_model.lm_head(hidden[laid.decisions]).softmax(-1)[:, loaded.traits.tokens["TEXT_BEGIN"]]
     np.testing.assert_allclose([d.p_text for d in decisions], p.numpy(), atol=1e-4)
 
 

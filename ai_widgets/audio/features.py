@@ -9,6 +9,7 @@ second from 360 samples of left context, at a cost that does not grow.
 
 from __future__ import annotations
 
+import math
 from base64 import b64encode
 from functools import cache
 
@@ -27,6 +28,8 @@ LEFT_CONTEXT = EDGE + HOP
 whose right edge was reflected when that chunk was new and is known now."""
 FILTER_ROWS = 8
 """Frames that are filtered at a time."""
+LINEAR_UP_TO, HERTZ_PER_MEL, LOG_STEP = 1000.0, 200 / 3, math.log(6.4) / 27
+"""Slaney's mel scale: hertz up to which it is linear, with what slope, and the logarithmic step of a mel above."""
 DYNAMIC_RANGE = 8.0
 """Decades below the maximum at which the spectrogram is floored."""
 
@@ -40,19 +43,30 @@ Array = npt.NDArray[np.float32]
 
 @cache
 def mel_filters() -> npt.NDArray[np.float64]:
-    """Slaney mel filters, [201 frequency bins, 128 mel bins]."""
-    from transformers.audio_utils import mel_filter_bank
+    """Slaney mel filters, [201 frequency bins, 128 mel bins]: triangles of equal area, evenly spaced in mel.
 
-    filters: npt.NDArray[np.float64] = mel_filter_bank(
-        num_frequency_bins=N_FFT // 2 + 1,
-        num_mel_filters=MEL_BINS,
-        min_frequency=0.0,
-        max_frequency=SAMPLE_RATE / 2,
-        sampling_rate=SAMPLE_RATE,
-        norm="slaney",
-        mel_scale="slaney",
-    )
-    return filters
+    As librosa's `filters.mel` and transformers' `mel_filter_bank` make them, neither of which is imported for it: that
+    takes a second.
+    """
+    corners = mel_to_hertz(np.linspace(0, hertz_to_mel(SAMPLE_RATE / 2), MEL_BINS + 2))
+    bins = np.linspace(0, SAMPLE_RATE / 2, N_FFT // 2 + 1)[:, None]
+    low, centre, high = corners[:-2], corners[1:-1], corners[2:]
+    rising, falling = (bins - low) / (centre - low), (high - bins) / (high - centre)
+    return np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low)
+
+
+def hertz_to_mel(frequency: float) -> float:
+    """Slaney's mel scale (Auditory Toolbox, 1998): linear up to 1 kHz, 15 mel; above, 27 mel for a factor of 6.4."""
+    if frequency < LINEAR_UP_TO:
+        return frequency / HERTZ_PER_MEL
+    return LINEAR_UP_TO / HERTZ_PER_MEL + math.log(frequency / LINEAR_UP_TO) / LOG_STEP
+
+
+def mel_to_hertz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The inverse of `hertz_to_mel`."""
+    border = LINEAR_UP_TO / HERTZ_PER_MEL
+    above = LINEAR_UP_TO * np.exp(LOG_STEP * (np.maximum(mel, border) - border))
+    return np.where(mel < border, mel * HERTZ_PER_MEL, above)
 
 
 @cache

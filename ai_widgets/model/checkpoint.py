@@ -188,7 +188,7 @@ def _read(
     refuse_pointers(folder)
     traits = read_traits(folder)
     parts = open_parts(folder)
-    vocabulary = parts.language_model.config.vocab_size
+    vocabulary = parts.language_model.shape.vocabulary
     if traits.tokens.highest >= vocabulary:
         raise CheckpointError(
             f"{folder}: special token {traits.tokens.highest} lies outside the vocabulary of {vocabulary}; a "

@@ -12,46 +12,13 @@ in bfloat16; the prefix is rotated from its first keys each time.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, CacheLayerMixin
+
+from .configuration import LanguageModelShape
 
 FIRST_CAPACITY = 512
 """Positions allocated at first; the tensors double when they are full, up to what the limit needs."""
-
-
-class _Layer(CacheLayerMixin):  # type: ignore[misc]
-    """One decoder layer's part of a context, as transformers wants to see it; a step copies nothing old."""
-
-    is_compileable = False
-    is_sliding = False
-
-    def __init__(self, context: Context, number: int) -> None:
-        super().__init__()
-        self._context, self._number = context, number
-        self.is_initialized = True
-
-    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
-        """Nothing to do: the context reserves for all layers before a step."""
-
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        context = self._context
-        keys, values = context.keys[self._number], context.values[self._number]
-        end = context.end + key_states.shape[-2]
-        keys[:, :, context.end : end] = key_states
-        values[:, :, context.end : end] = value_states
-        return keys[:, :, context.start : end], values[:, :, context.start : end]
-
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        return self._context.position + query_length, 0
-
-    def get_seq_length(self) -> int:
-        return self._context.position
-
-    def get_max_length(self) -> int:
-        return self._context.limit
 
 
 class Context:
@@ -59,8 +26,8 @@ class Context:
 
     Parameters
     ----------
-    config
-        Of the language model: layers, key heads, head size.
+    shape
+        Of the language model.
     frequencies
         RoPE's inverse frequencies, float32 [head size / 2], on the model's device.
     dtype
@@ -74,20 +41,19 @@ class Context:
         Places in the tensors between which the held positions stand. A token is rotated by its place.
     """
 
-    def __init__(self, config: Any, frequencies: Tensor, dtype: torch.dtype, limit: int) -> None:
+    def __init__(self, shape: LanguageModelShape, frequencies: Tensor, dtype: torch.dtype, limit: int) -> None:
         self.limit = limit
         self.start = self.end = 0
-        self._layers = int(config.num_hidden_layers)
+        self._layers = shape.layers
         size = 2 * len(frequencies)
         # On the CPU, since not every device knows double precision.
         self._frequencies = frequencies.cpu().double()
-        empty = torch.empty(1, int(config.num_key_value_heads), 0, size, dtype=dtype, device=frequencies.device)
+        empty = torch.empty(1, shape.key_heads, 0, size, dtype=dtype, device=frequencies.device)
         # One attribute, so that no interrupt can come between keys and values of different lengths.
         self._tensors = [empty] * self._layers, [empty] * self._layers
         self._prefix: tuple[list[Tensor], list[Tensor]] | None = None
         self._prefix_at = 0
         self._moving = False
-        self.cache = Cache(layers=[_Layer(self, number) for number in range(self._layers)])
 
     @property
     def keys(self) -> list[Tensor]:
@@ -143,6 +109,29 @@ class Context:
             self._grow(min(max(end, 2 * self.capacity, FIRST_CAPACITY), most))
         if end > self.capacity:
             self._move_to_front()
+
+    def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Write a layer's part of a step behind what is held; nothing old is copied.
+
+        The step is complete when all layers are written and the caller has moved `end` behind it.
+
+        Parameters
+        ----------
+        layer
+            Number of the layer.
+        key, value
+            [1, key heads, tokens, size]; `reserve` was called for that many tokens.
+
+        Returns
+        -------
+        Tensor, Tensor
+            Keys and values of all positions of the layer, the new ones last.
+        """
+        keys, values = self.keys[layer], self.values[layer]
+        end = self.end + key.shape[-2]
+        keys[:, :, self.end : end] = key
+        values[:, :, self.end : end] = value
+        return keys[:, :, self.start : end], values[:, :, self.start : end]
 
     @torch.inference_mode()
     def slide(self, keep: int, count: int) -> None:

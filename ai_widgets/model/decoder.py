@@ -1,4 +1,4 @@
-"""Tokens and frames → logits, through transformers' Qwen2 over a pre-allocated key/value cache.
+"""Tokens and frames → logits, through Qwen2 over a pre-allocated key/value cache.
 
 A `Context` is the state of one session (keys, values, position); a `Decoder` is the weights. Several contexts may share
 one decoder. Neither knows anything of turns: which tokens are fed, and which leave, is the session's business.
@@ -12,11 +12,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from transformers import AttentionInterface, AttentionMaskInterface
-from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 
 from .context import Context
+from .qwen2 import Qwen2
 
 logger = logging.getLogger(__name__)
 
@@ -27,51 +25,6 @@ MASK_STEP = 16
 LONGEST_BLOCK = 64
 """Tokens fed at once up to which the mask is kept for the next time; a listening block has 13."""
 
-ATTENTION = "grouped_sdpa"
-"""Name under which `grouped_attention` is registered with transformers."""
-
-
-def grouped_attention(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
-) -> tuple[Tensor, None]:
-    """Attention in which several query heads share a key head, without a copy of the cache for each of them.
-
-    transformers repeats keys and values until every query head has its own, so a step copies the whole cache several
-    times. Here the query heads of a group stand behind each other as if they were more positions: the same sums.
-
-    Parameters
-    ----------
-    query
-        [1, heads, new, size].
-    key, value
-        [1, key heads, all, size].
-    attention_mask
-        [1, 1, group · new, all], one row for each row of the stacked queries, as `Decoder.feed` makes it once for all
-        layers; or [1, 1, new, all], or None (causal), as transformers makes it for whoever calls the model directly.
-
-    Returns
-    -------
-    Tensor [1, new, heads, size], None
-    """
-    batch, heads, new, size = query.shape
-    shared = key.shape[1]
-    group = heads // shared
-    scale = options.get("scaling", module.scaling)
-    if attention_mask is None and new > 1:
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, is_causal=True, scale=scale, enable_gqa=group > 1
-        )
-        return attended.transpose(1, 2), None
-    if attention_mask is not None and attention_mask.shape[-2] != group * new:
-        attention_mask = attention_mask.repeat(1, 1, group, 1)
-    stacked = query.reshape(batch, shared, group * new, size)
-    attended = functional.scaled_dot_product_attention(stacked, key, value, attn_mask=attention_mask, scale=scale)
-    return attended.reshape(batch, heads, new, size).transpose(1, 2), None
-
-
-AttentionInterface.register(ATTENTION, grouped_attention)
-AttentionMaskInterface.register(ATTENTION, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
-
 
 class Decoder:
     """The language model on its device.
@@ -79,19 +32,19 @@ class Decoder:
     Parameters
     ----------
     model
-        A `Qwen2ForCausalLM`.
+        The weights.
     rope_positions
         `float16`: positions are rounded through float16 before RoPE, as the published weights were trained
         (docs/protocol.md §6: multiples of 2 above 2048, of 4 above 4096); `exact` otherwise.
     """
 
-    def __init__(self, model: Any, rope_positions: str) -> None:
+    def __init__(self, model: Qwen2, rope_positions: str) -> None:
         self.model = model.eval().requires_grad_(False)
         self.rope_positions = rope_positions
         weight = self.model.lm_head.weight
         self.device, self.dtype = weight.device, weight.dtype
         self.vocabulary = int(weight.shape[0])
-        self._group = int(model.config.num_attention_heads // model.config.num_key_value_heads)
+        self._group = model.shape.heads // model.shape.key_heads
         # Both tables in one attribute: sessions on several threads replace it, and each sees a pair of one length.
         empty = torch.arange(0, device=self.device)[None]
         self._tables = empty, empty
@@ -108,7 +61,7 @@ class Decoder:
         bool
             Whether it worked; if not, the log says why.
         """
-        parts = [layer.mlp for layer in self.model.model.layers]
+        parts: list[Any] = [layer.mlp for layer in self.model.model.layers]
         try:
             for part in parts:
                 part.compile(backend=backend, dynamic=True)
@@ -123,7 +76,7 @@ class Decoder:
 
     def context(self, limit: int) -> Context:
         """An empty context of at most `limit` positions."""
-        return Context(self.model.config, self.model.model.rotary_emb.inv_freq, self.dtype, limit)
+        return Context(self.model.shape, self.model.model.rotary_emb.inv_freq, self.dtype, limit)
 
     @property
     def slide_limit(self) -> int | None:
@@ -169,13 +122,8 @@ class Decoder:
         """Hidden states [count, width] of embeddings [1, count, width]; the context is not extended yet."""
         count = embeddings.shape[1]
         context.reserve(count)
-        hidden: Tensor = self.model.model(
-            inputs_embeds=embeddings,
-            position_ids=self._places(context, count),
-            attention_mask={"full_attention": self._mask(count, context.position + count)},
-            past_key_values=context.cache,
-            use_cache=True,
-        ).last_hidden_state[0]
+        positions, mask = self._places(context, count), self._mask(count, context.position + count)
+        hidden: Tensor = self.model.model(embeddings, positions, mask, context)[0]
         return hidden
 
     def _places(self, context: Context, count: int) -> Tensor:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def collector_paused() -> Iterator[None]:
     """Pause the garbage collector around a large import.
 
-    torch and transformers make a million objects that last; searching them for garbage meanwhile costs a tenth of the
+    torch makes hundreds of thousands of objects that last; searching them for garbage meanwhile costs a tenth of the
     time until the first decision.
     """
     running = gc.isenabled()

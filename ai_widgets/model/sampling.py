@@ -1,9 +1,11 @@
 """Logits → distribution → token, each step visible.
 
 The order is fixed: raw softmax over the whole vocabulary (what the model believes), then the set of allowed tokens and
-the bias, then temperature, top-k and top-p (what the settings make of it), then one uniform draw. Greedy takes the
-likeliest allowed token after the bias. The draw comes from a NumPy generator on the CPU, so a seed means the same
-everywhere, whatever the device.
+the bias, then temperature, top-k and top-p (what the settings make of it), then one uniform draw: the tokens that
+remain are laid side by side, the likeliest first, each as wide as its probability, and a number in [0, 1) falls on one
+of them. Greedy keeps only the likeliest.
+
+The logits are copied to the CPU once. All that follows is NumPy, so a seed gives the same tokens whatever the device.
 """
 
 from __future__ import annotations
@@ -11,12 +13,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
-import torch
+import numpy.typing as npt
 from torch import Tensor
 
 from ..errors import SettingError
+
+Scores = npt.NDArray[np.floating[Any]]
+
+FRONT = 64
+"""Tokens that are ranked at first. Draw and top-p rarely reach further; where they do, the whole vocabulary is."""
+ROWS = 64
+"""Rows into which scores are folded to find the highest: the maxima of the columns are few enough to be sorted."""
+BLOCK = 512
+"""Weights that are summed up at a time."""
 
 
 @dataclass(frozen=True)
@@ -99,29 +111,137 @@ class Draw:
     likeliest: tuple[Candidate, ...]
 
 
-class Distribution:
+class Softmax:
+    """A probability for every score: ``exp((score - highest) / temperature) / total``.
+
+    Parameters
+    ----------
+    scores
+        float32 or float64 [n].
+    temperature
+        Divides the scores.
+
+    Attributes
+    ----------
+    highest, total
+        The highest score, and the sum of all weights ``exp((score - highest) / temperature)``. The sum is NaN where a
+        score is NaN or +infinity.
+    """
+
+    def __init__(self, scores: Scores, temperature: float = 1.0) -> None:
+        self.scores, self.temperature = scores, temperature
+        self.highest = float(scores.max())
+        with np.errstate(invalid="ignore"):
+            # NumPy's exp, since torch's takes ten times as long where it underflows.
+            self.total = float(self.weights(scores).sum())
+
+    def weights(self, scores: Scores) -> Scores:
+        """Probabilities of some of the scores, before the division by `total`."""
+        weights: Scores = scores - self.highest
+        weights /= self.temperature
+        np.exp(weights, out=weights)
+        return weights
+
+    def weight(self, score: float) -> float:
+        """The same of one score."""
+        return math.exp((score - self.highest) / self.temperature)
+
+    def p(self, score: float) -> float:
+        """Probability of a token with this score."""
+        return self.weight(score) / self.total
+
+
+class Distribution(Softmax):
     """What the model believes: the raw softmax over the whole vocabulary.
 
     Parameters
     ----------
     logits
-        float32 [vocabulary].
+        float32 [vocabulary], on any device.
     """
 
     def __init__(self, logits: Tensor) -> None:
-        self.logits = logits
-        self._highest = float(logits.max())
-        # Single precision, shifted by the maximum: exact to 1e-6, and twenty times faster than double on a CPU.
-        self._total = float(torch.exp(logits - self._highest).sum())
+        super().__init__(logits.cpu().numpy())
 
     @property
     def finite(self) -> bool:
         """Whether there is a distribution: no NaN among the logits, and a largest one that is finite."""
-        return math.isfinite(self._highest) and math.isfinite(self._total)
+        return math.isfinite(self.highest) and math.isfinite(self.total)
 
-    def p(self, logit: float) -> float:
-        """Probability that belongs to one of the logits."""
-        return math.exp(logit - self._highest) / self._total
+
+class Remaining:
+    """What top-k and top-p leave of a distribution.
+
+    Parameters
+    ----------
+    scaled
+        The distribution after mask, bias and temperature.
+    rule
+        Greedy keeps the likeliest token.
+    number
+        The number in [0, 1) that will be drawn: where nothing is removed, only the tokens up to there are ranked.
+    """
+
+    def __init__(self, scaled: Softmax, rule: SamplingRule, number: float) -> None:
+        self._scaled = scaled
+        count = 1 if rule.greedy else rule.top_k
+        self._all = count is None and rule.top_p == 1
+        # What is drawn from: scores that remain, highest first, their weights, and the sum of all weights that remain.
+        self._ranked: Scores = scaled.scores[highest(scaled.scores, count or FRONT)].astype(np.float64)
+        self._weights = scaled.weights(self._ranked)
+        ranked_all = count is not None or len(self._ranked) == len(scaled.scores)
+        self._total = float(self._weights.sum()) if ranked_all else scaled.total
+        reach = rule.top_p if rule.top_p < 1 else number
+        if not ranked_all and self._weights.sum() <= reach * self._total:
+            self._ranked = np.sort(scaled.scores)[::-1]
+            self._weights = scaled.weights(self._ranked)
+            self._total = float(self._weights.sum(dtype=np.float64))
+        if rule.top_p < 1:
+            # Up to and including the token that reaches top_p.
+            end = rank_at(self._weights, rule.top_p * self._total, "left") + 1
+            self._ranked, self._weights = self._ranked[:end], self._weights[:end]
+            self._total = float(self._weights.sum(dtype=np.float64))
+
+    def place(self, number: float) -> int:
+        """Place of the token on which a number in [0, 1) falls."""
+        return int(self._equal(rank_at(self._weights, number * self._total, "right"))[-1])
+
+    def p(self, place: int) -> float:
+        """Probability of the token at a place; 0 where it was removed."""
+        score, lowest = float(self._scaled.scores[place]), self._ranked[-1]
+        remains = self._all or score > lowest or (score == lowest and place in self._equal(len(self._ranked) - 1))
+        return self._scaled.weight(score) / self._total if remains else 0.0
+
+    def _equal(self, rank: int) -> npt.NDArray[np.intp]:
+        """Places of the tokens that have the score of this rank, up to the token that has the rank."""
+        score = self._ranked[rank]
+        return np.flatnonzero(self._scaled.scores == score)[: rank + 1 - int(np.argmax(self._ranked == score))]
+
+
+def highest(scores: Scores, count: int) -> npt.NDArray[np.intp]:
+    """Places of the `count` highest scores, the highest first and equal ones in their order."""
+    columns = len(scores) // ROWS
+    if count > columns:
+        places = np.arange(len(scores))
+    else:
+        # The count-th highest of all is at least the count-th highest of the columns' maxima.
+        maxima = scores[: ROWS * columns].reshape(ROWS, columns).max(0)
+        floor = np.partition(maxima, -count)[-count]
+        # Of those that are equal to it, a vocabulary may have very many.
+        places = np.concatenate([np.flatnonzero(scores > floor), np.flatnonzero(scores == floor)[:count]])
+    return places[np.argsort(-scores[places], kind="stable")[:count]]
+
+
+def rank_at(weights: Scores, mass: float, side: Literal["left", "right"]) -> int:
+    """Rank of the token whose right edge first reaches (`left`) or passes (`right`) `mass`, weights laid side by side.
+
+    First among the edges of whole blocks, then inside one of them: most of a large vocabulary's edges are not needed.
+    """
+    blocks = np.add.reduceat(weights, np.arange(0, len(weights), BLOCK), dtype=np.float64).cumsum()
+    block = min(int(np.searchsorted(blocks, mass, side)), len(blocks) - 1)
+    start, before = block * BLOCK, blocks[block - 1] if block else 0.0
+    edges = before + np.cumsum(weights[start : start + BLOCK], dtype=np.float64)
+    return min(start + int(np.searchsorted(edges, mass, side)), len(weights) - 1)
 
 
 def draw(
@@ -151,107 +271,28 @@ def draw(
     report
         Tokens to report whether likely or not.
     """
-    logits = raw.logits
-    values, ids = torch.topk(logits, min(max(likeliest, 1), len(logits)))
-    top = dict(zip(ids.tolist(), values.tolist(), strict=True))
-    candidates, scores = _candidates(logits, rule, allowed, bias)
-    if rule.greedy:
-        place, number, share = int(np.argmax(scores)), None, 1.0
-        order, shares = np.array([place]), np.ones(1)
-    else:
-        order, shares = _shares(scores, rule)
-        number = float(generator.random())
-        within = min(int(np.searchsorted(np.cumsum(shares), number, side="right")), len(shares) - 1)
-        place, share = int(order[within]), float(shares[within])
-    token = int(candidates[place])
-    p, argmax = raw.p(float(logits[token])), next(iter(top))
-    if not likeliest:
-        return Draw(token, p, share, number, argmax, ())
-    for asked in (token, *report):
-        if asked not in top:
-            top[asked] = float(logits[asked])
-    scaled = _Scaled(raw, rule, allowed, bias)
-    # What is reported nearly always stands in front: the bias moves ranks by one, ties are looked up.
-    front = slice(0, likeliest + 1)
-    kept = dict(zip(candidates[order[front]].tolist(), shares[front].tolist(), strict=True))
-    reported = [
-        Candidate(
-            asked,
-            raw.p(logit),
-            scaled.p(asked, logit),
-            kept[asked] if asked in kept else _share_of(asked, candidates, order, shares),
-        )
-        for asked, logit in top.items()
-    ]
-    reported.sort(key=lambda candidate: -candidate.p)
-    return Draw(token, p, share, number, argmax, tuple(reported))
+    # Mask and bias; from here on a token is a place in `scores`.
+    logits = raw.scores
+    ids: Sequence[int] = range(len(logits)) if allowed is None else list(allowed)
+    scores = logits if allowed is None else logits[ids].astype(np.float64)
+    if bias is not None and bias[0] in ids:
+        scores = scores.astype(np.float64)
+        scores[ids.index(bias[0])] += bias[1]
+    # Temperature, top-k, top-p, draw.
+    scaled = Softmax(scores, 1.0 if rule.greedy else rule.temperature)
+    number = None if rule.greedy else float(generator.random())
+    remaining = Remaining(scaled, rule, number or 0.0)
+    place = remaining.place(number or 0.0)
+    token = ids[place]
 
+    def candidate(token: int) -> Candidate:
+        p = raw.p(float(logits[token]))
+        if token not in ids:
+            return Candidate(token, p, 0.0, 0.0)
+        place = ids.index(token)
+        return Candidate(token, p, scaled.p(float(scores[place])), remaining.p(place))
 
-def _share_of(token: int, candidates: np.ndarray, order: np.ndarray, shares: np.ndarray) -> float:
-    """The share of a token wherever it stands; 0 where it was removed."""
-    found = np.flatnonzero(candidates[order] == token)
-    return float(shares[found[0]]) if len(found) else 0.0
-
-
-class _Scaled:
-    """The distribution after mask, bias and temperature, before top-k and top-p."""
-
-    def __init__(
-        self, raw: Distribution, rule: SamplingRule, allowed: Sequence[int] | None, bias: tuple[int, float] | None
-    ) -> None:
-        self._temperature = 1.0 if rule.greedy else rule.temperature
-        self._allowed, self._bias = allowed, bias
-        scores = raw.logits if allowed is None else raw.logits[list(allowed)].double()
-        biased = -math.inf
-        if bias is not None and (allowed is None or bias[0] in allowed):
-            # Added on its own, in double precision: beside a large bias single precision would lose digits.
-            place = bias[0] if allowed is None else list(allowed).index(bias[0])
-            biased = float(scores[place]) + bias[1]
-            scores = scores.clone()
-            scores[place] = -math.inf
-        self._highest = max(float(scores.max()), biased)
-        self._total = float(torch.exp((scores - self._highest) / self._temperature).sum())
-        self._total += math.exp((biased - self._highest) / self._temperature)
-
-    def p(self, token: int, logit: float) -> float:
-        """Probability of a token with this raw logit."""
-        if self._allowed is not None and token not in self._allowed:
-            return 0.0
-        score = logit + (self._bias[1] if self._bias is not None and self._bias[0] == token else 0.0)
-        return math.exp((score - self._highest) / self._temperature) / self._total
-
-
-def _candidates(
-    logits: Tensor, rule: SamplingRule, allowed: Sequence[int] | None, bias: tuple[int, float] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Ids that may be drawn and their biased logits (float64). With top-k only a handful leaves the device."""
-    if allowed is not None:
-        ids = np.asarray(allowed)
-        scores = logits[list(allowed)].double().cpu().numpy()
-    else:
-        wanted = 1 if rule.greedy else rule.top_k
-        if wanted is not None and wanted < len(logits):
-            # One more than asked for, since the bias may push a token out of or into the first k.
-            values, places = torch.topk(logits, min(wanted + 1, len(logits)))
-            ids, scores = places.cpu().numpy(), values.double().cpu().numpy()
-            if bias is not None and bias[0] not in ids:
-                ids = np.append(ids, bias[0])
-                scores = np.append(scores, float(logits[bias[0]].double()))
-        else:
-            ids, scores = np.arange(len(logits)), logits.double().cpu().numpy()
-    if bias is not None:
-        scores = scores + np.where(ids == bias[0], bias[1], 0.0)
-    return ids, scores
-
-
-def _shares(scores: np.ndarray, rule: SamplingRule) -> tuple[np.ndarray, np.ndarray]:
-    """Places that remain after top-k and top-p, likeliest first, and their probabilities."""
-    order = np.argsort(-scores, kind="stable")[: rule.top_k]
-    scaled = scores[order] / rule.temperature
-    shares = np.exp(scaled - scaled.max())
-    shares /= shares.sum()
-    if rule.top_p < 1:
-        # Keep up to and including the token that reaches top_p.
-        kept = int(np.searchsorted(np.cumsum(shares), rule.top_p, side="left")) + 1
-        order, shares = order[:kept], shares[:kept] / shares[:kept].sum()
-    return order, shares
+    asked = dict.fromkeys((*highest(logits, likeliest).tolist(), token, *report)) if likeliest else ()
+    candidates = sorted(map(candidate, asked), key=lambda candidate: -candidate.p)
+    p = raw.p(float(logits[token]))
+    return Draw(token, p, remaining.p(place), number, int(logits.argmax()), tuple(candidates))

@@ -17,7 +17,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from transformers.models.qwen2_5_omni.configuration_qwen2_5_omni import Qwen2_5OmniAudioEncoderConfig
 from transformers.models.qwen2_5_omni.modeling_qwen2_5_omni import Qwen2_5OmniAudioEncoder
 
-from ai_widgets.model.encoder import encode_chunks
+from ai_widgets.model.tower import encode_chunks
 from ai_widgets.protocol import FRAMES_PER_CHUNK
 from ai_widgets.training.corpus import KINDS
 from ai_widgets.training.lexicon import OTHER_SPEECH

@@ -40,12 +40,11 @@ def open_start(name: str | Path) -> Model:
 
 def sizes_of(model: Model) -> Sizes:
     """Sizes of a network that can take a checkpoint's weights."""
-    text: Any = model.loaded.decoder.model.config
-    audio: Any = model.loaded.encoder.tower.config
+    text, audio = model.loaded.decoder.model.shape, model.loaded.encoder.tower.shape
     return Sizes(
-        width=text.hidden_size, layers=text.num_hidden_layers, heads=text.num_attention_heads,
-        kv_heads=text.num_key_value_heads, mlp=text.intermediate_size, tower_width=audio.d_model,
-        tower_layers=audio.encoder_layers, tower_heads=audio.encoder_attention_heads, tower_mlp=audio.encoder_ffn_dim,
+        width=text.width, layers=text.layers, heads=text.heads, kv_heads=text.key_heads, mlp=text.mlp,
+        tower_width=audio.d_model, tower_layers=audio.encoder_layers, tower_heads=audio.encoder_attention_heads,
+        tower_mlp=audio.encoder_ffn_dim,
         block_size=model.loaded.positions,
     )  # fmt: skip
 

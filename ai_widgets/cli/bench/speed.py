@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -19,12 +20,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ...audio.intake import ChunkAudio
 from ...child_process import output_of
 from ...errors import ChildError, SettingError
 from ...inference import Model, load_model
+from ...model.decoder import Decoder
 from ...model.hub import locate
+from ...model.qwen2 import Qwen2
 from ...protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Notice, Timing, Turn
 from ...session.framing import Framing
 from ...session.perceive import Heard, Listener
@@ -41,6 +45,10 @@ BARE_CHUNK = 140
 """Chunk of the steps that are held against the bare model: the context is nearly full."""
 REPEATS = 7
 """Sessions that do the same, where one chunk is asked about."""
+VOCABULARY = 151_936
+"""Tokens of the published model, whose vocabulary the sampling is measured with."""
+PLAIN = {"mask": False, "bias": 0.0, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
+"""Plain sampling, from the whole vocabulary."""
 NOISE_DB = -46.0
 SILENT = -1000.0
 """Bias with which no reply begins, so that all chunks do the same work."""
@@ -114,6 +122,7 @@ def measure(
     chunk = median(young)
     sliding, slides = sliding_chunks(model)
     step, bare = compare_with_bare(model)
+    large = with_vocabulary(model, VOCABULARY)
     return {
         "machine": words,
         "widget constructed → first decision, fresh process [s]": round(first, 2),
@@ -124,8 +133,10 @@ def measure(
         f"chunk {late} ÷ chunk {EARLY}": round(median(old) / chunk, 3),
         f"slowest ÷ median of {len(sliding)} chunks with {slides} slides": round(max(sliding) / median(sliding), 2),
         "slide ÷ chunk": round(slide_milliseconds(model) / chunk, 3),
-        "step ÷ bare model": round(step / bare, 3),
+        "step ÷ bare model": ratio(step, bare),
         "bare model: 13 positions and one row of logits [ms]": round(bare, 2),
+        f"step ÷ bare model, {VOCABULARY} tokens": ratio(*compare_with_bare(large)),
+        f"step ÷ bare model, {VOCABULARY} tokens, plain sampling": ratio(*compare_with_bare(large, **PLAIN)),
         **in_words(replies_by_minute(model)),
     }
 
@@ -173,13 +184,35 @@ def sliding_chunks(model: Model) -> tuple[list[float], int]:
     return [min(times) for times in rounds], len(slides)
 
 
-def compare_with_bare(model: Model) -> tuple[float, float]:
+def with_vocabulary(model: Model, vocabulary: int) -> Model:
+    """The model with tokens added up to a larger vocabulary, their rows random and as large as its own."""
+    loaded, own = model.loaded, model.loaded.decoder.model
+    if own.shape.vocabulary >= vocabulary:
+        return model
+    with torch.device("meta"):
+        larger = Qwen2(replace(own.shape, vocabulary=vocabulary))
+    for part, source in ((larger.lm_head, own.lm_head), (larger.model.embed_tokens, own.model.embed_tokens)):
+        rows = source.weight.new_empty(vocabulary, own.shape.width)
+        rows.normal_(std=float(source.weight.float().std()), generator=torch.Generator(rows.device).manual_seed(0))
+        rows[: own.shape.vocabulary] = source.weight
+        part.weight = torch.nn.Parameter(rows)
+    larger.model.layers, larger.model.norm = own.model.layers, own.model.norm
+    larger.model.rotary_emb = own.model.rotary_emb
+    return Model(replace(loaded, decoder=Decoder(larger, loaded.decoder.rope_positions)))
+
+
+def ratio(step: float, bare: float) -> float:
+    """How many times as long the first takes."""
+    return round(step / bare, 3)
+
+
+def compare_with_bare(model: Model, **settings: Any) -> tuple[float, float]:
     """Median milliseconds of a whole step of a session, and of the model's forward pass in it alone, taking turns.
 
-    The bare pass is transformers' model on tensors that are ready, over a context of the same length, and one row of
+    The bare pass is the model on tensors that are ready, over a context of the same length, and one row of
     logits; a step adds embedding, sampling with its report, events and the record.
     """
-    session = model.session(**FULL)
+    session = model.session(**{**FULL, **settings})
     heard = _age(model, session, BARE_CHUNK)
     decoder, turns = model.loaded.decoder, session._loop.turns
     block = Framing.of(model.loaded, session.settings).block

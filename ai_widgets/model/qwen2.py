@@ -1,0 +1,179 @@
+"""The language model: Qwen2, written out. Its parameters have the names that transformers gives them.
+
+Twice in every layer the hidden states are normed, transformed and added to what they were: by attention, in which a
+token gathers from all positions before it, then by a gated feed-forward network (`Mlp`), which sees one token alone.
+`Attention` reads and extends the keys and values of a `Context`, so that a step computes its new tokens only.
+
+The arithmetic is that of transformers' `Qwen2ForCausalLM`, operation by operation (the tests hold the two together).
+It is written here because a reader of this package should find it here, and because importing it from there takes twice
+as long as importing torch.
+
+Sources: Qwen2 technical report (arXiv:2407.10671); RoPE (arXiv:2104.09864); RMSNorm (arXiv:1910.07467); grouped-query
+attention (arXiv:2305.13245).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .configuration import LanguageModelShape
+from .context import Context
+
+Rotation = tuple[Tensor, Tensor]
+"""Cosine and sine of the angles by which RoPE rotates the tokens of a step, each [..., tokens, head size]."""
+
+
+class RmsNorm(nn.Module):
+    """Division by the root mean square, in float32, and a learned scale."""
+
+    def __init__(self, width: int, epsilon: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.epsilon = epsilon
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        exact = hidden.float()
+        exact = exact * torch.rsqrt(exact.pow(2).mean(-1, keepdim=True) + self.epsilon)
+        return self.weight * exact.to(hidden.dtype)
+
+
+class RotaryEmbedding(nn.Module):
+    """RoPE's angles. Number i of the first half of a head and number i of its second half form a pair, which is rotated
+    by position · base^(-2 i / head size).
+    """
+
+    inv_freq: Tensor
+
+    def __init__(self, shape: LanguageModelShape) -> None:
+        super().__init__()
+        # Computed, not loaded: so it has values while the parameters are still on the meta device.
+        exponents = torch.arange(0, shape.head_size, 2, dtype=torch.float32, device="cpu") / shape.head_size
+        self.register_buffer("inv_freq", 1.0 / shape.rope_base**exponents, persistent=False)
+
+    def forward(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
+        """Rotation of tokens at integer positions [..., tokens]."""
+        angles = positions[..., None].float() * self.inv_freq
+        angles = torch.cat((angles, angles), dim=-1)
+        return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def apply_rotation(heads: Tensor, rotation: Rotation) -> Tensor:
+    """Rotate queries or keys [1, heads, tokens, size]."""
+    cos, sin = rotation
+    first, second = heads.chunk(2, dim=-1)
+    return heads * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+class Attention(nn.Module):
+    """Attention of new tokens to all that the context holds, and to themselves."""
+
+    def __init__(self, shape: LanguageModelShape, layer: int) -> None:
+        super().__init__()
+        self.layer, self.size, self.group = layer, shape.head_size, shape.heads // shape.key_heads
+        self.q_proj = nn.Linear(shape.width, shape.query_rows)
+        self.k_proj = nn.Linear(shape.width, shape.key_rows)
+        self.v_proj = nn.Linear(shape.width, shape.key_rows)
+        self.o_proj = nn.Linear(shape.query_rows, shape.width, bias=False)
+
+    def forward(self, hidden: Tensor, rotation: Rotation, mask: Tensor | None, context: Context) -> Tensor:
+        query, key, value = (
+            project(hidden).unflatten(-1, (-1, self.size)).transpose(1, 2)
+            for project in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        query, key = apply_rotation(query, rotation), apply_rotation(key, rotation)
+        keys, values = context.extend(self.layer, key, value)
+        # Several query heads share a key head. They stand behind each other as if they were more tokens, so that the
+        # cache need not be repeated for each of them.
+        shared = query.reshape(1, keys.shape[1], -1, self.size)
+        attended = functional.scaled_dot_product_attention(
+            shared, keys, values, attn_mask=mask, scale=self.size**-0.5
+        ).reshape(query.shape)
+        out: Tensor = self.o_proj(attended.transpose(1, 2).flatten(-2))
+        return out
+
+
+class Mlp(nn.Module):
+    """The gated feed-forward network: one projection opens or closes the other's numbers."""
+
+    def __init__(self, shape: LanguageModelShape) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(shape.width, shape.mlp, bias=False)
+        self.up_proj = nn.Linear(shape.width, shape.mlp, bias=False)
+        self.down_proj = nn.Linear(shape.mlp, shape.width, bias=False)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        out: Tensor = self.down_proj(functional.silu(self.gate_proj(hidden)) * self.up_proj(hidden))
+        return out
+
+
+class Layer(nn.Module):
+    """Attention and feed-forward network, each normed before and added to what came in."""
+
+    def __init__(self, shape: LanguageModelShape, layer: int) -> None:
+        super().__init__()
+        self.self_attn = Attention(shape, layer)
+        self.mlp = Mlp(shape)
+        self.input_layernorm = RmsNorm(shape.width, shape.norm_eps)
+        self.post_attention_layernorm = RmsNorm(shape.width, shape.norm_eps)
+
+    def forward(self, hidden: Tensor, rotation: Rotation, mask: Tensor | None, context: Context) -> Tensor:
+        hidden = hidden + self.self_attn(self.input_layernorm(hidden), rotation, mask, context)
+        out: Tensor = hidden + self.mlp(self.post_attention_layernorm(hidden))
+        return out
+
+
+class Backbone(nn.Module):
+    """Embeddings → hidden states."""
+
+    def __init__(self, shape: LanguageModelShape) -> None:
+        super().__init__()
+        # Left without values: drawing them, even on the meta device, makes torch import its compiler (half a second).
+        values = torch.empty(shape.vocabulary, shape.width)
+        self.embed_tokens: nn.Embedding = nn.Embedding.from_pretrained(values, freeze=False)  # type: ignore[no-untyped-call]
+        self.layers = nn.ModuleList([Layer(shape, number) for number in range(shape.layers)])
+        self.norm = RmsNorm(shape.width, shape.norm_eps)
+        self.rotary_emb = RotaryEmbedding(shape)
+
+    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor | None, context: Context) -> Tensor:
+        """Hidden states of new tokens.
+
+        Parameters
+        ----------
+        embeddings
+            [1, tokens, width].
+        positions
+            [1, tokens], integers.
+        mask
+            [1, 1, group · tokens, all], added to the attention scores: one row for each query head of a group and new
+            token, one column for each position, the new ones last. None where there is one new token.
+        context
+            Whose keys and values are read, and extended at its end.
+
+        Returns
+        -------
+        Tensor [1, tokens, width]
+        """
+        rotation = self.rotary_emb(positions, embeddings.dtype)
+        hidden = embeddings
+        for layer in self.layers:
+            hidden = layer(hidden, rotation, mask, context)
+        out: Tensor = self.norm(hidden)
+        return out
+
+
+class Qwen2(nn.Module):
+    """The language model: `model` gives hidden states, `lm_head` a logit for each token of the vocabulary.
+
+    Attributes
+    ----------
+    shape
+        Its sizes.
+    """
+
+    def __init__(self, shape: LanguageModelShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.model = Backbone(shape)
+        self.lm_head = nn.Linear(shape.width, shape.vocabulary, bias=False)

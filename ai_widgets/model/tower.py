@@ -1,0 +1,175 @@
+"""The audio tower: Qwen2.5-Omni's encoder, written out. Its parameters have the names that transformers gives them.
+
+The tower sees each chunk as a segment of its own (docs/protocol.md §6): convolutions, positions and attention all stay
+inside its 40 mel frames; 40 → 20 by the second convolution → 10 by average pooling. So chunks are independent given
+their mels and go through the tower as a batch. transformers' own `forward` packs segments into one row and attends to
+them one after the other; the arithmetic is the same (the tests hold the two together), and so are the modules:
+`encode_chunks` also runs transformers' `Qwen2_5OmniAudioEncoder`, with which training works.
+
+Source: Robust Speech Recognition via Large-Scale Weak Supervision (arXiv:2212.04356), whose encoder this is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..audio.features import MEL_BINS
+from ..errors import CheckpointError
+
+FRAMES = 20
+"""Positions that a chunk has behind the tower's convolutions."""
+LONGEST_PERIOD = 10_000
+"""Positions in which the slowest of the position's waves turns by one radian."""
+
+
+@dataclass(frozen=True)
+class TowerShape:
+    """Sizes of the tower. The names are those of `thinker_config.audio_config`, the defaults Qwen2.5-Omni's."""
+
+    d_model: int = 1280
+    encoder_layers: int = 32
+    encoder_attention_heads: int = 20
+    encoder_ffn_dim: int = 5120
+    max_source_positions: int = 1500
+    output_dim: int = 3584
+
+    @staticmethod
+    def of(config: dict[str, Any], source: str) -> TowerShape:
+        """Sizes in a configuration; `source` begins the sentence that says what makes no sense in it.
+
+        Raises
+        ------
+        CheckpointError
+            A size that cannot be, or an activation function that the tower does not have.
+        """
+        shape = TowerShape(**{field.name: config[field.name] for field in fields(TowerShape) if field.name in config})
+        problem = shape._problem()
+        if config.get("activation_function", "gelu") != "gelu":
+            problem = f"activation_function must be 'gelu', not {config['activation_function']!r}"
+        if problem is not None:
+            raise CheckpointError(f"{source} holds no usable thinker_config.audio_config: {problem}.")
+        return shape
+
+    def _problem(self) -> str | None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                return f"{field.name} must be a whole number above 0, not {value!r}"
+        if self.d_model % 2 or self.d_model < 4:
+            return f"d_model must be even and at least 4, not {self.d_model}"
+        if self.d_model % self.encoder_attention_heads:
+            return f"{self.encoder_attention_heads} heads cannot share a d_model of {self.d_model}"
+        if self.max_source_positions < FRAMES:
+            return f"max_source_positions is {self.max_source_positions}, a chunk has {FRAMES}"
+        return None
+
+
+class Sinusoids(nn.Module):
+    """Positions as sines and cosines of falling frequencies, [positions, width]; computed, not learned."""
+
+    positional_embedding: Tensor
+
+    def __init__(self, positions: int, width: int) -> None:
+        super().__init__()
+        step = -math.log(LONGEST_PERIOD) / (width // 2 - 1)
+        frequencies = torch.exp(step * torch.arange(width // 2, dtype=torch.float32, device="cpu"))
+        angles = torch.arange(positions, device="cpu")[:, None] * frequencies
+        waves = torch.cat((angles.sin(), angles.cos()), dim=1)
+        self.register_buffer("positional_embedding", waves, persistent=False)
+
+
+class Attention(nn.Module):
+    """Projections of an attention over all positions of a chunk."""
+
+    def __init__(self, shape: TowerShape) -> None:
+        super().__init__()
+        width = shape.d_model
+        self.num_heads = shape.encoder_attention_heads
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(width, width, bias=False)
+        self.v_proj = nn.Linear(width, width)
+        self.out_proj = nn.Linear(width, width)
+
+
+class Layer(nn.Module):
+    """Modules of a layer; `run_layer` says how they are joined."""
+
+    def __init__(self, shape: TowerShape) -> None:
+        super().__init__()
+        self.self_attn = Attention(shape)
+        self.self_attn_layer_norm = nn.LayerNorm(shape.d_model)
+        self.fc1 = nn.Linear(shape.d_model, shape.encoder_ffn_dim)
+        self.fc2 = nn.Linear(shape.encoder_ffn_dim, shape.d_model)
+        self.final_layer_norm = nn.LayerNorm(shape.d_model)
+
+
+class AudioTower(nn.Module):
+    """The tower: chunks of log-mel → frames.
+
+    Attributes
+    ----------
+    shape
+        Its sizes.
+    """
+
+    def __init__(self, shape: TowerShape) -> None:
+        super().__init__()
+        self.shape, width = shape, shape.d_model
+        self.conv1 = nn.Conv1d(MEL_BINS, width, kernel_size=3, padding=1)
+        self.conv2 = nn.Conv1d(width, width, kernel_size=3, stride=2, padding=1)
+        self.positional_embedding = Sinusoids(shape.max_source_positions, width)
+        self.layers = nn.ModuleList([Layer(shape) for _ in range(shape.encoder_layers)])
+        self.ln_post = nn.LayerNorm(width)
+        self.proj = nn.Linear(width, shape.output_dim)
+
+    def forward(self, mels: Tensor) -> Tensor:
+        return encode_chunks(self, mels)
+
+
+def encode_chunks(tower: Any, mels: Tensor) -> Tensor:
+    """Encode independent chunks.
+
+    Parameters
+    ----------
+    tower
+        An `AudioTower`, or transformers' `Qwen2_5OmniAudioEncoder`.
+    mels
+        [chunks, 128, 40] in the tower's dtype.
+
+    Returns
+    -------
+    Tensor [chunks, 10, output_dim]
+    """
+    hidden = functional.gelu(tower.conv1(mels))
+    hidden = functional.gelu(tower.conv2(hidden)).transpose(1, 2)
+    positions = tower.positional_embedding.positional_embedding[: hidden.shape[1]]
+    hidden = hidden + positions.to(hidden.dtype)
+    for layer in tower.layers:
+        hidden = run_layer(layer, hidden)
+    hidden = (hidden[:, 0::2] + hidden[:, 1::2]) / 2
+    frames: Tensor = tower.proj(tower.ln_post(hidden))
+    return frames
+
+
+def run_layer(layer: Any, hidden: Tensor) -> Tensor:
+    """Attention and feed-forward network, each normed before and added to what came in; [chunks, positions, width]."""
+    attention = layer.self_attn
+    normed = layer.self_attn_layer_norm(hidden)
+    query, key, value = (
+        project(normed).unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+        for project in (attention.q_proj, attention.k_proj, attention.v_proj)
+    )
+    attended = functional.scaled_dot_product_attention(query, key, value)
+    hidden = hidden + attention.out_proj(attended.transpose(1, 2).flatten(-2))
+    hidden = hidden + layer.fc2(functional.gelu(layer.fc1(layer.final_layer_norm(hidden))))
+    if hidden.dtype == torch.float16:
+        # As transformers does: half precision may overflow in deep towers.
+        bound = torch.finfo(torch.float16).max - 1000
+        hidden = hidden.clamp(-bound, bound)
+    return hidden
