@@ -240,7 +240,8 @@ def run_inference(
     # Known before the model is loaded, which may take minutes.
     files = expand_paths(audio_paths)
     check_files(files, longest_s)
-    session = load_model(checkpoint_dir, device, dtype).session(**{"greedy": True, "context": "stop", **settings})
-    for _ in answer_files(session, files, floor=floor, tail_silence=tail_silence, longest_s=longest_s):
-        pass
+    model = load_model(checkpoint_dir, device, dtype)
+    with model.session(**{"greedy": True, "context": "stop", **settings}) as session:
+        for _ in answer_files(session, files, floor=floor, tail_silence=tail_silence, longest_s=longest_s):
+            pass
     return session.record

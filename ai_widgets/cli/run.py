@@ -52,6 +52,8 @@ def run_files(given: argparse.Namespace) -> int:
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
         model = load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)
         session = StreamingSession(model.loaded, settings, SessionRecord(audio_seconds=0))
+        # An error leaves a file open that the session was reading.
+        stack.callback(session.close)
         print(f"{printable(model.loaded.name)} on {model.loaded.placement.line}", file=screen)
         for sentence in skipped:
             print(sentence, file=screen)
