@@ -13,7 +13,7 @@ from ai_widgets.settings import Settings
 from ai_widgets.widget.live_settings import LiveSettings
 from ai_widgets.widget.loading import ModelSource
 from ai_widgets.widget.pipeline import Worker
-from ai_widgets.widget.pipeline_items import Owner
+from ai_widgets.widget.stages.items import Owner
 from tests.page import PATIENCE
 
 RULES = Settings(seed=3, max_reply_tokens=12)

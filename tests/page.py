@@ -11,8 +11,8 @@ import numpy as np
 from comm.base_comm import BaseComm
 
 from ai_widgets.protocol import CHUNK_SAMPLES, Event
-from ai_widgets.widget import messages
 from ai_widgets.widget.app import AudioInteraction
+from ai_widgets.widget.wire import messages
 from tests.signals import Array
 
 PATIENCE = 120.0

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_widgets.errors import SettingError
-from ai_widgets.widget.admission import MOST_WAITING, Admission, Verdict
 from ai_widgets.widget.live_settings import ARRIVALS, OVERLOADS, LiveSettings, parted
+from ai_widgets.widget.stages.admission import MOST_WAITING, Admission, Verdict
 from tests.signals import Array
 
 LOUD: Array = np.full(1600, 0.3, np.float32)

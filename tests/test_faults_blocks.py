@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ai_widgets.audio.intake import Intake
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Chunk, Decision, Notice, Timing
-from ai_widgets.widget.gap_detection import RECENT_BLOCKS, STOOD_S, CaptureClock, Clocks
-from ai_widgets.widget.messages import MAX_BLOCK_BYTES, Block, now_ms
 from ai_widgets.widget.receiving import MOST_REMARKS
+from ai_widgets.widget.wire.gap_detection import RECENT_BLOCKS, STOOD_S, CaptureClock, Clocks
+from ai_widgets.widget.wire.messages import MAX_BLOCK_BYTES, Block, now_ms
 from tests.events import said
 from tests.page import PATIENCE, RULES, Page, settled, silence
 from tests.signals import Array, babble

@@ -14,10 +14,10 @@ import pytest
 from ai_widgets.errors import AudioError, SessionError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Notice
-from ai_widgets.widget import file_player, page_file
 from ai_widgets.widget.app import AudioInteraction
-from ai_widgets.widget.file_player import AHEAD_CHUNKS
-from ai_widgets.widget.file_stream import FileStream
+from ai_widgets.widget.files import file_player, page_file
+from ai_widgets.widget.files.file_player import AHEAD_CHUNKS
+from ai_widgets.widget.files.file_stream import FileStream
 from tests.held_files import HeldFile, beeps, m4a_bytes, wav_bytes
 from tests.page import Build, Page, settled, silence
 from tests.signals import Array

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_widgets.inference import Model
-from ai_widgets.widget.outbox import MAX_QUEUED
+from ai_widgets.widget.wire.outbox import MAX_QUEUED
 from tests.page import PATIENCE, Build, Page
 from tests.scripted import scripted
 

@@ -12,8 +12,8 @@ import pytest
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Event, Notice, Turn
-from ai_widgets.widget.gate import MOST_GRANTS, Gate
-from ai_widgets.widget.pipeline_items import BlockOf
+from ai_widgets.widget.stages.gate import MOST_GRANTS, Gate
+from ai_widgets.widget.stages.items import BlockOf
 from tests.benches import Bench
 from tests.events import said
 from tests.page import PATIENCE, Build, Page

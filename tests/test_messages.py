@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from ai_widgets.errors import MessageError
 from ai_widgets.protocol import Notice
-from ai_widgets.widget import messages
-from ai_widgets.widget.messages import MAX_BLOCK_BYTES, MAX_COUNT, MAX_TEXT, parse
-from ai_widgets.widget.page_file import PIECE_BYTES
-from ai_widgets.widget.token_table import UNKNOWN
+from ai_widgets.widget.files.page_file import PIECE_BYTES
+from ai_widgets.widget.wire import messages
+from ai_widgets.widget.wire.messages import MAX_BLOCK_BYTES, MAX_COUNT, MAX_TEXT, parse
+from ai_widgets.widget.wire.token_table import UNKNOWN
 
 OPEN = {"type": "open", "stream": 1, "source": "mic", "name": "Mic", "rate": 48_000, "tail_s": 1.0}
 BLOCK = {"type": "block", "stream": 1, "seq": 0, "rate": 48_000, "format": "float32", "time_s": 0.5}

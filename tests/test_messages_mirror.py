@@ -14,9 +14,9 @@ import pytest
 from ai_widgets import protocol
 from ai_widgets.audio.files import AUDIO_SUFFIXES
 from ai_widgets.widget import live_settings as live
-from ai_widgets.widget import messages
-from ai_widgets.widget.file_stream import FileStream
-from ai_widgets.widget.token_table import UNKNOWN
+from ai_widgets.widget.files.file_stream import FileStream
+from ai_widgets.widget.wire import messages
+from ai_widgets.widget.wire.token_table import UNKNOWN
 
 SOURCES = Path(__file__).parents[1] / "js" / "src"
 WIRE = (SOURCES / "messages.ts").read_text(encoding="utf-8")

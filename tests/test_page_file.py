@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_widgets.errors import AudioError
-from ai_widgets.widget import page_file
-from ai_widgets.widget.page_file import KEPT_PIECES, PageFile
+from ai_widgets.widget.files import page_file
+from ai_widgets.widget.files.page_file import KEPT_PIECES, PageFile
 
 SIZE = 5000
 DATA = bytes((7 * place + place // 256) % 251 for place in range(SIZE))

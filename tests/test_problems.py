@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Notice
-from ai_widgets.widget import messages
-from ai_widgets.widget.budget import Budget
-from ai_widgets.widget.problems import BURST, MOST_KINDS, PROBLEM_SECONDS, Problems
+from ai_widgets.widget.wire import messages
+from ai_widgets.widget.wire.budget import Budget
+from ai_widgets.widget.wire.problems import BURST, MOST_KINDS, PROBLEM_SECONDS, Problems
 from tests.page import Build, Page, settled, silence
 from tests.scripted import scripted
 

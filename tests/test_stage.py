@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ai_widgets.widget import stage as stage_module
-from ai_widgets.widget.stage import Stage
+from ai_widgets.widget.stages import stage as stage_module
+from ai_widgets.widget.stages.stage import Stage
 
 PATIENCE = 60.0
 """Seconds after which a test gives up waiting; nothing here takes long."""

@@ -19,7 +19,7 @@ from ai_widgets.settings import RESET_POSITIONS, SLIDE_POSITIONS, Settings
 from ai_widgets.training.curriculum import Course, Shape
 from ai_widgets.training.trained_context import trained_seconds
 from ai_widgets.training.trainer import SHIPPED
-from ai_widgets.widget.token_table import vocabulary
+from ai_widgets.widget.wire.token_table import vocabulary
 
 PREFIX, STEP = 12, 13
 """Positions of the toy's prefix, and of a silent chunk."""

@@ -16,7 +16,7 @@ from ai_widgets.audio.intake import Intake
 from ai_widgets.errors import AudioError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Chunk, Decision, Event, Notice, Token, Turn
-from ai_widgets.widget.outbox import MAX_REPLAYED
+from ai_widgets.widget.wire.outbox import MAX_REPLAYED
 from tests.events import remarked, said
 from tests.page import PATIENCE, RULES, Build, Page, settled, silence
 from tests.scripted import scripted, spell
@@ -276,7 +276,7 @@ def test_replies_stream_token_by_token(build: Build, toy: Model, monkeypatch: py
         if pages and fed.tokens == spell("!"):
             shown.append(sum(isinstance(event, Token) for event in pages[0].events()))
 
-    monkeypatch.setattr("ai_widgets.widget.outbox.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("ai_widgets.widget.wire.outbox.FLUSH_SECONDS", 0.0)
     model, _ = scripted(toy.loaded, "T", [spell("hello you!")], look)
     pages.append(build(Model(model)))
     pages[0].widget.feed(silence(1), 16_000)

@@ -20,15 +20,15 @@ from ..model.importing import collector_paused
 from ..record.record import AUDIO_SECONDS, KeepAudio, SessionRecord
 from ..settings import Settings
 from .assigning import SET, ReadOnlyDict, check_assignment
-from .file_stream import FileStream
+from .files.file_stream import FileStream
 from .history_writer import HistoryKeeper
 from .live_settings import LIVE_NAMES, LiveSettings, parted
 from .loading import ModelSource
-from .messages import PACES, Pace
-from .outbox import Outbox
 from .pipeline import Worker
-from .pipeline_items import Owner
 from .representations import ShownWidget
+from .stages.items import Owner
+from .wire.messages import PACES, Pace
+from .wire.outbox import Outbox
 
 if TYPE_CHECKING:
     import torch

@@ -16,18 +16,18 @@ from typing import Any
 import traitlets
 
 from ..errors import AiWidgetsError, SettingError
-from . import messages
-from .alarm import Alarm
 from .assigning import ReadOnlyDict
-from .comm import ShellSafeWidget
-from .failures import describe, details
-from .file_player import FilePlayer
+from .files.file_player import FilePlayer
+from .files.page_files import PageFiles
 from .loading import ModelSource
-from .outbox import Outbox
-from .page_files import PageFiles
 from .pipeline import Worker
 from .receiving import STALE_SECONDS, Receiver
-from .token_table import UNKNOWN, vocabulary
+from .wire import messages
+from .wire.alarm import Alarm
+from .wire.comm import ShellSafeWidget
+from .wire.failures import describe, details
+from .wire.outbox import Outbox
+from .wire.token_table import UNKNOWN, vocabulary
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ..errors import SessionError
 from ..process_exit import PipelineThread, stop_at_exit
-from .failures import forget_frames
+from .wire.failures import forget_frames
 
 if TYPE_CHECKING:
     from ..inference import Model

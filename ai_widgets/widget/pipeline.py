@@ -17,18 +17,18 @@ from ..errors import SessionError
 from ..process_exit import stop_at_exit
 from ..record.record import SessionRecord
 from ..settings import Settings
-from .admission import Remark
-from .decide_stage import Answering
-from .failures import describe, forget_frames
-from .gate import Gate
-from .live_session import Run
 from .live_settings import LiveSettings
 from .loading import ModelSource
-from .messages import Mode
-from .pipeline_items import FROM_PYTHON, BlockOf, Decodable, EndOfStream, Failure, Item, Owner, Samples, Wake
-from .session_feed import Feeder
-from .stage import CLOSE_SECONDS, Stage
-from .token_table import vocabulary
+from .stages.admission import Remark
+from .stages.decide_stage import Answering
+from .stages.gate import Gate
+from .stages.items import FROM_PYTHON, BlockOf, Decodable, EndOfStream, Failure, Item, Owner, Samples, Wake
+from .stages.live_session import Run
+from .stages.session_feed import Feeder
+from .stages.stage import CLOSE_SECONDS, Stage
+from .wire.failures import describe, forget_frames
+from .wire.messages import Mode
+from .wire.token_table import vocabulary
 
 if TYPE_CHECKING:
     from ..session.session import StreamingSession

@@ -14,11 +14,11 @@ from typing import Literal
 from ..audio.intake import Array
 from ..errors import MessageError, SessionError
 from ..protocol import CHUNK_SECONDS
-from .budget import Budget
-from .gap_detection import CaptureClock, Clocks
-from .messages import Block, Close, MicState, Open, now_ms
 from .pipeline import Worker
-from .pipeline_items import BlockOf
+from .stages.items import BlockOf
+from .wire.budget import Budget
+from .wire.gap_detection import CaptureClock, Clocks
+from .wire.messages import Block, Close, MicState, Open, now_ms
 
 STALE_SECONDS = 5.0
 """A stream from which nothing has come for this long is quiet: its page may be gone, and another one may record."""

@@ -18,8 +18,8 @@ import traitlets
 from ..record.transcript import summary, transcript_html, transcript_text
 from .channel import Conversing
 from .loading import ModelSource
-from .outbox import Outbox
 from .pipeline import Worker
+from .wire.outbox import Outbox
 
 logger = logging.getLogger(__name__)
 

@@ -1,5 +1,5 @@
 /**
- * The wire protocol between browser and kernel. This file mirrors `ai_widgets/widget/messages.py`, which explains
+ * The wire protocol between browser and kernel. This file mirrors `ai_widgets/widget/wire/messages.py`, which explains
  * each message; `test/mirror.test.ts` holds the two equal.
  */
 import type { SessionEvent } from "./events";

@@ -6,7 +6,7 @@ import * as wire from "../src/messages";
 import { ARRIVALS, CONTEXTS, DEFAULT_LIVE, OVERLOADS, READINGS } from "../src/settings";
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
-const python = read("../../ai_widgets/widget/messages.py");
+const python = read("../../ai_widgets/widget/wire/messages.py");
 const protocol = read("../../ai_widgets/protocol.py");
 const typescript = read("../src/messages.ts");
 const events = read("../src/events.ts");
@@ -41,7 +41,7 @@ describe("messages.ts mirrors messages.py", () => {
   it("has the same protocol version and handshake", () => {
     expect(python).toContain(`PROTOCOL_VERSION = ${wire.PROTOCOL_VERSION}\n`);
     expect(python).toContain(`HANDSHAKE = bytes((${wire.HANDSHAKE.join(", ")}))`);
-    expect(read("../../ai_widgets/widget/fields.py")).toContain(`MAX_TEXT = ${wire.MAX_TEXT}\n`);
+    expect(read("../../ai_widgets/widget/wire/fields.py")).toContain(`MAX_TEXT = ${wire.MAX_TEXT}\n`);
   });
 
   it.each([

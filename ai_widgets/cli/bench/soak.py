@@ -26,9 +26,9 @@ import numpy.typing as npt
 
 from ...inference import Model, load_model
 from ...protocol import CHUNK_SECONDS, Event, Timing, Turn
-from ...widget import messages
 from ...widget.app import AudioInteraction
 from ...widget.history import MOST_BYTES
+from ...widget.wire import messages
 
 RATE = 48_000
 BLOCK_SECONDS = 0.1

@@ -12,15 +12,15 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..audio.intake import Array
-from ..protocol import CHUNK_SECONDS
-from .messages import Pace
+from ...audio.intake import Array
+from ...protocol import CHUNK_SECONDS
+from ..stages.session_feed import Feeder
+from ..wire.messages import Pace
 from .page_file import PageFile
 from .progress import Progress
-from .session_feed import Feeder
 
 if TYPE_CHECKING:
-    from ..audio.files import AudioReader
+    from ...audio.files import AudioReader
 
 State = Literal["opening", "playing", "held", "ended", "stopped", "failed"]
 

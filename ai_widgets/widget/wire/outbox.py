@@ -11,8 +11,8 @@ from threading import RLock
 from time import monotonic, perf_counter
 from typing import Any
 
-from ..protocol import Chunk
-from ..record.record import SessionRecord
+from ...protocol import Chunk
+from ...record.record import SessionRecord
 from . import messages
 from .alarm import Alarm
 from .problems import Problems

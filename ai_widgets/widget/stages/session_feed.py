@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import perf_counter
 
-from ..audio.intake import Array
+from ...audio.intake import Array
 from .admission import Remark
+from .items import FROM_PYTHON, EndOfStream, Item, Samples
 from .live_session import Run
-from .pipeline_items import FROM_PYTHON, EndOfStream, Item, Samples
 
 
 class Feeder:

@@ -12,14 +12,14 @@ from threading import Condition
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import AiWidgetsError, AudioError, SessionError
-from ..process_exit import stop_at_exit
-from ..protocol import CHUNK_SECONDS
+from ...errors import AiWidgetsError, AudioError, SessionError
+from ...process_exit import stop_at_exit
+from ...protocol import CHUNK_SECONDS
+from ..stages.stage import CLOSE_SECONDS, GLANCE_SECONDS, Stage
 from .file_stream import FileStream
-from .stage import CLOSE_SECONDS, GLANCE_SECONDS, Stage
 
 if TYPE_CHECKING:
-    from ..audio.files import AudioReader
+    from ...audio.files import AudioReader
 
 logger = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..protocol import Chunk, Decision, Turn
+from ...protocol import Chunk, Decision, Turn
+from ..live_settings import LiveSettings
 from .admission import Remark
 from .gate import Gate, Phase
 from .live_session import Run
-from .live_settings import LiveSettings
 
 if TYPE_CHECKING:
-    from ..session.perceive import Heard
-    from ..session.session import StreamingSession
+    from ...session.perceive import Heard
+    from ...session.session import StreamingSession
 
 
 class Answering:

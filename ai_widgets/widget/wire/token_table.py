@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..protocol import FRAMES_PER_CHUNK
-from ..settings import Settings
+from ...protocol import FRAMES_PER_CHUNK
+from ...settings import Settings
 
 if TYPE_CHECKING:
-    from ..model.checkpoint import LoadedModel
-    from ..model.traits import Traits
+    from ...model.checkpoint import LoadedModel
+    from ...model.traits import Traits
 
 UNKNOWN: dict[str, Any] = {"tokens": {}, "prefix": [], "block": [], "limit": 0}
 MOST_PREFIX = 2000
@@ -35,7 +35,7 @@ def vocabulary(model: LoadedModel, settings: Settings, fed: Sequence[int] | None
     SettingError
         Where no session can be opened with these settings.
     """
-    from ..session.framing import Framing
+    from ...session.framing import Framing
 
     framing = Framing.of(model, settings)
     special = model.traits.tokens

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..audio.intake import Array
+from ...audio.intake import Array
 from .admission import Remark
 from .live_session import Run
 
 if TYPE_CHECKING:
-    from ..session.perceive import Heard
+    from ...session.perceive import Heard
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from ..audio.files import AudioReader, open_audio
-from ..errors import AudioError
+from ...audio.files import AudioReader, open_audio
+from ...errors import AudioError
+from ..stages.session_feed import Feeder
+from ..wire.messages import Bytes, Play
 from .file_player import FilePlayer
 from .file_stream import FileStream
-from .messages import Bytes, Play
 from .page_file import PageFile
-from .session_feed import Feeder
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

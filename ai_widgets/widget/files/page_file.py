@@ -13,7 +13,7 @@ from collections.abc import Callable
 from threading import Condition
 from time import monotonic
 
-from ..errors import AudioError
+from ...errors import AudioError
 
 PIECE_BYTES = 512 * 1024
 """Bytes of one range. A websocket breaks above 10 MB, and base64 adds a third; the first piece of a file should pass in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 
-from ..errors import AiWidgetsError
+from ...errors import AiWidgetsError
 
 
 def describe(error: BaseException) -> str:

@@ -77,12 +77,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..audio.intake import MAX_RATE, MIN_RATE
-from ..errors import MessageError
-from ..protocol import SAMPLE_RATE, Event
+from ...audio.intake import MAX_RATE, MIN_RATE
+from ...errors import MessageError
+from ...protocol import SAMPLE_RATE, Event
+from ..files.page_file import PIECE_BYTES
 from . import fields
 from .fields import MAX_COUNT, MAX_TEXT
-from .page_file import PIECE_BYTES
 
 __all__ = ["MAX_COUNT", "MAX_TEXT", "PROTOCOL_VERSION", "Message", "parse"]
 

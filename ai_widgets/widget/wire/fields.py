@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import MessageError
+from ...errors import MessageError
 
 MAX_TEXT = 500
 """Longest text of a field, in characters."""

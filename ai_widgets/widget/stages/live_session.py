@@ -9,14 +9,14 @@ from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ..audio.intake import Intake
-from ..protocol import CHUNK_SECONDS, Notice
-from ..record.record import SessionRecord
+from ...audio.intake import Intake
+from ...protocol import CHUNK_SECONDS, Notice
+from ...record.record import SessionRecord
 from .admission import Admission, Remark, dropped
 
 if TYPE_CHECKING:
-    from ..session.perceive import Listener
-    from ..session.session import StreamingSession
+    from ...session.perceive import Listener
+    from ...session.session import StreamingSession
 
 PROGRESS = 1e-6
 """Chunks by which a resampled length may miss a whole number."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from ..audio.intake import Array, level_db
-from ..protocol import CHUNK_SECONDS
-from .live_settings import LiveSettings
+from ...audio.intake import Array, level_db
+from ...protocol import CHUNK_SECONDS
+from ..live_settings import LiveSettings
 
 MOST_WAITING = 1500
 """Chunks (ten minutes) that may wait under any policy; a sender that is faster than that must not fill the memory."""

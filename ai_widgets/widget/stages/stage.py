@@ -13,7 +13,7 @@ from threading import Condition, Thread, current_thread
 from time import monotonic
 from typing import Generic, TypeVar
 
-from ..process_exit import PipelineThread
+from ...process_exit import PipelineThread
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Messages between kernel and pages: their schema, checks, rates, and the comm that carries them."""
