@@ -23,7 +23,7 @@ from ai_widgets.evaluation.players import BaselinePlayer, ModelPlayer, Point
 from ai_widgets.evaluation.scenes import SHARES, Scene, scenes
 from ai_widgets.evaluation.scoring import Reply, label_name
 from ai_widgets.inference import Model
-from ai_widgets.policies.endpointing import EnergyPolicy
+from ai_widgets.policies.energy import EnergyPolicy
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Turn
 from ai_widgets.session.perceive import Heard
 from ai_widgets.training import clipcache, corpus, sounds

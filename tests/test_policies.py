@@ -18,9 +18,9 @@ from ai_widgets.policies.endpointing import (
     Endpointer,
     Endpointing,
     EndpointingPolicy,
-    EnergyPolicy,
-    SileroPolicy,
 )
+from ai_widgets.policies.energy import EnergyPolicy
+from ai_widgets.policies.silero import SileroPolicy
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Decision, Event, Timing, Turn
 from tests.signals import Array, cuts, split
 

@@ -19,7 +19,9 @@ from ai_widgets.evaluation.lookahead import LookaheadDecoder
 from ai_widgets.evaluation.scenes import Scene
 from ai_widgets.evaluation.scoring import Reply
 from ai_widgets.inference import Model
-from ai_widgets.policies.endpointing import REPLY, Endpointer, EndpointingPolicy, EnergyPolicy, SileroPolicy
+from ai_widgets.policies.endpointing import REPLY, Endpointer, EndpointingPolicy
+from ai_widgets.policies.energy import EnergyPolicy
+from ai_widgets.policies.silero import SileroPolicy
 from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, Turn
 from ai_widgets.session.perceive import Heard
 from ai_widgets.training.replies import understood

@@ -1,12 +1,12 @@
-"""Baselines with the interface of a session: they reply when speech ends, whatever was said.
+"""Endpointing: reply when speech ends, whatever was said. The rule, and a policy with the interface of a session.
 
-    EnergyPolicy      speech is what is louder than its background        nothing to install
-    SileroPolicy      speech is what silero-vad calls speech              pip install "ai_widgets[eval]"
+    energy.EnergyPolicy      speech is what is louder than its background        nothing to install
+    silero.SileroPolicy      speech is what silero-vad calls speech              pip install "ai_widgets[eval]"
 
 Both split the work in two: a *detector* gives every window of audio a score, an `Endpointer` turns scores into the
 decision of each chunk: TEXT_BEGIN once speech was followed by `hangover_s` of non-speech. The reply is a fixed text.
-A rule has no doubt, so p(TEXT_BEGIN) is 1 where it fires and 0 elsewhere: what a detector believes of speech is no
-belief about replying.
+A rule has no doubt, so p(TEXT_BEGIN) is 1 where it fires and 0 elsewhere: a detector's probability of speech is not a
+probability of replying.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from time import perf_counter
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -235,116 +234,3 @@ def _decision(chunk: int, clip: int, reply: bool) -> Decision:
         argmax=TEXT_BEGIN if reply else KEEP_SILENCE,
         position=chunk,
     )
-
-
-class LevelDetector:
-    """How many dB a window of 20 ms lies above the background, which falls at once and rises slowly."""
-
-    window = SAMPLE_RATE // 50
-
-    def __init__(self, quietest_db: float = -65.0, rise_db_per_s: float = 4.0) -> None:
-        self._quietest = quietest_db
-        self._rise = rise_db_per_s * self.window / SAMPLE_RATE
-        self._background: float | None = None
-
-    def __call__(self, samples: Array) -> float:
-        """Score the next window."""
-        level = max(level_db(samples), self._quietest)
-        background = level if self._background is None else min(level, self._background + self._rise)
-        self._background = background
-        return level - background
-
-
-class EnergyPolicy(EndpointingPolicy):
-    """Level endpointing, the thing to beat: speech is what is `threshold` dB louder than its background.
-
-    Parameters
-    ----------
-    threshold, release, hangover_s, shortest_s
-        See `Endpointing`; the first two in dB.
-    record
-        Where events and audio go; a new record by default.
-    """
-
-    name = "energy"
-
-    def __init__(
-        self,
-        *,
-        threshold: float = 12.0,
-        release: float = 4.0,
-        hangover_s: float = 0.6,
-        shortest_s: float = 0.1,
-        record: SessionRecord | None = None,
-    ) -> None:
-        rule = Endpointing(threshold=threshold, release=release, hangover_s=hangover_s, shortest_s=shortest_s)
-        super().__init__(LevelDetector(), rule, record)
-
-
-class SileroDetector:
-    """P(speech) of windows of 32 ms by silero-vad, a recurrent network. Every policy needs one of its own.
-
-    Raises
-    ------
-    SettingError
-        Where the package is not installed.
-    """
-
-    window = 512
-
-    def __init__(self) -> None:
-        import torch
-
-        self._torch = torch
-        self._network = _load_silero()
-        self._network.reset_states()
-
-    def __call__(self, samples: Array) -> float:
-        """Score the next window."""
-        with self._torch.inference_mode():
-            return float(self._network(self._torch.from_numpy(np.array(samples, np.float32)), SAMPLE_RATE))
-
-
-def _load_silero() -> Any:
-    import torch
-
-    threads = torch.get_num_threads()
-    try:
-        package: Any = import_module("silero_vad")
-    except ImportError as error:
-        raise SettingError(
-            'The silero policy needs the silero-vad package; install it with: pip install "ai_widgets[eval]".'
-        ) from error
-    finally:
-        # The package sets torch to one thread for the whole process when it is imported.
-        torch.set_num_threads(threads)
-    return package.load_silero_vad()
-
-
-class SileroPolicy(EndpointingPolicy):
-    """Endpointing by silero-vad: speech is what the network gives at least `threshold`.
-
-    Parameters
-    ----------
-    threshold, release, hangover_s, shortest_s
-        See `Endpointing`; the first two are probabilities, by default the package's own.
-    record
-        Where events and audio go; a new record by default.
-    detector
-        Scores the windows; by default a `SileroDetector` of the installed package.
-    """
-
-    name = "silero"
-
-    def __init__(
-        self,
-        *,
-        threshold: float = 0.5,
-        release: float = 0.15,
-        hangover_s: float = 0.6,
-        shortest_s: float = 0.1,
-        record: SessionRecord | None = None,
-        detector: Detector | None = None,
-    ) -> None:
-        rule = Endpointing(threshold=threshold, release=release, hangover_s=hangover_s, shortest_s=shortest_s)
-        super().__init__(detector or SileroDetector(), rule, record)

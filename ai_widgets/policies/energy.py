@@ -1,0 +1,52 @@
+"""Endpointing by level, the baseline to beat: nothing to install."""
+
+from __future__ import annotations
+
+from ..audio.intake import level_db
+from ..protocol import SAMPLE_RATE
+from ..record.record import SessionRecord
+from .endpointing import Array, Endpointing, EndpointingPolicy
+
+
+class LevelDetector:
+    """How many dB a window of 20 ms lies above the background, which falls at once and rises slowly."""
+
+    window = SAMPLE_RATE // 50
+
+    def __init__(self, quietest_db: float = -65.0, rise_db_per_s: float = 4.0) -> None:
+        self._quietest = quietest_db
+        self._rise = rise_db_per_s * self.window / SAMPLE_RATE
+        self._background: float | None = None
+
+    def __call__(self, samples: Array) -> float:
+        """Score the next window."""
+        level = max(level_db(samples), self._quietest)
+        background = level if self._background is None else min(level, self._background + self._rise)
+        self._background = background
+        return level - background
+
+
+class EnergyPolicy(EndpointingPolicy):
+    """Level endpointing, the thing to beat: speech is what is `threshold` dB louder than its background.
+
+    Parameters
+    ----------
+    threshold, release, hangover_s, shortest_s
+        See `Endpointing`; the first two in dB.
+    record
+        Where events and audio go; a new record by default.
+    """
+
+    name = "energy"
+
+    def __init__(
+        self,
+        *,
+        threshold: float = 12.0,
+        release: float = 4.0,
+        hangover_s: float = 0.6,
+        shortest_s: float = 0.1,
+        record: SessionRecord | None = None,
+    ) -> None:
+        rule = Endpointing(threshold=threshold, release=release, hangover_s=hangover_s, shortest_s=shortest_s)
+        super().__init__(LevelDetector(), rule, record)
