@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .file_notices import FileNotice
-from .files import LONGEST_S, AudioReader, open_audio, resampled
+from .files import LONGEST_S, open_audio
+from .reader import AudioReader
+from .resampling import resampled
 
 Array = npt.NDArray[np.float32]
 

@@ -23,8 +23,9 @@ import numpy.typing as npt
 
 from ..audio.clip_features import ArraySamples, Progress
 from ..audio.file_samples import FileSamples
-from ..audio.files import LONGEST_S, resampled
+from ..audio.files import LONGEST_S
 from ..audio.intake import check_rate, mono_with_flags
+from ..audio.resampling import resampled
 from ..errors import ReadOnlyError, SessionError, SettingError
 from ..model.checkpoint import LoadedModel
 from ..protocol import SAMPLE_RATE, Event

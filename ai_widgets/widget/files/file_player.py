@@ -19,7 +19,7 @@ from ..stages.stage import CLOSE_SECONDS, GLANCE_SECONDS, Stage
 from .file_stream import FileStream
 
 if TYPE_CHECKING:
-    from ...audio.files import AudioReader
+    from ...audio.reader import AudioReader
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from .page_file import PageFile
 from .progress import Progress
 
 if TYPE_CHECKING:
-    from ...audio.files import AudioReader
+    from ...audio.reader import AudioReader
 
 State = Literal["opening", "playing", "held", "ended", "stopped", "failed"]
 

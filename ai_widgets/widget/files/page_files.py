@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from ...audio.files import AudioReader, open_audio
+from ...audio.files import open_audio
+from ...audio.reader import AudioReader
 from ...errors import AudioError
 from ..stages.session_feed import Feeder
 from ..wire.messages import Bytes, Play
