@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from ai_widgets.errors import MessageError
 from ai_widgets.protocol import Notice
 from ai_widgets.widget.files.page_file import PIECE_BYTES
-from ai_widgets.widget.wire import messages
-from ai_widgets.widget.wire.messages import MAX_BLOCK_BYTES, MAX_COUNT, MAX_TEXT, parse
+from ai_widgets.widget.wire import messages, outgoing
+from ai_widgets.widget.wire.fields import MAX_COUNT, MAX_TEXT
+from ai_widgets.widget.wire.messages import MAX_BLOCK_BYTES
+from ai_widgets.widget.wire.parsing import parse
 from ai_widgets.widget.wire.token_table import UNKNOWN
 
 OPEN = {"type": "open", "stream": 1, "source": "mic", "name": "Mic", "rate": 48_000, "tail_s": 1.0}
@@ -272,16 +274,16 @@ class TestToTheBrowser:
         model = {"status": "ready", "name": "toy", "detail": "", **UNKNOWN}
         hello = messages.Hello(3, 0, "page", None, True)
         sent = [
-            messages.welcome(hello, False, 1, model, {"seed": 0}, {"arrival": "keep"}, {"mode": "run"}, {}),
-            messages.events(1, 5, [Notice(0, "limit", "Full.", {"used": 3})], 2),
-            messages.ack(1, 4),
-            messages.audio(messages.Fetch("audio", 3, 5), np.zeros(4, np.float32), False)[0],
-            messages.need(1, 0, 5, "page"),
-            messages.playing({"name": "talk.wav", "seconds": None}),
-            messages.loop("pause", "", -1, 0),
-            messages.model_status(model),
-            messages.reset(2),
-            messages.problem("message", "Oh.", "trace"),
+            outgoing.welcome(hello, False, 1, model, {"seed": 0}, {"arrival": "keep"}, {"mode": "run"}, {}),
+            outgoing.events(1, 5, [Notice(0, "limit", "Full.", {"used": 3})], 2),
+            outgoing.ack(1, 4),
+            outgoing.audio(messages.Fetch("audio", 3, 5), np.zeros(4, np.float32), False)[0],
+            outgoing.need(1, 0, 5, "page"),
+            outgoing.playing({"name": "talk.wav", "seconds": None}),
+            outgoing.loop("pause", "", -1, 0),
+            outgoing.model_status(model),
+            outgoing.reset(2),
+            outgoing.problem("message", "Oh.", "trace"),
         ]
         types = ["welcome", "events", "ack", "audio", "need", "playing", "loop", "model", "reset", "problem"]
         assert [message["type"] for message in sent] == types
@@ -289,16 +291,16 @@ class TestToTheBrowser:
 
     def test_events_are_as_the_protocol_writes_them(self) -> None:
         notice = Notice(3, "limit", "Full.", {"used": 3})
-        message = messages.events(2, 7, [notice], 4)
+        message = outgoing.events(2, 7, [notice], 4)
         assert message["events"] == [notice.to_json()]
         assert (message["session"], message["first"], message["waiting"]) == (2, 7, 4)
 
     def test_a_chunks_samples_in_a_buffer_or_as_text(self) -> None:
         samples = np.array([0.0, 0.5, -1.0, 1.0], np.float32)
         fetch = messages.Fetch("audio", 7, 2)
-        message, buffers = messages.audio(fetch, samples, binary=True)
+        message, buffers = outgoing.audio(fetch, samples, binary=True)
         assert message == {"type": "audio", "chunk": 7, "request": 2, "rate": 16_000, "format": "int16", "ok": True}
         assert np.frombuffer(buffers[0], "<i2").tolist() == [0, 16_384, -32_768, 32_767]
-        inline, none = messages.audio(fetch, samples, binary=False)
+        inline, none = outgoing.audio(fetch, samples, binary=False)
         assert (base64.b64decode(inline["data"]), none) == (buffers[0], [])
-        assert messages.audio(fetch, None, binary=True) == ({**message, "ok": False}, [])
+        assert outgoing.audio(fetch, None, binary=True) == ({**message, "ok": False}, [])

@@ -15,7 +15,8 @@ from ai_widgets import protocol
 from ai_widgets.audio.files import AUDIO_SUFFIXES
 from ai_widgets.widget import live_settings as live
 from ai_widgets.widget.files.file_stream import FileStream
-from ai_widgets.widget.wire import messages
+from ai_widgets.widget.wire import messages, outgoing
+from ai_widgets.widget.wire.fields import MAX_TEXT
 from ai_widgets.widget.wire.token_table import UNKNOWN
 
 SOURCES = Path(__file__).parents[1] / "js" / "src"
@@ -88,23 +89,23 @@ MODEL = {"status": "ready", "name": "", "detail": "", **UNKNOWN}
 HELLO = messages.Hello(messages.PROTOCOL_VERSION, 0, "page", None, True)
 FEEDER: Any = object()
 FROM_KERNEL: list[dict[str, Any]] = [
-    messages.welcome(HELLO, False, 1, MODEL, {}, {}, {}, {}),
-    messages.events(1, 0, [], 0),
-    messages.ack(1, 1),
-    messages.audio(messages.Fetch("audio", 3, 1), np.zeros(6400, np.float32), False)[0],
-    messages.need(1, 0, 5, "page"),
-    messages.playing(FileStream("x", FEEDER, FEEDER, 1.0).to_json()),
-    messages.loop("step", "decide", 3, 2),
-    messages.model_status(MODEL),
-    messages.reset(1),
-    messages.problem("a", "b"),
+    outgoing.welcome(HELLO, False, 1, MODEL, {}, {}, {}, {}),
+    outgoing.events(1, 0, [], 0),
+    outgoing.ack(1, 1),
+    outgoing.audio(messages.Fetch("audio", 3, 1), np.zeros(6400, np.float32), False)[0],
+    outgoing.need(1, 0, 5, "page"),
+    outgoing.playing(FileStream("x", FEEDER, FEEDER, 1.0).to_json()),
+    outgoing.loop("step", "decide", 3, 2),
+    outgoing.model_status(MODEL),
+    outgoing.reset(1),
+    outgoing.problem("a", "b"),
 ]
 
 
 def test_the_version_and_the_handshake() -> None:
     assert int(constant(WIRE, "PROTOCOL_VERSION")) == messages.PROTOCOL_VERSION
     assert bytes(int(n) for n in re.findall(r"\d+", constant(WIRE, "HANDSHAKE"))) == messages.HANDSHAKE
-    assert int(constant(WIRE, "MAX_TEXT")) == messages.MAX_TEXT
+    assert int(constant(WIRE, "MAX_TEXT")) == MAX_TEXT
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Notice
-from ai_widgets.widget.wire import messages
+from ai_widgets.widget.wire import outgoing
 from ai_widgets.widget.wire.budget import Budget
 from ai_widgets.widget.wire.problems import BURST, MOST_KINDS, PROBLEM_SECONDS, Problems
 from tests.page import Build, Page, settled, silence
@@ -53,7 +53,7 @@ def test_any_sequence_of_problems(sequence: list[tuple[tuple[str, str, str], flo
     counts: Counter[tuple[str, str]] = Counter()
     for (code, sentence, page), seconds in sequence:
         clock.now += seconds
-        problems.add(messages.problem(code, sentence, page=page))
+        problems.add(outgoing.problem(code, sentence, page=page))
         last[code, page] = sentence
         counts[code, page] += 1
         told += problems.take()
@@ -68,9 +68,9 @@ def test_any_sequence_of_problems(sequence: list[tuple[tuple[str, str, str], flo
 def test_a_new_kind_is_told_at_once_however_many_there_were_of_another() -> None:
     problems = Problems(Clock())
     for number in range(1000):
-        problems.add(messages.problem("message", f"Message {number} is none."))
+        problems.add(outgoing.problem("message", f"Message {number} is none."))
         problems.take()
-    problems.add(messages.problem("model", "The model failed."))
+    problems.add(outgoing.problem("model", "The model failed."))
     assert [message["code"] for message in problems.take()] == ["model"]
 
 
@@ -78,7 +78,7 @@ def test_repeats_are_counted() -> None:
     clock = Clock()
     problems, told = Problems(clock), []
     for _ in range(100):
-        problems.add(messages.problem("message", "No."))
+        problems.add(outgoing.problem("message", "No."))
         told += problems.take()
     told += later(problems, clock)
     assert [message["times"] for message in told] == [1] * BURST + [100 - BURST]
@@ -87,7 +87,7 @@ def test_repeats_are_counted() -> None:
 def test_kinds_that_are_quiet_are_forgotten() -> None:
     problems = Problems(Clock())
     for number in range(10 * MOST_KINDS):
-        problems.add(messages.problem("busy_elsewhere", "Another page records.", page=f"page {number}"))
+        problems.add(outgoing.problem("busy_elsewhere", "Another page records.", page=f"page {number}"))
         assert len(problems.take()) == 1
     assert len(problems._budgets) == MOST_KINDS
 
@@ -139,11 +139,11 @@ class TestPage:
     def test_in_pull_mode_no_state_is_crowded_out_by_answers(self, build: Build) -> None:
         page = build()
         outbox = page.widget._outbox
-        outbox.put(messages.loop("pause", "", -1, 0))
+        outbox.put(outgoing.loop("pause", "", -1, 0))
         for number in range(1000):
-            outbox.put(messages.problem("setting", "No.", request=number + 1))
-        outbox.put(messages.loop("run", "", -1, 0))
-        outbox.put(messages.reset(2))
+            outbox.put(outgoing.problem("setting", "No.", request=number + 1))
+        outbox.put(outgoing.loop("run", "", -1, 0))
+        outbox.put(outgoing.reset(2))
         kinds = Counter(message["type"] for message, _ in outbox._queued)
         assert (kinds["loop"], kinds["reset"], kinds["problem"]) == (1, 1, 200)
 

@@ -1,6 +1,6 @@
 """The widget's conversation with its pages: messages in, messages and synced traits out.
 
-Whatever a page sends is checked first (`messages.parse`) and never raises; what the worker tells is sent on, or waits
+Whatever a page sends is checked first (`parsing.parse`) and never raises; what the worker tells is sent on, or waits
 in the outbox where a host wants to be asked (pull mode).
 """
 
@@ -22,10 +22,11 @@ from .files.page_files import PageFiles
 from .loading import ModelSource
 from .pipeline import Worker
 from .receiving import STALE_SECONDS, Receiver
-from .wire import messages
+from .wire import messages, outgoing, parsing
 from .wire.alarm import Alarm
 from .wire.comm import ShellSafeWidget
 from .wire.failures import describe, details
+from .wire.fields import MAX_COUNT
 from .wire.outbox import Outbox
 from .wire.token_table import UNKNOWN, vocabulary
 
@@ -105,7 +106,7 @@ class Conversing(ShellSafeWidget):
         # Messages come on the main shell's thread or on a subshell's.
         with self._receive_lock:
             try:
-                self._take(messages.parse(content, buffers))
+                self._take(parsing.parse(content, buffers))
             except AiWidgetsError as error:
                 self._refuse(content, error)
         if self._pull:
@@ -178,7 +179,7 @@ class Conversing(ShellSafeWidget):
             self._tell_page("version", sentence, hello.page)
             return
         self._binary = hello.binary and not self._pull
-        welcome = messages.welcome(
+        welcome = outgoing.welcome(
             hello,
             self._pull,
             self._outbox.session,
@@ -219,7 +220,7 @@ class Conversing(ShellSafeWidget):
             self._player.hold(message.action == "pause")
 
     def _ask_for_bytes(self, stream: int, offset: int, length: int, page: str) -> None:
-        self._put(messages.need(stream, offset, length, page))
+        self._put(outgoing.need(stream, offset, length, page))
 
     def _set(self, message: messages.Set) -> None:
         try:
@@ -234,7 +235,7 @@ class Conversing(ShellSafeWidget):
     def _refuse(self, content: object, error: AiWidgetsError) -> None:
         """Say that a message could not be taken; a page that waits for an answer to it gets one."""
         request = content.get("request") if isinstance(content, Mapping) and content.get("type") == "set" else None
-        if isinstance(request, int) and 0 < request <= messages.MAX_COUNT:
+        if isinstance(request, int) and 0 < request <= MAX_COUNT:
             self._answer_refused(str(error), [], request)
         else:
             self._report("message", str(error))
@@ -242,11 +243,11 @@ class Conversing(ShellSafeWidget):
     def _answer_refused(self, sentence: str, names: Sequence[str], request: int) -> None:
         """Every request has its answer, so this is not one of the problems whose repeats are coalesced."""
         logger.info("setting: %s", sentence)
-        self._put(messages.problem("setting", sentence, names=names, request=request))
+        self._put(outgoing.problem("setting", sentence, names=names, request=request))
 
     def _fetch(self, message: messages.Fetch) -> None:
         samples = self._worker.record.chunk_audio(message.chunk)
-        self._put(*messages.audio(message, samples, self._binary))
+        self._put(*outgoing.audio(message, samples, self._binary))
 
     # To the browser --------------------------------------------------------------------------------------------------
 
@@ -267,11 +268,11 @@ class Conversing(ShellSafeWidget):
     def _tell_loop(self) -> None:
         state = self._worker.gate.to_json()
         self.set_trait("loop", state)
-        self._put(messages.loop(**state, waiting=self._worker.waiting))
+        self._put(outgoing.loop(**state, waiting=self._worker.waiting))
 
     def _tell_playing(self, file: dict[str, Any]) -> None:
         self._update_state()
-        self._outbox.put_playing(messages.playing(file))
+        self._outbox.put_playing(outgoing.playing(file))
         if not self._pull:
             self._outbox.flush()
 
@@ -298,7 +299,7 @@ class Conversing(ShellSafeWidget):
         info = self._describe_model()
         if info != self.model_info:
             self.set_trait("model_info", info)
-            self._put(messages.model_status(info))
+            self._put(outgoing.model_status(info))
 
     def _session_failed(self, error: Exception, page: str = "") -> None:
         self._tell_page("model", describe(error), page, details(error))

@@ -18,7 +18,8 @@ from .pipeline import Worker
 from .stages.items import BlockOf
 from .wire.budget import Budget
 from .wire.gap_detection import CaptureClock, Clocks
-from .wire.messages import Block, Close, MicState, Open, now_ms
+from .wire.messages import Block, Close, MicState, Open
+from .wire.outgoing import now_ms
 
 STALE_SECONDS = 5.0
 """A stream from which nothing has come for this long is quiet: its page may be gone, and another one may record."""

@@ -28,7 +28,7 @@ from ...inference import Model, load_model
 from ...protocol import CHUNK_SECONDS, Event, Timing, Turn
 from ...widget.app import AudioInteraction
 from ...widget.history import MOST_BYTES
-from ...widget.wire import messages
+from ...widget.wire import messages, outgoing
 
 RATE = 48_000
 BLOCK_SECONDS = 0.1
@@ -103,7 +103,7 @@ class SimulatedPage:
     def block(self, samples: npt.NDArray[np.int16]) -> None:
         """Send one block."""
         header = {"stream": self._stream, "seq": self._seq, "rate": RATE, "format": "int16", "page": "soak"}
-        times = {"time_s": self._seq * BLOCK_SECONDS, "sent_ms": messages.now_ms(), "gated": False}
+        times = {"time_s": self._seq * BLOCK_SECONDS, "sent_ms": outgoing.now_ms(), "gated": False}
         self._say({"type": "block", **header, **times}, [samples.tobytes()])
         self._seq += 1
 

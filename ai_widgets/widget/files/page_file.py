@@ -14,10 +14,10 @@ from threading import Condition
 from time import monotonic
 
 from ...errors import AudioError
+from ..wire.messages import MAX_RANGE_BYTES
 
-PIECE_BYTES = 512 * 1024
-"""Bytes of one range. A websocket breaks above 10 MB, and base64 adds a third; the first piece of a file should pass in
-less than half a second at 10 Mbit/s."""
+PIECE_BYTES = MAX_RANGE_BYTES
+"""Bytes of one range that is asked for."""
 KEPT_PIECES = 8
 """Pieces in memory, 4 MB: decoders read header, index and samples by turns."""
 ASK_AGAIN_SECONDS = 5.0

@@ -1,7 +1,8 @@
 """The wire protocol between browser and kernel: what may be sent, and the check of everything that arrives.
 
 Both sides speak JSON messages of one shape, ``{"type": …, …}``, some with one binary buffer. `js/src/messages.ts`
-mirrors this module; a test holds the two equal. Nothing here knows comms or threads.
+mirrors this module; a test holds the two equal. `parsing` makes the structs below of what
+arrives, `outgoing` makes the messages that leave. Nothing here knows comms or threads.
 
 A page is one front end that shows the widget: it makes up a random text (`page`) when it starts and sends it along.
 Where several pages show one widget, only one of them can have a stream open at a time. Times `…_ms` are Unix time in
@@ -68,30 +69,21 @@ problem    {code, message, detail, page, names, request, times}   something went
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import time
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-
-from ...audio.intake import MAX_RATE, MIN_RATE
-from ...errors import MessageError
-from ...protocol import SAMPLE_RATE, Event
-from ..files.page_file import PIECE_BYTES
-from . import fields
-from .fields import MAX_COUNT, MAX_TEXT
-
-__all__ = ["MAX_COUNT", "MAX_TEXT", "PROTOCOL_VERSION", "Message", "parse"]
 
 PROTOCOL_VERSION = 3
 HANDSHAKE = bytes((1, 2, 3, 4))
 """The buffer of a hello. Some hosts drop binary buffers; then the browser falls back to base64."""
 MAX_BLOCK_BYTES = 2 * 1024 * 1024
 """A block is about 100 ms; a message above 10 MB would break the websocket."""
-MAX_RANGE_BYTES = PIECE_BYTES
+MAX_RANGE_BYTES = 512 * 1024
+"""Bytes of a page's file in one message. A websocket breaks above 10 MB, and base64 adds a third; the first part should
+pass in less than half a second at 10 Mbit/s."""
 MAX_TAIL_S = 10.0
 MAX_TRACK_BYTES = 2048
 MAX_CHANGES_BYTES = 65_536
@@ -253,221 +245,3 @@ Message = (
     | Poll
 )
 Buffers = Sequence[bytes | bytearray | memoryview]
-
-_BARE: Mapping[str, Message] = {"step": Step(), "interrupt": Interrupt(), "reset": Reset(), "poll": Poll()}
-
-
-def parse(content: object, buffers: Buffers = ()) -> Message:
-    """Check one browser message and return it typed.
-
-    Raises
-    ------
-    MessageError
-        Where the type is unknown, a field is missing or of the wrong type or size, or the buffer does not fit.
-    """
-    if not isinstance(content, Mapping):
-        raise MessageError(f"A message must be an object with a type, not {type(content).__name__}.")
-    kind = content.get("type")
-    if kind == "block":
-        return _block(content, buffers)
-    if kind == "hello":
-        binary = len(buffers) == 1 and bytes(buffers[0]) == HANDSHAKE
-        protocol, seen = fields.whole(content, "protocol"), fields.whole(content, "seen")
-        return Hello(protocol, seen, fields.text(content, "page"), _session(content.get("session")), binary)
-    if kind == "open":
-        return Open(
-            fields.whole(content, "stream", low=1),
-            fields.one_of(content, "source", SOURCES),  # type: ignore[arg-type]
-            fields.text(content, "name"),
-            fields.whole(content, "rate", low=MIN_RATE, high=MAX_RATE),
-            fields.number(content, "tail_s", 0.0, MAX_TAIL_S),
-            fields.text(content, "page"),
-            fields.plain_object(content, "track", MAX_TRACK_BYTES),
-        )
-    if kind == "close":
-        return Close(
-            fields.whole(content, "stream", low=1),
-            fields.whole(content, "blocks"),
-            fields.one_of(content, "reason", CLOSE_REASONS),
-            fields.text(content, "page"),
-        )
-    if kind == "play":
-        return Play(
-            fields.whole(content, "stream", low=1),
-            fields.text(content, "name"),
-            fields.whole(content, "size"),
-            fields.one_of(content, "pace", PACES),  # type: ignore[arg-type]
-            fields.number(content, "tail_s", 0.0, MAX_TAIL_S),
-            fields.text(content, "page"),
-        )
-    if kind == "bytes":
-        problem = fields.text(content, "problem")
-        return Bytes(
-            fields.whole(content, "stream", low=1),
-            fields.whole(content, "offset"),
-            problem,
-            fields.text(content, "page"),
-            b"" if problem else _payload(content, buffers, "a part of a file", MAX_RANGE_BYTES),
-        )
-    if kind == "file":
-        return FileAction(
-            fields.one_of(content, "action", FILE_ACTIONS),  # type: ignore[arg-type]
-            fields.one_of(content, "reason", CLOSE_REASONS),
-            fields.text(content, "page"),
-        )
-    if kind == "state":
-        state = fields.one_of(content, "state", MIC_STATES)
-        return MicState(state, fields.text(content, "problem"), fields.text(content, "message"))
-    if kind == "set":
-        return Set(fields.plain_object(content, "changes", MAX_CHANGES_BYTES), _request(content))
-    if kind == "fetch":
-        what, chunk = fields.one_of(content, "what", FETCHABLE), fields.whole(content, "chunk")
-        return Fetch(what, chunk, _request(content))
-    if kind == "loop":
-        return Loop(fields.one_of(content, "mode", LOOP_MODES))  # type: ignore[arg-type]
-    if isinstance(kind, str) and kind in _BARE:
-        return _BARE[kind]
-    raise MessageError(f"{fields.shown(kind)} is not a message type of protocol {PROTOCOL_VERSION}.")
-
-
-def _request(content: Mapping[Any, Any]) -> int:
-    """The number by which a page knows the answer again; 0 where it needs none."""
-    return fields.whole(content, "request") if "request" in content else 0
-
-
-def _session(value: object) -> int | None:
-    """The number of a session. What is none, such as an id of another kernel's, is a session that never was."""
-    if value is None:
-        return None
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT else -1
-
-
-def _payload(content: Mapping[Any, Any], buffers: Buffers, what: str, most: int) -> bytes:
-    """The bytes that travel with a message: in its one buffer, or as base64 where the host drops buffers."""
-    if "data" in content:
-        return fields.base64_bytes(content, "data", most)
-    if len(buffers) != 1:
-        raise MessageError(f"{what.capitalize()} needs exactly one buffer, not {len(buffers)}.")
-    view = memoryview(buffers[0])
-    if view.nbytes > most:
-        raise MessageError(f"{what.capitalize()} of {view.nbytes} bytes is too large; at most {most} are taken.")
-    return view.tobytes()
-
-
-def _block(content: Mapping[Any, Any], buffers: Buffers) -> Block:
-    dtype = np.dtype(FORMATS[fields.one_of(content, "format", tuple(FORMATS))])
-    raw = _payload(content, buffers, "a block", MAX_BLOCK_BYTES)
-    if len(raw) % dtype.itemsize:
-        raise MessageError(f"A block of {len(raw)} bytes does not hold whole {dtype.name} samples.")
-    samples = np.frombuffer(raw, dtype=dtype)
-    if dtype.kind == "i":
-        samples = samples.astype(np.float32) / np.float32(32768)
-    return Block(
-        fields.whole(content, "stream", low=1),
-        fields.whole(content, "seq"),
-        fields.whole(content, "rate", low=MIN_RATE, high=MAX_RATE),
-        fields.number(content, "time_s", 0.0, 1e9),
-        fields.number(content, "captured_ms", 0.0, MAX_MS) if "captured_ms" in content else 0.0,
-        fields.number(content, "sent_ms", 0.0, MAX_MS) if "sent_ms" in content else 0.0,
-        fields.number(content, "offset_ms", -MAX_MS, MAX_MS) if content.get("offset_ms") is not None else None,
-        fields.flag(content, "gated"),
-        fields.text(content, "page"),
-        samples.astype(np.float32, copy=False),
-    )
-
-
-# Kernel → browser ----------------------------------------------------------------------------------------------------
-
-
-def now_ms() -> float:
-    """The kernel's clock as messages carry it."""
-    return round(time() * 1e3, 1)
-
-
-def welcome(
-    hello: Hello,
-    pull: bool,
-    session: int,
-    model: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    live: Mapping[str, Any],
-    loop: Mapping[str, Any],
-    file: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Answer to hello; `model` is what `model_status` takes. `first` is the number of the event that is told next."""
-    return {
-        "type": "welcome",
-        "protocol": PROTOCOL_VERSION,
-        "binary": hello.binary,
-        "pull": pull,
-        "session": session,
-        "first": hello.seen,
-        "page": hello.page,
-        "now_ms": now_ms(),
-        "model": {name: model[name] for name in ("status", "name", "detail")},
-        "settings": dict(settings),
-        "live": dict(live),
-        "loop": dict(loop),
-        **{name: model[name] for name in ("tokens", "prefix", "block", "limit")},
-        "file": dict(file),
-    }
-
-
-def events(session: int, first: int, batch: Sequence[Event], waiting: int) -> dict[str, Any]:
-    """Events in order, the first of them with index `first`."""
-    return {
-        "type": "events",
-        "session": session,
-        "first": first,
-        "events": [event.to_json() for event in batch],
-        "waiting": waiting,
-        "now_ms": now_ms(),
-    }
-
-
-def ack(stream: int, seq: int) -> dict[str, Any]:
-    """The newest block that was taken up."""
-    return {"type": "ack", "stream": stream, "seq": seq, "now_ms": now_ms()}
-
-
-def audio(fetch: Fetch, samples: npt.NDArray[np.float32] | None, binary: bool) -> tuple[dict[str, Any], list[bytes]]:
-    """A chunk's samples (None: no longer kept), as a message and its buffers."""
-    asked = {"type": "audio", "chunk": fetch.chunk, "request": fetch.request}
-    message = {**asked, "rate": SAMPLE_RATE, "format": "int16", "ok": samples is not None}
-    if samples is None:
-        return message, []
-    raw = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
-    return (message, [raw]) if binary else ({**message, "data": base64.b64encode(raw).decode("ascii")}, [])
-
-
-def need(stream: int, offset: int, length: int, page: str) -> dict[str, Any]:
-    """Ask a page for a part of its file."""
-    return {"type": "need", "stream": stream, "offset": offset, "length": length, "page": page}
-
-
-def playing(file: Mapping[str, Any]) -> dict[str, Any]:
-    """How far a file has come; `file` is what `FileStream.to_json` gives."""
-    return {"type": "playing", **file}
-
-
-def loop(mode: Mode, phase: str, chunk: int, waiting: int) -> dict[str, Any]:
-    """The loop's state."""
-    return {"type": "loop", "mode": mode, "phase": phase, "chunk": chunk, "waiting": waiting}
-
-
-def reset(session: int) -> dict[str, Any]:
-    """A new session began."""
-    return {"type": "reset", "session": session}
-
-
-def model_status(model: Mapping[str, Any]) -> dict[str, Any]:
-    """How far loading is; `model` has status, name, detail, tokens, prefix, block and limit."""
-    return {"type": "model", **model}
-
-
-def problem(
-    code: str, message: str, detail: str = "", page: str = "", names: Sequence[str] = (), request: int = 0
-) -> dict[str, Any]:
-    """Something went wrong, in one sentence."""
-    said = {"type": "problem", "code": code, "message": message, "detail": detail, "page": page}
-    return {**said, "names": list(names), "request": request, "times": 1}

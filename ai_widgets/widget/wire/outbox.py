@@ -13,7 +13,7 @@ from typing import Any
 
 from ...protocol import Chunk
 from ...record.record import SessionRecord
-from . import messages
+from . import outgoing
 from .alarm import Alarm
 from .problems import Problems
 
@@ -86,7 +86,7 @@ class Outbox:
     def put_problem(self, code: str, message: str, detail: str = "", page: str = "") -> None:
         """Queue a problem. Repeats are coalesced and counted; the newest of each code is always told."""
         with self._lock:
-            self._problems.add(messages.problem(code, message, detail, page))
+            self._problems.add(outgoing.problem(code, message, detail, page))
 
     def acknowledge(self, stream: int, seq: int) -> None:
         """The newest block that was taken up."""
@@ -131,7 +131,7 @@ class Outbox:
             begin()
             self.session += 1
             self._sent = 0
-            self.put(messages.reset(self.session))
+            self.put(outgoing.reset(self.session))
 
     def flush(self) -> None:
         """Send what is due: queued messages, problems, then new events, then the acknowledgement."""
@@ -146,14 +146,14 @@ class Outbox:
                 self._alarm.set(held)
             while (batch := self._record().since(self._sent, MAX_BATCH)) or self._waiting() != self._waiting_sent:
                 self._waiting_sent = self._waiting()
-                self._send(messages.events(self.session, self._sent, batch, self._waiting_sent), ())
+                self._send(outgoing.events(self.session, self._sent, batch, self._waiting_sent), ())
                 self._sent += len(batch)
             if self._playing is not None:
                 playing, self._playing = self._playing, None
                 self._send(playing, ())
             if self._taken is not None:
                 (stream, seq), self._taken = self._taken, None
-                self._send(messages.ack(stream, seq), ())
+                self._send(outgoing.ack(stream, seq), ())
 
     def close(self) -> None:
         """Send nothing more by itself."""
