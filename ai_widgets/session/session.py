@@ -4,60 +4,35 @@
     each chunk                AUDIO_BEGIN <ten frames> ASSISTANT -> KEEP_SILENCE
                                                               or -> TEXT_BEGIN [EMOTION] text … TEXT_END
 
-`feeding.Feed` perceives: audio → chunks → frames. `turns.TurnTaking` decides and responds. `loop.Loop` keeps the order
-and the record, step by step; the session is what a caller sees of it. Nothing here knows threads or widgets. Facts:
+`feed.Feed` perceives: audio → chunks → frames. `turns.TurnTaking` decides and responds. `loop.Loop` keeps the order and
+the record, step by step; the session is its interface for callers. Nothing here knows threads or widgets. Facts:
 docs/protocol.md §3, paper §3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
 from typing import Any, BinaryIO
 
-import numpy as np
 import numpy.typing as npt
 
-from ..audio.clip_features import ArraySamples, Progress
-from ..audio.file_samples import FileSamples
+from ..audio.clip_features import Progress
 from ..audio.files import LONGEST_S
-from ..audio.intake import check_rate, mono_with_flags
-from ..audio.resampling import resampled
-from ..errors import ReadOnlyError, SessionError, SettingError
+from ..errors import ReadOnlyError, SessionError
 from ..model.checkpoint import LoadedModel
-from ..protocol import SAMPLE_RATE, Event
+from ..protocol import Event
 from ..record.record import SessionRecord
 from ..record.transcript import summary, transcript_html
 from ..settings import Settings
-from .feed import Block, Clip, End, Given, Item
+from .event_stream import EventStream
+from .feed import End, Given, Item
 from .framing import Framing
+from .given_audio import block, checked_tail, clip_items, file_items
 from .loop import Loop, short
 from .perceive import Heard
-
-FLOORS = ("clip", "running")
-MAX_TAIL_S = 600.0
-"""Seconds of silence that may follow a recording: more can only be a mistake."""
-
-
-class EventStream(Iterator[Event]):
-    """Events of one call, as they happen. Iterating it runs the session.
-
-    What is left un-iterated is done by the session's next call; its events are then in the record, and further
-    iterating gives them.
-    """
-
-    def __init__(self, session: StreamingSession, first: int) -> None:
-        self._session, self._next = session, first
-        self._end: int | None = None
-
-    def __next__(self) -> Event:
-        event = self._session._next_event(self)
-        if event is None:
-            raise StopIteration
-        return event
 
 
 class StreamingSession:
@@ -94,8 +69,6 @@ class StreamingSession:
         self._loop = Loop(model, settings or Settings(), self._record)
         self._stream: EventStream | None = None
         self._closed = False
-
-    # What a caller may ask -------------------------------------------------------------------------------------------
 
     @property
     def record(self) -> SessionRecord:
@@ -167,14 +140,14 @@ class StreamingSession:
         EventStream
             An iterator. What is left of it is finished by the session's next call.
         """
-        return self._begin(self._block(samples, rate))
+        return self._begin(block(samples, rate))
 
     def finish(self, tail_silence: float = 0.0) -> list[Event]:
         """End the recording: the waiting rest is padded to a chunk, `tail_silence` seconds of silence follow.
 
         The session stays open; the next audio belongs to a new clip.
         """
-        return [*self._begin(End(_tail(tail_silence)))]
+        return [*self._begin(End(checked_tail(tail_silence)))]
 
     def push_clip(
         self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
@@ -197,13 +170,7 @@ class StreamingSession:
         self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
     ) -> EventStream:
         """Hear one whole clip as `push_clip` does; the events come as they happen."""
-        _check_floor(floor)
-        block, tail = self._block(samples, rate), _tail(tail_silence)
-        if floor == "running":
-            return self._begin(block, End(tail))
-        whole = block.sound.read(0, int(block.seconds * block.sound.rate) + 1)
-        at_16k = np.concatenate([*resampled([whole], block.sound.rate)])
-        return self._begin(Clip(ArraySamples(at_16k, SAMPLE_RATE), tail, block.flags))
+        return self._begin(*clip_items(samples, rate, floor, tail_silence))
 
     def play(
         self,
@@ -251,18 +218,8 @@ class StreamingSession:
         progress: Progress | None = None,
     ) -> EventStream:
         """Hear an audio file as `play` does; the events come as they happen."""
-        _check_floor(floor)
-        tail = _tail(tail_silence)
         self._check_open()
-        sound = FileSamples(source, SAMPLE_RATE, longest_s=longest_s)
-        try:
-            sound.read(0, 1)
-        except BaseException:
-            sound.close()
-            raise
-        if floor == "running":
-            return self._begin(Block(sound), End(tail))
-        return self._begin(Clip(sound, tail, progress=progress))
+        return self._begin(*file_items(source, floor, tail_silence, longest_s, progress))
 
     def step(self, heard: Heard) -> EventStream:
         """Decide after one chunk that was perceived elsewhere, and respond if so decided; the events as they happen."""
@@ -348,13 +305,6 @@ class StreamingSession:
             )
         object.__setattr__(self, name, value)
 
-    # Its own --------------------------------------------------------------------------------------------------------
-
-    def _block(self, samples: npt.ArrayLike, rate: int | None) -> Block:
-        checked = SAMPLE_RATE if rate is None else check_rate(rate)
-        row, flags = mono_with_flags(samples, checked)
-        return Block(ArraySamples(row, checked), flags)
-
     def _check_open(self) -> None:
         if self._closed:
             raise SessionError("This session is closed; open another one with model.session().")
@@ -370,19 +320,19 @@ class StreamingSession:
             while self._loop.busy_before(first):
                 self._loop.advance()
             self._end_stream()
-            self._stream = stream = EventStream(self, len(self._record))
+            self._stream = stream = EventStream(self._next_event, len(self._record))
         return stream
 
     def _next_event(self, stream: EventStream) -> Event | None:
         """The next event of a stream, or None at its end."""
         with self._lock:
-            while stream._end is None and stream._next >= len(self._record):
+            while stream.end is None and stream.next >= len(self._record):
                 if not self._loop.advance():
                     self._end_stream()
-            if stream._end is not None and stream._next >= stream._end:
+            if stream.end is not None and stream.next >= stream.end:
                 return None
-            (event,) = self._record.since(stream._next, 1)
-            stream._next += 1
+            (event,) = self._record.since(stream.next, 1)
+            stream.next += 1
             return event
 
     def _finish_pending(self) -> None:
@@ -393,20 +343,8 @@ class StreamingSession:
     def _end_stream(self) -> None:
         """All that the running stream is about has happened."""
         if self._stream is not None:
-            self._stream._end = len(self._record)
+            self._stream.end = len(self._record)
             self._stream = None
 
 
 _SETTING_NAMES = frozenset(item.name for item in fields(Settings))
-
-
-def _check_floor(floor: str) -> None:
-    if floor not in FLOORS:
-        raise SettingError(f"floor must be one of {', '.join(FLOORS)}, not {floor!r}.")
-
-
-def _tail(seconds: float) -> float:
-    """A length of silence that may follow a recording."""
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_TAIL_S:
-        raise SettingError(f"tail_silence must be a number of seconds from 0 to {MAX_TAIL_S:g}, not {seconds!r}.")
-    return float(seconds)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from time import monotonic
@@ -15,15 +14,15 @@ import traitlets
 
 from ..audio.files import open_audio
 from ..audio.intake import check_rate, mono
-from ..errors import AiWidgetsError, SessionError, SettingError
-from ..model.importing import collector_paused
+from ..errors import SessionError, SettingError
 from ..record.record import AUDIO_SECONDS, KeepAudio, SessionRecord
 from ..settings import Settings
-from .assigning import SET, ReadOnlyDict, check_assignment
+from .assigning import check_assignment
 from .files.file_stream import FileStream
+from .front_end import BUNDLE, STYLE, check_built, text_of
 from .history_writer import HistoryKeeper
-from .live_settings import LIVE_NAMES, LiveSettings, parted
-from .loading import ModelSource
+from .live_settings import LiveSettings, parted
+from .loading import ModelSource, loader
 from .pipeline import Worker
 from .representations import ShownWidget
 from .stages.items import Owner
@@ -34,10 +33,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..inference import Model
-    from ..model.hub import Progress
 
-STATIC = Path(__file__).parent / "static"
-BUNDLE, STYLE = STATIC / "widget.js", STATIC / "widget.css"
 REPLY_TOKENS = 256
 """Default limit of one reply: in a live demo a model that rambles should come back to listening."""
 DEFAULTS: dict[str, Any] = {"max_reply_tokens": REPLY_TOKENS}
@@ -82,8 +78,6 @@ class AudioInteraction(ShownWidget):
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
 
-    settings = traitlets.Dict().tag(sync=True)
-    live = traitlets.Dict().tag(sync=True)
     history = traitlets.Dict(read_only=True).tag(sync=True)
 
     def __init__(
@@ -98,14 +92,11 @@ class AudioInteraction(ShownWidget):
         audio_path: str | Path | None = None,
         **settings: Any,
     ) -> None:
-        if not BUNDLE.exists():
-            raise AiWidgetsError(
-                "The widget's front end is not built; run `make setup` in a clone, or install a released wheel."
-            )
+        check_built()
         session, live = parted(settings)
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings().changed(live)
         name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
-        source = ModelSource(_loader(model, device, dtype, revision), self._model_changed)
+        source = ModelSource(loader(model, device, dtype, revision), self._model_changed)
         worker = Worker(
             source, chosen, lively, self._owner(), lambda: SessionRecord(audio_seconds, keep_audio, audio_path)
         )
@@ -120,11 +111,11 @@ class AudioInteraction(ShownWidget):
 
     @traitlets.default("_esm")
     def _front_end(self) -> str:
-        return _text_of(BUNDLE)
+        return text_of(BUNDLE)
 
     @traitlets.default("_css")
     def _style(self) -> str:
-        return _text_of(STYLE)
+        return text_of(STYLE)
 
     # Python side -----------------------------------------------------------------------------------------------------
 
@@ -323,44 +314,7 @@ class AudioInteraction(ShownWidget):
 
     def __setattr__(self, name: str, value: Any) -> None:
         check_assignment(self, name, value, derived=type(self).__name__ != AudioInteraction.__name__)
-        if name in ("settings", "live"):
-            # What is assigned is completed with what holds, so nothing may be changed in between.
-            with self._worker.changing:
-                super().__setattr__(name, value)
-        else:
-            super().__setattr__(name, value)
-
-    # Settings --------------------------------------------------------------------------------------------------------
-
-    def _change(self, changes: Mapping[str, Any]) -> None:
-        session, live = parted(changes)
-        # One lock from reading to showing: what another thread changes meanwhile would be set back.
-        with self._worker.changing:
-            self._worker.change(session, live)
-            self._publish_settings()
-        self._publish_model()
-
-    def _publish_settings(self) -> None:
-        with self._worker.changing:
-            self.settings, self.live = self._worker.settings.to_json(), self._worker.live.to_json()
-
-    @traitlets.validate("settings", "live")
-    def _check_assigned(self, proposal: Any) -> dict[str, Any]:
-        """What is assigned changes what it names, so it need not name everything."""
-        name, values = proposal["trait"].name, proposal["value"]
-        for each in values:
-            if (each in LIVE_NAMES) != (name == "live"):
-                parted({each: None})
-                raise SettingError(f"{each} belongs to `{'settings' if name == 'live' else 'live'}`, not to `{name}`.")
-        holding = self._worker.live.changed(values) if name == "live" else self._worker.settings.changed(**values)
-        return ReadOnlyDict(holding.to_json(), SET)
-
-    @traitlets.observe("settings", "live")
-    def _assigned(self, change: Any) -> None:
-        holding = (self._worker.live if change["name"] == "live" else self._worker.settings).to_json()
-        changes = {name: value for name, value in change["new"].items() if holding[name] != value}
-        if changes:
-            self._change(changes)
+        super().__setattr__(name, value)
 
     # Worker's side ---------------------------------------------------------------------------------------------------
 
@@ -387,24 +341,3 @@ class AudioInteraction(ShownWidget):
 
     def _stream_ended(self) -> None:
         self._keeper.recording_ended()
-
-
-@cache
-def _text_of(path: Path) -> str:
-    """Text of a file of the front end, read once a process."""
-    return path.read_text(encoding="utf-8")
-
-
-def _loader(
-    model: str | Path | Model, device: str | torch.device, dtype: str | torch.dtype, revision: str | None
-) -> Any:
-    if not isinstance(model, (str, Path)):
-        return lambda _: model
-
-    def load(progress: Progress) -> Model:
-        with collector_paused():
-            from ..inference import load_model
-
-        return load_model(model, device, dtype, revision, progress=progress)
-
-    return load

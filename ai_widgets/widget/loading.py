@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from threading import Condition, current_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import SessionError
+from ..model.importing import collector_paused
 from ..process_exit import PipelineThread, stop_at_exit
 from .wire.failures import forget_frames
 
 if TYPE_CHECKING:
+    import torch
+
     from ..inference import Model
     from ..model.checkpoint import LoadedModel
     from ..model.hub import Progress
@@ -151,3 +155,19 @@ class ModelSource:
         thread = self._thread
         if thread is not None and thread.ident is not None and thread is not current_thread():
             thread.join(timeout)
+
+
+def loader(
+    model: str | Path | Model, device: str | torch.device, dtype: str | torch.dtype, revision: str | None
+) -> Callable[[Progress], Model]:
+    """Make the call that loads what a widget's argument names; a `Model` is given as it is."""
+    if not isinstance(model, (str, Path)):
+        return lambda _: model
+
+    def load(progress: Progress) -> Model:
+        with collector_paused():
+            from ..inference import load_model
+
+        return load_model(model, device, dtype, revision, progress=progress)
+
+    return load

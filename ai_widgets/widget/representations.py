@@ -16,9 +16,9 @@ from uuid import uuid4
 import traitlets
 
 from ..record.transcript import summary, transcript_html, transcript_text
-from .channel import Conversing
 from .loading import ModelSource
 from .pipeline import Worker
+from .setting_traits import SettingTraits
 from .wire.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def in_notebook() -> bool:
     return getattr(sys.modules["IPython"].get_ipython(), "kernel", None) is not None
 
 
-class ShownWidget(Conversing):
+class ShownWidget(SettingTraits):
     """A widget as text and HTML, and as the outputs of a cell."""
 
     transcript = traitlets.Unicode(read_only=True).tag(sync=True)
