@@ -126,7 +126,7 @@ def log_mel(samples: Array) -> Array:
     float32 [128, len(samples) // 160]
     """
     if samples.ndim != 1 or len(samples) <= EDGE:
-        raise AudioError(f"A clip must be one row of more than {EDGE} samples, not an array of shape {samples.shape}.")
+        raise AudioError(f"A clip must have one dimension and more than {EDGE} samples, not shape {samples.shape}.")
     power = log10_mel(np.pad(samples, EDGE, mode="reflect"))[:, :-1]
     return scale(power, power.max())
 

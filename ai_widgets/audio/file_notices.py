@@ -29,8 +29,8 @@ class FileNotice:
 def channels_cancel(name: str, at_s: float, channel: int) -> FileNotice:
     """Say that from `at_s` on `channel` (counted from 1) is heard alone."""
     message = (
-        f"The channels of {name} cancel when they are averaged (one is inverted): from {clock(at_s)} on channel "
-        f"{channel} alone is heard until they add up again."
+        f"The channels of {name} cancel when they are averaged (one is inverted): from {clock(at_s)} on only channel "
+        f"{channel} is used, until the average is audible again."
     )
     return FileNotice("channels_cancel", message, {"at_s": round(at_s, 3), "channel": channel})
 
@@ -52,21 +52,22 @@ def how_it_ended(
     read = {"read_s": round(read_s, 3)}
     if header.unfinished:
         message = (
-            f"The header of {name} was never completed, as when a recorder crashes: it was read to the end, "
-            f"{clock(read_s)} of sound."
+            f"The header of {name} was never completed, as after a crash of the recorder: the file was read to its "
+            f"end, {clock(read_s)} of sound."
         )
         return FileNotice("header_repaired", message, read)
     missing = _missing(header, read_s, promised_s)
     if damaged > 1:
         lost = f" ({clock(missing)} of {clock(read_s + missing)})" if missing else ""
-        message = f"{damaged} pieces of {name}{lost} are damaged and were left out."
+        message = f"{damaged} packets of {name}{lost} are damaged and were skipped."
         return FileNotice("damaged", message, {**read, "missing_s": round(missing, 3) or None, "pieces": damaged})
     if missing > 0:
-        message = f"{name} was cut: the last {clock(missing)} of {clock(read_s + missing)} are missing."
+        message = f"{name} is truncated: the last {clock(missing)} of {clock(read_s + missing)} are missing."
         return FileNotice("cut", message, {**read, "missing_s": round(missing, 3)})
     if damaged or (header.form == "Ogg" and not ogg_ended(file)):
         message = (
-            f"{name} was cut after {clock(read_s)}: its last piece is not whole. How much is missing it does not say."
+            f"{name} is truncated after {clock(read_s)}: its last packet is incomplete. The file does not say how much "
+            "is missing."
         )
         return FileNotice("cut", message, {**read, "missing_s": None})
     return None

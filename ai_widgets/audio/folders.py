@@ -22,7 +22,7 @@ def audio_in(folder: Path, pattern: str = "*") -> tuple[list[Path], list[str]]:
     Returns
     -------
     files, skipped
-        In the order of their names; the others as ``notes.txt (.txt is no sound file's name)``.
+        In the order of their names; the others as ``notes.txt (.txt is not the suffix of an audio file)``.
     """
     files: list[Path] = []
     skipped: list[str] = []
@@ -33,7 +33,7 @@ def audio_in(folder: Path, pattern: str = "*") -> tuple[list[Path], list[str]]:
         elif path.is_dir():
             skipped.append(f"{name} (a folder)")
         elif path.suffix.lower() not in AUDIO_SUFFIXES:
-            skipped.append(f"{name} ({path.suffix or 'no suffix'} is no sound file's name)")
+            skipped.append(f"{name} ({path.suffix or 'no suffix'} is not the suffix of an audio file)")
         else:
             files.append(path)
     return files, skipped

@@ -40,12 +40,12 @@ CONDITIONS = MappingProxyType(
             25,
             1,
             "The input has been digital silence for {begun:g} s: a muted device, an empty channel, or the wrong input.",
-            "There is sound again, after {lasted:.1f} s of digital silence.",
+            "The input has sound again, after {lasted:.1f} s of digital silence.",
         ),
         "faint_input": Condition(
             75,
             1,
-            "The input has stayed below −60 dBFS for {begun:g} s: its level is too low for anything to be heard.",
+            "The input has stayed below −60 dBFS for {begun:g} s: its level is too low for the model to hear anything.",
             "The input is louder than −60 dBFS again, after {lasted:.1f} s.",
         ),
         "dc_offset": Condition(
@@ -58,14 +58,14 @@ CONDITIONS = MappingProxyType(
         "channels_cancel": Condition(
             1,
             5,
-            "The channels of the input cancel when they are averaged (one is inverted): the louder one alone is heard.",
-            "The channels of the input add up again, after {lasted:.1f} s.",
+            "The channels of the input cancel when they are averaged (one is inverted): only the louder one is used.",
+            "The channels of the input no longer cancel, after {lasted:.1f} s: they are averaged again.",
         ),
         "repaired": Condition(
             1,
             25,
-            "The input held samples that are no numbers (NaN or infinity); they are heard as 0.",
-            "The input holds numbers only again, after {lasted:.1f} s.",
+            "The input contains samples that are NaN or infinity; they are replaced by 0.",
+            "The input no longer contains NaN or infinity, after {lasted:.1f} s.",
         ),
     }
 )

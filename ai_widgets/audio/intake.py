@@ -74,7 +74,9 @@ def mono_with_flags(samples: object, rate: int = SAMPLE_RATE) -> tuple[Array, tu
         raise AudioError(f"Audio must have one or two dimensions, not {array.ndim}.")
     channels = int(np.argmin(array.shape))
     if array.ndim == 2 and array.shape[channels] > MAX_CHANNELS:
-        raise AudioError(f"Audio of shape {array.shape} has neither channels in rows nor in columns.")
+        raise AudioError(
+            f"Audio of shape {array.shape} has more than {MAX_CHANNELS} rows and columns, so neither can be channels."
+        )
     floats = _as_floats(array)
     if masked is not None:
         floats = np.where(masked, np.float32(np.nan), floats)
@@ -89,21 +91,24 @@ def _as_array(samples: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | N
     """What was given as an array, and which of its samples are masked."""
     if isinstance(samples, (str, PathLike)):
         raise AudioError(
-            f"Audio must be an array of samples, and {str(samples)!r} is a name: play({str(samples)!r}) hears a file, "
-            f"ai_widgets.load_audio({str(samples)!r}) reads one."
+            f"Audio must be an array of samples, not the file name {str(samples)!r}: play({str(samples)!r}) plays the "
+            f"file to the model, ai_widgets.load_audio({str(samples)!r}) reads it into an array."
         )
     if isinstance(samples, (bytes, bytearray)):
         raise AudioError(
             "Audio must be an array of samples, not bytes: numpy.frombuffer(data, numpy.int16) reads raw 16-bit "
-            "samples, ai_widgets.load_audio(io.BytesIO(data)) the bytes of a file."
+            "samples, ai_widgets.load_audio(io.BytesIO(data)) reads the content of an audio file."
         )
     if isinstance(samples, dict):
         keys = ", ".join(map(repr, samples))
-        raise AudioError(f"Audio must be an array of samples, not a dictionary; give one of its entries ({keys}).")
+        raise AudioError(f"Audio must be an array of samples, not a dictionary; pass one of its values (keys: {keys}).")
     if isinstance(samples, (tuple, list)) and len(samples) == 2 and hasattr(samples[0], "__len__"):
         pair = isinstance(samples[1], (int, float, np.integer, np.floating))
         if pair and not isinstance(samples[1], bool):
-            raise AudioError("Audio must be an array of samples; this is a pair of samples and rate: give them apart.")
+            raise AudioError(
+                "Audio must be an array of samples, not a pair (samples, rate); pass them as two arguments: "
+                "push(samples, rate)."
+            )
     if type(samples).__module__.partition(".")[0] == "torch" and hasattr(samples, "detach"):
         samples = samples.detach().cpu()
         samples = (samples.float() if samples.is_floating_point() else samples).numpy()
@@ -121,8 +126,8 @@ def _as_floats(array: npt.NDArray[Any]) -> Array:
         loudest = _loudest(array)
         if loudest > FULL_SCALE_LIMIT:
             raise AudioError(
-                f"Audio of floats lies within −1 and 1, and this reaches {loudest:.6g}. Samples at 16-bit scale are "
-                "divided by 32768, or given as an array of numpy.int16."
+                f"Float audio must lie between −1 and 1; the largest sample is {loudest:.6g}. Divide samples at 16-bit "
+                "scale by 32768, or pass them as an array of numpy.int16."
             )
         # What float32 cannot hold is far beyond the limit; infinity stays, and is repaired and flagged later.
         return array.astype(np.float32, copy=False)
@@ -132,13 +137,13 @@ def _as_floats(array: npt.NDArray[Any]) -> Array:
         raise AudioError(f"Audio must be an array of floats or signed integers, not of {array.dtype}.")
     if array.dtype.itemsize > 4 and array.any():
         raise AudioError(
-            f"Audio of {array.dtype} (a list of whole numbers is that too) does not say its scale: give 16-bit samples "
-            "as numpy.asarray(samples, numpy.int16), others as floats within −1 and 1."
+            f"Audio of type {array.dtype} (as numpy makes of a list of whole numbers) has no known scale: pass 16-bit "
+            "samples as numpy.asarray(samples, numpy.int16), others as floats between −1 and 1."
         )
     if array.dtype.itemsize == 4 and 0 < max(int(array.max()), -int(array.min())) <= 1 << 15 and (array & 0xFF).any():
         raise AudioError(
-            f"Audio of {array.dtype} that stays within ±32768 is 16-bit audio in the wrong type, and would be "
-            "inaudible: give samples.astype(numpy.int16), or samples / 2**31 if it really is that quiet."
+            f"Audio of type {array.dtype} with no sample beyond ±32768 is 16-bit audio in the wrong type and would be "
+            "inaudible: pass samples.astype(numpy.int16), or samples / 2**31 if the audio really is that quiet."
         )
     scaled: Array = (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
     return scaled

@@ -48,7 +48,7 @@ class AudioSpool:
         self._wanted = Path(tempfile.gettempdir() if path is None else path).expanduser()
         folder = self._wanted if self._wanted.is_dir() else self._wanted.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise SettingError(f"audio_path must lie in a folder that can be written to, and {folder} is none.")
+            raise SettingError(f"audio_path must be in a writable folder; {folder} does not exist or is not writable.")
         if not self._wanted.is_dir() and self._wanted.suffix != SUFFIX:
             raise SettingError(f"audio_path must be a folder or end in {SUFFIX}, not {self._wanted.name!r}.")
         self.path: Path | None = None
@@ -72,7 +72,7 @@ class AudioSpool:
             if os.write(self._file, data) != len(data):
                 # A full disk may take a part before it says so.
                 os.ftruncate(self._file, place)
-                raise OSError("the disk took only a part of it")
+                raise OSError("the disk stored only a part of the chunk")
         self.chunks = chunk + 1
 
     def read(self, first: int, count: int) -> Array:

@@ -101,7 +101,7 @@ class SessionRecord:
         if self._most is not None and len(self._audio) > self._most:
             if self._most and not (self._letting_go or self._spooling):
                 seconds = self._most * CHUNK_SECONDS
-                message = f"From here on only the newest {_duration(seconds)} of audio are kept. All events stay."
+                message = f"Audio older than {_duration(seconds)} is discarded from this chunk on. All events are kept."
                 _tell(notices, Notice(chunk, "audio_let_go", message, {"seconds": seconds}))
                 self._letting_go = True
             self._audio.pop(chunk - self._most, None)
@@ -127,7 +127,9 @@ class SessionRecord:
         except OSError as error:
             where = self._spool.path or "its file"
             why = error.strerror or str(error)
-            message = f"Audio cannot be written to {where} any more ({why}). It is kept in memory from here on."
+            message = (
+                f"Audio can no longer be written to {where} ({why}). From this chunk on it is kept in memory only."
+            )
             data = {"path": str(where), "why": why, "seconds": self._spool.chunks * CHUNK_SECONDS}
             _tell(notices, Notice(chunk, "audio_not_written", message, data))
             self._spooling = False

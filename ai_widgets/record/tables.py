@@ -85,7 +85,7 @@ def kind_of(kind: type[Event] | str) -> type[Event]:
     """The class of a kind of event, by its name or itself."""
     found = EVENT_TYPES.get(kind) if isinstance(kind, str) else kind
     if found is None or found not in COLUMNS:
-        raise SettingError(f"There is no table {kind!r}; there are {', '.join(EVENT_TYPES)}.")
+        raise SettingError(f"There is no table {kind!r}; the tables are {', '.join(EVENT_TYPES)}.")
     return found
 
 

@@ -89,7 +89,7 @@ def transcript_html(record: SessionRecord, title: str, facts: Mapping[str, str] 
         heads = "".join(f'<th scope="col" {_CELL}>{head}</th>' for head in ("time", "reply", "emotion", "ended"))
         parts.append(f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
     if hidden:
-        parts.append(f"<div>The newest {len(turns)} replies are shown; {hidden} came before.</div>")
+        parts.append(f"<div>The newest {len(turns)} replies are shown; {hidden} earlier ones are not.</div>")
     return "".join(parts) + "</div>"
 
 

@@ -34,7 +34,7 @@ LONGEST_VALUE = 60
 """Characters of a setting's value that a notice repeats."""
 LONGEST_ERROR = 300
 """Characters of an error's message that a notice repeats."""
-FILTER_LOST = "An interrupt came while audio was resampled: a few milliseconds before this chunk were not heard."
+FILTER_LOST = "An interrupt stopped the resampler: a few milliseconds of audio before this chunk were lost."
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Loop:
             said.append(_timing(state.work))
         self._feed.drop()
         if seconds > 0:
-            message = f"The session was closed before {seconds:.2f} s of audio were decided."
+            message = f"The session was closed: {seconds:.2f} s of audio were dropped without a decision."
             data = {"seconds": round(seconds, 3), "why": "closed"}
             said.append(Notice(max(0, state.taken.chunks - 1), "dropped", message, data))
         self._commit(*said, work=None, taken=replace(state.taken, pieces=(), place=0))
@@ -182,7 +182,9 @@ class Loop:
         """Keys and values were interrupted while they moved: the context starts over."""
         state = self.state
         chunk = max(0, state.taken.chunks - 1)
-        message = "The context starts over: it was interrupted in the middle of a move, and what it held is lost."
+        message = (
+            "The context was reset: an interrupt stopped the move of its keys and values, so their content is lost."
+        )
         notice = Notice(chunk, "context_reset", message, {"used": state.talk.window.positions, "why": "interrupted"})
         talk, events = self.turns.cut(state.talk, "interrupted")
         self._commit(*events, notice, talk=talk.forgotten())
@@ -219,7 +221,7 @@ class Loop:
         elif isinstance(piece, Heard):
             heard = replace(piece, clip=state.clip)
         elif piece is None or isinstance(piece, (End, FileNotice)):
-            raise SessionError("No chunk is next.")
+            raise SessionError("The feed has no pending chunk.")
         elif failed is not None or "unheard" in piece.flags:
             heard = Heard(piece.samples, piece.flags, state.clip, None)
         else:
@@ -324,13 +326,15 @@ class Loop:
         old, new = before.to_json(), chosen.to_json()
         changed = {name: value for name, value in new.items() if value != old[name]}
         words = ", ".join(f"{name} is {short(value)}" for name, value in changed.items())
-        notice = Notice(chunk, "settings", f"From here on {words}.", {"changed": changed, "settings": new})
+        notice = Notice(
+            chunk, "settings", f"Settings changed from this chunk on: {words}.", {"changed": changed, "settings": new}
+        )
         return self.turns.changed(talk, chosen), [notice]
 
 
 def _undecided(chunk: int, error: BaseException | None) -> Notice:
     why = f"{type(error).__name__}: {error}"
-    message = f"There is no decision on this chunk, and it is not in the context: {why[:LONGEST_ERROR]}"
+    message = f"This chunk has no decision and is not in the context: {why[:LONGEST_ERROR]}"
     return Notice(chunk, "undecided", message, {"error": type(error).__name__})
 
 

@@ -154,7 +154,7 @@ class TurnTaking:
         limit = terms.framing.limit
         if state.window.prefix and state.window.prefix != terms.framing.prefix:
             data = {"used": state.window.positions, "limit": limit, "why": "system_prompt"}
-            message = "The context starts over with the new system prompt; what came before is forgotten."
+            message = "The context was reset for the new system prompt: all earlier audio and replies were discarded."
             return state.forgotten(), [Notice(chunk, "context_reset", message, data)]
         opening = state.due if state.window.prefix else terms.framing.prefix
         needed = len(opening) + len(terms.framing.block) - state.room
@@ -173,7 +173,7 @@ class TurnTaking:
         if terms.settings.context == "slide":
             return state.slid(chunk, needed, many, keep=0)
         data = {"used": used, "limit": limit, "why": "full"}
-        message = f"{full}; it starts over with the bare prefix."
+        message = f"{full}; it was reset to the prefix."
         return state.forgotten(), [Notice(chunk, "context_reset", message, data)]
 
     def decide(self, state: TurnState, chunk: int, clip: int, frames: Tensor) -> tuple[TurnState, Decision]:
@@ -250,7 +250,7 @@ class TurnTaking:
         """One step of the reply at work: its next token, or its end, or room made for it."""
         reply = state.reply
         if reply is None:
-            raise SessionError("There is no reply at work.")
+            raise SessionError("No reply is in progress.")
         settings = state.terms.settings
         if self._interrupted:
             return self.cut(state, "interrupted")
@@ -262,7 +262,7 @@ class TurnTaking:
         limit = _reply_limit(state, len(reply.text.tokens))
         if limit is not None:
             after, events = self.cut(state, "limit")
-            notice = Notice(reply.chunk, "limit", f"The reply was cut: {limit}.", {"turn": reply.turn})
+            notice = Notice(reply.chunk, "limit", f"The reply was truncated: {limit}.", {"turn": reply.turn})
             return after, [notice, *events]
         with self._model.computing():
             raw = Distribution(self._model.decoder.feed(self._context, list(state.due)))
@@ -315,7 +315,7 @@ class TurnTaking:
         state = replace(state, reply=None)
         if state.terms.settings.forget_after_reply:
             data = {"turn": reply.turn, "why": "forget_after_reply"}
-            message = "The context starts over after the reply."
+            message = "The context was reset after the reply (forget_after_reply)."
             events.append(Notice(reply.chunk, "context_reset", message, data))
             state = state.forgotten()
         return state, events
@@ -329,9 +329,9 @@ class TurnTaking:
             Where the settings are strict.
         """
         name = self._model.token_text(decision.token)
-        message = f"Where a decision was due the model produced {name!r} ({decision.token})."
+        message = f"The model produced {name!r} ({decision.token}) where it must decide between silence and a reply."
         if state.terms.settings.strict:
-            raise SessionError(message + " Turn the mask on, or strict off, to go on past it.")
+            raise SessionError(message + " Set mask=True to prevent it, or strict=False to continue after it.")
         return Notice(decision.chunk, "violation", message, {"token": decision.token})
 
     def _draw(self, state: TurnState, raw: Distribution, **options: Any) -> tuple[Draw, Any]:
@@ -351,7 +351,7 @@ class TurnTaking:
 def _slide_notice(chunk: int, left: Left, used: int, limit: int) -> Notice:
     replies = "" if not left.turns else f" and {left.turns} {'reply' if left.turns == 1 else 'replies'}"
     message = (
-        f"The oldest {left.chunks * CHUNK_SECONDS:.1f} s{replies} left the context; "
+        f"The oldest {left.chunks * CHUNK_SECONDS:.1f} s of audio{replies} were evicted from the context; "
         f"{used} of {limit} positions are used."
     )
     data = {"chunks": [left.first, left.last], "turns": left.turns, "positions": left.positions}
