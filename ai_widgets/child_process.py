@@ -1,4 +1,4 @@
-"""Programs that are run for what they print: a failure is one sentence with the program's own last words."""
+"""Child processes that are run for their output; a failure becomes one sentence with the program's error message."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from pathlib import Path
 from .errors import ChildError, printable
 
 RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception|Interrupt): ")
-"""How Python's traceback begins its last line; the sentence follows."""
+"""Start of the last line of a Python traceback: the exception's class, before its message."""
 
 
 def output_of(command: Sequence[str], doing: str, *, cwd: Path | None = None, timeout: float | None = None) -> bytes:
-    """Run a program to its end and return its standard output.
+    """Run a program until it exits and return its standard output.
 
     Parameters
     ----------
     command
-        The program and its arguments.
+        Program and arguments.
     doing
-        What it is run for, as the beginning of a sentence: ``Measuring the first decision``.
-    cwd, timeout
-        Folder it runs in, and seconds it may take.
+        Purpose of the run, as the start of an error message: ``Measuring the first decision``.
+    cwd
+        Working folder; None for the current one.
+    timeout
+        Maximum duration, in seconds; None for no limit.
 
     Raises
     ------
     ChildError
-        It is not there, took too long, or ended with another code than 0.
+        If the program is not found, exceeds `timeout`, or exits with a code other than 0.
     """
     try:
         done = subprocess.run(command, capture_output=True, cwd=cwd, timeout=timeout, check=False)  # noqa: S603 - callers
@@ -42,7 +44,7 @@ def output_of(command: Sequence[str], doing: str, *, cwd: Path | None = None, ti
 
 
 def last_words(stderr: bytes) -> str:
-    """The last line of what a program said, which in a traceback of Python is the error."""
+    """Return the last line that a program wrote to standard error; in a Python traceback that is the error message."""
     lines = [line.strip() for line in stderr.decode("utf-8", errors="replace").splitlines() if line.strip()]
-    said = RAISED.sub("", lines[-1]) if lines else "it said nothing"
+    said = RAISED.sub("", lines[-1]) if lines else "it printed no error message"
     return printable(said if said.endswith(".") else f"{said}.")

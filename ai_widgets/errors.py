@@ -1,36 +1,36 @@
-"""The package's exceptions. Each message is a sentence: what was given, what is allowed, how to get there."""
+"""Exceptions and warnings of the package. Each message says what was given, what is allowed and how to correct it."""
 
 from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """Text that a terminal shows on one line and does not act on: without control characters."""
+    """Replace control characters in a text, so that a terminal prints the text on one line and executes none of it."""
     return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 class AiWidgetsError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of all errors that this package raises."""
 
 
 class AudioError(AiWidgetsError, ValueError):
-    """Audio that cannot be read or used: no such file, not audio, empty, wrong shape or rate."""
+    """Error for audio that cannot be read or used: file not found, not audio, empty, wrong shape, type or rate."""
 
 
 class AudioTooLongError(AudioError):
-    """A file that decodes to more sound than was allowed; the sentence says how to allow it."""
+    """Error for a file that decodes to more than `longest_s` seconds; the message says how to raise the limit."""
 
 
 class AudioWarning(UserWarning):
-    """Something was wrong with an audio file that could be read all the same: it was cut, or its channels cancel."""
+    """Warning for an audio file that was read despite a fault: truncated, damaged, or with cancelling channels."""
 
 
 class SettingError(AiWidgetsError, ValueError):
-    """A setting whose name or value is not allowed.
+    """Error for a setting with an unknown name or a value that is not allowed.
 
     Attributes
     ----------
     names
-        The settings that the sentence is about, where that is known.
+        Names of the settings that the message is about; empty if unknown.
     """
 
     def __init__(self, message: str, names: tuple[str, ...] = ()) -> None:
@@ -39,44 +39,44 @@ class SettingError(AiWidgetsError, ValueError):
 
 
 class ReadOnlyError(SettingError, AttributeError):
-    """An assignment to something that is changed by a call."""
+    """Error for an assignment to a read-only attribute; the message names the call that changes the value."""
 
 
 class CheckpointError(AiWidgetsError, ValueError):
-    """A checkpoint that cannot be found, read or matched to the model."""
+    """Error for a checkpoint that cannot be found or read, or does not match the model."""
 
 
 class HubError(CheckpointError):
-    """A hub repository that was not downloaded: what happened, and the way out."""
+    """Error for a hub repository that was not downloaded; the message names the cause and the remedy."""
 
 
 class HubAccessError(HubError):
-    """The hub does not let this user read the repository: refused token, gated, private, or no such repository."""
+    """Error for denied access to a hub repository: refused token, gated, private, or not found."""
 
 
 class HubUnreachableError(HubError):
-    """The hub cannot be asked now: offline flag, network, TLS, proxy, rate limit, trouble of the hub's own."""
+    """Error for a hub that cannot be reached: offline flag, network, TLS, proxy, rate limit, internal error."""
 
 
 class CheckpointWarning(UserWarning):
-    """A checkpoint loads, but lacks something that changes how it answers."""
+    """Warning for a checkpoint that loads but lacks a file that changes its replies."""
 
 
 class SessionError(AiWidgetsError, RuntimeError):
-    """A call that the session's state does not allow, such as feeding audio after it was closed."""
+    """Error for a call that the session's state does not allow, such as feeding audio to a closed session."""
 
 
 class NotFiniteError(AiWidgetsError, ArithmeticError):
-    """A model whose numbers overflowed: NaN or infinity where a logit is due."""
+    """Error for logits that are NaN or infinite, as after an overflow in float16."""
 
 
 class MessageError(AiWidgetsError, ValueError):
-    """A browser message of the wrong type, size or order."""
+    """Error for a browser message of the wrong type, size or order."""
 
 
 class NotEnoughMemoryError(AiWidgetsError, MemoryError):
-    """A model or a step that the device has no memory for."""
+    """Error for a model or a step that needs more memory than the device has."""
 
 
 class ChildError(AiWidgetsError, RuntimeError):
-    """A program that was run for its output could not be run, or failed; the message ends with its last words."""
+    """Error for a child process that could not be started or failed; the message ends with its last line of output."""

@@ -1,4 +1,4 @@
-"""The front door: load a model, open a session, run files through it."""
+"""Entry points of the package: load a model, open a session, run audio files through the session."""
 
 from __future__ import annotations
 
@@ -26,10 +26,17 @@ if TYPE_CHECKING:
     import torch
 
 SEQUENCE_FILE = "sequence.json"
+"""File in a folder of audio that lists the names of the files to play, in order."""
 
 
 class Model:
-    """A loaded checkpoint. Any number of sessions may use it, one at a time or side by side."""
+    """Loaded checkpoint, shared by any number of sessions, in turn or concurrently.
+
+    Attributes
+    ----------
+    loaded
+        Encoder, decoder, tokenizer and traits.
+    """
 
     def __init__(self, loaded: LoadedModel) -> None:
         self.loaded = loaded
@@ -40,9 +47,19 @@ class Model:
         Parameters
         ----------
         record
-            Where events and audio go; a new record by default.
+            Record that receives the events and the audio; a new record by default.
         **settings
             Fields of `Settings`, such as ``temperature=0.3, top_k=3, seed=0``.
+
+        Raises
+        ------
+        SettingError
+            If a setting is unknown, has a value that is not allowed, or leaves the context too short for one chunk.
+
+        Examples
+        --------
+        >>> with model.session(seed=0) as session:
+        ...     events = session.push(samples, rate=48_000)
         """
         return StreamingSession(self.loaded, Settings.of(settings), record)
 
@@ -71,43 +88,47 @@ def load_model(
     compiled: bool = False,
     progress: LoadProgress | bool = True,
 ) -> Model:
-    """Load a checkpoint, or share it where it is loaded already.
+    """Load a checkpoint, or share its weights if the process already uses the same files in the same configuration.
 
-    While a model of the same files, device, dtype, quantisation and compilation is in use anywhere in the process, its
-    weights are used again. Any thread may call this.
+    Weights are shared between models of the same files, device, dtype, quantisation and compilation. Thread-safe.
 
     Parameters
     ----------
     name
-        `tiny` (embedded), a folder in the published layout, or a hub id such as `zhifeixie/AudioInteraction`.
+        `tiny` (embedded in the package), a folder in the published layout, or a hub id such as
+        `zhifeixie/AudioInteraction`.
     device, dtype
         `auto` or a name; see `model.placement.choose`.
     revision
-        Branch, tag or commit of a hub repository; resolved to a commit, which `Model.loaded.revision` holds.
+        Branch, tag or commit of a hub repository. The resolved commit is `Model.loaded.revision`.
     quantize
-        `int8` or `int4` stores the language model's matrices in that format (needs `ai_widgets[quant]`).
+        `int8` or `int4`: store the language model's matrices in that format (needs `ai_widgets[quant]`).
     compiled
-        Compile the layers with `torch.compile`, which takes a while; where that does not work the model runs as it is,
-        and the log says why.
+        Compile the feed-forward layers with `torch.compile`; the first steps take longer. If compiling fails, the model
+        runs uncompiled and the log names the reason.
     progress
-        True: a bar for what takes long. False: nothing. Or a callable that gets the bytes that are done and all there
-        are, first of a download, then of the weights; what it raises ends the loading and comes out of here.
+        True: show a progress bar for slow steps. False: show nothing. Callable: receives the bytes done and the total
+        bytes, first of the download, then of the weights; an exception from the callable ends the loading and is
+        raised again.
 
     Returns
     -------
     Model
-        Its weights are freed when no model, session or widget uses them any more.
+        The weights are freed when no model, session or widget refers to them.
 
     Raises
     ------
     CheckpointError
-        What is missing or does not fit. `HubError` and its subclasses: why a repository was not downloaded.
-    SettingError, NotEnoughMemoryError
+        If the checkpoint is not found, or a file is missing or does not match. `HubError`: a failed download.
+    SettingError
+        If `device`, `dtype` or `quantize` is unknown or not available on this machine.
+    NotEnoughMemoryError
+        If the device has less free memory than the model needs.
 
     Warns
     -----
     CheckpointWarning
-        Where the checkpoint says nothing of how it is to be sampled.
+        If the checkpoint names no sampling settings, so that the model card's are used.
 
     Examples
     --------
@@ -128,17 +149,22 @@ def _warn(sentence: str) -> None:
 
 
 def expand_paths(paths: Iterable[str | Path], tell: Callable[[str], None] = _warn) -> list[Path]:
-    """Files of a list of files and folders.
+    """Expand a list of files and folders to a list of files.
 
-    A folder with `sequence.json` (a list of names) stands for these files in that order; any other folder for its sound
-    files in the order of their names.
+    A folder with `sequence.json` (a list of names) is replaced by the named files in that order; any other folder by
+    its audio files, sorted by name.
 
     Parameters
     ----------
     paths
         Files and folders.
     tell
-        Gets a sentence about the files of a folder that are left out; by default it is an `AudioWarning`.
+        Receives a sentence about the files of a folder that are skipped; by default an `AudioWarning` is issued.
+
+    Raises
+    ------
+    AudioError
+        If a folder contains no audio files, or its `sequence.json` is not a list of file names.
     """
     files: list[Path] = []
     for given in paths:
@@ -156,7 +182,7 @@ def _folder_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
         files, skipped = audio_in(folder)
         if not files:
             others = f" ({skipped_words(folder, skipped)})" if skipped else ""
-            raise AudioError(f"The folder {folder} holds no audio files and no {SEQUENCE_FILE}{others}.")
+            raise AudioError(f"The folder {folder} contains no audio files and no {SEQUENCE_FILE}{others}.")
         if skipped:
             tell(skipped_words(folder, skipped))
         return files
@@ -179,15 +205,15 @@ def answer_files(
     begin: Callable[[Path], None] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Event]:
-    """Events of a session that hears files one after the other; see `StreamingSession.play`.
+    """Play files to a session one after the other and yield the events; see `StreamingSession.play`.
 
-    Every file is opened before the first is heard, so that a bad one is known at once and costs nothing. None is held
-    in memory.
+    Every file is opened once before the first file is played, so that an unreadable file is reported before any
+    computation. Files are decoded in pieces; memory does not depend on their length.
 
     Parameters
     ----------
     session
-        Hears them.
+        Session that receives the audio.
     paths
         Files and folders; see `expand_paths`.
     floor, tail_silence, longest_s
@@ -195,7 +221,17 @@ def answer_files(
     begin
         Called with each file before its first event.
     progress
-        Gets the seconds of the file that were measured for the floor of the whole clip, and all there are.
+        Receives the seconds measured for the floor of a whole clip, and the total seconds if known.
+
+    Yields
+    ------
+    Event
+        Each event as soon as it is known.
+
+    Raises
+    ------
+    AudioError
+        If a file cannot be read.
     """
     files = expand_paths(paths)
     check_files(files, longest_s)
@@ -208,7 +244,13 @@ def answer_files(
 
 
 def check_files(paths: Iterable[Path], longest_s: float | None = LONGEST_S) -> None:
-    """Open each file and decode its first moment; raises `AudioError` where that cannot be done."""
+    """Open each file and decode its first block, to report an unreadable file early.
+
+    Raises
+    ------
+    AudioError
+        If a file cannot be read.
+    """
     for path in paths:
         with open_audio(path, longest_s=longest_s) as reader:
             next(reader)
@@ -225,19 +267,44 @@ def run_inference(
     longest_s: float | None = LONGEST_S,
     **settings: Any,
 ) -> SessionRecord:
-    """The model card's call: run files through a checkpoint as the authors' offline runner does.
+    """Run audio files through a checkpoint with the settings of the authors' offline runner (the model card's call).
 
-    Greedy, whole-clip floor, one growing context over all files, one second of silence after each. Settings given by
-    name override that.
+    The defaults are greedy decoding, the log-mel floor of the whole clip, one context for all files, and one second of
+    silence after each file.
+
+    Parameters
+    ----------
+    checkpoint_dir
+        `tiny`, a folder, or a hub id; see `load_model`.
+    audio_paths
+        Files and folders; see `expand_paths`.
+    device, dtype
+        See `load_model`.
+    floor, tail_silence, longest_s
+        As in `StreamingSession.play`.
+    **settings
+        Fields of `Settings`; they override the defaults.
 
     Returns
     -------
     SessionRecord
-        With `decisions`, `turns` and `text`.
+        Events of all files, with the tables `decisions` and `turns`, and the replies as `text`.
+
+    Raises
+    ------
+    AudioError
+        If a file cannot be read; raised before the model is loaded.
+    CheckpointError, SettingError, NotEnoughMemoryError
+        As in `load_model` and `Model.session`.
+
+    Examples
+    --------
+    >>> record = run_inference("tiny", ["question.wav"])
+    >>> record.turns[["start_s", "text"]]
     """
     if isinstance(audio_paths, (str, Path)):
         audio_paths = [audio_paths]
-    # Known before the model is loaded, which may take minutes.
+    # Checked before the model is loaded, which may take minutes.
     files = expand_paths(audio_paths)
     check_files(files, longest_s)
     model = load_model(checkpoint_dir, device, dtype)

@@ -1,9 +1,10 @@
-"""The end of the process: computing threads are stopped and joined before the interpreter is taken down.
+"""Orderly process exit: computing threads are stopped and joined before the interpreter is finalized.
 
 A daemon thread that is inside torch when the interpreter is finalized aborts the process ("terminate called without an
-active exception"): the interpreter ends the thread when it next asks for the lock, and that unwinds through C++ code
-which allows no unwinding. So every pipeline registers here. When the main thread ends, all of them are told to stop
-and then joined; a daemon thread of the caller's that computes is waited for, and held before its next computation.
+active exception"): the interpreter ends the thread when the thread next requests the GIL, which unwinds the stack
+through C++ code that does not permit unwinding. Therefore every pipeline registers here. When the main thread ends, all
+pipelines are stopped and joined. A caller's daemon thread inside a computation is waited for, then blocked before its
+next computation.
 """
 
 from __future__ import annotations
@@ -22,28 +23,29 @@ from weakref import WeakSet
 logger = logging.getLogger(__name__)
 
 JOIN_SECONDS = 60.0
-"""Seconds to wait for the work in progress when the process ends: an import of torch, a forward pass, a file read."""
+"""Seconds to wait at exit for the work in progress: long enough for an import of torch, a forward pass or a file
+read on a slow machine."""
 
 
 class Pipeline(Protocol):
-    """Something that runs on threads of its own."""
+    """Object that runs its work on its own threads."""
 
     def stop(self) -> None:
-        """Make the threads end after the work in progress; return at once."""
+        """Request the threads to end after the work in progress, without waiting."""
 
     def join(self, timeout: float) -> None:
-        """Wait for the threads to end."""
+        """Wait until the threads have ended, at most `timeout` seconds."""
 
 
 class PipelineThread(threading.Thread):
-    """A daemon thread that its pipeline stops and joins when the process ends."""
+    """Daemon thread that its pipeline stops and joins at process exit."""
 
     def __init__(self, target: Callable[[], object], name: str) -> None:
         super().__init__(target=target, name=name, daemon=True)
 
 
 class _Exit:
-    """The state of the process's end, and who must be stopped before it."""
+    """State of the process exit, and the pipelines to stop first."""
 
     def __init__(self) -> None:
         self.pipelines: WeakSet[Any] = WeakSet()
@@ -54,7 +56,7 @@ class _Exit:
         self.process = os.getpid()
 
     def run(self) -> None:
-        """Stop and join everything registered. Called on the main thread when it has ended its work."""
+        """Stop and join all registered pipelines. Called on the main thread after its last statement."""
         if os.getpid() != self.process:
             # A forked child has none of its parent's threads.
             return
@@ -68,24 +70,27 @@ class _Exit:
             pipeline.join(max(0.0, end - monotonic()))
         with self.changed:
             if not self.changed.wait_for(lambda: not self.computing, max(0.0, end - monotonic())):
-                logger.warning("A daemon thread still computes %.0f s after the process began to end.", JOIN_SECONDS)
+                logger.warning(
+                    "A daemon thread is still computing %.0f s after the process began to exit: the wait ends here.",
+                    JOIN_SECONDS,
+                )
 
 
 _exit = _Exit()
 
 
 def stop_at_exit(pipeline: Pipeline) -> None:
-    """Stop and join a pipeline when the process ends. The registration does not keep it alive."""
+    """Register a pipeline to be stopped and joined at process exit. The registration is a weak reference."""
     with _exit.changed:
         _exit.pipelines.add(pipeline)
 
 
 @contextmanager
 def computation() -> Iterator[None]:
-    """Run a block that calls torch; the process does not end inside it.
+    """Run a block that calls torch, and delay process exit until the block ends.
 
-    A daemon thread that enters after the process began to end is held for good. Python itself waits for all other
-    threads, and a pipeline's thread is joined by its pipeline.
+    A daemon thread that enters the block after the exit began is blocked permanently. Other threads need no delay:
+    Python waits for threads that are not daemons, and a pipeline joins its own threads.
     """
     thread = threading.current_thread()
     depth = getattr(_exit.depth, "value", 0)
@@ -107,7 +112,7 @@ def computation() -> Iterator[None]:
 
 
 def hold_at_exit() -> None:
-    """Hold a caller's daemon thread inside a long computation for good once the process ends. Call it between steps."""
+    """Block the calling daemon thread permanently if process exit has begun. Call between steps of a computation."""
     if not _exit.begun or not getattr(_exit.depth, "value", 0):
         return
     with _exit.changed:
@@ -117,7 +122,8 @@ def hold_at_exit() -> None:
             _exit.changed.wait()
 
 
-# threading's hooks run when the main thread has ended, before executors wait for their downloads; that is where
-# concurrent.futures stops its own threads. It is not public, so the hook of atexit, which is later, stands in for it.
+# threading's hooks run when the main thread has ended, before executors wait for their downloads; concurrent.futures
+# stops its threads in the same hooks. The function is not public, so `atexit.register`, which runs later, is the
+# fallback.
 _register = getattr(threading, "_register_atexit", atexit.register)
 _register(_exit.run)

@@ -1,8 +1,8 @@
-"""The nouns of Audio-Interaction: its time grid, its special tokens and the events of a session.
+"""Time grid, special tokens and session events of the Audio-Interaction model.
 
-Everything a person sees, saves, replays or plots is made from the frozen events of this module. It knows nothing of
-torch, of audio files or of Jupyter. The facts are those of the model card and the paper (arXiv 2606.05121, §3): audio
-arrives in chunks of 0.4 s; after each one the model decides KEEP_SILENCE or TEXT_BEGIN; a reply runs to TEXT_END.
+The timeline, tables, saved histories and plots are all built from the frozen events of this module. The module imports
+neither torch nor audio libraries nor Jupyter. Source: the model card and the paper (arXiv 2606.05121, §3). Audio is
+split into chunks of 0.4 s; after each chunk the model decides KEEP_SILENCE or TEXT_BEGIN; a reply ends with TEXT_END.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ from typing import Any, ClassVar, Literal
 from .errors import CheckpointError
 
 SAMPLE_RATE = 16_000
-"""Samples per second of the model's input."""
+"""Sample rate of the model's input, in Hz."""
 CHUNK_SAMPLES = 6_400
-"""Samples of one chunk: 0.4 s."""
+"""Length of one chunk, in samples at `SAMPLE_RATE` (0.4 s)."""
 CHUNK_SECONDS = CHUNK_SAMPLES / SAMPLE_RATE
+"""Length of one chunk, in seconds."""
 MELS_PER_CHUNK = 40
-"""Log-mel frames (10 ms each) of one chunk."""
+"""Log-mel frames per chunk, 10 ms each."""
 FRAMES_PER_CHUNK = 10
-"""Encoder frames (40 ms each) of one chunk; each replaces one PAD embedding."""
+"""Encoder frames per chunk, 40 ms each; each frame replaces the embedding of one PAD token."""
 EVENTS_VERSION = 2
-"""Version of the event fields below, written wherever events are stored. Fields of a later version have defaults, so
-that events of an earlier one can still be read."""
+"""Version of the event fields, stored with saved events. Fields added in a later version have defaults, so that events
+of an earlier version can be read."""
 
 Choice = Literal["KEEP_SILENCE", "TEXT_BEGIN", "OTHER"]
+"""Name of the token drawn at a decision; `OTHER` is a protocol violation."""
 Ending = Literal["TEXT_END", "limit", "interrupted", "error"]
+"""Reason why a reply ended: the model's own end token, a limit of tokens or positions, an interrupt, or an error."""
 
 TOKEN_NAMES = (
     "TEXT_BEGIN",
@@ -45,10 +48,11 @@ TOKEN_NAMES = (
     "OFFLINE",
     "ENGLISH",
 )
+"""Names of the special tokens that every checkpoint must define."""
 
 
 class Emotion(str, Enum):
-    """The emotion a reply may open with. It is a token of its own, never part of the text."""
+    """Emotion token at the start of a reply. The emotion is not part of the reply's text."""
 
     HAPPY = "happy"
     SAD = "sad"
@@ -60,14 +64,19 @@ class Emotion(str, Enum):
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """Ids of the special tokens of one checkpoint. Ids are data of the checkpoint, never constants of the program.
+    """Special-token ids of one checkpoint. The ids come from the checkpoint; the program has no constants for them.
 
     Parameters
     ----------
     ids
-        Token id by name; every name of `TOKEN_NAMES` must be there.
+        Token id by name, with every name of `TOKEN_NAMES`.
     emotions
-        Token id by emotion. A checkpoint without emotion tokens has an empty table.
+        Token id by emotion; empty for a checkpoint without emotion tokens.
+
+    Raises
+    ------
+    CheckpointError
+        If `ids` lacks a name of `TOKEN_NAMES`.
     """
 
     ids: Mapping[str, int]
@@ -77,7 +86,7 @@ class SpecialTokens:
         missing = [name for name in TOKEN_NAMES if name not in self.ids]
         if missing:
             raise CheckpointError(
-                f"The special-token table lacks {', '.join(missing)}; it must name {', '.join(TOKEN_NAMES)}."
+                f"The special-token table lacks {', '.join(missing)}; it must contain {', '.join(TOKEN_NAMES)}."
             )
         object.__setattr__(self, "ids", MappingProxyType(dict(self.ids)))
         object.__setattr__(self, "emotions", MappingProxyType(dict(self.emotions)))
@@ -88,12 +97,12 @@ class SpecialTokens:
         return self.ids[name]
 
     def emotion(self, token: int) -> Emotion | None:
-        """The emotion that `token` stands for, or None."""
+        """Return the emotion of an emotion token, or None for any other token."""
         found: Emotion | None = self._emotion_of.get(token)  # type: ignore[attr-defined]
         return found
 
     def name(self, token: int) -> str | None:
-        """Name of a special or emotion token, or None for a token of the text."""
+        """Return the name of a special or emotion token, or None for a text token."""
         emotion = self.emotion(token)
         if emotion is not None:
             return emotion.name
@@ -102,25 +111,26 @@ class SpecialTokens:
 
     @property
     def highest(self) -> int:
-        """The largest id of the table; the vocabulary must reach beyond it."""
+        """Largest id in the table; the vocabulary must be larger."""
         return max([*self.ids.values(), *self.emotions.values()])
 
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One token that could have been drawn at a step, and what became of its probability.
+    """Candidate token of one step, with its probability at each stage of sampling.
 
     Attributes
     ----------
     token, text
-        Its id, and its text or name.
+        Token id, and the token's text or special name.
     p
-        Raw: the softmax over the whole vocabulary.
+        Raw probability: softmax over the whole vocabulary.
     scaled
-        After mask, bias and temperature: the softmax over the allowed tokens. Greedy: with temperature 1.
+        Probability after mask, bias and temperature: softmax over the allowed tokens. With greedy decoding the
+        temperature is 1.
     kept
-        After top-k and top-p, made to add up to 1 again: what the token is drawn from; 0 where it was removed. Greedy:
-        1 for the drawn token.
+        Probability after top-k and top-p, normalised again: the distribution that is drawn from. 0 if the token was
+        removed. With greedy decoding 1 for the drawn token.
     """
 
     token: int
@@ -133,12 +143,20 @@ class Alternative:
 _ALTERNATIVE = tuple(item.name for item in fields(Alternative))
 
 EVENT_TYPES: dict[str, type[Event]] = {}
-"""Every event class by its `type`."""
+"""Event classes by `type`, the word for programs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What every event has in common: a `type`, the chunk it belongs to, and a JSON form."""
+    """Base class of all events.
+
+    Attributes
+    ----------
+    type
+        Word that identifies the class in JSON.
+    chunk
+        Index of the chunk that the event belongs to, counted from the start of the session.
+    """
 
     type: ClassVar[str]
     chunk: int
@@ -147,7 +165,7 @@ class Event:
         EVENT_TYPES[cls.type] = cls
 
     def to_json(self) -> dict[str, Any]:
-        """The event as plain JSON values, `type` first. `from_json` is its inverse."""
+        """Convert the event to plain JSON values, `type` first. `from_json` is the inverse."""
         values: dict[str, Any] = {"type": self.type}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -164,10 +182,21 @@ class Event:
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> Event:
-        """The event that `to_json` wrote; unknown fields of a newer version are ignored."""
+        """Build the event that `to_json` wrote. Unknown fields of a newer version are ignored.
+
+        Raises
+        ------
+        ValueError
+            If `type` is not an event type.
+
+        Examples
+        --------
+        >>> Event.from_json(Notice(3, "limit", "The limit is reached.").to_json())
+        <Notice at chunk 3, limit: The limit is reached.>
+        """
         kind = EVENT_TYPES.get(values.get("type", ""))
         if kind is None:
-            raise ValueError(f"{values.get('type')!r} is not an event type; known are {', '.join(EVENT_TYPES)}.")
+            raise ValueError(f"{values.get('type')!r} is not an event type; the types are {', '.join(EVENT_TYPES)}.")
         known: dict[str, Any] = {}
         for item in fields(kind):
             if item.name not in values:
@@ -185,27 +214,27 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Chunk(Event):
-    """One chunk as the model hears it, 0.4 s of 16 kHz audio.
+    """Event of one chunk of model input, 0.4 s of 16 kHz audio.
 
     Attributes
     ----------
     chunk, clip
-        Index of the chunk in the session, and of the clip (file or recording) it belongs to.
+        Index of the chunk in the session, and index of its clip (file or recording).
     start_s
         Start of the chunk on the session's audio clock, in seconds.
     rms_db
-        Level in dBFS (−120 for digital silence).
+        Root-mean-square level, in dBFS; −120 for digital silence.
     envelope
-        Peak magnitude (0…1) of each 25 ms, sixteen values: what a level lane draws.
+        Peak magnitude (0…1) of each 25 ms, 16 values; drawn by the level lane.
     flags
-        What happened to the audio on its way: `clipped`, `padded` (zeros were appended), `tail` (silence that follows
-        a clip), `waited` (it arrived while the model was speaking), `late` (live audio that waited for more than a
-        chunk's length between its capture and its decision), `gated`, `dropped`, `repaired` (NaN or infinity replaced
-        by 0), `channels_cancel` (the louder channel was taken, since the average of all is silence), `dc_offset`
-        (shifted by a constant), `unheard` (the session had ended).
+        Conditions of the audio: `clipped`, `padded` (zeros were appended), `tail` (silence added after a clip),
+        `waited` (arrived during a reply), `late` (live audio with more than 0.4 s between capture and decision),
+        `gated`, `dropped`, `repaired` (NaN or infinity replaced by 0), `channels_cancel` (the louder channel was used,
+        because the average of all channels is silent), `dc_offset` (constant offset), `unheard` (not decided: the
+        session had ended or the chunk could not be perceived).
     mel
-        What the model heard, from the very features the tower gets: base64 of one byte for each of 10 frames × 32
-        bands, frame by frame, the lowest band first (`features.thumbnail`). Empty where it is not known.
+        Thumbnail of the encoder's input features: base64 of 10 frames × 32 bands, one byte each, frame by frame, the
+        lowest band first (`audio.features.thumbnail`). Empty if unknown.
     """
 
     type = "chunk"
@@ -223,35 +252,39 @@ class Chunk(Event):
 
 @dataclass(frozen=True, slots=True)
 class Decision(Event):
-    """What the model decided after a chunk.
+    """Event of the model's decision after one chunk: keep silent or begin a reply.
 
     Attributes
     ----------
+    clip, start_s
+        Index of the chunk's clip, and start of the chunk on the session's audio clock, in seconds.
     token, choice
-        The token drawn and its name. `OTHER` is a protocol violation, possible only with the mask off.
+        Drawn token id and its name. `OTHER` is a protocol violation, possible only with `mask=False`.
     p_keep, p_text, p_other
-        Raw probabilities (softmax over the whole vocabulary, before bias and temperature); they add up to 1.
+        Raw probabilities of KEEP_SILENCE, TEXT_BEGIN and all other tokens together (softmax over the whole vocabulary,
+        before bias and temperature). Their sum is 1.
     logit_keep, logit_text
-        Raw logits of the two decision tokens.
+        Raw logits of KEEP_SILENCE and TEXT_BEGIN.
     p_drawn
-        Probability of `token` in the distribution it was drawn from (after mask, bias, temperature, top-k, top-p).
+        Probability of `token` in the distribution that it was drawn from, after mask, bias, temperature, top-k and
+        top-p.
     draw
-        The uniform number in [0, 1) that picked the token; None when greedy.
+        Uniform random number in [0, 1) that selected the token; None for greedy decoding.
     argmax
-        The likeliest token of the whole vocabulary.
+        Most probable token of the whole vocabulary.
     position
-        Position of the step's last token in the context; the decision is read there.
+        Context position of the last token fed; its logits give the decision.
     alternatives
-        The likeliest tokens by raw probability; the drawn one and both decision tokens are always among them.
+        Most probable tokens by raw probability, always with the drawn token and both decision tokens.
     before
-        Tokens fed before the block: the whole prefix in a bare context, else the token drawn last, and TEXT_END after
-        it where a reply was cut. Empty where the context slid so far that nothing but the prefix was left.
+        Tokens fed before the chunk's block: the prefix if the context was empty, otherwise the last drawn token,
+        followed by TEXT_END if a reply was truncated. Empty if a slide left only the prefix.
     oldest
-        The oldest chunk that is still in the context.
+        Index of the oldest chunk in the context.
     used, limit
-        Positions in use after the step, and how many there may be.
+        Context positions in use after the step, and the maximum.
     rule
-        What was in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`.
+        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`.
     """
 
     type = "decision"
@@ -281,10 +314,21 @@ class Decision(Event):
 
 @dataclass(frozen=True, slots=True)
 class Token(Event):
-    """One token of a reply, emotion included, TEXT_END left out.
+    """Event of one reply token, the emotion token included, TEXT_END excluded.
 
-    `text` is what this token adds to the visible reply: empty for an emotion and while a character's UTF-8 bytes are
-    still incomplete. `p` is the raw probability; `p_drawn`, `draw` and `argmax` are as in `Decision`.
+    Attributes
+    ----------
+    turn, index
+        Index of the reply in the session, and of the token in the reply.
+    token
+        Token id.
+    p
+        Raw probability of the token.
+    text
+        Text that the token adds to the visible reply; empty for an emotion, and while the UTF-8 bytes of a character
+        are incomplete.
+    p_drawn, draw, argmax, position, alternatives
+        As in `Decision`.
     """
 
     type = "token"
@@ -305,11 +349,20 @@ class Token(Event):
 
 @dataclass(frozen=True, slots=True)
 class Turn(Event):
-    """A finished reply, emitted when it ends.
+    """Event of a complete reply, emitted when the reply ends.
 
-    `chunk` is the chunk whose decision began it; `start_s` that chunk's start. `tokens` are the ids after TEXT_BEGIN,
-    emotion included, TEXT_END left out. `ended` says why it ended: TEXT_END, a limit, an
-    interruption (Ctrl-C, a closed session), or an error of the model.
+    Attributes
+    ----------
+    chunk, start_s
+        Index of the chunk whose decision began the reply, and the start of that chunk, in seconds.
+    turn, clip
+        Index of the reply in the session, and of the chunk's clip.
+    emotion, text
+        Emotion token or None, and the reply's text without the emotion.
+    tokens
+        Token ids after TEXT_BEGIN, the emotion included, TEXT_END excluded.
+    ended
+        Reason of the end: `TEXT_END`, `limit`, `interrupted` (Ctrl-C, a closed session) or `error` of the model.
     """
 
     type = "turn"
@@ -329,12 +382,19 @@ class Turn(Event):
 
 @dataclass(frozen=True, slots=True)
 class Notice(Event):
-    """Something a person should know: a limit, a slide, a reset, a violation, changed settings, lost audio.
+    """Event that informs the user: a limit, a slide, a reset, a violation, changed settings, or lost audio.
 
-    `kind` is one word for programs (`context_slide`, `context_reset`, `context_full`, `limit`, `violation`,
-    `settings`, `undecided`, …), `message` a sentence for people, `data` the figures. Of the input: `silent_input`,
-    `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (each with `phase` begins or ends), and of a file `cut`,
-    `header_repaired`, `damaged`.
+    Attributes
+    ----------
+    kind
+        Word for programs. Of the context: `context_slide`, `context_reset`, `context_full`, `limit`. Of the model:
+        `violation`, `undecided`. Of the settings: `settings`. Of the input: `silent_input`, `faint_input`,
+        `dc_offset`, `channels_cancel`, `repaired` (each with `phase` begins or ends). Of a file: `cut`,
+        `header_repaired`, `damaged`.
+    message
+        Sentence for the user.
+    data
+        Values of the sentence, for programs.
     """
 
     type = "notice"
@@ -348,15 +408,26 @@ class Notice(Event):
 
 @dataclass(frozen=True, slots=True)
 class Timing(Event):
-    """Where the time of one chunk went, in milliseconds on the kernel's clock.
+    """Event of the processing times of one chunk, in milliseconds on the kernel's clock.
 
-    `queue_ms` is the time between the arrival of the chunk's last sample and the start of its decision that no stage
-    was working on it, `encode_wait_ms` the part of it before the features; both are 0 for audio of a file or from
-    Python, which comes as fast as it can be taken and has no deadline. `reply_ms` is the time of the whole reply, 0
-    where the model kept silent. `stream` and `seq` name the browser's block that completed the chunk (0 and −1 where
-    Python fed it). `arrived_ms` (that block, or the samples, were here) and `decided_ms` are Unix time in milliseconds.
-    `capture_ms` is the time between the capture of the chunk's last sample and its arrival: what a busy page, line or
-    kernel took; 0 where it is no microphone's or not known.
+    Attributes
+    ----------
+    features_ms, tower_ms, decide_ms
+        Duration of the log-mel features, the audio tower, and the decision step.
+    reply_ms
+        Duration of the whole reply; 0 if the model kept silent.
+    queue_ms
+        Time that the chunk spent in queues between the arrival of its last sample and the start of its decision. 0 for
+        audio from a file or from Python, which has no deadline.
+    stream, seq
+        Stream and sequence number of the browser block that completed the chunk; 0 and −1 for audio from Python.
+    arrived_ms, decided_ms
+        Unix time, in milliseconds, of the arrival of that block (or of the samples) and of the decision.
+    encode_wait_ms
+        Part of `queue_ms` before the features were computed.
+    capture_ms
+        Time between the capture of the chunk's last sample and its arrival, spent in the page, the connection and the
+        kernel's message queue. 0 if the audio is not from a microphone or the time is unknown.
     """
 
     type = "timing"

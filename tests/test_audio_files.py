@@ -174,7 +174,7 @@ class TestCut:
         (notice,) = reader.notices
         assert notice.kind == "cut"
         assert name in notice.message
-        assert "was cut" in notice.message
+        assert "is truncated" in notice.message
         missing = notice.data["missing_s"]
         if name == "a.ogg":
             assert missing is None
@@ -235,7 +235,7 @@ class TestCut:
 
     def test_load_audio_warns(self, encoded: Callable[[str], bytes], tmp_path: Path) -> None:
         (tmp_path / "a.wav").write_bytes(encoded("a.wav")[:200_000])
-        with pytest.warns(AudioWarning, match=r"a\.wav was cut"):
+        with pytest.warns(AudioWarning, match=r"a\.wav is truncated"):
             load_audio(tmp_path / "a.wav")
 
     @given(st.sampled_from(["a.wav", "a.flac", "a.ogg", "a.mp3", "a.webm", "frag.mp4"]), st.data())

@@ -186,7 +186,7 @@ class TestFiles:
             ("tokenizer.json", "lacks tokenizer.json"),
             ("qwen25OmniConfig/config.json", "lacks the encoder's configuration"),
             ("model-00002-of-00002.safetensors", "lacks model-00002-of-00002.safetensors"),
-            ("model.safetensors.index.json", "holds no weights"),
+            ("model.safetensors.index.json", "contains no weights"),
         ],
     )
     def test_missing(self, folder: Path, name: str, words: str) -> None:
@@ -204,7 +204,7 @@ class TestFiles:
         assert "neither model_config.yaml nor config.json" in refused(folder)
 
     def test_an_empty_folder(self, tmp_path: Path) -> None:
-        assert "is no checkpoint" in refused(tmp_path)
+        assert "is not a checkpoint" in refused(tmp_path)
 
     @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[1]", b'{"a": 1}', b"null", b"%YAML: @\n- [\n"])
     @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ class TestFiles:
 
     def test_special_tokens_beyond_the_vocabulary(self, folder: Path) -> None:
         (folder / "audio_interaction.json").unlink()
-        assert "lies outside the vocabulary of 288" in refused(folder)
+        assert "is outside the vocabulary of 288" in refused(folder)
 
     def test_an_encoder_of_another_width(self, folder: Path) -> None:
         path = folder / "qwen25OmniConfig" / "config.json"

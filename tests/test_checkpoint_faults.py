@@ -88,7 +88,7 @@ class TestShards:
         tensors["lm_head.weight"][5, 5] = 1e6
         save_file(tensors, folder / SHARD)
         load_model(folder, "cpu", "bfloat16")
-        assert "lm_head.weight holds 1e+06, which is no weight in float16" in refused(folder, dtype="float16")
+        assert "lm_head.weight contains 1e+06, which float16 cannot represent" in refused(folder, dtype="float16")
 
 
 class TestIndex:

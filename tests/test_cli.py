@@ -147,7 +147,9 @@ class TestFolders:
         return folder
 
     def test_in_name_order(self, folder: Path) -> None:
-        with pytest.warns(AudioWarning, match=r"^Skipped in .*: notes\.txt \(\.txt is no sound file's name\)\.$"):
+        with pytest.warns(
+            AudioWarning, match=r"^Skipped in .*: notes\.txt \(\.txt is not the suffix of an audio file\)\.$"
+        ):
             assert [path.name for path in expand_paths([folder])] == ["a.FLAC", "b.wav", "c.ogg"]
 
     def test_what_is_left_out_is_said(self, run: Any, folder: Path) -> None:
@@ -156,7 +158,7 @@ class TestFolders:
         result = run(folder, "--tail-silence", 0)
         assert result.code == 0
         (said,) = [line for line in result.out.splitlines() if line.startswith("Skipped")]
-        assert "._a.wav (hidden), more.wav (a folder), notes.txt (.txt is no sound file's name)." in said
+        assert "._a.wav (hidden), more.wav (a folder), notes.txt (.txt is not the suffix of an audio file)." in said
 
     def test_recordings_of_telephones_are_audio(self, run: Any, tmp_path: Path) -> None:
         """A folder of them held "no audio" for one command and was refused by another."""
@@ -237,7 +239,7 @@ class TestBadInput:
 
     def test_a_folder_without_audio(self, run: Any, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
-        refused(run(tmp_path / "empty"), "holds no audio files")
+        refused(run(tmp_path / "empty"), "contains no audio files")
 
     def test_a_bad_file_among_good_ones_costs_nothing(self, run: Any, wav: Path, tmp_path: Path) -> None:
         refused(run(wav, tmp_path / "gone.wav"), "gone.wav")
@@ -290,7 +292,7 @@ class TestBadInput:
         refused(run(wav, checkpoint=name), "There is no checkpoint", name)
 
     def test_a_folder_that_is_no_checkpoint(self, run: Any, wav: Path, tmp_path: Path) -> None:
-        refused(run(wav, checkpoint=tmp_path), "is no checkpoint")
+        refused(run(wav, checkpoint=tmp_path), "is not a checkpoint")
 
     @pytest.mark.parametrize(
         "name",
@@ -344,7 +346,7 @@ class TestScreen:
 
     def test_nor_those_of_a_violation(self, says: Any) -> None:
         shown = says(b"", "x", x=0x1B)
-        assert "Where a decision was due" in shown
+        assert "where it must decide" in shown
         assert "\x1b" not in shown
 
     def test_an_empty_reply_is_said(self, says: Any) -> None:

@@ -88,7 +88,7 @@ class TestDownload:
     ) -> None:
         monkeypatch.setattr("time.sleep", lambda _: None)  # between the library's own attempts
         hub.answer = Answer(only=SHARD, cut=1000)
-        with pytest.raises(HubError, match="what is complete is not fetched twice"):
+        with pytest.raises(HubError, match="complete files are not downloaded twice"):
             load_model(REPO, "cpu")
         complete = dict(hub.sent)
         hub.answer = None
@@ -100,7 +100,7 @@ class TestDownload:
         broken = folder_of(tmp_path / "broken")
         (broken / "tokenizer.json").write_text("{")
         hub.push(broken, SECOND)
-        with pytest.raises(CheckpointError, match=r"tokenizer\.json is no usable tokenizer"):
+        with pytest.raises(CheckpointError, match=r"tokenizer\.json is not a valid tokenizer"):
             load_model(REPO, "cpu")
 
     def test_a_folder_of_that_name_comes_first(
@@ -177,7 +177,7 @@ class TestOffline:
         message = str(caught.value)
         assert f"the local cache of '{REPO}' lacks {SHARD}" in message
         assert "unset it" in message
-        assert "what is complete is not fetched twice" in message
+        assert "complete files are not downloaded twice" in message
 
     def test_half_a_snapshot_is_completed_and_only_the_rest_is_fetched(
         self, hub: StubHub, tmp_path: Path, published: Path
@@ -195,13 +195,15 @@ class TestOffline:
     def test_a_revision_that_was_never_loaded_says_which_ones_were(self, monkeypatch: pytest.MonkeyPatch) -> None:
         load_model(REPO, "cpu", revision="v1")
         go_offline(monkeypatch)
-        with pytest.raises(HubUnreachableError, match=f"holds no '{REPO}' at revision 'v2'.*revision='{FIRST}'"):
+        with pytest.raises(
+            HubUnreachableError, match=f"does not contain '{REPO}' at revision 'v2'.*revision='{FIRST}'"
+        ):
             load_model(REPO, "cpu", revision="v2")
 
     @pytest.mark.usefixtures("hub")
     def test_a_commit_in_the_cache_loads_where_its_name_is_unknown(self, monkeypatch: pytest.MonkeyPatch) -> None:
         load_model(REPO, "cpu", revision=FIRST)
         go_offline(monkeypatch)
-        with pytest.raises(HubUnreachableError, match=f"or take what is there with revision='{FIRST}'"):
+        with pytest.raises(HubUnreachableError, match=f"or load a cached commit with revision='{FIRST}'"):
             load_model(REPO, "cpu")
         assert load_model(REPO, "cpu", revision=FIRST).loaded.revision == FIRST

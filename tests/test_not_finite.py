@@ -1,4 +1,4 @@
-"""Logits that are not finite: one error at the first, which says where it arose and what to do; nothing is lost."""
+"""Logits that are not finite: one error at the first, which names the layer and the remedy; nothing is lost."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TestWhere:
         said = str(raised.value)
         assert "The logits of the decision on chunk 0 are not finite (NaN or infinity)" in said
         assert "with dtype float16 on cpu" in said
-        assert "they arose in the language model, first in layer 2 of" in said
+        assert "the cause is in the language model, first in layer 2 of" in said
         assert 'load the model with dtype="float32"' in said
 
     def test_in_the_output_head(self, half: Model) -> None:
@@ -68,7 +68,7 @@ class TestWhere:
 
     def test_with_float32_the_weights_are_to_blame(self, toy: Model) -> None:
         session = with_language_model(toy, lambda network: network.lm_head.weight.fill_(torch.nan)).session()
-        with pytest.raises(NotFiniteError, match="With float32 that means damaged weights"):
+        with pytest.raises(NotFiniteError, match="With float32 this means that the weights are damaged"):
             session.push(AUDIO)
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

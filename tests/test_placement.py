@@ -116,7 +116,7 @@ class TestMemory:
         assert "device='cpu', dtype='bfloat16', quantize='int8' (5." in str(caught.value)
 
     def test_where_nothing_fits(self) -> None:
-        with pytest.raises(NotEnoughMemoryError, match="Nothing smaller fits here"):
+        with pytest.raises(NotEnoughMemoryError, match="No smaller number format fits either"):
             choose(need=PUBLISHED, machine=Machine(cpu(2)))
 
     def test_what_is_named_does_fit(self) -> None:

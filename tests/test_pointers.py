@@ -90,4 +90,4 @@ def test_torchs_advice_to_trust_a_file_is_not_repeated(folder: Path, content: by
 def test_code_in_a_pickle_is_named(folder: Path) -> None:
     (folder / TOWER_FILES[0]).write_bytes(b"cos\nsystem\n(S'x'\ntR.")
     message, _ = refused(load_model, folder, "cpu")
-    assert "it asks for os.system, which is code" in message
+    assert "it refers to os.system, which is code" in message

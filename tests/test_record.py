@@ -83,7 +83,7 @@ class TestAudio:
         list(session.push(babble(2)))
         (notice,) = (event for event in session.record.of_type(Notice) if event.kind == "audio_let_go")
         assert (notice.chunk, notice.data) == (2, {"seconds": 0.8})
-        assert notice.message == "From here on only the newest 0.8 seconds of audio are kept. All events stay."
+        assert notice.message == "Audio older than 0.8 seconds is discarded from this chunk on. All events are kept."
         assert len(session.record.audio) == 2 * 6_400
 
     @pytest.mark.parametrize("values", [(0.0,), (None,), (600.0, False)])
@@ -99,7 +99,7 @@ class TestAudio:
         [
             ({"keep_audio": "disk"}, "keep_audio must be True, False or 'file', not 'disk'"),
             ({"audio_path": "talk.au"}, "audio_path is for keep_audio='file' only"),
-            ({"keep_audio": "file", "audio_path": "/nowhere/at/all.au"}, "must lie in a folder that can be written to"),
+            ({"keep_audio": "file", "audio_path": "/nowhere/at/all.au"}, "must be in a writable folder"),
             ({"keep_audio": "file", "audio_path": "talk.wav"}, "must be a folder or end in .au, not 'talk.wav'"),
         ],
     )

@@ -216,7 +216,7 @@ class TestMask:
     def test_strict_makes_it_an_error_and_the_decision_is_kept(self, toy_loaded: LoadedModel) -> None:
         model, _ = scripted(toy_loaded, "x.", x=65)
         session = StreamingSession(model, Settings(greedy=True, mask=False, strict=True))
-        with pytest.raises(SessionError, match=r"'A' \(65\).*Turn the mask on, or strict off"):
+        with pytest.raises(SessionError, match=r"'A' \(65\).*Set mask=True to prevent it, or strict=False"):
             session.push(silence(2))
         assert [decision.choice for decision in session.record.of_type(Decision)] == ["OTHER"]
         session.finish()

@@ -75,7 +75,10 @@ class TestSliding:
             "used": PREFIX + 2 * STEP - 1,
             "limit": FOUR,
         }
-        assert notice.message == "The oldest 0.4 s and 1 reply left the context; 37 of 67 positions are used."
+        assert (
+            notice.message
+            == "The oldest 0.4 s of audio and 1 reply were evicted from the context; 37 of 67 positions are used."
+        )
 
     def test_a_slide_makes_spare_room_so_that_not_every_chunk_needs_one(self, toy_loaded: LoadedModel) -> None:
         model, _ = scripted(toy_loaded)
@@ -210,7 +213,10 @@ class TestChange:
         assert (notice.kind, notice.chunk) == ("settings", 2)
         assert notice.data["changed"] == {"temperature": 2.0, "bias": 1.5, "max_reply_tokens": 4}
         assert notice.data["settings"] == chosen.to_json()
-        assert notice.message == "From here on temperature is 2.0, bias is 1.5, max_reply_tokens is 4."
+        assert (
+            notice.message
+            == "Settings changed from this chunk on: temperature is 2.0, bias is 1.5, max_reply_tokens is 4."
+        )
         decision = of(Decision, events)[0]
         assert (decision.rule["temperature"], decision.rule["bias"]) == (2.0, 1.5)
 

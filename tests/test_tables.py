@@ -97,7 +97,7 @@ class TestTables:
         assert (empty.text, len(empty), empty.seconds, len(empty.audio)) == ("", 0, 0, 0)
 
     def test_an_unknown_table(self) -> None:
-        with pytest.raises(SettingError, match="There is no table 'talk'; there are chunk, decision, token"):
+        with pytest.raises(SettingError, match="There is no table 'talk'; the tables are chunk, decision, token"):
             SessionRecord().table("talk")
 
 
@@ -115,7 +115,7 @@ class TestReprs:
             (Chunk(3, 0, 1.2, -23.4, (), ("clipped", "tail")), "<Chunk 3 at 1.2 s: -23 dB, clipped tail>"),
             (Token(3, 0, 1, 70, 0.934, "Fire", 1.0, None, 70, 9), "<Token 1 of reply 0: 'Fire', p 0.934>"),
             (Turn(3, 0, 0, 1.2, Emotion.URGENT, "Fire!", (1,), "limit"), "<Turn 0 at 1.2 s, urgent: 'Fire!' (limit)>"),
-            (Notice(3, "limit", "The reply was cut."), "<Notice at chunk 3, limit: The reply was cut.>"),
+            (Notice(3, "limit", "The reply was truncated."), "<Notice at chunk 3, limit: The reply was truncated.>"),
             (
                 Timing(3, 0.5, 1.25, 2, 0, 0),
                 "<Timing of chunk 3: features 0.5, tower 1.2, decide 2.0, reply 0.0 ms, queued 0 ms>",
@@ -198,7 +198,7 @@ class TestTranscript:
         turns = [Turn(n, n, 0, n * 0.4, None, "x" * 10_000, (1,), "TEXT_END") for n in range(3_000)]
         html = transcript_html(spoken(*turns), "Session record")
         assert len(html) < 60_000
-        assert "The newest 50 replies are shown; 2950 came before." in html
+        assert "The newest 50 replies are shown; 2950 earlier ones are not." in html
         assert "(2950 earlier)" in transcript_text(spoken(*turns))
 
     @pytest.mark.parametrize("made", ["record", "session", "model"])

@@ -151,7 +151,7 @@ class TestChildren:
         assert "Error:" not in said
 
     def test_a_child_that_says_nothing(self) -> None:
-        with pytest.raises(ChildError, match=r"^Asking failed: it said nothing\.$"):
+        with pytest.raises(ChildError, match=r"^Asking failed: it printed no error message\.$"):
             output_of([sys.executable, "-c", "raise SystemExit(3)"], "Asking")
 
     def test_a_child_that_is_not_installed(self) -> None:

@@ -1,1 +1,1 @@
-"""Audio: files, exact chunks of any rate, log-mel features, and a file that a session's audio is written to."""
+"""Audio input: file reading, resampling to exact chunks, log-mel features, and the audio file of a session."""

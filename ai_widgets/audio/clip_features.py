@@ -1,8 +1,8 @@
-"""Log-mel of a whole clip with one floor, in pieces: the memory it needs does not depend on the clip's length.
+"""Log-mel features of a whole clip with one floor, in pieces, with memory independent of the clip's length.
 
-The floor lies 8 decades below the clip's maximum, so that the first chunk cannot be scaled before the last one was
-measured: two passes over the clip, which is why it has to be read from any place (`Samples`). The result equals
-`features.log_mel` of the clip in one piece.
+The floor is 8 decades below the clip's maximum, so that the first chunk can only be scaled after the last chunk was
+measured. The clip is therefore read twice, with random access (`Samples`). The result equals `features.log_mel` of the
+whole clip.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from .intake import ChunkAudio, cut, repair
 
 Array = npt.NDArray[np.float32]
 Progress = Callable[[float, float | None], None]
-"""Gets the seconds that were measured, and all there are as far as that is known."""
+"""Callback that receives the measured seconds, and the total seconds or None if unknown."""
 
 PIECE_CHUNKS = 16
-"""Chunks of a piece (6.4 s): the batch of the encoder, and 3 MB of spectrum."""
+"""Number of chunks in a piece (6.4 s): the encoder's batch; the spectrum of a piece takes 3 MB."""
 RIGHT = EDGE - HOP
-"""Samples after a chunk that its last frame needs."""
+"""Number of samples after a chunk that the window of its last frame covers."""
 
 
 class Samples(Protocol):
-    """Sound that can be read from any place, 16 kHz mono float32."""
+    """Source of mono float32 samples at 16 kHz with random access."""
 
     @property
     def seconds(self) -> float | None:
-        """Length, as far as it is known."""
+        """Length in seconds; None if unknown."""
 
     def read(self, start: int, count: int) -> Array:
-        """Up to `count` samples from `start` on; fewer only at the end."""
+        """Read `count` samples from sample `start` on; fewer only at the end."""
 
 
 class ArraySamples:
-    """Samples of an array [n]."""
+    """Source of the samples of an array [n]."""
 
     notices: tuple[FileNotice, ...] = ()
-    """An array has none."""
+    """Always empty for an array; a file may have notices."""
 
     def __init__(self, samples: Array, rate: int) -> None:
         self._samples, self.rate = samples, rate
@@ -57,14 +57,19 @@ class ArraySamples:
 
 
 class ClipLogMel:
-    """Features of a clip, piece by piece. `measure` comes first; after it `piece` may be asked for any place.
+    """Log-mel features of a clip, piece by piece. Call `measure` once, then `piece` for any chunk.
 
     Parameters
     ----------
     samples
-        The clip at 16 kHz. NaN and infinity count as 0 and flag their chunk `repaired`.
+        Clip at 16 kHz. NaN and infinity are replaced by 0, and their chunk is flagged `repaired`.
     flags
-        Of all its chunks.
+        Flags of all chunks.
+
+    Attributes
+    ----------
+    maximum
+        Maximum of the clip's log10 mel power; −infinity before `measure`.
     """
 
     def __init__(self, samples: Samples, flags: tuple[str, ...] = ()) -> None:
@@ -73,7 +78,7 @@ class ClipLogMel:
         self.maximum = -np.inf
 
     def measure(self, progress: Progress | None = None) -> float:
-        """First pass: find the maximum of the clip's log10 mel power, which is returned."""
+        """Run the first pass: compute, store and return the maximum of the clip's log10 mel power."""
         maximum, first = -np.inf, 0
         while (piece := self._power(first)) is not None:
             chunks, power = piece
@@ -85,12 +90,12 @@ class ClipLogMel:
         return maximum
 
     def piece(self, first: int) -> tuple[list[ChunkAudio], Array] | None:
-        """Second pass: at most `PIECE_CHUNKS` chunks from chunk `first` on, and their features.
+        """Compute the features of at most `PIECE_CHUNKS` chunks from chunk `first` on (second pass).
 
         Returns
         -------
         chunks, float32 [128, 40 · chunks]
-            None where the clip has ended.
+            Chunks and their features; None after the end of the clip.
         """
         found = self._power(first)
         if found is None:
@@ -99,7 +104,7 @@ class ClipLogMel:
         return chunks, scale(power, self.maximum)
 
     def _power(self, first: int) -> tuple[list[ChunkAudio], npt.NDArray[np.float64]] | None:
-        """Chunks from `first` on and their log10 mel power, with the true samples on both sides."""
+        """Compute the chunks from `first` on and their log10 mel power, with the real samples on both sides."""
         start, asked = first * CHUNK_SAMPLES, PIECE_CHUNKS * CHUNK_SAMPLES + RIGHT
         lead = min(EDGE, start)
         raw = self._samples.read(start - lead, lead + asked)
@@ -121,7 +126,7 @@ class ClipLogMel:
 
 
 def _chunks(raw: Array, flags: tuple[str, ...]) -> list[ChunkAudio]:
-    """Samples as chunks, each with its own flags and those of all."""
+    """Split samples into chunks, each with its own flags and the common ones."""
     chunks: list[ChunkAudio] = []
     for at in range(0, len(raw), CHUNK_SAMPLES):
         samples, broken = repair(raw[at : at + CHUNK_SAMPLES])

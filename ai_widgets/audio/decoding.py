@@ -1,8 +1,8 @@
-"""Two decoders behind one shape: blocks of rows [n, channels] of float32, from any seekable binary source.
+"""Decoders with one interface: blocks of float32 rows [n, channels] from any seekable binary source.
 
-libsndfile (soundfile) reads WAV, FLAC, Ogg, AIFF, AU, CAF, W64 exactly; FFmpeg's libraries (PyAV) read the rest: MP3,
-M4A, WebM, AAC, files that libsndfile refuses, and the part of a file where libsndfile stops. Neither is given a name:
-a path is opened here, so that no decoder opens a second file or an address that the first one names.
+libsndfile (soundfile) decodes WAV, FLAC, Ogg, AIFF, AU, CAF and W64 exactly. FFmpeg's libraries (PyAV) decode MP3, M4A,
+WebM, AAC, files that libsndfile rejects, and the rest of a file after libsndfile stops. Both decoders receive an open
+file, never a path or a URL, so that a file cannot make a decoder open another file or address.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float32]
 
 BLOCK_SAMPLES = 1 << 16
-"""Samples of a block over all channels (256 KiB as float32): the memory that a file of any length costs."""
+"""Maximum number of samples in a block, over all channels (256 KiB as float32); it bounds the memory of decoding."""
 UNKNOWN_FRAMES = 1 << 62
-"""libsndfile's frame counts from here on mean that the header gives none."""
+"""Frame count from which libsndfile means that the header gives no length."""
 DECODED = "fltp"
-"""FFmpeg's sample format that is asked for: float32, a plane a channel."""
+"""FFmpeg's name of the decoded sample format: float32, one plane per channel."""
 
 
 class DecodeError(Exception):
-    """A decoder cannot open the file, or cannot go on."""
+    """Error of a decoder that cannot open a file or cannot continue decoding."""
 
 
 class Source:
-    """A seekable binary file as the decoders want it, which keeps an exception of the file for `check`.
+    """Wrapper of a seekable binary file that stores an exception of the file for `check`.
 
-    Decoders call back from C, where an exception is lost: libsndfile's binding prints it and goes on. Here it reads as
-    the end of the file, and `check` raises it once the decoder has returned.
+    Decoders call the file from C, where an exception is lost: libsndfile's binding prints it and continues. The wrapper
+    reports the end of the file instead, and `check` raises the exception after the decoder has returned.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -59,13 +59,19 @@ class Source:
         return self._file.tell()
 
     def check(self) -> None:
-        """Raise what reading the file raised."""
+        """Raise the stored exception, if reading the file failed."""
         if self._failure is not None:
             raise self._failure
 
 
 class SoundfileDecoder:
-    """Reads through libsndfile."""
+    """Decoder that uses libsndfile.
+
+    Raises
+    ------
+    DecodeError
+        If libsndfile cannot open the file.
+    """
 
     def __init__(self, source: Source) -> None:
         import soundfile
@@ -82,7 +88,7 @@ class SoundfileDecoder:
 
     @property
     def seconds(self) -> float | None:
-        """Length, in seconds, of what the file is said to hold."""
+        """Length according to the header, in seconds; None if unknown."""
         return None if self.frames is None or self.rate <= 0 else self.frames / self.rate
 
     def blocks(self) -> Iterator[Array]:
@@ -102,9 +108,17 @@ class SoundfileDecoder:
 
 
 class FfmpegDecoder:
-    """Reads the first sound of a file through FFmpeg's libraries.
+    """Decoder of the first audio stream of a file, using FFmpeg's libraries.
 
-    `damaged` counts the packets that could not be decoded; decoding goes on after them.
+    Attributes
+    ----------
+    damaged
+        Number of packets that could not be decoded; they are skipped.
+
+    Raises
+    ------
+    DecodeError
+        If FFmpeg cannot open the file, or the file has no audio stream.
     """
 
     def __init__(self, source: Source, to_the_end: bool = False) -> None:
@@ -116,7 +130,7 @@ class FfmpegDecoder:
         source.seek(0)
         options = {"ignore_length": "1"} if to_the_end else {}
         try:
-            # Titles are in any encoding; a playlist must not make us open what it lists.
+            # Metadata may have any encoding; a playlist must not open the files that it lists.
             self._container: Any = av.open(
                 source, metadata_errors="replace", io_open=_refuse_other_files, container_options=options
             )
@@ -131,7 +145,7 @@ class FfmpegDecoder:
 
     @property
     def seconds(self) -> float | None:
-        """Length in seconds as the container says or FFmpeg estimates it."""
+        """Length from the container or estimated by FFmpeg, in seconds; None if unknown."""
         stream = self._stream
         if stream.duration is not None and stream.time_base is not None:
             return float(stream.duration * stream.time_base)
@@ -152,7 +166,7 @@ class FfmpegDecoder:
             yield from _split(np.concatenate(waiting, axis=1).T, size)
 
     def _planes(self) -> Iterator[Array]:
-        """Planes [channels, n] of each decoded frame, all of the rate and channels that the file began with."""
+        """Yield the planes [channels, n] of each frame, converted to the rate and channels of the first frame."""
         layout = self._stream.layout.name
         wanted = (DECODED, layout, self.rate)
         resampler: Any = None
@@ -206,6 +220,6 @@ def _refuse_other_files(url: str, _flags: int, _options: Any) -> NoReturn:
 
 
 def _split(rows: Array, size: int) -> Iterator[Array]:
-    """Rows in blocks of at most `size`."""
+    """Split rows into blocks of at most `size` rows."""
     for start in range(0, len(rows), size):
         yield rows[start : start + size]

@@ -1,4 +1,4 @@
-"""Several channels to one: the average, and the louder channel where the average would cancel the sound."""
+"""Downmix of several channels to one: the average, or the loudest channel if the average cancels the sound."""
 
 from __future__ import annotations
 
@@ -8,25 +8,35 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float32]
 
 CANCELS_BELOW = 0.01
-"""Power of the average, as a share of the loudest channel's, below which the channels cancel: 20 dB are lost, while
-two unrelated channels lose 3 dB and one silent channel costs 6 dB."""
+"""Ratio of the average's power to the loudest channel's below which the channels cancel: a loss of 20 dB. Two unrelated
+channels lose 3 dB, one silent channel of two loses 6 dB."""
 ADDS_ABOVE = 0.1
-"""The same share from which they are averaged again: above `CANCELS_BELOW`, so that it does not flip."""
+"""The same ratio from which the channels are averaged again; above `CANCELS_BELOW` as a hysteresis."""
 AUDIBLE = 1e-7
-"""Power of the loudest channel (−70 dBFS) below which the question does not arise."""
+"""Power of the loudest channel (−70 dBFS) below which the choice is not changed: the ratio of near silence is noise."""
 WINDOW_S = 0.25
-"""Seconds that are decided at a time: long enough that ordinary stereo, whose channels oppose each other for some
-milliseconds, is averaged; short enough that a fault that begins or ends is followed."""
+"""Length of one choice, in seconds: long enough that ordinary stereo, whose channels oppose each other for a few
+milliseconds, is averaged; short enough to follow a fault that begins or ends."""
 FADE_S = 0.005
-"""Seconds over which one choice passes into the other, so that the change is no click."""
+"""Length of the cross-fade between two choices, in seconds, which prevents a click."""
 
 
 class Downmix:
-    """Averages the channels of a recording, block by block.
+    """Downmix of a recording, block by block.
 
-    Where the average cancels (a cable or a plug with one channel inverted), the louder channel is taken
-    instead, until the channels add up again. `cancelled` is the first sample for which that was so, and the
-    channel.
+    If the average cancels (a cable or a plug with one channel inverted), the loudest channel is used until the average
+    is audible again.
+
+    Parameters
+    ----------
+    rate
+        Sample rate, in Hz.
+
+    Attributes
+    ----------
+    cancelled
+        Index of the first sample at which the channels cancelled, and the channel used instead; None if they never
+        did.
     """
 
     def __init__(self, rate: int) -> None:
@@ -37,11 +47,11 @@ class Downmix:
 
     @property
     def chosen(self) -> int | None:
-        """The channel that is taken alone at present, or None while all are averaged."""
+        """Channel that is currently used alone; None while all channels are averaged."""
         return self._chosen
 
     def mix(self, rows: Array) -> Array:
-        """One row [n] of a block [n, channels]. NaN stays in its place."""
+        """Downmix a block [n, channels] to [n]. NaN is kept."""
         if rows.shape[1] == 1:
             return rows[:, 0]
         mean: Array = rows.mean(axis=1, dtype=np.float32)
@@ -56,7 +66,7 @@ class Downmix:
         return mean
 
     def _replace(self, rows: Array, mean: Array, before: int | None) -> None:
-        """Put what is chosen over the average `mean` [n], which is changed; `before` fades into it."""
+        """Overwrite the average `mean` [n] in place with the chosen channel, cross-faded from the choice `before`."""
         old, new = (mean if channel is None else rows[:, channel] for channel in (before, self._chosen))
         short = min(self._fade, len(mean)) if before != self._chosen else 0
         rise = np.linspace(0, 1, short, dtype=np.float32)
@@ -76,7 +86,7 @@ class Downmix:
 
 
 def _power(rows: Array) -> npt.NDArray[np.float64]:
-    """Mean square of each column; what is not finite counts as 0."""
+    """Compute the mean square of each column; NaN and infinity count as 0."""
     if not len(rows):
         return np.zeros(rows.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):

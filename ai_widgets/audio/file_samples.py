@@ -1,4 +1,4 @@
-"""Samples of a file by their place, so that what reads them may begin again after an interrupt and lose nothing."""
+"""Random access to the samples of a file, so that a reader can repeat a read after an interrupt."""
 
 from __future__ import annotations
 
@@ -17,27 +17,36 @@ from .resampling import resampled
 Array = npt.NDArray[np.float32]
 
 KEPT = 1 << 18
-"""Samples behind the newest read that can be asked for again without decoding the file anew (1 MB)."""
+"""Number of samples before the newest read that stay in memory (1 MB), so that reading them again does not decode the
+file from its start."""
 
 
 class FileSamples:
-    """A file as mono float32 samples by place, decoded as they are asked for. Close it, or use it in a `with`.
+    """Source of the mono float32 samples of a file, decoded on demand. Close it, or use it in a `with` statement.
 
-    Reading forward costs each sample once; going back further than `KEPT` samples opens the file again.
+    Reading forward decodes each sample once; reading more than `KEPT` samples before the newest read opens the file
+    again.
 
     Parameters
     ----------
     source, name, longest_s
-        As in `audio_files.open_audio`.
+        As in `audio.files.open_audio`.
     rate
-        Samples per second that are wanted; the file's own by default.
+        Sample rate of the result, in Hz; None for the file's own rate.
 
     Attributes
     ----------
-    rate, channels, seconds
-        Of the samples, of the file, and its length as far as it says it.
+    rate, channels
+        Sample rate of the result, in Hz, and number of channels in the file.
+    seconds
+        Length of the file, in seconds; None if unknown.
     notices
-        What was found wrong with the file so far.
+        Notices about faults of the part that was read.
+
+    Raises
+    ------
+    AudioError, AudioTooLongError
+        If the file cannot be opened as audio, or announces more than `longest_s` seconds.
     """
 
     def __init__(
@@ -58,12 +67,12 @@ class FileSamples:
         self.name, self.channels, self.seconds = reader.name, reader.channels, reader.seconds
 
     def read(self, start: int, count: int) -> Array:
-        """Up to `count` samples [n] from `start` on; fewer only at the end.
+        """Read `count` samples [n] from sample `start` on; fewer only at the end.
 
         Raises
         ------
         AudioError, AudioTooLongError
-            The file turns out not to be sound, or longer than allowed.
+            If the file cannot be decoded as audio, or is longer than `longest_s` seconds.
         """
         if start < self._window[0]:
             self._open()
@@ -73,7 +82,7 @@ class FileSamples:
         return samples[max(0, start - first) : max(0, start - first + count)]
 
     def close(self) -> None:
-        """Close the file where it was opened here. What is asked for later opens it again."""
+        """Close the file, unless the caller opened it. A later `read` opens the file again."""
         if self._reader is not None:
             self._reader.close()
         self._reader = self._blocks = None
@@ -92,9 +101,9 @@ class FileSamples:
         return reader
 
     def _take(self, keep_from: int) -> None:
-        """Decode the next block; of what was read, keep what lies behind `keep_from`.
+        """Decode the next block, and discard samples before sample `keep_from`.
 
-        Where that is interrupted the decoder is lost, and the next call begins at the start of the file.
+        After an interrupt the decoder is not usable, and the next call starts at the beginning of the file.
         """
         reader, blocks = self._reader, self._blocks
         self._blocks = None
@@ -104,7 +113,7 @@ class FileSamples:
         if blocks is None:
             blocks = resampled(reader, reader.rate, self.rate)
         block = next(blocks, None)
-        # The second reading of a file finds what the first one found.
+        # Reading a file again produces the same notices again.
         self.notices += reader.notices[len(self.notices) :]
         if block is None:
             self._ended = True

@@ -1,4 +1,4 @@
-"""The sound files of a folder, by their names, and what else is in it."""
+"""List the audio files of a folder and the files that are skipped."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from ..errors import printable
 from .files import AUDIO_SUFFIXES
 
 MOST_NAMED = 8
-"""Skipped files that are named; the others are counted."""
+"""Maximum number of skipped files that a message names; further files are counted."""
 
 
 def audio_in(folder: Path, pattern: str = "*") -> tuple[list[Path], list[str]]:
-    """List the sound files of a folder by their names, and say why the others are left out.
+    """List the audio files of a folder by their suffixes, and the reason why each other file is skipped.
 
     Parameters
     ----------
-    folder, pattern
-        Where, and which names of it (``*/*`` for those of its folders).
+    folder
+        Folder to list.
+    pattern
+        Glob pattern of the names (``*/*`` for the files of its subfolders).
 
     Returns
     -------
     files, skipped
-        In the order of their names; the others as ``notes.txt (.txt is no sound file's name)``.
+        Audio files sorted by name; skipped files with the reason, as ``a.txt (.txt is not the suffix of an audio
+        file)``.
     """
     files: list[Path] = []
     skipped: list[str] = []
@@ -33,14 +36,14 @@ def audio_in(folder: Path, pattern: str = "*") -> tuple[list[Path], list[str]]:
         elif path.is_dir():
             skipped.append(f"{name} (a folder)")
         elif path.suffix.lower() not in AUDIO_SUFFIXES:
-            skipped.append(f"{name} ({path.suffix or 'no suffix'} is no sound file's name)")
+            skipped.append(f"{name} ({path.suffix or 'no suffix'} is not the suffix of an audio file)")
         else:
             files.append(path)
     return files, skipped
 
 
 def skipped_words(folder: Path, skipped: list[str]) -> str:
-    """The sentence about what `audio_in` left out."""
+    """Format the sentence about the files that `audio_in` skipped."""
     shown = ", ".join(skipped[:MOST_NAMED])
     more = f" and {len(skipped) - MOST_NAMED} more" if len(skipped) > MOST_NAMED else ""
     return f"Skipped in {printable(str(folder))}: {shown}{more}."

@@ -1,8 +1,8 @@
-"""What the header of an audio file promises, and what the file really holds: how a cut or unfinished file is found.
+"""Comparison of an audio file's header with the file's size, to detect truncated and unfinished files.
 
-Decoders do not say it: libsndfile reads a shortened WAV to its end without a word, and takes one whose size was never
-filled in ("recorder crashed") for empty. Only the few bytes that tell are read, so that a file which is still being
-fetched costs a few small reads.
+Decoders do not report them: libsndfile reads a truncated WAV to its end without an error, and treats a WAV whose size
+was never written (the recorder crashed) as empty. Only a few bytes of the file are read, which matters for a file that
+is fetched from the browser in ranges.
 """
 
 from __future__ import annotations
@@ -12,29 +12,31 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 UNKNOWN_SIZES = (0, 0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000, 0xFFFF_FFFF_FFFF_FFFF)
-"""Data sizes, in bytes, that recorders write before they know the real one."""
+"""Data sizes, in bytes, that recorders write before the real size is known."""
 WRAP = 1 << 32
-"""A WAV's size field counts modulo this many bytes, so that 5 GiB of sound can be declared as 1 GiB."""
+"""Modulus of a WAV's size field, in bytes: 5 GiB of sound may be declared as 1 GiB."""
 LONGEST_WALK = 1_000
-"""Chunks or boxes of a file that are looked at: a real file has a few, a malicious one as many as it likes."""
+"""Maximum number of chunks or boxes of a file that are examined: a real file has a few, a malicious one may have
+millions."""
 OGG_TAIL = 65_536 + 512
-"""Bytes at the end of an Ogg file that hold its last page, which is at most 65,307 bytes long."""
+"""Number of bytes at the end of an Ogg file that contain its last page, which has at most 65,307 bytes."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a file before it is decoded.
+    """Facts of an audio file before decoding.
 
     Attributes
     ----------
     form
-        `WAV`, `AIFF`, `AU`, `CAF`, `W64`, `MP3`, `Ogg`, `MP4`, or empty where it is none of these.
+        `WAV`, `AIFF`, `AU`, `CAF`, `W64`, `MP3`, `AAC`, `Ogg`, `MP4`, or empty for another format.
     declared, present
-        Bytes of sound that the header promises, and that the file has room for; None where the format does not say.
+        Size of the sound according to the header, and according to the file's size, in bytes; None if the format does
+        not give it.
     unfinished
-        The size of the sound was never filled in: it goes to the end of the file.
+        Whether the header's size was never written, so that the sound extends to the end of the file.
     length_known
-        A decoder's statement of the length comes from the header, and is no guess from the bit rate.
+        Whether a decoder's length comes from the header, rather than from an estimate by the bit rate.
     """
 
     form: str = ""
@@ -45,14 +47,14 @@ class Header:
 
     @property
     def missing(self) -> float:
-        """Share of the sound, of what there is, that the header promises beyond it: 1.0 where as much is missing."""
+        """Ratio of the missing sound to the present sound: 1.0 if half of the declared sound is missing."""
         if self.unfinished or not self.declared or not self.present:
             return 0.0
         return max(0, self.declared - self.present) / self.present
 
 
 def inspect(source: BinaryIO) -> Header:
-    """Read the header of a file. Never raises for what the bytes say; `source` is left at any position."""
+    """Read the header of a file. No content of the file raises an error; the position of `source` changes."""
     size = source.seek(0, 2)
     source.seek(0)
     start = source.read(16)
@@ -75,7 +77,7 @@ def inspect(source: BinaryIO) -> Header:
 
 
 def ogg_ended(source: BinaryIO) -> bool:
-    """Whether the last page of an Ogg file is complete and marked as its last: not so in a cut file."""
+    """Return whether an Ogg file ends with a complete page that is marked as the last; false for a truncated file."""
     size = source.seek(0, 2)
     source.seek(max(0, size - OGG_TAIL))
     tail = source.read(OGG_TAIL)
@@ -89,7 +91,7 @@ def ogg_ended(source: BinaryIO) -> bool:
 
 
 def mp4_index_missing(source: BinaryIO) -> bool:
-    """Whether an MP4 file (M4A, MOV) lacks its index, which recorders write last: nothing can be decoded without."""
+    """Return whether an MP4 file (M4A, MOV) lacks its index, which recorders write last and decoders require."""
     size = source.seek(0, 2)
     at = 0
     for _ in range(LONGEST_WALK):
@@ -114,7 +116,7 @@ def _header(form: str, declared: int, present: int) -> Header:
 
 
 def _sized(form: str, size: int, chunks: Iterator[tuple[bytes, int, int]], wanted: bytes, extra: int = 0) -> Header:
-    """The header of a format whose chunk `wanted` begins with `extra` bytes that are no sound."""
+    """Build the header of a format whose sound is in the chunk `wanted`, after `extra` bytes of other data."""
     for name, at, length in chunks:
         if name == wanted:
             if form == "CAF" and length == 0xFFFF_FFFF_FFFF_FFFF:
@@ -134,7 +136,7 @@ def _wave(source: BinaryIO, size: int, order: str) -> Header:
             present = size - at
             declared = wide if length == 0xFFFF_FFFF and wide else length
             if declared == 0 and _only_chunks(source, at, size, order):
-                # An empty recording with a title: what follows is no sound.
+                # An empty recording with metadata: the following chunks are not sound.
                 return Header("WAV", 0, 0)
             wrapped = declared < present and present >= WRAP and declared == length
             if wrapped and (present - declared) % WRAP < 1 << 16:
@@ -144,7 +146,7 @@ def _wave(source: BinaryIO, size: int, order: str) -> Header:
 
 
 def _only_chunks(source: BinaryIO, at: int, size: int, order: str) -> bool:
-    """Whether the bytes from `at` on are a row of named chunks that ends where the file ends."""
+    """Return whether the bytes from `at` to the end of the file are a sequence of named chunks."""
     end = at
     for name, start, length in _chunks(source, at, size, order):
         if not (name.isascii() and name.decode("ascii").isprintable()):
@@ -154,7 +156,7 @@ def _only_chunks(source: BinaryIO, at: int, size: int, order: str) -> bool:
 
 
 def _chunks(source: BinaryIO, at: int, size: int, order: str) -> Iterator[tuple[bytes, int, int]]:
-    """Name, position of the content and length of each chunk of a RIFF or FORM file."""
+    """Yield name, offset of the content and length of each chunk of a RIFF or FORM file."""
     for _ in range(LONGEST_WALK):
         if at + 8 > size:
             return
@@ -180,7 +182,7 @@ def _caf_chunks(source: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _w64_chunks(source: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Chunks of a Wave64 file: names of 16 bytes, lengths that count the chunk's own 24 bytes, in steps of 8."""
+    """Yield the chunks of a Wave64 file: 16-byte names, lengths that include the 24-byte chunk header, padded to 8."""
     at = 40
     for _ in range(LONGEST_WALK):
         source.seek(at)
@@ -195,7 +197,7 @@ def _w64_chunks(source: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _mpeg(source: BinaryIO, start: bytes) -> Header:
-    """MP3 (also behind an ID3 tag) and raw AAC, whose length is a guess unless a first frame of an encoder tells it."""
+    """Recognise MP3 (also after an ID3 tag) and raw AAC; their length is estimated if no encoder wrote it."""
     at = 0
     if start[:3] == b"ID3":
         at = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(start[6:10], (21, 14, 7, 0), strict=True))

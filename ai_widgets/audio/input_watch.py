@@ -1,8 +1,8 @@
-"""What a recording is told of its input: that it is silent, faint, shifted by a constant, or was mended on its way.
+"""Detection of faulty input: silent, faint, with a constant offset, with cancelling channels, or with NaN.
 
-Sound can vanish before the model hears it without any error: a muted device delivers zeros, a cable with one inverted
-channel cancels itself, a broken driver sends NaN. Each of these is a condition that begins and ends, and both are one
-notice, however many chunks lie between.
+Audio can be lost before the model hears it without any error: a muted device delivers zeros, a cable with one inverted
+channel cancels itself, a broken driver sends NaN. Each condition gives one notice when it begins and one when it ends,
+regardless of the number of chunks in between.
 """
 
 from __future__ import annotations
@@ -17,16 +17,25 @@ import numpy.typing as npt
 from ..protocol import CHUNK_SECONDS, Notice
 
 FAINT = 1e-3
-"""Peak below which a chunk is faint: −60 dBFS, 33 steps of 16-bit audio. Speech at arm's length peaks near −20 dBFS."""
+"""Peak magnitude below which a chunk is faint: −60 dBFS, 33 steps of 16-bit audio. Speech at arm's length peaks near
+−20 dBFS."""
 DC_OFFSET = 0.03
-"""Magnitude of a chunk's mean from which its constant part is told: 0.4 s of any sound average to less."""
+"""Magnitude of a chunk's mean from which the offset counts as a fault: the mean of 0.4 s of real sound is smaller."""
 SYNTHETIC = frozenset({"tail", "padded"})
-"""Flags of chunks that are not all input."""
+"""Flags of chunks that contain generated silence and are not examined."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition of the input: after how many chunks with it, and without it, it is told; and in what words."""
+    """Condition of the input and the sentences of its notices.
+
+    Attributes
+    ----------
+    begins_after, ends_after
+        Number of consecutive chunks with, or without, the condition that produce the notice.
+    begins, ends
+        Sentence of each notice, as a format string.
+    """
 
     begins_after: int
     ends_after: int
@@ -40,12 +49,12 @@ CONDITIONS = MappingProxyType(
             25,
             1,
             "The input has been digital silence for {begun:g} s: a muted device, an empty channel, or the wrong input.",
-            "There is sound again, after {lasted:.1f} s of digital silence.",
+            "The input has sound again, after {lasted:.1f} s of digital silence.",
         ),
         "faint_input": Condition(
             75,
             1,
-            "The input has stayed below −60 dBFS for {begun:g} s: its level is too low for anything to be heard.",
+            "The input has stayed below −60 dBFS for {begun:g} s: its level is too low for the model to hear anything.",
             "The input is louder than −60 dBFS again, after {lasted:.1f} s.",
         ),
         "dc_offset": Condition(
@@ -58,30 +67,31 @@ CONDITIONS = MappingProxyType(
         "channels_cancel": Condition(
             1,
             5,
-            "The channels of the input cancel when they are averaged (one is inverted): the louder one alone is heard.",
-            "The channels of the input add up again, after {lasted:.1f} s.",
+            "The channels of the input cancel when they are averaged (one is inverted): only the louder one is used.",
+            "The channels of the input no longer cancel, after {lasted:.1f} s: they are averaged again.",
         ),
         "repaired": Condition(
             1,
             25,
-            "The input held samples that are no numbers (NaN or infinity); they are heard as 0.",
-            "The input holds numbers only again, after {lasted:.1f} s.",
+            "The input contains samples that are NaN or infinity; they are replaced by 0.",
+            "The input no longer contains NaN or infinity, after {lasted:.1f} s.",
         ),
     }
 )
-"""Conditions by the `kind` of their notices. Digital silence is told after 10 s, a faint input after 30 s."""
+"""Conditions by the `kind` of their notices. Digital silence is reported after 10 s, a faint input after 30 s, so that
+a pause in speech is not."""
 
 
 @dataclass(frozen=True)
 class InputWatch:
-    """What has been seen of the input so far. A value: `after` gives the next one.
+    """Immutable state of the detection; `after` returns the next state.
 
     Attributes
     ----------
     runs
-        Chunks in a row that had a condition, by its name; negative: that lacked one which had begun.
+        Number of consecutive chunks with a condition, by its kind; negative: without a condition that has begun.
     begun
-        The first chunk of each condition that has been told.
+        Index of the first chunk of each condition in effect, by its kind.
     """
 
     runs: dict[str, int] = field(default_factory=dict)
@@ -90,17 +100,17 @@ class InputWatch:
     def after(
         self, chunk: int, samples: npt.NDArray[np.float32], flags: tuple[str, ...]
     ) -> tuple[InputWatch, tuple[str, ...], list[Notice]]:
-        """Look at the next chunk.
+        """Examine the next chunk.
 
         Parameters
         ----------
         chunk, samples, flags
-            Its index, its samples float32 [6400] and the flags it came with.
+            Index of the chunk, its samples float32 [6400], and its flags.
 
         Returns
         -------
         InputWatch, flags, notices
-            The next state, the flags with `dc_offset` where it applies, and what begins or ends with this chunk.
+            Next state; the flags, with `dc_offset` added if it applies; notices of conditions that begin or end.
         """
         if SYNTHETIC & set(flags):
             return self, flags, []

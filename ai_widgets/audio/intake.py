@@ -1,4 +1,4 @@
-"""Audio in: check arrays, resample any rate, cut exact chunks of 6400 samples out of blocks of any length."""
+"""Audio intake: check arrays, resample any rate, and split blocks of any length into chunks of 6400 samples."""
 
 from __future__ import annotations
 
@@ -17,55 +17,62 @@ from .downmix import Downmix
 Array = npt.NDArray[np.float32]
 
 MIN_RATE, MAX_RATE = 4_000, 384_000
-"""Sample rates that are taken, from Python and from the browser."""
+"""Range of accepted sample rates, in Hz, for audio from Python, files and the browser."""
 MAX_CHANNELS = 32
-"""Channels that an array or a file may have: an array with more in both directions is no sound."""
+"""Maximum number of channels of an array or a file; an array with more rows and more columns is not audio."""
 FULL_SCALE_LIMIT = 8.0
-"""Magnitude of float samples from which they are refused: sound lies within 1, decoders and mixes overshoot to 2 or 3,
-and samples at 16-bit scale pass this limit with all but silence."""
+"""Maximum magnitude of float samples. Audio lies between −1 and 1, decoders and mixes overshoot to 2 or 3, and all but
+silent audio at 16-bit scale exceeds the limit."""
 CLIP_LEVEL = 0.999
-"""Magnitude from which a sample counts as clipped."""
+"""Magnitude from which a sample counts as clipped; full scale is 1."""
 CLIP_RUN = 4
-"""Clipped samples in a chunk from which its flag is set: fewer are inaudible."""
+"""Number of clipped samples in a chunk from which the flag `clipped` is set: fewer are inaudible."""
 ENVELOPE_POINTS = 16
-"""Peaks a chunk's envelope holds: one each 25 ms."""
+"""Number of peaks in a chunk's envelope: one per 25 ms."""
 
 
 @dataclass(frozen=True)
 class ChunkAudio:
-    """Exactly one chunk: float32 [6400] at 16 kHz, with the flags of `protocol.Chunk`."""
+    """Samples of one chunk, float32 [6400] at 16 kHz, with the flags of `protocol.Chunk`."""
 
     samples: Array
     flags: tuple[str, ...] = ()
 
 
 def mono(samples: object, rate: int = SAMPLE_RATE) -> Array:
-    """Check an array of audio and return it as one row of float32; see `mono_with_flags`."""
+    """Convert an array of audio to mono float32 [n]; see `mono_with_flags`.
+
+    Examples
+    --------
+    >>> mono([[0.5, -0.5], [0.25, 0.75], [0.0, 0.5]])
+    array([0.  , 0.5 , 0.25], dtype=float32)
+    """
     return mono_with_flags(samples, rate)[0]
 
 
 def mono_with_flags(samples: object, rate: int = SAMPLE_RATE) -> tuple[Array, tuple[str, ...]]:
-    """Check an array of audio and return it as one row of float32, with the flags of what became of it.
+    """Convert an array of audio to mono float32 [n], with flags of the conversion.
 
     Parameters
     ----------
     samples
-        Float in [-1, 1], or integer of 8, 16 or 32 bits (scaled by its type's range); [n] or [n, channels] or
-        [channels, n], at most 32 channels, which lie along the shorter axis. They are averaged; where they cancel, the
-        louder one is taken. Arrays, lists, tensors and whatever numpy makes an array of; masked samples become NaN.
+        Array, list, tensor, or any object that numpy converts to an array. Floats in [-1, 1], or integers of 8, 16 or
+        32 bits (scaled by the range of the type). Shape [n], [n, channels] or [channels, n]; the shorter axis, of at
+        most 32, is the channels. Channels are averaged; if they cancel, the loudest one is used. Masked samples become
+        NaN.
     rate
-        Samples per second.
+        Sample rate, in Hz.
 
     Returns
     -------
     float32 [n], flags
-        NaN and infinity stay in their places. Flags: `channels_cancel`, or none.
+        Mono samples; NaN and infinity are kept. The flags are `channels_cancel` or none.
 
     Raises
     ------
     AudioError
-        Anything else, such as a path, bytes, a pair (samples, rate), complex numbers or three dimensions; floats or
-        32-bit integers at 16-bit scale; integers of 64 bits, which do not say their scale.
+        If `samples` is not such an array: a path, bytes, a pair (samples, rate), complex numbers, three dimensions,
+        floats or 32-bit integers at 16-bit scale, or 64-bit integers, whose scale is unknown.
     """
     array, masked = _as_array(samples)
     if array.size == 0:
@@ -74,7 +81,9 @@ def mono_with_flags(samples: object, rate: int = SAMPLE_RATE) -> tuple[Array, tu
         raise AudioError(f"Audio must have one or two dimensions, not {array.ndim}.")
     channels = int(np.argmin(array.shape))
     if array.ndim == 2 and array.shape[channels] > MAX_CHANNELS:
-        raise AudioError(f"Audio of shape {array.shape} has neither channels in rows nor in columns.")
+        raise AudioError(
+            f"Audio of shape {array.shape} has more than {MAX_CHANNELS} rows and columns, so neither can be channels."
+        )
     floats = _as_floats(array)
     if masked is not None:
         floats = np.where(masked, np.float32(np.nan), floats)
@@ -86,24 +95,27 @@ def mono_with_flags(samples: object, rate: int = SAMPLE_RATE) -> tuple[Array, tu
 
 
 def _as_array(samples: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
-    """What was given as an array, and which of its samples are masked."""
+    """Convert `samples` to an array, and return the mask of a masked array."""
     if isinstance(samples, (str, PathLike)):
         raise AudioError(
-            f"Audio must be an array of samples, and {str(samples)!r} is a name: play({str(samples)!r}) hears a file, "
-            f"ai_widgets.load_audio({str(samples)!r}) reads one."
+            f"Audio must be an array of samples, not the file name {str(samples)!r}: play({str(samples)!r}) plays the "
+            f"file to the model, ai_widgets.load_audio({str(samples)!r}) reads it into an array."
         )
     if isinstance(samples, (bytes, bytearray)):
         raise AudioError(
             "Audio must be an array of samples, not bytes: numpy.frombuffer(data, numpy.int16) reads raw 16-bit "
-            "samples, ai_widgets.load_audio(io.BytesIO(data)) the bytes of a file."
+            "samples, ai_widgets.load_audio(io.BytesIO(data)) reads the content of an audio file."
         )
     if isinstance(samples, dict):
         keys = ", ".join(map(repr, samples))
-        raise AudioError(f"Audio must be an array of samples, not a dictionary; give one of its entries ({keys}).")
+        raise AudioError(f"Audio must be an array of samples, not a dictionary; pass one of its values (keys: {keys}).")
     if isinstance(samples, (tuple, list)) and len(samples) == 2 and hasattr(samples[0], "__len__"):
         pair = isinstance(samples[1], (int, float, np.integer, np.floating))
         if pair and not isinstance(samples[1], bool):
-            raise AudioError("Audio must be an array of samples; this is a pair of samples and rate: give them apart.")
+            raise AudioError(
+                "Audio must be an array of samples, not a pair (samples, rate); pass them as two arguments: "
+                "push(samples, rate)."
+            )
     if type(samples).__module__.partition(".")[0] == "torch" and hasattr(samples, "detach"):
         samples = samples.detach().cpu()
         samples = (samples.float() if samples.is_floating_point() else samples).numpy()
@@ -116,15 +128,15 @@ def _as_array(samples: Any) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | N
 
 
 def _as_floats(array: npt.NDArray[Any]) -> Array:
-    """Samples as float32, scaled by the range of their type; refused where that is not their scale."""
+    """Convert samples to float32, scaled by the range of their type; raise if the values show another scale."""
     if np.issubdtype(array.dtype, np.floating):
         loudest = _loudest(array)
         if loudest > FULL_SCALE_LIMIT:
             raise AudioError(
-                f"Audio of floats lies within −1 and 1, and this reaches {loudest:.6g}. Samples at 16-bit scale are "
-                "divided by 32768, or given as an array of numpy.int16."
+                f"Float audio must lie between −1 and 1; the largest sample is {loudest:.6g}. Divide samples at 16-bit "
+                "scale by 32768, or pass them as an array of numpy.int16."
             )
-        # What float32 cannot hold is far beyond the limit; infinity stays, and is repaired and flagged later.
+        # Values beyond float32 exceed the limit; infinity is kept here, and replaced and flagged later.
         return array.astype(np.float32, copy=False)
     if array.dtype == np.uint8:
         return ((array.astype(np.float32) - 128) / 128).astype(np.float32)
@@ -132,20 +144,20 @@ def _as_floats(array: npt.NDArray[Any]) -> Array:
         raise AudioError(f"Audio must be an array of floats or signed integers, not of {array.dtype}.")
     if array.dtype.itemsize > 4 and array.any():
         raise AudioError(
-            f"Audio of {array.dtype} (a list of whole numbers is that too) does not say its scale: give 16-bit samples "
-            "as numpy.asarray(samples, numpy.int16), others as floats within −1 and 1."
+            f"Audio of type {array.dtype} (as numpy makes of a list of whole numbers) has no known scale: pass 16-bit "
+            "samples as numpy.asarray(samples, numpy.int16), others as floats between −1 and 1."
         )
     if array.dtype.itemsize == 4 and 0 < max(int(array.max()), -int(array.min())) <= 1 << 15 and (array & 0xFF).any():
         raise AudioError(
-            f"Audio of {array.dtype} that stays within ±32768 is 16-bit audio in the wrong type, and would be "
-            "inaudible: give samples.astype(numpy.int16), or samples / 2**31 if it really is that quiet."
+            f"Audio of type {array.dtype} with no sample beyond ±32768 is 16-bit audio in the wrong type and would be "
+            "inaudible: pass samples.astype(numpy.int16), or samples / 2**31 if the audio really is that quiet."
         )
     scaled: Array = (array / -float(np.iinfo(array.dtype).min)).astype(np.float32)
     return scaled
 
 
 def _loudest(array: npt.NDArray[Any]) -> float:
-    """Largest finite magnitude."""
+    """Return the largest finite magnitude."""
     low, high = float(np.fmin.reduce(array, axis=None)), float(np.fmax.reduce(array, axis=None))
     if np.isinf(low) or np.isinf(high):
         return float(np.abs(array[np.isfinite(array)]).max(initial=0))
@@ -164,7 +176,7 @@ def check_rate(rate: object) -> int:
 
 
 def repair(samples: Array) -> tuple[Array, bool]:
-    """Replace NaN and infinity by 0; also says whether there were any."""
+    """Replace NaN and infinity by 0, and return whether any sample was replaced."""
     finite = np.isfinite(samples)
     if finite.all():
         return samples, False
@@ -173,10 +185,10 @@ def repair(samples: Array) -> tuple[Array, bool]:
 
 
 class Chunker:
-    """Any blocks in, exact chunks out: what is left over waits for the next block.
+    """Splitter of blocks of any length into chunks; the remainder is kept for the next block.
 
-    Samples are never lost or invented; `flush` alone pads. Flags given with a block mark every chunk that holds a
-    sample of it.
+    No sample is lost or added; only `flush` pads. The flags of a block apply to every chunk that contains a sample of
+    the block.
     """
 
     def __init__(self) -> None:
@@ -185,7 +197,7 @@ class Chunker:
         self._flags: set[str] = set()
 
     def push(self, samples: Array, flags: Iterable[str] = ()) -> list[ChunkAudio]:
-        """Take samples [n] at 16 kHz and return the chunks they complete."""
+        """Add samples [n] at 16 kHz and return the completed chunks."""
         if not len(samples):
             return []
         self._parts.append(samples)
@@ -204,7 +216,7 @@ class Chunker:
         return chunks
 
     def flush(self) -> list[ChunkAudio]:
-        """The waiting rest, padded with zeros to one chunk; nothing where no sample waits."""
+        """Return the pending samples as one chunk, padded with zeros; no chunk if no sample is pending."""
         if not self._length:
             return []
         padded = np.zeros(CHUNK_SAMPLES, np.float32)
@@ -215,11 +227,11 @@ class Chunker:
 
     @property
     def waiting(self) -> int:
-        """Samples that do not fill a chunk yet."""
+        """Number of pending samples, fewer than a chunk."""
         return self._length
 
     def copy(self) -> Chunker:
-        """Another chunker in which the same samples wait."""
+        """Return an independent chunker with the same pending samples."""
         other = Chunker()
         other._parts, other._length, other._flags = list(self._parts), self._length, set(self._flags)
         return other
@@ -232,10 +244,10 @@ def _chunk(samples: Array, flags: set[str]) -> ChunkAudio:
 
 
 class Intake:
-    """Native-rate blocks in, exact chunks out: repair, streaming resampler, chunker.
+    """Converter of blocks at any rate to chunks: repair, streaming resampler, chunker.
 
     The resampler (soxr) keeps its filter state between blocks, so that any split of a recording into blocks gives the
-    same chunks. A change of rate ends the old resampler and begins a new one; no sample is lost.
+    same chunks. A change of the rate flushes the resampler and starts a new one; no sample is lost.
     """
 
     def __init__(self) -> None:
@@ -247,9 +259,20 @@ class Intake:
         self._chunker = Chunker()
 
     def push(self, samples: Array, rate: int, flags: tuple[str, ...] = ()) -> list[ChunkAudio]:
-        """Take one block of mono float32 at `rate` Hz and return the chunks it completes.
+        """Add one block and return the completed chunks.
 
-        `flags` mark every chunk that holds some of the block. NaN and infinity become 0 and are flagged `repaired`.
+        Parameters
+        ----------
+        samples
+            float32 [n], mono. NaN and infinity are replaced by 0 and flagged `repaired`.
+        rate
+            Sample rate, in Hz; it may change from block to block.
+        flags
+            Flags of every chunk that contains a sample of the block.
+
+        Examples
+        --------
+        >>> chunks = Intake().push(np.zeros(48_000, np.float32), 48_000)
         """
         samples, broken = repair(samples)
         if broken:
@@ -266,21 +289,24 @@ class Intake:
 
     @property
     def waiting(self) -> int:
-        """Samples at 16 kHz that do not fill a chunk yet, without those the resampler still holds."""
+        """Number of pending samples at 16 kHz, fewer than a chunk, without those in the resampler's filter."""
         return self._chunker.waiting
 
     def resumed(self) -> tuple[Intake, bool]:
-        """Another intake in which the same samples wait, for a block whose `push` may be interrupted.
+        """Return an intake with the same pending samples, to restore after an interrupted `push`.
 
-        A resampler cannot be copied: where one is at work, its filter begins anew and the few milliseconds it held are
-        not heard; True says so.
+        Returns
+        -------
+        Intake, bool
+            The second value is True if a resampler was in use: a resampler cannot be copied, so that its filter starts
+            anew and a few milliseconds of audio are lost.
         """
         other = Intake()
         other._chunker = self._chunker.copy()
         return other, self._resampler is not None
 
     def finish(self) -> list[ChunkAudio]:
-        """End the recording: what the resampler and the chunker still hold, the last chunk padded."""
+        """End the recording and return the pending samples as chunks, the last chunk padded."""
         chunks = self._end_resampler() + self._chunker.flush()
         self._rate = None
         return chunks
@@ -294,24 +320,24 @@ class Intake:
 
 
 def cut(samples: Array, flags: Iterable[str] = ()) -> list[ChunkAudio]:
-    """A whole clip as chunks, the last one padded with zeros (docs/protocol.md §6)."""
+    """Split a whole clip into chunks, the last chunk padded with zeros (docs/protocol.md §6)."""
     chunker = Chunker()
     return chunker.push(samples, flags) + chunker.flush()
 
 
 def silence(seconds: float) -> list[ChunkAudio]:
-    """The digital silence that follows a clip so that the model can reply: `seconds` rounded up to whole chunks."""
+    """Return chunks of digital silence, flagged `tail`; `seconds` is rounded up to whole chunks."""
     count = -(-round(seconds * SAMPLE_RATE) // CHUNK_SAMPLES)
     return [ChunkAudio(np.zeros(CHUNK_SAMPLES, np.float32), ("tail",)) for _ in range(count)]
 
 
 def level_db(samples: Array) -> float:
-    """Root-mean-square level in dBFS, −120 for silence."""
+    """Compute the root-mean-square level in dBFS; −120 for silence."""
     power = float(np.mean(np.square(samples, dtype=np.float64)))
     return 10 * float(np.log10(max(power, 1e-12)))
 
 
 def envelope(samples: Array) -> tuple[float, ...]:
-    """Peak magnitude of each 25 ms of a chunk, rounded to what a screen can show."""
+    """Compute the peak magnitude of each 25 ms of a chunk, 16 values in 0…1, rounded to 4 decimals for display."""
     peaks = np.abs(samples).reshape(ENVELOPE_POINTS, -1).max(axis=1)
     return tuple(round(float(p), 4) for p in np.minimum(peaks, 1.0))

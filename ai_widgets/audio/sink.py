@@ -1,8 +1,8 @@
-"""`AudioSpool`: all the audio of a session in one file that only ever grows.
+"""`AudioSpool`: append-only audio file of a session.
 
-A Sun/NeXT file (`.au`), float32: its header may leave the length open, so it is written once and stays true however
-long the file gets. Every chunk is handed to the operating system as soon as it was heard. Whatever ends the program, at
-most the chunk at work is lost, and any audio program reads the rest.
+The format is Sun/NeXT (`.au`), float32. Its header may leave the length open, so that the header is written once and
+stays valid while the file grows. Each chunk is written immediately: a crash loses at most the chunk in progress, and
+any audio program can read the rest.
 """
 
 from __future__ import annotations
@@ -19,28 +19,34 @@ from ..errors import SettingError
 from ..protocol import CHUNK_SAMPLES, SAMPLE_RATE
 
 SUFFIX = ".au"
+"""Suffix of the audio file."""
 HEADER = struct.pack(">4s5I4x", b".snd", 28, 0xFFFFFFFF, 6, SAMPLE_RATE, 1)
-"""Magic, place of the first sample, open length, float32, rate, one channel."""
+"""Header of the file: magic, offset of the first sample, unknown length, float32, sample rate, one channel."""
 CHUNK_BYTES = 4 * CHUNK_SAMPLES
+"""Size of one chunk in the file, in bytes."""
 
 Array = npt.NDArray[np.float32]
 
 
 class AudioSpool:
-    """Chunks of audio in a file of their own, in order.
+    """Append-only audio file of chunks.
 
     Parameters
     ----------
     path
-        The file, which must not be in use: if there is one of that name, a number is added. A folder: a new name in it.
-        None: a new name in the folder for temporary files.
+        New file; if the name exists, a number is added. A folder: a new file in the folder. None: a new temporary file.
 
     Attributes
     ----------
     path
-        Where the audio is; None until the first chunk was written.
+        Path of the file; None before the first chunk is written.
     chunks
-        How many are in the file.
+        Number of chunks in the file.
+
+    Raises
+    ------
+    SettingError
+        If the folder is not writable, or the name does not end in `.au`.
     """
 
     def __init__(self, path: str | Path | None = None) -> None:
@@ -48,35 +54,42 @@ class AudioSpool:
         self._wanted = Path(tempfile.gettempdir() if path is None else path).expanduser()
         folder = self._wanted if self._wanted.is_dir() else self._wanted.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise SettingError(f"audio_path must lie in a folder that can be written to, and {folder} is none.")
+            raise SettingError(f"audio_path must be in a writable folder; {folder} does not exist or is not writable.")
         if not self._wanted.is_dir() and self._wanted.suffix != SUFFIX:
             raise SettingError(f"audio_path must be a folder or end in {SUFFIX}, not {self._wanted.name!r}.")
         self.path: Path | None = None
         self.chunks = 0
 
     def write(self, chunk: int, samples: Array) -> None:
-        """Write one chunk, float32 [6400], to its place in the file: the next one, or once more the last.
+        """Append chunk `chunk`, or write the last chunk again.
+
+        Parameters
+        ----------
+        chunk
+            Index of the chunk.
+        samples
+            float32 [6400].
 
         Raises
         ------
         OSError
-            The disk is full, or the file cannot be written for another reason. The file ends with a whole chunk then.
+            If the disk is full or the file cannot be written. The file then ends with a complete chunk.
         """
         if self._file is None:
             self._open()
         data = samples.astype(">f4").tobytes()
         place = len(HEADER) + chunk * CHUNK_BYTES
         if self._file is not None:
-            # To the place of the chunk, so that what an interrupted call wrote is written over.
+            # Seek to the offset of the chunk, so that data of an interrupted call is overwritten.
             os.lseek(self._file, place, os.SEEK_SET)
             if os.write(self._file, data) != len(data):
-                # A full disk may take a part before it says so.
+                # A full disk may store a part of the data before it reports an error.
                 os.ftruncate(self._file, place)
-                raise OSError("the disk took only a part of it")
+                raise OSError("the disk stored only a part of the chunk")
         self.chunks = chunk + 1
 
     def read(self, first: int, count: int) -> Array:
-        """Samples of `count` chunks from chunk `first` on, as they were written."""
+        """Read `count` chunks from chunk `first` on, float32 [n]."""
         if self.path is None or count < 1:
             return np.zeros(0, np.float32)
         with self.path.open("rb") as file:
@@ -84,7 +97,7 @@ class AudioSpool:
             return np.frombuffer(file.read(count * CHUNK_BYTES), ">f4").astype(np.float32)
 
     def close(self) -> None:
-        """End writing; what was written can still be read."""
+        """Close the file for writing; `read` still works."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -103,7 +116,7 @@ class AudioSpool:
 
 
 def _create(wanted: Path) -> tuple[int, Path]:
-    """A new file for its owner alone, under the wanted name or the first free one after it."""
+    """Create a file that only its owner can access, under the given name or with the first free number added."""
     number, path = 1, wanted
     while True:
         try:

@@ -191,8 +191,8 @@ def _read(
     vocabulary = parts.language_model.shape.vocabulary
     if traits.tokens.highest >= vocabulary:
         raise CheckpointError(
-            f"{folder}: special token {traits.tokens.highest} lies outside the vocabulary of {vocabulary}; a "
-            "checkpoint with ids of its own needs an audio_interaction.json."
+            f"{folder}: special token {traits.tokens.highest} is outside the vocabulary of {vocabulary} tokens; a "
+            "checkpoint with other token ids needs an audio_interaction.json that names them."
         )
     tokenizer = read_tokenizer(folder)
     rule, notes = read_rule(folder)

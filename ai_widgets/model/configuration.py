@@ -108,7 +108,7 @@ def read_shape(folder: Path) -> LanguageModelShape:
     """Sizes of the language model from `model_config.yaml` (LitGPT) or `config.json` (Qwen2)."""
     litgpt, qwen2 = folder / LITGPT_CONFIG, folder / CONFIG_FILE
     if not litgpt.exists() and not qwen2.exists():
-        raise CheckpointError(f"{folder} is no checkpoint: it has neither {LITGPT_CONFIG} nor {CONFIG_FILE}.")
+        raise CheckpointError(f"{folder} is not a checkpoint: it has neither {LITGPT_CONFIG} nor {CONFIG_FILE}.")
     source = litgpt if litgpt.exists() else qwen2
     try:
         if litgpt.exists():
@@ -127,10 +127,10 @@ def read_shape(folder: Path) -> LanguageModelShape:
         RecursionError,
         yaml.YAMLError,
     ) as error:
-        raise CheckpointError(f"{source} is no usable model configuration: {_one_line(error)}.") from error
+        raise CheckpointError(f"{source} is not a valid model configuration: {_one_line(error)}.") from error
     problem = shape.problem()
     if problem is not None:
-        raise CheckpointError(f"{source} is no usable model configuration: {problem}.")
+        raise CheckpointError(f"{source} is not a valid model configuration: {problem}.")
     return shape
 
 
@@ -181,7 +181,7 @@ def read_tower_config(folder: Path) -> dict[str, Any]:
             raise CheckpointError(f"{folder} lacks the encoder's configuration {TOWER_CONFIG}.")
     config = values.get(TOWER_KEY) if isinstance(values, dict) else None
     if not isinstance(config, dict):
-        raise CheckpointError(f"{source} holds no usable thinker_config.audio_config.")
+        raise CheckpointError(f"{source} contains no valid thinker_config.audio_config.")
     for name, value in config.items():
         limit = MOST_LAYERS if name.endswith("layers") else LARGEST
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) > limit:
@@ -198,8 +198,8 @@ def read_rule(folder: Path) -> tuple[SamplingRule, tuple[str, ...]]:
     if values is None or not any(values.get(name) for name in ("temperature", "top_k", "top_p")):
         lacks = f"{folder} has no {RULE_FILE}" if values is None else f"{path} names no temperature, top_k or top_p"
         note = (
-            f"{lacks}, so tokens are drawn as the model card says: temperature={CARD_RULE.temperature}, "
-            f"top_k={CARD_RULE.top_k}; put the file there, or choose them in the session's settings."
+            f"{lacks}, so the model card's sampling is used: temperature={CARD_RULE.temperature}, "
+            f"top_k={CARD_RULE.top_k}; add the file, or set temperature and top_k in the session's settings."
         )
         return CARD_RULE, (note,)
     try:
@@ -209,7 +209,7 @@ def read_rule(folder: Path) -> tuple[SamplingRule, tuple[str, ...]]:
             top_p=float(values.get("top_p") or 1.0),
         )
     except (ValueError, TypeError, OverflowError) as error:
-        raise CheckpointError(f"{path} is no usable generation configuration: {_one_line(error)}.") from error
+        raise CheckpointError(f"{path} is not a valid generation configuration: {_one_line(error)}.") from error
     return rule, ()
 
 
@@ -221,7 +221,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the Rust library raises bare Exception for every malformed file
-        raise CheckpointError(f"{path} is no usable tokenizer: {_one_line(error)}.") from error
+        raise CheckpointError(f"{path} is not a valid tokenizer: {_one_line(error)}.") from error
 
 
 def _one_line(error: BaseException) -> str:

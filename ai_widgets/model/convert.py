@@ -141,7 +141,7 @@ def _check_target(goal: Path) -> None:
     except OSError as error:
         raise CheckpointError(f"{goal} cannot be used: {error.strerror}.") from error
     if occupied:
-        raise CheckpointError(f"{goal} exists already and is not an empty folder; give the name of a new one.")
+        raise CheckpointError(f"{goal} exists and is not an empty folder; give the name of a new folder.")
 
 
 def _check_space(goal: Path, needed: int) -> None:
@@ -149,7 +149,7 @@ def _check_space(goal: Path, needed: int) -> None:
     free = shutil.disk_usage(there).free
     if needed > free:
         raise CheckpointError(
-            f"The converted checkpoint needs {gigabytes(needed)}, but {there} has {gigabytes(free)} left; "
+            f"The converted checkpoint needs {gigabytes(needed)}, but {there} has {gigabytes(free)} free; "
             "choose a folder on another disk."
         )
 

@@ -21,7 +21,7 @@ from ..errors import HubAccessError, HubError, HubUnreachableError
 from .configuration import names_shown
 
 LOGIN = "log in with `hf auth login`"
-AGAIN = "call again: what is complete is not fetched twice"
+AGAIN = "call again: complete files are not downloaded twice"
 NO_CONNECTION = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
 FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -42,7 +42,7 @@ def explain(repo: str, revision: str | None, error: BaseException) -> HubError:
         if said is not None:
             return said
     if any(_is(one, "TransportError") for one in _chain(error)):
-        return HubUnreachableError(f"The connection to {_hub()} broke off; check it, then {AGAIN}.")
+        return HubUnreachableError(f"The connection to {_hub()} was lost; check the network, then {AGAIN}.")
     words = " ".join(str(error).split())
     return HubError(f"Downloading {repo!r} stopped ({words[:200].rstrip('.') or type(error).__name__}); {AGAIN}.")
 
@@ -69,8 +69,8 @@ def not_cached(
         return type(refused)(f"{what}, and the local cache of {repo!r} lacks {lacking}; {way}, then {AGAIN}.")
     others = _cached_commits(repo)
     if others:
-        way += f", or take what is there with revision={' or '.join(map(repr, others))}"
-    return type(refused)(f"{what}, and the local cache holds no {repo!r}{where}; {way}.")
+        way += f", or load a cached commit with revision={' or '.join(map(repr, others))}"
+    return type(refused)(f"{what}, and the local cache does not contain {repo!r}{where}; {way}.")
 
 
 def _lacking(repo: str, folder: Path, patterns: Sequence[str]) -> str:
@@ -114,37 +114,36 @@ def _by_status(repo: str, revision: str | None, error: BaseException) -> HubErro
     if code == "RevisionNotFound" or _is(error, "RevisionNotFoundError"):
         return HubError(f"{repo!r} has no revision {revision!r}; give a branch, tag or commit of {page}/tree/main.")
     if code == "GatedRepo" or _is(error, "GatedRepoError"):
-        then = "make sure that it was granted to the account of your token" if with_token else LOGIN
+        then = "make sure that access was granted to the account of your token" if with_token else LOGIN
         return HubAccessError(
-            f"{repo!r} is gated, its authors ask you to accept their terms; accept them at {page} and {then}."
+            f"{repo!r} is gated: its authors require you to accept their terms; accept them at {page} and {then}."
         )
     if _is(error, "DisabledRepoError"):
         return HubAccessError(f"The hub has disabled {repo!r}; {page} says why.")
     if status == 401 and with_token and (code != "RepoNotFound" or "credential" in message.lower()):
         return HubAccessError(
-            f"The hub refuses your access token, so it shows you no repository, not even a public one ({repo!r} may be "
-            f"one); {LOGIN} anew, or go without a token: `hf auth logout`, and unset HF_TOKEN."
+            f"The hub refuses your access token and therefore every request for {repo!r}, even if the repository is "
+            f"public; {LOGIN} again, or use no token: `hf auth logout`, and unset HF_TOKEN."
         )
     if status in (401, 404):
         login = "log in with an account that may read it" if with_token else LOGIN
-        who = "your account" if with_token else "a visitor without login"
+        who = "for your account" if with_token else "without a login"
         return HubAccessError(
-            f"The hub shows {who} no repository {repo!r}: it is private or does not exist; check the spelling, or "
+            f"The hub has no repository {repo!r} {who}: it is private or does not exist; check the spelling, or "
             f"{login}."
         )
     if status == 403:
         return HubAccessError(
-            f"Your access token does not permit to read {repo!r}; take one with read permission for it "
+            f"Your access token does not permit reading {repo!r}; create a token with read permission for it "
             f"({_hub()}/settings/tokens) and {LOGIN}."
         )
     if status == 429:
         return HubUnreachableError(
-            f"The hub limits how often it may be asked, and that was reached; try again {_delay(response.headers)}, or "
-            f"{LOGIN} for a higher limit."
+            f"The hub's rate limit is reached; try again {_delay(response.headers)}, or {LOGIN} for a higher limit."
         )
     if status >= 500:
-        return HubUnreachableError(f"The hub has trouble of its own (status {status}); try again in some minutes.")
-    return HubError(f"The hub answered with status {status} when it was asked for {repo!r}; {AGAIN}.")
+        return HubUnreachableError(f"The hub reports an internal error (status {status}); try again in a few minutes.")
+    return HubError(f"The hub answered the request for {repo!r} with status {status}; {AGAIN}.")
 
 
 def _by_kind(repo: str, error: BaseException) -> HubError | None:
@@ -152,24 +151,23 @@ def _by_kind(repo: str, error: BaseException) -> HubError | None:
     hub, words = _hub(), str(error)
     if _is(error, "OfflineModeIsEnabled"):
         return HubUnreachableError(
-            "The hub is not asked: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set; unset it for the first download."
+            "The hub was not contacted: HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set; unset it for the first download."
         )
     if _is(error, "HFValidationError"):
-        return HubError(f"{repo!r} is no hub id; it must be owner/name of letters, digits, '-', '_' and '.'.")
+        return HubError(f"{repo!r} is not a hub id; a hub id is owner/name, of letters, digits, '-', '_' and '.'.")
     if isinstance(error, ssl.SSLError) or "CERTIFICATE_VERIFY_FAILED" in words or "[SSL" in words:
         return HubUnreachableError(
             f"The connection to {hub} is not trusted: its certificate cannot be verified; check this machine's date, "
-            "and where a company's proxy signs connections itself, name its certificate authority's file in "
-            "SSL_CERT_FILE."
+            "and if a company proxy re-signs connections, set SSL_CERT_FILE to the file of its certificate authority."
         )
     if _is(error, "ProxyError"):
         return HubUnreachableError(
-            f"The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names does not connect to {hub}; correct or unset it."
+            f"The proxy set in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY does not connect to {hub}; correct or unset it."
         )
     if isinstance(error, OSError) and error.errno in FULL:
         return HubError(
-            f"The disk of the hub's cache is full ({_cache()}), so {repo!r} could not be downloaded; make room there, "
-            f"or set HF_HOME to a folder on another disk, then {AGAIN}."
+            f"The disk of the hub's cache is full ({_cache()}), so {repo!r} could not be downloaded; free space on "
+            f"it, or set HF_HOME to a folder on another disk, then {AGAIN}."
         )
     if isinstance(error, OSError) and error.errno in NOT_WRITABLE:
         return HubError(
@@ -178,8 +176,7 @@ def _by_kind(repo: str, error: BaseException) -> HubError | None:
         )
     if isinstance(error, socket.gaierror):
         return HubUnreachableError(
-            f"There is no network, or no {hub}: its name cannot be resolved; check the connection, and HF_ENDPOINT "
-            "if it is set."
+            f"The host name of {hub} cannot be resolved; check the network connection, and HF_ENDPOINT if it is set."
         )
     if isinstance(error, OSError) and error.errno in NO_CONNECTION:
         return HubUnreachableError(
@@ -187,11 +184,11 @@ def _by_kind(repo: str, error: BaseException) -> HubError | None:
             "if it is set."
         )
     if _is(error, "TimeoutException") or isinstance(error, TimeoutError):
-        return HubUnreachableError(f"{hub} does not answer in time; check the connection, then {AGAIN}.")
+        return HubUnreachableError(f"The request to {hub} timed out; check the connection, then {AGAIN}.")
     if _is(error, "FileMetadataError") or isinstance(error, json.JSONDecodeError):
         return HubUnreachableError(
-            f"{hub} does not answer as a hub does; log in to this network if it asks for that, and check HF_ENDPOINT "
-            "if it is set."
+            f"{hub} did not answer like a Hugging Face hub; log in to this network if it has a login page, and check "
+            "HF_ENDPOINT if it is set."
         )
     return None
 
@@ -212,4 +209,4 @@ def _delay(headers: Any) -> str:
     """When a limited hub may be asked again; source: the `RateLimit` and `Retry-After` headers."""
     found = re.search(r"\bt=(\d+)", headers.get("RateLimit", ""))
     found = found or re.fullmatch(r"(\d+)", headers.get("Retry-After", ""))
-    return f"in {found[1]} seconds" if found is not None else "in some minutes"
+    return f"in {found[1]} seconds" if found is not None else "in a few minutes"

@@ -190,5 +190,5 @@ def memory_named(what: str) -> Iterator[None]:
         if not isinstance(error, MemoryError) and not any(words in said for words in OUT_OF_MEMORY):
             raise
         raise NotEnoughMemoryError(
-            f"{what} ran out of memory. Close what else uses it, or choose a smaller number format or quantize."
+            f"{what} ran out of memory. Close other programs, or choose a smaller dtype or quantize."
         ) from error

@@ -31,13 +31,13 @@ def not_finite(
     placement = model.placement
     dtype = str(placement.dtype).removeprefix("torch.")
     if frames is not None and not bool(torch.isfinite(frames).all()):
-        where = "they arose in the audio encoder: its frames of this chunk are not finite already"
+        where = "the cause is in the audio encoder, whose frames of this chunk are not finite"
     else:
-        where = f"they arose in the language model{_layer(model, context, tokens, frames, at)}"
+        where = f"the cause is in the language model{_layer(model, context, tokens, frames, at)}"
     if dtype == "float32":
-        remedy = "With float32 that means damaged weights: load the checkpoint anew."
+        remedy = "With float32 this means that the weights are damaged: download the checkpoint again."
     else:
-        remedy = f'{dtype} cannot hold these numbers; load the model with dtype="float32".'
+        remedy = f'{dtype} cannot represent these values; load the model with dtype="float32".'
     return NotFiniteError(
         f"The logits of {what} are not finite (NaN or infinity) with dtype {dtype} on {placement.device}; {where}. "
         f"{remedy}"

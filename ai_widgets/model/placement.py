@@ -24,7 +24,7 @@ LARGE = 500_000_000
 CACHE_POSITIONS = 4096
 MARGIN = {"cpu": 300_000_000, "cuda": 700_000_000, "mps": 700_000_000}
 """Bytes beside weights and cache: working space, and the libraries of the device."""
-NOTHING_FITS = "Nothing smaller fits here: close other programs, or use a machine with more memory"
+NOTHING_FITS = "No smaller number format fits either: close other programs, or use a machine with more memory"
 GROUP = 128
 """Weights that share a scale in int4."""
 
@@ -211,7 +211,7 @@ def _shortage(
 ) -> NotEnoughMemoryError:
     """The sentence: what it needs, what is there, what would fit."""
     if need is None or not hardware:  # nothing was measured, so nothing can be short
-        raise SettingError("no device was found; use device='cpu'.")
+        raise SettingError("No device was found; use device='cpu'.")
     one = hardware[0]
     chosen = _placed(one, dtype, quantize, need)
     cache = need.total(one.kind, chosen.dtype, quantize) - need.weights(chosen.dtype, quantize)

@@ -30,9 +30,9 @@ def refuse_pointers(folder: Path) -> None:
         return
     what = "is a Git LFS pointer" if len(sizes) == 1 else "are Git LFS pointers"
     raise CheckpointError(
-        f"{names_shown(list(sizes))} in {folder} {what}, some lines of text that stand for "
-        f"{gigabytes(sum(sizes.values()))} which were not fetched; run `git lfs install` and `git lfs pull` in that "
-        "folder, or load the checkpoint by its hub id."
+        f"{names_shown(list(sizes))} in {folder} {what}: text in place of {gigabytes(sum(sizes.values()))} of data "
+        "that were not downloaded; run `git lfs install` and `git lfs pull` in that folder, or load the checkpoint by "
+        "its hub id."
     )
 
 

@@ -172,5 +172,5 @@ def check_values(rows: Tensor, dtype: torch.dtype, one: Stored) -> None:
     largest = max(-float(low), float(high))
     if not largest <= torch.finfo(dtype).max:
         raise CheckpointError(
-            f"{one.source} is damaged: {one.name} holds {largest:g}, which is no weight in {str(dtype)[6:]}."
+            f"{one.source} is damaged: {one.name} contains {largest:g}, which {str(dtype)[6:]} cannot represent."
         )

@@ -45,7 +45,9 @@ def tower_skeleton(values: dict[str, Any], width: int, source: str) -> AudioTowe
     """
     shape = TowerShape.of(values, source)
     if shape.output_dim != width:
-        raise CheckpointError(f"The encoder's frames have width {shape.output_dim}, the language model needs {width}.")
+        raise CheckpointError(
+            f"The encoder's frames have width {shape.output_dim}; the language model's width is {width}."
+        )
     try:
         with torch.device("meta"):
             return AudioTower(shape)

@@ -53,7 +53,7 @@ class TowerShape:
         if config.get("activation_function", "gelu") != "gelu":
             problem = f"activation_function must be 'gelu', not {config['activation_function']!r}"
         if problem is not None:
-            raise CheckpointError(f"{source} holds no usable thinker_config.audio_config: {problem}.")
+            raise CheckpointError(f"{source} contains no valid thinker_config.audio_config: {problem}.")
         return shape
 
     def _problem(self) -> str | None:
@@ -64,9 +64,9 @@ class TowerShape:
         if self.d_model % 2 or self.d_model < 4:
             return f"d_model must be even and at least 4, not {self.d_model}"
         if self.d_model % self.encoder_attention_heads:
-            return f"{self.encoder_attention_heads} heads cannot share a d_model of {self.d_model}"
+            return f"d_model {self.d_model} is not a multiple of encoder_attention_heads {self.encoder_attention_heads}"
         if self.max_source_positions < FRAMES:
-            return f"max_source_positions is {self.max_source_positions}, a chunk has {FRAMES}"
+            return f"max_source_positions must be at least {FRAMES}, not {self.max_source_positions}"
         return None
 
 

@@ -95,12 +95,12 @@ class Traits:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
-                f"{source} is not a traits file: {error!r} is missing or of the wrong kind."
+                f"{source} is not a valid traits file: {error!r} is missing or has the wrong type."
             ) from error
         below = [name for name, token in tokens.ids.items() if token < 0]
         below += [emotion.name for emotion, token in tokens.emotions.items() if token < 0]
         if below:
-            raise CheckpointError(f"{source}: the ids of {', '.join(below)} are below 0.")
+            raise CheckpointError(f"{source}: the token ids of {', '.join(below)} are negative.")
         if traits.rope_positions not in ROPE_POSITIONS:
             raise CheckpointError(
                 f"{source}: rope_positions must be one of {', '.join(ROPE_POSITIONS)}, not {traits.rope_positions!r}."
@@ -109,7 +109,7 @@ class Traits:
             unknown = [name for name in part if name not in tokens.ids and name not in words]
             if unknown or any(part.count(word) != 1 for word in words):
                 raise CheckpointError(
-                    f"{source}: the framing {list(part)} must hold names of special tokens and {words[0]} once."
+                    f"{source}: the framing {list(part)} must hold special-token names, and {words[0]} exactly once."
                 )
         if traits.chunk[0] == "FRAMES":
             raise CheckpointError(f"{source}: a listening block must begin with a token, not with FRAMES.")

@@ -77,7 +77,7 @@ def _stored(folder: Path) -> list[Stored]:
         return list(_indexed(folder, index))
     if single.exists():
         return Shard(single).stored
-    raise CheckpointError(f"{folder} holds no weights: neither {INDEX_FILE} nor {SINGLE_FILE} is there.")
+    raise CheckpointError(f"{folder} contains no weights: it has neither {INDEX_FILE} nor {SINGLE_FILE}.")
 
 
 def _indexed(folder: Path, index: Path) -> Iterator[Stored]:
@@ -89,13 +89,15 @@ def _indexed(folder: Path, index: Path) -> Iterator[Stored]:
     names = sorted(set(entries.values()))
     absent = [name for name in names if not (folder / name).is_file()]
     if absent:
-        raise CheckpointError(f"{folder} lacks {names_shown(absent)}, which {INDEX_FILE} names; download it again.")
+        raise CheckpointError(
+            f"{folder} lacks {names_shown(absent)}, which {INDEX_FILE} lists; download the folder again."
+        )
     for name in names:
         shard = Shard(folder / name)
         held = {one.name for one in shard.stored}
         promised = [tensor for tensor, where in entries.items() if where == name and tensor not in held]
         if promised:
-            raise CheckpointError(f"{shard.path} does not hold {names_shown(promised)}, which {INDEX_FILE} promises.")
+            raise CheckpointError(f"{shard.path} does not contain {names_shown(promised)}, which {INDEX_FILE} lists.")
         yield from (one for one in shard.stored if entries.get(one.name) == name)
 
 
@@ -160,7 +162,7 @@ def _unpickled(path: Path) -> list[Stored]:
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(tensor, Tensor) and _plain(tensor) for name, tensor in state.items()
     ):
-        raise CheckpointError(f"{path} must hold a dictionary of tensors.")
+        raise CheckpointError(f"{path} must contain a dictionary of tensors.")
     return [_of_tensor(name, tensor, path) for name, tensor in state.items()]
 
 
@@ -168,10 +170,10 @@ def _reason(error: Exception) -> str:
     """Why a file was not unpickled, without torch's advice to trust it."""
     asked = re.search(r"GLOBAL ([\w.]+)", str(error))
     if asked is not None:
-        return f"it asks for {asked[1]}, which is code and not numbers"
+        return f"it refers to {asked[1]}, which is code, not a tensor"
     words = str(error).strip().splitlines()
     if not words or isinstance(error, (UnpicklingError, Warning)) or "weights_only" in words[0]:
-        return "its bytes are not those of a file that torch.save wrote"
+        return "it was not written by torch.save, or is damaged"
     return words[0].rstrip(".")
 
 

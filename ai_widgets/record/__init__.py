@@ -1,1 +1,1 @@
-"""The record of a session: its events, its audio, and what is made from them."""
+"""Session record: events, audio, tables and transcripts."""

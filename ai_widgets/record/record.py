@@ -1,7 +1,7 @@
-"""`SessionRecord`: everything that happened in a session, as events, and the audio it heard.
+"""`SessionRecord`: the events of a session and its audio.
 
-Append-only: an event that is in the record stays as it is. The audio kept is bounded (the newest ten minutes by
-default) unless it goes to a file; the events are not, they are small. Nothing is written to disk unless asked.
+The record is append-only: a stored event never changes. Audio in memory is bounded (the newest ten minutes by default);
+events are small and unbounded. Audio is written to disk only with ``keep_audio="file"``.
 """
 
 from __future__ import annotations
@@ -34,24 +34,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AUDIO_SECONDS = 600.0
+"""Default length of audio kept in memory, in seconds: 38 MB as 16 kHz float32."""
 
 E = TypeVar("E", bound=Event)
 KeepAudio: TypeAlias = Literal[True, False, "file"]
 
 
 class SessionRecord:
-    """Events and audio of one session.
+    """Append-only store of one session's events and audio.
 
     Parameters
     ----------
     audio_seconds
-        How much of the newest audio to keep in memory, in seconds; None keeps all of it.
+        Length of the newest audio to keep in memory, in seconds; None keeps all audio.
     keep_audio
-        True: in memory. ``"file"``: all of it in a file too, which only ever grows; a crash loses at most the last
-        chunk. False: none at all.
+        True: keep audio in memory. ``"file"``: also append all audio to a file; a crash loses at most the last chunk.
+        False: keep no audio.
     audio_path
-        Of that file: a name that ends in `.au`, or a folder; None for a new name among the temporary files. The
-        attribute `audio_path` says where it is.
+        Audio file for ``keep_audio="file"``: a name that ends in `.au`, or a folder for a new file; None for a new
+        temporary file. The attribute `audio_path` is the path in use.
+
+    Raises
+    ------
+    SettingError
+        If a parameter has a value that is not allowed, or the folder of `audio_path` is not writable.
+
+    Examples
+    --------
+    >>> record = SessionRecord(audio_seconds=60, keep_audio="file")
+    >>> session = model.session(record)
     """
 
     version = EVENTS_VERSION
@@ -70,27 +81,32 @@ class SessionRecord:
             raise SettingError("audio_path is for keep_audio='file' only; give both, or neither.")
         self._events: list[Event] = []
         seconds = audio_seconds if keep_audio else 0.0
-        self._most = None if seconds is None else int(np.ceil(seconds / CHUNK_SECONDS))
-        # By the chunk's index, so that a reader on another thread gets that chunk's audio or none.
+        self._max_chunks = None if seconds is None else int(np.ceil(seconds / CHUNK_SECONDS))
+        # By chunk index, so that a reader on another thread gets the audio of that chunk or none.
         self._audio: dict[int, npt.NDArray[np.float32]] = {}
         self._spool = AudioSpool(audio_path) if keep_audio == "file" else None
         self._spooling = self._spool is not None
-        self._letting_go = False
+        self._discarding = False
         self._chunks_heard = 0
         self._last_notices: tuple[int, list[Notice]] = (-1, [])
 
     def append(self, event: Event) -> None:
-        """Add one event at the end."""
+        """Append one event."""
         self._events.append(event)
 
     def append_audio(self, samples: npt.NDArray[np.float32]) -> list[Notice]:
-        """Add one chunk's samples, float32 [6400]. An interrupted call has added nothing and may be repeated.
+        """Append one chunk of audio. An interrupted call has no effect and may be repeated.
+
+        Parameters
+        ----------
+        samples
+            float32 [6400], 16 kHz mono.
 
         Returns
         -------
         list of Notice
-            What is to be told of it, mostly nothing: that from here on old audio is dropped, or that it cannot be
-            written to its file any more. The record does not append them itself.
+            Usually empty: the start of discarding old audio, or a failure to write the audio file. The caller appends
+            the notices to the record.
         """
         chunk = self._chunks_heard
         if self._last_notices[0] != chunk:
@@ -98,28 +114,28 @@ class SessionRecord:
         notices = self._last_notices[1]
         self._write(chunk, samples, notices)
         self._audio[chunk] = samples
-        if self._most is not None and len(self._audio) > self._most:
-            if self._most and not (self._letting_go or self._spooling):
-                seconds = self._most * CHUNK_SECONDS
-                message = f"From here on only the newest {_duration(seconds)} of audio are kept. All events stay."
-                _tell(notices, Notice(chunk, "audio_let_go", message, {"seconds": seconds}))
-                self._letting_go = True
-            self._audio.pop(chunk - self._most, None)
+        if self._max_chunks is not None and len(self._audio) > self._max_chunks:
+            if self._max_chunks and not (self._discarding or self._spooling):
+                seconds = self._max_chunks * CHUNK_SECONDS
+                message = f"Audio older than {_duration(seconds)} is discarded from this chunk on. All events are kept."
+                _add_once(notices, Notice(chunk, "audio_let_go", message, {"seconds": seconds}))
+                self._discarding = True
+            self._audio.pop(chunk - self._max_chunks, None)
         self._chunks_heard = chunk + 1
         return notices
 
     @property
     def last_notices(self) -> list[Notice]:
-        """What `append_audio` returned last."""
+        """Notices that the last call of `append_audio` returned."""
         return self._last_notices[1]
 
     @property
     def chunks_heard(self) -> int:
-        """Chunks whose audio was added so far."""
+        """Number of chunks whose audio was appended."""
         return self._chunks_heard
 
     def _write(self, chunk: int, samples: npt.NDArray[np.float32], notices: list[Notice]) -> None:
-        """One more chunk into the file; where that fails it is the last attempt."""
+        """Append one chunk to the audio file; after a failure the file is closed and no longer written."""
         if self._spool is None or not self._spooling:
             return
         try:
@@ -127,24 +143,26 @@ class SessionRecord:
         except OSError as error:
             where = self._spool.path or "its file"
             why = error.strerror or str(error)
-            message = f"Audio cannot be written to {where} any more ({why}). It is kept in memory from here on."
+            message = (
+                f"Audio can no longer be written to {where} ({why}). From this chunk on it is kept in memory only."
+            )
             data = {"path": str(where), "why": why, "seconds": self._spool.chunks * CHUNK_SECONDS}
-            _tell(notices, Notice(chunk, "audio_not_written", message, data))
+            _add_once(notices, Notice(chunk, "audio_not_written", message, data))
             self._spooling = False
             self._spool.close()
 
     @property
     def audio_path(self) -> Path | None:
-        """The file that holds the audio, with `keep_audio="file"` and once some was heard; else None."""
+        """Path of the audio file; None without `keep_audio="file"` and before the first chunk."""
         return self._spool.path if self._spool is not None else None
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All events in order."""
+        """All events, in the order of their occurrence."""
         return tuple(self._events)
 
     def since(self, index: int, most: int | None = None) -> list[Event]:
-        """Events from `index` on, at most `most` of them."""
+        """Return the events from index `index` on, at most `most` of them (all if None)."""
         return self._events[index : None if most is None else index + most]
 
     def __len__(self) -> int:
@@ -152,7 +170,7 @@ class SessionRecord:
 
     @property
     def audio(self) -> npt.NDArray[np.float32]:
-        """The audio kept, float32 at 16 kHz, from `audio_start_s` on."""
+        """Audio that is kept, float32 [n] at 16 kHz mono, from `audio_start_s` on; with an audio file, all audio."""
         held = dict(self._audio)
         first = min(held, default=self._chunks_heard)
         parts = [held[chunk] for chunk in sorted(held)]
@@ -162,15 +180,19 @@ class SessionRecord:
 
     @property
     def audio_start_s(self) -> float:
-        """Where on the session's audio clock `audio` begins: above 0 once older audio was let go."""
+        """Start of `audio` on the session's audio clock, in seconds: above 0 after older audio was discarded."""
         first = min(dict(self._audio), default=self._chunks_heard)
         in_one_piece = self._spool is not None and self._spool.chunks >= first
         return 0.0 if in_one_piece else first * CHUNK_SECONDS
 
     def chunk_audio(self, chunk: int) -> npt.NDArray[np.float32] | None:
-        """Samples of one chunk, float32 [6400], or None where they are no longer kept.
+        """Return the samples of one chunk, float32 [6400], or None if they are not kept.
 
-        Right on any thread, also while another one adds audio.
+        Thread-safe, also while another thread appends audio.
+
+        Examples
+        --------
+        >>> samples = record.chunk_audio(0)
         """
         samples = self._audio.get(chunk)
         if samples is None and self._spool is not None and 0 <= chunk < self._spool.chunks:
@@ -179,28 +201,38 @@ class SessionRecord:
 
     @property
     def seconds(self) -> float:
-        """Length of all audio heard, kept or not."""
+        """Length of all audio of the session, in seconds, whether kept or discarded."""
         return self._chunks_heard * CHUNK_SAMPLES / SAMPLE_RATE
 
     def of_type(self, kind: type[E]) -> list[E]:
-        """All events of one class, in order."""
+        """Return all events of one class, in order.
+
+        Examples
+        --------
+        >>> [turn.text for turn in record.of_type(Turn)]
+        """
         return [event for event in self._events if isinstance(event, kind)]
 
     def table(self, kind: type[Event] | str, *, details: bool = False) -> pd.DataFrame:
-        """All events of one kind, a row each.
+        """Return all events of one kind as a table with one row per event.
 
         Parameters
         ----------
         kind
-            `chunk`, `decision`, `token`, `turn`, `notice` or `timing`.
+            `chunk`, `decision`, `token`, `turn`, `notice` or `timing`, or the event class.
         details
-            With lists and mappings too: alternatives and the sampling rule, token ids, figures of notices. `tables`
-            lists all columns.
+            Also include columns of lists and mappings: alternatives, sampling rule, token ids, data of notices.
+            `record.tables` lists all columns.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns are those of the property of that kind, such as `decisions`.
 
         Raises
         ------
         SettingError
-            There is no such kind.
+            If there is no such kind.
 
         Examples
         --------
@@ -211,40 +243,79 @@ class SessionRecord:
 
     @property
     def chunks(self) -> pd.DataFrame:
-        """One row a chunk: `chunk`, `clip`, `start_s`, `rms_db`, `flags` (joined by spaces)."""
+        """Table of the chunks, one row each.
+
+        Columns: `chunk`, `clip` (indices), `start_s` (seconds), `rms_db` (dBFS), `flags` (joined by spaces). See
+        `protocol.Chunk`.
+
+        Examples
+        --------
+        >>> record.chunks.rms_db.max()
+        """
         return self.table(Chunk)
 
     @property
     def decisions(self) -> pd.DataFrame:
-        """One row a decision: `chunk`, `clip`, `start_s`, `choice`, raw probabilities (`p_text`, `p_keep`, `p_other`),
-        raw logits, what was drawn (`token`, `p_drawn`, `draw`, `argmax`), and the context's `position`, `oldest`,
-        `used`, `limit`. See `protocol.Decision`.
+        """Table of the decisions, one row each.
+
+        Columns: `chunk`, `clip` (indices), `start_s` (seconds), `choice`, `p_text`, `p_keep`, `p_other` (raw
+        probabilities), `logit_text`, `logit_keep` (raw logits), `token`, `p_drawn`, `draw`, `argmax` (the draw),
+        `position`, `oldest`, `used`, `limit` (the context). See `protocol.Decision`.
+
+        Examples
+        --------
+        >>> record.decisions[["start_s", "choice", "p_text"]]
         """
         return self.table(Decision)
 
     @property
     def tokens(self) -> pd.DataFrame:
-        """One row a reply token: `chunk`, `turn`, `index`, `start_s`, `text`, `token`, `p` and what was drawn."""
+        """Table of the reply tokens, one row each.
+
+        Columns: `chunk`, `turn`, `index` (indices), `start_s` (seconds), `text`, `token` (id), `p` (raw probability),
+        `p_drawn`, `draw`, `argmax` (the draw), `position` (in the context). See `protocol.Token`.
+        """
         return self.table(Token)
 
     @property
     def turns(self) -> pd.DataFrame:
-        """One row a reply: `chunk`, `turn`, `clip`, `start_s`, `emotion`, `text`, `tokens` (their number), `ended`."""
+        """Table of the replies, one row each.
+
+        Columns: `chunk`, `turn`, `clip` (indices), `start_s` (seconds), `emotion`, `text`, `tokens` (number of tokens),
+        `ended` (reason). See `protocol.Turn`.
+
+        Examples
+        --------
+        >>> record.turns[["start_s", "text"]]
+        """
         return self.table(Turn)
 
     @property
     def notices(self) -> pd.DataFrame:
-        """One row a notice: `chunk`, `start_s`, `kind`, `message`."""
+        """Table of the notices, one row each.
+
+        Columns: `chunk` (index), `start_s` (seconds), `kind` (word for programs), `message` (sentence). See
+        `protocol.Notice`.
+        """
         return self.table(Notice)
 
     @property
     def timings(self) -> pd.DataFrame:
-        """One row a chunk that a worker or session timed, in milliseconds. See `protocol.Timing`."""
+        """Table of the processing times, one row per decided chunk.
+
+        Columns: `chunk` (index), `start_s` (seconds); `features_ms`, `tower_ms`, `decide_ms`, `reply_ms`, `queue_ms`,
+        `encode_wait_ms`, `capture_ms` (durations in milliseconds); `arrived_ms`, `decided_ms` (Unix time in
+        milliseconds); `stream`, `seq` (block of the browser). See `protocol.Timing`.
+
+        Examples
+        --------
+        >>> record.timings.decide_ms.quantile(0.95)
+        """
         return self.table(Timing)
 
     @property
     def text(self) -> str:
-        """All replies, one a line."""
+        """Text of all replies, one line each."""
         return "\n".join(turn.text for turn in self.of_type(Turn))
 
     def __repr__(self) -> str:
@@ -257,8 +328,8 @@ class SessionRecord:
         return transcript_html(self, "Session record")
 
 
-def _tell(notices: list[Notice], notice: Notice) -> None:
-    """Add a notice, once: an interrupted call that is repeated comes here again."""
+def _add_once(notices: list[Notice], notice: Notice) -> None:
+    """Add a notice if there is none of its kind: `append_audio` may be repeated after an interrupt."""
     if all(other.kind != notice.kind for other in notices):
         notices.append(notice)
 

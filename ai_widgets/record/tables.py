@@ -1,8 +1,8 @@
-"""Tables of a record: one row an event, flat columns. `COLUMNS` says which; `DETAILS` what is there on request.
+"""Tables of a record: one row per event, flat columns (`COLUMNS`), and detail columns on request (`DETAILS`).
 
-A column holds numbers, text or None: what is a list or a mapping in the event is counted, joined or left out, and comes
-whole with ``details=True``. Times are in seconds (`start_s`: the start of the chunk on the session's audio clock), or
-in milliseconds where the name ends in `_ms`.
+A column of `COLUMNS` holds numbers, text or None; lists and mappings of an event are counted, joined or omitted there,
+and complete in the columns of `DETAILS`. Times are in seconds (`start_s`: start of the chunk on the session's audio
+clock), or in milliseconds if the name ends in `_ms`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ COLUMNS: Mapping[type[Event], tuple[str, ...]] = {
         *("capture_ms", "arrived_ms", "decided_ms", "stream", "seq"),
     ),
 }
-"""Columns of each table; those of an event's name are the event's own fields (`protocol`), but `flags` are joined by a
-space, `tokens` of a turn are counted, and `start_s` is known for all."""
+"""Columns of each table. A column named like a field of the event (`protocol`) holds that field, with three exceptions:
+`flags` are joined by spaces, `tokens` of a turn is their number, and `start_s` is computed for every event."""
 
 DETAILS: Mapping[type[Event], tuple[str, ...]] = {
     Chunk: ("envelope", "mel"),
@@ -44,7 +44,7 @@ DETAILS: Mapping[type[Event], tuple[str, ...]] = {
     Notice: ("data",),
     Timing: (),
 }
-"""Columns that come with ``details=True``: lists and mappings as the event has them, and a decision's sampling rule."""
+"""Columns added by ``details=True``: lists and mappings of the event, and the sampling rule of a decision."""
 
 _MADE: Mapping[tuple[type[Event], str], Callable[[Any], Any]] = {
     (Chunk, "flags"): lambda event: " ".join(event.flags),
@@ -57,21 +57,26 @@ _MADE: Mapping[tuple[type[Event], str], Callable[[Any], Any]] = {
 
 
 def table(events: Iterable[Event], kind: type[Event] | str, *, details: bool = False) -> pd.DataFrame:
-    """One row for each of the events.
+    """Build a table with one row per event.
 
     Parameters
     ----------
     events
-        All of one kind.
+        Events of one kind.
     kind
-        Their class, or its name: `chunk`, `decision`, `token`, `turn`, `notice`, `timing`.
+        Event class, or its name: `chunk`, `decision`, `token`, `turn`, `notice`, `timing`.
     details
-        With the columns of `DETAILS`.
+        Also include the columns of `DETAILS`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `COLUMNS`, and of `DETAILS` if asked for.
 
     Raises
     ------
     SettingError
-        There is no such kind.
+        If there is no such kind.
     """
     import pandas as pd
 
@@ -82,10 +87,16 @@ def table(events: Iterable[Event], kind: type[Event] | str, *, details: bool = F
 
 
 def kind_of(kind: type[Event] | str) -> type[Event]:
-    """The class of a kind of event, by its name or itself."""
+    """Return the event class of a kind, given as its name or the class itself.
+
+    Raises
+    ------
+    SettingError
+        If there is no such kind.
+    """
     found = EVENT_TYPES.get(kind) if isinstance(kind, str) else kind
     if found is None or found not in COLUMNS:
-        raise SettingError(f"There is no table {kind!r}; there are {', '.join(EVENT_TYPES)}.")
+        raise SettingError(f"There is no table {kind!r}; the tables are {', '.join(EVENT_TYPES)}.")
     return found
 
 

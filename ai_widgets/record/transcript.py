@@ -1,7 +1,7 @@
-"""A record as people read it: one line, plain text, or a small table in HTML that stands alone.
+"""Transcript of a record: a summary line, plain text, or a self-contained HTML table.
 
-Jupyter and other front ends show these for a record, a session or a widget, also in a saved notebook and without any
-script or style sheet. Everything that came from audio, a model or a file name is escaped.
+Jupyter and other front ends show the transcript for a record, a session or a widget, also in a saved notebook and
+without any script or style sheet. All text from audio, a model or a file name is escaped.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from .record import SessionRecord
 
 MAX_REPLIES = 50
-"""Replies that are shown, the newest: a saved notebook keeps this for ever."""
+"""Maximum number of replies in a transcript, the newest ones: a saved notebook stores the transcript."""
 MAX_TEXT = 500
-"""Characters of one reply that are shown."""
+"""Maximum length of one reply in a transcript, in characters; longer text is truncated."""
 
 _CELL = 'style="padding:2px 10px 2px 0;text-align:left;vertical-align:top"'
 _NUMBER = 'style="padding:2px 10px 2px 0;text-align:right;vertical-align:top;white-space:nowrap"'
 
 
 def clock(seconds: float) -> str:
-    """A time of the session's audio clock, such as ``1:04.8``."""
-    # In tenths, so that 59.96 s are 1:00.0 and not 0:60.0.
+    """Format a time of the session's audio clock, such as ``1:04.8``."""
+    # Rounded to tenths first, so that 59.96 s gives 1:00.0 and not 0:60.0.
     tenths = round(seconds * 10)
     return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"
 
 
 def summary(record: SessionRecord) -> str:
-    """Counts of a record in one line."""
+    """Format the length and the counts of a record in one line."""
     decisions, replies = len(record.of_type(Decision)), len(record.of_type(Turn))
     return f"{record.seconds:.1f} s heard, {_count(decisions, 'decision')}, {_count(replies, 'reply')}"
 
 
 def transcript_text(record: SessionRecord) -> str:
-    """Counts and replies of a record as plain text, one line each.
+    """Format the summary and the replies of a record as plain text, one line each.
 
     Examples
     --------
@@ -59,21 +59,21 @@ def transcript_text(record: SessionRecord) -> str:
 
 
 def transcript_html(record: SessionRecord, title: str, facts: Mapping[str, str] | None = None) -> str:
-    """A record as HTML that needs nothing else: a title, counts, and a table of the replies.
+    """Format a record as self-contained HTML: a title, the summary, and a table of the replies.
 
     Parameters
     ----------
     record
-        What happened.
+        Record to show.
     title
-        Of whose record it is, as plain text.
+        Title, as plain text.
     facts
-        Further lines, name and value, as plain text; such as the state of a session.
+        Additional lines by name, as plain text, such as the state of a session.
 
     Returns
     -------
     str
-        One ``<div>``; no script, no style sheet, no address.
+        One ``<div>`` without scripts, style sheets or URLs.
     """
     turns, hidden = _newest(record)
     rows = [
@@ -89,12 +89,12 @@ def transcript_html(record: SessionRecord, title: str, facts: Mapping[str, str] 
         heads = "".join(f'<th scope="col" {_CELL}>{head}</th>' for head in ("time", "reply", "emotion", "ended"))
         parts.append(f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
     if hidden:
-        parts.append(f"<div>The newest {len(turns)} replies are shown; {hidden} came before.</div>")
+        parts.append(f"<div>The newest {len(turns)} replies are shown; {hidden} earlier ones are not.</div>")
     return "".join(parts) + "</div>"
 
 
 def facts_html(title: str, facts: Mapping[str, str]) -> str:
-    """A title and named values as HTML that needs nothing else."""
+    """Format a title and named values as self-contained HTML."""
     rows = "".join(
         f'<tr><th scope="row" {_CELL}>{escape(name)}</th><td {_CELL}>{escape(value)}</td></tr>'
         for name, value in facts.items()
@@ -109,7 +109,7 @@ def _newest(record: SessionRecord) -> tuple[list[Turn], int]:
 
 
 def _time(turn: Turn) -> str:
-    """When the reply began: at the end of the chunk after which it was decided."""
+    """Format the start of a reply: the end of the chunk whose decision began the reply."""
     return clock((turn.chunk + 1) * CHUNK_SECONDS)
 
 

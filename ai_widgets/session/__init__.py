@@ -1,1 +1,1 @@
-"""The loop of one session: perceive, decide, respond. No threads, no comms, no Jupyter."""
+"""Streaming session: perceive, decide, respond. The package uses no threads, no comms and no Jupyter."""

@@ -1,4 +1,4 @@
-"""The growing reply: which token adds which text, with incomplete UTF-8 held back and the emotion kept apart."""
+"""Incremental detokenisation of a reply: incomplete UTF-8 is held back, the emotion token is not text."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from ..protocol import Emotion
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LONGEST_INCOMPLETE = 3
-"""A UTF-8 character has at most four bytes, so at most three of them can be waiting for the rest."""
+"""Maximum number of replacement characters held back: a UTF-8 character has at most 4 bytes, so at most 3 of them are
+incomplete."""
 
 
 class ReplyText:
-    """Tokens of one reply and the text they have made visible so far: a value, which `with_token` extends.
+    """Immutable tokens of one reply and their visible text.
 
-    The whole reply is decoded again for each token and the growing suffix emitted, because a tokenizer may change the
-    spacing of what follows and a character may span tokens (docs/protocol.md §6). What still ends in replacement
-    characters waits.
+    Each new token decodes the whole reply again and emits the added suffix, because the tokenizer's spacing depends on
+    the context and a character may span tokens (docs/protocol.md §6). Trailing replacement characters are held back
+    until their character is complete.
 
     Attributes
     ----------
     tokens
-        Ids after TEXT_BEGIN, the emotion included.
+        Token ids after TEXT_BEGIN, the emotion included.
     added
-        Text that the last of them made visible.
+        Text that the last token made visible.
     """
 
     def __init__(self, model: LoadedModel, tokens: tuple[int, ...] = (), shown: str = "", added: str = "") -> None:
@@ -32,12 +33,12 @@ class ReplyText:
         self.added = added
 
     def with_token(self, token: int) -> ReplyText:
-        """The reply with one more token."""
+        """Return the reply with one more token."""
         tokens = (*self.tokens, token)
         text = self._model.decode_tokens(list(tokens))
         stable = text.rstrip(REPLACEMENT)
         if len(text) - len(stable) > LONGEST_INCOMPLETE:
-            # More than a character may lack: these bytes are broken for good.
+            # More bytes than a character can lack: the first ones can never become valid.
             stable = text[: len(text) - LONGEST_INCOMPLETE]
         if not stable.startswith(self._shown):
             return ReplyText(self._model, tokens, self._shown)
@@ -45,10 +46,10 @@ class ReplyText:
 
     @property
     def emotion(self) -> Emotion | None:
-        """The emotion the reply opened with; it is no part of the text."""
+        """Emotion token at the start of the reply, or None; it is not part of the text."""
         return self._model.traits.tokens.emotion(self.tokens[0]) if self.tokens else None
 
     @property
     def text(self) -> str:
-        """The whole reply as text."""
+        """Text of the whole reply."""
         return self._model.decode_tokens(list(self.tokens))

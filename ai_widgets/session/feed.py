@@ -1,9 +1,9 @@
-"""Feed: what was given to a session and is not decided yet, in order, as chunks that are heard one after the other.
+"""Feed: the queue of a session's audio that is not decided yet.
 
-A call gives the feed one item: a block of live audio, a whole clip, the end of a recording, or a chunk that was
-perceived elsewhere. Items become pieces, a few seconds at a time, when their turn comes. What has been taken of them is
-a `Taken`, a value that the loop commits together with what came of it; `settle` brings queue, intake and listener back
-to it after an interrupt, so that no sample is lost or heard twice.
+A call adds items: a block of live audio, a whole clip, the end of a recording, or a perceived chunk. The feed converts
+the first item to pieces, a few seconds at a time. `Taken` is the immutable progress of the feed; the loop commits it
+together with the events of the same step. After an interrupt, `settle` restores queue, intake and listener to the
+committed `Taken`, so that no sample is lost or heard twice.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
 from .perceive import Heard, Listener, hear_clip, hear_piece
 
 PIECE_SECONDS = 10
-"""Live audio is resampled and cut in pieces of this length: the first chunk is decided at once, memory is bounded."""
+"""Length of a piece of live audio that is resampled and split at once, in seconds. It bounds the memory, and the first
+chunk of a long block is decided before the rest is read."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Live audio, of an array or a file, and the flags of all of it."""
+    """Live audio of an array or a file, and the flags of all its chunks."""
 
     sound: ArraySamples | FileSamples
     flags: tuple[str, ...] = ()
@@ -41,9 +42,14 @@ class Block:
 
 @dataclass(frozen=True)
 class Clip:
-    """A whole clip at 16 kHz, of an array or a file, with one floor, and the seconds of silence that follow it.
+    """Whole clip at 16 kHz, of an array or a file, with one log-mel floor.
 
-    `progress` is told while it is measured, before its first chunk.
+    Attributes
+    ----------
+    tail_silence
+        Silence to append after the clip, in seconds.
+    progress
+        Called while the clip's floor is measured, before the first chunk.
     """
 
     sound: ArraySamples | FileSamples
@@ -58,7 +64,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class End:
-    """The end of a recording, and the seconds of silence that follow it."""
+    """End of a recording, followed by `tail_silence` seconds of silence."""
 
     tail_silence: float = 0.0
     seconds = 0.0
@@ -66,7 +72,7 @@ class End:
 
 @dataclass(frozen=True)
 class Given:
-    """A chunk that was perceived elsewhere; its clip is its own."""
+    """Chunk that the caller perceived; the clip index is that of `heard`."""
 
     heard: Heard
     seconds = CHUNK_SECONDS
@@ -78,20 +84,20 @@ Piece: TypeAlias = ChunkAudio | Heard | Given | End | FileNotice
 
 @dataclass(frozen=True)
 class Taken:
-    """What was taken of the feed.
+    """Progress of a feed.
 
     Attributes
     ----------
     items
-        Number of the first item that is not taken whole.
+        Number of the first item that is not consumed completely.
     samples
-        Samples of it that are taken.
+        Samples of that item that are consumed.
     pieces, place
-        Pieces made of what was taken last, and the place of the next of them.
+        Pieces made in the last call of `Feed.more`, and index of the next piece.
     chunks
-        Chunks that were heard so far.
+        Chunks consumed since the start of the session.
     told
-        Notices of the item's file that are among the pieces so far.
+        Notices of that item's file that are already among the pieces.
     """
 
     items: int = 0
@@ -103,25 +109,30 @@ class Taken:
 
     @property
     def next(self) -> Piece | None:
-        """The next piece, or None where others have to be made."""
+        """Next piece; None if `Feed.more` has to make more pieces."""
         return self.pieces[self.place] if self.place < len(self.pieces) else None
 
     def busy_before(self, item: int) -> bool:
-        """Whether something of the items before number `item` is still to be heard."""
+        """Return whether a part of the items before number `item` is still pending."""
         return self.items < item or self.next is not None
 
     def past(self, *, chunk: bool) -> Taken:
-        """The same after the next piece, which was a chunk or was none."""
+        """Return the progress after the next piece; `chunk` says whether the piece is a chunk."""
         return Taken(self.items, self.samples, self.told, self.pieces, self.place + 1, self.chunks + chunk)
 
 
 class Feed:
-    """Items in, pieces out.
+    """Queue that converts items to pieces.
 
     Parameters
     ----------
     model
-        Perceives.
+        Model whose encoder perceives the audio.
+
+    Attributes
+    ----------
+    lost_filter
+        Whether an interrupt has reset the resampler, which loses a few milliseconds of audio.
     """
 
     def __init__(self, model: LoadedModel) -> None:
@@ -131,18 +142,18 @@ class Feed:
         self._listener = Listener(model)
         self._intake_before: tuple[tuple[int, int], Intake, bool] | None = None
         self._listener_before: tuple[int, tuple[Array | None, float]] | None = None
-        # Features of the clip at work, which is measured once.
+        # Features of the clip in progress, kept because its floor is measured once.
         self._clip: tuple[int, ClipLogMel] | None = None
         self.lost_filter = False
 
     def put(self, items: Sequence[Item], taken: Taken) -> int:
-        """Add items at the end, all of them at once; returns the number of the first."""
+        """Append items, all or none, and return the number of the first."""
         first = self._items[-1][0] + 1 if self._items else taken.items
         self._items.extend([(first + place, item) for place, item in enumerate(items)])
         return first
 
     def settle(self, taken: Taken) -> None:
-        """Drop items that are taken whole, and undo what an interrupted call did beyond `taken`."""
+        """Remove completely consumed items, and restore intake and listener to `taken` after an interrupt."""
         while self._items and self._items[0][0] < taken.items:
             _close(self._items.popleft()[1])
             self._clip = None
@@ -158,11 +169,11 @@ class Feed:
             self._listener_before = None
 
     def pending(self, taken: Taken) -> float:
-        """Seconds that were given and whose turn has not come, what does not fill a chunk included."""
+        """Return the pending audio in seconds, including the incomplete chunk."""
         return self.waiting(taken) + self._intake.waiting / SAMPLE_RATE
 
     def waiting(self, taken: Taken) -> float:
-        """Seconds that were given and whose turn has not come."""
+        """Return the pending audio in seconds, without the incomplete chunk."""
         pieces = sum(CHUNK_SECONDS for piece in taken.pieces[taken.place :] if not isinstance(piece, End))
         items = [item for number, item in self._items if number >= taken.items]
         begun = items[0] if items else None
@@ -170,7 +181,7 @@ class Feed:
         return max(0.0, pieces + sum(item.seconds for item in items) - done)
 
     def drop(self) -> None:
-        """Drop all that waits."""
+        """Drop all pending audio."""
         for _, item in self._items:
             _close(item)
         self._items.clear()
@@ -179,15 +190,20 @@ class Feed:
         self._intake_before = self._listener_before = None
 
     def more(self, taken: Taken, *, heard: bool = True) -> Taken | None:
-        """Make pieces of what is next; None where nothing waits.
+        """Make pieces of the first item and return the new progress; None if nothing is pending.
 
         Parameters
         ----------
         taken
-            After `settle`.
+            Progress, after `settle`.
         heard
-            False where that has failed: chunks are then flagged `unheard`, a clip is not encoded, and of a file that
-            cannot be read the rest is left out.
+            False after a failure to perceive the item: its chunks are flagged `unheard`, a clip is not encoded, and the
+            rest of an unreadable file is skipped.
+
+        Raises
+        ------
+        AudioError
+            If a file cannot be read and `heard` is True.
         """
         if not self._items:
             return None
@@ -209,7 +225,7 @@ class Feed:
             return replace(past, pieces=(End(),) if isinstance(item, Clip) else ())
 
     def _rest(self, heard: bool) -> list[ChunkAudio]:
-        """What waits in the intake, as the end of a recording."""
+        """Return the chunks of the audio pending in the intake, as at the end of a recording."""
         rest = self._intake.finish()
         return rest if heard else [_unheard(chunk) for chunk in rest]
 
@@ -221,7 +237,7 @@ class Feed:
         return self._after(item, taken, past, pieces, len(samples) if len(samples) == asked else 0)
 
     def _more_of_clip(self, number: int, item: Clip, taken: Taken, past: Taken, heard: bool) -> Taken:
-        # Live audio that came before is a clip of its own.
+        # Live audio before the clip belongs to a separate clip.
         before: list[Piece] = [] if taken.samples else [*self._rest(heard), End()]
         if self._clip is None or self._clip[0] != number:
             clip = ClipLogMel(item.sound, item.flags)
@@ -241,9 +257,9 @@ class Feed:
         return self._after(item, taken, past, [*before, *pieces], len(chunks) * CHUNK_SAMPLES)
 
     def _after(self, item: Block | Clip, taken: Taken, past: Taken, pieces: Sequence[Piece], samples: int) -> Taken:
-        """What is taken with these pieces, which are `samples` samples of an item; 0 where it has come to its end."""
+        """Return the progress with new pieces, made of `samples` samples of the item; 0 samples mean its end."""
         notices = item.sound.notices[taken.told :]
-        # Said before the end of the clip that they are about.
+        # Notices come before the end of their clip.
         ended = [piece for piece in pieces[-1:] if isinstance(piece, End)] if not samples else []
         ordered = (*pieces[: len(pieces) - len(ended)], *notices, *ended)
         if not samples:
@@ -262,6 +278,6 @@ def _unheard(chunk: ChunkAudio) -> ChunkAudio:
 
 
 def _close(item: Item) -> None:
-    """Close the file of an item that is done."""
+    """Close the file of a consumed or dropped item."""
     if isinstance(item, (Block, Clip)) and isinstance(item.sound, FileSamples):
         item.sound.close()

@@ -1,4 +1,4 @@
-"""Framing: the tokens around the audio, as a checkpoint and the settings want them (docs/protocol.md §3)."""
+"""Framing: the tokens around the audio, from the checkpoint and the settings (docs/protocol.md §3)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..settings import RESET_POSITIONS, SLIDE_POSITIONS, Settings
 
 @dataclass(frozen=True)
 class Framing:
-    """What a session feeds beside what the model says, and how much of it its context holds.
+    """Tokens that a session feeds in addition to the drawn ones, and the size of its context.
 
     Attributes
     ----------
     prefix
-        Tokens that a bare context begins with.
+        Token ids at the start of the context.
     block
-        Tokens of one chunk, PADs where encoder frames are to stand.
+        Token ids of one chunk, with PAD in place of each encoder frame.
     frames_at
-        Place of the first frame in the block.
+        Index of the first PAD in `block`.
     limit
-        Positions of the context.
+        Maximum number of positions in the context.
     """
 
     prefix: tuple[int, ...]
@@ -34,12 +34,12 @@ class Framing:
 
     @staticmethod
     def of(model: LoadedModel, settings: Settings) -> Framing:
-        """The framing of a session.
+        """Compute the framing of a session.
 
         Raises
         ------
         SettingError
-            Where the context is too short for the prefix and one chunk.
+            If the context is too short for the prefix and one chunk.
         """
         traits = model.traits
         prompt = traits.system_prompt if settings.system_prompt is None else settings.system_prompt
@@ -62,15 +62,15 @@ class Framing:
 
 
 def _limit(model: LoadedModel, settings: Settings, prefix: int, chunk: int) -> int:
-    """Positions of the context; `prefix` and `chunk` are those of the prefix and of one silent chunk."""
+    """Compute the positions of the context from those of the `prefix` and of one silent `chunk`."""
     most = model.positions
     trained = model.traits.context_seconds
     usual = {"slide": SLIDE_POSITIONS, "reset": RESET_POSITIONS, "stop": most}[settings.context]
     if settings.context == "slide":
         if model.traits.rope_positions == "float16":
-            # Beyond, the distance of two rounded positions depends on where they stand, and sliding changes that.
+            # Beyond this limit the distance of two rounded positions depends on the positions, which sliding changes.
             most = min(most, EXACT_POSITIONS)
         if trained is not None and settings.context_seconds is None:
-            # A longer prompt than that of training takes nothing away from the audio.
+            # The prefix is added, so that a longer prompt than in training leaves as much room for audio.
             usual = prefix + round(trained / CHUNK_SECONDS) * chunk
     return min(settings.context_limit or usual, most)

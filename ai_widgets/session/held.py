@@ -1,9 +1,9 @@
-"""Which chunks the context holds, and which of them leave when it is full.
+"""Chunks held in the context, and the eviction of the oldest ones when the context is full.
 
-A chunk leaves as a whole: its block, the token decided after it and, where there was one, its reply. What remains is
-the prefix, followed by whole chunks, as in a context that had begun with the oldest of them.
+A chunk is evicted as a whole: its block, the token decided after the block, and the reply, if any. The context then
+holds the prefix followed by whole chunks, as if it had begun with the oldest remaining chunk.
 
-A `Window` is a value: each method returns a new one. So a step that fails changes nothing.
+A `Window` is immutable: each method returns a new window, so that a failed step changes nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 SPARE = 16
-"""A slide goes on until one part in this number of the context is free, so that not every chunk needs a slide."""
+"""Divisor of the context's size: a slide evicts chunks until 1/16 of the context is free, so that not every chunk needs
+a slide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One chunk in the context: its index, its positions, and whether a reply of its is among them."""
+    """Chunk in the context: index, number of positions, and whether the positions include a reply."""
 
     chunk: int
     positions: int
@@ -25,7 +26,15 @@ class Held:
 
 @dataclass(frozen=True)
 class Left:
-    """What left the context at once: chunks `first` to `last` with their replies."""
+    """Chunks evicted by one slide.
+
+    Attributes
+    ----------
+    first, last
+        Indices of the first and the last evicted chunk.
+    turns, positions
+        Number of evicted replies and of freed positions.
+    """
 
     first: int
     last: int
@@ -34,22 +43,22 @@ class Left:
 
     @property
     def chunks(self) -> int:
-        """How many they are."""
+        """Number of evicted chunks."""
         return self.last - self.first + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Chunks in the context, the oldest first.
+    """Immutable list of the chunks in the context, the oldest first.
 
     Attributes
     ----------
     prefix
-        Tokens that the context begins with; empty as long as nothing was fed.
+        Token ids at the start of the context; empty before anything was fed.
     older, newest
-        Chunks held; the newest apart, since each token of a reply changes it.
+        Chunks in the context; the newest is separate, because each reply token changes it.
     before_newest
-        Positions of prefix and `older`.
+        Number of positions of `prefix` and `older`.
     """
 
     prefix: tuple[int, ...] = ()
@@ -62,44 +71,57 @@ class Window:
 
     @property
     def positions(self) -> int:
-        """Positions in use, the prefix included."""
+        """Number of positions in use, including the prefix."""
         return self.before_newest + (self.newest.positions if self.newest is not None else 0)
 
     @property
     def oldest(self) -> int | None:
-        """The oldest chunk held, or None."""
+        """Index of the oldest chunk in the context, or None."""
         first = self.older[0] if self.older else self.newest
         return None if first is None else first.chunk
 
     def begun(self, prefix: tuple[int, ...]) -> Window:
-        """The prefix was fed to a bare context."""
+        """Return the window after `prefix` was fed to an empty context."""
         return Window(prefix, before_newest=len(prefix))
 
     def opened(self, chunk: int, positions: int) -> Window:
-        """A chunk's block was fed."""
+        """Return the window after the block of a chunk was fed, which takes `positions` positions."""
         older = self.older if self.newest is None else (*self.older, self.newest)
         return Window(self.prefix, older, Held(chunk, positions), self.positions)
 
     def extended(self, positions: int = 1, *, turn: bool = False) -> Window:
-        """Tokens that belong to the newest chunk were fed after its block."""
+        """Return the window after tokens of the newest chunk were fed behind its block.
+
+        Parameters
+        ----------
+        positions
+            Number of tokens.
+        turn
+            Whether the tokens belong to a reply.
+
+        Raises
+        ------
+        ValueError
+            If the context holds no chunk.
+        """
         newest = self.newest
         if newest is None:
-            raise ValueError("No chunk is held that could be extended.")
+            raise ValueError("The context holds no chunk that could be extended.")
         return replace(self, newest=Held(newest.chunk, newest.positions + positions, newest.turn or turn))
 
     def without_oldest(
         self, positions: int, chunks: int, keep: int, spare: tuple[int, int]
     ) -> tuple[Window, Left] | None:
-        """What remains once the oldest chunks have left, and what leaves; None where nothing has to.
+        """Evict the oldest chunks and return the new window and the evicted chunks; None if nothing is evicted.
 
         Parameters
         ----------
         positions, chunks
-            Positions and chunks that have to leave; 0 or less where there is no need.
+            Number of positions and of chunks to free; 0 or less for none.
         keep
-            Number of the newest chunks that stay whatever is needed.
+            Number of the newest chunks that are never evicted.
         spare
-            Positions and chunks that leave beyond what is needed, where any are needed; the newest chunk stays.
+            Number of positions and of chunks to free in addition, if any are to be freed; the newest chunk is kept.
         """
         needed = (positions, chunks)
         wished = tuple(need + more if need > 0 else 0 for need, more in zip(needed, spare, strict=True))

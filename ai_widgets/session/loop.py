@@ -1,8 +1,8 @@
-"""The loop of a session: perceive, decide, respond, in steps that can be interrupted anywhere.
+"""Loop of a session: perceive, decide, respond, in steps that can be interrupted at any point.
 
-All that the loop knows is one value, `State`. Each step makes the next state and the events of it, and commits both by
-one assignment; the record is brought up to it afterwards, and again by the next step where even that was interrupted.
-So Ctrl-C or an error of the model at any point leaves a context and a record that agree.
+The state of the loop is one immutable value, `State`. Each step computes the next state with its events and commits
+both by one assignment. The events are then appended to the record; if an interrupt prevents that, the next step
+appends them first. Therefore context and record agree after Ctrl-C or a model error at any point.
 """
 
 from __future__ import annotations
@@ -28,18 +28,32 @@ from .turns import TurnState, TurnTaking
 logger = logging.getLogger(__name__)
 
 LATE_S = CHUNK_SECONDS
-"""Seconds from capture, the model's own time left out, after which a live chunk is flagged `late`: by then the next one
-has been captured too."""
+"""Delay from capture to decision, in seconds without the model's computing time, above which a live chunk is flagged
+`late`: the length of a chunk, after which the next chunk has been captured."""
 LONGEST_VALUE = 60
-"""Characters of a setting's value that a notice repeats."""
+"""Maximum length of a setting's value in a notice, in characters; a longer value is truncated."""
 LONGEST_ERROR = 300
-"""Characters of an error's message that a notice repeats."""
-FILTER_LOST = "An interrupt came while audio was resampled: a few milliseconds before this chunk were not heard."
+"""Maximum length of an error's message in a notice, in characters; a longer message is truncated."""
+FILTER_LOST = "An interrupt stopped the resampler: a few milliseconds of audio before this chunk were lost."
 
 
 @dataclass(frozen=True)
 class Work:
-    """The chunk at work: it is in the record, and its step is not complete."""
+    """Chunk in progress: its `Chunk` event is in the record, its decision or reply is not complete.
+
+    Attributes
+    ----------
+    heard, chunk, clip
+        Perceived chunk, its index, and the index of its clip.
+    queued_s
+        Time in queues before the decision, in seconds.
+    decide_s, reply_s
+        Computing time of the decision and of the reply so far, in seconds.
+    decided
+        Time of the decision, in seconds of `time.perf_counter`.
+    decision
+        Decision on the chunk; None before it is made.
+    """
 
     heard: Heard
     chunk: int
@@ -53,22 +67,22 @@ class Work:
 
 @dataclass(frozen=True)
 class State:
-    """All that the loop knows: where it stands, and what the step before has said.
+    """Immutable state of the loop.
 
     Attributes
     ----------
     talk
-        Of the conversation.
+        State of the context and of the reply in progress.
     taken
-        Of the feed.
+        Progress of the feed.
     work
-        The chunk at work.
+        Chunk in progress, or None.
     clip, clip_open
-        Index of the clip, and whether a chunk of it was heard.
+        Index of the current clip, and whether a chunk of it was heard.
     watch
-        What was seen of the input.
-    said, at
-        Events of the last step, and where in the record they begin.
+        Conditions observed in the input.
+    events, events_at
+        Events of the last step, and the index in the record of the first of them.
     """
 
     talk: TurnState
@@ -77,28 +91,28 @@ class State:
     clip: int = 0
     clip_open: bool = False
     watch: InputWatch = field(default_factory=InputWatch)
-    said: tuple[Event, ...] = ()
-    at: int = 0
+    events: tuple[Event, ...] = ()
+    events_at: int = 0
 
 
 class Loop:
-    """Audio in, events into the record.
+    """Loop that turns pending audio into events of the record.
 
     Parameters
     ----------
     model
-        Shared, immutable.
+        Model, shared and immutable.
     settings
-        Those it begins with.
+        Settings of the first chunk.
     record
-        Where events and audio go.
+        Record that receives events and audio.
 
     Attributes
     ----------
     settings
-        Those that are to hold from the next chunk on.
+        Settings that apply from the next chunk on.
     state
-        Where it stands.
+        State committed last.
     """
 
     def __init__(self, model: LoadedModel, settings: Settings, record: SessionRecord) -> None:
@@ -110,43 +124,43 @@ class Loop:
         self.state = State(self.turns.start)
 
     def put(self, items: Sequence[Item]) -> int:
-        """Add items to the feed, all of them at once; returns the number of the first."""
+        """Append items to the feed, all or none, and return the number of the first."""
         return self._feed.put(items, self.state.taken)
 
     def busy_before(self, item: int) -> bool:
-        """Whether something of the items before number `item` is still to be done."""
+        """Return whether an item before number `item`, or a chunk in progress, is still to be completed."""
         return self.state.work is not None or self.state.taken.busy_before(item)
 
     def close(self) -> None:
-        """End what is at work, and drop what waits and say so. `turns.release` frees the memory afterwards."""
+        """End the reply in progress, drop pending audio with a notice; call `turns.release` to free the memory."""
         self._settle()
         self._cut(None)
         self._drop_pending()
 
     def _drop_pending(self) -> None:
-        """Drop audio that waits, and say how much."""
+        """Drop pending audio, with a notice of its length."""
         state = self.state
         seconds = self._feed.pending(state.taken)
-        said: list[Event] = []
+        events: list[Event] = []
         if state.work is not None and state.work.decision is None:
             seconds += CHUNK_SECONDS
         elif state.work is not None:
-            said.append(_timing(state.work))
+            events.append(_timing(state.work))
         self._feed.drop()
         if seconds > 0:
-            message = f"The session was closed before {seconds:.2f} s of audio were decided."
+            message = f"The session was closed: {seconds:.2f} s of audio were dropped without a decision."
             data = {"seconds": round(seconds, 3), "why": "closed"}
-            said.append(Notice(max(0, state.taken.chunks - 1), "dropped", message, data))
-        self._commit(*said, work=None, taken=replace(state.taken, pieces=(), place=0))
+            events.append(Notice(max(0, state.taken.chunks - 1), "dropped", message, data))
+        self._commit(*events, work=None, taken=replace(state.taken, pieces=(), place=0))
 
     def advance(self) -> bool:
-        """Do the next small step of the work; False where nothing is left to do.
+        """Run the next step; return False if nothing is pending.
 
         Raises
         ------
         BaseException
-            Whatever interrupts it or goes wrong in it. The state is whole then, a reply at work has ended, and a chunk
-            that caused an error is passed over; one that was interrupted is decided by the next call.
+            Any interrupt or error in the step. The state is consistent then, and a reply in progress has ended. A chunk
+            that caused an error is skipped with a notice; an interrupted chunk is decided by the next call.
         """
         began = False
         try:
@@ -158,12 +172,12 @@ class Loop:
                 self._settle()
                 self._cut(error, began=began)
             except Exception:
-                # The state is whole all the same: the next call settles first.
+                # The committed state is consistent: the next call settles first.
                 logger.exception("After %s the session could not be settled at once.", type(error).__name__)
             raise
 
     def _settle(self) -> None:
-        """Bring record, feed and context to the state that was committed last; nothing to do but after an interrupt."""
+        """Bring record, feed and context to the committed state; this changes something only after an interrupt."""
         self._publish()
         self._feed.settle(self.state.taken)
         if not self.turns.settle(self.state.talk):
@@ -171,18 +185,20 @@ class Loop:
 
     def _publish(self) -> None:
         state = self.state
-        for event in state.said[len(self._record) - state.at :]:
+        for event in state.events[len(self._record) - state.events_at :]:
             self._record.append(event)
 
-    def _commit(self, *said: Event, **changes: Any) -> None:
-        self.state = replace(self.state, said=said, at=len(self._record), **changes)
+    def _commit(self, *events: Event, **changes: Any) -> None:
+        self.state = replace(self.state, events=events, events_at=len(self._record), **changes)
         self._publish()
 
     def _restart_lost_context(self) -> None:
-        """Keys and values were interrupted while they moved: the context starts over."""
+        """Reset the context after an interrupt stopped the move of its keys and values."""
         state = self.state
         chunk = max(0, state.taken.chunks - 1)
-        message = "The context starts over: it was interrupted in the middle of a move, and what it held is lost."
+        message = (
+            "The context was reset: an interrupt stopped the move of its keys and values, so their content is lost."
+        )
         notice = Notice(chunk, "context_reset", message, {"used": state.talk.window.positions, "why": "interrupted"})
         talk, events = self.turns.cut(state.talk, "interrupted")
         self._commit(*events, notice, talk=talk.forgotten())
@@ -212,21 +228,29 @@ class Loop:
         return True
 
     def _begin_chunk(self, state: State, failed: BaseException | None = None) -> None:
-        """Perceive the next chunk, and see that the context has room for it."""
+        """Perceive the next chunk and make room for it in the context.
+
+        Parameters
+        ----------
+        state
+            Committed state.
+        failed
+            Error of an earlier attempt; the chunk is then recorded as `unheard`.
+        """
         piece = state.taken.next
         if isinstance(piece, Given):
             heard = piece.heard
         elif isinstance(piece, Heard):
             heard = replace(piece, clip=state.clip)
         elif piece is None or isinstance(piece, (End, FileNotice)):
-            raise SessionError("No chunk is next.")
+            raise SessionError("The feed has no pending chunk.")
         elif failed is not None or "unheard" in piece.flags:
             heard = Heard(piece.samples, piece.flags, state.clip, None)
         else:
             heard = replace(self._feed.hear(piece, state.taken), clip=state.clip)
         started, chunk = perf_counter(), state.taken.chunks
         perceived = (heard.features_ms + heard.tower_ms) / 1e3
-        # What is no microphone's came as fast as it could be taken: it has no deadline, and its waiting is no lateness.
+        # Audio that is not from a microphone has no deadline, so that its time in queues does not make it late.
         queued = max(0.0, started - heard.arrived - perceived) if heard.live else 0.0
         notices: list[Event] = [*self._keep_audio(chunk, heard)]
         talk = state.talk
@@ -259,13 +283,13 @@ class Loop:
         self._feed.lost_filter = False
 
     def _keep_audio(self, chunk: int, heard: Heard) -> list[Notice]:
-        """Hand the audio to the record, once."""
+        """Append the audio to the record, once."""
         if self._record.chunks_heard <= self._chunks_before + chunk:
             self._record.append_audio(heard.samples)
         return self._record.last_notices
 
     def _go_on(self, state: State, work: Work) -> None:
-        """The next part of the step at work: decide, speak, or what is told in the end."""
+        """Continue the chunk in progress: decide, produce the next reply token, or complete the chunk."""
         decision = work.decision
         if decision is None:
             frames = work.heard.frames
@@ -282,20 +306,20 @@ class Loop:
             work = replace(work, reply_s=work.reply_s + perf_counter() - started)
             self._commit(*events, talk=talk, work=work)
         else:
-            said: list[Event] = []
+            completed: list[Event] = []
             if decision.choice == "OTHER":
-                said.append(self.turns.violation(decision, state.talk))
-            self._commit(*said, _timing(work), work=None)
+                completed.append(self.turns.violation(decision, state.talk))
+            self._commit(*completed, _timing(work), work=None)
 
     def _cut(self, error: BaseException | None, *, began: bool = True) -> None:
-        """After an interrupt or an error: end what cannot go on.
+        """End the reply or the chunk that cannot continue after an interrupt or an error.
 
         Parameters
         ----------
         error
-            What ended the step; None where the session is being closed.
+            Exception that ended the step; None if the session is being closed.
         began
-            False where the step had not begun, so that no chunk is to blame.
+            Whether the step had begun; otherwise no chunk caused the error.
         """
         state, failed = self.state, isinstance(error, Exception)
         work = state.work
@@ -303,7 +327,7 @@ class Loop:
             talk, events = self.turns.cut(state.talk, "error" if failed else "interrupted")
             self._commit(*events, _timing(work), talk=talk, work=None)
         elif error is None or not failed or not began:
-            # What is not decided yet is decided by the next call.
+            # The next call decides the pending chunk.
             return
         elif work is not None:
             self._commit(_undecided(work.chunk, error), work=None)
@@ -317,25 +341,27 @@ class Loop:
                 self._commit(*notices, taken=taken)
 
     def _take_settings(self, talk: TurnState, chunk: int) -> tuple[TurnState, list[Event]]:
-        """Settings that were changed since the last chunk, as a notice."""
+        """Apply settings that changed since the last chunk, with a notice."""
         before, chosen = talk.terms.settings, self.settings
         if chosen == before:
             return talk, []
         old, new = before.to_json(), chosen.to_json()
         changed = {name: value for name, value in new.items() if value != old[name]}
         words = ", ".join(f"{name} is {short(value)}" for name, value in changed.items())
-        notice = Notice(chunk, "settings", f"From here on {words}.", {"changed": changed, "settings": new})
+        notice = Notice(
+            chunk, "settings", f"Settings changed from this chunk on: {words}.", {"changed": changed, "settings": new}
+        )
         return self.turns.changed(talk, chosen), [notice]
 
 
 def _undecided(chunk: int, error: BaseException | None) -> Notice:
     why = f"{type(error).__name__}: {error}"
-    message = f"There is no decision on this chunk, and it is not in the context: {why[:LONGEST_ERROR]}"
+    message = f"This chunk has no decision and is not in the context: {why[:LONGEST_ERROR]}"
     return Notice(chunk, "undecided", message, {"error": type(error).__name__})
 
 
 def _timing(work: Work) -> Timing:
-    """Where the time went, on the clock that never jumps, told in Unix time."""
+    """Build the timing of a chunk: durations of the monotonic clock, times converted to Unix time."""
     heard, epoch = work.heard, time() - perf_counter()
     return Timing(
         work.chunk,
@@ -354,6 +380,6 @@ def _timing(work: Work) -> Timing:
 
 
 def short(value: object) -> str:
-    """A setting's value in a sentence."""
+    """Format a setting's value for a sentence, truncated to `LONGEST_VALUE` characters."""
     text = "the default" if value is None else str(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -1,6 +1,6 @@
-"""Perceive: a chunk of audio → log-mel → the encoder's ten frames that stand for it in the sequence.
+"""Perceive: convert a chunk of audio to log-mel features and to the encoder's ten frames.
 
-`Listener` perceives a live stream, `hear_clip` a whole clip at once. Neither knows what is decided about it.
+`Listener` perceives a live stream, `hear_clip` a whole clip at once. Both are independent of the model's decisions.
 """
 
 from __future__ import annotations
@@ -19,12 +19,32 @@ from ..protocol import MELS_PER_CHUNK
 
 @dataclass(frozen=True)
 class Heard:
-    """One chunk after perception: its samples, and the frames that stand for it in the sequence.
+    """Perceived chunk: samples, encoder frames and origin.
 
-    `frames` is [10, width] on the model's device, None where perceiving failed. `arrived` is the clock (`perf_counter`)
-    when its last sample came, `encode_wait_ms` how long it waited from then until its features were computed. `stream`
-    and `seq` name the block that completed it, `mel` is its `features.thumbnail`. `live` says that it comes from a
-    microphone, and `age_s` how many seconds before `arrived` its last sample was captured.
+    Attributes
+    ----------
+    samples
+        float32 [6400], 16 kHz mono.
+    flags
+        Flags of `protocol.Chunk`.
+    clip
+        Index of the chunk's clip.
+    frames
+        Encoder frames [10, width] on the model's device; None if perception failed.
+    features_ms, tower_ms
+        Duration of the log-mel features and of the audio tower, in milliseconds.
+    arrived
+        Arrival of the chunk's last sample, in seconds of `time.perf_counter`.
+    mel
+        Thumbnail of the features (`audio.features.thumbnail`).
+    stream, seq
+        Stream and sequence number of the browser block that completed the chunk; 0 and −1 for audio from Python.
+    encode_wait_ms
+        Time between `arrived` and the start of the features, in milliseconds.
+    live
+        Whether the audio comes from a microphone.
+    age_s
+        Time between the capture of the chunk's last sample and `arrived`, in seconds.
     """
 
     samples: Array
@@ -43,18 +63,18 @@ class Heard:
 
 
 class Listener:
-    """Perceives a live stream: log-mel with the running floor, then the audio tower, a chunk at a time."""
+    """Encoder of a live stream, chunk by chunk: log-mel with the running floor, then the audio tower."""
 
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
         self._features = StreamingLogMel()
 
     def mark(self) -> tuple[Array | None, float]:
-        """Where the stream stands; `return_to` undoes what was heard since."""
+        """Return the state of the stream, for `return_to`."""
         return self._features.mark()
 
     def return_to(self, mark: tuple[Array | None, float]) -> None:
-        """Go on from a mark, as if nothing had been heard after it."""
+        """Restore the state that `mark` returned; chunks heard since then have no effect."""
         self._features.return_to(mark)
 
     def hear(
@@ -68,20 +88,21 @@ class Listener:
         live: bool = False,
         age_s: float = 0.0,
     ) -> Heard:
-        """Encode the next chunk of the stream. Its cost does not depend on how much came before.
+        """Encode the next chunk of the stream, at a cost independent of the stream's length.
 
         Parameters
         ----------
         chunk, clip
-            The audio, and the clip it belongs to.
+            Audio of the chunk, and index of its clip.
         arrived
-            When its last sample came, on the clock of `perf_counter`; now by default.
+            Arrival of the chunk's last sample, in seconds of `time.perf_counter`; None for now.
         stream, seq
-            The browser's block that completed the chunk; the defaults say that Python fed it.
+            Stream and sequence number of the browser block that completed the chunk; the defaults mean audio from
+            Python.
         live
-            It comes from a microphone.
+            Whether the audio comes from a microphone.
         age_s
-            Seconds between the capture of its last sample and `arrived`.
+            Time between the capture of the chunk's last sample and `arrived`, in seconds.
         """
         start = perf_counter()
         mels = self._features.push(chunk.samples)
@@ -108,9 +129,9 @@ class Listener:
 
 
 def hear_clip(model: LoadedModel, chunks: list[ChunkAudio], clip: int) -> list[Heard]:
-    """Perceive a short clip at once: one floor for all of it, as the authors' offline runner.
+    """Perceive a short clip at once, with one log-mel floor for the whole clip, as the authors' offline runner does.
 
-    A long one is perceived in pieces, with `clip_features.ClipLogMel` and `hear_piece`.
+    For a long clip use `clip_features.ClipLogMel` and `hear_piece`, which bound the memory.
     """
     if not chunks:
         return []
@@ -122,16 +143,16 @@ def hear_clip(model: LoadedModel, chunks: list[ChunkAudio], clip: int) -> list[H
 def hear_piece(
     model: LoadedModel, chunks: list[ChunkAudio], mels: Array, clip: int, start: float | None = None
 ) -> list[Heard]:
-    """Encode chunks whose features are known, in one batch.
+    """Encode chunks with known features in one batch.
 
     Parameters
     ----------
     chunks, mels
-        At least one, and their log-mel, float32 [128, 40 · chunks].
+        One chunk or more, and their log-mel features, float32 [128, 40 · chunks].
     clip
-        The clip that they belong to.
+        Index of the chunks' clip.
     start
-        When the features were begun, on the clock of `perf_counter`.
+        Start of the features' computation, in seconds of `time.perf_counter`; None for now.
     """
     between = perf_counter()
     start = between if start is None else start

@@ -1,4 +1,4 @@
-"""Terms: what the settings of a session make of its checkpoint."""
+"""Terms: the settings of a session resolved against its checkpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,19 @@ from .framing import Framing
 
 @dataclass(frozen=True)
 class Terms:
-    """What the settings make of the checkpoint: how tokens are drawn, and what is fed beside them."""
+    """Resolved settings of a session.
+
+    Attributes
+    ----------
+    settings
+        Settings as given.
+    rule
+        Sampling rule: the settings, with the checkpoint's defaults for None.
+    in_effect
+        Content of `Decision.rule`.
+    framing
+        Tokens around the audio, and the size of the context.
+    """
 
     settings: Settings
     rule: SamplingRule
@@ -25,33 +37,33 @@ class Terms:
 
     @staticmethod
     def of(model: LoadedModel, settings: Settings) -> Terms:
-        """The terms of a session.
+        """Resolve the settings of a session.
 
         Raises
         ------
         SettingError
-            Where the context is too short for the prefix and one chunk.
+            If the context is too short for the prefix and one chunk.
         """
         rule = _rule(settings, model.rule)
         return Terms(settings, rule, _in_effect(settings, rule), Framing.of(model, settings))
 
     @property
     def max_new_tokens(self) -> int | None:
-        """Tokens the session may draw, or None for any number."""
+        """Maximum number of tokens the session may draw; None for no limit."""
         if self.settings.max_new_tokens is None and self.settings.context == "stop":
             return CARD_MAX_NEW_TOKENS
         return self.settings.max_new_tokens
 
     @property
     def max_chunks(self) -> int | float:
-        """Chunks the context may hold, by `context_seconds`."""
+        """Maximum number of chunks in the context, from `context_seconds`; infinite if that is None."""
         seconds = self.settings.context_seconds
-        # A millionth more, since 0.4 is no binary fraction.
+        # A millionth is added, because 0.4 has no exact binary representation.
         return math.inf if seconds is None else int(seconds / CHUNK_SECONDS + 1e-6)
 
 
 def _rule(settings: Settings, default: SamplingRule) -> SamplingRule:
-    """The settings over the checkpoint's defaults; top_k 0 means all tokens."""
+    """Merge the settings with the checkpoint's defaults; top_k 0 means all tokens."""
     top_k = default.top_k if settings.top_k is None else (settings.top_k or None)
     return SamplingRule(
         greedy=settings.greedy,
@@ -62,7 +74,7 @@ def _rule(settings: Settings, default: SamplingRule) -> SamplingRule:
 
 
 def _in_effect(settings: Settings, rule: SamplingRule) -> dict[str, Any]:
-    """How decisions are drawn, as `Decision.rule` says it; all decisions under the same settings share it."""
+    """Build `Decision.rule`; all decisions under the same settings share one dictionary."""
     return {
         "greedy": rule.greedy,
         "temperature": rule.temperature,

@@ -1,9 +1,9 @@
-"""Decide and respond: what the model makes of a perceived chunk.
+"""Decide and respond: feed a perceived chunk to the model, and draw the decision and the reply.
 
-`TurnTaking` knows the order in which tokens are fed (docs/protocol.md §3). It keeps no record and no state of its own
-but the keys and values: each of its steps takes a `TurnState` and returns the next one with what happened. Where a step
-is cut, by Ctrl-C or by an error of the model, the state is the one before it, and `settle` brings the keys and values
-back to it. So whatever is cut wherever, the context reads as the protocol does.
+`TurnTaking` implements the order of tokens (docs/protocol.md §3). Its only own state is the keys and values of the
+context: each step takes a `TurnState` and returns the next one with its events. After an interrupt or a model error the
+state before the step remains valid, and `settle` restores the keys and values to it, so that the context always follows
+the protocol.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .terms import Terms
 
 @dataclass(frozen=True)
 class Reply:
-    """The reply at work."""
+    """Reply in progress: its index, the chunk and clip that it answers, and its text so far."""
 
     turn: int
     chunk: int
@@ -38,27 +38,27 @@ class Reply:
 
 @dataclass(frozen=True)
 class TurnState:
-    """Where the conversation stands.
+    """Immutable state of the context and of the reply in progress.
 
     Attributes
     ----------
     terms
-        Settings in use.
+        Resolved settings in use.
     random
-        State of the generator of draws.
+        State of the random generator of the draws.
     window
-        What the context holds.
+        Chunks in the context.
     due
-        Tokens that were drawn, or that end a cut reply, and are not fed yet. The next feed begins with them; they
-        belong to the newest chunk held.
+        Tokens that are drawn, or that end a truncated reply, but are not fed yet. The next feed begins with them; they
+        belong to the newest chunk in the context.
     drawn, turns
-        Tokens drawn and replies begun so far.
+        Number of tokens drawn and of replies begun since the start of the session.
     reply
-        The reply at work, or None.
+        Reply in progress, or None.
     leaving
-        Positions behind the prefix that the last step evicted from the context.
+        Number of positions behind the prefix that the last step evicted.
     ended
-        Why no chunk is taken any more, or None.
+        Reason why the session has ended, as a sentence, or None.
     """
 
     terms: Terms
@@ -73,28 +73,56 @@ class TurnState:
 
     @property
     def room(self) -> int:
-        """Positions that are still free; below 0 where the limit was lowered."""
+        """Number of free positions; negative after the limit was lowered below the positions in use."""
         return self.terms.framing.limit - self.window.positions
 
     def forgotten(self) -> TurnState:
-        """The same with a bare context."""
+        """Return the state with an empty context."""
         return replace(self, window=Window(), due=(), leaving=0)
 
     def slid(self, chunk: int, positions: int, chunks: float, keep: int) -> tuple[TurnState, list[Event]]:
-        """The same once the oldest chunks have left, all but the newest `keep`, and the notice of it."""
+        """Evict the oldest chunks to free `positions` and `chunks`, and return the state and the notice.
+
+        Parameters
+        ----------
+        chunk
+            Index of the chunk that needs the room.
+        positions, chunks
+            Number of positions and of chunks to free; 0 or less for none.
+        keep
+            Number of the newest chunks that are never evicted.
+        """
         most, limit = self.terms.max_chunks, self.terms.framing.limit
         spare = limit // SPARE, 0 if math.isinf(most) else int(most) // SPARE
         found = self.window.without_oldest(positions, 0 if math.isinf(chunks) else int(chunks), keep, spare)
         if found is None:
             return self, []
         window, left = found
-        # The tokens that are due belong to the newest chunk; where that has left too, nothing is due.
+        # The tokens in `due` belong to the newest chunk and are dropped with it.
         after = replace(self, window=window, due=self.due if len(window) else (), leaving=left.positions)
         return after, [_slide_notice(chunk, left, window.positions, limit)]
 
 
 class TurnTaking:
-    """One context of a model, and the loop's second and third step: decide, respond."""
+    """Context of one session with the steps decide and respond.
+
+    Parameters
+    ----------
+    model
+        Model, shared and immutable.
+    settings
+        Settings of the first chunk.
+
+    Attributes
+    ----------
+    start
+        State before the first chunk.
+
+    Raises
+    ------
+    SettingError
+        If the context is too short for the prefix and one chunk.
+    """
 
     def __init__(self, model: LoadedModel, settings: Settings) -> None:
         self._model = model
@@ -107,7 +135,7 @@ class TurnTaking:
         self.start = TurnState(terms, self._generator.bit_generator.state)
 
     def interrupt(self) -> None:
-        """End the running reply after the token at work; only sets a flag."""
+        """Request the end of the reply in progress after its current token. Thread-safe: only sets a flag."""
         self._interrupted = True
 
     def release(self) -> None:
@@ -115,8 +143,12 @@ class TurnTaking:
         self._context = self._model.decoder.context(self._context.limit)
 
     def settle(self, state: TurnState) -> bool:
-        """Bring keys and values to what `state` says they hold: what a cut step fed is taken back, what is to leave
-        leaves. False where they were cut while they moved and cannot be used any more.
+        """Bring keys and values to `state`: truncate what an interrupted step fed, and evict what has left the window.
+
+        Returns
+        -------
+        bool
+            False if an interrupt stopped the move of the keys, so that the context must be reset.
         """
         context, window = self._context, state.window
         context.limit = state.terms.framing.limit
@@ -136,7 +168,7 @@ class TurnTaking:
         return True
 
     def changed(self, state: TurnState, settings: Settings) -> TurnState:
-        """Go on with other settings. What is in the context stays; `make_room` sees to another prompt."""
+        """Return the state with other settings. The context is kept; `make_room` resets it for another prompt."""
         seed = state.terms.settings.seed
         random = state.random
         if settings.seed != seed:
@@ -144,7 +176,13 @@ class TurnTaking:
         return replace(state, terms=Terms.of(self._model, settings), random=random)
 
     def make_room(self, state: TurnState, chunk: int) -> tuple[TurnState, list[Event]]:
-        """Before a decision: see that the context has the right prefix and room, or do what the settings say."""
+        """Ensure the right prefix and room for chunk `chunk` before a decision: slide, reset or end, as configured.
+
+        Returns
+        -------
+        TurnState, list of Event
+            The new state, and notices of a slide, a reset or the end of the session.
+        """
         if state.ended is not None:
             return state, []
         terms, events = state.terms, list[Event]()
@@ -154,7 +192,7 @@ class TurnTaking:
         limit = terms.framing.limit
         if state.window.prefix and state.window.prefix != terms.framing.prefix:
             data = {"used": state.window.positions, "limit": limit, "why": "system_prompt"}
-            message = "The context starts over with the new system prompt; what came before is forgotten."
+            message = "The context was reset for the new system prompt: all earlier audio and replies were discarded."
             return state.forgotten(), [Notice(chunk, "context_reset", message, data)]
         opening = state.due if state.window.prefix else terms.framing.prefix
         needed = len(opening) + len(terms.framing.block) - state.room
@@ -173,20 +211,25 @@ class TurnTaking:
         if terms.settings.context == "slide":
             return state.slid(chunk, needed, many, keep=0)
         data = {"used": used, "limit": limit, "why": "full"}
-        message = f"{full}; it starts over with the bare prefix."
+        message = f"{full}; it was reset to the prefix."
         return state.forgotten(), [Notice(chunk, "context_reset", message, data)]
 
     def decide(self, state: TurnState, chunk: int, clip: int, frames: Tensor) -> tuple[TurnState, Decision]:
-        """Feed a chunk and draw what the model decides about it.
+        """Feed a chunk and draw the decision.
 
         Parameters
         ----------
         state
-            After `make_room`, settled.
+            State after `make_room` and `settle`.
         chunk, clip
             Index of the chunk in the session, and of its clip.
         frames
-            [10, width] from the encoder.
+            Encoder frames [10, width].
+
+        Raises
+        ------
+        NotFiniteError
+            If a logit is NaN or infinite.
         """
         self._interrupted = False
         terms, framing = state.terms, state.terms.framing
@@ -247,22 +290,30 @@ class TurnTaking:
         return after, decision
 
     def speak(self, state: TurnState) -> tuple[TurnState, list[Event]]:
-        """One step of the reply at work: its next token, or its end, or room made for it."""
+        """Run one step of the reply in progress: draw the next token, end the reply, or slide the context.
+
+        Raises
+        ------
+        SessionError
+            If no reply is in progress.
+        NotFiniteError
+            If a logit is NaN or infinite.
+        """
         reply = state.reply
         if reply is None:
-            raise SessionError("There is no reply at work.")
+            raise SessionError("No reply is in progress.")
         settings = state.terms.settings
         if self._interrupted:
             return self.cut(state, "interrupted")
         if state.room < 1 and settings.context == "slide":
-            # The chunk that is being answered stays, so a reply that never ends runs into the limit.
+            # The chunk of the reply is never evicted, so that a reply without an end reaches the limit.
             after, events = state.slid(reply.chunk, 1, 0, keep=1)
             if events:
                 return after, events
         limit = _reply_limit(state, len(reply.text.tokens))
         if limit is not None:
             after, events = self.cut(state, "limit")
-            notice = Notice(reply.chunk, "limit", f"The reply was cut: {limit}.", {"turn": reply.turn})
+            notice = Notice(reply.chunk, "limit", f"The reply was truncated: {limit}.", {"turn": reply.turn})
             return after, [notice, *events]
         with self._model.computing():
             raw = Distribution(self._model.decoder.feed(self._context, list(state.due)))
@@ -297,9 +348,9 @@ class TurnTaking:
         return replace(after, reply=replace(reply, text=text)), [token]
 
     def cut(self, state: TurnState, ended: Ending) -> tuple[TurnState, list[Event]]:
-        """End the reply at work before its TEXT_END.
+        """End the reply in progress before its TEXT_END; without a reply return the state unchanged.
 
-        For the model too it ends there: what is fed next begins with its last token and TEXT_END, as in training.
+        The next feed begins with the reply's last token and TEXT_END, so that the context is as in training.
         """
         if state.reply is None:
             return state, []
@@ -315,27 +366,27 @@ class TurnTaking:
         state = replace(state, reply=None)
         if state.terms.settings.forget_after_reply:
             data = {"turn": reply.turn, "why": "forget_after_reply"}
-            message = "The context starts over after the reply."
+            message = "The context was reset after the reply (forget_after_reply)."
             events.append(Notice(reply.chunk, "context_reset", message, data))
             state = state.forgotten()
         return state, events
 
     def violation(self, decision: Decision, state: TurnState) -> Notice:
-        """What a token that is no decision comes to.
+        """Build the notice of a drawn token that is not a decision.
 
         Raises
         ------
         SessionError
-            Where the settings are strict.
+            If `strict` is set.
         """
         name = self._model.token_text(decision.token)
-        message = f"Where a decision was due the model produced {name!r} ({decision.token})."
+        message = f"The model produced {name!r} ({decision.token}) where it must decide between silence and a reply."
         if state.terms.settings.strict:
-            raise SessionError(message + " Turn the mask on, or strict off, to go on past it.")
+            raise SessionError(message + " Set mask=True to prevent it, or strict=False to continue after it.")
         return Notice(decision.chunk, "violation", message, {"token": decision.token})
 
     def _draw(self, state: TurnState, raw: Distribution, **options: Any) -> tuple[Draw, Any]:
-        """Draw a token, and the state of the generator after it."""
+        """Draw a token, and return the draw and the state of the generator after it."""
         rule, random = state.terms.rule, state.random
         if not rule.greedy:
             self._generator.bit_generator.state = random
@@ -351,7 +402,7 @@ class TurnTaking:
 def _slide_notice(chunk: int, left: Left, used: int, limit: int) -> Notice:
     replies = "" if not left.turns else f" and {left.turns} {'reply' if left.turns == 1 else 'replies'}"
     message = (
-        f"The oldest {left.chunks * CHUNK_SECONDS:.1f} s{replies} left the context; "
+        f"The oldest {left.chunks * CHUNK_SECONDS:.1f} s of audio{replies} were evicted from the context; "
         f"{used} of {limit} positions are used."
     )
     data = {"chunks": [left.first, left.last], "turns": left.turns, "positions": left.positions}
@@ -364,7 +415,7 @@ def _end(state: TurnState, chunk: int, kind: str, message: str) -> tuple[TurnSta
 
 
 def _reply_limit(state: TurnState, spoken: int) -> str | None:
-    """The limit that forbids one more token of a reply, in words."""
+    """Return the limit that forbids another token of the reply, in words, or None."""
     if state.room < len(state.due):
         return f"the context's {state.terms.framing.limit} positions are used"
     most = state.terms.settings.max_reply_tokens
