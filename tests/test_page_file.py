@@ -113,13 +113,13 @@ class TestAnswers:
     def test_a_range_of_another_length_ends_the_file_in_a_sentence(self, data: bytes) -> None:
         file = self.file({64: [(64, data)]})
         assert file.read(64) == DATA[:64]
-        with pytest.raises(AudioError, match=rf"sent {len(data)} bytes of talk.wav where 64 were asked for"):
+        with pytest.raises(AudioError, match=rf"sent {len(data)} bytes of talk.wav where 64 were requested"):
             file.read(1)
         with pytest.raises(AudioError, match="sent"):
             file.read(1)
 
     def test_a_page_that_is_gone_ends_the_file_in_a_sentence(self) -> None:
-        with pytest.raises(AudioError, match=r"page that holds talk.wav has not sent .* for 0.01 s"):
+        with pytest.raises(AudioError, match=r"page that holds talk.wav has sent no .* for 0.01 s"):
             self.file({0: []}, patience=0.01).read()
 
     def test_an_answer_that_was_lost_is_asked_for_again(self, monkeypatch: pytest.MonkeyPatch) -> None:

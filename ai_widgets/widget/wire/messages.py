@@ -1,8 +1,8 @@
 """The wire protocol between browser and kernel: what may be sent, and the check of everything that arrives.
 
 Both sides speak JSON messages of one shape, ``{"type": …, …}``, some with one binary buffer. `js/src/messages.ts`
-mirrors this module; a test holds the two equal. `parsing` makes the structs below of what
-arrives, `outgoing` makes the messages that leave. Nothing here knows comms or threads.
+mirrors this module; a test holds the two equal. `parsing` makes the structs below of what arrives, `outgoing` makes the
+messages that leave. Nothing here knows comms or threads.
 
 A page is one front end that shows the widget: it makes up a random text (`page`) when it starts and sends it along.
 Where several pages show one widget, only one of them can have a stream open at a time. Times `…_ms` are Unix time in
@@ -82,8 +82,8 @@ HANDSHAKE = bytes((1, 2, 3, 4))
 MAX_BLOCK_BYTES = 2 * 1024 * 1024
 """A block is about 100 ms; a message above 10 MB would break the websocket."""
 MAX_RANGE_BYTES = 512 * 1024
-"""Bytes of a page's file in one message. A websocket breaks above 10 MB, and base64 adds a third; the first part should
-pass in less than half a second at 10 Mbit/s."""
+"""Bytes of a page's file in one message: below the websocket limit of 10 MB with base64's third added, and less than
+0.5 s at 10 Mbit/s, so that the first part of a file arrives soon."""
 MAX_TAIL_S = 10.0
 MAX_TRACK_BYTES = 2048
 MAX_CHANGES_BYTES = 65_536
