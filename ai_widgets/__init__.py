@@ -35,10 +35,11 @@ from .model.importing import collector_paused
 if TYPE_CHECKING:
     from .audio.files import load_audio
     from .inference import Model, load_model, run_inference
-    from .protocol import Decision, Emotion, Notice, Token, Turn
+    from .protocol import Decision, Notice, Token, Turn
     from .record.record import SessionRecord
     from .session.session import StreamingSession
     from .settings import Settings
+    from .special_tokens import Emotion
     from .widget.app import AudioInteraction
 
 __version__ = "0.1.0"
@@ -46,7 +47,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "AudioInteraction": "widget.app",
     "Decision": "protocol",
-    "Emotion": "protocol",
+    "Emotion": "special_tokens",
     "Model": "inference",
     "Notice": "protocol",
     "SessionRecord": "record.record",

@@ -13,8 +13,9 @@ from types import FrameType
 from typing import Any
 
 import ai_widgets
-from ai_widgets.protocol import Chunk, Decision, Event, Notice, SpecialTokens, Timing, Token, Turn
+from ai_widgets.protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
 from ai_widgets.session.session import StreamingSession
+from ai_widgets.special_tokens import SpecialTokens
 
 PACKAGE = str(Path(ai_widgets.__file__).parent)
 

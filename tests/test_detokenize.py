@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_widgets.model.checkpoint import LoadedModel
-from ai_widgets.protocol import Emotion
 from ai_widgets.session.detokenize import REPLACEMENT, ReplyText
+from ai_widgets.special_tokens import Emotion
 
 
 class Growing:

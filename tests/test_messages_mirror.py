@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from ai_widgets import protocol
+from ai_widgets import protocol, special_tokens
 from ai_widgets.audio.files import AUDIO_SUFFIXES
 from ai_widgets.widget import live_settings as live
 from ai_widgets.widget.files.file_stream import FileStream
@@ -173,7 +173,7 @@ def test_fields_of_an_alternative() -> None:
 
 
 def test_words_of_events() -> None:
-    assert words(EVENTS, "EMOTIONS") == [emotion.value for emotion in protocol.Emotion]
+    assert words(EVENTS, "EMOTIONS") == [emotion.value for emotion in special_tokens.Emotion]
     assert float(constant(EVENTS, "CHUNK_SECONDS")) == protocol.CHUNK_SECONDS
     for name, kind in (("Choice", protocol.Choice), ("Ending", protocol.Ending)):
         found = re.search(rf"export type {name} = ([^;]*);", EVENTS)

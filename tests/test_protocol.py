@@ -18,18 +18,16 @@ from ai_widgets.protocol import (
     FRAMES_PER_CHUNK,
     MELS_PER_CHUNK,
     SAMPLE_RATE,
-    TOKEN_NAMES,
     Alternative,
     Chunk,
     Decision,
-    Emotion,
     Event,
     Notice,
-    SpecialTokens,
     Timing,
     Token,
     Turn,
 )
+from ai_widgets.special_tokens import TOKEN_NAMES, Emotion, SpecialTokens
 
 number = st.floats(allow_nan=False, allow_infinity=False)
 share = st.floats(0, 1)

@@ -10,10 +10,11 @@ import torch
 
 from ai_widgets.audio.intake import ChunkAudio
 from ai_widgets.model.checkpoint import LoadedModel
-from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Emotion, Event, Notice, Timing, Token, Turn
+from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Timing, Token, Turn
 from ai_widgets.session.perceive import Listener
 from ai_widgets.session.session import StreamingSession
 from ai_widgets.settings import Settings
+from ai_widgets.special_tokens import Emotion
 from tests.reference_checkpoint import TOY_PROMPT
 from tests.scripted import scripted, spell
 from tests.signals import babble

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from ai_widgets.errors import SettingError
 from ai_widgets.inference import Model
-from ai_widgets.protocol import EVENT_TYPES, Chunk, Decision, Emotion, Event, Notice, Timing, Token, Turn
+from ai_widgets.protocol import EVENT_TYPES, Chunk, Decision, Event, Notice, Timing, Token, Turn
 from ai_widgets.record.record import SessionRecord
 from ai_widgets.record.tables import COLUMNS, DETAILS
 from ai_widgets.record.transcript import clock, transcript_html, transcript_text
 from ai_widgets.session.session import StreamingSession
+from ai_widgets.special_tokens import Emotion
 from tests.signals import babble
 
 KINDS = sorted(EVENT_TYPES)

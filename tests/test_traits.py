@@ -11,7 +11,7 @@ import pytest
 
 from ai_widgets.errors import CheckpointError
 from ai_widgets.model.traits import Traits, read_traits
-from ai_widgets.protocol import Emotion
+from ai_widgets.special_tokens import Emotion
 from tests.reference_checkpoint import PUBLISHED_TOKENS, TOY
 
 

@@ -13,7 +13,8 @@ import torch
 
 from ai_widgets import load_model
 from ai_widgets.cli.main import main
-from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Emotion
+from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
+from ai_widgets.special_tokens import Emotion
 from ai_widgets.training import vocabulary
 from ai_widgets.training.compose_turns import EITHER, SETTLED, TurnComposer
 from ai_widgets.training.conversations import SpokenReply, UserTurn, read_conversations, replies_of, split

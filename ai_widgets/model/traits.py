@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
-from ..protocol import CHUNK_SECONDS, Emotion, SpecialTokens
+from ..protocol import CHUNK_SECONDS
+from ..special_tokens import Emotion, SpecialTokens
 
 FORMAT = 1
 TRAITS_FILE = "audio_interaction.json"

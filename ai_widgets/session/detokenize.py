@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..model.checkpoint import LoadedModel
-from ..protocol import Emotion
+from ..special_tokens import Emotion
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LONGEST_INCOMPLETE = 3

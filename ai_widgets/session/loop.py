@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from time import perf_counter, time
+from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 from ..audio.file_notices import FileNotice
-from ..audio.input_watch import InputWatch
 from ..audio.intake import envelope, level_db
 from ..errors import SessionError
 from ..model.checkpoint import LoadedModel
-from ..protocol import CHUNK_SECONDS, Chunk, Decision, Event, Notice, Timing
+from ..protocol import CHUNK_SECONDS, Chunk, Event, Notice
 from ..record.record import SessionRecord
 from ..settings import Settings
-from .feed import End, Feed, Given, Item, Taken
+from .feed import End, Feed, Given, Item
+from .loop_state import State, Work, timing_of
 from .perceive import Heard
-from .turns import TurnState, TurnTaking
+from .turn_state import TurnState
+from .turns import TurnTaking
 
 logger = logging.getLogger(__name__)
 
@@ -35,64 +36,6 @@ LONGEST_VALUE = 60
 LONGEST_ERROR = 300
 """Maximum length of an error's message in a notice, in characters; a longer message is truncated."""
 FILTER_LOST = "An interrupt stopped the resampler: a few milliseconds of audio before this chunk were lost."
-
-
-@dataclass(frozen=True)
-class Work:
-    """Chunk in progress: its `Chunk` event is in the record, its decision or reply is not complete.
-
-    Attributes
-    ----------
-    heard, chunk, clip
-        Perceived chunk, its index, and the index of its clip.
-    queued_s
-        Time in queues before the decision, in seconds.
-    decide_s, reply_s
-        Computing time of the decision and of the reply so far, in seconds.
-    decided
-        Time of the decision, in seconds of `time.perf_counter`.
-    decision
-        Decision on the chunk; None before it is made.
-    """
-
-    heard: Heard
-    chunk: int
-    clip: int
-    queued_s: float
-    decide_s: float = 0.0
-    reply_s: float = 0.0
-    decided: float = 0.0
-    decision: Decision | None = None
-
-
-@dataclass(frozen=True)
-class State:
-    """Immutable state of the loop.
-
-    Attributes
-    ----------
-    talk
-        State of the context and of the reply in progress.
-    taken
-        Progress of the feed.
-    work
-        Chunk in progress, or None.
-    clip, clip_open
-        Index of the current clip, and whether a chunk of it was heard.
-    watch
-        Conditions observed in the input.
-    events, events_at
-        Events of the last step, and the index in the record of the first of them.
-    """
-
-    talk: TurnState
-    taken: Taken = field(default_factory=Taken)
-    work: Work | None = None
-    clip: int = 0
-    clip_open: bool = False
-    watch: InputWatch = field(default_factory=InputWatch)
-    events: tuple[Event, ...] = ()
-    events_at: int = 0
 
 
 class Loop:
@@ -146,7 +89,7 @@ class Loop:
         if state.work is not None and state.work.decision is None:
             seconds += CHUNK_SECONDS
         elif state.work is not None:
-            events.append(_timing(state.work))
+            events.append(timing_of(state.work))
         self._feed.drop()
         if seconds > 0:
             message = f"The session was closed: {seconds:.2f} s of audio were dropped without a decision."
@@ -312,7 +255,7 @@ class Loop:
             completed: list[Event] = []
             if decision.choice == "OTHER":
                 completed.append(self.turns.violation(decision, state.talk))
-            self._commit(*completed, _timing(work), work=None)
+            self._commit(*completed, timing_of(work), work=None)
 
     def _cut(self, error: BaseException | None, *, began: bool = True) -> None:
         """End the reply or the chunk that cannot continue after an interrupt or an error.
@@ -328,7 +271,7 @@ class Loop:
         work = state.work
         if work is not None and work.decision is not None and (failed or state.talk.reply is not None):
             talk, events = self.turns.cut(state.talk, "error" if failed else "interrupted")
-            self._commit(*events, _timing(work), talk=talk, work=None)
+            self._commit(*events, timing_of(work), talk=talk, work=None)
         elif error is None or not failed or not began:
             # The next call decides the pending chunk.
             return
@@ -361,25 +304,6 @@ def _undecided(chunk: int, error: BaseException | None) -> Notice:
     why = f"{type(error).__name__}: {error}"
     message = f"This chunk has no decision and is not in the context: {why[:LONGEST_ERROR]}"
     return Notice(chunk, "undecided", message, {"error": type(error).__name__})
-
-
-def _timing(work: Work) -> Timing:
-    """Build the timing of a chunk: durations of the monotonic clock, times converted to Unix time."""
-    heard, epoch = work.heard, time() - perf_counter()
-    return Timing(
-        work.chunk,
-        heard.features_ms,
-        heard.tower_ms,
-        work.decide_s * 1e3,
-        work.reply_s * 1e3,
-        work.queued_s * 1e3,
-        heard.stream,
-        heard.seq,
-        (epoch + heard.arrived) * 1e3,
-        (epoch + work.decided) * 1e3,
-        heard.encode_wait_ms if heard.live else 0.0,
-        heard.age_s * 1e3 if heard.live else 0.0,
-    )
 
 
 def short(value: object) -> str:

@@ -27,7 +27,8 @@ import numpy.typing as npt
 from ai_widgets.audio.files import AUDIO_SUFFIXES
 from ai_widgets.audio.folders import audio_in, skipped_words
 from ai_widgets.errors import AudioError, AudioWarning, SettingError
-from ai_widgets.protocol import SAMPLE_RATE, Emotion
+from ai_widgets.protocol import SAMPLE_RATE
+from ai_widgets.special_tokens import Emotion
 from ai_widgets.training.corpus import read_16k, sounding
 
 Samples = npt.NDArray[np.float32]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai_widgets.protocol import Emotion
+from ai_widgets.special_tokens import Emotion
 from ai_widgets.training.corpus import ALARM, BABY, DOG, KNOCK, MUSIC, ROOSTER, SNEEZE
 from ai_widgets.training.labels import REPLIES, REPLY_OF_KIND, REPLY_SPEECH
 from ai_widgets.training.lexicon import WORDS

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ai_widgets.protocol import FRAMES_PER_CHUNK, Emotion
+from ai_widgets.protocol import FRAMES_PER_CHUNK
+from ai_widgets.special_tokens import Emotion
 from ai_widgets.training.corpus import SPEECH
 from ai_widgets.training.labels import NO_REPLY, REPLIES, REPLY_SPEECH
 from ai_widgets.training.replies import SYSTEM_PROMPT, wordings

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from ai_widgets.protocol import TOKEN_NAMES, Emotion
+from ai_widgets.special_tokens import TOKEN_NAMES, Emotion
 
 MULTIPLE = 64
 

@@ -20,6 +20,7 @@ from .assigning import ReadOnlyDict
 from .files.file_player import FilePlayer
 from .files.page_files import PageFiles
 from .loading import ModelSource
+from .model_info import describe_model
 from .pipeline import Worker
 from .receiving import STALE_SECONDS, Receiver
 from .wire import messages, outgoing, parsing
@@ -28,7 +29,6 @@ from .wire.comm import ShellSafeWidget
 from .wire.failures import describe, details
 from .wire.fields import MAX_COUNT
 from .wire.outbox import Outbox
-from .wire.token_table import UNKNOWN, vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -305,19 +305,7 @@ class Conversing(ShellSafeWidget):
         self._tell_page("model", describe(error), page, details(error))
 
     def _describe_model(self) -> dict[str, Any]:
-        info: dict[str, Any] = {"status": self._source.status, "name": self._name, "detail": "", **UNKNOWN}
-        if info["status"] == "loading" and self._source.progress is not None:
-            info["detail"] = dict(zip(("done", "total"), self._source.progress, strict=True))
-        elif (model := self._source.loaded) is not None:
-            info["detail"] = " · ".join([str(model.placement), *model.notes])
-            try:
-                info.update(vocabulary(model, self._worker.settings, self._worker.prefix))
-            except SettingError as error:
-                # The settings were chosen before the model was loaded, and the model does not support them.
-                info["detail"] = f"{model.placement}. {error}"
-        elif info["status"] == "failed" and self._source.failure is not None:
-            info["detail"] = describe(self._source.failure)
-        return info
+        return describe_model(self._name, self._source, self._worker.settings, self._worker.prefix)
 
     def _report(self, code: str, message: str, detail: str = "") -> None:
         self._tell_page(code, message, "", detail)

@@ -12,7 +12,7 @@ from threading import RLock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ..audio.intake import Array, ChunkAudio, silence
+from ..audio.intake import Array
 from ..errors import SessionError
 from ..process_exit import stop_at_exit
 from ..record.record import SessionRecord
@@ -21,6 +21,7 @@ from .live_settings import LiveSettings
 from .loading import ModelSource
 from .stages.admission import Remark
 from .stages.decide_stage import Answering
+from .stages.encode_stage import Perceiving
 from .stages.gate import Gate
 from .stages.items import FROM_PYTHON, BlockOf, Decodable, EndOfStream, Failure, Item, Owner, Samples, Wake
 from .stages.live_session import Run
@@ -73,6 +74,7 @@ class Worker:
         self.gate = Gate(owner.loop_changed, self._look_up)
         self._encode: Stage[Item] = Stage("ai_widgets encode", self._perceive)
         self._decode: Stage[Decodable] = Stage("ai_widgets decode", self._answer, AHEAD, owner.parked)
+        self._perceiving = Perceiving(source.model, lambda run: run is self._run, self._decode.put)
         self._answering = Answering(
             self.gate, lambda: self.live, lambda run: run is self._run, self._open_session, owner.events_came
         )
@@ -289,36 +291,13 @@ class Worker:
             part.taken()
         if run is self._run and run.failure is None and not run.deaf:
             try:
-                self._perceive_part(run, part)
+                self._perceiving.perceive(run, part)
             except Exception as error:  # noqa: BLE001 - whatever a model raises must reach the user, and end this run only
                 # Queued behind the chunks that were perceived before the failure, which are still decided.
                 run.deaf = True
                 self._decode.put((run, Failure(error)))
         # This item is still in progress, so `idle` is false; an empty queue means that it is the last one.
         self._owner.events_came(len(self._encode) == 0)
-
-    def _perceive_part(self, run: Run, part: Samples | EndOfStream | Remark) -> None:
-        if isinstance(part, Remark):
-            self._decode.put((run, part))
-            return
-        if run.listener is None:
-            from ..session.perceive import Listener
-
-            run.listener = Listener(self._source.model())
-        if isinstance(part, Samples):
-            self._hear(run, run.intake.push(part.samples, part.rate, part.flags), part.arrived, part.block)
-        else:
-            self._hear(run, run.intake.finish() + silence(part.tail_s), perf_counter(), FROM_PYTHON)
-            run.clip += 1
-
-    def _hear(self, run: Run, chunks: list[ChunkAudio], arrived: float, block: BlockOf) -> None:
-        for chunk in chunks:
-            if run is not self._run or run.listener is None:
-                return
-            heard = run.listener.hear(
-                chunk, run.clip, arrived, stream=block.stream, seq=block.seq, live=block.mic, age_s=block.age_s
-            )
-            self._decode.put((run, heard))
 
     # Decode stage ----------------------------------------------------------------------------------------------------
 

@@ -101,7 +101,8 @@ describe("events.ts mirrors protocol.py", () => {
   });
 
   it("has the same emotions", () => {
-    const body = protocol.split("class Emotion(str, Enum):")[1]?.split("\n\n\n")[0] ?? "";
+    const tokens = read("../../ai_widgets/special_tokens.py");
+    const body = tokens.split("class Emotion(str, Enum):")[1]?.split("\n\n\n")[0] ?? "";
     expect([...body.matchAll(/= "(\w+)"/g)].map((match) => match[1])).toEqual([...EMOTIONS]);
   });
 });

@@ -1,0 +1,41 @@
+"""Description of the widget's model for its pages: the trait `model_info` and the message `model`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import SettingError
+from ..settings import Settings
+from .loading import ModelSource
+from .wire.failures import describe
+from .wire.token_table import UNKNOWN, vocabulary
+
+
+def describe_model(name: str, source: ModelSource, settings: Settings, prefix: Sequence[int] | None) -> dict[str, Any]:
+    """Return status, name, detail and token table of a model that is loading, loaded or failed to load.
+
+    Parameters
+    ----------
+    name
+        Name of the model, as the widget was given it.
+    source
+        Loads the model, and says how far loading is.
+    settings
+        Settings of the session.
+    prefix
+        Token ids of the prefix in the context; None for the prefix that a new session will feed.
+    """
+    info: dict[str, Any] = {"status": source.status, "name": name, "detail": "", **UNKNOWN}
+    if info["status"] == "loading" and source.progress is not None:
+        info["detail"] = dict(zip(("done", "total"), source.progress, strict=True))
+    elif (model := source.loaded) is not None:
+        info["detail"] = " · ".join([str(model.placement), *model.notes])
+        try:
+            info.update(vocabulary(model, settings, prefix))
+        except SettingError as error:
+            # The settings were chosen before the model was loaded, and the model does not support them.
+            info["detail"] = f"{model.placement}. {error}"
+    elif info["status"] == "failed" and source.failure is not None:
+        info["detail"] = describe(source.failure)
+    return info
