@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -278,7 +277,6 @@ def test_players_are_compared_at_the_same_recall() -> None:
 def test_the_command_writes_figures_and_a_page(
     material: Material, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("plotly")
     clipcache.save(material.validation, tmp_path / "clips")
     out, html = tmp_path / "out.json", tmp_path / "out.html"
     arguments = ["--clips", str(tmp_path / "clips"), "--policy", "energy", "--hours", str(HOURS), "--sessions", "1"]
@@ -294,14 +292,6 @@ def test_the_command_writes_figures_and_a_page(
     assert "energy, third and later" in page
     assert 'src="http' not in page
     assert result["streams"]["sha256"][:16] in page
-
-
-def test_a_report_without_plotly_is_refused_before_the_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "plotly", None)
-    assert cli.main(["evaluate", "--data", str(tmp_path), "--report", str(tmp_path / "out.html")]) == 2
-    assert "ai_widgets[eval]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

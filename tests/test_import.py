@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import ai_widgets
 
-HEAVY = ("torch", "transformers", "ipywidgets", "anywidget", "pandas", "soxr", "soundfile", "huggingface_hub", "numpy")
+HEAVY = (
+    *("torch", "transformers", "ipywidgets", "anywidget", "pandas", "soxr", "soundfile", "huggingface_hub", "numpy"),
+    *("librosa", "numba", "plotly", "scipy"),
+)
 
 
 def modules_after(statement: str) -> set[str]:
@@ -34,11 +39,17 @@ def test_the_nouns_and_settings_load_no_torch() -> None:
 def test_the_widget_is_made_before_torch_is_loaded() -> None:
     # So that it is on screen at once; torch comes with the model, on a thread of its own.
     assert not modules_after("from ai_widgets import AudioInteraction").intersection(
-        ("torch", "transformers", "pandas")
+        ("torch", "transformers", "pandas", "librosa", "plotly")
     )
 
 
-SECONDS = ("transformers", "torch._dynamo", "torch.distributed.tensor", "sympy", "scipy", "librosa", "pandas")
+def test_libraries_of_figures_and_sound_analysis_are_installed_with_the_package() -> None:
+    project = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    required = project.split("\ndependencies = [")[1].split("]")[0]
+    assert {"librosa", "plotly"} <= set(re.findall(r'"([\w-]+)', required))
+
+
+SECONDS = ("transformers", "torch._dynamo", "torch.distributed.tensor", "sympy", "scipy", "librosa", "plotly", "pandas")
 """Packages that take long to import, and that neither loading a model nor deciding needs."""
 
 FIRST_DECISION = """

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
 import json
 import platform
 import sys
@@ -233,8 +232,6 @@ def main(argv: Sequence[str]) -> int:
     for path in (given.json, given.report):
         if path is not None and not path.parent.is_dir():
             raise SettingError(f"{path} cannot be written: there is no folder {path.parent}.")
-    if given.report is not None and importlib.util.find_spec("plotly") is None:
-        raise SettingError('--report needs plotly; install it with: pip install "ai_widgets[eval]".')
     listeners = [_player(name, given) for name in dict.fromkeys(given.policy)]
     found = material.gather(given.data, given.speech, given.extra, given.clips, given.heldout)
     started = perf_counter()

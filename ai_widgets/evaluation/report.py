@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from importlib import import_module
 from typing import Any
 
-from ai_widgets.errors import SettingError
 from ai_widgets.evaluation.figures import COLUMNS, front
 from ai_widgets.evaluation.words import estimate, headlines, title
 
@@ -27,17 +25,9 @@ validation and evaluation splits."""
 
 
 def page(result: dict[str, Any]) -> str:
-    """The whole page.
+    """The whole page."""
+    from plotly import graph_objects as go  # with the first report, not with the package
 
-    Raises
-    ------
-    SettingError
-        Where plotly is not installed.
-    """
-    try:
-        go: Any = import_module("plotly.graph_objects")
-    except ImportError as error:
-        raise SettingError('The report needs plotly; install it with: pip install "ai_widgets[eval]".') from error
     policies: dict[str, Any] = result["policies"]
     makers: list[Callable[[Any, dict[str, Any]], Any]] = [curves, false_by_class, latencies, reliability]
     if result["streams"]["long_sessions"]["hours"]:
