@@ -23,7 +23,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo test lint format types test-python test-quant test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -55,17 +55,21 @@ demo: setup
 test: lint types test-python test-quant test-js test-wheel test-browser
 	@echo "All checks passed."
 
-lint: setup
+lint: biome
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+biome: setup
 	cd js && $(WITH_NODE) npm run --silent lint
 
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: setup
+types: tsc
 	$(BIN)/mypy
+
+tsc: setup
 	cd js && $(WITH_NODE) npm run --silent check
 
 test-python: setup
