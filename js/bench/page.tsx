@@ -1,8 +1,8 @@
 /** A page with one timeline and a made-up talk: measures its frames, or only shows it. `tests/browser/frames.py` drives it. */
 
+import { render } from "preact";
 import { App } from "../src/app";
 import { Conversation } from "../src/conversation";
-import { render } from "../src/dom/render";
 import type { KernelModel } from "../src/link";
 import { applyEvent } from "../src/talk";
 import { watchTheme } from "../src/theme";

@@ -1,11 +1,14 @@
 /** One view: the panels, put together. */
+
+import { effect, useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { claim, isCommand } from "./claim";
-import { useEffect, useRef, useSignal, useSignalEffect } from "./dom/hooks";
 import { overheadSummary } from "./latency";
 import { Banners, ModelLine } from "./panels/banners";
 import { Controls, pressKey } from "./panels/controls";
 import { FileBar } from "./panels/file-bar";
 import { Inspector } from "./panels/inspector";
+import { Panel } from "./panels/panel";
 import { Settings } from "./panels/settings";
 import { StepMode } from "./panels/step-mode";
 import { Transcript } from "./panels/transcript";
@@ -25,7 +28,7 @@ export function App({ view }: { view: View }) {
   const dropping = useSignal(false);
   const { store } = view;
 
-  useEffect(
+  useLayoutEffect(
     () =>
       watchTheme((found) => {
         theme.value = found;
@@ -34,15 +37,19 @@ export function App({ view }: { view: View }) {
       }),
     [theme],
   );
-  useEffect(() => (root.current ? keepKeys(root.current) : undefined), []);
+  useLayoutEffect(() => (root.current ? keepKeys(root.current) : undefined), []);
   // Another session: what was picked is gone.
-  useSignalEffect(() => {
-    const chunks = store.version.value >= 0 ? chunkCount(store.talk) : 0;
-    if (view.selected.value !== null && view.selected.value >= chunks) view.selected.value = null;
-    if (view.hovered.value !== null && view.hovered.value >= chunks) view.hovered.value = null;
-    if (chunks === 0) view.following.value = true;
-  });
-  useEffect(() => showFigures(view, root.current), []);
+  useLayoutEffect(
+    () =>
+      effect(() => {
+        const chunks = store.version.value >= 0 ? chunkCount(store.talk) : 0;
+        if (view.selected.value !== null && view.selected.value >= chunks) view.selected.value = null;
+        if (view.hovered.value !== null && view.hovered.value >= chunks) view.hovered.value = null;
+        if (chunks === 0) view.following.value = true;
+      }),
+    [],
+  );
+  useLayoutEffect(() => showFigures(view, root.current), []);
 
   const keyDown = (event: KeyboardEvent) => {
     if (isCommand(event) || event.defaultPrevented) return;
@@ -75,7 +82,7 @@ export function App({ view }: { view: View }) {
       dir="ltr"
       role="group"
       aria-label="Audio interaction"
-      testid="aiw"
+      data-testid="aiw"
       data-theme={theme.value}
       data-state={store.shown.value}
       data-line={store.line.value}
@@ -93,22 +100,38 @@ export function App({ view }: { view: View }) {
       }}
       onDrop={drop}
     >
-      <Controls view={view} />
-      <FileBar view={view} />
-      <Settings view={view} />
-      <Banners view={view} />
-      <Timeline
-        view={view}
-        onCanvas={(made) => {
-          timeline.current = made;
-        }}
-      />
-      <StepMode view={view} />
-      <div class="panels">
-        <Inspector view={view} />
-        <Transcript view={view} />
+      <Panel name="control bar">
+        <Controls view={view} />
+        <FileBar view={view} />
+      </Panel>
+      <Panel name="settings panel">
+        <Settings view={view} />
+      </Panel>
+      <Panel name="list of problems">
+        <Banners view={view} />
+      </Panel>
+      <Panel name="timeline">
+        <Timeline
+          view={view}
+          onCanvas={(made) => {
+            timeline.current = made;
+          }}
+        />
+      </Panel>
+      <Panel name="step mode">
+        <StepMode view={view} />
+      </Panel>
+      <div class="aiw-panels">
+        <Panel name="inspector">
+          <Inspector view={view} />
+        </Panel>
+        <Panel name="transcript">
+          <Transcript view={view} />
+        </Panel>
       </div>
-      <ModelLine view={view} />
+      <Panel name="line about the model">
+        <ModelLine view={view} />
+      </Panel>
     </div>
   );
 }

@@ -1,6 +1,7 @@
 /** Plays the sound of one chunk at a time, whichever view asks; the newest press counts, however late another answers. */
+
+import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Sound } from "./capture/raw-ring";
-import { batch, type ReadonlySignal, type Signal, signal } from "./dom/signals";
 import { CANNOT_PLAY, Playback } from "./playback";
 import type { Fetched } from "./requests";
 

@@ -2,6 +2,8 @@
  * One widget's dealings with its kernel: owns store, line, microphone and file, however many views show them.
  * Made once per model; views only attach, detach and call the verbs below.
  */
+
+import { computed } from "@preact/signals";
 import { DeviceList } from "./capture/devices";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
@@ -9,7 +11,6 @@ import { lastWords } from "./capture/leaving";
 import { hiddenProblem } from "./capture/problems";
 import type { Sound } from "./capture/raw-ring";
 import { ChunkPlayer } from "./chunk-player";
-import { computed } from "./dom/signals";
 import { KernelLink, type KernelModel } from "./link";
 import type { CloseReason, LoopMode, Pace } from "./messages";
 import { isPlaying } from "./playing";

@@ -1,5 +1,5 @@
 /** What step mode keeps from the eye until it is revealed. Everything that shows decisions or replies asks here. */
-import type { Signal } from "./dom/signals";
+import type { Signal } from "@preact/signals";
 import type { Notice } from "./events";
 import type { TurnRecord } from "./talk";
 

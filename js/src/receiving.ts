@@ -1,5 +1,5 @@
 /** Takes what the kernel says into the store: welcome, events, traits, problems. */
-import { batch } from "./dom/signals";
+import { batch } from "@preact/signals";
 import {
   type Buffers,
   type KernelMessage,

@@ -3,8 +3,8 @@
  * number, which its answer repeats: an answer that comes late is never taken for another one's.
  */
 
+import { batch } from "@preact/signals";
 import type { Sound } from "./capture/raw-ring";
-import { batch } from "./dom/signals";
 import { type BrowserMessage, type Buffers, type KernelMessage, viewOf } from "./messages";
 import type { Changes, SettingName } from "./settings";
 import { type Store, showProblem } from "./store";

@@ -2,7 +2,7 @@
  * Replies read aloud by the browser's speech synthesis, one at a time and only on request. While `reading` holds a
  * turn, the loudspeaker talks: whoever owns the microphone decides by it what to do with the blocks it hears.
  */
-import { type ReadonlySignal, type Signal, signal } from "./dom/signals";
+import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { languageName, languageOf, voiceFor } from "./language";
 import type { Problem } from "./problem";
 import { remember, remembered } from "./remembered";

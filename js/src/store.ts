@@ -1,7 +1,7 @@
 /** The one state of the front end. Everything on screen is drawn from these signals; only `Conversation` writes them. */
 
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./capture/mic-state";
-import { batch, computed, type ReadonlySignal, type Signal, signal } from "./dom/signals";
 import { CHUNK_SECONDS, completeEvent, type SessionEvent } from "./events";
 import { LatencyProbe } from "./latency";
 import type { ModelInfo, SessionId } from "./messages";

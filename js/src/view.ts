@@ -1,7 +1,7 @@
 /** What one view knows that the others do not: which chunk is under the cursor, which is picked, how it is lit. */
 
+import { type Signal, signal } from "@preact/signals";
 import type { Conversation } from "./conversation";
-import { type Signal, signal } from "./dom/signals";
 import { type HiddenFrom, NOTHING_HIDDEN } from "./hidden";
 import type { Pace } from "./messages";
 import type { Store } from "./store";

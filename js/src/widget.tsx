@@ -3,9 +3,9 @@
  * closes over belongs to that model. (The `model` objects given to `initialize` and `render` are different proxies.)
  */
 
+import { render as renderTree } from "preact";
 import { App } from "./app";
 import { Conversation } from "./conversation";
-import { render as renderTree } from "./dom/render";
 import type { KernelModel } from "./link";
 import { hideTranscript } from "./transcript-output";
 import { createView } from "./view";

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 
+import { render } from "preact";
 import { afterEach, describe, expect, it } from "vitest";
-import { render } from "../src/dom/render";
 import type { SessionEvent } from "../src/events";
 import { NOTHING_HIDDEN } from "../src/hidden";
 import type { LoopMode } from "../src/messages";

@@ -1,9 +1,9 @@
 // @vitest-environment happy-dom
 
 import fc from "fast-check";
+import { render } from "preact";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Conversation } from "../src/conversation";
-import { render } from "../src/dom/render";
 import { addEvents } from "../src/store";
 import { ChunkTable } from "../src/timeline/table";
 import { COLUMNS, ROW_PX, rowForKey, rowOf, rowsInSight, scrollToRow } from "../src/timeline/table-rows";

@@ -1,5 +1,5 @@
 /** Where audio comes from, microphone or file: one at a time, begun, paused, muted, gated and ended here. */
-import { batch, computed } from "../dom/signals";
+import { batch, computed } from "@preact/signals";
 import { CHUNK_SECONDS } from "../events";
 import type { Payload } from "../link";
 import { type BrowserMessage, type CloseReason, fitText, type KernelMessage, type Pace } from "../messages";

@@ -1,6 +1,6 @@
 /** The bar at the top: record or stop, pause, mute, interrupt, reset; where sound comes from; state, level and time. */
 
-import { useComputed } from "../dom/hooks";
+import { useComputed } from "@preact/signals";
 import { isPlaying } from "../playing";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
@@ -19,21 +19,21 @@ export function Controls({ view }: { view: View }) {
   const muted = store.muted.value;
   const what = running.value ? "Stop" : "Record";
   return (
-    <div class="controls">
+    <div class="aiw-controls">
       <BarButton
         name="record"
-        look="record"
+        look="aiw-record"
         shortcut="R"
         title={running.value ? "Stop" : "Record from the microphone"}
         disabled={closed}
         press={() => toggleRecording(view)}
       >
-        <span class={running.value ? "mark-stop" : "mark-record"} aria-hidden="true" />
-        <span class="record-label">{what}</span>
+        <span class={running.value ? "aiw-mark-stop" : "aiw-mark-record"} aria-hidden="true" />
+        <span class="aiw-record-label">{what}</span>
       </BarButton>
       <BarButton
         name="pause"
-        look="wide"
+        look="aiw-wide"
         shortcut="P"
         pressed={paused}
         title={paused ? "Let the audio go on" : "Hold the audio: nothing is sent"}
@@ -44,7 +44,7 @@ export function Controls({ view }: { view: View }) {
       </BarButton>
       <BarButton
         name="mute"
-        look="wide"
+        look="aiw-wide"
         shortcut="M"
         pressed={muted}
         title={muted ? "Let the microphone be heard again" : "Let the model hear silence; the stream goes on"}
@@ -71,7 +71,7 @@ export function Controls({ view }: { view: View }) {
       </BarButton>
       <StatePill store={store} />
       <RecordingLight store={store} />
-      <span class="right">
+      <span class="aiw-right">
         <BarButton
           name="step-mode"
           pressed={view.stepping.value}
@@ -95,7 +95,7 @@ export function Controls({ view }: { view: View }) {
           Settings
         </BarButton>
       </span>
-      <span class="break" />
+      <span class="aiw-break" />
       <DevicePicker view={view} disabled={closed} />
       <LevelMeter store={store} />
       <FileChooser view={view} disabled={closed} />

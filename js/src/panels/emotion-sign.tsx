@@ -4,7 +4,7 @@ import type { Emotion } from "../events";
 
 export function EmotionSign({ emotion }: { emotion: Emotion }) {
   return (
-    <span class="emotion">
+    <span class="aiw-emotion">
       <svg viewBox="0 0 16 16" width="15" height="15" aria-hidden="true">
         <path
           d={EMOTION_PATHS[emotion]}

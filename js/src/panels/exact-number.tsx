@@ -11,7 +11,7 @@ interface Props {
 
 export function ExactNumber({ value, exact, format = probability }: Props) {
   return (
-    <span class="number" title={repr(value)}>
+    <span class="aiw-number" title={repr(value)}>
       {exact ? repr(value) : format(value)}
     </span>
   );

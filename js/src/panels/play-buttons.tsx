@@ -16,11 +16,11 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
   const said = player.said.value;
   const offline = store.saved.value || store.line.value === "lost";
   return (
-    <span class="play">
+    <span class="aiw-play">
       {(["raw", "heard"] as const).map((which) => (
         <SmallButton
           key={which}
-          testid={`play-${which}`}
+          data-testid={`play-${which}`}
           title={TITLES[which]}
           disabled={which === "heard" && offline}
           data-playing={asked?.which === which && asked.chunk === chunk}
@@ -29,7 +29,7 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
           <span aria-hidden="true">▶</span> {which}
         </SmallButton>
       ))}
-      <span role="status" class="play-said">
+      <span role="status" class="aiw-play-said">
         {said?.chunk === chunk ? said.sentence : ""}
       </span>
     </span>

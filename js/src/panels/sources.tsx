@@ -1,6 +1,6 @@
 /** Where sound comes from: the choice of a microphone, or of a file. */
 
-import { useRef } from "../dom/hooks";
+import { useRef } from "preact/hooks";
 import type { Pace } from "../messages";
 import { AUDIO_SUFFIXES } from "../playing";
 import type { View } from "../view";
@@ -13,8 +13,8 @@ export function DevicePicker({ view, disabled }: { view: View; disabled: boolean
   const absent = chosen !== "" && devices.length > 0 && !devices.some(({ id }) => id === chosen);
   return (
     <select
-      class="select device"
-      testid="device"
+      class="aiw-select aiw-device"
+      data-testid="device"
       aria-label="Microphone"
       title={store.track.value ? String(store.track.value.name ?? "") : "Which microphone to record from"}
       value={chosen}
@@ -49,11 +49,11 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
     input.current.value = "";
   };
   return (
-    <span class="file">
+    <span class="aiw-file">
       <button
         type="button"
-        class="button"
-        testid="file"
+        class="aiw-button"
+        data-testid="file"
         disabled={disabled}
         title="Play an audio file to the model; a file may also be dropped here"
         onClick={() => input.current?.click()}
@@ -65,13 +65,13 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
         type="file"
         accept={["audio/*", ...AUDIO_SUFFIXES].join(",")}
         hidden
-        testid="file-input"
+        data-testid="file-input"
         aria-label="Audio file"
         onChange={choose}
       />
       <select
-        class="select"
-        testid="pace"
+        class="aiw-select"
+        data-testid="pace"
         aria-label="Pace of a file"
         value={pace.value}
         disabled={disabled}

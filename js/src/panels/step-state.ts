@@ -1,5 +1,13 @@
 /** Step mode of one view: who is stepped (the kernel's loop, or a replay of what was heard), and the game of guesses. */
-import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from "../dom/signals";
+import {
+  batch,
+  computed,
+  effect,
+  type ReadonlySignal,
+  type Signal,
+  signal,
+  untracked,
+} from "@preact/signals";
 import { hideFrom, NOTHING_HIDDEN } from "../hidden";
 import { chunkCount } from "../talk";
 import type { View } from "../view";

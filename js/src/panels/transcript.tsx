@@ -1,5 +1,6 @@
 /** The replies, token by token, each shaded by how sure the model was of it. */
-import { useEffect, useRef, useSignal } from "../dom/hooks";
+import { useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { isReplyHidden } from "../hidden";
 import type { Store } from "../store";
 import { chunkStart, type TurnRecord } from "../talk";
@@ -27,15 +28,15 @@ export function Transcript({ view }: { view: View }) {
   const count = turns.length;
   const finished = turns.at(-1)?.ended === null ? count - 1 : count;
   return (
-    <section class="card transcript" aria-label="Transcript" testid="transcript">
-      <header class="inspector-head">
-        <h3 class="heading">
+    <section class="aiw-card aiw-transcript" aria-label="Transcript" data-testid="transcript">
+      <header class="aiw-inspector-head">
+        <h3 class="aiw-heading">
           Transcript <small>{count > 0 && `${count} ${count === 1 ? "reply" : "replies"}`}</small>
         </h3>
         {count > 0 && <CopyButton text={() => transcriptText(store, turns)} label="Copy all replies" />}
       </header>
       {count === 0 && (
-        <p class="hint">
+        <p class="aiw-hint">
           {store.talk.turns.length > 0
             ? "Replies are hidden until they are revealed in step mode."
             : "Replies appear here, word by word, when the model decides to speak."}
@@ -43,13 +44,13 @@ export function Transcript({ view }: { view: View }) {
       )}
       {count > 0 && <Legend />}
       {first > 0 && (
-        <SmallButton class="small earlier" testid="earlier" onClick={showEarlier}>
+        <SmallButton class="aiw-small aiw-earlier" data-testid="earlier" onClick={showEarlier}>
           Show {Math.min(first, SHOWN_TURNS)} of {first} earlier
         </SmallButton>
       )}
       <ol
         ref={list}
-        class="turns"
+        class="aiw-turns"
         onScroll={() => {
           onScroll();
           pointed.value = null;
@@ -69,7 +70,7 @@ export function Transcript({ view }: { view: View }) {
       </ol>
       <ReadingLine view={view} />
       {pointed.value && <TokenTip pointed={pointed.value} />}
-      <p class="hidden" aria-live="polite" testid="announcement">
+      <p class="aiw-hidden" aria-live="polite" data-testid="announcement">
         {/* A node of its own for each reply: two alike are both read out. */}
         <span key={finished}>{count === store.talk.turns.length && store.announcement.value}</span>
       </p>
@@ -88,7 +89,7 @@ function useNewest(turns: readonly TurnRecord[]) {
   let from = Math.min(first.value, Math.max(0, turns.length - 1));
   // While somebody reads older replies, none of them goes away.
   if (atEnd.current) from = Math.max(from, turns.length - SHOWN_TURNS);
-  useEffect(() => {
+  useLayoutEffect(() => {
     first.value = from;
     const element = list.current;
     if (!element) return;
@@ -117,10 +118,10 @@ function useNewest(turns: readonly TurnRecord[]) {
 
 function Legend() {
   return (
-    <p class="legend" title="Raw probability of each token: the less sure the model was, the darker">
+    <p class="aiw-legend" title="Raw probability of each token: the less sure the model was, the darker">
       <span>sure</span>
       {SHADES.map((bound, shade) => (
-        <span key={bound} class="token" data-shade={shade}>
+        <span key={bound} class="aiw-token" data-shade={shade}>
           {bound === 0 ? `<${SHADES[shade - 1]}` : `≥${bound}`}
         </span>
       ))}
@@ -137,23 +138,23 @@ function ReadingLine({ view }: { view: View }) {
   const remark = speech.remark.value;
   if (speech.reading.value !== null) {
     return (
-      <p class="reading" testid="reading">
+      <p class="aiw-reading" data-testid="reading">
         <Icon name="speaker" /> Reading aloud · {microphoneText(store)}{" "}
         <SmallButton onClick={() => speech.stop()}>stop</SmallButton>
-        {remark && <span testid="reading-remark"> {remark}</span>}
+        {remark && <span data-testid="reading-remark"> {remark}</span>}
       </p>
     );
   }
   if (!problem && remark) {
     return (
-      <p class="reading" role="status" testid="reading-remark">
+      <p class="aiw-reading" role="status" data-testid="reading-remark">
         {remark}
       </p>
     );
   }
   if (!problem) return null;
   return (
-    <p class="reading" role="status" testid="reading-problem">
+    <p class="aiw-reading" role="status" data-testid="reading-problem">
       {problem.sentence} {problem.wayOut}
     </p>
   );

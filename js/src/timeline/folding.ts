@@ -1,5 +1,5 @@
 /** Which lanes are folded: each view has its own, and a view that is made anew begins where the last one ended. */
-import { type Signal, signal } from "../dom/signals";
+import { type Signal, signal } from "@preact/signals";
 import type { View } from "../view";
 
 const ofView = new WeakMap<View, Signal<ReadonlySet<string>>>();

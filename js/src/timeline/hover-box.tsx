@@ -27,16 +27,16 @@ export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: V
     ({ ms }) => ms >= 0.05,
   );
   return (
-    <div class="hover" style={place} aria-hidden="true" testid="readout">
+    <div class="aiw-hover" style={place} aria-hidden="true" data-testid="readout">
       <strong>{title}</strong>
       <span>{decision}</span>
       {remarks.map((remark) => (
-        <span key={remark} class="remark">
+        <span key={remark} class="aiw-remark">
           {remark}
         </span>
       ))}
       {parts.length > 0 && !isDecisionHidden(hidden, chunk) && (
-        <span class="parts">
+        <span class="aiw-parts">
           {parts.map(({ part, ms }) => (
             <span key={part}>
               <i data-part={part} />

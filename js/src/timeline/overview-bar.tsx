@@ -1,8 +1,8 @@
 /** The strip below the lanes: the whole talk, and the window in sight, to be dragged. */
 
+import { useComputed } from "@preact/signals";
 import type { Ref } from "preact";
 import { claim } from "../claim";
-import { useComputed } from "../dom/hooks";
 import type { View } from "../view";
 import { OVERVIEW_HEIGHT } from "./overview";
 import type { TimelineCanvas } from "./timeline-canvas";
@@ -39,7 +39,7 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
   });
   return (
     <div
-      class="overview"
+      class="aiw-overview"
       role="scrollbar"
       tabIndex={0}
       aria-label="Overview: scrolls the timeline"
@@ -48,7 +48,7 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
       aria-valuemin={0}
       aria-valuemax={end.value}
       aria-valuenow={start.value}
-      testid="overview"
+      data-testid="overview"
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId);
         place(event);

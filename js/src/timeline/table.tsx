@@ -1,6 +1,8 @@
 /** The timeline as a table: one row a chunk, of which only those in sight are drawn. A picked row picks the chunk. */
+
+import { useComputed, useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { claim, isCommand } from "../claim";
-import { useComputed, useEffect, useRef, useSignal } from "../dom/hooks";
 import { chunkCount } from "../talk";
 import type { View } from "../view";
 import { COLUMNS, ROW_PX, rowForKey, rowOf, rowsInSight, scrollToRow } from "./table-rows";
@@ -28,14 +30,14 @@ export function ChunkTable({ id, view, height }: Props) {
     scroll.value = box.current.scrollTop;
   };
   const reveal = (row: number) => scrollTo(scrollToRow(row, box.current?.scrollTop ?? 0, body));
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (selected.peek() !== null) reveal(cursor.peek());
     else scrollTo(count * ROW_PX);
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (atEnd.current && selected.peek() === null) scrollTo(count * ROW_PX);
   }, [count]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (selected.value === null || selected.value === cursor.peek()) return;
     cursor.value = selected.value;
     reveal(selected.value);
@@ -66,15 +68,15 @@ export function ChunkTable({ id, view, height }: Props) {
   return (
     <div
       ref={box}
-      class="table-box"
-      testid="chunk-table"
+      class="aiw-table-box"
+      data-testid="chunk-table"
       onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
         scroll.value = scrollTop;
         atEnd.current = scrollHeight - scrollTop - clientHeight < ROW_PX;
       }}
     >
       <table
-        class="chunks"
+        class="aiw-chunks"
         // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a grid is a table one walks with keys
         role="grid"
         tabIndex={0}

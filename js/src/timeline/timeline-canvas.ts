@@ -1,5 +1,5 @@
 /** The canvases of one view: holds the time axis, follows the newest chunk, and redraws only what has changed. */
-import { effect, signal } from "../dom/signals";
+import { effect, signal } from "@preact/signals";
 import { CHUNK_SECONDS } from "../events";
 import { chunkCount, chunkStart, talkEnd } from "../talk";
 import type { View } from "../view";
