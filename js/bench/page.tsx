@@ -2,10 +2,10 @@
 
 import { render } from "preact";
 import { App } from "../src/app";
+import type { KernelModel } from "../src/channel/link";
 import { Conversation } from "../src/conversation";
-import type { KernelModel } from "../src/link";
-import { applyEvent } from "../src/talk";
-import { watchTheme } from "../src/theme";
+import { watchTheme } from "../src/host/theme";
+import { applyEvent } from "../src/record/record";
 import { Timeline } from "../src/timeline/timeline";
 import type { TimelineCanvas } from "../src/timeline/timeline-canvas";
 import { createView } from "../src/view";

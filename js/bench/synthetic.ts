@@ -1,6 +1,6 @@
 /** A talk as long as one likes, without a model: speech and pauses, replies, flags, notices, latencies. */
-import { MEL_BANDS, MEL_FRAMES, type SessionEvent } from "../src/events";
-import { applyEvent, type Talk } from "../src/talk";
+import { MEL_BANDS, MEL_FRAMES, type SessionEvent } from "../src/record/events";
+import { applyEvent, type Talk } from "../src/record/record";
 
 /** Numbers in [0, 1) that look random and are always the same. */
 function dice(seed: number): () => number {

@@ -2,8 +2,8 @@
 
 import { effect, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { claim, isCommand } from "./claim";
-import { overheadSummary } from "./latency";
+import { claim, isCommand } from "./host/claim";
+import { type Theme, watchTheme } from "./host/theme";
 import { Banners, ModelLine } from "./panels/banners";
 import { Controls, pressKey } from "./panels/controls";
 import { FileBar } from "./panels/file-bar";
@@ -12,8 +12,8 @@ import { Panel } from "./panels/panel";
 import { Settings } from "./panels/settings";
 import { StepMode } from "./panels/step-mode";
 import { Transcript } from "./panels/transcript";
-import { chunkCount } from "./talk";
-import { type Theme, watchTheme } from "./theme";
+import { overheadSummary } from "./record/latency-probe";
+import { chunkCount } from "./record/record";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
 import type { View } from "./view";

@@ -1,10 +1,10 @@
 /** What one view knows that the others do not: which chunk is under the cursor, which is picked, how it is lit. */
 
 import { type Signal, signal } from "@preact/signals";
+import type { Pace } from "./channel/messages";
 import type { Conversation } from "./conversation";
-import { type HiddenFrom, NOTHING_HIDDEN } from "./hidden";
-import type { Pace } from "./messages";
-import type { Store } from "./store";
+import { type HiddenFrom, NOTHING_HIDDEN } from "./store/hidden";
+import type { Store } from "./store/store";
 
 export interface View {
   /** For ids within the page. */

@@ -5,9 +5,9 @@
 
 import { render as renderTree } from "preact";
 import { App } from "./app";
+import type { KernelModel } from "./channel/link";
 import { Conversation } from "./conversation";
-import type { KernelModel } from "./link";
-import { hideTranscript } from "./transcript-output";
+import { hideTranscript } from "./host/transcript-output";
 import { createView } from "./view";
 
 interface InitializeProps {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Conversation } from "../src/conversation";
-import type { SessionEvent } from "../src/events";
+import type { SessionEvent } from "../src/record/events";
 import { chunk, decision, FakeMicrophone, FakeModel, token, turn } from "./fakes";
 
 function begin() {

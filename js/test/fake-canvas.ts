@@ -1,7 +1,7 @@
 /** A canvas that draws nothing and remembers what it was asked to. */
 import { vi } from "vitest";
-import { NOTHING_HIDDEN } from "../src/hidden";
-import { applyEvent, emptyTalk, type Talk } from "../src/talk";
+import { applyEvent, emptyTalk, type Talk } from "../src/record/record";
+import { NOTHING_HIDDEN } from "../src/store/hidden";
 import type { LaneFrame } from "../src/timeline/lane";
 import type { Palette } from "../src/timeline/palette";
 import { Patterns } from "../src/timeline/patterns";

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Conversation } from "../src/conversation";
-import { addEvents } from "../src/store";
+import { addEvents } from "../src/store/store";
 import { foldedLanes, toggleLane } from "../src/timeline/folding";
 import { attachGestures } from "../src/timeline/gestures";
 import * as time from "../src/timeline/time-axis";

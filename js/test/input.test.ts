@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Conversation } from "../src/conversation";
-import { DEFAULT_LIVE, type LiveSettings } from "../src/settings";
+import { DEFAULT_LIVE, type LiveSettings } from "../src/store/settings";
 import { chunk, FakeMicrophone, FakeModel, settle, timing } from "./fakes";
 
 const LOUD = () => new Float32Array(4800).fill(0.5);

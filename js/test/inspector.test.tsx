@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { SessionEvent } from "../src/events";
 import { Inspector } from "../src/panels/inspector";
+import type { SessionEvent } from "../src/record/events";
 import { BLOCK, chunk, decision, timing, token, turn } from "./fakes";
 import { drawn, type Shown, showPanel } from "./view";
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { applyEvent, emptyTalk } from "../src/talk";
+import { applyEvent, emptyTalk } from "../src/record/record";
 import { eachStretch, levelFor, type Stretch } from "../src/timeline/lane";
 import { contextLane } from "../src/timeline/lane-context";
 import { decisionLane } from "../src/timeline/lane-decision";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ClockOffset, LatencyProbe, overheadSummary } from "../src/latency";
-import { applyEvent, emptyTalk } from "../src/talk";
+import { ClockOffset, LatencyProbe, overheadSummary } from "../src/record/latency-probe";
+import { applyEvent, emptyTalk } from "../src/record/record";
 import { decision, timing } from "./fakes";
 
 describe("the kernel's clock", () => {

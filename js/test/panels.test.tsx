@@ -4,9 +4,9 @@ import { captureProblem, hiddenProblem } from "../src/capture/problems";
 import { busyText, modelText, progressOf } from "../src/panels/banners";
 import { trackText } from "../src/panels/settings";
 import { clockTime } from "../src/panels/status";
-import { kernelProblem } from "../src/problem";
-import { createStore } from "../src/store";
-import { applyEvent } from "../src/talk";
+import { applyEvent } from "../src/record/record";
+import { kernelProblem } from "../src/store/problem";
+import { createStore } from "../src/store/store";
 import { decision } from "./fakes";
 import { clearPage, drawn, show, stubMicrophone } from "./shown-widget";
 

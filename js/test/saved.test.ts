@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Conversation } from "../src/conversation";
-import { talkOfHistory } from "../src/saved";
+import { talkOfHistory } from "../src/record/saved";
 import { chunk, decision, FakeMicrophone, FakeModel, turn } from "./fakes";
 
 const bytes = (values: number[]) => Buffer.from(Uint8Array.from(values)).toString("base64");

@@ -2,12 +2,12 @@
 
 import { render } from "preact";
 import { afterEach, describe, expect, it } from "vitest";
-import type { SessionEvent } from "../src/events";
-import { NOTHING_HIDDEN } from "../src/hidden";
-import type { LoopMode } from "../src/messages";
+import type { LoopMode } from "../src/channel/messages";
 import { StepMode } from "../src/panels/step-mode";
 import { canReplay, hiddenAfter, nextOf } from "../src/panels/step-walk";
-import { applyEvent, emptyTalk } from "../src/talk";
+import type { SessionEvent } from "../src/record/events";
+import { applyEvent, emptyTalk } from "../src/record/record";
+import { NOTHING_HIDDEN } from "../src/store/hidden";
 import { chunk, decision, token, turn } from "./fakes";
 import { drawn, showPanel } from "./view";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Cell, stripOf, textOf } from "../src/panels/strip-cells";
-import { applyEvent, emptyTalk, turnOf } from "../src/talk";
+import { applyEvent, emptyTalk, turnOf } from "../src/record/record";
 import { decision, token, turn } from "./fakes";
 
 const vocabulary = {

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { render } from "preact";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Conversation } from "../src/conversation";
-import { addEvents } from "../src/store";
+import { addEvents } from "../src/store/store";
 import { ChunkTable } from "../src/timeline/table";
 import { COLUMNS, ROW_PX, rowForKey, rowOf, rowsInSight, scrollToRow } from "../src/timeline/table-rows";
 import { createView, type View } from "../src/view";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { NOTHING_HIDDEN } from "../src/hidden";
-import { applyEvent } from "../src/talk";
+import { applyEvent } from "../src/record/record";
+import { NOTHING_HIDDEN } from "../src/store/hidden";
 import { layoutOf } from "../src/timeline/layout";
 import { Patterns } from "../src/timeline/patterns";
 import { TileCache, type TileScene, tileWidth } from "../src/timeline/tiles";

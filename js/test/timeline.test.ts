@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { applyEvent, emptyTalk } from "../src/talk";
+import { applyEvent, emptyTalk } from "../src/record/record";
+import { readout } from "../src/store/readout";
 import { FOLDED_HEIGHT, LANES, layoutOf, RULER_HEIGHT } from "../src/timeline/layout";
 import { overviewAxis, windowMark, windowStart } from "../src/timeline/overview";
-import { readout } from "../src/timeline/readout";
 import * as time from "../src/timeline/time-axis";
 import { chunkAt, visibleChunks } from "../src/timeline/visible";
 import { chunk, decision, token } from "./fakes";

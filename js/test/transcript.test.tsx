@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it } from "vitest";
-import type { SessionEvent } from "../src/events";
-import { shadeOf } from "../src/panels/shade";
 import { Transcript } from "../src/panels/transcript";
+import type { SessionEvent } from "../src/record/events";
+import { shadeOf } from "../src/style/shade";
 import { chunk, decision, token, turn } from "./fakes";
 import { drawn, showPanel } from "./view";
 

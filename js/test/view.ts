@@ -2,8 +2,8 @@
 import type { VNode } from "preact";
 import { render } from "preact";
 import { Conversation } from "../src/conversation";
-import type { SessionEvent } from "../src/events";
-import { addEvents } from "../src/store";
+import type { SessionEvent } from "../src/record/events";
+import { addEvents } from "../src/store/store";
 import { createView, type View } from "../src/view";
 import { FakeModel } from "./fakes";
 

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { hostTheme } from "../src/theme";
+import { hostTheme } from "../src/host/theme";
 import createWidget from "../src/widget";
 import { chunk, decision, FakeModel, FakeTrack, token, turn } from "./fakes";
 

@@ -1,5 +1,5 @@
 /** The browser's part in capturing, replaceable in tests; and what is asked of a microphone. */
-import type { LiveSettings } from "../settings";
+import type { LiveSettings } from "../store/settings";
 import { hindranceOf } from "./embedding";
 import type { Hindrance } from "./problems";
 import { type OnBlock, openTap, type Tap } from "./tap";

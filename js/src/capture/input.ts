@@ -1,16 +1,22 @@
 /** Where audio comes from, microphone or file: one at a time, begun, paused, muted, gated and ended here. */
 import { batch, computed } from "@preact/signals";
-import { CHUNK_SECONDS } from "../events";
-import type { Payload } from "../link";
-import { type BrowserMessage, type CloseReason, fitText, type KernelMessage, type Pace } from "../messages";
-import { announced, isPlaying } from "../playing";
-import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../problem";
-import { dismissProblem, moveMic, type Store, showProblem } from "../store";
+import { leave } from "../channel/leaving";
+import type { Payload } from "../channel/link";
+import {
+  type BrowserMessage,
+  type CloseReason,
+  fitText,
+  type KernelMessage,
+  type Pace,
+} from "../channel/messages";
+import { OutgoingStream, type SentBlock } from "../channel/outgoing";
+import { CHUNK_SECONDS } from "../record/events";
+import { isRunning } from "../store/mic-state";
+import { announced, isPlaying } from "../store/playing";
+import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../store/problem";
+import { dismissProblem, moveMic, type Store, showProblem } from "../store/store";
 import { HeldFile } from "./held-file";
 import type { CaptureHost, CaptureWishes } from "./host";
-import { leave } from "./leaving";
-import { isRunning } from "./mic-state";
-import { OutgoingStream, type SentBlock } from "./outgoing";
 import { captureProblem } from "./problems";
 import { RawRing } from "./raw-ring";
 import { type OpenMicrophone, Recorder } from "./recorder";

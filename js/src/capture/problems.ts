@@ -1,5 +1,5 @@
 /** Every way in which a microphone can fail, each with its own sentence and its own way out. */
-import type { Problem } from "../problem";
+import type { Problem } from "../store/problem";
 
 export type CaptureProblemCode =
   | "denied"

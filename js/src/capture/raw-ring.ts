@@ -1,5 +1,5 @@
 /** The newest two minutes of captured sound at its own rate, so that a chunk can be played as the device gave it. */
-import { CHUNK_SECONDS } from "../events";
+import { CHUNK_SECONDS } from "../record/events";
 
 /** Seconds kept. As int16 at 48 kHz they take 12 MB. */
 export const RAW_SECONDS = 120;

@@ -1,5 +1,5 @@
 /** Owns the microphone: asks for it, turns its sound into blocks, and gives it back in every case. */
-import type { Problem } from "../problem";
+import type { Problem } from "../store/problem";
 import { browserHost, type CaptureHost, type CaptureWishes, constraintsOf, granted } from "./host";
 import { captureProblem, microphoneProblem, policyProblem } from "./problems";
 import type { Block, Tap } from "./tap";

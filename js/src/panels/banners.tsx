@@ -1,8 +1,8 @@
 /** Problems, each with its sentence and its way out; what is shown without a kernel; and the line about the model. */
-import type { ModelInfo } from "../messages";
-import { isPlaying } from "../playing";
-import type { Problem } from "../problem";
-import type { Store } from "../store";
+import type { ModelInfo } from "../channel/messages";
+import { isPlaying } from "../store/playing";
+import type { Problem } from "../store/problem";
+import type { Store } from "../store/store";
 import type { View } from "../view";
 
 export function Banners({ view }: { view: View }) {

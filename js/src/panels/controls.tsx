@@ -1,7 +1,7 @@
 /** The bar at the top: record or stop, pause, mute, interrupt, reset; where sound comes from; state, level and time. */
 
 import { useComputed } from "@preact/signals";
-import { isPlaying } from "../playing";
+import { isPlaying } from "../store/playing";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
 import { LevelMeter } from "./level-meter";

@@ -1,6 +1,7 @@
 /** An emotion as a face and a word. */
-import { EMOTION_PATHS } from "../emotion";
-import type { Emotion } from "../events";
+
+import type { Emotion } from "../record/events";
+import { EMOTION_PATHS } from "../style/emotion";
 
 export function EmotionSign({ emotion }: { emotion: Emotion }) {
   return (

@@ -1,8 +1,8 @@
 /** The events of one chunk, or one token, as the JSON that Python writes. */
-import type { SessionEvent } from "../events";
-import type { HiddenFrom } from "../hidden";
-import { isDecisionHidden, isNoticeHidden, isReplyHidden } from "../hidden";
-import { firstAtOrAfter, type Talk, turnOf } from "../talk";
+import type { SessionEvent } from "../record/events";
+import { firstAtOrAfter, type Talk, turnOf } from "../record/record";
+import type { HiddenFrom } from "../store/hidden";
+import { isDecisionHidden, isNoticeHidden, isReplyHidden } from "../store/hidden";
 
 /** All events of `chunk` in the order in which they came, without those that step mode hides. */
 export function eventsOf(talk: Talk, chunk: number, hidden: HiddenFrom): SessionEvent[] {

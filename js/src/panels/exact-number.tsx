@@ -1,5 +1,5 @@
 /** A number of an event: rounded for reading, and always the very float on request. */
-import { probability, repr } from "../exact";
+import { probability, repr } from "../text/exact";
 
 interface Props {
   value: number;

@@ -1,5 +1,5 @@
 /** The line of an audio file that plays: its name, how far it has come, how long it still takes, and its end. */
-import { isPlaying, type PlayingFile } from "../playing";
+import { isPlaying, type PlayingFile } from "../store/playing";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
 import { clockTime } from "./status";

@@ -1,10 +1,10 @@
 /** What happened at one chunk, or at one token of its reply: what went in, what came out, and every number between. */
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { Decision, Token } from "../events";
-import { isDecisionHidden, isReplyHidden } from "../hidden";
-import { chunkCount, type TurnRecord, turnOf } from "../talk";
-import { CHOICE_WORDS, readout } from "../timeline/readout";
+import type { Decision, Token } from "../record/events";
+import { chunkCount, type TurnRecord, turnOf } from "../record/record";
+import { isDecisionHidden, isReplyHidden } from "../store/hidden";
+import { CHOICE_WORDS, readout } from "../store/readout";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
 import { eventsOf, pretty } from "./event-json";

@@ -1,6 +1,7 @@
 /** Where the time of one chunk went: a bar a part, one after another, under the deadline of a chunk's length. */
-import { decimals } from "../exact";
-import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart, type LatencyTable } from "../timeline/latency";
+
+import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart, type LatencyTable } from "../record/latency-table";
+import { decimals } from "../text/exact";
 import { ExactNumber } from "./exact-number";
 
 const MEANINGS: Record<LatencyPart, string> = {

@@ -1,7 +1,7 @@
 /** The level of what is being captured: set by each block, and moved between two of them by the browser alone. */
 import { effect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { Store } from "../store";
+import type { Store } from "../store/store";
 
 /** The bar's left end. */
 const QUIETEST_DB = -60;

@@ -1,6 +1,6 @@
 /** Plays one chunk: as it was recorded here, or as the model heard it. */
 
-import type { Which } from "../chunk-player";
+import type { Which } from "../playback/chunk-player";
 import type { View } from "../view";
 import { SmallButton } from "./small-button";
 

@@ -1,7 +1,7 @@
 /** The learner's guess before a decision is shown, and the score. */
 import { useSignal } from "@preact/signals";
-import { CHUNK_SECONDS } from "../events";
-import { decimals } from "../exact";
+import { CHUNK_SECONDS } from "../record/events";
+import { decimals } from "../text/exact";
 import { isGuessed, meanOff, type Reveal, type Score } from "./predict";
 import { SmallButton } from "./small-button";
 import type { StepState } from "./step-state";

@@ -1,7 +1,7 @@
 /** How one token was drawn: raw probabilities, what the settings made of them, and the number that picked it. */
 
-import type { Rule } from "../events";
-import { decimals, repr } from "../exact";
+import type { Rule } from "../record/events";
+import { decimals, repr } from "../text/exact";
 import { ExactNumber } from "./exact-number";
 import type { Sampling, SamplingRow, Segment } from "./sampling-steps";
 import { visibleText } from "./visible-text";

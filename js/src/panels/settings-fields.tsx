@@ -6,7 +6,7 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useLayoutEffect } from "preact/hooks";
-import type { Changes, SettingName } from "../settings";
+import type { Changes, SettingName } from "../store/settings";
 import type { View } from "../view";
 
 interface Spec {

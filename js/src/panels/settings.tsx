@@ -1,8 +1,8 @@
 /** The settings, folded away until asked for: sampling, context, audio. Every one is the kernel's (see the fields). */
 import type { ComponentChildren } from "preact";
-import type { Rule } from "../events";
-import type { SettingName } from "../settings";
-import { BY_SCRIPT } from "../speech";
+import type { Rule } from "../record/events";
+import { BY_SCRIPT } from "../speech/speech";
+import type { SettingName } from "../store/settings";
 import type { View } from "../view";
 import { ChoiceField, SliderField, SwitchField, TypedField, type TypedMore } from "./settings-fields";
 

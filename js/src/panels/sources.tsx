@@ -1,8 +1,8 @@
 /** Where sound comes from: the choice of a microphone, or of a file. */
 
 import { useRef } from "preact/hooks";
-import type { Pace } from "../messages";
-import { AUDIO_SUFFIXES } from "../playing";
+import type { Pace } from "../channel/messages";
+import { AUDIO_SUFFIXES } from "../store/playing";
 import type { View } from "../view";
 
 export function DevicePicker({ view, disabled }: { view: View; disabled: boolean }) {

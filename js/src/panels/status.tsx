@@ -2,8 +2,8 @@
  * What is going on, at a glance: the state, the recording light, the time, what waits and what was left out. A file has
  * a position (`file-bar.tsx`) instead of a lag: it is read no faster than it is decided.
  */
-import { isPlaying } from "../playing";
-import type { Store } from "../store";
+import { isPlaying } from "../store/playing";
+import type { Store } from "../store/store";
 
 /** One chunk is always about to be decided; to say so every 0.4 s would only flicker. */
 const FEW_WAITING = 2;

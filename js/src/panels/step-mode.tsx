@@ -2,13 +2,13 @@
 
 import { effect } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { claim, isCommand } from "../claim";
-import { CHUNK_SECONDS } from "../events";
-import { probability } from "../exact";
-import { isolated } from "../graphemes";
-import { chunkStart, turnOf } from "../talk";
+import { claim, isCommand } from "../host/claim";
+import { CHUNK_SECONDS } from "../record/events";
+import { chunkStart, turnOf } from "../record/record";
+import { framesOf } from "../record/vocabulary";
+import { probability } from "../text/exact";
+import { isolated } from "../text/graphemes";
 import type { View } from "../view";
-import { framesOf } from "../vocabulary";
 import { Predictor } from "./predictor";
 import { SmallButton } from "./small-button";
 import { StepDiagram } from "./step-diagram";

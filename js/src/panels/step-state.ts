@@ -8,8 +8,8 @@ import {
   signal,
   untracked,
 } from "@preact/signals";
-import { hideFrom, NOTHING_HIDDEN } from "../hidden";
-import { chunkCount } from "../talk";
+import { chunkCount } from "../record/record";
+import { hideFrom, NOTHING_HIDDEN } from "../store/hidden";
 import type { View } from "../view";
 import { type Game, gameAt, guessed, isGuessed, NO_SCORE, revealed } from "./predict";
 import { type Cursor, canReplay, hiddenAfter, isPhase, nextOf } from "./step-walk";

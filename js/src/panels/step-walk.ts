@@ -1,6 +1,7 @@
 /** Where step mode stands in the loop, and what comes next. Pure; the kernel's loop and a replay tell it alike. */
-import type { HiddenFrom } from "../hidden";
-import type { Talk } from "../talk";
+
+import type { Talk } from "../record/record";
+import type { HiddenFrom } from "../store/hidden";
 
 export type Phase = "" | "perceive" | "decide" | "respond";
 

@@ -1,8 +1,8 @@
 /** The protocol strip: the tokens of one chunk as they went in and came out, and how full the context is. */
 import { useSignal } from "@preact/signals";
-import type { Decision } from "../events";
-import type { Vocabulary } from "../store";
-import type { TurnRecord } from "../talk";
+import type { Decision } from "../record/events";
+import type { TurnRecord } from "../record/record";
+import type { Vocabulary } from "../store/store";
 import { type Cell, type Strip, stripOf } from "./strip-cells";
 import { visibleText } from "./visible-text";
 import { walkFocus } from "./walk-focus";

@@ -1,7 +1,7 @@
 /** What else could have been said: the alternatives of the token under the pointer, or in focus. */
 
-import type { Token } from "../events";
-import { probability } from "../exact";
+import type { Token } from "../record/events";
+import { probability } from "../text/exact";
 import { visibleText } from "./visible-text";
 
 /** Alternatives that are listed. */

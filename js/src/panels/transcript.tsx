@@ -1,13 +1,13 @@
 /** The replies, token by token, each shaded by how sure the model was of it. */
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { isReplyHidden } from "../hidden";
-import type { Store } from "../store";
-import { chunkStart, type TurnRecord } from "../talk";
+import { chunkStart, type TurnRecord } from "../record/record";
+import { isReplyHidden } from "../store/hidden";
+import type { Store } from "../store/store";
+import { SHADES } from "../style/shade";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
 import { Icon } from "./icon";
-import { SHADES } from "./shade";
 import { SmallButton } from "./small-button";
 import { type Pointed, TokenTip } from "./token-tip";
 import { clock, TurnItem } from "./turn-item";

@@ -2,14 +2,14 @@
 
 import type { Signal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import type { Token } from "../events";
-import { wholeGraphemes } from "../graphemes";
-import type { TurnRecord } from "../talk";
+import type { Token } from "../record/events";
+import type { TurnRecord } from "../record/record";
+import { shadeOf } from "../style/shade";
+import { wholeGraphemes } from "../text/graphemes";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
 import { EmotionSign } from "./emotion-sign";
 import { Icon } from "./icon";
-import { shadeOf } from "./shade";
 import { SmallButton } from "./small-button";
 import { type Pointed, pointedAt } from "./token-tip";
 import { walkFocus } from "./walk-focus";

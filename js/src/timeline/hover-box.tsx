@@ -1,8 +1,9 @@
 /** What is said of the chunk under the cursor: time, decision, remarks, and where its time went. */
-import { isDecisionHidden } from "../hidden";
+
+import { LATENCY_PARTS } from "../record/latency-table";
+import { isDecisionHidden } from "../store/hidden";
+import { readout } from "../store/readout";
 import type { View } from "../view";
-import { LATENCY_PARTS } from "./latency";
-import { readout } from "./readout";
 import type { TimelineCanvas } from "./timeline-canvas";
 
 const GAP_PX = 14;

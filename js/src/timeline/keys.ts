@@ -1,5 +1,5 @@
 /** What keys mean on the timeline. */
-import { chunkCount } from "../talk";
+import { chunkCount } from "../record/record";
 import type { View } from "../view";
 import type { TimelineCanvas } from "./timeline-canvas";
 

@@ -1,7 +1,7 @@
 /** What happened to the context and to the session: each kind a shape of its own, with its word where there is room. */
-import type { Notice } from "../events";
-import { isNoticeHidden } from "../hidden";
-import { chunkStart, firstAtOrAfter } from "../talk";
+import type { Notice } from "../record/events";
+import { chunkStart, firstAtOrAfter } from "../record/record";
+import { isNoticeHidden } from "../store/hidden";
 import type { Lane, LaneFrame } from "./lane";
 import type { ColourName } from "./palette";
 import { timeAt, xOf } from "./time-axis";

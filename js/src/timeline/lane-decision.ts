@@ -1,5 +1,5 @@
 /** Decisions, by colour and by mark: silent (grey, dot), speak (accent, ▶), violation (✕), not decided yet (hatched). */
-import { CHOICE_CODES } from "../talk/decision-table";
+import { CHOICE_CODES } from "../record/decision-table";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame, SMALLEST_CHUNK_PX, type Stretch } from "./lane";
 
 const { KEEP_SILENCE, TEXT_BEGIN, OTHER } = CHOICE_CODES;

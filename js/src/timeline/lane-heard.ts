@@ -2,8 +2,9 @@
  * What the model heard: the log-mel of the resampled audio, low bands below, and what happened to the audio on its way:
  * clipped (▼ above); padded, gated, dropped or late (a strip of its own pattern and colour below).
  */
-import { MEL_BANDS, MEL_FRAMES } from "../events";
-import { type DrawnFlag, FLAG_BITS } from "../talk/chunk-table";
+
+import { type DrawnFlag, FLAG_BITS } from "../record/chunk-table";
+import { MEL_BANDS, MEL_FRAMES } from "../record/events";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame, levelFor, type Stretch } from "./lane";
 import { type Palette, ramp } from "./palette";
 

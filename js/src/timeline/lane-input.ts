@@ -2,8 +2,9 @@
  * Input level: mirrored peaks of 25 ms each, drawn as one shape. Where several share a pixel, the shape is as tall as
  * the loudest, and its darker core as the quietest. Hatched where the audio had to wait, marked where it was clipped.
  */
-import { ENVELOPE_POINTS } from "../events";
-import { FLAG_BITS } from "../talk/chunk-table";
+
+import { FLAG_BITS } from "../record/chunk-table";
+import { ENVELOPE_POINTS } from "../record/events";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame } from "./lane";
 
 /** Narrowest step of the shape. */

@@ -2,8 +2,9 @@
  * Where the time of each chunk went, one part on the other in the order of its way, under the line of 0.4 s by which
  * it has to be done. Where several chunks share a bar, it is the slowest one's.
  */
+
+import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart } from "../record/latency-table";
 import { eachStretch, type Lane, type LaneFrame, type Stretch } from "./lane";
-import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart } from "./latency";
 
 /** Milliseconds at the top of the lane. */
 const CEILING_MS = 500;

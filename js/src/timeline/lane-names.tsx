@@ -1,7 +1,7 @@
 /** The names of the lanes, each a button that folds its lane. One tab stop; the arrow keys go from name to name. */
 
 import { useSignal } from "@preact/signals";
-import { claim } from "../claim";
+import { claim } from "../host/claim";
 import type { View } from "../view";
 import { foldedLanes, toggleLane } from "./folding";
 import { layoutOf } from "./layout";

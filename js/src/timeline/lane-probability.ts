@@ -2,7 +2,7 @@
  * The raw probability of TEXT_BEGIN after each chunk, from the bottom up; that of all tokens that are neither decision,
  * shaded from the top down; and the line at which the draw flips: above it speaking is likelier, bias included.
  */
-import { CHOICE_CODES } from "../talk/decision-table";
+import { CHOICE_CODES } from "../record/decision-table";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame, type Stretch } from "./lane";
 import { pixelsPerSecond } from "./time-axis";
 

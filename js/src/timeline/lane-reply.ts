@@ -1,10 +1,11 @@
 /** Replies: a box from the decision's end, with emotion, duration and text; the bar below it is the true duration. */
-import { EMOTION_PATHS } from "../emotion";
-import type { Emotion } from "../events";
-import { boundaries, cutAtGrapheme, directionOf, isMixed, wholeGraphemes } from "../graphemes";
-import { isReplyHidden } from "../hidden";
-import { shadeOf } from "../panels/shade";
-import { firstAtOrAfter, type TurnRecord, turnSpan } from "../talk";
+
+import type { Emotion } from "../record/events";
+import { firstAtOrAfter, type TurnRecord, turnSpan } from "../record/record";
+import { isReplyHidden } from "../store/hidden";
+import { EMOTION_PATHS } from "../style/emotion";
+import { shadeOf } from "../style/shade";
+import { boundaries, cutAtGrapheme, directionOf, isMixed, wholeGraphemes } from "../text/graphemes";
 import type { Lane, LaneFrame } from "./lane";
 import { drawWithin } from "./layer";
 import { pixelsPerSecond, xOf } from "./time-axis";

@@ -1,7 +1,7 @@
 /** A lane: one horizontal band of the timeline. Each lane is a file of its own and knows only its band. */
-import { CHUNK_SECONDS } from "../events";
-import type { HiddenFrom } from "../hidden";
-import { chunkCount, chunkStart, type Talk } from "../talk";
+import { CHUNK_SECONDS } from "../record/events";
+import { chunkCount, chunkStart, type Talk } from "../record/record";
+import type { HiddenFrom } from "../store/hidden";
 import type { Palette } from "./palette";
 import type { Patterns } from "./patterns";
 import { pixelsPerSecond, type TimeAxis, xOf } from "./time-axis";

@@ -2,7 +2,7 @@
 
 import { useComputed } from "@preact/signals";
 import type { Ref } from "preact";
-import { claim } from "../claim";
+import { claim } from "../host/claim";
 import type { View } from "../view";
 import { OVERVIEW_HEIGHT } from "./overview";
 import type { TimelineCanvas } from "./timeline-canvas";

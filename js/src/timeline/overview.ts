@@ -1,8 +1,8 @@
 /** The whole talk in one thin strip, with the window in sight marked on it: a scroll bar that shows what is where. */
 
-import type { HiddenFrom } from "../hidden";
-import { chunkCount, type Talk, talkEnd } from "../talk";
-import { CHOICE_CODES } from "../talk/decision-table";
+import { CHOICE_CODES } from "../record/decision-table";
+import { chunkCount, type Talk, talkEnd } from "../record/record";
+import type { HiddenFrom } from "../store/hidden";
 import { eachStretch } from "./lane";
 import { loudness } from "./lane-input";
 import type { Palette } from "./palette";

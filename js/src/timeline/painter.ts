@@ -1,6 +1,6 @@
 /** Paints the timeline in two layers: ruler and lanes; and over them the picked chunk and the cursor. */
-import { CHUNK_SECONDS } from "../events";
-import { chunkStart, type Talk } from "../talk";
+import { CHUNK_SECONDS } from "../record/events";
+import { chunkStart, type Talk } from "../record/record";
 import type { LaneFrame } from "./lane";
 import { drawWithin } from "./layer";
 import { type Layout, RULER_HEIGHT } from "./layout";

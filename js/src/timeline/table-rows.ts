@@ -1,7 +1,8 @@
 /** The table's rows, one a chunk: what they say, and which of them are in sight. Pure functions. */
-import { type HiddenFrom, isDecisionHidden, isReplyHidden } from "../hidden";
-import { chunkStart, type Talk, turnOf } from "../talk";
-import { CHOICE_WORDS } from "./readout";
+
+import { chunkStart, type Talk, turnOf } from "../record/record";
+import { type HiddenFrom, isDecisionHidden, isReplyHidden } from "../store/hidden";
+import { CHOICE_WORDS } from "../store/readout";
 
 export const ROW_PX = 24;
 /** Rows kept ready above and below those in sight. */

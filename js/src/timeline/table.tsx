@@ -2,8 +2,8 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { claim, isCommand } from "../claim";
-import { chunkCount } from "../talk";
+import { claim, isCommand } from "../host/claim";
+import { chunkCount } from "../record/record";
 import type { View } from "../view";
 import { COLUMNS, ROW_PX, rowForKey, rowOf, rowsInSight, scrollToRow } from "./table-rows";
 

@@ -3,8 +3,9 @@
  * images, whatever they show. A tile is drawn anew only when one of its chunks has changed. While zooming, tiles of
  * another magnification are stretched, and new ones are drawn one a frame; all, as soon as it comes to rest.
  */
-import type { HiddenFrom } from "../hidden";
-import { type Talk, talkEnd } from "../talk";
+
+import { type Talk, talkEnd } from "../record/record";
+import type { HiddenFrom } from "../store/hidden";
 import { drawWithin } from "./layer";
 import { type Layout, RULER_HEIGHT } from "./layout";
 import type { Palette } from "./palette";

@@ -1,7 +1,7 @@
 /** The canvases of one view: holds the time axis, follows the newest chunk, and redraws only what has changed. */
 import { effect, signal } from "@preact/signals";
-import { CHUNK_SECONDS } from "../events";
-import { chunkCount, chunkStart, talkEnd } from "../talk";
+import { CHUNK_SECONDS } from "../record/events";
+import { chunkCount, chunkStart, talkEnd } from "../record/record";
 import type { View } from "../view";
 import { foldedLanes } from "./folding";
 import { FrameRequests, SHARED_MS } from "./frame-requests";

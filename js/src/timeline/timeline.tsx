@@ -4,7 +4,8 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren, RefObject } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { BarButton } from "../panels/bar-button";
-import { chunkCount } from "../talk";
+import { chunkCount } from "../record/record";
+import { readout } from "../store/readout";
 import type { View } from "../view";
 import { foldedLanes } from "./folding";
 import { attachGestures } from "./gestures";
@@ -13,7 +14,6 @@ import { KEYS_HELP, ZOOM_STEP } from "./keys";
 import { LaneNames } from "./lane-names";
 import { layoutOf } from "./layout";
 import { OverviewBar } from "./overview-bar";
-import { readout } from "./readout";
 import { ChunkTable } from "./table";
 import { TimelineCanvas } from "./timeline-canvas";
 

@@ -1,6 +1,6 @@
 /** Which chunks are in sight, found without looking at the others. */
-import { CHUNK_SECONDS } from "../events";
-import { chunkCount, chunkStart, type Talk } from "../talk";
+import { CHUNK_SECONDS } from "../record/events";
+import { chunkCount, chunkStart, type Talk } from "../record/record";
 import { type TimeAxis, timeAt } from "./time-axis";
 
 /** First and one past the last chunk that touch the axis. */

@@ -2,6 +2,8 @@
  * The history trait made into a talk again: what a reloaded page or a saved notebook shows without a kernel. The kernel
  * writes it in columns (`widget/history.py`), bounded to the newest chunks.
  */
+
+import { isRecord } from "../store/settings";
 import {
   CHUNK_SECONDS,
   completeEvent,
@@ -10,8 +12,7 @@ import {
   MEL_FRAMES,
   type SessionEvent,
 } from "./events";
-import { isRecord } from "./settings";
-import { applyEvent, emptyTalk, type Talk } from "./talk";
+import { applyEvent, emptyTalk, type Talk } from "./record";
 
 const HISTORY_VERSION = 1;
 /** Fields that a column does not hold, because they are the same or unknown in every row. */

@@ -1,5 +1,5 @@
 /** Names of token ids: ids are data of the checkpoint, never constants of the program. */
-import type { BlockPart, Vocabulary } from "./store";
+import type { BlockPart, Vocabulary } from "../store/store";
 
 /** Name of the part of a chunk's block that encoder frames replace. */
 export const FRAMES = "FRAMES";

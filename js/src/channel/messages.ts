@@ -2,8 +2,8 @@
  * The wire protocol between browser and kernel. This file mirrors `ai_widgets/widget/messages.py`, which explains
  * each message; `test/mirror.test.ts` holds the two equal.
  */
-import type { SessionEvent } from "./events";
-import { cutAtGrapheme } from "./graphemes";
+import type { SessionEvent } from "../record/events";
+import { cutAtGrapheme } from "../text/graphemes";
 
 export const PROTOCOL_VERSION = 3;
 /** The buffer of a hello. Some hosts drop binary buffers; then blocks travel as base64. */

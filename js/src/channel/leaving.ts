@@ -2,7 +2,7 @@
  * The last words of a page that goes. What a page sends while it is unloaded may never leave the browser, and then the
  * kernel would go on waiting for audio; so the page that comes next in the same tab says it again.
  */
-import type { BrowserMessage } from "../messages";
+import type { BrowserMessage } from "./messages";
 
 const KEY = "ai_widgets.left";
 

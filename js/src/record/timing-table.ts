@@ -1,6 +1,7 @@
 /** The timings of a talk, as numbers in columns; `get` makes an event of them again. */
-import type { Timing } from "../events";
+
 import { Columns } from "./columns";
+import type { Timing } from "./events";
 
 const NUMBERS = [
   ...(["features_ms", "tower_ms", "decide_ms", "reply_ms", "queue_ms"] as const),

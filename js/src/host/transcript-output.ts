@@ -3,7 +3,7 @@
  * view. While there is one, it would only say the same twice.
  */
 
-import type { KernelModel } from "./link";
+import type { KernelModel } from "../channel/link";
 
 /** Hides the transcript for as long as `el` is in the page; returns what shows it again. */
 export function hideTranscript(model: KernelModel, el: HTMLElement): () => void {

@@ -1,6 +1,7 @@
 /** One stream of audio on its way to the kernel: opened, numbered block by block, closed exactly once. */
-import { type BrowserMessage, type CloseReason, fitText } from "../messages";
+
 import { leave } from "./leaving";
+import { type BrowserMessage, type CloseReason, fitText } from "./messages";
 
 export type SendMessage = (message: BrowserMessage, samples?: Float32Array) => void;
 

@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
-import type { SessionEvent } from "../src/events";
-import { applyEvent, chunkStart, emptyTalk, type Talk, talkEnd, turnOf, turnSpan } from "../src/talk";
-import { CHOICE_CODES, threshold } from "../src/talk/decision-table";
+import { CHOICE_CODES, threshold } from "../src/record/decision-table";
+import type { SessionEvent } from "../src/record/events";
+import {
+  applyEvent,
+  chunkStart,
+  emptyTalk,
+  type Talk,
+  talkEnd,
+  turnOf,
+  turnSpan,
+} from "../src/record/record";
 import { chunk, decision, timing, token, turn } from "./fakes";
 
 function talkOf(...events: SessionEvent[]): Talk {

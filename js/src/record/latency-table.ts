@@ -2,9 +2,10 @@
  * Where the time of each chunk went, from its last sample to its picture, in columns. The kernel measures its own
  * parts (they come with `Timing`); the parts of the way between browser and kernel are told by who sends and receives.
  */
-import type { Timing } from "../events";
-import { Columns } from "../talk/columns";
-import { summit } from "../talk/pyramid";
+
+import { Columns } from "./columns";
+import type { Timing } from "./events";
+import { summit } from "./pyramid";
 
 /** In the order in which a chunk goes through them. */
 export const LATENCY_PARTS = [

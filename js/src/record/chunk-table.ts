@@ -1,6 +1,7 @@
 /** The chunks of a talk, as numbers in columns; `get` makes an event of them again. */
-import { type Chunk, ENVELOPE_POINTS } from "../events";
+
 import { Columns, grown } from "./columns";
+import { type Chunk, ENVELOPE_POINTS } from "./events";
 import { Interned } from "./interned";
 import { MelTable } from "./mel";
 import { largest, smallest, united } from "./pyramid";

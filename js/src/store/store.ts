@@ -1,10 +1,11 @@
 /** The one state of the front end. Everything on screen is drawn from these signals; only `Conversation` writes them. */
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./capture/mic-state";
-import { CHUNK_SECONDS, completeEvent, type SessionEvent } from "./events";
-import { LatencyProbe } from "./latency";
-import type { ModelInfo, SessionId } from "./messages";
+import type { ModelInfo, SessionId } from "../channel/messages";
+import { CHUNK_SECONDS, completeEvent, type SessionEvent } from "../record/events";
+import { LatencyProbe } from "../record/latency-probe";
+import { applyEvent, emptyTalk, type Talk } from "../record/record";
+import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./mic-state";
 import { type FileState, isPlaying, type PlayingFile } from "./playing";
 import type { Problem } from "./problem";
 import {
@@ -18,7 +19,6 @@ import {
   type SessionSettings,
   type SettingName,
 } from "./settings";
-import { applyEvent, emptyTalk, type Talk } from "./talk";
 
 /** How the line to the kernel stands. */
 export type LineState = "connecting" | "waiting" | "ready" | "lost";

@@ -1,7 +1,7 @@
 /** What step mode keeps from the eye until it is revealed. Everything that shows decisions or replies asks here. */
 import type { Signal } from "@preact/signals";
-import type { Notice } from "./events";
-import type { TurnRecord } from "./talk";
+import type { Notice } from "../record/events";
+import type { TurnRecord } from "../record/record";
 
 /** The first chunk whose decision, and the first whose reply, is not shown. */
 export interface HiddenFrom {

@@ -1,6 +1,7 @@
 /** The decisions of a talk, as numbers in columns; `get` makes an event of them again. */
-import type { Alternative, Choice, Decision, Rule } from "../events";
+
 import { Columns } from "./columns";
+import type { Alternative, Choice, Decision, Rule } from "./events";
 import { Interned } from "./interned";
 import { largest, Pyramid, summit } from "./pyramid";
 

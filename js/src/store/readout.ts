@@ -1,8 +1,8 @@
 /** What the timeline says of one chunk, in words: under the pointer, and to screen readers. */
-import { CHUNK_SECONDS, type Choice } from "../events";
-import { isolated } from "../graphemes";
-import { type HiddenFrom, isDecisionHidden, isNoticeHidden, isReplyHidden, NOTHING_HIDDEN } from "../hidden";
-import { chunkStart, firstAtOrAfter, type Talk, turnOf } from "../talk";
+import { CHUNK_SECONDS, type Choice } from "../record/events";
+import { chunkStart, firstAtOrAfter, type Talk, turnOf } from "../record/record";
+import { isolated } from "../text/graphemes";
+import { type HiddenFrom, isDecisionHidden, isNoticeHidden, isReplyHidden, NOTHING_HIDDEN } from "./hidden";
 
 export const CHOICE_WORDS: Record<Choice, string> = {
   KEEP_SILENCE: "silent",

@@ -1,6 +1,6 @@
 /** The microphone's states as a pure reducer. Whatever belongs to an older request is ignored. */
-import type { MicPhase } from "../messages";
-import type { Problem } from "../problem";
+import type { MicPhase } from "../channel/messages";
+import type { Problem } from "./problem";
 
 export interface MicState {
   phase: MicPhase;

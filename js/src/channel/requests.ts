@@ -4,10 +4,10 @@
  */
 
 import { batch } from "@preact/signals";
-import type { Sound } from "./capture/raw-ring";
+import type { Sound } from "../capture/raw-ring";
+import type { Changes, SettingName } from "../store/settings";
+import { type Store, showProblem } from "../store/store";
 import { type BrowserMessage, type Buffers, type KernelMessage, viewOf } from "./messages";
-import type { Changes, SettingName } from "./settings";
-import { type Store, showProblem } from "./store";
 
 /** A kernel that runs a cell may answer late, so it is waited for; after this long one is told. */
 export const ANSWER_MS = 60_000;

@@ -2,6 +2,10 @@
  * What the events of one session tell: chunks, decisions, turns. Whatever there is one of per chunk is kept as numbers
  * in columns, with summaries for pictures of hours; nothing is copied per event.
  */
+
+import type { Vocabulary } from "../store/store";
+import { ChunkTable } from "./chunk-table";
+import { DecisionTable } from "./decision-table";
 import {
   CHUNK_SECONDS,
   EMOTIONS,
@@ -11,12 +15,9 @@ import {
   type SessionEvent,
   type Token,
 } from "./events";
-import type { Vocabulary } from "./store";
-import { ChunkTable } from "./talk/chunk-table";
-import { DecisionTable } from "./talk/decision-table";
-import { latest } from "./talk/pyramid";
-import { TimingTable } from "./talk/timing-table";
-import { LatencyTable } from "./timeline/latency";
+import { LatencyTable } from "./latency-table";
+import { latest } from "./pyramid";
+import { TimingTable } from "./timing-table";
 
 /** A reply, running (`ended` is null) or finished. */
 export interface TurnRecord {

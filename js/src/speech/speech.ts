@@ -3,8 +3,8 @@
  * turn, the loudspeaker talks: whoever owns the microphone decides by it what to do with the blocks it hears.
  */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { Problem } from "../store/problem";
 import { languageName, languageOf, voiceFor } from "./language";
-import type { Problem } from "./problem";
 import { remember, remembered } from "./remembered";
 
 /** A browser without a usable voice accepts the text and then says nothing at all; after this it is told. */

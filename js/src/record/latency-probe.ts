@@ -2,10 +2,10 @@
  * The browser's parts of each chunk's latency, measured while blocks leave and events arrive. Times are Unix
  * milliseconds of this browser; the kernel's are put on that clock first.
  */
-import type { SentBlock } from "./capture/outgoing";
+import type { SentBlock } from "../channel/outgoing";
 import type { SessionEvent, Timing } from "./events";
-import type { Talk } from "./talk";
-import { LATENCY_PARTS, type LatencyTable } from "./timeline/latency";
+import { LATENCY_PARTS, type LatencyTable } from "./latency-table";
+import type { Talk } from "./record";
 
 /** Blocks that may wait for their chunk's timing: five minutes of them. */
 const MOST_BLOCKS = 3000;

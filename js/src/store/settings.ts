@@ -2,7 +2,7 @@
  * What the kernel's synced traits say of settings, policies, the loop and its counters. The kernel owns them; this side
  * only reads, and asks for changes with `Conversation.set`. Mirrors `settings.py` and `widget/live.py`.
  */
-import { LOOP_MODES, type LoopMode } from "./messages";
+import { LOOP_MODES, type LoopMode } from "../channel/messages";
 
 /** Settings of the session; null means what the checkpoint says. */
 export interface SessionSettings {

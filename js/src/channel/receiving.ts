@@ -1,5 +1,11 @@
 /** Takes what the kernel says into the store: welcome, events, traits, problems. */
 import { batch } from "@preact/signals";
+import { talkOfHistory } from "../record/saved";
+import { readVocabulary, type VocabularyFields } from "../record/vocabulary";
+import { readPlaying } from "../store/playing";
+import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "../store/problem";
+import { readCounters, readLive, readLoop, readSettings } from "../store/settings";
+import { addEvents, clearTalk, dismissProblem, type Store, showProblem, showSaved } from "../store/store";
 import {
   type Buffers,
   type KernelMessage,
@@ -7,12 +13,6 @@ import {
   readModelInfo,
   type SessionId,
 } from "./messages";
-import { readPlaying } from "./playing";
-import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "./problem";
-import { talkOfHistory } from "./saved";
-import { readCounters, readLive, readLoop, readSettings } from "./settings";
-import { addEvents, clearTalk, dismissProblem, type Store, showProblem, showSaved } from "./store";
-import { readVocabulary, type VocabularyFields } from "./vocabulary";
 
 /** Synced traits that are shown. */
 export const TRAITS = ["model_info", "state", "settings", "live", "loop", "counters"] as const;

@@ -1,6 +1,7 @@
 /** What the model heard: 32 log-mel bands of ten frames a chunk, and their averages over ever longer stretches. */
-import { MEL_BANDS, MEL_FRAMES } from "../events";
+
 import { grown } from "./columns";
+import { MEL_BANDS, MEL_FRAMES } from "./events";
 
 const CHUNK_BYTES = MEL_BANDS * MEL_FRAMES;
 
