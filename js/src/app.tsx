@@ -42,7 +42,7 @@ export function App({ view }: { view: View }) {
   useLayoutEffect(
     () =>
       effect(() => {
-        const chunks = store.version.value >= 0 ? chunkCount(store.talk) : 0;
+        const chunks = store.version.value >= 0 ? chunkCount(store.record) : 0;
         if (view.selected.value !== null && view.selected.value >= chunks) view.selected.value = null;
         if (view.hovered.value !== null && view.hovered.value >= chunks) view.hovered.value = null;
         if (chunks === 0) view.following.value = true;
@@ -72,7 +72,7 @@ export function App({ view }: { view: View }) {
   };
 
   void store.version.value;
-  const { talk } = store;
+  const { record } = store;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset would bring its own looks
     <div
@@ -89,9 +89,9 @@ export function App({ view }: { view: View }) {
       data-mic={store.micOpen.value ? "open" : "closed"}
       data-saved={store.saved.value}
       data-loop={store.loop.value.mode}
-      data-chunks={chunkCount(talk)}
-      data-decisions={talk.decided}
-      data-turns={talk.turns.length}
+      data-chunks={chunkCount(record)}
+      data-decisions={record.decided}
+      data-turns={record.turns.length}
       data-dropping={dropping.value}
       onKeyDown={keyDown}
       onDragOver={dragOver}
@@ -160,7 +160,7 @@ function showFigures({ store }: View, root: HTMLElement | null): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const show = () => {
     timer = undefined;
-    const figures = overheadSummary(store.talk.latency);
+    const figures = overheadSummary(store.record.latency);
     if (root && figures) root.dataset.overhead = JSON.stringify(figures);
   };
   const stop = store.version.subscribe(() => {

@@ -54,7 +54,7 @@ export class Conversation {
     const { store } = this;
     const host = options.captureHost ?? browserHost();
     this.#link = new KernelLink(model, {
-      seen: () => (store.saved.value ? 0 : store.talk.count),
+      seen: () => (store.saved.value ? 0 : store.record.count),
       session: () => (store.saved.value ? null : store.session),
       busy: () => this.#busy(),
       receive: (message, buffers) => this.#receiver.receive(message, buffers),
@@ -210,11 +210,11 @@ export class Conversation {
 
   /** The sound of a chunk as the device gave it; null where this page did not record it or keeps it no longer. */
   rawAudio(chunk: number): Sound | null {
-    const { talk } = this.store;
-    const timing = talk.timings.get(chunk);
+    const { record } = this.store;
+    const timing = record.timings.get(chunk);
     if (!timing || timing.seq < 0) return null;
     let first = chunk;
-    while (first > 0 && talk.timings.get(first - 1)?.stream === timing.stream) first -= 1;
+    while (first > 0 && record.timings.get(first - 1)?.stream === timing.stream) first -= 1;
     return this.#input.raw.chunk(timing.stream, chunk - first, timing.seq);
   }
 
@@ -234,7 +234,7 @@ export class Conversation {
       this.#input.streaming ||
       isPlaying(store.file.value) ||
       store.waiting.value > 0 ||
-      store.talk.speaking ||
+      store.record.speaking ||
       loading
     );
   }
@@ -254,7 +254,7 @@ export class Conversation {
 
   readonly #onVisibility = (): void => {
     const { store } = this;
-    const { chunks } = store.talk;
+    const { chunks } = store.record;
     if (document.visibilityState === "hidden") {
       this.#hidden = store.micOpen.value ? { at: Date.now(), chunks: chunks.length } : null;
       return;

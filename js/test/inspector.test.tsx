@@ -161,7 +161,7 @@ describe("the inspector", () => {
 
   it("shows where the time went, and that the deadline was missed", async () => {
     const { find, view } = await inspect();
-    view.store.talk.latency.takeWay(1, { capture: 4, uplink: 2.5, downlink: null, paint: null });
+    view.store.record.latency.takeWay(1, { capture: 4, uplink: 2.5, downlink: null, paint: null });
     view.store.version.value += 1;
     await drawn();
     const rows = texts([...find("latency").querySelectorAll("tbody tr")]);

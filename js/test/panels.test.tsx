@@ -22,7 +22,7 @@ describe("what is said of the kernel and the model", () => {
     expect(busyText(store)).toBe("");
     store.kernelWaiting.value = 12;
     expect(busyText(store)).toMatch(/kernel is busy: 12 chunks \(4\.8 s of audio\) are waiting/);
-    applyEvent(store.talk, decision(0, { choice: "TEXT_BEGIN" }));
+    applyEvent(store.record, decision(0, { choice: "TEXT_BEGIN" }));
     store.version.value += 1;
     expect(store.speaking.value).toBe(true);
     expect(busyText(store)).toBe("12 chunks (4.8 s of audio) are waiting while the model speaks.");

@@ -4,52 +4,52 @@ import type { SessionEvent } from "../src/record/events";
 import {
   applyEvent,
   chunkStart,
-  emptyTalk,
-  type Talk,
-  talkEnd,
+  emptyRecord,
+  recordEnd,
+  type SessionRecord,
   turnOf,
   turnSpan,
 } from "../src/record/record";
 import { chunk, decision, timing, token, turn } from "./fakes";
 
-function talkOf(...events: SessionEvent[]): Talk {
-  const talk = emptyTalk();
-  for (const event of events) applyEvent(talk, event);
-  return talk;
+function recordOf(...events: SessionEvent[]): SessionRecord {
+  const record = emptyRecord();
+  for (const event of events) applyEvent(record, event);
+  return record;
 }
 
-describe("a talk", () => {
+describe("a record", () => {
   it("holds chunks and decisions by chunk index", () => {
-    const talk = talkOf(chunk(0), decision(0), chunk(1));
-    expect(talk.count).toBe(3);
-    expect(talk.chunks.length).toBe(2);
-    expect(talk.chunks.loudest.cell(0, 0)).toBe(0.5);
-    expect(talk.decided).toBe(1);
-    expect(talk.decisions.get(1)).toBeUndefined();
-    expect(talkEnd(talk)).toBeCloseTo(0.8);
+    const record = recordOf(chunk(0), decision(0), chunk(1));
+    expect(record.count).toBe(3);
+    expect(record.chunks.length).toBe(2);
+    expect(record.chunks.loudest.cell(0, 0)).toBe(0.5);
+    expect(record.decided).toBe(1);
+    expect(record.decisions.get(1)).toBeUndefined();
+    expect(recordEnd(record)).toBeCloseTo(0.8);
   });
 
   it("speaks from TEXT_BEGIN until the turn ends", () => {
-    const talk = talkOf(chunk(0), decision(0, { choice: "TEXT_BEGIN" }));
-    expect(talk.speaking).toBe(true);
-    applyEvent(talk, token(0, 0, "Hello"));
-    applyEvent(talk, token(0, 1, " there"));
-    expect(talk.turns[0]).toMatchObject({ turn: 0, text: "Hello there", ended: null });
-    applyEvent(talk, turn(0, "Hello there.", { emotion: "happy" }));
-    expect(talk.speaking).toBe(false);
-    expect(talk.turns).toHaveLength(1);
-    expect(talk.turns[0]).toMatchObject({ text: "Hello there.", emotion: "happy", ended: "TEXT_END" });
+    const record = recordOf(chunk(0), decision(0, { choice: "TEXT_BEGIN" }));
+    expect(record.speaking).toBe(true);
+    applyEvent(record, token(0, 0, "Hello"));
+    applyEvent(record, token(0, 1, " there"));
+    expect(record.turns[0]).toMatchObject({ turn: 0, text: "Hello there", ended: null });
+    applyEvent(record, turn(0, "Hello there.", { emotion: "happy" }));
+    expect(record.speaking).toBe(false);
+    expect(record.turns).toHaveLength(1);
+    expect(record.turns[0]).toMatchObject({ text: "Hello there.", emotion: "happy", ended: "TEXT_END" });
   });
 
   it("stays silent after a violation", () => {
-    expect(talkOf(decision(0, { choice: "OTHER" })).speaking).toBe(false);
+    expect(recordOf(decision(0, { choice: "OTHER" })).speaking).toBe(false);
   });
 
   it("knows the emotion of a running reply by the checkpoint's table, and by no word", () => {
     const emotionIn = (tokens: Record<string, number>, ...events: SessionEvent[]) => {
-      const talk = emptyTalk();
-      for (const event of events) applyEvent(talk, event, { tokens });
-      return talk.turns[0]?.emotion;
+      const record = emptyRecord();
+      for (const event of events) applyEvent(record, event, { tokens });
+      return record.turns[0]?.emotion;
     };
     const alternatives = [{ token: 100, text: "SAD", p: 0.8, scaled: 0.9, kept: 1 }];
     expect(emotionIn({ URGENT: 100 }, token(0, 0, "", { alternatives }))).toBe("urgent");
@@ -58,31 +58,31 @@ describe("a talk", () => {
   });
 
   it("takes a turn whose tokens it never saw", () => {
-    expect(talkOf(turn(3, "Hi", { chunk: 7 })).turns[0]).toMatchObject({ turn: 3, chunk: 7, text: "Hi" });
+    expect(recordOf(turn(3, "Hi", { chunk: 7 })).turns[0]).toMatchObject({ turn: 3, chunk: 7, text: "Hi" });
   });
 
   it("counts a change of a turn as a new version", () => {
-    const talk = talkOf(token(0, 0, "a"));
-    const before = talk.turns[0]?.version ?? 0;
-    applyEvent(talk, token(0, 1, "b"));
-    expect(talk.turns[0]?.version).toBeGreaterThan(before);
+    const record = recordOf(token(0, 0, "a"));
+    const before = record.turns[0]?.version ?? 0;
+    applyEvent(record, token(0, 1, "b"));
+    expect(record.turns[0]?.version).toBeGreaterThan(before);
   });
 
   it("counts events of a newer kernel, so that no gap is seen", () => {
-    expect(talkOf({ type: "weather", chunk: 0 } as unknown as SessionEvent).count).toBe(1);
+    expect(recordOf({ type: "weather", chunk: 0 } as unknown as SessionEvent).count).toBe(1);
   });
 
   it("starts a reply where its chunk ends, and takes its length from the timing", () => {
-    const talk = talkOf(chunk(2), decision(2, { choice: "TEXT_BEGIN" }), token(0, 0, "Hi", { chunk: 2 }));
-    const reply = talk.turns[0];
+    const record = recordOf(chunk(2), decision(2, { choice: "TEXT_BEGIN" }), token(0, 0, "Hi", { chunk: 2 }));
+    const reply = record.turns[0];
     if (!reply) throw new Error("no reply");
-    expect(turnSpan(talk, reply).start).toBeCloseTo(1.2);
-    applyEvent(talk, timing(2, 900));
-    expect(turnSpan(talk, reply).seconds).toBeCloseTo(0.9);
+    expect(turnSpan(record, reply).start).toBeCloseTo(1.2);
+    applyEvent(record, timing(2, 900));
+    expect(turnSpan(record, reply).seconds).toBeCloseTo(0.9);
   });
 
   it("knows where a missing chunk would lie", () => {
-    expect(chunkStart(talkOf(chunk(3)), 1)).toBeCloseTo(0.4);
+    expect(chunkStart(recordOf(chunk(3)), 1)).toBeCloseTo(0.4);
   });
 
   it("gives events back as they came, to the last digit", () => {
@@ -107,50 +107,50 @@ describe("a talk", () => {
       ],
     });
     const timed = timing(4, 812.5, { arrived_ms: 1_790_000_000_123.25, seq: 9 });
-    const talk = talkOf(heard, decided, timed, decision(5, { draw: 0.25 }));
-    expect(talk.chunks.get(4)).toEqual(heard);
-    expect(talk.decisions.get(4)).toEqual(decided);
-    expect(talk.decisions.get(5)?.draw).toBe(0.25);
-    expect(talk.timings.get(4)).toEqual(timed);
-    for (const table of [talk.chunks, talk.decisions, talk.timings]) {
+    const record = recordOf(heard, decided, timed, decision(5, { draw: 0.25 }));
+    expect(record.chunks.get(4)).toEqual(heard);
+    expect(record.decisions.get(4)).toEqual(decided);
+    expect(record.decisions.get(5)?.draw).toBe(0.25);
+    expect(record.timings.get(4)).toEqual(timed);
+    for (const table of [record.chunks, record.decisions, record.timings]) {
       for (const k of [-1, 0, 3, 6, 1e6]) expect(table.get(k)).toBeUndefined();
     }
   });
 
   it("takes a log-mel that is none for a missing one", () => {
-    const talk = talkOf(chunk(0, { mel: btoa("short") }));
-    expect(talk.chunks.get(0)?.mel).toBe("");
-    expect(talk.chunks.mel.frames(0)).toBeNull();
+    const record = recordOf(chunk(0, { mel: btoa("short") }));
+    expect(record.chunks.get(0)?.mel).toBe("");
+    expect(record.chunks.mel.frames(0)).toBeNull();
   });
 
   it("adds up the latency of kernel and browser", () => {
-    const talk = talkOf(timing(3, 0, { queue_ms: 10, features_ms: 1, tower_ms: 20, decide_ms: 30 }));
-    expect(talk.latency.part(3, "total")).toBe(61);
-    expect(talk.latency.part(3, "uplink")).toBeNaN();
-    talk.latency.takeWay(3, { capture: 5, uplink: 4, downlink: 3, paint: null });
-    expect(talk.latency.part(3, "total")).toBe(73);
-    expect(talk.latency.part(3, "uplink")).toBe(4);
-    expect(talk.latency.part(2, "total")).toBeNaN();
+    const record = recordOf(timing(3, 0, { queue_ms: 10, features_ms: 1, tower_ms: 20, decide_ms: 30 }));
+    expect(record.latency.part(3, "total")).toBe(61);
+    expect(record.latency.part(3, "uplink")).toBeNaN();
+    record.latency.takeWay(3, { capture: 5, uplink: 4, downlink: 3, paint: null });
+    expect(record.latency.part(3, "total")).toBe(73);
+    expect(record.latency.part(3, "uplink")).toBe(4);
+    expect(record.latency.part(2, "total")).toBeNaN();
   });
 
   it("knows which reply began with a chunk", () => {
-    const talk = talkOf(turn(0, "a", { chunk: 3 }), turn(1, "b", { chunk: 9 }));
-    expect(turnOf(talk, 9)?.text).toBe("b");
-    expect(turnOf(talk, 3)?.text).toBe("a");
-    expect(turnOf(talk, 4)).toBeUndefined();
+    const record = recordOf(turn(0, "a", { chunk: 3 }), turn(1, "b", { chunk: 9 }));
+    expect(turnOf(record, 9)?.text).toBe("b");
+    expect(turnOf(record, 3)?.text).toBe("a");
+    expect(turnOf(record, 4)).toBeUndefined();
   });
 
   it("counts what changed, chunk by chunk", () => {
-    const talk = talkOf(chunk(0), chunk(1), chunk(2));
-    const before = talk.revisions.range(0, 3);
-    applyEvent(talk, decision(1));
-    expect(talk.revisions.range(0, 3)).toBeGreaterThan(before);
-    expect(talk.revisions.range(2, 3)).toBe(before);
+    const record = recordOf(chunk(0), chunk(1), chunk(2));
+    const before = record.revisions.range(0, 3);
+    applyEvent(record, decision(1));
+    expect(record.revisions.range(0, 3)).toBeGreaterThan(before);
+    expect(record.revisions.range(2, 3)).toBe(before);
   });
 
   it("takes 9,000 chunks without slowing down, in the same room for each", () => {
     const started = performance.now();
-    const talk = emptyTalk();
+    const record = emptyRecord();
     const mel = btoa("m".repeat(320));
     const alternatives = Array.from({ length: 5 }, (_, i) => ({
       token: i,
@@ -161,13 +161,13 @@ describe("a talk", () => {
     }));
     const each: number[] = [];
     for (let k = 0; k < 18_000; k++) {
-      applyEvent(talk, chunk(k, { mel }));
-      applyEvent(talk, decision(k, { alternatives }));
-      applyEvent(talk, timing(k, 0));
+      applyEvent(record, chunk(k, { mel }));
+      applyEvent(record, decision(k, { alternatives }));
+      applyEvent(record, timing(k, 0));
       if (k === 8_999) expect(performance.now() - started).toBeLessThan(2000);
-      if (k === 8_999 || k === 17_999) each.push(talk.bytes / (k + 1));
+      if (k === 8_999 || k === 17_999) each.push(record.bytes / (k + 1));
     }
-    expect(talk.decided).toBe(18_000);
+    expect(record.decided).toBe(18_000);
     // Half a megabyte a minute would be 3,400; the columns grow by half, the summaries by doubling.
     for (const bytes of each) expect(bytes).toBeLessThan(2_000);
     expect((each[1] as number) / (each[0] as number)).toBeLessThan(1.5);

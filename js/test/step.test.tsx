@@ -6,7 +6,7 @@ import type { LoopMode } from "../src/channel/messages";
 import { StepMode } from "../src/panels/step-mode";
 import { canReplay, hiddenAfter, nextOf } from "../src/panels/step-walk";
 import type { SessionEvent } from "../src/record/events";
-import { applyEvent, emptyTalk } from "../src/record/record";
+import { applyEvent, emptyRecord } from "../src/record/record";
 import { NOTHING_HIDDEN } from "../src/store/hidden";
 import { chunk, decision, token, turn } from "./fakes";
 import { drawn, showPanel } from "./view";
@@ -55,15 +55,15 @@ async function open(how: { live: boolean; events?: readonly SessionEvent[] }) {
 }
 
 describe("the walk through the loop", () => {
-  const talk = emptyTalk();
-  for (const event of EVENTS) applyEvent(talk, event);
+  const record = emptyRecord();
+  for (const event of EVENTS) applyEvent(record, event);
 
   it("perceives, decides, and responds only where the model speaks", () => {
     const seen: string[] = [];
-    let cursor = nextOf({ chunk: 0, phase: "" }, talk);
-    while (canReplay(cursor, talk)) {
+    let cursor = nextOf({ chunk: 0, phase: "" }, record);
+    while (canReplay(cursor, record)) {
       seen.push(`${cursor.phase} ${cursor.chunk}`);
-      cursor = nextOf(cursor, talk);
+      cursor = nextOf(cursor, record);
     }
     expect(seen).toEqual([
       "perceive 0",
@@ -79,7 +79,7 @@ describe("the walk through the loop", () => {
   });
 
   it("passes over a chunk that was dropped before its decision", () => {
-    const gap = emptyTalk();
+    const gap = emptyRecord();
     for (const event of [chunk(0), decision(0), chunk(1, { flags: ["dropped"] }), chunk(2), decision(2)]) {
       applyEvent(gap, event);
     }

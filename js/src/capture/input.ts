@@ -153,7 +153,7 @@ export class AudioInput {
     readingAloud.value = aloud;
   }
 
-  /** Lets what is recorded follow the wishes, however they change: settings, or the loudspeaker's talk. */
+  /** Lets what is recorded follow the wishes, however they change: the settings, or sound from the loudspeaker. */
   follow(): () => void {
     let before: string | undefined;
     return computed(() => JSON.stringify(this.#wishes())).subscribe((wishes) => {
@@ -355,9 +355,9 @@ export class AudioInput {
 }
 
 /** Seconds between a block's capture and that of the newest decided chunk, less the chunk that is being recorded. */
-function captureLag({ talk, latency }: Store, stream: OutgoingStream | null, sent: SentBlock): number {
+function captureLag({ record, latency }: Store, stream: OutgoingStream | null, sent: SentBlock): number {
   if (!stream) return 0;
-  const { of, length } = talk.timings.columns;
+  const { of, length } = record.timings.columns;
   const decidedHere = length > 0 && of.stream[length - 1] === stream.stream;
   const decided = decidedHere ? latency.capturedAt(stream.stream, of.seq[length - 1] as number) : null;
   return Math.max(0, (sent.captured_ms - (decided ?? stream.begun_ms)) / 1000 - CHUNK_SECONDS);

@@ -1,11 +1,11 @@
 /** Takes what the kernel says into the store: welcome, events, traits, problems. */
 import { batch } from "@preact/signals";
-import { talkOfHistory } from "../record/saved";
+import { recordOfHistory } from "../record/saved";
 import { readVocabulary, type VocabularyFields } from "../record/vocabulary";
 import { readPlaying } from "../store/playing";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "../store/problem";
 import { readCounters, readLive, readLoop, readSettings } from "../store/settings";
-import { addEvents, clearTalk, dismissProblem, type Store, showProblem, showSaved } from "../store/store";
+import { addEvents, clearRecord, dismissProblem, type Store, showProblem, showSaved } from "../store/store";
 import {
   type Buffers,
   type KernelMessage,
@@ -76,7 +76,7 @@ export class Receiver {
         this.#readModel(message);
         break;
       case "reset":
-        clearTalk(store, message.session);
+        clearRecord(store, message.session);
         break;
       case "problem":
         if (isFor(message.page, this.page)) this.#problem(message);
@@ -105,8 +105,8 @@ export class Receiver {
 
   /** Shows the saved history, for as long as no kernel answers. */
   readHistory(history: unknown): void {
-    const talk = talkOfHistory(history);
-    if (talk) showSaved(this.store, talk);
+    const record = recordOfHistory(history);
+    if (record) showSaved(this.store, record);
   }
 
   #welcome(message: Extract<KernelMessage, { type: "welcome" }>): void {
@@ -120,11 +120,11 @@ export class Receiver {
       store.loop.value = readLoop(message.loop) ?? store.loop.value;
       this.#learnVocabulary(message);
       // What was saved is shown until the kernel, which knows better, tells it anew.
-      if (store.saved.value) clearTalk(store, message.session);
+      if (store.saved.value) clearRecord(store, message.session);
       else this.#adopt(message.session);
       store.file.value = readPlaying(message.file) ?? store.file.value;
       // Of a very long session the kernel tells the newest part.
-      store.talk.count = Math.max(store.talk.count, message.first ?? 0);
+      store.record.count = Math.max(store.record.count, message.first ?? 0);
     });
   }
 
@@ -144,7 +144,7 @@ export class Receiver {
     if (store.saved.value && listener.unanswered()) return;
     this.#adopt(message.session);
     store.kernelWaiting.value = Math.max(0, message.waiting || 0);
-    const held = store.talk.count - message.first;
+    const held = store.record.count - message.first;
     if (held < 0) {
       // Events are missing. A hello that is under way will bring them.
       if (!listener.unanswered()) listener.hello();
@@ -156,8 +156,8 @@ export class Receiver {
   /** Another session than the one held: its events start from nothing. */
   #adopt(session: SessionId): void {
     if (session === this.store.session && !this.store.saved.value) return;
-    const stale = this.store.talk.count > 0 && !this.store.saved.value;
-    clearTalk(this.store, session);
+    const stale = this.store.record.count > 0 && !this.store.saved.value;
+    clearRecord(this.store, session);
     if (stale) this.listener.hello();
   }
 

@@ -77,7 +77,7 @@ export function Controls({ view }: { view: View }) {
           pressed={view.stepping.value}
           title="Hold the loop and go through it phase by phase"
           // Without a kernel, what was heard can still be replayed.
-          disabled={closed && store.talk.decided === 0}
+          disabled={closed && store.record.decided === 0}
           press={() => {
             view.stepping.value = !view.stepping.value;
           }}

@@ -20,7 +20,7 @@ export function Inspector({ view }: { view: View }) {
   void store.version.value;
   const last = useRef<number | null>(null);
   // The picked chunk stays; otherwise the one under the cursor, and when that has gone, the one that was.
-  const known = (chunk: number | null) => chunk !== null && chunk < chunkCount(store.talk);
+  const known = (chunk: number | null) => chunk !== null && chunk < chunkCount(store.record);
   const chunk = [selected.value, hovered.value, last.current].find(known) ?? null;
   useLayoutEffect(() => {
     last.current = chunk;
@@ -44,11 +44,11 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
   const exact = useSignal(false);
   // A component that reads signals is drawn again for these only, whatever its parent does.
   void store.version.value;
-  const { talk } = store;
+  const { record } = store;
   const hidden = view.hiddenFrom.value;
-  const { span } = readout(talk, chunk, hidden);
-  const decision = isDecisionHidden(hidden, chunk) ? undefined : talk.decisions.get(chunk);
-  const found = turnOf(talk, chunk);
+  const { span } = readout(record, chunk, hidden);
+  const decision = isDecisionHidden(hidden, chunk) ? undefined : record.decisions.get(chunk);
+  const found = turnOf(record, chunk);
   const turn = found && !isReplyHidden(hidden, found) ? found : undefined;
   const place = token.value;
   const picked = turn && place?.turn === turn.turn ? (turn.tokens[place.index] ?? null) : null;
@@ -155,10 +155,10 @@ interface MoreProps {
 /** What is one click away: latencies, remarks, the events as JSON. */
 function More({ view, chunk, decision, picked, exact }: MoreProps) {
   void view.store.version.value;
-  const { talk } = view.store;
+  const { record } = view.store;
   const hidden = view.hiddenFrom.value;
-  const { remarks } = readout(talk, chunk, hidden);
-  const json = () => pretty(picked ? [picked] : eventsOf(talk, chunk, hidden));
+  const { remarks } = readout(record, chunk, hidden);
+  const json = () => pretty(picked ? [picked] : eventsOf(record, chunk, hidden));
   const open = useSignal(false);
   return (
     <>
@@ -168,15 +168,15 @@ function More({ view, chunk, decision, picked, exact }: MoreProps) {
           {remarks.join(" · ")}
         </p>
       )}
-      {decision && talk.timings.get(chunk) && (
+      {decision && record.timings.get(chunk) && (
         <details class="aiw-fold">
           <summary>
-            Latency <small>{latencySummary(talk.latency, chunk)}</small>
+            Latency <small>{latencySummary(record.latency, chunk)}</small>
           </summary>
           <LatencyRows
-            latency={talk.latency}
+            latency={record.latency}
             chunk={chunk}
-            reply_ms={talk.timings.reply_ms(chunk)}
+            reply_ms={record.timings.reply_ms(chunk)}
             exact={exact}
           />
         </details>

@@ -95,14 +95,14 @@ function SamplingGroup({ view }: { view: View }) {
 /** The sampling rule of the newest decision; empty before there is one. */
 function ruleInEffect({ store }: View): Partial<Rule> {
   void store.version.value;
-  const { decisions } = store.talk;
+  const { decisions } = store.record;
   return decisions.get(decisions.length - 1)?.rule ?? {};
 }
 
 /** What stands for the positions where none were chosen: the number that is in effect, the checkpoint’s or the policy’s. */
 function ownLimit({ store }: View): string {
   void store.version.value;
-  const { decisions } = store.talk;
+  const { decisions } = store.record;
   const limit = decisions.get(decisions.length - 1)?.limit ?? store.vocabulary.value.limit;
   return limit > 0 ? `${limit} in effect` : "the checkpoint’s";
 }

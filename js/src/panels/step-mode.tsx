@@ -47,7 +47,7 @@ function pressStepKey(event: KeyboardEvent, steps: StepState, view: View): void 
 }
 
 function StepCard({ steps, view }: { steps: StepState; view: View }) {
-  const { talk } = view.store;
+  const { record } = view.store;
   void view.store.version.value;
   const { cursor, source, predicting } = steps;
   const { phase } = cursor.value;
@@ -107,7 +107,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
       <div class="aiw-step-body">
         <StepDiagram
           phase={phase}
-          passage={hidden ? null : passageOf(cursor.value, talk)}
+          passage={hidden ? null : passageOf(cursor.value, record)}
           now={now}
           vocabulary={view.store.vocabulary.value}
         />
@@ -163,10 +163,10 @@ function nextText({ next }: StepState): string {
 
 /** What was done last, in words. */
 function nowText(view: View, { cursor, source }: StepState): string {
-  const { talk } = view.store;
+  const { record } = view.store;
   const { chunk, phase } = cursor.value;
   const hidden = view.hiddenFrom.value;
-  const start = chunkStart(talk, chunk);
+  const start = chunkStart(record, chunk);
   const name = `Chunk ${chunk}`;
   if (phase === "") {
     return source.value === "live"
@@ -174,17 +174,17 @@ function nowText(view: View, { cursor, source }: StepState): string {
       : `The replay begins at chunk ${chunk}: each press shows one phase.`;
   }
   if (phase === "perceive") {
-    const level = talk.chunks.get(chunk);
+    const level = record.chunks.get(chunk);
     const loud = level ? ` (level ${level.rms_db.toFixed(0)} dB)` : "";
     const end = (start + CHUNK_SECONDS).toFixed(1);
     const frames = framesOf(view.store.vocabulary.value);
     const became = frames ? `${frames.count} encoder frames` : "encoder frames";
     return `${name}, perceived: ${start.toFixed(1)}–${end} s of audio${loud} became ${became}.`;
   }
-  const decision = chunk < hidden.decision ? talk.decisions.get(chunk) : undefined;
+  const decision = chunk < hidden.decision ? record.decisions.get(chunk) : undefined;
   if (!decision) return `${name}: deciding.`;
   const p = probability(decision.p_text);
   if (phase === "decide") return `${name}, decided: ${decision.choice}; p(TEXT_BEGIN) was ${p}.`;
-  const turn = chunk < hidden.reply ? turnOf(talk, chunk) : undefined;
+  const turn = chunk < hidden.reply ? turnOf(record, chunk) : undefined;
   return `${name}, responding: ${turn ? `“${isolated(turn.text)}”${turn.ended === null ? " …" : ""}` : "…"}`;
 }

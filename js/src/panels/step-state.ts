@@ -39,7 +39,7 @@ export class StepState {
       if (this.source.value === "replay") return this.#replay.value;
       void store.version.value;
       const { chunk, phase } = store.loop.value;
-      if (phase === "" || !isPhase(phase)) return { chunk: store.talk.decisions.length, phase: "" };
+      if (phase === "" || !isPhase(phase)) return { chunk: store.record.decisions.length, phase: "" };
       return { chunk, phase };
     });
     this.hindered = computed(() => this.#hindrance());
@@ -59,7 +59,7 @@ export class StepState {
 
   get next(): Cursor {
     void this.view.store.version.value;
-    return nextOf(this.cursor.value, this.view.store.talk);
+    return nextOf(this.cursor.value, this.view.store.record);
   }
 
   /** Whether a kernel is there whose loop can be stepped. */
@@ -77,7 +77,7 @@ export class StepState {
     const { chunk, phase } = this.next;
     return (
       (phase === "decide" && chunk === next) ||
-      (this.source.value === "live" && store.talk.decisions.has(next))
+      (this.source.value === "live" && store.record.decisions.has(next))
     );
   }
 
@@ -89,7 +89,7 @@ export class StepState {
       return;
     }
     const to = this.next;
-    const decision = to.phase === "decide" ? this.view.store.talk.decisions.get(to.chunk) : undefined;
+    const decision = to.phase === "decide" ? this.view.store.record.decisions.get(to.chunk) : undefined;
     batch(() => {
       if (decision && this.predicting.value) {
         this.game.value = revealed(this.game.value, decision.choice === "TEXT_BEGIN");
@@ -138,11 +138,11 @@ export class StepState {
 
   /** The next guess is for the first decision that nobody has seen. */
   #beginGame(): void {
-    const { talk } = this.view.store;
+    const { record } = this.view.store;
     const { chunk, phase } = this.cursor.value;
     const ahead =
       this.source.value === "live"
-        ? talk.decisions.length
+        ? record.decisions.length
         : phase === "perceive" || phase === ""
           ? chunk
           : chunk + 1;
@@ -153,7 +153,7 @@ export class StepState {
   #replayStart(): number {
     const { selected, store } = this.view;
     const chunk = selected.value ?? 0;
-    return chunk !== this.#picked && chunk < store.talk.decisions.length ? chunk : 0;
+    return chunk !== this.#picked && chunk < store.record.decisions.length ? chunk : 0;
   }
 
   /** Live, the decision comes when it comes: it is revealed as soon as there is a guess to hold it against. */
@@ -162,7 +162,7 @@ export class StepState {
     void store.version.value;
     if (!stepping.value || !this.predicting.value || this.source.value !== "live") return;
     let game = this.game.value;
-    const { decisions } = store.talk;
+    const { decisions } = store.record;
     // Another session begins from the first chunk.
     if (decisions.length === 0 && game.next > 0) game = gameAt(0, game.score);
     while (game.next < decisions.length) {
@@ -190,7 +190,7 @@ export class StepState {
     void store.version.value;
     const { chunk, phase } = this.cursor.value;
     const key = `${this.source.value}/${chunk}`;
-    if (!stepping.value || phase === "" || key === this.#shown || chunk >= chunkCount(store.talk)) return;
+    if (!stepping.value || phase === "" || key === this.#shown || chunk >= chunkCount(store.record)) return;
     this.#shown = key;
     untracked(() => {
       this.view.token.value = null;
@@ -206,8 +206,8 @@ export class StepState {
     const to = this.next;
     if (this.guessDue) return "First guess what the model will do.";
     if (this.source.value === "replay") {
-      if (canReplay(to, store.talk)) return "";
-      return chunkCount(store.talk) === 0
+      if (canReplay(to, store.record)) return "";
+      return chunkCount(store.record) === 0
         ? "Nothing has been heard yet: record something, or choose a file, then come back."
         : "This is the end of what was decided.";
     }

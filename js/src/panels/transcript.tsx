@@ -23,7 +23,7 @@ export function Transcript({ view }: { view: View }) {
   const pointed = useSignal<Pointed | null>(null);
   void store.version.value;
   const hidden = view.hiddenFrom.value;
-  const turns = store.talk.turns.filter((turn) => !isReplyHidden(hidden, turn));
+  const turns = store.record.turns.filter((turn) => !isReplyHidden(hidden, turn));
   const { list, first, showEarlier, onScroll } = useNewest(turns);
   const count = turns.length;
   const finished = turns.at(-1)?.ended === null ? count - 1 : count;
@@ -37,7 +37,7 @@ export function Transcript({ view }: { view: View }) {
       </header>
       {count === 0 && (
         <p class="aiw-hint">
-          {store.talk.turns.length > 0
+          {store.record.turns.length > 0
             ? "Replies are hidden until they are revealed in step mode."
             : "Replies appear here, word by word, when the model decides to speak."}
         </p>
@@ -61,7 +61,7 @@ export function Transcript({ view }: { view: View }) {
             key={turn.turn}
             turn={turn}
             version={turn.version}
-            start={chunkStart(store.talk, turn.chunk)}
+            start={chunkStart(store.record, turn.chunk)}
             reading={speech.reading.value === turn.turn}
             view={view}
             pointed={pointed}
@@ -72,7 +72,7 @@ export function Transcript({ view }: { view: View }) {
       {pointed.value && <TokenTip pointed={pointed.value} />}
       <p class="aiw-hidden" aria-live="polite" data-testid="announcement">
         {/* A node of its own for each reply: two alike are both read out. */}
-        <span key={finished}>{count === store.talk.turns.length && store.announcement.value}</span>
+        <span key={finished}>{count === store.record.turns.length && store.announcement.value}</span>
       </p>
     </section>
   );
@@ -172,7 +172,7 @@ function transcriptText(store: Store, turns: readonly TurnRecord[]): string {
   return turns
     .map(({ chunk, emotion, text }) => {
       const mood = emotion ? ` [${emotion}]` : "";
-      return `${clock(chunkStart(store.talk, chunk))}${mood} ${text}`;
+      return `${clock(chunkStart(store.record, chunk))}${mood} ${text}`;
     })
     .join("\n");
 }

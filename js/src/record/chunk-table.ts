@@ -1,4 +1,4 @@
-/** The chunks of a talk, as numbers in columns; `get` makes an event of them again. */
+/** The chunks of a record, as numbers in columns; `get` makes an event of them again. */
 
 import { Columns, grown } from "./columns";
 import { type Chunk, ENVELOPE_POINTS } from "./events";

@@ -1,4 +1,4 @@
-/** The decisions of a talk, as numbers in columns; `get` makes an event of them again. */
+/** The decisions of a record, as numbers in columns; `get` makes an event of them again. */
 
 import { Columns } from "./columns";
 import type { Alternative, Choice, Decision, Rule } from "./events";

@@ -5,7 +5,7 @@
 import type { SentBlock } from "../channel/outgoing";
 import type { SessionEvent, Timing } from "./events";
 import { LATENCY_PARTS, type LatencyTable } from "./latency-table";
-import type { Talk } from "./record";
+import type { SessionRecord } from "./record";
 
 /** Blocks that may wait for their chunk's timing: five minutes of them. */
 const MOST_BLOCKS = 3000;
@@ -71,7 +71,7 @@ export class LatencyProbe {
   /** Chunks whose way is not known to its end yet. */
   readonly #ways = new Map<number, Way>();
 
-  constructor(private readonly talk: () => Talk) {}
+  constructor(private readonly record: () => SessionRecord) {}
 
   blockSent(stream: number, block: SentBlock): void {
     this.#blocks.set(`${stream}/${block.seq}`, block);
@@ -124,14 +124,14 @@ export class LatencyProbe {
     const block = this.#blocks.get(`${stream}/${seq}`);
     if (block) this.clock.sent(block.sent_ms, arrived_ms);
     const arrived = this.#here(arrived_ms);
-    const talk = this.talk();
-    talk.latency.takeWay(chunk, {
+    const record = this.record();
+    record.latency.takeWay(chunk, {
       capture: block ? Math.max(0, block.sent_ms - block.captured_ms) : null,
       uplink: block ? since(block.sent_ms, arrived) : null,
       downlink: since(this.#here(decided_ms), way.received_ms),
       paint: since(way.received_ms, way.painted_ms),
     });
-    talk.touch(chunk);
+    record.touch(chunk);
   }
 
   /** A time of the kernel's on this browser's clock; NaN where unknown. */

@@ -32,7 +32,7 @@ export interface TurnRecord {
   version: number;
 }
 
-export class Talk {
+export class SessionRecord {
   /** Events applied so far: what the next hello reports as `seen`. */
   count = 0;
   /** By chunk index, each with `get(chunk)` and `length`; a hole is a chunk not heard of. */
@@ -66,25 +66,29 @@ export class Talk {
   }
 }
 
-export function emptyTalk(): Talk {
-  return new Talk();
+export function emptyRecord(): SessionRecord {
+  return new SessionRecord();
 }
 
-/** Adds one event to `talk`. Event types of a newer kernel are counted and otherwise passed over. */
-export function applyEvent(talk: Talk, event: SessionEvent, vocabulary?: Pick<Vocabulary, "tokens">): void {
-  talk.count += 1;
+/** Adds one event to `record`. Event types of a newer kernel are counted and otherwise passed over. */
+export function applyEvent(
+  record: SessionRecord,
+  event: SessionEvent,
+  vocabulary?: Pick<Vocabulary, "tokens">,
+): void {
+  record.count += 1;
   switch (event.type) {
     case "chunk":
-      talk.chunks.set(event);
-      talk.touch(event.chunk);
+      record.chunks.set(event);
+      record.touch(event.chunk);
       break;
     case "decision":
-      talk.decisions.set(event);
-      talk.speaking = event.choice === "TEXT_BEGIN";
-      talk.touch(event.chunk);
+      record.decisions.set(event);
+      record.speaking = event.choice === "TEXT_BEGIN";
+      record.touch(event.chunk);
       break;
     case "token": {
-      const turn = turnRecord(talk, event.turn, event.chunk);
+      const turn = turnRecord(record, event.turn, event.chunk);
       turn.tokens[event.index] = event;
       turn.text += event.text;
       turn.emotion ??= vocabulary ? emotionOf(event, vocabulary) : null;
@@ -92,34 +96,34 @@ export function applyEvent(talk: Talk, event: SessionEvent, vocabulary?: Pick<Vo
       break;
     }
     case "turn": {
-      const turn = turnRecord(talk, event.turn, event.chunk);
+      const turn = turnRecord(record, event.turn, event.chunk);
       turn.text = event.text;
       turn.emotion = event.emotion;
       turn.ended = event.ended;
       turn.version += 1;
-      talk.speaking = false;
+      record.speaking = false;
       break;
     }
     case "notice":
       // Nearly always the last one; what is told late still finds its place.
-      talk.notices.splice(firstAtOrAfter(talk.notices, event.chunk + 1), 0, event);
+      record.notices.splice(firstAtOrAfter(record.notices, event.chunk + 1), 0, event);
       break;
     case "timing":
-      talk.timings.set(event);
-      talk.latency.takeTiming(event);
-      talk.touch(event.chunk);
+      record.timings.set(event);
+      record.latency.takeTiming(event);
+      record.touch(event.chunk);
       break;
   }
 }
 
-function turnRecord(talk: Talk, turn: number, chunk: number): TurnRecord {
-  for (let i = talk.turns.length - 1; i >= 0; i--) {
-    const found = talk.turns[i] as TurnRecord;
+function turnRecord(record: SessionRecord, turn: number, chunk: number): TurnRecord {
+  for (let i = record.turns.length - 1; i >= 0; i--) {
+    const found = record.turns[i] as TurnRecord;
     if (found.turn === turn) return found;
     if (found.turn < turn) break;
   }
   const fresh: TurnRecord = { turn, chunk, tokens: [], text: "", emotion: null, ended: null, version: 0 };
-  talk.turns.push(fresh);
+  record.turns.push(fresh);
   return fresh;
 }
 
@@ -129,28 +133,28 @@ export function emotionOf(token: Token, { tokens }: Pick<Vocabulary, "tokens">):
   return EMOTIONS.find((emotion) => tokens[emotion.toUpperCase()] === token.token) ?? null;
 }
 
-/** Number of chunks that the talk knows of, decided or not. */
-export function chunkCount(talk: Talk): number {
-  return Math.max(talk.chunks.length, talk.decisions.length);
+/** Number of chunks that the record knows of, decided or not. */
+export function chunkCount(record: SessionRecord): number {
+  return Math.max(record.chunks.length, record.decisions.length);
 }
 
 /** Start of a chunk in seconds; known also for a chunk not heard of yet, since chunks follow one another. */
-export function chunkStart(talk: Talk, chunk: number): number {
-  const heard = talk.chunks.columns.of.start_s[chunk];
+export function chunkStart(record: SessionRecord, chunk: number): number {
+  const heard = record.chunks.columns.of.start_s[chunk];
   if (heard !== undefined && !Number.isNaN(heard)) return heard;
-  const decided = talk.decisions.columns.of.start_s[chunk];
+  const decided = record.decisions.columns.of.start_s[chunk];
   return decided !== undefined && !Number.isNaN(decided) ? decided : chunk * CHUNK_SECONDS;
 }
 
 /** End of the newest chunk in seconds. */
-export function talkEnd(talk: Talk): number {
-  const last = chunkCount(talk) - 1;
-  return last < 0 ? 0 : chunkStart(talk, last) + CHUNK_SECONDS;
+export function recordEnd(record: SessionRecord): number {
+  const last = chunkCount(record) - 1;
+  return last < 0 ? 0 : chunkStart(record, last) + CHUNK_SECONDS;
 }
 
 /** The reply that began with a chunk's decision. */
-export function turnOf(talk: Talk, chunk: number): TurnRecord | undefined {
-  const { turns } = talk;
+export function turnOf(record: SessionRecord, chunk: number): TurnRecord | undefined {
+  const { turns } = record;
   const at = firstAtOrAfter(turns, chunk);
   return turns[at]?.chunk === chunk ? turns[at] : undefined;
 }
@@ -168,8 +172,8 @@ export function firstAtOrAfter(items: readonly { chunk: number }[], chunk: numbe
 }
 
 /** When a reply begins and how long it took, in seconds. A running reply lasts as long as is known. */
-export function turnSpan(talk: Talk, turn: TurnRecord): { start: number; seconds: number } {
-  const start = chunkStart(talk, turn.chunk) + CHUNK_SECONDS;
-  const spent = talk.timings.reply_ms(turn.chunk);
+export function turnSpan(record: SessionRecord, turn: TurnRecord): { start: number; seconds: number } {
+  const start = chunkStart(record, turn.chunk) + CHUNK_SECONDS;
+  const spent = record.timings.reply_ms(turn.chunk);
   return { start, seconds: spent > 0 ? spent / 1000 : Math.max(0.1, turn.tokens.length * 0.04) };
 }

@@ -1,5 +1,5 @@
 /**
- * The history trait made into a talk again: what a reloaded page or a saved notebook shows without a kernel. The kernel
+ * The history trait made into a record again: what a reloaded page or a saved notebook shows without a kernel. The kernel
  * writes it in columns (`widget/history.py`), bounded to the newest chunks.
  */
 
@@ -12,7 +12,7 @@ import {
   MEL_FRAMES,
   type SessionEvent,
 } from "./events";
-import { applyEvent, emptyTalk, type Talk } from "./record";
+import { applyEvent, emptyRecord, type SessionRecord } from "./record";
 
 const HISTORY_VERSION = 1;
 /** Fields that a column does not hold, because they are the same or unknown in every row. */
@@ -25,14 +25,14 @@ const TIMING_DEFAULTS = { features_ms: 0, tower_ms: 0, decide_ms: 0, reply_ms: 0
 
 type Row = Record<string, unknown>;
 
-/** The talk that a history tells of; null where it tells none, or is of a version not known here. */
-export function talkOfHistory(history: unknown): Talk | null {
+/** The record that a history tells of; null where it tells none, or is of a version not known here. */
+export function recordOfHistory(history: unknown): SessionRecord | null {
   if (!isRecord(history) || history.version !== HISTORY_VERSION) return null;
-  const talk = emptyTalk();
-  for (const event of eventsOf(history)) applyEvent(talk, completeEvent(event));
+  const record = emptyRecord();
+  for (const event of eventsOf(history)) applyEvent(record, completeEvent(event));
   // Whatever was going on when it was saved is over.
-  talk.speaking = false;
-  return talk.count > 0 ? talk : null;
+  record.speaking = false;
+  return record.count > 0 ? record : null;
 }
 
 function* eventsOf(history: Row): Generator<SessionEvent> {

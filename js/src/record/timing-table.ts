@@ -1,4 +1,4 @@
-/** The timings of a talk, as numbers in columns; `get` makes an event of them again. */
+/** The timings of a record, as numbers in columns; `get` makes an event of them again. */
 
 import { Columns } from "./columns";
 import type { Timing } from "./events";

@@ -4,7 +4,7 @@ import { batch, computed, type ReadonlySignal, type Signal, signal } from "@prea
 import type { ModelInfo, SessionId } from "../channel/messages";
 import { CHUNK_SECONDS, completeEvent, type SessionEvent } from "../record/events";
 import { LatencyProbe } from "../record/latency-probe";
-import { applyEvent, emptyTalk, type Talk } from "../record/record";
+import { applyEvent, emptyRecord, type SessionRecord } from "../record/record";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./mic-state";
 import { type FileState, isPlaying, type PlayingFile } from "./playing";
 import type { Problem } from "./problem";
@@ -60,8 +60,8 @@ export interface BlockPart {
 export const NO_VOCABULARY: Vocabulary = { tokens: {}, prefix: [], limit: 0, block: [] };
 
 export interface Store {
-  /** The talk grows in place; whoever reads it subscribes to `version`. */
-  talk: Talk;
+  /** The record grows in place; whoever reads it subscribes to `version`. */
+  record: SessionRecord;
   session: SessionId | null;
   /** Nothing but the meter depends on it: it changes with every block. */
   readonly level: Signal<Level>;
@@ -109,7 +109,7 @@ export interface Store {
   readonly readingAloud: Signal<boolean>;
   /** Whether a microphone is open: the recording light. */
   readonly micOpen: ReadonlySignal<boolean>;
-  /** Measures the browser's parts of each chunk's latency and writes them into the talk. */
+  /** Measures the browser's parts of each chunk's latency and writes them into the record. */
   readonly latency: LatencyProbe;
   /** The newest finished reply, for screen readers. */
   readonly announcement: Signal<string>;
@@ -132,7 +132,7 @@ export function createStore(): Store {
   const line = signal<LineState>("connecting");
   const kernelState = signal("idle");
   const saved = signal(false);
-  const speaking = computed(() => version.value >= 0 && store.talk.speaking);
+  const speaking = computed(() => version.value >= 0 && store.record.speaking);
   const shown = computed<ShownState>(() => {
     if (line.value === "lost" || mic.value.phase === "error") return "error";
     // Whatever the kernel was doing when it was saved is over.
@@ -154,13 +154,13 @@ export function createStore(): Store {
   const sentSeconds = signal(0);
   const track = signal<Readonly<Record<string, unknown>> | null>(null);
   const seconds = computed(() => {
-    const chunks = version.value >= 0 ? store.talk.chunks.length : 0;
+    const chunks = version.value >= 0 ? store.record.chunks.length : 0;
     // A file is read a little ahead; what is told of it is its position.
     const ahead = isPlaying(file.value) ? 0 : waiting.value;
     return Math.max((chunks + ahead) * CHUNK_SECONDS, sentSeconds.value);
   });
   const store: Store = {
-    talk: emptyTalk(),
+    record: emptyRecord(),
     session: null,
     level: signal<Level>({ peak: 0, rms: 0 }),
     version,
@@ -189,7 +189,7 @@ export function createStore(): Store {
     muted: signal(false),
     readingAloud: signal(false),
     micOpen: computed(() => track.value !== null),
-    latency: new LatencyProbe(() => store.talk),
+    latency: new LatencyProbe(() => store.record),
     announcement: signal(""),
     speaking,
     shown,
@@ -206,7 +206,7 @@ export function addEvents(store: Store, events: readonly SessionEvent[]): void {
   let finished = "";
   for (const written of events) {
     const event = completeEvent(written);
-    applyEvent(store.talk, event, store.vocabulary.value);
+    applyEvent(store.record, event, store.vocabulary.value);
     store.latency.take(event, now_ms, hidden);
     if (event.type === "turn") finished = event.text;
   }
@@ -216,19 +216,19 @@ export function addEvents(store: Store, events: readonly SessionEvent[]): void {
   });
 }
 
-/** Shows a saved talk. Nothing of it is the kernel's: the first welcome replaces it. */
-export function showSaved(store: Store, talk: Talk): void {
+/** Shows a saved record. Nothing of it is the kernel's: the first welcome replaces it. */
+export function showSaved(store: Store, record: SessionRecord): void {
   batch(() => {
-    store.talk = talk;
+    store.record = record;
     store.saved.value = true;
     store.version.value += 1;
   });
 }
 
 /** Forgets the events: a new session begins. */
-export function clearTalk(store: Store, session: SessionId | null): void {
+export function clearRecord(store: Store, session: SessionId | null): void {
   batch(() => {
-    store.talk = emptyTalk();
+    store.record = emptyRecord();
     store.saved.value = false;
     store.session = session;
     store.latency.clear();

@@ -10,10 +10,10 @@ const GAP_PX = 14;
 
 export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: View }) {
   const chunk = view.hovered.value as number;
-  const { talk } = view.store;
+  const { record } = view.store;
   void timeline.moves.value;
   const hidden = view.hiddenFrom.value;
-  const { title, decision, remarks } = readout(talk, chunk, hidden);
+  const { title, decision, remarks } = readout(record, chunk, hidden);
   const x = timeline.xOfChunk(chunk);
   // On the side where there is room.
   const { width } = timeline.axis;
@@ -24,7 +24,7 @@ export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: V
     x > width - end
       ? { right: `${width - x + GAP_PX}px`, maxWidth: `${x - GAP_PX}px` }
       : { left: `${end + GAP_PX}px`, maxWidth: `${width - end - GAP_PX}px` };
-  const parts = LATENCY_PARTS.map((part) => ({ part, ms: talk.latency.part(chunk, part) })).filter(
+  const parts = LATENCY_PARTS.map((part) => ({ part, ms: record.latency.part(chunk, part) })).filter(
     ({ ms }) => ms >= 0.05,
   );
   return (

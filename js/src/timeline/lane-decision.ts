@@ -17,8 +17,8 @@ export const decisionLane: Lane = {
 };
 
 /** The most telling choice of a stretch; those that step mode hides count as not decided. */
-function choiceOf({ talk, hidden }: LaneFrame, { level, index, from, to }: Stretch): number {
-  const { choice } = talk.decisions;
+function choiceOf({ record, hidden }: LaneFrame, { level, index, from, to }: Stretch): number {
+  const { choice } = record.decisions;
   return to <= hidden.decision
     ? choice.cell(level, index)
     : choice.range(from, Math.min(to, hidden.decision));

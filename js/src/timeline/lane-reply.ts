@@ -27,17 +27,17 @@ export const replyLane: Lane = {
   // A box that begins left of the window keeps its words in sight.
   still: false,
   draw(frame) {
-    const { talk, axis, first, last, hidden } = frame;
-    const { turns } = talk;
+    const { record, axis, first, last, hidden } = frame;
+    const { turns } = record;
     // The last one that begins left of the window may reach into it.
     let i = Math.max(0, firstAtOrAfter(turns, first) - 1);
     while (i < turns.length) {
       const turn = turns[i] as TurnRecord;
       if (turn.chunk >= last || isReplyHidden(hidden, turn)) break;
-      const { start, seconds } = turnSpan(talk, turn);
+      const { start, seconds } = turnSpan(record, turn);
       const x = xOf(axis, start);
       const next = turns[i + 1];
-      const room = next ? xOf(axis, turnSpan(talk, next).start) - x - 2 : Number.POSITIVE_INFINITY;
+      const room = next ? xOf(axis, turnSpan(record, next).start) - x - 2 : Number.POSITIVE_INFINITY;
       if (room < SMALLEST_BOX_PX) {
         drawMark(frame, x);
         // Whatever lies under this mark needs none of its own.
@@ -195,8 +195,8 @@ function piecesOf(context: CanvasRenderingContext2D, turn: TurnRecord, text: str
   });
 }
 
-function turnLabel({ talk }: LaneFrame, turn: TurnRecord): string {
-  const spent = talk.timings.reply_ms(turn.chunk);
+function turnLabel({ record }: LaneFrame, turn: TurnRecord): string {
+  const spent = record.timings.reply_ms(turn.chunk);
   const parts = [turn.emotion ?? ""];
   if (spent > 0) parts.push(spent < 100 ? `${Math.round(spent)} ms` : `${(spent / 1000).toFixed(1)} s`);
   if (turn.ended !== null && turn.ended !== "TEXT_END") parts.push(turn.ended);

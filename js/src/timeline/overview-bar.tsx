@@ -1,4 +1,4 @@
-/** The strip below the lanes: the whole talk, and the window in sight, to be dragged. */
+/** The strip below the lanes: the whole record, and the window in sight, to be dragged. */
 
 import { useComputed } from "@preact/signals";
 import type { Ref } from "preact";

@@ -18,7 +18,7 @@ export function ChunkTable({ id, view, height }: Props) {
   const { store, selected, hiddenFrom } = view;
   const box = useRef<HTMLDivElement>(null);
   const scroll = useSignal(0);
-  const count = useComputed(() => (store.version.value >= 0 ? chunkCount(store.talk) : 0)).value;
+  const count = useComputed(() => (store.version.value >= 0 ? chunkCount(store.record) : 0)).value;
   const cursor = useSignal(selected.peek() ?? Math.max(0, count - 1));
   /** New rows scroll into sight only where the reader is at the end. */
   const atEnd = useRef(true);
@@ -63,7 +63,9 @@ export function ChunkTable({ id, view, height }: Props) {
 
   void store.version.value;
   const { first, last } = rowsInSight(count, scroll.value, body);
-  const rows = Array.from({ length: last - first }, (_, i) => rowOf(store.talk, first + i, hiddenFrom.value));
+  const rows = Array.from({ length: last - first }, (_, i) =>
+    rowOf(store.record, first + i, hiddenFrom.value),
+  );
   const rowId = (chunk: number) => `${id}-${chunk}`;
   return (
     <div

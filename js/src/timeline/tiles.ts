@@ -4,7 +4,7 @@
  * another magnification are stretched, and new ones are drawn one a frame; all, as soon as it comes to rest.
  */
 
-import { type Talk, talkEnd } from "../record/record";
+import { recordEnd, type SessionRecord } from "../record/record";
 import type { HiddenFrom } from "../store/hidden";
 import { drawWithin } from "./layer";
 import { type Layout, RULER_HEIGHT } from "./layout";
@@ -27,7 +27,7 @@ const MOST_STRETCHED = 1.5;
 
 /** What all tiles depend on; where any of it changes, all are drawn anew. */
 export interface TileScene {
-  talk: Talk;
+  record: SessionRecord;
   palette: Palette;
   patterns: Patterns;
   layout: Layout;
@@ -169,14 +169,14 @@ export class TileCache {
 
   /** Brings one tile up to date; returns whether it had to be drawn. */
   #tile({ pace, tiles }: Sheet, number: number, scene: TileScene): boolean {
-    const { talk, scale } = scene;
+    const { record, scale } = scene;
     const width = tileWidth(scale);
     const tall = scene.layout.height - RULER_HEIGHT;
     const axis: TimeAxis = { start: (number * width) / pace, span: width / pace, left: 0, width };
-    const { first, last } = visibleChunks(talk, axis);
+    const { first, last } = visibleChunks(record, axis);
     const known = tiles.get(number);
     // Lines run on to the neighbours, so a neighbour's change counts.
-    const revision = talk.revisions.range(first - 1, last + 1);
+    const revision = record.revisions.range(first - 1, last + 1);
     if (known && known.revision === revision && known.chunks === last - first) return false;
     const canvas = known?.canvas ?? this.#spare.pop() ?? document.createElement("canvas");
     const context = canvas.getContext("2d");
@@ -220,11 +220,11 @@ export class TileCache {
 /** Numbers of the first and the last tile in sight; nothing lies before the beginning or after the end. */
 function tilesInSight(
   { pace }: Sheet,
-  { talk, scale }: TileScene,
+  { record, scale }: TileScene,
   { start, span }: TimeAxis,
 ): [number, number] {
   const seconds = tileWidth(scale) / pace;
-  const end = Math.min(start + span, talkEnd(talk));
+  const end = Math.min(start + span, recordEnd(record));
   return [Math.max(0, Math.floor(start / seconds)), Math.ceil(end / seconds) - 1];
 }
 
@@ -249,7 +249,7 @@ export function tileWidth(scale: number): number {
 
 function isSame(a: TileScene, b: TileScene): boolean {
   return (
-    a.talk === b.talk &&
+    a.record === b.record &&
     a.palette === b.palette &&
     a.patterns === b.patterns &&
     a.layout === b.layout &&

@@ -44,7 +44,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
   }, []);
 
   const { store, following } = view;
-  const empty = store.version.value >= 0 && chunkCount(store.talk) === 0;
+  const empty = store.version.value >= 0 && chunkCount(store.record) === 0;
   const { height } = layoutOf(foldedLanes(view).value);
   const tall = { height: `${height}px` };
   const zoom = (factor: number) => timeline.current?.zoomBy(factor);
@@ -123,8 +123,8 @@ interface SurfaceProps {
 function Surface({ id, view, surface, timeline, children }: SurfaceProps) {
   const { store, hovered, hiddenFrom } = view;
   void store.version.value;
-  const count = chunkCount(store.talk);
-  const said = hovered.value === null ? null : readout(store.talk, hovered.value, hiddenFrom.value);
+  const count = chunkCount(store.record);
+  const said = hovered.value === null ? null : readout(store.record, hovered.value, hiddenFrom.value);
   const made = timeline();
   return (
     <div
