@@ -12,7 +12,7 @@ import { Panel } from "./panels/panel";
 import { Settings } from "./panels/settings";
 import { StepMode } from "./panels/step-mode";
 import { Transcript } from "./panels/transcript";
-import { overheadSummary } from "./record/latency-probe";
+import { overheadSummary } from "./record/overhead";
 import { chunkCount } from "./record/record";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
@@ -68,7 +68,7 @@ export function App({ view }: { view: View }) {
     const file = event.dataTransfer?.files[0];
     if (!file) return;
     claim(event);
-    void view.conversation.playFile(file, view.pace.value);
+    void view.channel.playFile(file, view.pace.value);
   };
 
   void store.version.value;

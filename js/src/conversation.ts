@@ -8,13 +8,14 @@ import { DeviceList } from "./capture/devices";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
 import { hiddenProblem } from "./capture/problems";
-import type { Sound } from "./capture/raw-ring";
+import type { Channel } from "./channel/channel";
 import { lastWords } from "./channel/leaving";
 import { KernelLink, type KernelModel } from "./channel/link";
 import type { CloseReason, LoopMode, Pace } from "./channel/messages";
 import { Receiver, TRAITS } from "./channel/receiving";
-import { type Fetched, NOT_KEPT, Requests } from "./channel/requests";
+import { NOT_KEPT, Requests } from "./channel/requests";
 import { ChunkPlayer } from "./playback/chunk-player";
+import type { Fetched, Sound } from "./playback/sound";
 import { Speech } from "./speech/speech";
 import { isPlaying } from "./store/playing";
 import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./store/problem";
@@ -30,7 +31,7 @@ export interface ConversationOptions {
   captureHost?: CaptureHost;
 }
 
-export class Conversation {
+export class Conversation implements Channel {
   readonly store: Store = createStore();
   /** Replies read aloud; while it talks, the microphone does what the setting `reading` says. */
   readonly speech = new Speech();

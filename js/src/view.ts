@@ -1,15 +1,15 @@
 /** What one view knows that the others do not: which chunk is under the cursor, which is picked, how it is lit. */
 
 import { type Signal, signal } from "@preact/signals";
+import type { Channel } from "./channel/channel";
 import type { Pace } from "./channel/messages";
-import type { Conversation } from "./conversation";
 import { type HiddenFrom, NOTHING_HIDDEN } from "./store/hidden";
 import type { Store } from "./store/store";
 
 export interface View {
   /** For ids within the page. */
   id: string;
-  conversation: Conversation;
+  channel: Channel;
   store: Store;
   /** The chunk shown in the detail line. */
   selected: Signal<number | null>;
@@ -33,12 +33,12 @@ export interface View {
 
 let views = 0;
 
-export function createView(conversation: Conversation): View {
+export function createView(channel: Channel): View {
   views += 1;
   return {
     id: `aiw-${views}`,
-    conversation,
-    store: conversation.store,
+    channel,
+    store: channel.store,
     selected: signal(null),
     hovered: signal(null),
     token: signal(null),

@@ -213,7 +213,7 @@ describe("the inspector", () => {
     }
     vi.stubGlobal("AudioContext", Context);
     const { view, find } = await inspect();
-    view.conversation.fetchAudio = async () => ({
+    view.channel.fetchAudio = async () => ({
       sound: { rate: 16_000, samples: new Float32Array(6400) },
     });
     find("play-heard").click();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ClockOffset, LatencyProbe, overheadSummary } from "../src/record/latency-probe";
+import { ClockOffset, LatencyProbe } from "../src/record/latency-probe";
+import { overheadSummary } from "../src/record/overhead";
 import { applyEvent, emptyRecord } from "../src/record/record";
 import { decision, timing } from "./fakes";
 

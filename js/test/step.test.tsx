@@ -32,8 +32,8 @@ async function open(how: { live: boolean; events?: readonly SessionEvent[] }) {
   const shown = await showPanel((view) => <StepMode view={view} />, how.events ?? EVENTS);
   const { view, find, el } = shown;
   const asked: string[] = [];
-  view.conversation.loop = (mode: LoopMode) => void asked.push(mode);
-  view.conversation.step = () => void asked.push("step phase");
+  view.channel.loop = (mode: LoopMode) => void asked.push(mode);
+  view.channel.step = () => void asked.push("step phase");
   view.store.line.value = how.live ? "ready" : "lost";
   view.stepping.value = true;
   await drawn();
@@ -121,7 +121,7 @@ describe("step mode, live", () => {
     expect(model.of("loop")).toEqual([]);
     view.store.line.value = "ready";
     const asked: string[] = [];
-    view.conversation.loop = (mode: LoopMode) => void asked.push(mode);
+    view.channel.loop = (mode: LoopMode) => void asked.push(mode);
     view.stepping.value = true;
     await drawn();
     render(null, el);

@@ -9,8 +9,9 @@ import {
   type KernelMessage,
   type Pace,
 } from "../channel/messages";
-import { OutgoingStream, type SentBlock } from "../channel/outgoing";
+import { OutgoingStream } from "../channel/outgoing";
 import { CHUNK_SECONDS } from "../record/events";
+import type { SentBlock } from "../record/latency-probe";
 import { isRunning } from "../store/mic-state";
 import { announced, isPlaying } from "../store/playing";
 import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../store/problem";

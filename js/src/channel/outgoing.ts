@@ -1,5 +1,6 @@
 /** One stream of audio on its way to the kernel: opened, numbered block by block, closed exactly once. */
 
+import type { SentBlock } from "../record/latency-probe";
 import { leave } from "./leaving";
 import { type BrowserMessage, type CloseReason, fitText } from "./messages";
 
@@ -16,12 +17,6 @@ export interface StreamOptions {
   track: Record<string, unknown>;
   /** The kernel's clock minus this one in ms, as far as it is known. */
   offset?: () => number | null;
-}
-
-export interface SentBlock {
-  seq: number;
-  captured_ms: number;
-  sent_ms: number;
 }
 
 export class OutgoingStream {

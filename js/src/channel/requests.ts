@@ -4,7 +4,7 @@
  */
 
 import { batch } from "@preact/signals";
-import type { Sound } from "../capture/raw-ring";
+import type { Fetched, Sound } from "../playback/sound";
 import type { Changes, SettingName } from "../store/settings";
 import { type Store, showProblem } from "../store/store";
 import { type BrowserMessage, type Buffers, type KernelMessage, viewOf } from "./messages";
@@ -14,9 +14,6 @@ export const ANSWER_MS = 60_000;
 export const UNANSWERED = "The kernel has not answered yet; until it does, nothing has changed.";
 /** A sound that is to be played now is of no use much later. */
 export const FETCH_MS = 10_000;
-
-/** The sound of a chunk, or in a sentence why there is none. */
-export type Fetched = { sound: Sound } | { why: string };
 
 export const NOT_KEPT: Fetched = { why: "The kernel no longer keeps this chunk's sound." };
 export const NO_ANSWER: Fetched = {

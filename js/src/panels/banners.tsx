@@ -6,7 +6,7 @@ import type { Store } from "../store/store";
 import type { View } from "../view";
 
 export function Banners({ view }: { view: View }) {
-  const { conversation, store } = view;
+  const { channel, store } = view;
   // For a moment nobody knows whether a kernel is there; to say so would only flicker.
   const saved = store.saved.value && store.line.value !== "connecting";
   return (
@@ -17,7 +17,7 @@ export function Banners({ view }: { view: View }) {
           key={problem.code}
           problem={problem}
           testid="problem"
-          dismiss={() => conversation.dismiss(problem)}
+          dismiss={() => channel.dismiss(problem)}
         />
       ))}
     </div>

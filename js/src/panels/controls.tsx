@@ -9,8 +9,8 @@ import { DevicePicker, FileChooser } from "./sources";
 import { Clock, RecordingLight, StatePill } from "./status";
 
 export function Controls({ view }: { view: View }) {
-  const { conversation, store } = view;
-  const running = useComputed(() => conversation.running);
+  const { channel, store } = view;
+  const running = useComputed(() => channel.running);
   const recording = isRecording(view);
   const lost = store.line.value === "lost";
   const closed = lost || store.saved.value;
@@ -38,7 +38,7 @@ export function Controls({ view }: { view: View }) {
         pressed={paused}
         title={paused ? "Let the audio go on" : "Hold the audio: nothing is sent"}
         disabled={closed || !listening}
-        press={() => conversation.pause(!paused)}
+        press={() => channel.pause(!paused)}
       >
         {paused ? "Resume" : "Pause"}
       </BarButton>
@@ -49,7 +49,7 @@ export function Controls({ view }: { view: View }) {
         pressed={muted}
         title={muted ? "Let the microphone be heard again" : "Let the model hear silence; the stream goes on"}
         disabled={closed || !recording}
-        press={() => conversation.mute(!muted)}
+        press={() => channel.mute(!muted)}
       >
         {muted ? "Unmute" : "Mute"}
       </BarButton>
@@ -57,7 +57,7 @@ export function Controls({ view }: { view: View }) {
         name="interrupt"
         title="End the running reply"
         disabled={closed || !store.speaking.value}
-        press={() => conversation.interrupt()}
+        press={() => channel.interrupt()}
       >
         Interrupt
       </BarButton>
@@ -65,7 +65,7 @@ export function Controls({ view }: { view: View }) {
         name="reset"
         title="Forget everything and start a new session"
         disabled={closed}
-        press={() => void conversation.reset()}
+        press={() => void channel.reset()}
       >
         Reset
       </BarButton>
@@ -116,18 +116,18 @@ function isPaused({ store }: View): boolean {
 }
 
 /** What the one button and the R key do. */
-export function toggleRecording({ conversation }: View): void {
-  if (conversation.running) void conversation.stop();
-  else void conversation.record();
+export function toggleRecording({ channel }: View): void {
+  if (channel.running) void channel.stop();
+  else void channel.record();
 }
 
 /** What a single key does, anywhere in the widget but in a field; false where it means nothing here. */
 export function pressKey(view: View, key: string): boolean {
-  const { conversation, store } = view;
+  const { channel, store } = view;
   const recording = isRecording(view);
   if (key === "r") toggleRecording(view);
-  else if (key === "p" && (recording || isPlaying(store.file.value))) conversation.pause(!isPaused(view));
-  else if (key === "m" && recording) conversation.mute(!store.muted.value);
+  else if (key === "p" && (recording || isPlaying(store.file.value))) channel.pause(!isPaused(view));
+  else if (key === "m" && recording) channel.mute(!store.muted.value);
   else return false;
   return true;
 }

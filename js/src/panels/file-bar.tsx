@@ -5,7 +5,7 @@ import { BarButton } from "./bar-button";
 import { clockTime } from "./status";
 
 export function FileBar({ view }: { view: View }) {
-  const { conversation, store } = view;
+  const { channel, store } = view;
   const file = store.file.value;
   if (!file || store.saved.value) return null;
   const playing = isPlaying(file);
@@ -39,7 +39,7 @@ export function FileBar({ view }: { view: View }) {
       <BarButton
         name="file-end"
         title={playing ? `Stop ${name}; what was heard of it stays` : "Remove this line"}
-        press={() => (playing ? void conversation.stop() : conversation.dismissFile())}
+        press={() => (playing ? void channel.stop() : channel.dismissFile())}
       >
         {playing ? "Cancel" : "OK"}
       </BarButton>

@@ -10,8 +10,8 @@ const TITLES: Record<Which, string> = {
 };
 
 export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
-  const { conversation, store } = view;
-  const { player } = conversation;
+  const { channel, store } = view;
+  const { player } = channel;
   const asked = player.asked.value;
   const said = player.said.value;
   const offline = store.saved.value || store.line.value === "lost";

@@ -48,7 +48,7 @@ function Field({
   control: (held: Held) => JSX.Element;
 }) {
   const { view, name, label, hint } = spec;
-  const { store, conversation } = view;
+  const { store, channel } = view;
   const values = { ...store.live.value, ...store.settings.value } as Record<string, unknown>;
   const asking = name in store.pending.value;
   const refused = store.refused.value[name] ?? "";
@@ -56,7 +56,7 @@ function Field({
   const held: Held = {
     shared: {
       id,
-      disabled: !conversation.ready || !(name in values),
+      disabled: !channel.ready || !(name in values),
       "aria-busy": asking,
       "aria-invalid": refused !== "",
       "aria-describedby":
@@ -65,7 +65,7 @@ function Field({
     value: values[name],
     asking,
     refused,
-    ask: (value) => conversation.set({ [name]: value } as Changes),
+    ask: (value) => channel.set({ [name]: value } as Changes),
   };
   const title = (
     <label class="aiw-field-label" for={id}>

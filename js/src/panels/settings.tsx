@@ -176,7 +176,7 @@ function AudioGroup({ view }: { view: View }) {
 
 /** In which language replies are read aloud. The browser's own matter: the kernel has no part in it. */
 function VoiceField({ view }: { view: View }) {
-  const { speech } = view.conversation;
+  const { speech } = view.channel;
   const id = `${view.id}-voice`;
   if (!speech.available) return null;
   return (

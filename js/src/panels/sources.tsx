@@ -6,7 +6,7 @@ import { AUDIO_SUFFIXES } from "../store/playing";
 import type { View } from "../view";
 
 export function DevicePicker({ view, disabled }: { view: View; disabled: boolean }) {
-  const { conversation, store } = view;
+  const { channel, store } = view;
   const chosen = store.live.value.device;
   const wanted = store.pending.value.device;
   const devices = store.devices.value;
@@ -24,7 +24,7 @@ export function DevicePicker({ view, disabled }: { view: View; disabled: boolean
         const { value } = event.currentTarget;
         // The kernel's trait decides what is shown as chosen.
         event.currentTarget.value = chosen;
-        conversation.set({ device: value });
+        channel.set({ device: value });
       }}
     >
       <option value="">{devices.length === 0 ? "Microphone" : "Default microphone"}</option>
@@ -44,7 +44,7 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
   const choose = () => {
     const file = input.current?.files?.[0];
     if (!input.current || !file) return;
-    void view.conversation.playFile(file, pace.value);
+    void view.channel.playFile(file, pace.value);
     // The same file may be chosen again.
     input.current.value = "";
   };

@@ -1,7 +1,7 @@
 /** The protocol as a state diagram: three states, the tokens that lead from one to the next, and where the loop is. */
 import { CHUNK_SECONDS } from "../record/events";
+import type { Vocabulary } from "../record/vocabulary";
 import { FRAMES, framesOf, nameOf } from "../record/vocabulary";
-import type { Vocabulary } from "../store/store";
 import type { Passage, Phase } from "./step-walk";
 
 const STATES = [

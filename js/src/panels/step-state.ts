@@ -85,7 +85,7 @@ export class StepState {
   advance(): void {
     if (this.hindered.value) return;
     if (this.source.value === "live") {
-      this.view.conversation.step();
+      this.view.channel.step();
       return;
     }
     const to = this.next;
@@ -112,7 +112,7 @@ export class StepState {
       if (source === "replay") this.#replay.value = { chunk: this.#replayStart(), phase: "" };
       this.#beginGame();
     });
-    if (this.live) view.conversation.loop(source === "live" ? "step" : "run");
+    if (this.live) view.channel.loop(source === "live" ? "step" : "run");
   }
 
   predict(on: boolean): void {
@@ -132,7 +132,7 @@ export class StepState {
       this.#opened = open;
       this.#shown = "";
       if (open) this.use(this.live ? "live" : "replay");
-      else if (this.live) this.view.conversation.loop("run");
+      else if (this.live) this.view.channel.loop("run");
     });
   }
 

@@ -1,8 +1,8 @@
 /** The tokens of one chunk in their order: what was fed, then what the model produced, each at its position. */
 import type { Decision, Token } from "../record/events";
 import type { TurnRecord } from "../record/record";
+import type { Vocabulary } from "../record/vocabulary";
 import { FRAMES, nameOf } from "../record/vocabulary";
-import type { Vocabulary } from "../store/store";
 
 export type CellKind = "special" | "prompt" | "frames" | "decision" | "emotion" | "text";
 

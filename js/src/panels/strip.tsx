@@ -2,7 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { Decision } from "../record/events";
 import type { TurnRecord } from "../record/record";
-import type { Vocabulary } from "../store/store";
+import type { Vocabulary } from "../record/vocabulary";
 import { type Cell, type Strip, stripOf } from "./strip-cells";
 import { visibleText } from "./visible-text";
 import { walkFocus } from "./walk-focus";

@@ -19,7 +19,7 @@ const AT_END_PX = 24;
 
 export function Transcript({ view }: { view: View }) {
   const { store } = view;
-  const { speech } = view.conversation;
+  const { speech } = view.channel;
   const pointed = useSignal<Pointed | null>(null);
   void store.version.value;
   const hidden = view.hiddenFrom.value;
@@ -132,8 +132,8 @@ function Legend() {
 
 /** While a reply is read aloud: what the microphone does meanwhile. And why nothing could be read. */
 function ReadingLine({ view }: { view: View }) {
-  const { store, conversation } = view;
-  const { speech } = conversation;
+  const { store, channel } = view;
+  const { speech } = channel;
   const problem = speech.problem.value;
   const remark = speech.remark.value;
   if (speech.reading.value !== null) {

@@ -113,7 +113,7 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
 }
 
 function ReadButton({ turn, reading, view }: { turn: TurnRecord; reading: boolean; view: View }) {
-  const { speech } = view.conversation;
+  const { speech } = view.channel;
   const label = reading ? "Stop reading aloud" : "Read this reply aloud";
   return (
     <SmallButton

@@ -1,9 +1,8 @@
 /** Plays the sound of one chunk at a time, whichever view asks; the newest press counts, however late another answers. */
 
 import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { Sound } from "../capture/raw-ring";
-import type { Fetched } from "../channel/requests";
 import { CANNOT_PLAY, Playback } from "./playback";
+import type { Fetched, Sound } from "./sound";
 
 /** As the microphone recorded it, or as the model heard it. */
 export type Which = "raw" | "heard";

@@ -1,6 +1,6 @@
 /** Plays a short sound, one at a time, and never waits for a loudspeaker that does not speak. */
-import type { Sound } from "../capture/raw-ring";
 import type { Problem } from "../store/problem";
+import type { Sound } from "./sound";
 
 export const CANNOT_PLAY: Problem = {
   code: "cannot_play",

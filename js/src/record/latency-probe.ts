@@ -2,17 +2,13 @@
  * The browser's parts of each chunk's latency, measured while blocks leave and events arrive. Times are Unix
  * milliseconds of this browser; the kernel's are put on that clock first.
  */
-import type { SentBlock } from "../channel/outgoing";
 import type { SessionEvent, Timing } from "./events";
-import { LATENCY_PARTS, type LatencyTable } from "./latency-table";
 import type { SessionRecord } from "./record";
 
 /** Blocks that may wait for their chunk's timing: five minutes of them. */
 const MOST_BLOCKS = 3000;
 /** Chunks that may wait for theirs. */
 const MOST_CHUNKS = 2000;
-/** Chunks that the summary is made from. */
-const NEWEST = 500;
 
 /**
  * The kernel's clock minus this one, bounded from both sides: nothing arrives before it was sent. The least delay seen
@@ -56,6 +52,13 @@ export class ClockOffset {
     this.#high += faded;
     this.#at = now_ms;
   }
+}
+
+/** A block of captured audio that was sent to the kernel. */
+export interface SentBlock {
+  seq: number;
+  captured_ms: number;
+  sent_ms: number;
 }
 
 /** What is known of a chunk's way so far, in ms of this browser's clock. */
@@ -150,34 +153,4 @@ function letGoOldest<K, V>(map: Map<K, V>, most: number): void {
   if (map.size <= most) return;
   const oldest = map.keys().next();
   if (!oldest.done) map.delete(oldest.value);
-}
-
-/** Milliseconds at the middle, at 95 of 100, and at the end of a list. */
-interface Spread {
-  p50: number;
-  p95: number;
-  worst: number;
-}
-
-/** Captured to painted minus the model's own time, and each part; in ms, over the newest chunks that know them all. */
-export function overheadSummary(table: LatencyTable): (Spread & { count: number; parts: object }) | null {
-  const chunks: number[] = [];
-  for (let chunk = table.length - 1; chunk >= 0 && chunks.length < NEWEST; chunk--)
-    if (!LATENCY_PARTS.some((part) => Number.isNaN(table.part(chunk, part)))) chunks.push(chunk);
-  if (chunks.length === 0) return null;
-  const model = (chunk: number) =>
-    table.part(chunk, "features") + table.part(chunk, "tower") + table.part(chunk, "decide");
-  const parts = LATENCY_PARTS.map((part) => [part, spread(chunks.map((chunk) => table.part(chunk, part)))]);
-  return {
-    count: chunks.length,
-    ...spread(chunks.map((chunk) => table.part(chunk, "total") - model(chunk))),
-    parts: Object.fromEntries(parts),
-  };
-}
-
-function spread(values: number[]): Spread {
-  values.sort((a, b) => a - b);
-  const at = (part: number) =>
-    values[Math.min(values.length - 1, Math.floor(part * values.length))] as number;
-  return { p50: at(0.5), p95: at(0.95), worst: at(1) };
 }

@@ -3,7 +3,6 @@
  * in columns, with summaries for pictures of hours; nothing is copied per event.
  */
 
-import type { Vocabulary } from "../store/store";
 import { ChunkTable } from "./chunk-table";
 import { DecisionTable } from "./decision-table";
 import {
@@ -18,6 +17,7 @@ import {
 import { LatencyTable } from "./latency-table";
 import { latest } from "./pyramid";
 import { TimingTable } from "./timing-table";
+import type { Vocabulary } from "./vocabulary";
 
 /** A reply, running (`ended` is null) or finished. */
 export interface TurnRecord {

@@ -3,7 +3,7 @@
  * writes it in columns (`widget/history.py`), bounded to the newest chunks.
  */
 
-import { isRecord } from "../store/settings";
+import { isObject } from "../text/json";
 import {
   CHUNK_SECONDS,
   completeEvent,
@@ -27,7 +27,7 @@ type Row = Record<string, unknown>;
 
 /** The record that a history tells of; null where it tells none, or is of a version not known here. */
 export function recordOfHistory(history: unknown): SessionRecord | null {
-  if (!isRecord(history) || history.version !== HISTORY_VERSION) return null;
+  if (!isObject(history) || history.version !== HISTORY_VERSION) return null;
   const record = emptyRecord();
   for (const event of eventsOf(history)) applyEvent(record, completeEvent(event));
   // Whatever was going on when it was saved is over.
@@ -36,7 +36,7 @@ export function recordOfHistory(history: unknown): SessionRecord | null {
 }
 
 function* eventsOf(history: Row): Generator<SessionEvent> {
-  const audio = isRecord(history.chunks) ? history.chunks : {};
+  const audio = isObject(history.chunks) ? history.chunks : {};
   const envelopes = bytesOf(audio.env);
   const mels = bytesOf(audio.mel);
   const melFrom = typeof audio.mel_from === "number" ? audio.mel_from : 0;
@@ -55,7 +55,7 @@ function* eventsOf(history: Row): Generator<SessionEvent> {
     yield { type: "decision", ...DECISION_DEFAULTS, start_s, rule, ...row } as unknown as SessionEvent;
   }
   for (const name of ["tokens", "turns", "notices"]) {
-    for (const event of listOf(history[name])) if (isRecord(event)) yield event as unknown as SessionEvent;
+    for (const event of listOf(history[name])) if (isObject(event)) yield event as unknown as SessionEvent;
   }
   for (const row of rowsOf(history.timings)) {
     yield { type: "timing", ...TIMING_DEFAULTS, ...row } as unknown as SessionEvent;
@@ -64,7 +64,7 @@ function* eventsOf(history: Row): Generator<SessionEvent> {
 
 /** Columns of equal length as rows. A column that is no list (bytes in base64) is the caller's. */
 function rowsOf(table: unknown): Row[] {
-  if (!isRecord(table)) return [];
+  if (!isObject(table)) return [];
   const columns = Object.entries(table).filter(([, column]) => Array.isArray(column)) as [
     string,
     unknown[],

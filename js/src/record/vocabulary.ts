@@ -1,5 +1,25 @@
 /** Names of token ids: ids are data of the checkpoint, never constants of the program. */
-import type { BlockPart, Vocabulary } from "../store/store";
+
+/** The checkpoint's special tokens and prompt, as the kernel's `welcome` or `model` message describes them. */
+export interface Vocabulary {
+  /** Special tokens and emotions: id by name. */
+  readonly tokens: Readonly<Record<string, number>>;
+  /** What every context begins with, token by token. */
+  readonly prefix: readonly (readonly [token: number, text: string])[];
+  /** Positions a context may hold; 0 where unknown. */
+  readonly limit: number;
+  /** The parts of a chunk's block of tokens; encoder frames stand under the name `FRAMES`. Empty where unknown. */
+  readonly block: readonly BlockPart[];
+}
+
+/** One part of a chunk's block: `count` tokens of the id `token`. */
+export interface BlockPart {
+  readonly name: string;
+  readonly token: number;
+  readonly count: number;
+}
+
+export const NO_VOCABULARY: Vocabulary = { tokens: {}, prefix: [], limit: 0, block: [] };
 
 /** Name of the part of a chunk's block that encoder frames replace. */
 export const FRAMES = "FRAMES";

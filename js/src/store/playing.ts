@@ -1,5 +1,5 @@
 /** The audio file that plays: what the kernel says of its position, and what is read off that. */
-import { isRecord } from "./settings";
+import { isObject } from "../text/json";
 
 /** Names that sound files end in; mirrors `AUDIO_SUFFIXES` of `audio_files.py`. */
 export const AUDIO_SUFFIXES =
@@ -30,7 +30,7 @@ export function announced(name: string, page: string): PlayingFile {
 
 /** A `playing` message, or `file` of a welcome; null where it tells of no file. */
 export function readPlaying(value: unknown): PlayingFile | null {
-  if (!isRecord(value) || !FILE_STATES.includes(value.state as FileState)) return null;
+  if (!isObject(value) || !FILE_STATES.includes(value.state as FileState)) return null;
   const number = (given: unknown) => (typeof given === "number" && Number.isFinite(given) ? given : null);
   return {
     name: String(value.name ?? ""),

@@ -1,8 +1,9 @@
 /**
  * What the kernel's synced traits say of settings, policies, the loop and its counters. The kernel owns them; this side
- * only reads, and asks for changes with `Conversation.set`. Mirrors `settings.py` and `widget/live.py`.
+ * only reads, and asks for changes with `Channel.set`. Mirrors `settings.py` and `widget/live.py`.
  */
 import { LOOP_MODES, type LoopMode } from "../channel/messages";
+import { isObject } from "../text/json";
 
 /** Settings of the session; null means what the checkpoint says. */
 export interface SessionSettings {
@@ -89,23 +90,19 @@ export const NOTHING_COUNTED: Counters = {
   let_go_s: 0,
 };
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** The session's settings as a trait holds them; null where it says nothing. */
 export function readSettings(value: unknown): Partial<SessionSettings> | null {
-  return isRecord(value) && Object.keys(value).length > 0 ? (value as Partial<SessionSettings>) : null;
+  return isObject(value) && Object.keys(value).length > 0 ? (value as Partial<SessionSettings>) : null;
 }
 
 /** Live settings, with the default where a kernel does not know one; null where the trait says nothing. */
 export function readLive(value: unknown): LiveSettings | null {
-  if (!isRecord(value) || Object.keys(value).length === 0) return null;
+  if (!isObject(value) || Object.keys(value).length === 0) return null;
   return { ...DEFAULT_LIVE, ...(value as Partial<LiveSettings>) };
 }
 
 export function readLoop(value: unknown): LoopState | null {
-  if (!isRecord(value) || !LOOP_MODES.includes(value.mode as LoopMode)) return null;
+  if (!isObject(value) || !LOOP_MODES.includes(value.mode as LoopMode)) return null;
   return {
     mode: value.mode as LoopMode,
     phase: typeof value.phase === "string" ? value.phase : "",
@@ -115,7 +112,7 @@ export function readLoop(value: unknown): LoopState | null {
 }
 
 export function readCounters(value: unknown): Counters | null {
-  if (!isRecord(value)) return null;
+  if (!isObject(value)) return null;
   const counters = { ...NOTHING_COUNTED };
   for (const name of Object.keys(counters) as (keyof Counters)[]) {
     const counted = value[name];

@@ -1,10 +1,11 @@
-/** The one state of the front end. Everything on screen is drawn from these signals; only `Conversation` writes them. */
+/** The one state of the front end. Everything on screen is drawn from these signals; only the channel writes them. */
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { ModelInfo, SessionId } from "../channel/messages";
 import { CHUNK_SECONDS, completeEvent, type SessionEvent } from "../record/events";
 import { LatencyProbe } from "../record/latency-probe";
 import { applyEvent, emptyRecord, type SessionRecord } from "../record/record";
+import { NO_VOCABULARY, type Vocabulary } from "../record/vocabulary";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./mic-state";
 import { type FileState, isPlaying, type PlayingFile } from "./playing";
 import type { Problem } from "./problem";
@@ -37,27 +38,6 @@ export interface Device {
   id: string;
   name: string;
 }
-
-/** What belongs to the checkpoint, as the kernel's welcome gives it: names of special tokens, and the prefix. */
-export interface Vocabulary {
-  /** Special tokens and emotions: id by name. */
-  readonly tokens: Readonly<Record<string, number>>;
-  /** What every context begins with, token by token. */
-  readonly prefix: readonly (readonly [token: number, text: string])[];
-  /** Positions a context may hold; 0 where unknown. */
-  readonly limit: number;
-  /** The parts of a chunk's block of tokens; encoder frames stand under the name `FRAMES`. Empty where unknown. */
-  readonly block: readonly BlockPart[];
-}
-
-/** One part of a chunk's block: `count` tokens of the id `token`. */
-export interface BlockPart {
-  readonly name: string;
-  readonly token: number;
-  readonly count: number;
-}
-
-export const NO_VOCABULARY: Vocabulary = { tokens: {}, prefix: [], limit: 0, block: [] };
 
 export interface Store {
   /** The record grows in place; whoever reads it subscribes to `version`. */
