@@ -1,4 +1,4 @@
-/** One view: the panels, put together. */
+/** One view of the widget: its root element with all panels, keys and dropped files. */
 
 import { effect, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";

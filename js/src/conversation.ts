@@ -1,6 +1,6 @@
 /**
- * One widget's dealings with its kernel: owns store, line, microphone and file, however many views show them.
- * Made once per model; views only attach, detach and call the verbs below.
+ * The channel to a kernel: owns store, connection, microphone and file of one widget model, whatever the number of its
+ * views. Views attach, detach and call the methods of `Channel`.
  */
 
 import { computed } from "@preact/signals";
@@ -22,9 +22,9 @@ import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./store/pr
 import type { Changes } from "./store/settings";
 import { createStore, dismissProblem, type Store, showProblem } from "./store/store";
 
-/** A view that only moves (a dragged cell) is gone for a moment; after this it is gone. */
+/** Milliseconds that a view may be absent while the host moves it (a dragged cell); then the microphone is released. */
 const VIEW_GRACE_MS = 250;
-/** A glance at another tab needs no word. */
+/** Seconds from which on a hidden page is reported; shorter absences are common and lose nothing. */
 const HIDDEN_S = 5;
 
 export interface ConversationOptions {
@@ -33,7 +33,7 @@ export interface ConversationOptions {
 
 export class Conversation implements Channel {
   readonly store: Store = createStore();
-  /** Replies read aloud; while it talks, the microphone does what the setting `reading` says. */
+  /** Reads replies aloud; meanwhile the microphone follows the setting `reading`. */
   readonly speech = new Speech();
   /** Sounds of chunks, which the microphone would hear as it does a reply. */
   readonly player = new ChunkPlayer(this);
@@ -89,7 +89,7 @@ export class Conversation implements Channel {
     });
   }
 
-  /** Begins to talk to the kernel. Never waits. */
+  /** Starts the connection to the kernel. Never waits. */
   start(): void {
     for (const trait of TRAITS) this.model.on(`change:${trait}`, this.#readTraits);
     this.#readTraits();
@@ -128,7 +128,7 @@ export class Conversation implements Channel {
     clearTimeout(this.#grace);
   }
 
-  /** When the last view goes, so do microphone and voice: nobody could see that they are on. */
+  /** Stops microphone and voice when the last view is gone: no view could show that they are on. */
   detachView(): void {
     this.#views -= 1;
     clearTimeout(this.#grace);
@@ -219,7 +219,7 @@ export class Conversation implements Channel {
     return this.#input.raw.chunk(timing.stream, chunk - first, timing.seq);
   }
 
-  /** The line about a file that has ended is read. */
+  /** Removes the line about a file that has ended. */
   dismissFile(): void {
     if (!isPlaying(this.store.file.value)) this.store.file.value = null;
   }

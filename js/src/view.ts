@@ -1,4 +1,4 @@
-/** What one view knows that the others do not: which chunk is under the cursor, which is picked, how it is lit. */
+/** The state of one view that the other views of the same channel do not share: cursor, selection, step mode. */
 
 import { type Signal, signal } from "@preact/signals";
 import type { Channel } from "./channel/channel";
@@ -17,7 +17,7 @@ export interface View {
   hovered: Signal<number | null>;
   /** The reply token that is picked, within the selected chunk's reply. */
   token: Signal<{ turn: number; index: number } | null>;
-  /** The decisions and replies that step mode keeps from the eye. */
+  /** The decisions and replies that step mode hides. */
   hiddenFrom: Signal<HiddenFrom>;
   /** Whether step mode is open. */
   stepping: Signal<boolean>;

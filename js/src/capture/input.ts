@@ -197,12 +197,12 @@ export class AudioInput {
     this.#closeStream(reason);
   }
 
-  /** Ends at once, without waiting for the partial block: nobody is left to wait. */
+  /** Ends at once and drops the partial block: the page, the view or the kernel is gone. */
   end(reason: CloseReason): void {
     this.#stopFile(reason);
     this.#recorder.release();
     this.#closeStream(reason);
-    // Nobody takes up what is on its way: the kernel is gone, or listens to another page.
+    // Blocks on their way are not acknowledged any more: the kernel is gone, or listens to another page.
     this.#last = null;
     this.#countUntaken();
     this.#move({ type: "stop" });

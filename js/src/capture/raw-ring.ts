@@ -1,4 +1,4 @@
-/** The newest two minutes of captured sound at its own rate, so that a chunk can be played as the device gave it. */
+/** The newest two minutes of captured sound at the device's rate, from which a chunk can be played. */
 import type { Sound } from "../playback/sound";
 import { CHUNK_SECONDS } from "../record/events";
 

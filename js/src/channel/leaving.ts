@@ -1,12 +1,12 @@
 /**
- * The last words of a page that goes. What a page sends while it is unloaded may never leave the browser, and then the
- * kernel would go on waiting for audio; so the page that comes next in the same tab says it again.
+ * The close message of a page that is unloaded, sent again by the next page of the same tab. A message sent during
+ * unloading may never leave the browser, and the kernel would then wait for more audio of the stream.
  */
 import type { BrowserMessage } from "./messages";
 
 const KEY = "ai_widgets.left";
 
-/** Keeps the end of a stream for the page that comes next. */
+/** Stores the close message of a stream for the next page of this tab. */
 export function leave(close: BrowserMessage): void {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(close));
@@ -15,7 +15,7 @@ export function leave(close: BrowserMessage): void {
   }
 }
 
-/** What the page before said last, or null. It may be another widget's: kernels pass over what is none of theirs. */
+/** The stored close message of the page before, or null. It may belong to another widget: its kernel ignores it. */
 export function lastWords(): BrowserMessage | null {
   try {
     return JSON.parse(sessionStorage.getItem(KEY) as string);

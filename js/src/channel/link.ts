@@ -1,4 +1,4 @@
-/** The line to the kernel: handshake, pull mode, base64 fallback, and noticing that nobody is there any more. */
+/** The connection to the kernel: handshake, pull mode, base64 fallback, and detection of a lost kernel. */
 import {
   type BrowserMessage,
   type Buffers,
@@ -30,7 +30,7 @@ export interface LinkListener {
   waiting(): void;
   /** Sending failed or the channel was closed. Nothing sent from now on arrives. */
   lost(): void;
-  /** So much waits for the first welcome that recording on would be for nothing. */
+  /** The queue for the first welcome is full; audio recorded from now on would be dropped. */
   overfull(): void;
 }
 

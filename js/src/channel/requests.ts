@@ -114,7 +114,7 @@ export class Requests {
     answer(sound ? { sound } : message.ok ? NO_SOUND : NOT_KEPT);
   }
 
-  /** Nobody will answer any more. */
+  /** Ends all requests: no answer can arrive any more. */
   end(): void {
     for (const { timer } of this.#asked.values()) clearTimeout(timer);
     this.#asked.clear();

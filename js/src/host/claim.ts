@@ -1,14 +1,14 @@
-/** Which events are the widget's, in a page whose host and browser listen too. */
+/** Separates the widget's key events from those of the host and the browser, which listen on the same page. */
 
 type Keys = Pick<KeyboardEvent, "ctrlKey" | "metaKey" | "altKey">;
 
-/** What the widget has acted on is nobody else's. */
+/** Keeps an event that the widget has handled from the host and the browser. */
 export function claim(event: Event): void {
   event.preventDefault();
   event.stopPropagation();
 }
 
-/** Combinations with these keys are the host's commands, or the browser's. */
+/** Whether a key event is a combination that belongs to the host or the browser. */
 export function isCommand({ ctrlKey, metaKey, altKey }: Keys): boolean {
   return ctrlKey || metaKey || altKey;
 }

@@ -7,7 +7,7 @@ import type { View } from "../view";
 
 export function Banners({ view }: { view: View }) {
   const { channel, store } = view;
-  // For a moment nobody knows whether a kernel is there; to say so would only flicker.
+  // Not while connecting: a banner that a welcome removes at once would flicker.
   const saved = store.saved.value && store.line.value !== "connecting";
   return (
     <div class="aiw-banners">

@@ -1,6 +1,6 @@
 /**
- * What is going on, at a glance: the state, the recording light, the time, what waits and what was left out. A file has
- * a position (`file-bar.tsx`) instead of a lag: it is read no faster than it is decided.
+ * State pill, recording light, clock, and counters of waiting and dropped chunks. A file has a position
+ * (`file-bar.tsx`) instead of a lag: it is read no faster than it is decided.
  */
 import { isPlaying } from "../store/playing";
 import type { Store } from "../store/store";

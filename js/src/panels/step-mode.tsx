@@ -52,7 +52,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
   const { cursor, source, predicting } = steps;
   const { phase } = cursor.value;
   const next = useRef<HTMLButtonElement>(null);
-  // Whoever opened step mode wants to step, and afterwards to be where they were.
+  // Opening step mode focuses its button; closing it returns the focus to the element that had it.
   useLayoutEffect(() => {
     const before = document.activeElement;
     next.current?.focus({ preventScroll: true });

@@ -99,7 +99,7 @@ export class StepState {
     });
   }
 
-  /** The model is expected to speak after so many further chunks; null: to keep silent. */
+  /** Takes a guess: the model speaks `ahead` chunks after the next one, or (null) keeps silent. */
   guess(ahead: number | null): void {
     if (this.predicting.value) this.game.value = guessed(this.game.value, ahead);
   }
@@ -136,7 +136,7 @@ export class StepState {
     });
   }
 
-  /** The next guess is for the first decision that nobody has seen. */
+  /** Starts the game at the first decision that has not been shown. */
   #beginGame(): void {
     const { record } = this.view.store;
     const { chunk, phase } = this.cursor.value;

@@ -87,7 +87,7 @@ function useNewest(turns: readonly TurnRecord[]) {
   const heightBefore = useRef<number | null>(null);
   const newest = turns.at(-1);
   let from = Math.min(first.value, Math.max(0, turns.length - 1));
-  // While somebody reads older replies, none of them goes away.
+  // While the reader has scrolled back, no older reply is removed.
   if (atEnd.current) from = Math.max(from, turns.length - SHOWN_TURNS);
   useLayoutEffect(() => {
     first.value = from;

@@ -1,4 +1,4 @@
-/** Plays a short sound, one at a time, and never waits for a loudspeaker that does not speak. */
+/** Plays one short sound at a time; fails with a timeout where the audio device does not start. */
 import type { Problem } from "../store/problem";
 import type { Sound } from "./sound";
 

@@ -78,7 +78,7 @@ export class LatencyProbe {
 
   blockSent(stream: number, block: SentBlock): void {
     this.#blocks.set(`${stream}/${block.seq}`, block);
-    letGoOldest(this.#blocks, MOST_BLOCKS);
+    dropOldest(this.#blocks, MOST_BLOCKS);
   }
 
   /** When a block that left here was captured, in Unix ms; null where that is no longer known. */
@@ -90,7 +90,7 @@ export class LatencyProbe {
   take(event: SessionEvent, now_ms: number, hidden: boolean): void {
     if (event.type === "decision") {
       this.#ways.set(event.chunk, { received_ms: now_ms, painted_ms: hidden ? Number.NaN : 0, timing: null });
-      letGoOldest(this.#ways, MOST_CHUNKS);
+      dropOldest(this.#ways, MOST_CHUNKS);
     } else if (event.type === "timing") {
       const way = this.#ways.get(event.chunk) ?? {
         received_ms: Number.NaN,
@@ -114,7 +114,7 @@ export class LatencyProbe {
     return news;
   }
 
-  /** Forgets the chunks: a new session begins. The clock, and blocks under way, stay. */
+  /** Drops the chunks: a new session begins. The clock, and blocks under way, stay. */
   clear(): void {
     this.#ways.clear();
   }
@@ -149,7 +149,7 @@ function since(from_ms: number, to_ms: number): number | null {
   return Number.isNaN(ms) ? null : Math.max(0, ms);
 }
 
-function letGoOldest<K, V>(map: Map<K, V>, most: number): void {
+function dropOldest<K, V>(map: Map<K, V>, most: number): void {
   if (map.size <= most) return;
   const oldest = map.keys().next();
   if (!oldest.done) map.delete(oldest.value);

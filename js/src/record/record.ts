@@ -1,5 +1,5 @@
 /**
- * What the events of one session tell: chunks, decisions, turns. Whatever there is one of per chunk is kept as numbers
+ * The record of one session: chunks, decisions, turns, as its events tell them. One value per chunk is kept as numbers
  * in columns, with summaries for pictures of hours; nothing is copied per event.
  */
 

@@ -1,4 +1,4 @@
-/** Choices of the person that belong to the page and not to a session: kept in the browser, for all widgets of a site. */
+/** Preferences of the person (not of a session), kept in the browser's storage for all widgets of a site. */
 
 const PREFIX = "ai_widgets.";
 

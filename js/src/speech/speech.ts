@@ -1,6 +1,6 @@
 /**
  * Replies read aloud by the browser's speech synthesis, one at a time and only on request. While `reading` holds a
- * turn, the loudspeaker talks: whoever owns the microphone decides by it what to do with the blocks it hears.
+ * turn, the loudspeaker is audible; the owner of the microphone mutes or keeps its blocks by that.
  */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Problem } from "../store/problem";

@@ -1,4 +1,4 @@
-/** What step mode keeps from the eye until it is revealed. Everything that shows decisions or replies asks here. */
+/** The decisions and replies that step mode hides until they are revealed; all that draws them checks here. */
 import type { Signal } from "@preact/signals";
 import type { Notice } from "../record/events";
 import type { TurnRecord } from "../record/record";
@@ -11,7 +11,7 @@ export interface HiddenFrom {
 
 export const NOTHING_HIDDEN: HiddenFrom = { decision: Infinity, reply: Infinity };
 
-/** Sets what is hidden; nobody is told where it is the same as before. */
+/** Sets what is hidden; equal values notify no subscriber. */
 export function hideFrom(signal: Signal<HiddenFrom>, { decision, reply }: HiddenFrom): void {
   const before = signal.peek();
   if (before.decision !== decision || before.reply !== reply) signal.value = { decision, reply };

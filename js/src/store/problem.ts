@@ -1,4 +1,4 @@
-/** Something that went wrong, or that one should know: what it is, and the way out. */
+/** A fault or a notice for the person: a sentence that names it, and one that says what to do. */
 export interface Problem {
   /** One word for programs; a second problem of the same code replaces the first. */
   code: string;

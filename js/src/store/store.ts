@@ -40,7 +40,7 @@ export interface Device {
 }
 
 export interface Store {
-  /** The record grows in place; whoever reads it subscribes to `version`. */
+  /** Grows in place; readers subscribe to `version`, which counts its changes. */
   record: SessionRecord;
   session: SessionId | null;
   /** Nothing but the meter depends on it: it changes with every block. */
@@ -205,7 +205,7 @@ export function showSaved(store: Store, record: SessionRecord): void {
   });
 }
 
-/** Forgets the events: a new session begins. */
+/** Replaces the record by an empty one: a new session begins. */
 export function clearRecord(store: Store, session: SessionId | null): void {
   batch(() => {
     store.record = emptyRecord();

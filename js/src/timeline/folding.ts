@@ -1,9 +1,9 @@
-/** Which lanes are folded: each view has its own, and a view that is made anew begins where the last one ended. */
+/** The folded lanes of each view. A view that is made anew starts with those of the channel's last view. */
 import { type Signal, signal } from "@preact/signals";
 import type { View } from "../view";
 
 const ofView = new WeakMap<View, Signal<ReadonlySet<string>>>();
-/** By channel: what its views folded last. Kept as long as the page. */
+/** The lanes last folded, by channel; kept as long as the page. */
 const remembered = new WeakMap<object, ReadonlySet<string>>();
 
 export function foldedLanes(view: View): Signal<ReadonlySet<string>> {

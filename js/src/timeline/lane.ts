@@ -13,7 +13,7 @@ export interface LaneFrame {
   axis: TimeAxis;
   first: number;
   last: number;
-  /** What step mode keeps from the eye. */
+  /** What step mode hides. */
   hidden: HiddenFrom;
   /** Top of the lane's band and its height, in CSS pixels. */
   top: number;

@@ -28,7 +28,7 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
     else if (event.key === "Home") made.panBy(-made.axis.start);
     else made.follow();
   };
-  /** Told in whole seconds, so that a glide is no news. */
+  /** In whole seconds, so that a glide does not draw this component in every frame. */
   const end = useComputed(() => {
     void view.store.version.value;
     return Math.max(1, Math.round(timeline()?.end_s ?? 0));

@@ -105,7 +105,7 @@ export class TileCache {
   /** Draws what the sheet lacks in sight; where another one stands in, no more than a frame can bear. */
   #renew(sheet: Sheet, scene: TileScene, axis: TimeAxis, resting: boolean): boolean {
     const [first, last] = tilesInSight(sheet, scene, axis);
-    this.#letGo(sheet, first, last);
+    this.#evict(sheet, first, last);
     const numbers = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
     if (sheet === this.#whole) {
       for (const number of numbers) this.#tile(sheet, number, scene);
@@ -195,8 +195,8 @@ export class TileCache {
     return true;
   }
 
-  /** Tiles far out of sight are given up, so that memory stays the same however far one pans. */
-  #letGo({ tiles }: Sheet, first: number, last: number): void {
+  /** Evicts the tiles far outside the window, so that memory is bounded however far one pans. */
+  #evict({ tiles }: Sheet, first: number, last: number): void {
     for (const [number, { canvas }] of tiles) {
       if (number >= first - SPARE_TILES && number <= last + SPARE_TILES) continue;
       tiles.delete(number);

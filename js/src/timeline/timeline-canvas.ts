@@ -21,7 +21,7 @@ export interface Canvases {
   overview: HTMLCanvasElement;
 }
 
-/** In so many milliseconds a glide to the newest chunk covers two thirds of its way. */
+/** Milliseconds in which a glide to the newest chunk covers two thirds of the distance. */
 const GLIDE_MS = 60;
 /** Width for which the default span is made; a narrower one shows fewer seconds, not smaller chunks. */
 const FULL_WIDTH = 700;
