@@ -1,6 +1,6 @@
 /**
  * What the kernel's synced traits say of settings, policies, the loop and its counters. The kernel owns them; this side
- * only reads, and asks for changes with `Channel.set`. Mirrors `settings.py` and `widget/live.py`.
+ * only reads, and asks for changes with `Channel.set`. Mirrors `settings.py` and `widget/live_settings.py`.
  */
 import { LOOP_MODES, type LoopMode } from "../channel/messages";
 import { isObject } from "../text/json";
