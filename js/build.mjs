@@ -1,9 +1,8 @@
 // Bundles the front end into the Python package: one ES module and one style sheet, nothing to fetch at run time.
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
-import { minify } from "terser";
 import { SOURCES } from "./bundling.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -37,16 +36,6 @@ await build({
   charset: "utf8",
   legalComments: "none",
 });
-// esbuild bundles; terser finds some two kilobytes more. Reading a signal is what subscribes to it, so that no getter may
-// be taken for pure. No function here is asked for its `prototype`, so that any may become an arrow.
-const script = join(out, "widget.js");
-const { code } = await minify(await readFile(script, "utf8"), {
-  module: true,
-  ecma: 2020,
-  compress: { passes: 3, unsafe_arrows: true, pure_getters: false },
-  format: { comments: false },
-});
-await writeFile(script, code);
 await build({
   absWorkingDir: here,
   entryPoints: { widget: "src/style/widget.css" },
