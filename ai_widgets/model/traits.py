@@ -55,8 +55,8 @@ class Traits:
     system_prompt
         System prompt used in training.
     context_seconds
-        Default length of a sliding context, in seconds of audio without replies: approximately the context length of nearly all
-        decisions in training. None if unknown.
+        Default length of a sliding context, in seconds of audio without replies: approximately the context length of
+        nearly all decisions in training. None if unknown.
     """
 
     name: str
