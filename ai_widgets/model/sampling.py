@@ -227,8 +227,11 @@ def highest(scores: Scores, count: int) -> npt.NDArray[np.intp]:
         # The count-th highest of all is at least the count-th highest of the columns' maxima.
         maxima = scores[: ROWS * columns].reshape(ROWS, columns).max(0)
         floor = np.partition(maxima, -count)[-count]
-        # Of those that are equal to it, a vocabulary may have very many.
-        places = np.concatenate([np.flatnonzero(scores > floor), np.flatnonzero(scores == floor)[:count]])
+        # Very many may be equal to it: then the first row has enough of them.
+        equal = np.flatnonzero(scores[:columns] == floor)
+        if len(equal) < count:
+            equal = np.flatnonzero(scores == floor)
+        places = np.concatenate([np.flatnonzero(scores > floor), equal[:count]])
     return places[np.argsort(-scores[places], kind="stable")[:count]]
 
 

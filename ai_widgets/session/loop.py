@@ -119,6 +119,7 @@ class Loop:
         self.settings = settings
         self._record = record
         self._chunks_before = record.chunks_heard
+        self._model = model
         self._feed = Feed(model)
         self.turns = TurnTaking(model, settings)
         self.state = State(self.turns.start)
@@ -166,7 +167,9 @@ class Loop:
         try:
             self._settle()
             began = True
-            return self._do_next()
+            # Around the whole step: resampler and tokenizer, too, are code that must not be cut by the process's end.
+            with self._model.computing():
+                return self._do_next()
         except BaseException as error:
             try:
                 self._settle()
