@@ -40,7 +40,7 @@ from .traits import Traits, read_traits
 from .weights import TOWER_OPTIONAL, Dense, check, fill, language_model_tensors, tower_tensors
 
 PROGRESS_FROM = 200_000_000
-"""Size of the weights, in bytes, from which loading shows a progress bar; loading less is too fast for a bar to help."""
+"""Size of the weights, in bytes, from which loading shows a progress bar; smaller models load too fast for it."""
 HEAD_WEIGHT = "lm_head.weight"
 
 
@@ -169,11 +169,11 @@ def load(
     choose(device, dtype, quantize)  # reports a wrong name before a long download
     if quantize is not None:
         require_torchao()
-    told = progress if callable(progress) else None
-    with _TURNS.take((str(name), revision), told) as reports:
+    callback = progress if callable(progress) else None
+    with _TURNS.take((str(name), revision), callback) as reports:
         folder, commit = locate(name, revision, reports, bar=progress is True)
     files, request = identity(folder), Request.of(device, dtype, quantize, compiled)
-    with _TURNS.take(files, told) as reports:
+    with _TURNS.take(files, callback) as reports:
         found = _IN_USE.find(files, request)
         if found is None:
             found = _read(str(name), folder, commit, request, reports, bar=progress is True)
@@ -239,11 +239,11 @@ def _fill(parts: Parts, placement: Placement, report: Progress, bar: bool) -> No
     with tqdm(
         total=total, unit="B", unit_scale=True, desc="weights", disable=not bar or total < PROGRESS_FROM
     ) as shown:
-        told = _counting(shown.update, report, total)
+        advance = _counting(shown.update, report, total)
         # The tower is loaded first: its file may be one memory map, which is closed before the larger part is read.
-        fill(parts.tower, parts.tower_tensors, dense, placement.dtype, told)
+        fill(parts.tower, parts.tower_tensors, dense, placement.dtype, advance)
         parts.tower_tensors.clear()
-        fill(model, parts.language_tensors, destinations(placement, model), placement.dtype, told)
+        fill(model, parts.language_tensors, destinations(placement, model), placement.dtype, advance)
         parts.language_tensors.clear()
     if parts.tied:
         model.lm_head.weight = model.model.embed_tokens.weight
@@ -255,11 +255,11 @@ def _fill(parts: Parts, placement: Placement, report: Progress, bar: bool) -> No
 def _counting(update: Callable[[float], object], report: Progress, total: int) -> Callable[[int], None]:
     done = 0
 
-    def told(count: int) -> None:
+    def advance(count: int) -> None:
         nonlocal done
         done += count
         hold_at_exit()
         update(count)
         report(done, total)
 
-    return told
+    return advance

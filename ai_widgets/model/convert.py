@@ -39,7 +39,7 @@ from .traits import CONFIG_FILE, CONFIG_KEY, MODEL_TYPE, Traits, read_traits
 from .weights import INDEX_FILE, TOWER_FILES, TOWER_OPTIONAL, TOWER_PREFIX
 
 SHARD_BYTES = 2_000_000_000
-"""Maximum size of a weight file, in bytes; a larger single tensor has a file of its own."""
+"""Maximum size of a weight file, in bytes; a larger tensor has a separate file."""
 TOKENIZER_CONFIG = "tokenizer_config.json"
 PROCESSOR_CONFIG = "processor_config.json"
 COPIED = (

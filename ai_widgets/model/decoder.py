@@ -74,7 +74,7 @@ class Decoder:
                 part.compile(backend=backend, dynamic=True)
             for count in (13, 1):
                 self.advance(self.context(count), self.embed([0] * count))
-        except Exception as error:  # noqa: BLE001 - whatever the compiler raises, there is a model that works without it
+        except Exception as error:  # noqa: BLE001 - any error of the compiler leaves a working, uncompiled model
             for part in parts:
                 part._compiled_call_impl = None
             logger.warning("The model runs uncompiled, since torch.compile failed: %s", error)

@@ -148,14 +148,14 @@ def _counting_bar(progress: Progress, shown: bool) -> type[Any]:
             super().__init__(*given, **{**named, **({} if shown else {"file": io.StringIO()}), "disable": False})
 
         def update(self, n: float | None = 1) -> bool | None:
-            told: bool | None = super().update(n)
+            displayed: bool | None = super().update(n)
             if self.bytes and self.total:
                 try:
                     progress(int(self.n), int(self.total))
                 except BaseException:
                     _stop_transfers()
                     raise
-            return told
+            return displayed
 
     return Counting
 

@@ -25,7 +25,9 @@ def refuse_pointers(folder: Path) -> None:
     CheckpointError
         With the names of the pointers, and the commands that download the files.
     """
-    sizes = {str(path.relative_to(folder)): size for path in files_of(folder) if (size := stands_for(path)) is not None}
+    sizes = {
+        str(path.relative_to(folder)): size for path in files_of(folder) if (size := pointed_size(path)) is not None
+    }
     if not sizes:
         return
     what = "is a Git LFS pointer" if len(sizes) == 1 else "are Git LFS pointers"
@@ -36,7 +38,7 @@ def refuse_pointers(folder: Path) -> None:
     )
 
 
-def stands_for(path: Path) -> int | None:
+def pointed_size(path: Path) -> int | None:
     """Return the size in bytes of the file that a pointer replaces; None if the path is not a pointer."""
     try:
         if path.stat().st_size > LARGEST_POINTER:

@@ -170,7 +170,7 @@ def _unpickled(path: Path) -> list[Stored]:
         # torch's format before 1.6 is not a zip archive and cannot be memory-mapped.
         fetch(path, 0, path.stat().st_size)
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # noqa: BLE001 - the unpickler raises whatever the bytes make of it
+    except Exception as error:  # noqa: BLE001 - the unpickler raises any exception for malformed bytes
         # Not chained: torch's message advises to load the file including its code, which is unsafe.
         raise CheckpointError(f"{path} is not a plain file of tensors and was not loaded: {_reason(error)}.") from None
     if not isinstance(state, dict) or not all(
