@@ -42,6 +42,7 @@ from .weights import TOWER_OPTIONAL, Dense, check, fill, language_model_tensors,
 PROGRESS_FROM = 200_000_000
 """Size of the weights, in bytes, from which loading shows a progress bar; smaller models load too fast for it."""
 HEAD_WEIGHT = "lm_head.weight"
+"""Tensor of the output layer, absent in a checkpoint with tied embeddings."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ from .sampling import SamplingRule
 from .traits import CONFIG_FILE, CONFIG_KEY
 
 LITGPT_CONFIG = "model_config.yaml"
+"""Configuration of the language model in a folder of LitGPT."""
 TOWER_CONFIG = "qwen25OmniConfig/config.json"
+"""Configuration of the audio tower in the published release."""
 FILE_PATTERNS = ("*.safetensors", "*.json", "*.yaml", "*ChunkwisedEncoder.pth")
 """Patterns of the files that belong to a checkpoint; other files are not downloaded."""
 NAMES_SHOWN = 6
@@ -28,6 +30,7 @@ NAMES_SHOWN = 6
 TOWER_KEY = "audio_config"
 """Key of the tower's configuration; in a converted folder it is in config.json, next to the traits."""
 RULE_FILE = "generation_config.json"
+"""File of the sampling defaults."""
 CARD_RULE = SamplingRule(temperature=0.3, top_k=3)
 """Sampling of the published model's card (docs/protocol.md §1), for a folder without sampling settings."""
 LARGEST = 100_000_000

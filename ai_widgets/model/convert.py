@@ -41,7 +41,9 @@ from .weights import INDEX_FILE, TOWER_FILES, TOWER_OPTIONAL, TOWER_PREFIX
 SHARD_BYTES = 2_000_000_000
 """Maximum size of a weight file, in bytes; a larger tensor has a separate file."""
 TOKENIZER_CONFIG = "tokenizer_config.json"
+"""Tokenizer configuration of transformers."""
 PROCESSOR_CONFIG = "processor_config.json"
+"""Processor configuration of transformers."""
 COPIED = (
     "tokenizer.json",
     "special_tokens_map.json",

@@ -20,6 +20,7 @@ from .hub_errors import explain, not_cached
 logger = logging.getLogger(__name__)
 
 EMBEDDED = "tiny"
+"""Name of the checkpoint that is part of the package."""
 
 Progress = Callable[[int, int], object]
 """Callback that receives the bytes done and the total bytes; an exception from the callback ends the loading."""

@@ -21,10 +21,15 @@ from ..errors import HubAccessError, HubError, HubUnreachableError
 from .configuration import names_shown
 
 LOGIN = "log in with `hf auth login`"
+"""Remedy for missing permission, as part of a sentence."""
 AGAIN = "call again: complete files are not downloaded twice"
+"""Remedy for an interrupted download, as part of a sentence."""
 NO_CONNECTION = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+"""errno values of a failed connection."""
 FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+"""errno values of a full disk or an exhausted quota."""
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""errno values of missing write permission."""
 
 
 def explain(repo: str, revision: str | None, error: BaseException) -> HubError:

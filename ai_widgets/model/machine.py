@@ -15,6 +15,7 @@ from ..errors import NotEnoughMemoryError
 AMPERE = 8
 """CUDA compute capability from which bfloat16 is computed in hardware. A T4 (7.5) reports support, but emulates."""
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+"""Texts in lower case by which an out-of-memory error of torch or the system is recognised."""
 CGROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat", "inactive_file"),
     (
@@ -58,6 +59,7 @@ class Hardware:
 
     @property
     def device(self) -> torch.device:
+        """Device of torch."""
         return torch.device(self.kind) if self.index is None else torch.device(self.kind, self.index)
 
 

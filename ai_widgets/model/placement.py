@@ -11,6 +11,7 @@ from ..errors import NotEnoughMemoryError, SettingError
 from .machine import Hardware, Machine, gigabytes, look
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Supported number formats by name."""
 QUANTIZE = ("int8", "int4")
 """Weight-only formats of the language model's matrices; see `quantise`."""
 
@@ -27,6 +28,7 @@ CACHE_POSITIONS = 4096
 MARGIN = {"cpu": 300_000_000, "cuda": 700_000_000, "mps": 700_000_000}
 """Memory in addition to weights and cache, in bytes: working space and the device's libraries."""
 NOTHING_FITS = "No smaller number format fits either: close other programs, or use a machine with more memory"
+"""End of the error message if no choice fits into the memory."""
 GROUP = 128
 """Number of weights that share a scale in int4."""
 
@@ -57,6 +59,7 @@ class Need:
 
     @property
     def parameters(self) -> int:
+        """Total number of parameters."""
         return self.matrices + self.others
 
     def weights(self, dtype: torch.dtype, quantize: str | None = None) -> int:

@@ -13,6 +13,7 @@ from .configuration import files_of, names_shown
 from .machine import gigabytes
 
 BEGINNING = b"version https://git-lfs.github.com/spec/v1"
+"""First bytes of every pointer file."""
 LARGEST_POINTER = 1024
 """Maximum size of a pointer file in bytes, from the specification."""
 

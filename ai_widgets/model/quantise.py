@@ -88,6 +88,7 @@ class Int8:
         self._dtype = placement.dtype
 
     def put(self, first: int, last: int, rows: Tensor) -> None:
+        """Quantise and store rows ``[first, last)``."""
         from torchao.quantization import Int8Tensor, PerRow
 
         part = Int8Tensor.from_hp(rows.float(), PerRow())
@@ -95,6 +96,7 @@ class Int8:
         self._scales[first:last].copy_(part.scale)
 
     def finish(self) -> nn.Parameter:
+        """Return the complete int8 parameter."""
         from torchao.quantization import Int8Tensor
 
         block = [1, self._numbers.shape[1]]
@@ -109,9 +111,11 @@ class Int4:
         self._device, self._group = placement.device, group
 
     def put(self, first: int, last: int, rows: Tensor) -> None:
+        """Store rows ``[first, last)`` without quantisation."""
         self._dense.put(first, last, rows)
 
     def finish(self) -> nn.Parameter:
+        """Quantise and pack the complete matrix, and return the int4 parameter."""
         weight, block = self._dense.finish().data, [1, self._group]
         packed: Tensor
         if self._device.type == "cpu":

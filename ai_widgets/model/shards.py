@@ -26,6 +26,7 @@ the map is closed."""
 FLOATING = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """Number formats that weights may have, by their names in safetensors."""
 STORED_NAMES = {dtype: name for name, dtype in FLOATING.items()}
+"""Names of the number formats in safetensors."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Stored:
 
     @property
     def itemsize(self) -> int:
+        """Size of an element in the file, in bytes."""
         return FLOATING[self.kind].itemsize if self.kind in FLOATING else 1
 
     @property

@@ -79,6 +79,7 @@ class Request:
 
     @staticmethod
     def of(device: str | torch.device, dtype: str | torch.dtype, quantize: str | None, compiled: bool) -> Request:
+        """Build a request from the parameters of a load."""
         return Request(str(device), str(dtype).removeprefix("torch."), quantize, compiled)
 
 

@@ -21,7 +21,9 @@ from ..protocol import CHUNK_SECONDS, Emotion, SpecialTokens
 FORMAT = 1
 """Version of the traits file."""
 TRAITS_FILE = "audio_interaction.json"
+"""File of the traits in a checkpoint folder."""
 CONFIG_FILE = "config.json"
+"""Configuration file of transformers, which contains the traits of a converted folder."""
 CONFIG_KEY = "audio_interaction"
 """Key of the traits in `CONFIG_FILE`."""
 MODEL_TYPE = "audio_interaction"

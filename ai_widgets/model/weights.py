@@ -17,12 +17,15 @@ from .configuration import LanguageModelShape, names_shown, read_json
 from .shards import FLOATING, Shard, Stored, check_values, fetch
 
 INDEX_FILE = "model.safetensors.index.json"
+"""Index of the weight files of a sharded checkpoint."""
 SINGLE_FILE = "model.safetensors"
+"""Weight file of a checkpoint that is not sharded."""
 TOWER_FILES = (
     "audio_tower.safetensors",
     "audiointeraction_ChunkwisedEncoder.pth",
     "MiniOmni3_ChunkwisedEncoder.pth",
 )
+"""Names of a separate tower file: as `convert` writes it, and as in two releases."""
 
 LITGPT_LAYER = {
     "norm_1.weight": "input_layernorm.weight",
@@ -32,13 +35,17 @@ LITGPT_LAYER = {
     "mlp.fc_2.weight": "mlp.up_proj.weight",
     "mlp.proj.weight": "mlp.down_proj.weight",
 }
+"""Qwen2 name of each tensor of a layer, by its LitGPT name."""
 LITGPT_TOP = {
     "transformer.wte.weight": "model.embed_tokens.weight",
     "transformer.ln_f.weight": "model.norm.weight",
     "lm_head.weight": "lm_head.weight",
 }
+"""Qwen2 name of each tensor outside the layers, by its LitGPT name."""
 TOWER_PREFIX = "audio_tower."
+"""Prefix of the tower's tensors in the files of the language model."""
 TOWER_PREFIXES = ("thinker.audio_tower.", TOWER_PREFIX)
+"""Prefixes of the tensors in a separate tower file."""
 TOWER_OPTIONAL = ("audio_bos_eos_token.weight", "positional_embedding.positional_embedding")
 """Tensors that the encoding of a chunk does not use: the first is for whole-clip prompts, the second is computed."""
 
@@ -61,9 +68,11 @@ class Dense:
         self._value = torch.empty(shape, dtype=dtype, device=device)
 
     def put(self, first: int, last: int, rows: Tensor) -> None:
+        """Convert and store rows ``[first, last)``."""
         (self._value[first:last] if self._value.ndim else self._value).copy_(rows)
 
     def finish(self) -> nn.Parameter:
+        """Return the complete parameter, without gradient."""
         return nn.Parameter(self._value, requires_grad=False)
 
 

@@ -37,6 +37,7 @@ class Block:
 
     @property
     def seconds(self) -> float:
+        """Length in seconds; 0 if unknown."""
         return self.sound.seconds or 0.0
 
 
@@ -59,6 +60,7 @@ class Clip:
 
     @property
     def seconds(self) -> float:
+        """Length in seconds; 0 if unknown."""
         return self.sound.seconds or 0.0
 
 

@@ -35,6 +35,7 @@ LONGEST_VALUE = 60
 LONGEST_ERROR = 300
 """Maximum length of an error's message in a notice, in characters; a longer message is truncated."""
 FILTER_LOST = "An interrupt stopped the resampler: a few milliseconds of audio before this chunk were lost."
+"""Message of the notice `input_interrupted`."""
 
 
 @dataclass(frozen=True)
