@@ -168,7 +168,7 @@ class Loop:
         try:
             self._settle()
             began = True
-            # Around the whole step: resampler and tokenizer, too, are code that must not be cut by the process's end.
+            # Around the whole step, because process exit must not interrupt the native code of resampler and tokenizer.
             with self._model.computing():
                 return self._do_next()
         except BaseException as error:
