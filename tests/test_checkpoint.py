@@ -117,7 +117,7 @@ class TestLayouts:
         if content is not None:
             path.write_text(content)
         with pytest.warns(
-            CheckpointWarning, match=r"generation_config\.json.* temperature=0\.3, top_k=3; put the file"
+            CheckpointWarning, match=r"generation_config\.json.* temperature=0\.3, top_k=3; add the file"
         ):
             model = load_model(folder, "cpu")
         rule = model.loaded.rule
@@ -253,7 +253,7 @@ class TestFiles:
         values = json.loads(index.read_text())
         values["weight_map"]["extra.weight"] = "model-00001-of-00002.safetensors"
         index.write_text(json.dumps(values))
-        assert "does not hold extra.weight" in refused(folder)
+        assert "does not contain extra.weight" in refused(folder)
 
     def test_special_tokens_beyond_the_vocabulary(self, folder: Path) -> None:
         (folder / "audio_interaction.json").unlink()
@@ -264,7 +264,7 @@ class TestFiles:
         values = json.loads(path.read_text())
         values["thinker_config"]["audio_config"]["output_dim"] = 32
         path.write_text(json.dumps(values))
-        assert "width 32, the language model needs 64" in refused(folder)
+        assert "width 32; the language model's width is 64" in refused(folder)
 
     def test_bad_sampling_defaults(self, folder: Path) -> None:
         (folder / "generation_config.json").write_text('{"temperature": -1}')

@@ -250,7 +250,7 @@ class TestNames:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
         message = refused("nobody/nothing-of-that-name")
         assert "HF_HUB_OFFLINE" in message
-        assert "the local cache holds no 'nobody/nothing-of-that-name'" in message
+        assert "the local cache does not contain 'nobody/nothing-of-that-name'" in message
 
     def test_quantize_without_torchao(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(__import__("sys").modules, "torchao", None)

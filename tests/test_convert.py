@@ -161,7 +161,7 @@ class TestRefusals:
         name = next(iter(tensors))
         tensors[name].view(-1)[0] = torch.nan
         save_file(tensors, source / "model-00001-of-00002.safetensors")
-        with pytest.raises(CheckpointError, match=r"damaged: .* holds nan"):
+        with pytest.raises(CheckpointError, match=r"damaged: .* contains nan"):
             convert(source, tmp_path / "x")
         assert sorted(path.name for path in tmp_path.iterdir()) == ["source"]
 

@@ -63,7 +63,7 @@ class TestWhere:
         with torch.no_grad():
             tower.proj.weight.fill_(torch.inf)  # type: ignore[union-attr, operator]
         session = Model(replace(half.loaded, encoder=Encoder(tower))).session()
-        with pytest.raises(NotFiniteError, match=r"chunk 0 .* in the audio encoder: its frames of this chunk"):
+        with pytest.raises(NotFiniteError, match=r"chunk 0 .* in the audio encoder, whose frames of this chunk"):
             session.push(AUDIO)
 
     def test_with_float32_the_weights_are_to_blame(self, toy: Model) -> None:

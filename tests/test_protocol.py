@@ -147,7 +147,7 @@ def test_events_are_frozen(event: Event) -> None:
 
 @pytest.mark.parametrize("values", [{}, {"type": "song"}, {"type": ""}])
 def test_an_unknown_event_type_names_the_known_ones(values: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="known are chunk, decision, token, turn, notice, timing"):
+    with pytest.raises(ValueError, match="the types are chunk, decision, token, turn, notice, timing"):
         Event.from_json(values)
 
 

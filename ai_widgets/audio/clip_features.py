@@ -50,9 +50,11 @@ class ArraySamples:
 
     @property
     def seconds(self) -> float:
+        """Length in seconds."""
         return len(self._samples) / self.rate
 
     def read(self, start: int, count: int) -> Array:
+        """Read `count` samples from sample `start` on; fewer only at the end."""
         return self._samples[start : start + count]
 
 

@@ -39,6 +39,7 @@ class Source:
         self._failure: BaseException | None = None
 
     def read(self, size: int = -1) -> bytes:
+        """Read up to `size` bytes; return no bytes after the file has failed."""
         if self._failure is not None:
             return b""
         try:
@@ -48,14 +49,17 @@ class Source:
             return b""
 
     def readinto(self, buffer: Any) -> int:
+        """Read into a buffer and return the number of bytes."""
         data = self.read(len(buffer))
         memoryview(buffer).cast("B")[: len(data)] = data
         return len(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
+        """Seek in the file."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
+        """Return the position in the file."""
         return self._file.tell()
 
     def check(self) -> None:
@@ -104,6 +108,7 @@ class SoundfileDecoder:
             yield rows
 
     def close(self) -> None:
+        """Close the decoder, not the source."""
         self._file.close()
 
 
@@ -212,6 +217,7 @@ class FfmpegDecoder:
             yield from frames
 
     def close(self) -> None:
+        """Close the decoder, not the source."""
         self._container.close()
 
 

@@ -299,7 +299,7 @@ class Intake:
         -------
         Intake, bool
             The second value is True if a resampler was in use: a resampler cannot be copied, so that its filter starts
-            anew and a few milliseconds of audio are lost.
+            again and a few milliseconds of audio are lost.
         """
         other = Intake()
         other._chunker = self._chunker.copy()

@@ -1,11 +1,11 @@
-"""A name → a loaded model: the embedded checkpoint, a folder, or a hub repository.
+"""Load a model by name: the embedded checkpoint, a folder, or a hub repository.
 
-The folder's layout is that of the published release (docs/protocol.md §5): LitGPT or Qwen2 weight names, either file
-name of the encoder, the encoder's configuration nested in `qwen25OmniConfig/config.json`; or what `convert` makes of
-it.
+The folder has the layout of the published release (docs/protocol.md §5): LitGPT or Qwen2 weight names, either file name
+of the encoder, the encoder's configuration nested in `qwen25OmniConfig/config.json`; or the layout that `convert`
+writes.
 
-Everything that can be known before reading the weights is checked before: names, shapes and formats of all tensors, the
-small files, and whether the device has the memory.
+All checks that need no weights come first: names, shapes and formats of all tensors, the configuration files, and the
+device's memory.
 """
 
 from __future__ import annotations
@@ -40,28 +40,35 @@ from .traits import Traits, read_traits
 from .weights import TOWER_OPTIONAL, Dense, check, fill, language_model_tensors, tower_tensors
 
 PROGRESS_FROM = 200_000_000
-"""Bytes of weights from which loading shows a progress bar."""
+"""Size of the weights, in bytes, from which loading shows a progress bar; smaller models load too fast for it."""
 HEAD_WEIGHT = "lm_head.weight"
+"""Tensor of the output layer, absent in a checkpoint with tied embeddings."""
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """Everything a session needs of a checkpoint. Immutable; any number of sessions share one.
+    """Loaded checkpoint, immutable and shared by any number of sessions.
 
     Attributes
     ----------
     name
-        What was asked for: `tiny`, a folder or a hub id.
-    threads
-        torch threads inside an operation; None for torch's own choice.
+        Name as given: `tiny`, a folder or a hub id.
     revision
-        Commit of the hub repository; None for local folders.
+        Commit of the hub repository; None for a local folder.
+    encoder, decoder, tokenizer
+        Audio encoder, language model and tokenizer.
+    traits
+        Training-dependent facts of the checkpoint.
     rule
-        The checkpoint's own sampling defaults (its generation_config.json).
+        Sampling defaults of the checkpoint (generation_config.json).
     positions
-        Positions the language model was made for; no context is longer.
+        Maximum number of context positions, from the language model's configuration.
+    placement
+        Device and number format.
+    threads
+        Number of torch's intra-op threads; None for torch's default.
     notes
-        What the checkpoint lacks and what is used instead, a sentence each.
+        Sentences about missing parts of the checkpoint and their replacements.
     """
 
     name: str
@@ -78,31 +85,29 @@ class LoadedModel:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """Around everything that computes with this model: as many torch threads as suit its size, in this thread, and
-        no end of the process in the middle.
-        """
+        """Run a block that computes with this model: set the intra-op threads, and delay process exit until its end."""
         with computation(), intra_op_threads(self.threads):
             yield
 
     def encode_text(self, text: str) -> list[int]:
-        """Token ids of a text, without anything added around it."""
+        """Encode a text to token ids, without special tokens."""
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
     def decode_tokens(self, tokens: list[int]) -> str:
-        """Text of token ids; special and emotion tokens are no text."""
+        """Decode token ids to text; special and emotion tokens are skipped."""
         words = [token for token in tokens if self.traits.tokens.name(token) is None]
         text: str = self.tokenizer.decode(words, skip_special_tokens=True)
         return text
 
     def token_text(self, token: int) -> str:
-        """What to call a single token: its special name, or its text."""
+        """Return the special name of a token, or its text."""
         return self.traits.tokens.name(token) or str(self.tokenizer.decode([token], skip_special_tokens=False))
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A checkpoint whose weights have not been read: skeletons without memory, and the tensors that fill them."""
+    """Checkpoint before its weights are read: modules without memory, and the tensors of the files."""
 
     folder: Path
     language_model: Any
@@ -114,17 +119,17 @@ class Parts:
 
     @property
     def size(self) -> int:
-        """Bytes to read."""
+        """Size of all tensors in the files, in bytes."""
         return sum(one.size for one in (*self.language_tensors, *self.tower_tensors))
 
 
 def open_parts(folder: Path) -> Parts:
-    """Read all headers of a folder and compare them with its configuration.
+    """Read the headers of a folder's weight files and compare them with the configuration.
 
     Raises
     ------
     CheckpointError
-        Says which file or tensor is missing or does not fit.
+        If a file or tensor is missing or does not match.
     """
     shape = read_shape(folder)
     stored = language_model_tensors(folder, shape)
@@ -149,33 +154,33 @@ def load(
     *,
     compiled: bool = False,
 ) -> LoadedModel:
-    """Load a checkpoint onto its device, or find it there; the parameters are those of `inference.load_model`.
+    """Load a checkpoint onto a device, or share its weights; the parameters are those of `inference.load_model`.
 
-    Safe to call from any threads: what several of them ask for at once is read once.
+    Thread-safe: concurrent loads of the same files read the weights once.
 
     Raises
     ------
     CheckpointError
-        Says which file or tensor is missing or does not fit.
+        If a file or tensor is missing or does not match.
     NotEnoughMemoryError
-        Before anything is read where that can be known, and with what would fit.
+        If the device has too little memory, before the weights are read if possible; the message names what fits.
     SettingError
-        A device, dtype or quantisation that is not there.
+        If a device, dtype or quantisation is unknown or not available.
     """
-    choose(device, dtype, quantize)  # a wrong word is known before a long download
+    choose(device, dtype, quantize)  # reports a wrong name before a long download
     if quantize is not None:
         require_torchao()
-    told = progress if callable(progress) else None
-    with _TURNS.take((str(name), revision), told) as reports:
+    callback = progress if callable(progress) else None
+    with _TURNS.take((str(name), revision), callback) as reports:
         folder, commit = locate(name, revision, reports, bar=progress is True)
     files, request = identity(folder), Request.of(device, dtype, quantize, compiled)
-    with _TURNS.take(files, told) as reports:
+    with _TURNS.take(files, callback) as reports:
         found = _IN_USE.find(files, request)
         if found is None:
             found = _read(str(name), folder, commit, request, reports, bar=progress is True)
         model, need = found
         if (model.name, model.revision) != (str(name), commit):
-            # Another name for the same files, such as a relative path: the weights are shared, the name is not.
+            # Another name of the same files, such as a relative path: share the weights, keep the name as given.
             model = replace(model, name=str(name), revision=commit)
         _IN_USE.add(files, request, need, model)
     return model
@@ -184,7 +189,7 @@ def load(
 def _read(
     name: str, folder: Path, commit: str | None, request: Request, report: Progress, bar: bool
 ) -> tuple[LoadedModel, Need]:
-    """Read a folder's weights into memory; also says what they occupy."""
+    """Read a folder's weights into memory, and return the model and its memory need."""
     refuse_pointers(folder)
     traits = read_traits(folder)
     parts = open_parts(folder)
@@ -224,7 +229,7 @@ def _read(
 
 _TURNS = Turns()
 _IN_USE = ModelsInUse()
-"""Of this process; everything else in this file has no state."""
+"""Registry of the process's models, which with `_TURNS` is the only state of this module."""
 
 
 def _fill(parts: Parts, placement: Placement, report: Progress, bar: bool) -> None:
@@ -235,11 +240,11 @@ def _fill(parts: Parts, placement: Placement, report: Progress, bar: bool) -> No
     with tqdm(
         total=total, unit="B", unit_scale=True, desc="weights", disable=not bar or total < PROGRESS_FROM
     ) as shown:
-        told = _counting(shown.update, report, total)
-        # The tower comes first: its file may be one map that stays open, so it is gone before the large part comes.
-        fill(parts.tower, parts.tower_tensors, dense, placement.dtype, told)
+        advance = _counting(shown.update, report, total)
+        # The tower is loaded first: its file may be one memory map, which is closed before the larger part is read.
+        fill(parts.tower, parts.tower_tensors, dense, placement.dtype, advance)
         parts.tower_tensors.clear()
-        fill(model, parts.language_tensors, destinations(placement, model), placement.dtype, told)
+        fill(model, parts.language_tensors, destinations(placement, model), placement.dtype, advance)
         parts.language_tensors.clear()
     if parts.tied:
         model.lm_head.weight = model.model.embed_tokens.weight
@@ -251,11 +256,11 @@ def _fill(parts: Parts, placement: Placement, report: Progress, bar: bool) -> No
 def _counting(update: Callable[[float], object], report: Progress, total: int) -> Callable[[int], None]:
     done = 0
 
-    def told(count: int) -> None:
+    def advance(count: int) -> None:
         nonlocal done
         done += count
         hold_at_exit()
         update(count)
         report(done, total)
 
-    return told
+    return advance

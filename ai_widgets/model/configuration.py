@@ -1,6 +1,6 @@
-"""What the small files of a checkpoint folder say: sizes, the tower's configuration, sampling defaults, the tokenizer.
+"""Configuration files of a checkpoint folder: sizes, the tower's configuration, sampling defaults, the tokenizer.
 
-Nothing here trusts a file: whatever its bytes are, the answer is a value that makes sense or a `CheckpointError`.
+Files are not trusted: for any content, a function returns valid values or raises `CheckpointError`.
 """
 
 from __future__ import annotations
@@ -20,25 +20,29 @@ from .sampling import SamplingRule
 from .traits import CONFIG_FILE, CONFIG_KEY
 
 LITGPT_CONFIG = "model_config.yaml"
+"""Configuration of the language model in a folder of LitGPT."""
 TOWER_CONFIG = "qwen25OmniConfig/config.json"
+"""Configuration of the audio tower in the published release."""
 FILE_PATTERNS = ("*.safetensors", "*.json", "*.yaml", "*ChunkwisedEncoder.pth")
-"""Names of the files that a checkpoint may consist of."""
+"""Patterns of the files that belong to a checkpoint; other files are not downloaded."""
 NAMES_SHOWN = 6
-"""Names that an error lists before it counts the rest."""
+"""Maximum number of names that an error message lists; further names are counted."""
 TOWER_KEY = "audio_config"
-"""Where a converted folder keeps the tower's configuration: in config.json, beside the traits."""
+"""Key of the tower's configuration; in a converted folder it is in config.json, next to the traits."""
 RULE_FILE = "generation_config.json"
+"""File of the sampling defaults."""
 CARD_RULE = SamplingRule(temperature=0.3, top_k=3)
-"""Sampling of the published model, as its card says (docs/protocol.md §1): for a folder that does not say how it
-samples."""
+"""Sampling of the published model's card (docs/protocol.md §1), for a folder without sampling settings."""
 LARGEST = 100_000_000
-"""No size of a model is larger; beyond it a number is damage, and making room for it would take the machine."""
+"""Maximum of a size in a configuration. No real model exceeds it, and a damaged file must not make the program allocate
+unlimited memory."""
 MOST_LAYERS = 1000
+"""Maximum number of layers, for the same reason as `LARGEST`."""
 
 
 @dataclass(frozen=True)
 class LanguageModelShape:
-    """Sizes of the language model, whichever configuration file they came from."""
+    """Sizes of the language model, independent of the configuration file's format."""
 
     vocabulary: int
     width: int
@@ -54,16 +58,16 @@ class LanguageModelShape:
 
     @property
     def query_rows(self) -> int:
-        """Rows of the query projection."""
+        """Number of rows of the query projection."""
         return self.heads * self.head_size
 
     @property
     def key_rows(self) -> int:
-        """Rows of the key projection, and of the value projection."""
+        """Number of rows of the key projection, and of the value projection."""
         return self.key_heads * self.head_size
 
     def problem(self) -> str | None:
-        """What makes no sense about these sizes, or None."""
+        """Return the first invalid size, in words, or None."""
         for field in fields(self):
             value = getattr(self, field.name)
             if not math.isfinite(value):
@@ -82,19 +86,25 @@ class LanguageModelShape:
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The files that a checkpoint folder consists of, in order; others may lie beside them."""
+    """List the files of a folder that belong to a checkpoint, sorted by path."""
     found = {path for pattern in FILE_PATTERNS for path in folder.glob(pattern)} | {folder / TOWER_CONFIG}
     return sorted(path for path in found if path.is_file())
 
 
 def names_shown(names: list[str]) -> str:
-    """Names in a sentence: the first few, and how many more there are."""
+    """Format names for a sentence: the first `NAMES_SHOWN`, and the number of further ones."""
     shown = ", ".join(names[:NAMES_SHOWN])
     return shown if len(names) <= NAMES_SHOWN else f"{shown} and {len(names) - NAMES_SHOWN} more"
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Content of a file that holds a JSON object."""
+    """Read a file that contains a JSON object.
+
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be read, or contains something else.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -105,7 +115,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_shape(folder: Path) -> LanguageModelShape:
-    """Sizes of the language model from `model_config.yaml` (LitGPT) or `config.json` (Qwen2)."""
+    """Read the sizes of the language model from `model_config.yaml` (LitGPT) or `config.json` (Qwen2).
+
+    Raises
+    ------
+    CheckpointError
+        If neither file exists, or the file is not a valid configuration.
+    """
     litgpt, qwen2 = folder / LITGPT_CONFIG, folder / CONFIG_FILE
     if not litgpt.exists() and not qwen2.exists():
         raise CheckpointError(f"{folder} is not a checkpoint: it has neither {LITGPT_CONFIG} nor {CONFIG_FILE}.")
@@ -170,7 +186,13 @@ def _qwen2(c: Any) -> LanguageModelShape:
 
 
 def read_tower_config(folder: Path) -> dict[str, Any]:
-    """Configuration of the audio tower: nested in the release's file, or in the config.json of a converted folder."""
+    """Read the configuration of the audio tower from the release's file or the config.json of a converted folder.
+
+    Raises
+    ------
+    CheckpointError
+        If neither file contains a valid configuration.
+    """
     nested = folder / TOWER_CONFIG
     if nested.exists():
         source, values = nested, read_json(nested).get("thinker_config")
@@ -192,7 +214,18 @@ def read_tower_config(folder: Path) -> dict[str, Any]:
 
 
 def read_rule(folder: Path) -> tuple[SamplingRule, tuple[str, ...]]:
-    """The checkpoint's own sampling defaults, and a sentence where it has none and the model card's are used."""
+    """Read the checkpoint's sampling defaults.
+
+    Returns
+    -------
+    SamplingRule, tuple of str
+        The checkpoint's rule, or the model card's with a sentence that says so.
+
+    Raises
+    ------
+    CheckpointError
+        If the file exists and is not valid.
+    """
     path = folder / RULE_FILE
     values = read_json(path) if path.exists() else None
     if values is None or not any(values.get(name) for name in ("temperature", "top_k", "top_p")):
@@ -214,7 +247,13 @@ def read_rule(folder: Path) -> tuple[SamplingRule, tuple[str, ...]]:
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """The folder's tokenizer."""
+    """Read the folder's tokenizer.
+
+    Raises
+    ------
+    CheckpointError
+        If `tokenizer.json` is missing or not valid.
+    """
     path = folder / "tokenizer.json"
     if not path.exists():
         raise CheckpointError(f"{folder} lacks tokenizer.json.")
@@ -225,6 +264,6 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def _one_line(error: BaseException) -> str:
-    """What an error says, without line breaks and without a final stop."""
+    """Return the message of an error without line breaks and without the final full stop."""
     words = " ".join(str(error).split()) if not isinstance(error, KeyError) else f"{error} is missing"
     return (words or type(error).__name__).rstrip(".")

@@ -1,13 +1,13 @@
-"""The keys and values of one session: what the model has read and still holds.
+"""KV cache of one session, with a sliding window behind a fixed prefix.
 
-A context grows at its end and, where it slides, loses its oldest positions behind the prefix. Attention depends on the
-distances between positions only, so nothing that stays has to be touched: instead of rotating all the remaining keys
-back, the few keys of the prefix are rotated forward, to stand right before what is now the oldest. A slide costs the
-same however long the context is. Positions are counted from the prefix on, so they stay below the limit for ever.
+A context grows at its end; a slide evicts the oldest positions behind the prefix. Attention depends only on the
+distances between positions, so that the remaining keys need no change: the few keys of the prefix are rotated forward
+to the positions just before the oldest remaining one. The cost of a slide does not depend on the context's length.
+Positions are counted from the prefix on and stay below the limit.
 
-The tensors are about twice as long as the limit. Whenever their end is reached, what is held moves to their beginning
-and its keys are rotated back once. A key leaves after one or two of these moves, so rounding does not add up, not even
-in bfloat16; the prefix is rotated from its first keys each time.
+The tensors are about twice as long as the limit. When their end is reached, all held positions move to the front and
+their keys are rotated back once. A key is evicted after one or two such moves, so that rounding errors do not
+accumulate, even in bfloat16; the prefix is always rotated from its original keys.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from torch import Tensor
 from .configuration import LanguageModelShape
 
 FIRST_CAPACITY = 512
-"""Positions allocated at first; the tensors double when they are full, up to what the limit needs."""
+"""Number of positions allocated first; full tensors double in length, up to the length that the limit requires."""
 
 
 class Context:
-    """What the model of one session has read and still holds.
+    """KV cache of one session.
 
     Parameters
     ----------
     shape
-        Of the language model.
+        Sizes of the language model.
     frequencies
         RoPE's inverse frequencies, float32 [head size / 2], on the model's device.
     dtype
-        Of keys and values.
+        Number format of keys and values.
     limit
-        Positions it may hold; the session checks `room` before it feeds more. It may be changed between steps.
+        Maximum number of positions; the session checks `room` before a feed. The limit may change between steps.
 
     Attributes
     ----------
     start, end
-        Places in the tensors between which the held positions stand. A token is rotated by its place.
+        Range in the tensors of the positions in use. A token is rotated by its index in the tensors.
     """
 
     def __init__(self, shape: LanguageModelShape, frequencies: Tensor, dtype: torch.dtype, limit: int) -> None:
@@ -46,10 +46,10 @@ class Context:
         self.start = self.end = 0
         self._layers = shape.layers
         size = 2 * len(frequencies)
-        # On the CPU, since not every device knows double precision.
+        # On the CPU, because not every device supports double precision.
         self._frequencies = frequencies.cpu().double()
         empty = torch.empty(1, shape.key_heads, 0, size, dtype=dtype, device=frequencies.device)
-        # One attribute, so that no interrupt can come between keys and values of different lengths.
+        # One attribute, so that an interrupt cannot leave keys and values of different lengths.
         self._tensors = [empty] * self._layers, [empty] * self._layers
         self._prefix: tuple[list[Tensor], list[Tensor]] | None = None
         self._prefix_at = 0
@@ -67,31 +67,31 @@ class Context:
 
     @property
     def position(self) -> int:
-        """Positions in use, which is also the position of the next token."""
+        """Number of positions in use, which is also the position of the next token."""
         return self.end - self.start
 
     @property
     def room(self) -> int:
-        """Positions that are still free."""
+        """Number of free positions."""
         return self.limit - self.position
 
     @property
     def capacity(self) -> int:
-        """Positions that are allocated."""
+        """Number of allocated positions."""
         return int(self.keys[0].shape[-2])
 
     def clear(self) -> None:
-        """Forget everything; the memory stays allocated."""
+        """Discard all positions; the memory stays allocated."""
         self._prefix = None
         self.start = self.end = 0
         self._prefix_at, self._moving = 0, False
 
     def truncate(self, position: int) -> None:
-        """Take back what was fed after the first `position` positions; what stays is not touched."""
+        """Discard all but the first `position` positions; the remaining ones are not changed."""
         self.end = self.start + position
 
     def repair(self) -> bool:
-        """Finish a slide that was interrupted. False where a move of the keys was: then only `clear` helps."""
+        """Complete an interrupted slide. Return False after an interrupted move, which only `clear` can repair."""
         if self._moving:
             return False
         if self._prefix is not None and self._prefix_at != self.start:
@@ -100,7 +100,7 @@ class Context:
         return True
 
     def reserve(self, count: int) -> None:
-        """See that `count` more positions can be written."""
+        """Allocate memory for `count` more positions."""
         end = self.end + count
         if end <= self.capacity:
             return
@@ -111,21 +111,21 @@ class Context:
             self._move_to_front()
 
     def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Write a layer's part of a step behind what is held; nothing old is copied.
+        """Write the keys and values of a step for one layer behind the positions in use, without copying old ones.
 
-        The step is complete when all layers are written and the caller has moved `end` behind it.
+        The step is complete when all layers are written and the caller has advanced `end`.
 
         Parameters
         ----------
         layer
-            Number of the layer.
+            Index of the layer.
         key, value
-            [1, key heads, tokens, size]; `reserve` was called for that many tokens.
+            [1, key heads, tokens, head size]; `reserve` must have been called for these tokens.
 
         Returns
         -------
         Tensor, Tensor
-            Keys and values of all positions of the layer, the new ones last.
+            Keys and values of all positions of the layer, the new positions last.
         """
         keys, values = self.keys[layer], self.values[layer]
         end = self.end + key.shape[-2]
@@ -135,14 +135,14 @@ class Context:
 
     @torch.inference_mode()
     def slide(self, keep: int, count: int) -> None:
-        """Let the `count` positions after the first `keep` leave.
+        """Evict `count` positions behind the prefix.
 
         Parameters
         ----------
         keep
-            Positions of the prefix, the same at every call until `clear`.
+            Number of positions in the prefix, the same at every call until `clear`.
         count
-            Positions that leave.
+            Number of positions to evict.
         """
         if self._prefix is None:
             held = slice(self.start, self.start + keep)
@@ -152,7 +152,7 @@ class Context:
         self._write_prefix()
 
     def _write_prefix(self) -> None:
-        """Put the prefix to the beginning of what is held, rotated from its very first keys."""
+        """Write the prefix at `start`, rotated from its original keys."""
         if self._prefix is None:
             return
         cos, sin = self._turn(self.start)
@@ -173,34 +173,34 @@ class Context:
         self._tensors = [grown(keys) for keys in self.keys], [grown(values) for values in self.values]
 
     def _move_to_front(self) -> None:
-        """Bring what is held to the beginning of the tensors: every key is rotated back by as much as it moves."""
+        """Move all positions to the front of the tensors and rotate every key back by the same distance."""
         held, front = slice(self.start, self.end), slice(0, self.position)
         cos, sin = self._turn(-self.start)
         self._moving = True
         for keys, values in zip(self.keys, self.values, strict=True):
             keys[:, :, front] = rotate(keys[:, :, held], cos, sin)
-            # The two places may overlap.
+            # The source and destination ranges may overlap.
             values[:, :, front] = values[:, :, held].clone()
         self.start, self.end = 0, self.position
         self._write_prefix()
         self._moving = False
 
     def _turn(self, positions: int) -> tuple[Tensor, Tensor]:
-        """Cosine and sine of a rotation by so many positions; in double precision exact at any distance."""
+        """Compute cosine and sine of a rotation by `positions`, in double precision for exactness at any distance."""
         angles = positions * self._frequencies
         device = self.keys[0].device
         return angles.cos().float().to(device), angles.sin().float().to(device)
 
 
 def rotate(keys: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate keys that carry RoPE already by the same angle at all positions.
+    """Rotate keys that RoPE has already rotated, by the same angle at all positions.
 
     Parameters
     ----------
     keys
-        [..., size]; number i of the first half of a key forms a pair with number i of the second half.
+        [..., head size]; element i of the first half forms a pair with element i of the second half.
     cos, sin
-        float32 [size / 2].
+        float32 [head size / 2].
     """
     first, second = keys.float().chunk(2, dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1).to(keys.dtype)

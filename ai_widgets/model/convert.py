@@ -1,7 +1,7 @@
-"""A checkpoint → a folder in transformers' own layout, in another number format, a piece at a time.
+"""Convert a checkpoint to a folder in transformers' layout and another number format, piece by piece.
 
 The new folder has Qwen2's weight names, the tower as safetensors, and the traits and the tower's configuration in its
-config.json. `load_model` opens it, and so do transformers' auto classes after `import ai_widgets.transformers`.
+config.json. `load_model` reads the folder, and transformers' auto classes do after `import ai_widgets.transformers`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,11 @@ from .traits import CONFIG_FILE, CONFIG_KEY, MODEL_TYPE, Traits, read_traits
 from .weights import INDEX_FILE, TOWER_FILES, TOWER_OPTIONAL, TOWER_PREFIX
 
 SHARD_BYTES = 2_000_000_000
+"""Maximum size of a weight file, in bytes; a larger tensor has a separate file."""
 TOKENIZER_CONFIG = "tokenizer_config.json"
+"""Tokenizer configuration of transformers."""
 PROCESSOR_CONFIG = "processor_config.json"
+"""Processor configuration of transformers."""
 COPIED = (
     "tokenizer.json",
     "special_tokens_map.json",
@@ -48,7 +51,7 @@ COPIED = (
     "merges.txt",
     "LICENSE",
 )
-"""Files that are taken over as they are, where the source has them."""
+"""Files that are copied unchanged if the source has them."""
 
 
 def convert(
@@ -58,27 +61,36 @@ def convert(
     revision: str | None = None,
     progress: Progress | bool = True,
 ) -> Path:
-    """Write a checkpoint anew.
+    """Convert a checkpoint to a new folder.
 
     Parameters
     ----------
     source
         `tiny`, a folder or a hub id.
     target
-        A folder that does not exist yet, or is empty. It appears when it is complete.
+        Folder that does not exist, or is empty. It is created when its content is complete.
     dtype
-        A name of `placement.DTYPES`.
+        Number format of the new weights, a name of `placement.DTYPES`.
     revision
         Branch, tag or commit of a hub repository.
     progress
         As in `inference.load_model`.
 
+    Returns
+    -------
+    Path
+        The new folder.
+
     Raises
     ------
     CheckpointError
-        A source that does not load, a target that is in use, or a disk that is full.
+        If the source cannot be loaded, the target is not empty, or the disk is full.
     SettingError
-        An unknown dtype.
+        If the dtype is unknown.
+
+    Examples
+    --------
+    >>> folder = convert("tiny", "tiny-bfloat16")
     """
     if dtype not in DTYPES:
         raise SettingError(f"dtype {dtype!r} is unknown; use {', '.join(DTYPES)}.")
@@ -159,7 +171,7 @@ def _size(one: Stored, dtype: torch.dtype) -> int:
 
 
 def _shards(stored: list[Stored], dtype: torch.dtype) -> list[list[Stored]]:
-    """Tensors in their order, in groups of at most `SHARD_BYTES`, or of one."""
+    """Group tensors in order, at most `SHARD_BYTES` or one tensor per group."""
     groups: list[list[Stored]] = [[]]
     filled = 0
     for one in stored:
@@ -173,11 +185,11 @@ def _shards(stored: list[Stored], dtype: torch.dtype) -> list[list[Stored]]:
 
 
 def _write(folder: Path, shards: list[list[Stored]], tower: list[Stored], dtype: torch.dtype) -> Iterator[int]:
-    # One index over the language model and the tower, so that transformers finds both.
+    # One index for the language model and the tower, so that transformers finds both.
     where = {one.name: TOWER_FILES[0] for one in tower}
     total = sum(_size(one, dtype) for members in (tower, *shards) for one in members)
     yield from write_shard(folder / TOWER_FILES[0], tower, dtype)
-    tower.clear()  # its file may be one map that stays open for as long as a tensor of it is referenced
+    tower.clear()  # its file may be one memory map, which stays open while a tensor of the file is referenced
     for number, members in enumerate(shards, 1):
         name = f"model-{number:05}-of-{len(shards):05}.safetensors"
         yield from write_shard(folder / name, members, dtype)
@@ -187,7 +199,7 @@ def _write(folder: Path, shards: list[list[Stored]], tower: list[Stored], dtype:
 
 
 def _config(folder: Path, shape: LanguageModelShape, traits: Traits, tied: bool, dtype: str) -> dict[str, Any]:
-    """A config.json with Qwen2's fields, and what Qwen2 does not have under a key of its own."""
+    """Build the config.json: Qwen2's fields, and a separate key for the traits and the tower."""
     return {
         "architectures": ["AudioInteractionForConditionalGeneration"],
         "model_type": MODEL_TYPE,
@@ -210,15 +222,15 @@ def _config(folder: Path, shape: LanguageModelShape, traits: Traits, tied: bool,
 
 
 def _generation_config(folder: Path, rule: SamplingRule) -> dict[str, Any]:
-    """The source's generation configuration, with what transformers would have defaults of its own for."""
+    """Build the generation configuration: the source's, with explicit values where transformers has other defaults."""
     path = folder / RULE_FILE
     values = {"do_sample": True, **(read_json(path) if path.exists() else {})}
     return {**values, "temperature": rule.temperature, "top_k": rule.top_k or 0, "top_p": rule.top_p}
 
 
 def _tokenizer_config(folder: Path) -> dict[str, Any]:
-    """The source's tokenizer configuration, for a tokenizer that is read from tokenizer.json as it stands."""
+    """Build the tokenizer configuration: the source's, with the class that reads tokenizer.json unchanged."""
     path = folder / TOKENIZER_CONFIG
     values = read_json(path) if path.exists() else {}
-    # Qwen's own class would rebuild the tokenizer with the rules of Qwen's vocabulary.
+    # Qwen's class would rebuild the tokenizer with the rules of Qwen's vocabulary.
     return {**values, "tokenizer_class": "TokenizersBackend"}

@@ -1,7 +1,7 @@
-"""Tokens and frames → logits, through Qwen2 over a pre-allocated key/value cache.
+"""Decoder: tokens and encoder frames → logits, through Qwen2 with a pre-allocated KV cache.
 
-A `Context` is the state of one session (keys, values, position); a `Decoder` is the weights. Several contexts may share
-one decoder. Neither knows anything of turns: which tokens are fed, and which leave, is the session's business.
+A `Context` is the state of one session (keys, values, position); a `Decoder` holds the weights. Several contexts may
+share one decoder. Both are independent of turns: the session chooses the tokens to feed and the positions to evict.
 """
 
 from __future__ import annotations
@@ -19,23 +19,30 @@ from .qwen2 import Qwen2
 logger = logging.getLogger(__name__)
 
 EXACT_POSITIONS = 2048
-"""Up to here float16 holds every position exactly."""
+"""Number of positions that float16 represents exactly; beyond it rounded positions change the attention."""
 MASK_STEP = 16
-"""The mask's row length is a multiple of this, as some devices' attention wants its rows aligned."""
+"""Alignment of the mask's row length, in columns, which the attention of some devices requires."""
 LONGEST_BLOCK = 64
-"""Tokens fed at once up to which the mask is kept for the next time; a listening block has 13."""
+"""Maximum number of tokens in one feed whose mask is cached; a chunk's block has 13 tokens."""
 
 
 class Decoder:
-    """The language model on its device.
+    """Language model on its device.
 
     Parameters
     ----------
     model
-        The weights.
+        Network with its weights.
     rope_positions
-        `float16`: positions are rounded through float16 before RoPE, as the published weights were trained
-        (docs/protocol.md §6: multiples of 2 above 2048, of 4 above 4096); `exact` otherwise.
+        `float16`: round positions through float16 before RoPE, as in the training of the published weights
+        (docs/protocol.md §6: multiples of 2 above 2048, of 4 above 4096). `exact`: no rounding.
+
+    Attributes
+    ----------
+    device, dtype
+        Device and dtype of the weights.
+    vocabulary
+        Number of tokens in the vocabulary.
     """
 
     def __init__(self, model: Qwen2, rope_positions: str) -> None:
@@ -45,21 +52,21 @@ class Decoder:
         self.device, self.dtype = weight.device, weight.dtype
         self.vocabulary = int(weight.shape[0])
         self._group = model.shape.heads // model.shape.key_heads
-        # Both tables in one attribute: sessions on several threads replace it, and each sees a pair of one length.
+        # Both tables are in one attribute, because sessions on several threads replace it and need equal lengths.
         empty = torch.arange(0, device=self.device)[None]
         self._tables = empty, empty
         self._masks: dict[int, Tensor] = {}
 
     def compile(self, backend: str | Callable[..., Any] = "inductor") -> bool:
-        """Compile the feed-forward parts of all layers (`torch.compile`), the larger share of a step's work.
+        """Compile the feed-forward networks of all layers with `torch.compile`; they are the larger part of a step.
 
-        Attention stays as it is: it reads a cache whose length changes at every step. The first steps take longer.
-        Where compiling does not work here (no compiler, an unknown device), the model stays as it was.
+        Attention is not compiled, because the length of its cache changes at every step. The first steps take longer.
+        If compiling fails (no compiler, an unsupported device), the model stays uncompiled.
 
         Returns
         -------
         bool
-            Whether it worked; if not, the log says why.
+            Whether compiling succeeded; the log names the reason of a failure.
         """
         parts: list[Any] = [layer.mlp for layer in self.model.model.layers]
         try:
@@ -67,7 +74,7 @@ class Decoder:
                 part.compile(backend=backend, dynamic=True)
             for count in (13, 1):
                 self.advance(self.context(count), self.embed([0] * count))
-        except Exception as error:  # noqa: BLE001 - whatever the compiler raises, there is a model that works without it
+        except Exception as error:  # noqa: BLE001 - any error of the compiler leaves a working, uncompiled model
             for part in parts:
                 part._compiled_call_impl = None
             logger.warning("The model runs uncompiled, since torch.compile failed: %s", error)
@@ -75,12 +82,12 @@ class Decoder:
         return True
 
     def context(self, limit: int) -> Context:
-        """An empty context of at most `limit` positions."""
+        """Create an empty context of at most `limit` positions."""
         return Context(self.model.shape, self.model.model.rotary_emb.inv_freq, self.dtype, limit)
 
     @property
     def slide_limit(self) -> int | None:
-        """Positions beyond which a context cannot slide: there rounded distances would change with the place."""
+        """Maximum length of a sliding context, in positions; None for no limit. Beyond it, rounded distances change."""
         return EXACT_POSITIONS if self.rope_positions == "float16" else None
 
     @torch.inference_mode()
@@ -92,19 +99,25 @@ class Decoder:
         context
             Extended in place by ``len(tokens)`` positions.
         tokens
-            Ids to feed.
+            Token ids to feed.
         frames
             Encoder frames [n, width] that replace the embeddings of ``tokens[frames_at : frames_at + n]``.
+        frames_at
+            Index in `tokens` of the first frame.
 
         Returns
         -------
         Tensor [vocabulary], float32
+
+        Examples
+        --------
+        >>> logits = decoder.feed(decoder.context(limit=64), model.encode_text("Hello"))
         """
         return self.advance(context, self.embed(tokens, frames, frames_at))
 
     @torch.inference_mode()
     def embed(self, tokens: Sequence[int], frames: Tensor | None = None, frames_at: int = 0) -> Tensor:
-        """Embeddings [1, tokens, width], those of the audio slots replaced by frames; see `feed`."""
+        """Compute the embeddings [1, tokens, width] of tokens, with frames in place of the PADs; see `feed`."""
         embeddings: Tensor = self.model.model.embed_tokens(torch.tensor([tokens], device=self.device))
         if frames is not None:
             embeddings[0, frames_at : frames_at + len(frames)] = frames.to(self.device, self.dtype)
@@ -119,7 +132,7 @@ class Decoder:
         return logits
 
     def _hidden(self, context: Context, embeddings: Tensor) -> Tensor:
-        """Hidden states [count, width] of embeddings [1, count, width]; the context is not extended yet."""
+        """Compute hidden states [count, width] of embeddings [1, count, width]; the caller extends the context."""
         count = embeddings.shape[1]
         context.reserve(count)
         positions, mask = self._places(context, count), self._mask(count, context.position + count)
@@ -127,23 +140,24 @@ class Decoder:
         return hidden
 
     def _places(self, context: Context, count: int) -> Tensor:
-        """Places of the next `count` tokens, [1, count]; a slice of one table."""
+        """Return the positions of the next `count` tokens, [1, count], as a slice of a cached table."""
         end = context.end + count
         positions, rounded = self._tables
         if end > positions.shape[1]:
             positions = torch.arange(max(end, 2 * positions.shape[1]), device=self.device)[None]
             rounded = positions.to(torch.float16).long()
             self._tables = positions, rounded
-        # What has slid stays below 2048 positions, where rounding changes nothing; its places may lie above.
+        # A context that has slid has fewer than 2048 positions, where rounding changes nothing, although its offsets in
+        # the tensors may be larger.
         quirk = self.rope_positions == "float16" and context.start == 0
         return (rounded if quirk else positions)[:, context.end : end]
 
     def _mask(self, count: int, total: int) -> Tensor | None:
-        """What each of `count` new positions may look at among `total`: all that is not in its future.
+        """Build the causal mask of `count` new positions over `total` positions; None for one new position.
 
-        One row for each head of a group and position. It is the end of a longer mask that is made once, since only its
-        last `count` columns differ from zero. transformers would derive its own from the position ids, which need not
-        be consecutive once they are rounded.
+        The mask has one row per query head of a group and new position. It is the end of a longer cached mask, because
+        only the last `count` columns differ from zero. It is built here, because transformers derives a mask from the
+        position ids, which are not consecutive after rounding.
         """
         if count == 1:
             return None

@@ -1,4 +1,4 @@
-"""Chunks of log-mel → encoder frames, through the audio tower, in batches."""
+"""Encoder: log-mel chunks → encoder frames, in batches through the audio tower."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..protocol import MELS_PER_CHUNK
 from .tower import AudioTower
 
 BATCH = 64
-"""Chunks encoded at a time, so that a long clip needs bounded memory."""
+"""Maximum number of chunks in a batch; it bounds the memory of a long clip."""
 
 
 class Encoder:
-    """The audio tower on its device: log-mel chunks in, frames out. Stateless."""
+    """Audio tower on its device; stateless."""
 
     def __init__(self, tower: AudioTower) -> None:
         self.tower = tower.eval().requires_grad_(False)
@@ -24,16 +24,17 @@ class Encoder:
 
     @torch.inference_mode()
     def encode(self, mels: Array) -> Tensor:
-        """Frames of chunks.
+        """Encode chunks independently of each other.
 
         Parameters
         ----------
         mels
-            float32 [128, 40 · chunks], as `features` makes them.
+            float32 [128, 40 · chunks], from `audio.features`.
 
         Returns
         -------
-        Tensor [chunks, 10, width], in the encoder's dtype and on its device
+        Tensor [chunks, 10, width]
+            Frames in the encoder's dtype on its device.
         """
         bins, length = mels.shape
         chunks = mels.reshape(bins, length // MELS_PER_CHUNK, MELS_PER_CHUNK).transpose(1, 0, 2)

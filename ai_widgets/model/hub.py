@@ -1,4 +1,4 @@
-"""A name → a folder: the embedded checkpoint, a folder, or a hub repository pinned to a commit."""
+"""Resolve a checkpoint's name to a folder: the embedded checkpoint, a folder, or a hub repository at a commit."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ from .hub_errors import explain, not_cached
 logger = logging.getLogger(__name__)
 
 EMBEDDED = "tiny"
+"""Name of the checkpoint that is part of the package."""
 
 Progress = Callable[[int, int], object]
-"""Called with the bytes that are done and all there are; what it raises ends the loading."""
+"""Callback that receives the bytes done and the total bytes; an exception from the callback ends the loading."""
 
 
 class Reports:
-    """What a load tells of its progress: the newest report for those that wait, and the caller's own function.
+    """Progress of a load: forwards reports to the caller's callback and stores the newest for loads that wait.
 
     Parameters
     ----------
     progress
-        Called with the bytes that are done and all there are, or None.
+        Callback, or None.
 
     Attributes
     ----------
     newest
-        The last report; None before the first.
+        Bytes done and total bytes of the last report; None before the first.
     raised
-        What `progress` raised. It is raised again at every later report, so that every thread of a download stops.
+        Exception of the callback. It is raised again at every later report, so that every thread of a download stops.
     """
 
     def __init__(self, progress: Progress | None) -> None:
@@ -62,24 +63,29 @@ class Reports:
 def locate(
     name: str | Path, revision: str | None = None, progress: Progress | None = None, *, bar: bool = True
 ) -> tuple[Path, str | None]:
-    """Folder of a checkpoint, and the commit it is pinned to if it comes from the hub.
+    """Find or download the folder of a checkpoint, and return it with the commit of a hub repository.
 
     Parameters
     ----------
     name
         `tiny`, an existing folder, or a hub id `owner/name`.
     revision
-        Branch, tag or commit of the hub repository. Whatever is given is resolved to a commit first, so that all files
-        are of one state even if somebody pushes meanwhile.
+        Branch, tag or commit of the hub repository. It is resolved to a commit first, so that all files belong to one
+        commit even if the branch changes during the download.
     progress
-        Told of the bytes downloaded; what it raises ends the download and comes out of here.
+        Receives the downloaded bytes; an exception from the callback ends the download and is raised again.
     bar
-        Show progress bars of the download.
+        Whether to show progress bars.
+
+    Returns
+    -------
+    Path, str or None
+        Folder, and commit; the commit is None for a local folder.
 
     Raises
     ------
     CheckpointError
-        No such checkpoint. `HubError`: why a repository was not downloaded.
+        If there is no such checkpoint. `HubError`: if a repository could not be downloaded.
     """
     if str(name) == EMBEDDED:
         folder = Path(str(resources.files("ai_widgets"))) / "tiny"
@@ -99,11 +105,10 @@ def locate(
 
 
 def _download(repo: str, revision: str | None, progress: Progress | None, bar: bool) -> tuple[Path, str | None]:
-    """Bring a repository's files into the hub's cache, or find them there; also the commit that they are of.
+    """Download a repository to the hub's cache, or find it there; return the folder and the commit.
 
-    The revision is handed on by its own name, so that the cache remembers which commit it was and the same call works
-    without a connection. Whatever moves meanwhile, `snapshot_download` takes all files from one commit, which is the
-    name of the folder that it returns.
+    The revision is passed by its own name, so that the cache stores its commit and the same call works offline.
+    `snapshot_download` takes all files from one commit, which is the name of the folder that it returns.
     """
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import EntryNotFoundError, HFValidationError, RevisionNotFoundError
@@ -113,7 +118,7 @@ def _download(repo: str, revision: str | None, progress: Progress | None, bar: b
     try:
         HfApi().model_info(repo, revision=revision)
     except Exception as error:
-        # Of many kinds: whatever HTTP library is below has connection errors of its own, with no common base.
+        # The errors have no common base class: each HTTP library has its own connection errors.
         refused = explain(repo, revision, error)
         if isinstance(error, (HFValidationError, RevisionNotFoundError)):
             raise refused from error
@@ -136,7 +141,7 @@ def _download(repo: str, revision: str | None, progress: Progress | None, bar: b
 
 
 def _counting_bar(progress: Progress, shown: bool) -> type[Any]:
-    """A bar that tells `progress` of every byte; where it is not shown, it writes nothing."""
+    """Create a progress-bar class that reports every byte to `progress`, and prints nothing unless `shown`."""
 
     class Counting(tqdm if shown else plain_tqdm):  # type: ignore[misc]
         def __init__(self, *given: Any, **named: Any) -> None:
@@ -144,26 +149,26 @@ def _counting_bar(progress: Progress, shown: bool) -> type[Any]:
             super().__init__(*given, **{**named, **({} if shown else {"file": io.StringIO()}), "disable": False})
 
         def update(self, n: float | None = 1) -> bool | None:
-            told: bool | None = super().update(n)
+            displayed: bool | None = super().update(n)
             if self.bytes and self.total:
                 try:
                     progress(int(self.n), int(self.total))
                 except BaseException:
                     _stop_transfers()
                     raise
-            return told
+            return displayed
 
     return Counting
 
 
 def _stop_transfers() -> None:
-    """Stop the transfers of hf_xet, which only logs what a report of its progress raises.
+    """Stop the transfers of hf_xet, which only logs an exception from its progress callback.
 
-    It has one session for the process, so transfers of others that run through it stop too.
+    hf_xet has one session per process, so that all its transfers stop, also those of other callers.
     """
     try:
         from huggingface_hub.utils._xet import abort_xet_session
     except ImportError:
-        return  # a version without that session: its downloads end by what the report raised
-    # This may be a thread of that session, which the session waits for.
+        return  # a version without that session: the exception from the report ends its downloads
+    # In a new thread, because the current thread may belong to the session, which waits for its threads.
     Thread(target=abort_xet_session, name="ai_widgets stop download").start()

@@ -1,8 +1,8 @@
-"""Why a hub repository was not downloaded → one sentence: what happened, and the way out.
+"""Translation of download errors to one sentence: the cause, and the remedy.
 
-The hub and the HTTP library below it say the same few things in many classes and texts, some of which mislead: a
-refused token on a public repository reads like a repository that is not there. What they say is sorted here by facts
-(status, the hub's `X-Error-Code`, errno), and told in words of our own: their advice is not passed on.
+The hub and the HTTP libraries report the same few causes in many classes and texts, some of which mislead: a refused
+token for a public repository reads like a missing repository. Errors are classified here by status, `X-Error-Code` and
+errno, and described in our own words; the libraries' advice is not repeated.
 """
 
 from __future__ import annotations
@@ -21,21 +21,26 @@ from ..errors import HubAccessError, HubError, HubUnreachableError
 from .configuration import names_shown
 
 LOGIN = "log in with `hf auth login`"
+"""Remedy for missing permission, as part of a sentence."""
 AGAIN = "call again: complete files are not downloaded twice"
+"""Remedy for an interrupted download, as part of a sentence."""
 NO_CONNECTION = (errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)
+"""errno values of a failed connection."""
 FULL = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+"""errno values of a full disk or an exhausted quota."""
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""errno values of missing write permission."""
 
 
 def explain(repo: str, revision: str | None, error: BaseException) -> HubError:
-    """What went wrong with a repository, as an exception to raise.
+    """Build the exception for a failed download.
 
     Parameters
     ----------
     repo, revision
-        What was asked for.
+        Requested repository and revision.
     error
-        Whatever huggingface_hub raised.
+        Exception raised by huggingface_hub.
     """
     for one in _chain(error):
         said = _by_status(repo, revision, one) or _by_kind(repo, one)
@@ -50,16 +55,18 @@ def explain(repo: str, revision: str | None, error: BaseException) -> HubError:
 def not_cached(
     repo: str, revision: str | None, refused: HubError, absent: Exception, patterns: Sequence[str]
 ) -> HubError:
-    """The same refusal where the local cache cannot help either: what it lacks.
+    """Build the exception for a failed download without a complete copy in the local cache.
 
     Parameters
     ----------
+    repo, revision
+        Requested repository and revision.
     refused
-        Why the hub did not answer.
+        Error of the download.
     absent
-        What looking into the cache raised.
+        Error of the lookup in the cache.
     patterns
-        Names of the files that are needed.
+        Patterns of the required files.
     """
     what, _, way = str(refused).rstrip(".").partition("; ")
     where = f" at revision {revision!r}" if revision else ""
@@ -74,7 +81,7 @@ def not_cached(
 
 
 def _lacking(repo: str, folder: Path, patterns: Sequence[str]) -> str:
-    """Names of the files that a snapshot in the cache lacks."""
+    """Return the names of the files that a snapshot in the cache lacks."""
     from huggingface_hub import get_cached_repo_tree
 
     files = [entry.path for entry in get_cached_repo_tree(repo, revision=folder.name)]
@@ -90,7 +97,7 @@ def _cached_commits(repo: str) -> list[str]:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and what caused it, the outermost first."""
+    """Yield an error and its causes, the outermost first."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         seen.append(error)
@@ -99,12 +106,12 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _is(error: BaseException, name: str) -> bool:
-    """Whether an error is of a class of this name; the HTTP libraries below have the same names in several packages."""
+    """Return whether an error's class or a base class has this name; several HTTP libraries use the same names."""
     return any(kind.__name__ == name for kind in type(error).__mro__)
 
 
 def _by_status(repo: str, revision: str | None, error: BaseException) -> HubError | None:
-    """By what the hub answered."""
+    """Classify an error by the hub's response; None without a response."""
     response: Any = getattr(error, "response", None)
     if response is None:
         return None
@@ -147,7 +154,7 @@ def _by_status(repo: str, revision: str | None, error: BaseException) -> HubErro
 
 
 def _by_kind(repo: str, error: BaseException) -> HubError | None:
-    """By what kind of error it is, where no answer came."""
+    """Classify an error without a response by its class; None for an unknown class."""
     hub, words = _hub(), str(error)
     if _is(error, "OfflineModeIsEnabled"):
         return HubUnreachableError(
@@ -206,7 +213,7 @@ def _cache() -> str:
 
 
 def _delay(headers: Any) -> str:
-    """When a limited hub may be asked again; source: the `RateLimit` and `Retry-After` headers."""
+    """Return the delay until the next request, in words, from the `RateLimit` and `Retry-After` headers."""
     found = re.search(r"\bt=(\d+)", headers.get("RateLimit", ""))
     found = found or re.fullmatch(r"(\d+)", headers.get("Retry-After", ""))
     return f"in {found[1]} seconds" if found is not None else "in a few minutes"

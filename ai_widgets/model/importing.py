@@ -1,4 +1,4 @@
-"""Heavy imports, a little faster."""
+"""Faster import of large packages."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Pause the garbage collector around a large import.
+    """Disable the garbage collector during a large import.
 
-    torch makes hundreds of thousands of objects that last; searching them for garbage meanwhile costs a tenth of the
-    time until the first decision.
+    torch creates hundreds of thousands of permanent objects; collecting among them takes a tenth of the time until the
+    first decision.
     """
     running = gc.isenabled()
     gc.disable()

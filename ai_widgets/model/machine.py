@@ -1,4 +1,4 @@
-"""What this machine has to compute with: devices, their memory, and the number formats they are really good at."""
+"""Hardware of this machine: devices, free memory, and number formats with hardware support."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import torch
 from ..errors import NotEnoughMemoryError
 
 AMPERE = 8
-"""Compute capability from which CUDA devices multiply bfloat16 in hardware. A T4 (7.5) says it can, and emulates."""
+"""CUDA compute capability from which bfloat16 is computed in hardware. A T4 (7.5) reports support, but emulates."""
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
+"""Texts in lower case by which an out-of-memory error of torch or the system is recognised."""
 CGROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat", "inactive_file"),
     (
@@ -24,27 +25,28 @@ CGROUPS = (
         "total_inactive_file",
     ),
 )
-"""A container's limit, what it uses, and where it says how much of that is file cache: version 2, version 1."""
+"""Files of a container's memory limit, its usage and its statistics, and the field of the file cache in the statistics;
+for cgroup versions 2 and 1."""
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """One device, as far as loading needs to know it.
+    """Device of this machine.
 
     Attributes
     ----------
     kind
         `cuda`, `mps` or `cpu`.
     name
-        What its maker calls it.
+        Product name.
     free, total
-        Bytes of memory; None where the system does not say.
+        Free and total memory, in bytes; None if unknown.
     bfloat16
-        Whether it multiplies bfloat16 in hardware.
+        Whether bfloat16 is computed in hardware.
     index
-        Which of several CUDA devices; None for the others.
+        Index of a CUDA device; None for other devices.
     capability
-        CUDA compute capability.
+        CUDA compute capability; None for other devices.
     """
 
     kind: str
@@ -57,19 +59,20 @@ class Hardware:
 
     @property
     def device(self) -> torch.device:
+        """Device of torch."""
         return torch.device(self.kind) if self.index is None else torch.device(self.kind, self.index)
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The processor and whatever else is there."""
+    """Devices of this machine."""
 
     cpu: Hardware
     cuda: tuple[Hardware, ...] = ()
     mps: Hardware | None = None
 
     def find(self, device: torch.device) -> Hardware | None:
-        """The hardware behind a torch device; `cuda` without a number is the current CUDA device."""
+        """Return the hardware of a torch device, or None; `cuda` without an index is the current CUDA device."""
         if device.type == "cpu":
             return self.cpu
         if device.type == "mps":
@@ -79,7 +82,7 @@ class Machine:
 
 
 def with_free(machine: Machine, device: torch.device, size: int) -> Machine:
-    """The machine as it would be with `size` more bytes free on a device."""
+    """Return the machine with `size` more free bytes on a device."""
 
     def freed(one: Hardware) -> Hardware:
         return replace(one, free=one.free + size) if one.device == device and one.free is not None else one
@@ -89,7 +92,7 @@ def with_free(machine: Machine, device: torch.device, size: int) -> Machine:
 
 
 def look() -> Machine:
-    """Ask this machine."""
+    """Query the devices of this machine."""
     cuda: tuple[Hardware, ...] = ()
     if torch.cuda.is_available():
         cuda = tuple(_cuda(index) for index in range(torch.cuda.device_count()))
@@ -106,7 +109,7 @@ def _cuda(index: int) -> Hardware:
 def _mps() -> Hardware:
     total = int(torch.mps.recommended_max_memory())
     free = max(0, total - int(torch.mps.driver_allocated_memory()))
-    # The GPU's memory is the machine's: what other programs hold is not free.
+    # The GPU shares the main memory, so that memory of other programs is not free.
     host, _ = host_memory()
     return Hardware("mps", "Apple GPU", free if host is None else min(free, host), total, False)
 
@@ -117,7 +120,7 @@ def _cpu() -> Hardware:
 
 
 def _cpu_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 itself (AMX or AVX-512 BF16; on ARM the BF16 extension)."""
+    """Return whether the processor computes bfloat16 in hardware (AMX, AVX-512 BF16, ARM's BF16 extension)."""
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     if capabilities:
         return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16", "arm_bf16"))
@@ -126,11 +129,11 @@ def _cpu_bfloat16() -> bool:
 
 
 def host_memory() -> tuple[int | None, int | None]:
-    """Bytes of main memory that a program could still get, and all there are; a container's limit counts."""
+    """Return free and total main memory in bytes, within a container's limit; None if unknown."""
     free, total = _system_memory()
     for limit_file, used_file, stat_file, cached in CGROUPS:
         limit, used = _number(limit_file), _number(used_file)
-        # Version 1 says "no limit" with a number beyond any memory.
+        # Version 1 expresses "no limit" by a number beyond any memory.
         if limit is None or used is None or (total is not None and limit >= total):
             continue
         left = limit - used + _field(stat_file, cached)
@@ -159,7 +162,7 @@ def _number(path: str) -> int | None:
 
 
 def _field(path: str, name: str) -> int:
-    """Number after a name in a file of lines; 0 where there is none."""
+    """Return the number after a name in a file of lines; 0 if the name is missing."""
     try:
         lines = Path(path).read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
@@ -168,18 +171,23 @@ def _field(path: str, name: str) -> int:
 
 
 def gigabytes(count: float) -> str:
-    """Bytes as a person reads them."""
+    """Format a number of bytes as GB or MB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 @contextmanager
 def memory_named(what: str) -> Iterator[None]:
-    """Around work that may run out of memory: what the system says becomes one sentence.
+    """Convert an out-of-memory error of a block to a `NotEnoughMemoryError`.
 
     Parameters
     ----------
     what
-        Begins the sentence, such as "Loading tiny on cpu".
+        Description of the block, such as "Loading tiny on cpu"; it begins the message.
+
+    Raises
+    ------
+    NotEnoughMemoryError
+        If the block runs out of memory.
     """
     try:
         yield

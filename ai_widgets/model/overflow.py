@@ -1,4 +1,4 @@
-"""Where a model's numbers stopped being finite: asked once, after a logit was NaN or infinite."""
+"""Location of the first NaN or infinity in a model, examined once after a logit was not finite."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 def not_finite(
     model: LoadedModel, what: str, frames: Tensor | None, context: Context, tokens: list[int], at: int
 ) -> NotFiniteError:
-    """The error to raise for logits that are not finite.
+    """Build the error for logits that are not finite.
 
     Parameters
     ----------
     model, context
-        The model, and the context with the step that failed at its end.
+        Model, and context that ends with the failed step.
     what
-        Which logits, such as "the decision on chunk 12".
+        Description of the logits, such as "the decision on chunk 12".
     frames, tokens, at
-        What the step fed: frames of the audio, or None for a reply token; ids; place of the first frame.
+        Input of the step: encoder frames (None for a reply token), token ids, index of the first frame.
     """
     placement = model.placement
     dtype = str(placement.dtype).removeprefix("torch.")
@@ -45,7 +45,7 @@ def not_finite(
 
 
 def _layer(model: LoadedModel, context: Context, tokens: list[int], frames: Tensor | None, at: int) -> str:
-    """The first layer whose output is not finite, in words; the step is done once more to find it."""
+    """Find the first layer whose output is not finite, in words, by running the step again."""
     decoder: Any = model.decoder
     layers = getattr(getattr(getattr(decoder, "model", None), "model", None), "layers", None)
     if layers is None:

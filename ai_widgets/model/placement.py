@@ -1,4 +1,4 @@
-"""Which device and number format a model gets, decided by what the hardware really does well and has memory for."""
+"""Choice of device and number format for a model, by hardware support and free memory."""
 
 from __future__ import annotations
 
@@ -11,40 +11,44 @@ from ..errors import NotEnoughMemoryError, SettingError
 from .machine import Hardware, Machine, gigabytes, look
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Supported number formats by name."""
 QUANTIZE = ("int8", "int4")
 """Weight-only formats of the language model's matrices; see `quantise`."""
 
 SMALL = 50_000_000
-"""Parameters below which a step on the CPU is so short that waking a second thread costs more than it saves: measured
-7× slower with two threads as soon as another process uses one of the cores."""
+"""Number of parameters below which a step on the CPU uses one thread, because a second thread costs more than it saves:
+two threads were measured to be 7× slower when another process uses one of the cores."""
 
 LARGE = 500_000_000
-"""Parameters from which a step on the CPU is bound by memory, and half the bytes are half the time."""
+"""Number of parameters from which a step on the CPU is limited by memory bandwidth, so that half the bytes take half
+the time."""
 
 CACHE_POSITIONS = 4096
+"""Number of context positions whose KV cache is included in the memory need."""
 MARGIN = {"cpu": 300_000_000, "cuda": 700_000_000, "mps": 700_000_000}
-"""Bytes beside weights and cache: working space, and the libraries of the device."""
+"""Memory in addition to weights and cache, in bytes: working space and the device's libraries."""
 NOTHING_FITS = "No smaller number format fits either: close other programs, or use a machine with more memory"
+"""End of the error message if no choice fits into the memory."""
 GROUP = 128
-"""Weights that share a scale in int4."""
+"""Number of weights that share a scale in int4."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """What a model will occupy.
+    """Memory need of a model, as numbers of elements.
 
     Attributes
     ----------
     matrices
-        Weights that `quantize` shrinks: the language model's linear layers.
+        Weights of the language model's linear layers, which `quantize` reduces.
     rows
-        Their rows; each has a scale in int8.
+        Rows of these matrices; each row has a scale in int8.
     head
-        Those of the matrices that are the head, which int4 leaves alone.
+        Weights of the output head, which int4 does not reduce; part of `matrices`.
     others
         All other parameters: embedding, norms, audio tower.
     cache_width
-        Numbers that a position puts into the key/value cache.
+        Elements of the KV cache per position.
     """
 
     matrices: int
@@ -55,10 +59,11 @@ class Need:
 
     @property
     def parameters(self) -> int:
+        """Total number of parameters."""
         return self.matrices + self.others
 
     def weights(self, dtype: torch.dtype, quantize: str | None = None) -> int:
-        """Bytes of the weights."""
+        """Compute the size of the weights, in bytes."""
         size = dtype.itemsize
         if quantize == "int8":
             return self.matrices + 4 * self.rows + self.others * size
@@ -68,14 +73,14 @@ class Need:
         return self.parameters * size
 
     def total(self, kind: str, dtype: torch.dtype, quantize: str | None = None) -> int:
-        """Bytes of weights, cache and working space on a kind of device."""
+        """Compute the size of weights, KV cache and working space on a kind of device, in bytes."""
         margin = MARGIN[kind] if self.parameters >= LARGE else 0
         return self.weights(dtype, quantize) + CACHE_POSITIONS * self.cache_width * dtype.itemsize + margin
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a model lives: `device`, the `dtype` of its weights, `quantize` for its matrices, and `why`."""
+    """Device, dtype and quantisation of a model, and the reason of the choice (`why`)."""
 
     device: torch.device
     dtype: torch.dtype
@@ -88,7 +93,7 @@ class Placement:
 
     @property
     def line(self) -> str:
-        """Device and format with the reason, in one line."""
+        """Device, format and reason in one line."""
         return f"{self} ({self.why})" if self.why else str(self)
 
 
@@ -104,25 +109,25 @@ def choose(
     Parameters
     ----------
     device
-        `auto`: the CUDA device with the most free memory, else Apple's mps, else the CPU; one whose memory is too
-        small is passed over. Or any name that torch knows.
+        `auto`: the CUDA device with the most free memory, else Apple's mps, else the CPU; a device with too little
+        memory is skipped. Or a device name of torch.
     dtype
-        `auto`: on CUDA bfloat16 from compute capability 8, float16 below (a T4 claims bfloat16 and emulates it slowly);
-        float16 on mps; on the CPU float32, but for large models bfloat16 where the processor has it in hardware or
-        where float32 does not fit. Or a name of `DTYPES`, or a torch dtype.
+        `auto`: on CUDA bfloat16 from compute capability 8, float16 below (a T4 reports bfloat16, but emulates it);
+        on mps float16; on the CPU float32, but for large models bfloat16 if the processor has hardware support or
+        float32 does not fit. Or a name of `DTYPES`, or a torch dtype.
     quantize
-        `int8` or `int4` stores the language model's matrices in that format; None keeps them.
+        `int8` or `int4`: store the language model's matrices in that format. None: do not quantise.
     need
-        What the model will occupy; without it, memory is not looked at.
+        Memory need of the model; None skips the check of the memory.
     machine
-        What there is to choose from; this machine by default.
+        Available devices; this machine by default.
 
     Raises
     ------
     SettingError
-        A device that is not there, or an unknown name.
+        If a name is unknown, or the device is not available.
     NotEnoughMemoryError
-        Says how much is needed, how much is there, and what would fit.
+        If no device has enough memory; the message names the need, the free memory and the choices that fit.
     """
     machine = look() if machine is None else machine
     _check_quantize(quantize)
@@ -175,7 +180,7 @@ def _named(device: Any, machine: Machine) -> Hardware:
 
 
 def _dtype(dtype: Any, one: Hardware, need: Need | None) -> tuple[torch.dtype, str]:
-    """The number format, and why where it was not asked for."""
+    """Resolve the dtype; the second value is the reason of an automatic choice."""
     if dtype == "auto":
         return _best_dtype(one, need)
     if isinstance(dtype, str):
@@ -209,7 +214,7 @@ def _best_dtype(one: Hardware, need: Need | None) -> tuple[torch.dtype, str]:
 def _shortage(
     need: Need | None, dtype: Any, quantize: str | None, hardware: list[Hardware], machine: Machine
 ) -> NotEnoughMemoryError:
-    """The sentence: what it needs, what is there, what would fit."""
+    """Build the error: memory need, free memory, and the choices that fit."""
     if need is None or not hardware:  # nothing was measured, so nothing can be short
         raise SettingError("No device was found; use device='cpu'.")
     one = hardware[0]
@@ -226,7 +231,7 @@ def _shortage(
 
 
 def _ways(need: Need, chosen: Placement, hardware: list[Hardware], machine: Machine) -> list[str]:
-    """Choices that this machine has memory for, nearest to what was asked for first."""
+    """List the choices that fit into this machine's memory, the closest to the request first."""
     ways: list[str] = []
     for one in dict.fromkeys([*hardware, *machine.cuda, *([machine.mps] if machine.mps else []), machine.cpu]):
         best, _ = _best_dtype(one, need)
@@ -256,5 +261,5 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def threads_for(parameters: int, device: torch.device) -> int | None:
-    """Threads that torch should use inside one operation; None leaves torch's own choice."""
+    """Choose the number of torch's intra-op threads; None keeps torch's default."""
     return 1 if device.type == "cpu" and parameters < SMALL else None

@@ -1,7 +1,7 @@
-"""Git LFS pointers: small text files that stand where a large file should be.
+"""Git LFS pointers: small text files in place of large files.
 
-`git clone` without git-lfs leaves them. Read as weights they look like damage, so they are recognised first.
-Source: the specification of Git LFS, https://git-lfs.github.com/spec/v1.
+`git clone` without git-lfs creates them. They are recognised before loading, because as weights they look like damaged
+files. Source: the specification of Git LFS, https://git-lfs.github.com/spec/v1.
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ from .configuration import files_of, names_shown
 from .machine import gigabytes
 
 BEGINNING = b"version https://git-lfs.github.com/spec/v1"
+"""First bytes of every pointer file."""
 LARGEST_POINTER = 1024
-"""Bytes; the specification's limit for a pointer file."""
+"""Maximum size of a pointer file in bytes, from the specification."""
 
 
 def refuse_pointers(folder: Path) -> None:
-    """Refuse a checkpoint folder that holds pointers instead of files.
+    """Raise an error if a checkpoint folder contains pointers instead of files.
 
     Raises
     ------
     CheckpointError
-        Names the files, and says how to get the real ones.
+        With the names of the pointers, and the commands that download the files.
     """
-    sizes = {str(path.relative_to(folder)): size for path in files_of(folder) if (size := stands_for(path)) is not None}
+    sizes = {
+        str(path.relative_to(folder)): size for path in files_of(folder) if (size := pointed_size(path)) is not None
+    }
     if not sizes:
         return
     what = "is a Git LFS pointer" if len(sizes) == 1 else "are Git LFS pointers"
@@ -36,14 +39,14 @@ def refuse_pointers(folder: Path) -> None:
     )
 
 
-def stands_for(path: Path) -> int | None:
-    """Bytes of the file that a pointer stands for, or None where the path is no pointer."""
+def pointed_size(path: Path) -> int | None:
+    """Return the size in bytes of the file that a pointer replaces; None if the path is not a pointer."""
     try:
         if path.stat().st_size > LARGEST_POINTER:
             return None
         content = path.read_bytes()
     except OSError:
-        return None  # whoever reads the file says so
+        return None  # reading the file later raises the error
     if not content.startswith(BEGINNING):
         return None
     words = content.decode("ascii", errors="replace").split()

@@ -1,7 +1,7 @@
-"""Weight-only quantisation of the language model's matrices, through torchao: `int8` rows, or `int4` groups of a row.
+"""Weight-only quantisation of the language model's matrices with torchao: `int8` per row, `int4` per group of a row.
 
-torchao chooses the scales and holds the numbers. Where a processor has integer units, the multiplication is ours:
-torchao's turns all weights back into floating point for every product, which costs more than it saves.
+torchao computes the scales and stores the weights. On x86 processors the int8 product is implemented here, because
+torchao's product converts all weights to floating point every time, which costs more than it saves.
 """
 
 from __future__ import annotations
@@ -19,13 +19,19 @@ from .skeleton import HEAD, linear_layers
 from .weights import Dense, Destination
 
 GROUPS = (128, 64, 32)
-"""Weights that may share a scale in int4; the largest that divides every matrix is taken."""
+"""Allowed numbers of weights that share a scale in int4; the largest that divides the width of every matrix is used."""
 STEPS = 127
-"""Largest number of a symmetric int8."""
+"""Largest value of symmetric int8."""
 
 
 def destinations(placement: Placement, model: Any) -> Callable[[str, tuple[int, ...]], Destination]:
-    """Where each of the language model's tensors goes under a placement."""
+    """Build the function that creates the receiver of each tensor of the language model under a placement.
+
+    Raises
+    ------
+    SettingError
+        If torchao is missing, or int4 does not fit the matrices' widths.
+    """
     layers = {f"{name}.weight" for name in linear_layers(model)}
     make: Callable[[tuple[int, ...]], Destination] | None = None
     if placement.quantize is not None:
@@ -36,7 +42,7 @@ def destinations(placement: Placement, model: Any) -> Callable[[str, tuple[int, 
             return Int8(shape, placement)
 
     elif placement.quantize == "int4":
-        # The head stays as it is: it is one matrix of many, and the one whose errors show in every logit.
+        # The output head is not quantised: it is one matrix of many, and its errors affect every logit directly.
         layers.discard(f"{HEAD}.weight")
         widths = {layer.in_features for name, layer in linear_layers(model).items() if name != HEAD}
         group = next((size for size in GROUPS if not any(width % size for width in widths)), None)
@@ -58,7 +64,13 @@ def destinations(placement: Placement, model: Any) -> Callable[[str, tuple[int, 
 
 
 def require_torchao() -> None:
-    """Say how to get torchao where it is missing."""
+    """Check that torchao is installed.
+
+    Raises
+    ------
+    SettingError
+        If torchao is missing; the message says how to install it.
+    """
     try:
         import torchao  # noqa: F401
     except ImportError as error:
@@ -68,7 +80,7 @@ def require_torchao() -> None:
 
 
 class Int8:
-    """A matrix of int8 numbers, with one scale for each row, quantised row by row as it is read."""
+    """Receiver of an int8 matrix with one scale per row, quantised piece by piece."""
 
     def __init__(self, shape: tuple[int, ...], placement: Placement) -> None:
         self._numbers = torch.empty(shape, dtype=torch.int8, device=placement.device)
@@ -76,6 +88,7 @@ class Int8:
         self._dtype = placement.dtype
 
     def put(self, first: int, last: int, rows: Tensor) -> None:
+        """Quantise and store rows ``[first, last)``."""
         from torchao.quantization import Int8Tensor, PerRow
 
         part = Int8Tensor.from_hp(rows.float(), PerRow())
@@ -83,6 +96,7 @@ class Int8:
         self._scales[first:last].copy_(part.scale)
 
     def finish(self) -> nn.Parameter:
+        """Return the complete int8 parameter."""
         from torchao.quantization import Int8Tensor
 
         block = [1, self._numbers.shape[1]]
@@ -90,16 +104,18 @@ class Int8:
 
 
 class Int4:
-    """A matrix of 4-bit numbers with a scale and an offset for each group; packed when it is complete."""
+    """Receiver of an int4 matrix with a scale and an offset per group; it is packed after the last piece."""
 
     def __init__(self, shape: tuple[int, ...], placement: Placement, group: int) -> None:
         self._dense = Dense(shape, placement.dtype, placement.device)
         self._device, self._group = placement.device, group
 
     def put(self, first: int, last: int, rows: Tensor) -> None:
+        """Store rows ``[first, last)`` without quantisation."""
         self._dense.put(first, last, rows)
 
     def finish(self) -> nn.Parameter:
+        """Quantise and pack the complete matrix, and return the int4 parameter."""
         weight, block = self._dense.finish().data, [1, self._group]
         packed: Tensor
         if self._device.type == "cpu":
@@ -114,7 +130,7 @@ class Int4:
 
 
 def install(model: Any) -> None:
-    """Give the int8 matrices of a filled model the processor's own multiplication, where there is one."""
+    """Replace the int8 layers of a loaded model by `Int8Linear` on x86 processors."""
     if platform.machine().lower() not in ("x86_64", "amd64") or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return
     for name, layer in linear_layers(model).items():
@@ -128,11 +144,11 @@ def install(model: Any) -> None:
 
 
 class Int8Linear(nn.Module):
-    """A linear layer of int8 weights that multiplies in integers, and as exactly as bfloat16 does.
+    """Linear layer with int8 weights and an integer product, as precise as bfloat16.
 
-    Each row of the input is written as the sum of two rows of int8, a coarse one and what remains times 254: sixteen
-    bits for the whole row, where bfloat16 has eight for each number: better, unless one number of a row is a thousand
-    times the others. Both go through one integer product, which reads a byte for each weight.
+    Each input row is split into two int8 rows: a coarse row, and the remainder times 254. Together they have 16 bits
+    relative to the row's maximum, while bfloat16 has 8 bits per element; bfloat16 is more precise only for elements a
+    thousand times smaller than the maximum. Both rows use one integer product, which reads one byte per weight.
     """
 
     def __init__(self, weight: Any, bias: Tensor | None) -> None:

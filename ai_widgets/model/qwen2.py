@@ -1,12 +1,12 @@
-"""The language model: Qwen2, written out. Its parameters have the names that transformers gives them.
+"""Language model: an implementation of Qwen2 with the parameter names of transformers.
 
-Twice in every layer the hidden states are normed, transformed and added to what they were: by attention, in which a
-token gathers from all positions before it, then by a gated feed-forward network (`Mlp`), which sees one token alone.
-`Attention` reads and extends the keys and values of a `Context`, so that a step computes its new tokens only.
+Each layer has two residual blocks: attention, in which a token reads all earlier positions, and a gated feed-forward
+network (`Mlp`), which processes each token separately. `Attention` reads and extends the keys and values of a
+`Context`, so that a step computes only its new tokens.
 
-The arithmetic is that of transformers' `Qwen2ForCausalLM`, operation by operation (the tests hold the two together).
-It is written here because a reader of this package should find it here, and because importing it from there takes twice
-as long as importing torch.
+The arithmetic equals transformers' `Qwen2ForCausalLM`, operation by operation (tests compare the two). The model is
+implemented here so that it can be read in this package, and because importing transformers' module takes twice as long
+as importing torch.
 
 Sources: Qwen2 technical report (arXiv:2407.10671); RoPE (arXiv:2104.09864); RMSNorm (arXiv:1910.07467); grouped-query
 attention (arXiv:2305.13245).
@@ -22,11 +22,11 @@ from .configuration import LanguageModelShape
 from .context import Context
 
 Rotation = tuple[Tensor, Tensor]
-"""Cosine and sine of the angles by which RoPE rotates the tokens of a step, each [..., tokens, head size]."""
+"""Cosine and sine of RoPE's angles for the tokens of a step, each [..., tokens, head size]."""
 
 
 class RmsNorm(nn.Module):
-    """Division by the root mean square, in float32, and a learned scale."""
+    """RMS normalisation: division by the root mean square in float32, and a learned scale."""
 
     def __init__(self, width: int, epsilon: float) -> None:
         super().__init__()
@@ -40,34 +40,32 @@ class RmsNorm(nn.Module):
 
 
 class RotaryEmbedding(nn.Module):
-    """RoPE's angles. Number i of the first half of a head and number i of its second half form a pair, which is rotated
-    by position · base^(-2 i / head size).
-    """
+    """Angles of RoPE: element i of each half of a head forms a pair, rotated by position · base^(-2i / head size)."""
 
     inv_freq: Tensor
 
     def __init__(self, shape: LanguageModelShape) -> None:
         super().__init__()
-        # Computed, not loaded: so it has values while the parameters are still on the meta device.
+        # Computed on the CPU, so that the buffer has values while the parameters are on the meta device.
         exponents = torch.arange(0, shape.head_size, 2, dtype=torch.float32, device="cpu") / shape.head_size
         self.register_buffer("inv_freq", 1.0 / shape.rope_base**exponents, persistent=False)
 
     def forward(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
-        """Rotation of tokens at integer positions [..., tokens]."""
+        """Compute the rotation of tokens at integer positions [..., tokens]."""
         angles = positions[..., None].float() * self.inv_freq
         angles = torch.cat((angles, angles), dim=-1)
         return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
 def apply_rotation(heads: Tensor, rotation: Rotation) -> Tensor:
-    """Rotate queries or keys [1, heads, tokens, size]."""
+    """Apply RoPE to queries or keys [1, heads, tokens, head size]."""
     cos, sin = rotation
     first, second = heads.chunk(2, dim=-1)
     return heads * cos + torch.cat((-second, first), dim=-1) * sin
 
 
 class Attention(nn.Module):
-    """Attention of new tokens to all that the context holds, and to themselves."""
+    """Grouped-query attention of new tokens to the context and to themselves."""
 
     def __init__(self, shape: LanguageModelShape, layer: int) -> None:
         super().__init__()
@@ -84,8 +82,8 @@ class Attention(nn.Module):
         )
         query, key = apply_rotation(query, rotation), apply_rotation(key, rotation)
         keys, values = context.extend(self.layer, key, value)
-        # Several query heads share a key head. They stand behind each other as if they were more tokens, so that the
-        # cache need not be repeated for each of them.
+        # Several query heads share a key head. They are concatenated along the token axis, so that the cache is not
+        # repeated for each head.
         shared = query.reshape(1, keys.shape[1], -1, self.size)
         attended = functional.scaled_dot_product_attention(
             shared, keys, values, attn_mask=mask, scale=self.size**-0.5
@@ -95,7 +93,7 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """The gated feed-forward network: one projection opens or closes the other's numbers."""
+    """Gated feed-forward network (SwiGLU): the gate projection scales the up projection element by element."""
 
     def __init__(self, shape: LanguageModelShape) -> None:
         super().__init__()
@@ -109,7 +107,7 @@ class Mlp(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward network, each normed before and added to what came in."""
+    """Pre-norm residual layer: attention, then the feed-forward network."""
 
     def __init__(self, shape: LanguageModelShape, layer: int) -> None:
         super().__init__()
@@ -125,11 +123,11 @@ class Layer(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Embeddings → hidden states."""
+    """Stack of layers: embeddings → hidden states."""
 
     def __init__(self, shape: LanguageModelShape) -> None:
         super().__init__()
-        # Left without values: drawing them, even on the meta device, makes torch import its compiler (half a second).
+        # Not initialised: random initialisation, even on the meta device, makes torch import its compiler (0.5 s).
         values = torch.empty(shape.vocabulary, shape.width)
         self.embed_tokens: nn.Embedding = nn.Embedding.from_pretrained(values, freeze=False)  # type: ignore[no-untyped-call]
         self.layers = nn.ModuleList([Layer(shape, number) for number in range(shape.layers)])
@@ -137,7 +135,7 @@ class Backbone(nn.Module):
         self.rotary_emb = RotaryEmbedding(shape)
 
     def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor | None, context: Context) -> Tensor:
-        """Hidden states of new tokens.
+        """Compute the hidden states of new tokens.
 
         Parameters
         ----------
@@ -146,10 +144,10 @@ class Backbone(nn.Module):
         positions
             [1, tokens], integers.
         mask
-            [1, 1, group · tokens, all], added to the attention scores: one row for each query head of a group and new
-            token, one column for each position, the new ones last. None where there is one new token.
+            [1, 1, group · tokens, positions], added to the attention scores: one row per query head of a group and new
+            token, one column per position, the new positions last. None for one new token.
         context
-            Whose keys and values are read, and extended at its end.
+            KV cache, which is read, and extended at its end.
 
         Returns
         -------
@@ -164,12 +162,16 @@ class Backbone(nn.Module):
 
 
 class Qwen2(nn.Module):
-    """The language model: `model` gives hidden states, `lm_head` a logit for each token of the vocabulary.
+    """Language model.
 
     Attributes
     ----------
     shape
-        Its sizes.
+        Sizes.
+    model
+        Backbone: embeddings → hidden states.
+    lm_head
+        Output head: hidden states → logits of the vocabulary.
     """
 
     def __init__(self, shape: LanguageModelShape) -> None:

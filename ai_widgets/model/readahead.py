@@ -1,7 +1,7 @@
-"""Reading a file ahead of whoever maps it: the disk works while the processor converts.
+"""Read-ahead of a memory-mapped file, so that disk reads overlap with the conversion of the weights.
 
-A map alone is read a page fault at a time, and each fault is waited for. A thread that reads the same bytes a little
-earlier, into a buffer that nobody looks at, leaves them in the system's cache, where the map finds them.
+A memory map is read by page faults, and each fault blocks. A thread that reads the same bytes earlier into a scratch
+buffer puts them into the system's page cache, so that the faults do not wait for the disk.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ from pathlib import Path
 from threading import Condition, Thread
 
 AT_ONCE = 8 * 2**20
-"""Bytes of one read."""
+"""Size of one read, in bytes."""
 AHEAD = 256 * 2**20
-"""How far the reading may be in front of the use: little enough for the cache of a machine that is nearly full."""
+"""Maximum distance of the read-ahead from the use, in bytes: small enough for the page cache of a machine with little
+free memory."""
 SMALL = 64 * 2**20
-"""A smaller file is not worth a thread."""
+"""Size of a file, in bytes, below which read-ahead costs more than it saves."""
 IDLE_SECONDS = 2.0
-"""The thread ends when nothing was used for so long, and begins anew with the next use."""
+"""Seconds without use after which the thread ends; the next use starts a new one."""
 
 
 class ReadAhead:
-    """Keeps a file's next bytes in the system's cache.
+    """Background reader that keeps a file's next bytes in the page cache.
 
     Parameters
     ----------
     path
-        The file; it is used from its beginning to its end, more or less.
+        File that is used approximately in order.
     """
 
     def __init__(self, path: Path) -> None:
@@ -37,21 +38,21 @@ class ReadAhead:
 
     @property
     def read(self) -> int:
-        """Bytes that were read ahead so far."""
+        """Number of bytes read ahead."""
         return self._read
 
     @property
     def alive(self) -> bool:
-        """Whether the thread exists."""
+        """Whether the thread is running."""
         return self._thread is not None
 
     def advance(self, used: int) -> None:
-        """Say that so many bytes have been used."""
+        """Report that the first `used` bytes of the file have been used."""
         if self._size < SMALL:
             return
         with self._changed:
             self._used = max(self._used, used)
-            # What has been used already need not be read again.
+            # Used bytes need no read-ahead.
             self._read = max(self._read, self._used)
             if self._thread is None and self._read < self._size:
                 self._thread = Thread(target=self._run, name="ai_widgets read ahead", daemon=True)
@@ -68,7 +69,7 @@ class ReadAhead:
                     with self._changed:
                         self._read = max(self._read, start + count) if count else self._size
         except OSError:
-            # Only a hint: whoever reads the file in earnest meets the error where it can be told.
+            # Read-ahead is only a hint: the reader of the map meets the same error and reports it.
             with self._changed:
                 self._read = self._size
         finally:
@@ -76,7 +77,7 @@ class ReadAhead:
                 self._thread = None
 
     def _next(self) -> int | None:
-        """Where to read next; waits while far enough ahead, and gives up when nothing is used for a while."""
+        """Return the offset of the next read, waiting while far enough ahead; None at the end or when idle."""
         with self._changed:
             used = self._used
             while self._read < self._size and self._read >= self._used + AHEAD:

@@ -1,11 +1,11 @@
-"""Logits → distribution → token, each step visible.
+"""Sampling: logits → distribution → token, with the probability of each step.
 
-The order is fixed: raw softmax over the whole vocabulary (what the model believes), then the set of allowed tokens and
-the bias, then temperature, top-k and top-p (what the settings make of it), then one uniform draw: the tokens that
-remain are laid side by side, the likeliest first, each as wide as its probability, and a number in [0, 1) falls on one
-of them. Greedy keeps only the likeliest.
+The order is fixed: raw softmax over the whole vocabulary; mask and bias; temperature, top-k and top-p; one uniform
+draw. The draw inverts the cumulative distribution: the remaining tokens in order of falling probability divide [0, 1)
+into intervals as long as their probabilities, and the random number selects an interval. Greedy decoding keeps only the
+most probable token.
 
-The logits are copied to the CPU once. All that follows is NumPy, so a seed gives the same tokens whatever the device.
+The logits are copied to the CPU once. All further steps use NumPy, so that a seed gives the same tokens on any device.
 """
 
 from __future__ import annotations
@@ -24,27 +24,32 @@ from ..errors import SettingError
 Scores = npt.NDArray[np.floating[Any]]
 
 FRONT = 64
-"""Tokens that are ranked at first. Draw and top-p rarely reach further; where they do, the whole vocabulary is."""
+"""Number of tokens ranked first. The draw and top-p rarely need more; if they do, the whole vocabulary is ranked."""
 ROWS = 64
-"""Rows into which scores are folded to find the highest: the maxima of the columns are few enough to be sorted."""
+"""Number of rows into which the scores are reshaped to find the highest: the column maxima are few enough to sort."""
 BLOCK = 512
-"""Weights that are summed up at a time."""
+"""Number of weights per partial sum of the cumulative distribution."""
 
 
 @dataclass(frozen=True)
 class SamplingRule:
-    """How a token is drawn.
+    """Parameters of a draw.
 
     Attributes
     ----------
     greedy
-        Take the likeliest; the other fields are then without effect.
+        Whether to take the most probable token; the other fields then have no effect.
     temperature
-        Divides the logits; above 0.
+        Divisor of the logits, above 0 and at most 100.
     top_k
-        Keep the k likeliest; None keeps all.
+        Number of the most probable tokens to keep; None keeps all.
     top_p
-        Of these keep the smallest set with at least this mass; 1 keeps all.
+        Probability mass to keep: of the tokens that top-k keeps, the smallest set with at least this mass. 1 keeps all.
+
+    Raises
+    ------
+    SettingError
+        If a value is not allowed.
     """
 
     greedy: bool = False
@@ -65,18 +70,20 @@ class SamplingRule:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One token of a report: what became of its probability from step to step.
+    """Reported token with its probability after each step.
 
     Attributes
     ----------
     token
-        Its id.
+        Token id.
     p
-        Raw: the softmax over the whole vocabulary.
+        Raw probability: softmax over the whole vocabulary.
     scaled
-        After mask, bias and temperature: the softmax over the allowed tokens. Greedy: with temperature 1.
+        Probability after mask, bias and temperature: softmax over the allowed tokens. With greedy decoding the
+        temperature is 1.
     kept
-        After top-k and top-p, made to add up to 1 again; 0 where it was removed. Greedy: 1 for the drawn token.
+        Probability after top-k and top-p, normalised again; 0 if the token was removed. With greedy decoding 1 for the
+        drawn token.
     """
 
     token: int
@@ -87,20 +94,20 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Draw:
-    """One drawn token and where it came from.
+    """Result of a draw.
 
     Attributes
     ----------
     token
-        The drawn id.
+        Drawn token id.
     p, p_drawn
-        Its raw probability, and its probability in the distribution it was drawn from.
+        Raw probability of the token, and its probability in the distribution that it was drawn from.
     draw
-        The uniform number in [0, 1) that picked it; None when greedy.
+        Uniform random number in [0, 1) that selected the token; None for greedy decoding.
     argmax
-        The likeliest id of the whole vocabulary, before mask and bias.
+        Most probable token id of the whole vocabulary, before mask and bias.
     likeliest
-        The likeliest tokens and those that were asked for, raw probabilities falling.
+        Most probable tokens and requested tokens, in order of falling raw probability.
     """
 
     token: int
@@ -112,47 +119,47 @@ class Draw:
 
 
 class Softmax:
-    """A probability for every score: ``exp((score - highest) / temperature) / total``.
+    """Softmax distribution: ``p = exp((score - highest) / temperature) / total``.
 
     Parameters
     ----------
     scores
         float32 or float64 [n].
     temperature
-        Divides the scores.
+        Divisor of the scores.
 
     Attributes
     ----------
     highest, total
-        The highest score, and the sum of all weights ``exp((score - highest) / temperature)``. The sum is NaN where a
-        score is NaN or +infinity.
+        Highest score, and sum of all weights ``exp((score - highest) / temperature)``; the sum is NaN if a score is NaN
+        or +infinity.
     """
 
     def __init__(self, scores: Scores, temperature: float = 1.0) -> None:
         self.scores, self.temperature = scores, temperature
         self.highest = float(scores.max())
         with np.errstate(invalid="ignore"):
-            # NumPy's exp, since torch's takes ten times as long where it underflows.
+            # NumPy's exp, because torch's takes ten times as long for arguments that underflow.
             self.total = float(self.weights(scores).sum())
 
     def weights(self, scores: Scores) -> Scores:
-        """Probabilities of some of the scores, before the division by `total`."""
+        """Compute the weights of scores, that is their probabilities before the division by `total`."""
         weights: Scores = scores - self.highest
         weights /= self.temperature
         np.exp(weights, out=weights)
         return weights
 
     def weight(self, score: float) -> float:
-        """The same of one score."""
+        """Compute the weight of one score."""
         return math.exp((score - self.highest) / self.temperature)
 
     def p(self, score: float) -> float:
-        """Probability of a token with this score."""
+        """Compute the probability of a token with this score."""
         return self.weight(score) / self.total
 
 
 class Distribution(Softmax):
-    """What the model believes: the raw softmax over the whole vocabulary.
+    """Raw distribution of the model: softmax over the whole vocabulary.
 
     Parameters
     ----------
@@ -165,28 +172,28 @@ class Distribution(Softmax):
 
     @property
     def finite(self) -> bool:
-        """Whether there is a distribution: no NaN among the logits, and a largest one that is finite."""
+        """Whether the distribution is defined: no logit is NaN, and the highest logit is finite."""
         return math.isfinite(self.highest) and math.isfinite(self.total)
 
 
 class Remaining:
-    """What top-k and top-p leave of a distribution.
+    """Distribution after top-k and top-p.
 
     Parameters
     ----------
     scaled
-        The distribution after mask, bias and temperature.
+        Distribution after mask, bias and temperature.
     rule
-        Greedy keeps the likeliest token.
+        Sampling rule; greedy keeps the most probable token.
     number
-        The number in [0, 1) that will be drawn: where nothing is removed, only the tokens up to there are ranked.
+        Random number in [0, 1) of the draw: if no token is removed, only the tokens up to its interval are ranked.
     """
 
     def __init__(self, scaled: Softmax, rule: SamplingRule, number: float) -> None:
         self._scaled = scaled
         count = 1 if rule.greedy else rule.top_k
         self._all = count is None and rule.top_p == 1
-        # What is drawn from: scores that remain, highest first, their weights, and the sum of all weights that remain.
+        # The remaining scores, highest first, their weights, and the sum of all remaining weights.
         self._ranked: Scores = scaled.scores[highest(scaled.scores, count or FRONT)].astype(np.float64)
         self._weights = scaled.weights(self._ranked)
         ranked_all = count is not None or len(self._ranked) == len(scaled.scores)
@@ -197,37 +204,37 @@ class Remaining:
             self._weights = scaled.weights(self._ranked)
             self._total = float(self._weights.sum(dtype=np.float64))
         if rule.top_p < 1:
-            # Up to and including the token that reaches top_p.
+            # Keep the tokens up to and including the one that reaches top_p.
             end = rank_at(self._weights, rule.top_p * self._total, "left") + 1
             self._ranked, self._weights = self._ranked[:end], self._weights[:end]
             self._total = float(self._weights.sum(dtype=np.float64))
 
     def place(self, number: float) -> int:
-        """Place of the token on which a number in [0, 1) falls."""
+        """Return the index of the token whose interval contains a number in [0, 1)."""
         return int(self._equal(rank_at(self._weights, number * self._total, "right"))[-1])
 
     def p(self, place: int) -> float:
-        """Probability of the token at a place; 0 where it was removed."""
+        """Compute the probability of the token at an index; 0 if the token was removed."""
         score, lowest = float(self._scaled.scores[place]), self._ranked[-1]
         remains = self._all or score > lowest or (score == lowest and place in self._equal(len(self._ranked) - 1))
         return self._scaled.weight(score) / self._total if remains else 0.0
 
     def _equal(self, rank: int) -> npt.NDArray[np.intp]:
-        """Places of the tokens that have the score of this rank, up to the token that has the rank."""
+        """Return the indices of the tokens with the score of this rank, up to the token of the rank."""
         score = self._ranked[rank]
         return np.flatnonzero(self._scaled.scores == score)[: rank + 1 - int(np.argmax(self._ranked == score))]
 
 
 def highest(scores: Scores, count: int) -> npt.NDArray[np.intp]:
-    """Places of the `count` highest scores, the highest first and equal ones in their order."""
+    """Return the indices of the `count` highest scores, highest first, equal scores in their order."""
     columns = len(scores) // ROWS
     if count > columns:
         places = np.arange(len(scores))
     else:
-        # The count-th highest of all is at least the count-th highest of the columns' maxima.
+        # The count-th highest score is at least the count-th highest column maximum.
         maxima = scores[: ROWS * columns].reshape(ROWS, columns).max(0)
         floor = np.partition(maxima, -count)[-count]
-        # Very many may be equal to it: then the first row has enough of them.
+        # Many scores may equal the floor; the first row usually contains enough of them.
         equal = np.flatnonzero(scores[:columns] == floor)
         if len(equal) < count:
             equal = np.flatnonzero(scores == floor)
@@ -236,9 +243,9 @@ def highest(scores: Scores, count: int) -> npt.NDArray[np.intp]:
 
 
 def rank_at(weights: Scores, mass: float, side: Literal["left", "right"]) -> int:
-    """Rank of the token whose right edge first reaches (`left`) or passes (`right`) `mass`, weights laid side by side.
+    """Return the rank at which the cumulative weight first reaches (`left`) or exceeds (`right`) `mass`.
 
-    First among the edges of whole blocks, then inside one of them: most of a large vocabulary's edges are not needed.
+    The search runs over the sums of blocks first, then inside one block, so that most cumulative sums are not computed.
     """
     blocks = np.add.reduceat(weights, np.arange(0, len(weights), BLOCK), dtype=np.float64).cumsum()
     block = min(int(np.searchsorted(blocks, mass, side)), len(blocks) - 1)
@@ -262,19 +269,25 @@ def draw(
     Parameters
     ----------
     raw
-        The raw distribution.
+        Raw distribution.
     rule, generator
-        How to draw; one number is taken from the generator, none when greedy.
+        Sampling rule, and random generator; a draw takes one number from the generator, a greedy draw none.
     allowed
-        Only these ids may be drawn (the decision mask); None allows all.
+        Token ids that may be drawn (the decision mask); None allows all.
     bias
-        A token and what is added to its logit after the raw distribution was read.
+        Token id, and the number added to its logit after the raw distribution was computed.
     likeliest
-        How many of the likeliest tokens to report; the drawn one and those of `report` join them. 0 reports none.
+        Number of the most probable tokens to report; the drawn token and those of `report` are added. 0 reports none.
     report
-        Tokens to report whether likely or not.
+        Token ids to report in any case.
+
+    Examples
+    --------
+    >>> generator = np.random.default_rng(0)
+    >>> draw(Distribution(torch.tensor([0.0, 2.0, 1.0])), SamplingRule(greedy=True), generator).token
+    1
     """
-    # Mask and bias; from here on a token is a place in `scores`.
+    # Mask and bias. Below, a token is identified by its index in `scores`.
     logits = raw.scores
     ids: Sequence[int] = range(len(logits)) if allowed is None else list(allowed)
     scores = logits if allowed is None else logits[ids].astype(np.float64)

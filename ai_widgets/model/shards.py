@@ -1,4 +1,4 @@
-"""Tensors of safetensors files, read and written in pieces, so that no more than a piece is ever held twice."""
+"""Read and write the tensors of safetensors files in pieces, so that at most one piece is in memory twice."""
 
 from __future__ import annotations
 
@@ -19,29 +19,32 @@ from ..errors import CheckpointError
 from .readahead import ReadAhead
 
 PIECE = 8 * 2**20
-"""Bytes that are read, converted and placed at a time."""
+"""Size of a piece that is read and converted at once, in bytes."""
 WINDOW = 128 * 2**20
-"""Bytes after which a file's map is made anew: what was read through a map counts as the process's memory until the
-map is closed."""
+"""Number of bytes read after which a file is mapped again: pages read through a map count as the process's memory until
+the map is closed."""
 FLOATING = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-"""The formats that weights may have, as safetensors calls them."""
+"""Number formats that weights may have, by their names in safetensors."""
 STORED_NAMES = {dtype: name for name, dtype in FLOATING.items()}
+"""Names of the number formats in safetensors."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor in a file, not read yet.
+    """Tensor in a file that is not read yet.
 
     Attributes
     ----------
     name
-        Its name in the model.
+        Name in the model.
+    shape
+        Shape.
     kind
-        Its number format as the file calls it; a key of `FLOATING` where it is fit for weights.
+        Number format by the file's name for it; a key of `FLOATING` for valid weights.
     source
-        The file, for errors.
+        File, for errors.
     read
-        Gives rows ``[first, last)``; the whole of a tensor without dimensions.
+        Function that reads rows ``[first, last)``, or all of a tensor without dimensions.
     """
 
     name: str
@@ -52,19 +55,20 @@ class Stored:
 
     @property
     def itemsize(self) -> int:
+        """Size of an element in the file, in bytes."""
         return FLOATING[self.kind].itemsize if self.kind in FLOATING else 1
 
     @property
     def size(self) -> int:
-        """Bytes in the file."""
+        """Size in the file, in bytes."""
         return math.prod(self.shape) * self.itemsize
 
     def named(self, name: str) -> Stored:
-        """The same tensor under another name."""
+        """Return the tensor under another name."""
         return replace(self, name=name)
 
     def part(self, name: str, first: int, last: int) -> Stored:
-        """Some of the rows, as a tensor of its own."""
+        """Return rows ``[first, last)`` as a separate tensor."""
         read = self.read
         return replace(
             self,
@@ -74,7 +78,7 @@ class Stored:
         )
 
     def pieces(self) -> Iterator[tuple[int, int, Tensor]]:
-        """First row, last row + 1, values; in order."""
+        """Yield first row, last row + 1 and values of each piece, in order."""
         rows = self.shape[0] if self.shape else 1
         step = max(1, PIECE // max(1, self.size // max(1, rows)))
         for first in range(0, rows, step):
@@ -83,7 +87,13 @@ class Stored:
 
 
 class Shard:
-    """One safetensors file. Its header is checked when it is made; its tensors are read when they are asked for."""
+    """Safetensors file with a checked header, whose tensors are read on demand.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged or not a safetensors file.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -124,7 +134,7 @@ class Shard:
 
 
 def fetch(path: Path, start: int, count: int) -> None:
-    """Ask the system to bring a part of a file into memory; a hint, which not every system knows."""
+    """Advise the operating system to read a part of a file into its cache; no effect where unsupported."""
     if hasattr(os, "posix_fadvise"):
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), start, count, os.POSIX_FADV_WILLNEED)
@@ -138,14 +148,19 @@ def write_shard(path: Path, tensors: Iterable[Stored], dtype: torch.dtype) -> It
     path
         The new file.
     tensors
-        In the order in which they are to stand.
+        Tensors, in the order of the file.
     dtype
-        What they are converted to.
+        Number format of the file.
 
     Yields
     ------
     int
-        Bytes of the source that were written just now.
+        Size of the piece just written, in bytes of the source.
+
+    Raises
+    ------
+    CheckpointError
+        If a value is NaN or cannot be represented in `dtype`.
     """
     listed = list(tensors)
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
@@ -165,7 +180,13 @@ def write_shard(path: Path, tensors: Iterable[Stored], dtype: torch.dtype) -> It
 
 
 def check_values(rows: Tensor, dtype: torch.dtype, one: Stored) -> None:
-    """Refuse what is not a number, or none that `dtype` can hold: a damaged file looks like that."""
+    """Raise an error for NaN and for values that `dtype` cannot represent, which indicate a damaged file.
+
+    Raises
+    ------
+    CheckpointError
+        If there is such a value.
+    """
     if rows.numel() == 0:
         return
     low, high = torch.aminmax(rows)

@@ -1,7 +1,7 @@
-"""Models that are in use, and whose turn it is to load one: the same weights are in memory once.
+"""Sharing of loaded weights: the same checkpoint is in memory once, and concurrent loads of it run in turn.
 
-A model is known by its files (their names, sizes, times and places on the disk), so that a folder that has changed is
-read anew. Only weak references are kept: weights are freed as soon as no model, session or widget uses them.
+A model is identified by its files (names, sizes, modification times, inodes), so that a changed folder is read again.
+Only weak references are kept: the weights are freed when no model, session or widget refers to them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from .checkpoint import LoadedModel
 
 GLANCE_SECONDS = 0.25
-"""How often a load that waits for another one of the same files tells of its progress, which may cancel it."""
+"""Interval, in seconds, at which a load that waits for another load of the same files reports the other's progress; the
+callback may cancel the wait."""
 
 
 class Turns:
-    """One caller at a time for each key; the next begins whatever became of the one before."""
+    """Locks by key that report the holder's progress to the callers that wait."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -38,9 +39,10 @@ class Turns:
 
     @contextmanager
     def take(self, key: Hashable, progress: Progress | None) -> Iterator[Reports]:
-        """Wait for the key to be free, and hold it for the block.
+        """Acquire the key for a block, waiting until it is free.
 
-        While it waits, `progress` is told of the other's reports; what it raises ends the waiting.
+        During the wait, `progress` receives the reports of the holder; an exception from `progress` ends the wait and
+        is raised again.
         """
         reports = Reports(progress)
         try:
@@ -55,7 +57,7 @@ class Turns:
                     self._changed.notify_all()
 
     def _begin(self, key: Hashable, reports: Reports) -> Reports | None:
-        """Take the key, or return who holds it after a short wait."""
+        """Acquire the key and return None, or return the holder's reports after a short wait."""
         with self._changed:
             other = self._running.get(key)
             if other is not None:
@@ -68,7 +70,7 @@ class Turns:
 
 @dataclass(frozen=True)
 class Request:
-    """How a model was asked for, as words: `auto` is a request of its own, since memory decides what becomes of it."""
+    """Parameters of a load, as given. `auto` is not resolved, because its result depends on the free memory."""
 
     device: str
     dtype: str
@@ -77,6 +79,7 @@ class Request:
 
     @staticmethod
     def of(device: str | torch.device, dtype: str | torch.dtype, quantize: str | None, compiled: bool) -> Request:
+        """Build a request from the parameters of a load."""
         return Request(str(device), str(dtype).removeprefix("torch."), quantize, compiled)
 
 
@@ -88,7 +91,7 @@ class _Use:
 
 
 class ModelsInUse:
-    """Models that are in memory, by their files and by how they were asked for."""
+    """Registry of the models in memory, by their files and requests."""
 
     def __init__(self) -> None:
         self._changing = Lock()
@@ -97,10 +100,11 @@ class ModelsInUse:
     def find(
         self, files: Hashable, request: Request, machine: Callable[[], Machine] = look
     ) -> tuple[LoadedModel, Need] | None:
-        """A model that this request would load once more, with what it occupies; or None.
+        """Find a model in memory that a request would load again, and its memory need; None if there is none.
 
-        It is one that was asked for in the same words, or one that these words lead to: they are resolved as if its
-        weights were not in memory yet, since the memory that they take must not send a second copy elsewhere.
+        A model matches if its request is equal, or if the request resolves to the model's placement. The request is
+        resolved as if the model's weights were not in memory, so that the memory they occupy does not place a second
+        copy on another device.
         """
         candidates = [(use, model) for use in self._uses.get(files, ()) if (model := use.model()) is not None]
         for use, model in candidates:
@@ -114,13 +118,13 @@ class ModelsInUse:
             try:
                 chosen = choose(request.device, request.dtype, request.quantize, use.need, without)
             except (NotEnoughMemoryError, SettingError):
-                continue  # loading says so
+                continue  # loading raises the same error
             if (chosen.device, chosen.dtype) == (held.device, held.dtype):
                 return model, use.need
         return None
 
     def add(self, files: Hashable, request: Request, need: Need, model: LoadedModel) -> None:
-        """Remember a model for as long as it is used, under one more request where it is known already."""
+        """Register a model under a request; a model may have several requests. The reference is weak."""
         with self._changing:
             uses = {
                 key: alive
@@ -132,6 +136,6 @@ class ModelsInUse:
 
 
 def identity(folder: Path) -> Hashable:
-    """What tells a folder's present files from all others: where they are, how large and how old."""
+    """Return a key of a folder's files: path, names, sizes, modification times and inodes."""
     stats = [(path.name, path.stat()) for path in files_of(folder)]
     return str(folder.resolve()), tuple((name, one.st_size, one.st_mtime_ns, one.st_ino) for name, one in stats)

@@ -1,4 +1,4 @@
-"""Modules without memory: the language model and the audio tower on the meta device, to be filled."""
+"""Modules without memory: the language model and the audio tower on the meta device, before loading."""
 
 from __future__ import annotations
 
@@ -14,34 +14,45 @@ from .qwen2 import Qwen2
 from .tower import AudioTower, TowerShape
 
 HEAD = "lm_head"
-"""The layer that gives the logits."""
+"""Name of the output layer, which computes the logits."""
 
 
 def language_skeleton(shape: LanguageModelShape) -> Qwen2:
-    """A language model whose parameters have shapes and no values."""
+    """Build a language model whose parameters have shapes, but no values.
+
+    Raises
+    ------
+    CheckpointError
+        If the sizes are not possible.
+    """
     try:
         with torch.device("meta"):
             return Qwen2(shape)
-    except RuntimeError as error:  # sizes that are beyond what a tensor can have
+    except RuntimeError as error:  # sizes beyond the limits of a tensor
         raise CheckpointError(f"No language model can be built of {shape}: {error}.") from error
 
 
 def finish_language_model(model: Qwen2, device: torch.device) -> None:
-    """Bring what is computed, not loaded, to the device of the weights: RoPE's frequencies."""
+    """Move RoPE's frequencies, which are computed rather than loaded, to the device of the weights."""
     model.model.rotary_emb.to(device)
 
 
 def tower_skeleton(values: dict[str, Any], width: int, source: str) -> AudioTower:
-    """An audio tower without values, whose frames have the language model's width.
+    """Build an audio tower without values whose frames have the language model's width.
 
     Parameters
     ----------
     values
-        Its configuration, `thinker_config.audio_config`.
+        Configuration, `thinker_config.audio_config`.
     width
         Width of the language model.
     source
-        Where the configuration is from; begins the sentence that says what is wrong with it.
+        Name of the configuration in errors.
+
+    Raises
+    ------
+    CheckpointError
+        If the configuration is not valid, or the frames have another width.
     """
     shape = TowerShape.of(values, source)
     if shape.output_dim != width:
@@ -56,17 +67,17 @@ def tower_skeleton(values: dict[str, Any], width: int, source: str) -> AudioTowe
 
 
 def finish_tower(tower: AudioTower, device: torch.device) -> None:
-    """Bring what is computed, not loaded, to the device of the weights: the positions."""
+    """Move the position embedding, which is computed rather than loaded, to the device of the weights."""
     tower.positional_embedding.to(device)
 
 
 def linear_layers(model: Any) -> dict[str, nn.Linear]:
-    """The language model's matrices by name: what `quantize` shrinks."""
+    """Return the language model's linear layers by name, which `quantize` reduces."""
     return {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
 
 
 def need_of(model: Qwen2, tower: AudioTower) -> Need:
-    """What the two will occupy."""
+    """Compute the memory need of language model and tower."""
     layers = linear_layers(model).values()
     matrices = sum(layer.weight.numel() for layer in layers)
     parameters = sum(one.numel() for module in (model, tower) for one in module.parameters())

@@ -1,8 +1,8 @@
-"""How many threads torch uses inside one operation, set for the calling thread alone.
+"""Number of torch's intra-op threads, set for the calling thread alone.
 
-`torch.set_num_threads` keeps its number in a variable of the process, and every thread takes it over at its first
-operation: a thread that starts while a small model computes would stay at one thread for good. OpenMP and MKL, which do
-torch's work below, each have a setting of the calling thread; that is what is set here.
+`torch.set_num_threads` stores the number per process, and every thread adopts it at its first operation: a thread that
+starts while a small model computes would keep one thread permanently. OpenMP and MKL, which run torch's operations,
+each have a setting per calling thread; this module sets those.
 
 Source: `aten/src/ATen/ParallelOpenMP.cpp` of torch; OpenMP 5.0, 3.2.1 (the setting belongs to the calling task).
 """
@@ -24,20 +24,20 @@ import torch
 logger = logging.getLogger(__name__)
 
 LIBRARIES = {"linux": "libtorch_cpu.so", "darwin": "libtorch_cpu.dylib", "win32": "libiomp5md.dll"}
-"""In which of torch's own libraries the functions are found; on Windows a library does not show those it is linked
-with, so OpenMP's is named itself."""
+"""Library of torch that exports the functions, by platform. On Windows a library does not export the functions it links
+to, so that OpenMP's own library is named."""
 
 
 @dataclass(frozen=True)
 class _Native:
-    """Functions of the libraries that torch computes with.
+    """Functions of OpenMP and MKL.
 
     Attributes
     ----------
     get, set
-        OpenMP's number of threads for the calling thread.
+        Get or set OpenMP's number of threads for the calling thread.
     set_mkl
-        The same for MKL, which returns the number before (0: it follows OpenMP); None where torch has no MKL.
+        Set MKL's number and return the previous one (0: MKL follows OpenMP); None if torch has no MKL.
     """
 
     get: Callable[[], int]
@@ -47,7 +47,7 @@ class _Native:
 
 @cache
 def _native() -> _Native | None:
-    """Find the functions, or None where torch does not obey them (built without OpenMP, an unknown system)."""
+    """Load the functions; None if torch does not follow them (built without OpenMP, an unknown platform)."""
     path = Path(torch.__file__).parent / "lib" / LIBRARIES.get(sys.platform, "")
     try:
         library = ctypes.CDLL(str(path))
@@ -66,7 +66,7 @@ def _native() -> _Native | None:
         found.set(count)
         obeyed.append(torch.get_num_threads() == count)
 
-    # On a thread of its own, so that the probe changes nothing that lasts.
+    # On a separate thread, so that the probe has no lasting effect.
     thread = Thread(target=probe, name="ai_widgets OpenMP probe")
     thread.start()
     thread.join()
@@ -78,14 +78,14 @@ def _native() -> _Native | None:
 
 @contextmanager
 def intra_op_threads(count: int | None) -> Iterator[None]:
-    """Run a block with `count` torch threads inside an operation. All other threads, new ones too, keep their number.
+    """Run a block with `count` intra-op threads in the calling thread; other threads, also new ones, are not affected.
 
     Parameters
     ----------
     count
-        None leaves everything as it is. So does a torch whose threads cannot be set for one thread alone.
+        Number of threads; None changes nothing. A torch build without per-thread settings also changes nothing.
     """
-    # The first question of a thread makes torch set that thread up, which would undo a number that was set before.
+    # The first `get_num_threads` of a thread makes torch initialise that thread, which would undo an earlier setting.
     if count is None or count == torch.get_num_threads() or (native := _native()) is None:
         yield
         return

@@ -1,10 +1,10 @@
-"""The audio tower: Qwen2.5-Omni's encoder, written out. Its parameters have the names that transformers gives them.
+"""Audio tower: an implementation of Qwen2.5-Omni's encoder with the parameter names of transformers.
 
-The tower sees each chunk as a segment of its own (docs/protocol.md §6): convolutions, positions and attention all stay
-inside its 40 mel frames; 40 → 20 by the second convolution → 10 by average pooling. So chunks are independent given
-their mels and go through the tower as a batch. transformers' own `forward` packs segments into one row and attends to
-them one after the other; the arithmetic is the same (the tests hold the two together), and so are the modules:
-`encode_chunks` also runs transformers' `Qwen2_5OmniAudioEncoder`, with which training works.
+The tower encodes each chunk as a separate segment (docs/protocol.md §6): convolutions, positions and attention are
+limited to the chunk's 40 mel frames, which the second convolution reduces to 20 and average pooling to 10. Therefore
+chunks are independent given their mels, and are encoded as a batch. transformers' `forward` packs segments into one row
+and processes them in turn; the arithmetic is the same (tests compare the two), and so are the modules: `encode_chunks`
+also runs transformers' `Qwen2_5OmniAudioEncoder`, which training uses.
 
 Source: Robust Speech Recognition via Large-Scale Weak Supervision (arXiv:2212.04356), whose encoder this is.
 """
@@ -23,14 +23,14 @@ from ..audio.features import MEL_BINS
 from ..errors import CheckpointError
 
 FRAMES = 20
-"""Positions that a chunk has behind the tower's convolutions."""
+"""Number of positions of a chunk after the tower's convolutions."""
 LONGEST_PERIOD = 10_000
-"""Positions in which the slowest of the position's waves turns by one radian."""
+"""Number of positions in which the slowest sinusoid advances by one radian."""
 
 
 @dataclass(frozen=True)
 class TowerShape:
-    """Sizes of the tower. The names are those of `thinker_config.audio_config`, the defaults Qwen2.5-Omni's."""
+    """Sizes of the tower, named as in `thinker_config.audio_config`; the defaults are Qwen2.5-Omni's."""
 
     d_model: int = 1280
     encoder_layers: int = 32
@@ -41,12 +41,12 @@ class TowerShape:
 
     @staticmethod
     def of(config: dict[str, Any], source: str) -> TowerShape:
-        """Sizes in a configuration; `source` begins the sentence that says what makes no sense in it.
+        """Read the sizes from a configuration; `source` names the configuration in errors.
 
         Raises
         ------
         CheckpointError
-            A size that cannot be, or an activation function that the tower does not have.
+            If a size is not valid, or the activation function is not `gelu`.
         """
         shape = TowerShape(**{field.name: config[field.name] for field in fields(TowerShape) if field.name in config})
         problem = shape._problem()
@@ -71,7 +71,7 @@ class TowerShape:
 
 
 class Sinusoids(nn.Module):
-    """Positions as sines and cosines of falling frequencies, [positions, width]; computed, not learned."""
+    """Sinusoidal position embedding [positions, width], computed rather than learned."""
 
     positional_embedding: Tensor
 
@@ -85,7 +85,7 @@ class Sinusoids(nn.Module):
 
 
 class Attention(nn.Module):
-    """Projections of an attention over all positions of a chunk."""
+    """Projections of the attention over all positions of a chunk."""
 
     def __init__(self, shape: TowerShape) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Attention(nn.Module):
 
 
 class Layer(nn.Module):
-    """Modules of a layer; `run_layer` says how they are joined."""
+    """Modules of a layer; `run_layer` connects them."""
 
     def __init__(self, shape: TowerShape) -> None:
         super().__init__()
@@ -110,12 +110,12 @@ class Layer(nn.Module):
 
 
 class AudioTower(nn.Module):
-    """The tower: chunks of log-mel → frames.
+    """Audio tower: log-mel chunks → encoder frames.
 
     Attributes
     ----------
     shape
-        Its sizes.
+        Sizes.
     """
 
     def __init__(self, shape: TowerShape) -> None:
@@ -158,7 +158,7 @@ def encode_chunks(tower: Any, mels: Tensor) -> Tensor:
 
 
 def run_layer(layer: Any, hidden: Tensor) -> Tensor:
-    """Attention and feed-forward network, each normed before and added to what came in; [chunks, positions, width]."""
+    """Run a pre-norm residual layer on hidden states [chunks, positions, width]: attention, then feed-forward."""
     attention = layer.self_attn
     normed = layer.self_attn_layer_norm(hidden)
     query, key, value = (
@@ -169,7 +169,7 @@ def run_layer(layer: Any, hidden: Tensor) -> Tensor:
     hidden = hidden + attention.out_proj(attended.transpose(1, 2).flatten(-2))
     hidden = hidden + layer.fc2(functional.gelu(layer.fc1(layer.final_layer_norm(hidden))))
     if hidden.dtype == torch.float16:
-        # As transformers does: half precision may overflow in deep towers.
+        # As in transformers: float16 may overflow in deep towers.
         bound = torch.finfo(torch.float16).max - 1000
         hidden = hidden.clamp(-bound, bound)
     return hidden

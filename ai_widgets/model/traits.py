@@ -1,8 +1,9 @@
-"""Traits of a checkpoint: what the weights were trained with and the program must not assume.
+"""Traits of a checkpoint: training-dependent facts that the program reads instead of assuming.
 
-A folder may hold them in `audio_interaction.json`, or under `audio_interaction` in its config.json, as `convert` writes
-it. The published release has neither, and its special tokens are re-used rare vocabulary entries that the tokenizer
-does not name: its traits ship as `published.json` and serve every folder without its own.
+A folder may contain them in `audio_interaction.json`, or under `audio_interaction` in its config.json, as `convert`
+writes it. The published release contains neither, and its special tokens are reused rare vocabulary entries that the
+tokenizer does not name. Therefore its traits are part of this package (`published.json`), and apply to every folder
+without traits.
 """
 
 from __future__ import annotations
@@ -19,38 +20,46 @@ from ..protocol import CHUNK_SECONDS
 from ..special_tokens import Emotion, SpecialTokens
 
 FORMAT = 1
+"""Version of the traits file."""
 TRAITS_FILE = "audio_interaction.json"
+"""File of the traits in a checkpoint folder."""
 CONFIG_FILE = "config.json"
+"""Configuration file of transformers, which contains the traits of a converted folder."""
 CONFIG_KEY = "audio_interaction"
+"""Key of the traits in `CONFIG_FILE`."""
 MODEL_TYPE = "audio_interaction"
-"""What the config.json of a converted folder calls its kind of model; `ai_widgets.transformers` registers it."""
+"""`model_type` in the config.json of a converted folder; `ai_widgets.transformers` registers it."""
 ROPE_POSITIONS = ("exact", "float16")
+"""Allowed values of `Traits.rope_positions`."""
 PREFIX_WORDS = ("PROMPT",)
+"""Names in `Traits.prefix` that are not special tokens."""
 CHUNK_WORDS = ("FRAMES",)
+"""Names in `Traits.chunk` that are not special tokens."""
 LONGEST_CONTEXT_S = 86_400.0
-"""Seconds that a context may be said to hold, a day, as in `Settings.context_seconds`: more can only be a mistake."""
+"""Maximum of `Traits.context_seconds`, in seconds: a day, as for `Settings.context_seconds`."""
 
 
 @dataclass(frozen=True)
 class Traits:
-    """What a session must know of its checkpoint.
+    """Training-dependent facts of a checkpoint.
 
     Attributes
     ----------
+    name
+        Name of the checkpoint.
     tokens
-        The special-token table.
+        Special-token table.
     prefix
-        Names of the online prefix in order; `PROMPT` stands for the system prompt's tokens.
+        Token names at the start of the context, in order; `PROMPT` is the system prompt.
     chunk
-        Names of one listening block in order; `FRAMES` stands for the ten PADs that encoder frames replace.
+        Token names of one chunk's block, in order; `FRAMES` is the ten PADs that the encoder frames replace.
     rope_positions
-        `float16` where the weights were trained on positions rounded through float16 (docs/protocol.md §6), else
-        `exact`.
+        `float16` if the weights were trained on positions rounded through float16 (docs/protocol.md §6), else `exact`.
     system_prompt
-        The prompt it was trained with.
+        System prompt used in training.
     context_seconds
-        Seconds of audio, without any replies, that a sliding context holds by default: about as many as nearly all of
-        the decisions were trained with. None where the folder does not say.
+        Default length of a sliding context, in seconds of audio without replies: approximately the context length of
+        nearly all decisions in training. None if unknown.
     """
 
     name: str
@@ -62,7 +71,7 @@ class Traits:
     context_seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Content of a traits file, which `from_json` reads."""
+        """Convert the traits to the content of a traits file. `from_json` is the inverse."""
         context = {} if self.context_seconds is None else {"context": {"seconds": self.context_seconds}}
         return {
             "format": FORMAT,
@@ -77,7 +86,13 @@ class Traits:
 
     @staticmethod
     def from_json(values: Mapping[str, Any], source: str) -> Traits:
-        """Check and take over the content of a traits file; `source` names it in errors."""
+        """Build traits from the content of a traits file; `source` names the file in errors.
+
+        Raises
+        ------
+        CheckpointError
+            If a field is missing or has a value that is not allowed.
+        """
         try:
             tokens = SpecialTokens(
                 {str(name): int(token) for name, token in values["special_tokens"].items()},
@@ -118,7 +133,7 @@ class Traits:
 
 
 def _context_seconds(context: Any, source: str) -> float | None:
-    """Seconds of `{"seconds": …}`; None where there is nothing."""
+    """Read the seconds of `{"seconds": …}`; None if `context` is None."""
     if context is None:
         return None
     seconds = context.get("seconds") if isinstance(context, Mapping) else None
@@ -132,7 +147,13 @@ def _context_seconds(context: Any, source: str) -> float | None:
 
 
 def read_traits(folder: Path) -> Traits:
-    """Traits of a checkpoint folder, or those of the published release where it has none of its own."""
+    """Read the traits of a checkpoint folder; without a traits file those of the published release.
+
+    Raises
+    ------
+    CheckpointError
+        If the traits file is not valid.
+    """
     path, config = folder / TRAITS_FILE, folder / CONFIG_FILE
     if path.exists():
         return Traits.from_json(_parsed(path, str(path)), str(path))

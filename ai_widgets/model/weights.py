@@ -1,4 +1,4 @@
-"""Tensors of a checkpoint → modules: LitGPT and Qwen2 names, the fused qkv, and errors that name what does not fit."""
+"""Load the tensors of a checkpoint into modules: LitGPT and Qwen2 names, the fused qkv, and checks of all tensors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from .configuration import LanguageModelShape, names_shown, read_json
 from .shards import FLOATING, Shard, Stored, check_values, fetch
 
 INDEX_FILE = "model.safetensors.index.json"
+"""Index of the weight files of a sharded checkpoint."""
 SINGLE_FILE = "model.safetensors"
+"""Weight file of a checkpoint that is not sharded."""
 TOWER_FILES = (
     "audio_tower.safetensors",
     "audiointeraction_ChunkwisedEncoder.pth",
     "MiniOmni3_ChunkwisedEncoder.pth",
 )
+"""Names of a separate tower file: as `convert` writes it, and as in two releases."""
 
 LITGPT_LAYER = {
     "norm_1.weight": "input_layernorm.weight",
@@ -32,46 +35,61 @@ LITGPT_LAYER = {
     "mlp.fc_2.weight": "mlp.up_proj.weight",
     "mlp.proj.weight": "mlp.down_proj.weight",
 }
+"""Qwen2 name of each tensor of a layer, by its LitGPT name."""
 LITGPT_TOP = {
     "transformer.wte.weight": "model.embed_tokens.weight",
     "transformer.ln_f.weight": "model.norm.weight",
     "lm_head.weight": "lm_head.weight",
 }
+"""Qwen2 name of each tensor outside the layers, by its LitGPT name."""
 TOWER_PREFIX = "audio_tower."
+"""Prefix of the tower's tensors in the files of the language model."""
 TOWER_PREFIXES = ("thinker.audio_tower.", TOWER_PREFIX)
+"""Prefixes of the tensors in a separate tower file."""
 TOWER_OPTIONAL = ("audio_bos_eos_token.weight", "positional_embedding.positional_embedding")
-"""Not used by a chunk's encoding: one belongs to whole-clip prompts, the other is computed, not learned."""
+"""Tensors that the encoding of a chunk does not use: the first is for whole-clip prompts, the second is computed."""
 
 
 class Destination(Protocol):
-    """Takes a tensor in pieces of rows and makes a parameter of them."""
+    """Receiver of one tensor in pieces of rows."""
 
-    def put(self, first: int, last: int, rows: Tensor) -> None: ...
+    def put(self, first: int, last: int, rows: Tensor) -> None:
+        """Store rows ``[first, last)``."""
 
-    def finish(self) -> nn.Parameter: ...
+    def finish(self) -> nn.Parameter:
+        """Return the complete parameter."""
+        ...
 
 
 class Dense:
-    """A parameter in one number format on one device: every piece is converted on its way."""
+    """Receiver that converts each piece to one dtype and device."""
 
     def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> None:
         self._value = torch.empty(shape, dtype=dtype, device=device)
 
     def put(self, first: int, last: int, rows: Tensor) -> None:
+        """Convert and store rows ``[first, last)``."""
         (self._value[first:last] if self._value.ndim else self._value).copy_(rows)
 
     def finish(self) -> nn.Parameter:
+        """Return the complete parameter, without gradient."""
         return nn.Parameter(self._value, requires_grad=False)
 
 
 def language_model_tensors(folder: Path, shape: LanguageModelShape) -> list[Stored]:
-    """Tensors of the folder's language model under transformers' Qwen2 names, not read yet; file after file."""
+    """List the tensors of the folder's language model under transformers' Qwen2 names, by file, without reading them.
+
+    Raises
+    ------
+    CheckpointError
+        If a weight file or a tensor of the index is missing or not valid.
+    """
     stored = _stored(folder)
     return [part for one in stored if not one.name.startswith(TOWER_PREFIX) for part in _qwen2(one, shape)]
 
 
 def _stored(folder: Path) -> list[Stored]:
-    """Tensors of the folder's main weights, which may hold the tower's too."""
+    """List the tensors of the folder's main weight files, which may include the tower's."""
     index, single = folder / INDEX_FILE, folder / SINGLE_FILE
     if index.exists():
         return list(_indexed(folder, index))
@@ -102,7 +120,7 @@ def _indexed(folder: Path, index: Path) -> Iterator[Stored]:
 
 
 def _qwen2(one: Stored, shape: LanguageModelShape) -> Iterator[Stored]:
-    """A tensor under its Qwen2 name; a fused qkv as three ranges of its rows."""
+    """Yield a tensor under its Qwen2 name; a fused qkv as three ranges of rows."""
     if not one.name.startswith("transformer.h."):
         yield one.named(LITGPT_TOP.get(one.name, one.name))
         return
@@ -125,10 +143,15 @@ def _qwen2(one: Stored, shape: LanguageModelShape) -> Iterator[Stored]:
 
 
 def tower_tensors(folder: Path) -> tuple[list[Stored], Path]:
-    """Tensors of the folder's audio tower, not read yet, and where they are.
+    """List the tensors of the folder's audio tower without reading them, and return their file or folder.
 
-    It has a file of its own, which has had several names, or lies beside the language model, as `save_pretrained` of
-    transformers writes it.
+    The tower is in a separate file, under one of several names, or in the files of the language model, as transformers'
+    `save_pretrained` writes it.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder contains no tower, or its file is not valid.
     """
     path = next((folder / name for name in TOWER_FILES if (folder / name).exists()), None)
     if path is not None:
@@ -142,7 +165,7 @@ def tower_tensors(folder: Path) -> tuple[list[Stored], Path]:
 
 
 def _tower_of(path: Path) -> list[Stored]:
-    """Tensors of a tower's own file."""
+    """List the tensors of a separate tower file."""
     stored = Shard(path).stored if path.suffix == ".safetensors" else _unpickled(path)
     for prefix in TOWER_PREFIXES:
         if stored and all(one.name.startswith(prefix) for one in stored):
@@ -151,13 +174,13 @@ def _tower_of(path: Path) -> list[Stored]:
 
 
 def _unpickled(path: Path) -> list[Stored]:
-    """Tensors of a file that is a pickle: only plain tensors are unpickled, nothing is executed."""
+    """List the tensors of a pickle file. Only plain tensors are unpickled; no code of the file is executed."""
     try:
-        # torch's format before 1.6 is no archive and cannot be mapped.
+        # torch's format before 1.6 is not a zip archive and cannot be memory-mapped.
         fetch(path, 0, path.stat().st_size)
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # noqa: BLE001 - the unpickler raises whatever the bytes make of it
-        # Not chained: torch's own words advise to load the file with its code.
+    except Exception as error:  # noqa: BLE001 - the unpickler raises any exception for malformed bytes
+        # Not chained: torch's message advises to load the file including its code, which is unsafe.
         raise CheckpointError(f"{path} is not a plain file of tensors and was not loaded: {_reason(error)}.") from None
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(tensor, Tensor) and _plain(tensor) for name, tensor in state.items()
@@ -167,7 +190,7 @@ def _unpickled(path: Path) -> list[Stored]:
 
 
 def _reason(error: Exception) -> str:
-    """Why a file was not unpickled, without torch's advice to trust it."""
+    """Return the reason why a file was not unpickled, without torch's advice to trust the file."""
     asked = re.search(r"GLOBAL ([\w.]+)", str(error))
     if asked is not None:
         return f"it refers to {asked[1]}, which is code, not a tensor"
@@ -196,21 +219,23 @@ def _of_tensor(name: str, tensor: Tensor, path: Path) -> Stored:
 def check(
     wanted: Mapping[str, tuple[int, ...]], stored: Iterable[Stored], source: str, optional: tuple[str, ...]
 ) -> None:
-    """Compare what the files hold with what the configuration asks for, before anything is read.
+    """Compare the tensors of the files with the configuration, before any tensor is read.
 
     Parameters
     ----------
     wanted
         Shapes by name.
+    stored
+        Tensors of the files.
     source
-        Names the checkpoint in errors.
+        Name of the checkpoint in errors.
     optional
         Names that may be missing or surplus.
 
     Raises
     ------
     CheckpointError
-        Names the tensors that are missing, surplus, of the wrong shape or of a format that is none of weights.
+        If tensors are missing, surplus, duplicate, of the wrong shape or not of a floating-point format.
     """
     missing, seen = set(wanted) - set(optional), set[str]()
     problems: dict[str, list[str]] = {"missing": [], "surplus": [], "there twice": [], "of the wrong shape": []}
@@ -246,15 +271,20 @@ def fill(
     Parameters
     ----------
     module
-        Skeleton without memory; its parameters are replaced.
+        Module without memory; its parameters are replaced.
     stored
-        What `check` has found to fit.
+        Tensors that `check` has accepted.
     destination
-        For a name and a shape, where the pieces go.
+        Function that creates the receiver of a tensor from its name and shape.
     dtype
-        What the numbers become; those that it cannot hold are refused.
+        Target number format.
     progress
-        Called with the bytes of each piece.
+        Callback that receives the bytes of each piece.
+
+    Raises
+    ------
+    CheckpointError
+        If a value is NaN or cannot be represented in `dtype`, or a file changed.
     """
     wanted = dict(module.named_parameters())
     for one in stored:

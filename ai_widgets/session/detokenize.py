@@ -6,6 +6,7 @@ from ..model.checkpoint import LoadedModel
 from ..special_tokens import Emotion
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+"""Character that a tokenizer decodes incomplete UTF-8 bytes to."""
 LONGEST_INCOMPLETE = 3
 """Maximum number of replacement characters held back: a UTF-8 character has at most 4 bytes, so at most 3 of them are
 incomplete."""

@@ -37,6 +37,7 @@ class Block:
 
     @property
     def seconds(self) -> float:
+        """Length in seconds; 0 if unknown."""
         return self.sound.seconds or 0.0
 
 
@@ -59,6 +60,7 @@ class Clip:
 
     @property
     def seconds(self) -> float:
+        """Length in seconds; 0 if unknown."""
         return self.sound.seconds or 0.0
 
 
@@ -96,13 +98,13 @@ class Taken:
         Pieces made in the last call of `Feed.more`, and index of the next piece.
     chunks
         Chunks consumed since the start of the session.
-    told
+    reported
         Notices of that item's file that are already among the pieces.
     """
 
     items: int = 0
     samples: int = 0
-    told: int = 0
+    reported: int = 0
     pieces: tuple[Piece, ...] = ()
     place: int = 0
     chunks: int = 0
@@ -118,7 +120,7 @@ class Taken:
 
     def past(self, *, chunk: bool) -> Taken:
         """Return the progress after the next piece; `chunk` says whether the piece is a chunk."""
-        return Taken(self.items, self.samples, self.told, self.pieces, self.place + 1, self.chunks + chunk)
+        return Taken(self.items, self.samples, self.reported, self.pieces, self.place + 1, self.chunks + chunk)
 
 
 class Feed:
@@ -212,7 +214,7 @@ class Feed:
             return Taken(number + 1, pieces=(item,), chunks=taken.chunks)
         intake, lost = self._intake.resumed()
         self._intake_before = (taken.items, taken.samples), intake, lost
-        past = replace(taken, items=number + 1, samples=0, told=0, place=0)
+        past = replace(taken, items=number + 1, samples=0, reported=0, place=0)
         if isinstance(item, End):
             return replace(past, pieces=(*self._rest(heard), *silence(item.tail_silence), End()))
         try:
@@ -258,13 +260,13 @@ class Feed:
 
     def _after(self, item: Block | Clip, taken: Taken, past: Taken, pieces: Sequence[Piece], samples: int) -> Taken:
         """Return the progress with new pieces, made of `samples` samples of the item; 0 samples mean its end."""
-        notices = item.sound.notices[taken.told :]
+        notices = item.sound.notices[taken.reported :]
         # Notices come before the end of their clip.
         ended = [piece for piece in pieces[-1:] if isinstance(piece, End)] if not samples else []
         ordered = (*pieces[: len(pieces) - len(ended)], *notices, *ended)
         if not samples:
             return replace(past, pieces=ordered)
-        going_on = replace(taken, samples=taken.samples + samples, told=taken.told + len(notices))
+        going_on = replace(taken, samples=taken.samples + samples, reported=taken.reported + len(notices))
         return replace(going_on, pieces=ordered, place=0)
 
     def hear(self, chunk: ChunkAudio, taken: Taken) -> Heard:

@@ -36,6 +36,7 @@ LONGEST_VALUE = 60
 LONGEST_ERROR = 300
 """Maximum length of an error's message in a notice, in characters; a longer message is truncated."""
 FILTER_LOST = "An interrupt stopped the resampler: a few milliseconds of audio before this chunk were lost."
+"""Message of the notice `input_interrupted`."""
 
 
 class Loop:
@@ -110,7 +111,7 @@ class Loop:
         try:
             self._settle()
             began = True
-            # Around the whole step: resampler and tokenizer, too, are code that must not be cut by the process's end.
+            # Around the whole step, because process exit must not interrupt the native code of resampler and tokenizer.
             with self._model.computing():
                 return self._do_next()
         except BaseException as error:

@@ -40,7 +40,7 @@ export const BACK_AGAIN: Problem = {
 /** What one can do about a problem that the kernel tells of, by its code. */
 const WAYS_OUT: Record<string, string> = {
   model: "What was heard so far is kept. Press Reset for a new session, or run the cell again.",
-  busy_elsewhere: "Stop it, then press Record or choose a file again.",
+  busy_elsewhere: "Then press Record or choose a file again.",
   file: "What was heard of it is kept. Choose it again, or another file.",
   version: PROTOCOL_MISMATCH.wayOut,
   gap: "Close other pages or programs that keep this computer busy.",
