@@ -9,7 +9,7 @@ from .endpointing import Array, Endpointing, EndpointingPolicy
 
 
 class LevelDetector:
-    """How many dB a window of 20 ms lies above the background, which falls at once and rises slowly."""
+    """A detector that scores a window of 20 ms by its dB above the background, which falls at once and rises slowly."""
 
     window = SAMPLE_RATE // 50
 
@@ -27,14 +27,14 @@ class LevelDetector:
 
 
 class EnergyPolicy(EndpointingPolicy):
-    """Level endpointing, the thing to beat: speech is what is `threshold` dB louder than its background.
+    """Endpointing by level, the simplest baseline: speech is audio at least `threshold` dB louder than its background.
 
     Parameters
     ----------
     threshold, release, hangover_s, shortest_s
         See `Endpointing`; the first two in dB.
     record
-        Where events and audio go; a new record by default.
+        Record of events and audio; a new record by default.
     """
 
     name = "energy"

@@ -14,13 +14,7 @@ from .endpointing import Array, Detector, Endpointing, EndpointingPolicy
 
 
 class SileroDetector:
-    """P(speech) of windows of 32 ms by silero-vad, a recurrent network. Every policy needs one of its own.
-
-    Raises
-    ------
-    SettingError
-        Where the package is not installed.
-    """
+    """A detector that returns P(speech) of windows of 32 ms by silero-vad, a recurrent network with state."""
 
     window = 512
 
@@ -48,22 +42,27 @@ def _load_silero() -> Any:
             'The silero policy needs the silero-vad package; install it with: pip install "ai_widgets[eval]".'
         ) from error
     finally:
-        # The package sets torch to one thread for the whole process when it is imported.
+        # Importing the package sets torch to one thread for the whole process.
         torch.set_num_threads(threads)
     return package.load_silero_vad()
 
 
 class SileroPolicy(EndpointingPolicy):
-    """Endpointing by silero-vad: speech is what the network gives at least `threshold`.
+    """Endpointing by silero-vad: speech is a window whose P(speech) is at least `threshold`.
 
     Parameters
     ----------
     threshold, release, hangover_s, shortest_s
-        See `Endpointing`; the first two are probabilities, by default the package's own.
+        See `Endpointing`; the first two are probabilities, by default those of the package silero-vad.
     record
-        Where events and audio go; a new record by default.
+        Record of events and audio; a new record by default.
     detector
-        Scores the windows; by default a `SileroDetector` of the installed package.
+        Scores the windows; by default a new `SileroDetector`.
+
+    Raises
+    ------
+    SettingError
+        Where a value is not allowed (see `Endpointing`), or the package silero-vad is not installed.
     """
 
     name = "silero"
