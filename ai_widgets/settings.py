@@ -327,16 +327,16 @@ class Settings(Declared):
         "`StreamingSession.context_limit` and every `Decision.limit` say what is in effect.")
     context_seconds: float | None = setting(
         None, "Seconds of audio in the context, in whole chunks.", label="Seconds of audio", group=CONTEXT,
-        low=CHUNK_SECONDS, high=86_400, unset="as many as the positions hold")
+        low=CHUNK_SECONDS, high=86_400, unset="all that fit")
     forget_after_reply: bool = setting(
         False, "Start the context over after each reply, as the authors' web page does.", label="Forget after a reply",
         group=CONTEXT)
     max_new_tokens: int | None = setting(
         None, "Tokens that a session may draw, decisions included.", label="Tokens a session", group=CONTEXT, low=1,
-        unset=f"{CARD_MAX_NEW_TOKENS} with `stop` (model card), else no limit")
+        unset=f"{CARD_MAX_NEW_TOKENS} with `stop`, else no limit", more="The model card has this limit.")
     max_reply_tokens: int | None = setting(
         None, "Tokens that one reply may have.", label="Tokens a reply", group=CONTEXT, low=1,
-        unset="no limit but the context's", more=f"The widget begins with {WIDGET_REPLY_TOKENS}.")
+        unset="no limit", more=f"The widget begins with {WIDGET_REPLY_TOKENS}.")
     # fmt: on
 
 
