@@ -9,6 +9,8 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import AiWidgetsError, printable
+from ..settings import Settings
+from .setting_options import add_setting_options
 from .terminal import degrade_output, leave_quietly
 
 BAD_INPUT = 2
@@ -65,24 +67,6 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
     run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
     run.add_argument("--quantize", help="int8 or int4 weights (needs ai_widgets[quant])")
-    how = run.add_mutually_exclusive_group()
-    how.add_argument("--greedy", action="store_true", help="always take the likeliest token")
-    how.add_argument("--temperature", type=float, help="sampling temperature (default: the checkpoint's)")
-    run.add_argument("--top-k", type=int, help="sample from the K likeliest tokens; 0 for all tokens")
-    run.add_argument("--top-p", type=float, help="sample from the likeliest tokens with this total probability")
-    run.add_argument("--bias", type=float, default=0.0, help="added to the logit of TEXT_BEGIN; above 0: more replies")
-    run.add_argument("--no-mask", action="store_true", help="allow any token as a decision")
-    run.add_argument("--seed", type=int, default=0, help="seed of sampling (default: 0)")
-    run.add_argument("--system-prompt", help="system prompt (default: the checkpoint's)")
-    run.add_argument(
-        "--context", choices=("slide", "reset", "stop"), default="slide", help="what to do when the context is full"
-    )
-    run.add_argument(
-        "--context-limit", type=int,
-        help="positions; default with slide: what the checkpoint was trained for, or 2000; with reset: 1500",
-    )  # fmt: skip
-    run.add_argument("--context-seconds", type=float, help="seconds of audio in the context (default: all that fit)")
-    run.add_argument("--max-new-tokens", type=int, help="tokens of a reply at most")
     run.add_argument(
         "--floor",
         choices=("clip", "running"),
@@ -97,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="maximum length of a decoded file (default: six hours); 0 for no limit",
     )
     run.add_argument("--json", metavar="OUT.jsonl", help="write events as JSON lines; - for standard output")
+    add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
 
     demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")

@@ -11,7 +11,6 @@ docs/protocol.md §3, paper §3.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -347,4 +346,4 @@ class StreamingSession:
             self._stream = None
 
 
-_SETTING_NAMES = frozenset(item.name for item in fields(Settings))
+_SETTING_NAMES = frozenset(Settings.names())

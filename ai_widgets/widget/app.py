@@ -16,7 +16,7 @@ from ..audio.files import open_audio
 from ..audio.intake import check_rate, mono
 from ..errors import SessionError, SettingError
 from ..record.record import AUDIO_SECONDS, KeepAudio, SessionRecord
-from ..settings import Settings
+from ..settings import WIDGET_REPLY_TOKENS, Settings
 from .assigning import check_assignment
 from .files.file_stream import FileStream
 from .front_end import BUNDLE, STYLE, check_built, text_of
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 
     from ..inference import Model
 
-REPLY_TOKENS = 256
-"""Default limit of one reply: in a live demo a model that rambles should come back to listening."""
-DEFAULTS: dict[str, Any] = {"max_reply_tokens": REPLY_TOKENS}
+DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
+"""Session settings of a widget where it differs from a bare session."""
 
 
 class AudioInteraction(ShownWidget):
@@ -62,6 +61,8 @@ class AudioInteraction(ShownWidget):
         all of the following.
     settings, live : dict
         What `Settings` and `LiveSettings` hold. A dict that is assigned changes what it names; see `set`.
+    settings_schema : list of dict
+        Name, type, words and group of every setting, from which pages draw the settings panel.
     loop : dict
         `mode` (`run`, `pause`, `step`), `phase` (`perceive`, `decide`, `respond`: done last, or at work), its `chunk`.
     counters : dict
@@ -94,7 +95,7 @@ class AudioInteraction(ShownWidget):
     ) -> None:
         check_built()
         session, live = parted(settings)
-        chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings().changed(live)
+        chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
         name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
         source = ModelSource(loader(model, device, dtype, revision), self._model_changed)
         worker = Worker(

@@ -10,7 +10,7 @@ import traitlets
 from ..errors import SettingError
 from .assigning import SET, ReadOnlyDict
 from .channel import Conversing
-from .live_settings import LIVE_NAMES, parted
+from .live_settings import LIVE_NAMES, described, parted
 
 
 class SettingTraits(Conversing):
@@ -18,6 +18,7 @@ class SettingTraits(Conversing):
 
     settings = traitlets.Dict().tag(sync=True)
     live = traitlets.Dict().tag(sync=True)
+    settings_schema = traitlets.List(described(), read_only=True).tag(sync=True)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("settings", "live"):
@@ -47,7 +48,7 @@ class SettingTraits(Conversing):
             if (each in LIVE_NAMES) != (name == "live"):
                 parted({each: None})
                 raise SettingError(f"{each} belongs to `{'settings' if name == 'live' else 'live'}`, not to `{name}`.")
-        holding = self._worker.live.changed(values) if name == "live" else self._worker.settings.changed(**values)
+        holding = self._worker.live.changed(**values) if name == "live" else self._worker.settings.changed(**values)
         return ReadOnlyDict(holding.to_json(), SET)
 
     @traitlets.observe("settings", "live")
