@@ -282,7 +282,7 @@ describe("another page", () => {
     expect(codes()).toEqual(["busy_elsewhere"]);
     expect(microphone.live()).toBe(0);
     expect(store.shown.value).toBe("stopped");
-    expect(store.problems.value[0]?.wayOut).toMatch(/Stop it, then press Record/);
+    expect(store.problems.value[0]?.wayOut).toMatch(/press Record/);
   });
 
   it("that said hello gets its own welcome", async () => {
