@@ -1,9 +1,9 @@
-// Bundles the front end into the Python package: one ES module and one style sheet, nothing to fetch at run time.
+// Bundles the front end into the Python package: one ES module and one style sheet, nothing to fetch at run time, and the
+// licences of the libraries inside.
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
-import { minify } from "terser";
 import { SOURCES } from "./bundling.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -21,32 +21,29 @@ const workletText = {
   },
 };
 
+/** The licences of the packages that a bundle holds parts of: each asks to be passed on with it. */
+async function licensesOf({ inputs }) {
+  const names = Object.keys(inputs).map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
+  const packages = [...new Set(names.filter(Boolean))].sort();
+  const texts = packages.map(
+    async (name) => `${name}\n\n${await readFile(join(here, "node_modules", name, "LICENSE"), "utf8")}`,
+  );
+  return (await Promise.all(texts)).join("\n\n");
+}
+
 await mkdir(out, { recursive: true });
-await build({
+const { metafile } = await build({
   absWorkingDir: here,
   entryPoints: { widget: "src/widget.tsx" },
   outdir: out,
   ...SOURCES,
   format: "esm",
   plugins: [workletText],
-  // The linter wants the long names, the bundle the short ones.
-  define: {
-    "Number.NaN": "NaN",
-    "Number.POSITIVE_INFINITY": "Infinity",
-  },
   charset: "utf8",
   legalComments: "none",
+  metafile: true,
 });
-// esbuild bundles; terser finds some two kilobytes more. Reading a signal is what subscribes to it, so that no getter may
-// be taken for pure. No function here is asked for its `prototype`, so that any may become an arrow.
-const script = join(out, "widget.js");
-const { code } = await minify(await readFile(script, "utf8"), {
-  module: true,
-  ecma: 2020,
-  compress: { passes: 3, unsafe_arrows: true, pure_getters: false },
-  format: { comments: false },
-});
-await writeFile(script, code);
+await writeFile(join(out, "widget.licenses.txt"), await licensesOf(metafile));
 await build({
   absWorkingDir: here,
   entryPoints: { widget: "src/style/widget.css" },

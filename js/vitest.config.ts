@@ -1,8 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
-
-const jsx = fileURLToPath(new URL("test/jsx-runtime.ts", import.meta.url));
 
 export default defineConfig({
   plugins: [
@@ -17,7 +14,5 @@ export default defineConfig({
     },
   ],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
-  // Only the types of JSX are Preact's.
-  resolve: { alias: { "preact/jsx-runtime": jsx, "preact/jsx-dev-runtime": jsx } },
   test: { include: ["test/**/*.test.{ts,tsx}"], environment: "node", restoreMocks: true },
 });

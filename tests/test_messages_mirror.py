@@ -1,4 +1,4 @@
-"""js/src/messages.ts and js/src/events.ts say the same as messages.py and protocol.py."""
+"""js/src/channel/messages.ts and js/src/record/events.ts say the same as messages.py and protocol.py."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ai_widgets.widget.file_stream import FileStream
 from ai_widgets.widget.token_table import UNKNOWN
 
 SOURCES = Path(__file__).parents[1] / "js" / "src"
-WIRE = (SOURCES / "messages.ts").read_text(encoding="utf-8")
-SETTINGS = (SOURCES / "settings.ts").read_text(encoding="utf-8")
-EVENTS = (SOURCES / "events.ts").read_text(encoding="utf-8")
+WIRE = (SOURCES / "channel" / "messages.ts").read_text(encoding="utf-8")
+SETTINGS = (SOURCES / "store" / "settings.ts").read_text(encoding="utf-8")
+EVENTS = (SOURCES / "record" / "events.ts").read_text(encoding="utf-8")
 
 Fields = dict[str, bool]
 """Name of each field of a TypeScript object type, and whether it must be there."""
@@ -127,7 +127,7 @@ def test_live_settings_and_their_defaults() -> None:
 
 
 def test_the_file_chooser_takes_every_name_that_the_kernel_reads() -> None:
-    playing = (SOURCES / "playing.ts").read_text(encoding="utf-8")
+    playing = (SOURCES / "store" / "playing.ts").read_text(encoding="utf-8")
     found = re.search(r'AUDIO_SUFFIXES =\s+"([^"]*)"', playing)
     assert found
     assert set(found.group(1).split()) == AUDIO_SUFFIXES

@@ -1,7 +1,7 @@
 """Live settings: policies and switches that hold while the widget lives, whichever session runs.
 
 They are no part of a session: the same audio gives the same events whatever they are. They say what becomes of audio
-that comes too early or too fast, and how the browser records. `js/src/settings.ts` mirrors this module.
+that comes too early or too fast, and how the browser records. `js/src/store/settings.ts` mirrors this module.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The wire protocol between browser and kernel: what may be sent, and the check of everything that arrives.
 
-Both sides speak JSON messages of one shape, ``{"type": …, …}``, some with one binary buffer. `js/src/messages.ts`
-mirrors this module; a test holds the two equal. Nothing here knows comms or threads.
+Both sides speak JSON messages of one shape, ``{"type": …, …}``, some with one binary buffer.
+`js/src/channel/messages.ts` mirrors this module; a test holds the two equal. Nothing here knows comms or threads.
 
 A page is one front end that shows the widget: it makes up a random text (`page`) when it starts and sends it along.
 Where several pages show one widget, only one of them can have a stream open at a time. Times `…_ms` are Unix time in

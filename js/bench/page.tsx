@@ -1,11 +1,11 @@
-/** A page with one timeline and a made-up talk: measures its frames, or only shows it. `tests/browser/frames.py` drives it. */
+/** A page with one timeline and a made-up record: measures its frames, or only shows it. `tests/browser/frames.py` drives it. */
 
+import { render } from "preact";
 import { App } from "../src/app";
+import type { KernelModel } from "../src/channel/link";
 import { Conversation } from "../src/conversation";
-import { render } from "../src/dom/render";
-import type { KernelModel } from "../src/link";
-import { applyEvent } from "../src/talk";
-import { watchTheme } from "../src/theme";
+import { watchTheme } from "../src/host/theme";
+import { applyEvent } from "../src/record/record";
 import { Timeline } from "../src/timeline/timeline";
 import type { TimelineCanvas } from "../src/timeline/timeline-canvas";
 import { createView } from "../src/view";
@@ -56,10 +56,10 @@ const bench = {
   },
   event: applyEvent,
   fill(chunks: number): void {
-    addChunks(view.store.talk, view.store.talk.chunks.length, chunks);
+    addChunks(view.store.record, view.store.record.chunks.length, chunks);
     view.store.version.value += 1;
   },
-  bytes: () => view.store.talk.bytes,
+  bytes: () => view.store.record.bytes,
   fit: () => timeline?.fit(),
   /** The window `seconds` wide, from `start` on. */
   look(start: number, seconds: number): void {

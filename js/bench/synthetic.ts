@@ -1,6 +1,6 @@
-/** A talk as long as one likes, without a model: speech and pauses, replies, flags, notices, latencies. */
-import { MEL_BANDS, MEL_FRAMES, type SessionEvent } from "../src/events";
-import { applyEvent, type Talk } from "../src/talk";
+/** A record as long as one likes, without a model: speech and pauses, replies, flags, notices, latencies. */
+import { MEL_BANDS, MEL_FRAMES, type SessionEvent } from "../src/record/events";
+import { applyEvent, type SessionRecord } from "../src/record/record";
 
 /** Numbers in [0, 1) that look random and are always the same. */
 function dice(seed: number): () => number {
@@ -22,19 +22,19 @@ const RULE = { greedy: false, temperature: 0.3, top_k: 3, top_p: 1, bias: 0, mas
 /** Chunks from one spoken sentence to the next. */
 const SENTENCE_CHUNKS = 24;
 
-/** Fills `talk` with the events of the chunks `from`…`to` (exclusive). */
-export function addChunks(talk: Talk, from: number, to: number): void {
+/** Fills `record` with the events of the chunks `from`…`to` (exclusive). */
+export function addChunks(record: SessionRecord, from: number, to: number): void {
   const random = dice(from + 1);
   for (let k = from; k < to; k++) {
-    for (const event of chunkEvents(k, random)) applyEvent(talk, event);
+    for (const event of chunkEvents(k, random)) applyEvent(record, event);
     const ms = random() < 0.01 ? 260 : 6;
-    talk.latency.takeWay(k, {
+    record.latency.takeWay(k, {
       capture: 12 + 8 * random(),
       uplink: ms,
       downlink: 4 * random(),
       paint: 9 * random(),
     });
-    talk.touch(k);
+    record.touch(k);
   }
 }
 

@@ -1,16 +1,19 @@
-/** One view: the panels, put together. */
-import { claim, isCommand } from "./claim";
-import { useEffect, useRef, useSignal, useSignalEffect } from "./dom/hooks";
-import { overheadSummary } from "./latency";
+/** One view of the widget: its root element with all panels, keys and dropped files. */
+
+import { effect, useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { claim, isCommand } from "./host/claim";
+import { type Theme, watchTheme } from "./host/theme";
 import { Banners, ModelLine } from "./panels/banners";
 import { Controls, pressKey } from "./panels/controls";
 import { FileBar } from "./panels/file-bar";
 import { Inspector } from "./panels/inspector";
+import { Panel } from "./panels/panel";
 import { Settings } from "./panels/settings";
 import { StepMode } from "./panels/step-mode";
 import { Transcript } from "./panels/transcript";
-import { chunkCount } from "./talk";
-import { type Theme, watchTheme } from "./theme";
+import { overheadSummary } from "./record/overhead";
+import { chunkCount } from "./record/record";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
 import type { View } from "./view";
@@ -25,7 +28,7 @@ export function App({ view }: { view: View }) {
   const dropping = useSignal(false);
   const { store } = view;
 
-  useEffect(
+  useLayoutEffect(
     () =>
       watchTheme((found) => {
         theme.value = found;
@@ -34,15 +37,19 @@ export function App({ view }: { view: View }) {
       }),
     [theme],
   );
-  useEffect(() => (root.current ? keepKeys(root.current) : undefined), []);
+  useLayoutEffect(() => (root.current ? keepKeys(root.current) : undefined), []);
   // Another session: what was picked is gone.
-  useSignalEffect(() => {
-    const chunks = store.version.value >= 0 ? chunkCount(store.talk) : 0;
-    if (view.selected.value !== null && view.selected.value >= chunks) view.selected.value = null;
-    if (view.hovered.value !== null && view.hovered.value >= chunks) view.hovered.value = null;
-    if (chunks === 0) view.following.value = true;
-  });
-  useEffect(() => showFigures(view, root.current), []);
+  useLayoutEffect(
+    () =>
+      effect(() => {
+        const chunks = store.version.value >= 0 ? chunkCount(store.record) : 0;
+        if (view.selected.value !== null && view.selected.value >= chunks) view.selected.value = null;
+        if (view.hovered.value !== null && view.hovered.value >= chunks) view.hovered.value = null;
+        if (chunks === 0) view.following.value = true;
+      }),
+    [],
+  );
+  useLayoutEffect(() => showFigures(view, root.current), []);
 
   const keyDown = (event: KeyboardEvent) => {
     if (isCommand(event) || event.defaultPrevented) return;
@@ -61,11 +68,11 @@ export function App({ view }: { view: View }) {
     const file = event.dataTransfer?.files[0];
     if (!file) return;
     claim(event);
-    void view.conversation.playFile(file, view.pace.value);
+    void view.channel.playFile(file, view.pace.value);
   };
 
   void store.version.value;
-  const { talk } = store;
+  const { record } = store;
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset would bring its own looks
     <div
@@ -75,16 +82,16 @@ export function App({ view }: { view: View }) {
       dir="ltr"
       role="group"
       aria-label="Audio interaction"
-      testid="aiw"
+      data-testid="aiw"
       data-theme={theme.value}
       data-state={store.shown.value}
       data-line={store.line.value}
       data-mic={store.micOpen.value ? "open" : "closed"}
       data-saved={store.saved.value}
       data-loop={store.loop.value.mode}
-      data-chunks={chunkCount(talk)}
-      data-decisions={talk.decided}
-      data-turns={talk.turns.length}
+      data-chunks={chunkCount(record)}
+      data-decisions={record.decided}
+      data-turns={record.turns.length}
       data-dropping={dropping.value}
       onKeyDown={keyDown}
       onDragOver={dragOver}
@@ -93,22 +100,38 @@ export function App({ view }: { view: View }) {
       }}
       onDrop={drop}
     >
-      <Controls view={view} />
-      <FileBar view={view} />
-      <Settings view={view} />
-      <Banners view={view} />
-      <Timeline
-        view={view}
-        onCanvas={(made) => {
-          timeline.current = made;
-        }}
-      />
-      <StepMode view={view} />
-      <div class="panels">
-        <Inspector view={view} />
-        <Transcript view={view} />
+      <Panel name="control bar">
+        <Controls view={view} />
+        <FileBar view={view} />
+      </Panel>
+      <Panel name="settings panel">
+        <Settings view={view} />
+      </Panel>
+      <Panel name="list of problems">
+        <Banners view={view} />
+      </Panel>
+      <Panel name="timeline">
+        <Timeline
+          view={view}
+          onCanvas={(made) => {
+            timeline.current = made;
+          }}
+        />
+      </Panel>
+      <Panel name="step mode">
+        <StepMode view={view} />
+      </Panel>
+      <div class="aiw-panels">
+        <Panel name="inspector">
+          <Inspector view={view} />
+        </Panel>
+        <Panel name="transcript">
+          <Transcript view={view} />
+        </Panel>
       </div>
-      <ModelLine view={view} />
+      <Panel name="line about the model">
+        <ModelLine view={view} />
+      </Panel>
     </div>
   );
 }
@@ -137,7 +160,7 @@ function showFigures({ store }: View, root: HTMLElement | null): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const show = () => {
     timer = undefined;
-    const figures = overheadSummary(store.talk.latency);
+    const figures = overheadSummary(store.record.latency);
     if (root && figures) root.dataset.overhead = JSON.stringify(figures);
   };
   const stop = store.version.subscribe(() => {

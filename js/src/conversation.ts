@@ -1,37 +1,39 @@
 /**
- * One widget's dealings with its kernel: owns store, line, microphone and file, however many views show them.
- * Made once per model; views only attach, detach and call the verbs below.
+ * The channel to a kernel: owns store, connection, microphone and file of one widget model, whatever the number of its
+ * views. Views attach, detach and call the methods of `Channel`.
  */
+
+import { computed } from "@preact/signals";
 import { DeviceList } from "./capture/devices";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
-import { lastWords } from "./capture/leaving";
 import { hiddenProblem } from "./capture/problems";
-import type { Sound } from "./capture/raw-ring";
-import { ChunkPlayer } from "./chunk-player";
-import { computed } from "./dom/signals";
-import { KernelLink, type KernelModel } from "./link";
-import type { CloseReason, LoopMode, Pace } from "./messages";
-import { isPlaying } from "./playing";
-import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./problem";
-import { Receiver, TRAITS } from "./receiving";
-import { type Fetched, NOT_KEPT, Requests } from "./requests";
-import type { Changes } from "./settings";
-import { Speech } from "./speech";
-import { createStore, dismissProblem, type Store, showProblem } from "./store";
+import type { Channel } from "./channel/channel";
+import { lastWords } from "./channel/leaving";
+import { KernelLink, type KernelModel } from "./channel/link";
+import type { CloseReason, LoopMode, Pace } from "./channel/messages";
+import { Receiver, TRAITS } from "./channel/receiving";
+import { NOT_KEPT, Requests } from "./channel/requests";
+import { ChunkPlayer } from "./playback/chunk-player";
+import type { Fetched, Sound } from "./playback/sound";
+import { Speech } from "./speech/speech";
+import { isPlaying } from "./store/playing";
+import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./store/problem";
+import type { Changes } from "./store/settings";
+import { createStore, dismissProblem, type Store, showProblem } from "./store/store";
 
-/** A view that only moves (a dragged cell) is gone for a moment; after this it is gone. */
+/** Milliseconds that a view may be absent while the host moves it (a dragged cell); then the microphone is released. */
 const VIEW_GRACE_MS = 250;
-/** A glance at another tab needs no word. */
+/** Seconds from which on a hidden page is reported; shorter absences are common and lose nothing. */
 const HIDDEN_S = 5;
 
 export interface ConversationOptions {
   captureHost?: CaptureHost;
 }
 
-export class Conversation {
+export class Conversation implements Channel {
   readonly store: Store = createStore();
-  /** Replies read aloud; while it talks, the microphone does what the setting `reading` says. */
+  /** Reads replies aloud; meanwhile the microphone follows the setting `reading`. */
   readonly speech = new Speech();
   /** Sounds of chunks, which the microphone would hear as it does a reply. */
   readonly player = new ChunkPlayer(this);
@@ -53,7 +55,7 @@ export class Conversation {
     const { store } = this;
     const host = options.captureHost ?? browserHost();
     this.#link = new KernelLink(model, {
-      seen: () => (store.saved.value ? 0 : store.talk.count),
+      seen: () => (store.saved.value ? 0 : store.record.count),
       session: () => (store.saved.value ? null : store.session),
       busy: () => this.#busy(),
       receive: (message, buffers) => this.#receiver.receive(message, buffers),
@@ -87,7 +89,7 @@ export class Conversation {
     });
   }
 
-  /** Begins to talk to the kernel. Never waits. */
+  /** Starts the connection to the kernel. Never waits. */
   start(): void {
     for (const trait of TRAITS) this.model.on(`change:${trait}`, this.#readTraits);
     this.#readTraits();
@@ -126,7 +128,7 @@ export class Conversation {
     clearTimeout(this.#grace);
   }
 
-  /** When the last view goes, so do microphone and voice: nobody could see that they are on. */
+  /** Stops microphone and voice when the last view is gone: no view could show that they are on. */
   detachView(): void {
     this.#views -= 1;
     clearTimeout(this.#grace);
@@ -209,15 +211,15 @@ export class Conversation {
 
   /** The sound of a chunk as the device gave it; null where this page did not record it or keeps it no longer. */
   rawAudio(chunk: number): Sound | null {
-    const { talk } = this.store;
-    const timing = talk.timings.get(chunk);
+    const { record } = this.store;
+    const timing = record.timings.get(chunk);
     if (!timing || timing.seq < 0) return null;
     let first = chunk;
-    while (first > 0 && talk.timings.get(first - 1)?.stream === timing.stream) first -= 1;
+    while (first > 0 && record.timings.get(first - 1)?.stream === timing.stream) first -= 1;
     return this.#input.raw.chunk(timing.stream, chunk - first, timing.seq);
   }
 
-  /** The line about a file that has ended is read. */
+  /** Removes the line about a file that has ended. */
   dismissFile(): void {
     if (!isPlaying(this.store.file.value)) this.store.file.value = null;
   }
@@ -233,7 +235,7 @@ export class Conversation {
       this.#input.streaming ||
       isPlaying(store.file.value) ||
       store.waiting.value > 0 ||
-      store.talk.speaking ||
+      store.record.speaking ||
       loading
     );
   }
@@ -253,7 +255,7 @@ export class Conversation {
 
   readonly #onVisibility = (): void => {
     const { store } = this;
-    const { chunks } = store.talk;
+    const { chunks } = store.record;
     if (document.visibilityState === "hidden") {
       this.#hidden = store.micOpen.value ? { at: Date.now(), chunks: chunks.length } : null;
       return;

@@ -1,15 +1,15 @@
-/** What one view knows that the others do not: which chunk is under the cursor, which is picked, how it is lit. */
+/** The state of one view that the other views of the same channel do not share: cursor, selection, step mode. */
 
-import type { Conversation } from "./conversation";
-import { type Signal, signal } from "./dom/signals";
-import { type HiddenFrom, NOTHING_HIDDEN } from "./hidden";
-import type { Pace } from "./messages";
-import type { Store } from "./store";
+import { type Signal, signal } from "@preact/signals";
+import type { Channel } from "./channel/channel";
+import type { Pace } from "./channel/messages";
+import { type HiddenFrom, NOTHING_HIDDEN } from "./store/hidden";
+import type { Store } from "./store/store";
 
 export interface View {
   /** For ids within the page. */
   id: string;
-  conversation: Conversation;
+  channel: Channel;
   store: Store;
   /** The chunk shown in the detail line. */
   selected: Signal<number | null>;
@@ -17,7 +17,7 @@ export interface View {
   hovered: Signal<number | null>;
   /** The reply token that is picked, within the selected chunk's reply. */
   token: Signal<{ turn: number; index: number } | null>;
-  /** The decisions and replies that step mode keeps from the eye. */
+  /** The decisions and replies that step mode hides. */
   hiddenFrom: Signal<HiddenFrom>;
   /** Whether step mode is open. */
   stepping: Signal<boolean>;
@@ -33,12 +33,12 @@ export interface View {
 
 let views = 0;
 
-export function createView(conversation: Conversation): View {
+export function createView(channel: Channel): View {
   views += 1;
   return {
     id: `aiw-${views}`,
-    conversation,
-    store: conversation.store,
+    channel,
+    store: channel.store,
     selected: signal(null),
     hovered: signal(null),
     token: signal(null),

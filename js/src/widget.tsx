@@ -3,11 +3,11 @@
  * closes over belongs to that model. (The `model` objects given to `initialize` and `render` are different proxies.)
  */
 
+import { render as renderTree } from "preact";
 import { App } from "./app";
+import type { KernelModel } from "./channel/link";
 import { Conversation } from "./conversation";
-import { render as renderTree } from "./dom/render";
-import type { KernelModel } from "./link";
-import { hideTranscript } from "./transcript-output";
+import { hideTranscript } from "./host/transcript-output";
 import { createView } from "./view";
 
 interface InitializeProps {

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Sound } from "../src/capture/raw-ring";
-import { ChunkPlayer, NO_RAW } from "../src/chunk-player";
-import { Playback, SLACK_MS } from "../src/playback";
-import type { Fetched } from "../src/requests";
+import { ChunkPlayer, NO_RAW } from "../src/playback/chunk-player";
+import { Playback, SLACK_MS } from "../src/playback/playback";
+import type { Fetched, Sound } from "../src/playback/sound";
 import { settle } from "./fakes";
 
 const sound = (length: number): Sound => ({ rate: 16_000, samples: new Float32Array(length) });

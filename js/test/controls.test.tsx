@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DEFAULT_LIVE } from "../src/settings";
+import { DEFAULT_LIVE } from "../src/store/settings";
 import { clearPage, drawn, hear, openSettings, show, stubMicrophone, track } from "./shown-widget";
 
 beforeEach(stubMicrophone);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Conversation } from "../src/conversation";
-import type { SessionEvent } from "../src/events";
+import type { SessionEvent } from "../src/record/events";
 import { chunk, decision, FakeMicrophone, FakeModel, token, turn } from "./fakes";
 
 function begin() {
@@ -103,8 +103,8 @@ describe("a very long session", () => {
     conversation.start();
     model.welcome({ first: 20_000 });
     model.events(20_000, [chunk(7000), decision(7000)]);
-    const { talk } = conversation.store;
-    expect([talk.count, talk.chunks.get(7000)?.chunk, talk.decided]).toEqual([20_002, 7000, 1]);
+    const { record } = conversation.store;
+    expect([record.count, record.chunks.get(7000)?.chunk, record.decided]).toEqual([20_002, 7000, 1]);
     model.events(20_002, [chunk(7001)]);
     expect(model.of("hello")).toHaveLength(1);
     conversation.end();
@@ -175,8 +175,8 @@ describe("events", () => {
     model.events(0, events.slice(0, 2));
     model.events(0, events);
     model.events(2, events.slice(2));
-    expect(store.talk.count).toBe(4);
-    expect(store.talk.decided).toBe(2);
+    expect(store.record.count).toBe(4);
+    expect(store.record.decided).toBe(2);
   });
 
   it("that are missing are asked for, once", () => {
@@ -185,11 +185,11 @@ describe("events", () => {
     model.events(0, events.slice(0, 1));
     model.events(3, events.slice(3));
     model.events(3, events.slice(3));
-    expect(store.talk.count).toBe(1);
+    expect(store.record.count).toBe(1);
     expect(model.of("hello").map(({ seen }) => seen)).toEqual([0, 1]);
     model.welcome();
     model.events(1, events.slice(1));
-    expect(store.talk.count).toBe(4);
+    expect(store.record.count).toBe(4);
   });
 
   it("of another session replace the old ones", () => {
@@ -197,9 +197,9 @@ describe("events", () => {
     model.welcome();
     model.events(0, events);
     model.say({ type: "reset", session: 2 });
-    expect(store.talk.count).toBe(0);
+    expect(store.record.count).toBe(0);
     model.events(0, events.slice(0, 2), { session: 2 });
-    expect(store.talk.count).toBe(2);
+    expect(store.record.count).toBe(2);
   });
 
   it("of a session that began unnoticed are fetched from the start", () => {
@@ -207,7 +207,7 @@ describe("events", () => {
     model.welcome();
     model.events(0, events);
     model.events(4, [chunk(2)], { session: "b" });
-    expect(store.talk.count).toBe(0);
+    expect(store.record.count).toBe(0);
     expect(model.of("hello").at(-1)).toMatchObject({ seen: 0 });
   });
 

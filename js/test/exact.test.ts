@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decimals, probability, repr } from "../src/exact";
+import { decimals, probability, repr } from "../src/text/exact";
 
 describe("numbers", () => {
   it("have the decimals that Python prints", () => {

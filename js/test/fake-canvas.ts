@@ -1,7 +1,7 @@
 /** A canvas that draws nothing and remembers what it was asked to. */
 import { vi } from "vitest";
-import { NOTHING_HIDDEN } from "../src/hidden";
-import { applyEvent, emptyTalk, type Talk } from "../src/talk";
+import { applyEvent, emptyRecord, type SessionRecord } from "../src/record/record";
+import { NOTHING_HIDDEN } from "../src/store/hidden";
 import type { LaneFrame } from "../src/timeline/lane";
 import type { Palette } from "../src/timeline/palette";
 import { Patterns } from "../src/timeline/patterns";
@@ -94,38 +94,43 @@ export const PALETTE = new Proxy({ font: "sans", mono: "mono" } as Palette, {
   get: (fonts, name) => Reflect.get(fonts, name) ?? `colour-${String(name)}`,
 });
 
-const talks = new Map<number, Talk>();
+const records = new Map<number, SessionRecord>();
 
-/** A talk that tests only read; long ones take their time to make. */
-export function sharedTalk(chunks: number): Talk {
-  const talk = talks.get(chunks) ?? longTalk(chunks);
-  talks.set(chunks, talk);
-  return talk;
+/** A record that tests only read; long ones take their time to make. */
+export function sharedRecord(chunks: number): SessionRecord {
+  const record = records.get(chunks) ?? longRecord(chunks);
+  records.set(chunks, record);
+  return record;
 }
 
-export function longTalk(chunks: number): Talk {
-  const talk = emptyTalk();
+export function longRecord(chunks: number): SessionRecord {
+  const record = emptyRecord();
   const mel = btoa("m".repeat(320));
   for (let k = 0; k < chunks; k++) {
-    applyEvent(talk, chunk(k, { mel }));
+    applyEvent(record, chunk(k, { mel }));
     applyEvent(
-      talk,
+      record,
       decision(k, { choice: k % 25 === 24 ? "TEXT_BEGIN" : "KEEP_SILENCE", p_text: (k % 25) / 25 }),
     );
-    applyEvent(talk, timing(k, 0, { queue_ms: k % 100 === 50 ? 700 : 1 }));
+    applyEvent(record, timing(k, 0, { queue_ms: k % 100 === 50 ? 700 : 1 }));
   }
-  return talk;
+  return record;
 }
 
 /** A frame of `span` seconds from `start` on, 800 pixels wide. */
-export function frameOf(talk: Talk, start: number, span: number, canvas = new FakeCanvas()): LaneFrame {
+export function frameOf(
+  record: SessionRecord,
+  start: number,
+  span: number,
+  canvas = new FakeCanvas(),
+): LaneFrame {
   const axis = { start, span, left: 0, width: 800 };
   const { context } = canvas;
   return {
     context,
-    talk,
+    record,
     axis,
-    ...visibleChunks(talk, axis),
+    ...visibleChunks(record, axis),
     hidden: NOTHING_HIDDEN,
     top: 100,
     height: 50,

@@ -2,8 +2,8 @@
 import type { CaptureHost } from "../src/capture/host";
 import type { Hindrance } from "../src/capture/problems";
 import type { OnBlock, Tap } from "../src/capture/tap";
-import type { Chunk, Decision, SessionEvent, Timing, Token, Turn } from "../src/events";
-import type { KernelModel } from "../src/link";
+import type { KernelModel } from "../src/channel/link";
+import type { Chunk, Decision, SessionEvent, Timing, Token, Turn } from "../src/record/events";
 
 type Callback = (...values: never[]) => void;
 type Sent = { type: string; [field: string]: unknown };

@@ -1,11 +1,11 @@
 // @vitest-environment happy-dom
 /** A file that the page plays: it answers for ranges, and shows what the kernel says of its position. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { base64 } from "../src/channel/messages";
 import { Conversation } from "../src/conversation";
-import { base64 } from "../src/messages";
 import { FileBar, positionText, speedText } from "../src/panels/file-bar";
 import { Clock } from "../src/panels/status";
-import { announced, type PlayingFile, readPlaying } from "../src/playing";
+import { announced, type PlayingFile, readPlaying } from "../src/store/playing";
 import { FakeMicrophone, FakeModel } from "./fakes";
 import { show } from "./shown-widget";
 import { showPanel } from "./view";

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Conversation } from "../src/conversation";
-import { addEvents } from "../src/store";
+import { addEvents } from "../src/store/store";
 import { foldedLanes, toggleLane } from "../src/timeline/folding";
 import { attachGestures } from "../src/timeline/gestures";
 import * as time from "../src/timeline/time-axis";
@@ -292,12 +292,12 @@ describe("keys", () => {
 
 describe("folding", () => {
   it("belongs to a view, and is remembered for the next one", () => {
-    const other = createView(view.conversation);
+    const other = createView(view.channel);
     foldedLanes(other);
     toggleLane(view, "heard");
     expect([...foldedLanes(view).value]).toEqual(["heard"]);
     expect([...foldedLanes(other).value]).toEqual([]);
-    expect([...foldedLanes(createView(view.conversation)).value]).toEqual(["heard"]);
+    expect([...foldedLanes(createView(view.channel)).value]).toEqual(["heard"]);
     toggleLane(view, "heard");
     expect([...foldedLanes(view).value]).toEqual([]);
   });

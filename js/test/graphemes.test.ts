@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { boundaries, cutAtGrapheme, directionOf, isMixed, isolated, wholeGraphemes } from "../src/graphemes";
-import { fitText, MAX_TEXT } from "../src/messages";
+import { fitText, MAX_TEXT } from "../src/channel/messages";
+import {
+  boundaries,
+  cutAtGrapheme,
+  directionOf,
+  isMixed,
+  isolated,
+  wholeGraphemes,
+} from "../src/text/graphemes";
 
 const FAMILY = "👩‍👩‍👧‍👦";
 const text = fc.array(

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { SessionEvent } from "../src/events";
 import { Inspector } from "../src/panels/inspector";
+import type { SessionEvent } from "../src/record/events";
 import { BLOCK, chunk, decision, timing, token, turn } from "./fakes";
 import { drawn, type Shown, showPanel } from "./view";
 
@@ -161,7 +161,7 @@ describe("the inspector", () => {
 
   it("shows where the time went, and that the deadline was missed", async () => {
     const { find, view } = await inspect();
-    view.store.talk.latency.takeWay(1, { capture: 4, uplink: 2.5, downlink: null, paint: null });
+    view.store.record.latency.takeWay(1, { capture: 4, uplink: 2.5, downlink: null, paint: null });
     view.store.version.value += 1;
     await drawn();
     const rows = texts([...find("latency").querySelectorAll("tbody tr")]);
@@ -213,7 +213,7 @@ describe("the inspector", () => {
     }
     vi.stubGlobal("AudioContext", Context);
     const { view, find } = await inspect();
-    view.conversation.fetchAudio = async () => ({
+    view.channel.fetchAudio = async () => ({
       sound: { rate: 16_000, samples: new Float32Array(6400) },
     });
     find("play-heard").click();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { applyEvent, emptyTalk } from "../src/talk";
+import { applyEvent, emptyRecord } from "../src/record/record";
 import { eachStretch, levelFor, type Stretch } from "../src/timeline/lane";
 import { contextLane } from "../src/timeline/lane-context";
 import { decisionLane } from "../src/timeline/lane-decision";
@@ -7,11 +7,10 @@ import { heardLane } from "../src/timeline/lane-heard";
 import { inputLane } from "../src/timeline/lane-input";
 import { heightOf, latencyLane } from "../src/timeline/lane-latency";
 import { probabilityLane, yOf } from "../src/timeline/lane-probability";
-import { replyLane } from "../src/timeline/lane-reply";
 import { LANES } from "../src/timeline/layout";
 import { ramp } from "../src/timeline/palette";
-import { FakeCanvas, frameOf, longTalk, sharedTalk, stubDrawing } from "./fake-canvas";
-import { chunk, decision, timing, token, turn } from "./fakes";
+import { FakeCanvas, frameOf, longRecord, sharedRecord, stubDrawing } from "./fake-canvas";
+import { chunk, decision, timing, turn } from "./fakes";
 
 beforeEach(() => {
   stubDrawing();
@@ -25,16 +24,16 @@ const notice = (k: number, kind: string) =>
 
 describe("stretches", () => {
   it("are chunks when these are wide enough, else twice, four times as many", () => {
-    const frame = frameOf(emptyTalk(), 0, 16);
+    const frame = frameOf(emptyRecord(), 0, 16);
     expect(levelFor(frame.axis, 3)).toBe(0);
     expect(levelFor({ ...frame.axis, span: 3600 }, 1)).toBe(4);
     expect(levelFor({ ...frame.axis, span: 320 }, 1)).toBe(0);
   });
 
   it("cover what is in sight without gaps, and are no more than there are pixels", () => {
-    const talk = sharedTalk(9000);
+    const record = sharedRecord(9000);
     for (const span of [4, 16, 100, 1000, 3600, 40_000]) {
-      const frame = frameOf(talk, 300, span);
+      const frame = frameOf(record, 300, span);
       const found: Stretch[] = [];
       eachStretch(frame, 1, (stretch) => found.push(stretch));
       expect(found.length).toBeLessThanOrEqual(804);
@@ -49,9 +48,9 @@ describe("stretches", () => {
     }
   });
 
-  it("of an empty talk are none", () => {
+  it("of an empty record are none", () => {
     const seen = vi.fn();
-    eachStretch(frameOf(emptyTalk(), 0, 16), 1, seen);
+    eachStretch(frameOf(emptyRecord(), 0, 16), 1, seen);
     expect(seen).not.toHaveBeenCalled();
   });
 });
@@ -60,13 +59,13 @@ describe("every lane", () => {
   it.each(LANES.map((lane) => [lane.id, lane] as const))(
     "%s draws in the order of pixels, not of chunks",
     (_, lane) => {
-      const talk = sharedTalk(9000);
-      for (let k = 3 * talk.turns.length; k < 9000; k += 3) {
-        applyEvent(talk, notice(k, "context_slide"));
-        applyEvent(talk, turn(k, "Yes.", { chunk: k }));
+      const record = sharedRecord(9000);
+      for (let k = 3 * record.turns.length; k < 9000; k += 3) {
+        applyEvent(record, notice(k, "context_slide"));
+        applyEvent(record, turn(k, "Yes.", { chunk: k }));
       }
       const canvas = new FakeCanvas();
-      const frame = frameOf(talk, 0, 3600, canvas);
+      const frame = frameOf(record, 0, 3600, canvas);
       lane.draw(frame);
       lane.drawFront?.(frame);
       expect(canvas.calls.length).toBeGreaterThan(0);
@@ -75,8 +74,8 @@ describe("every lane", () => {
     },
   );
 
-  it.each(LANES.map((lane) => [lane.id, lane] as const))("%s draws an empty talk", (_, lane) => {
-    const frame = frameOf(emptyTalk(), 0, 16);
+  it.each(LANES.map((lane) => [lane.id, lane] as const))("%s draws an empty record", (_, lane) => {
+    const frame = frameOf(emptyRecord(), 0, 16);
     lane.draw(frame);
     lane.drawFront?.(frame);
   });
@@ -84,11 +83,11 @@ describe("every lane", () => {
 
 describe("the input lane", () => {
   it("marks clipped audio and hatches what waited", () => {
-    const talk = emptyTalk();
-    applyEvent(talk, chunk(0, { flags: ["clipped"] }));
-    applyEvent(talk, chunk(1, { flags: ["waited"] }));
+    const record = emptyRecord();
+    applyEvent(record, chunk(0, { flags: ["clipped"] }));
+    applyEvent(record, chunk(1, { flags: ["waited"] }));
     const canvas = new FakeCanvas();
-    const frame = frameOf(talk, 0, 16, canvas);
+    const frame = frameOf(record, 0, 16, canvas);
     inputLane.draw(frame);
     const rects = canvas.named("fillRect");
     expect(rects.find(({ fill }) => fill === "colour-bad")?.args[0]).toBe(0);
@@ -96,10 +95,10 @@ describe("the input lane", () => {
   });
 
   it("is as tall as the loudest of many", () => {
-    const talk = longTalk(900);
-    applyEvent(talk, chunk(400, { envelope: [1] }));
+    const record = longRecord(900);
+    applyEvent(record, chunk(400, { envelope: [1] }));
     const canvas = new FakeCanvas();
-    inputLane.draw(frameOf(talk, 0, 3600, canvas));
+    inputLane.draw(frameOf(record, 0, 3600, canvas));
     const highest = Math.min(...canvas.named("lineTo").map(({ args }) => args[1] as number));
     expect(highest).toBeCloseTo(104);
   });
@@ -107,10 +106,10 @@ describe("the input lane", () => {
 
 describe("the heard lane", () => {
   it("draws a pixel a frame and band where there is room, else averages", () => {
-    const talk = sharedTalk(9000);
+    const record = sharedRecord(9000);
     const image = (span: number) => {
       const canvas = new FakeCanvas();
-      heardLane.draw(frameOf(talk, 400, span, canvas));
+      heardLane.draw(frameOf(record, 400, span, canvas));
       return canvas.named("drawImage")[0]?.args as number[];
     };
     // Source: the image, its left, top, width and height.
@@ -121,11 +120,11 @@ describe("the heard lane", () => {
   });
 
   it("leaves out what was not heard, and marks each flag in its own way", () => {
-    const talk = longTalk(4);
-    applyEvent(talk, chunk(5, { flags: ["gated", "late"] }));
-    applyEvent(talk, chunk(6, { flags: ["dropped"] }));
+    const record = longRecord(4);
+    applyEvent(record, chunk(5, { flags: ["gated", "late"] }));
+    applyEvent(record, chunk(6, { flags: ["dropped"] }));
     const canvas = new FakeCanvas();
-    const frame = frameOf(talk, 0, 16, canvas);
+    const frame = frameOf(record, 0, 16, canvas);
     heardLane.draw(frame);
     expect(canvas.named("drawImage")[0]?.args[3]).toBe(4 * 10);
     const filled = canvas.named("fillRect").map(({ fill }) => fill);
@@ -143,10 +142,13 @@ describe("the heard lane", () => {
 
 describe("the decision lane", () => {
   const draw = (zoom: number, hiddenFrom = Number.POSITIVE_INFINITY) => {
-    const talk = longTalk(400);
-    applyEvent(talk, decision(30, { choice: "OTHER" }));
+    const record = longRecord(400);
+    applyEvent(record, decision(30, { choice: "OTHER" }));
     const canvas = new FakeCanvas();
-    const frame = { ...frameOf(talk, 8, zoom, canvas), hidden: { decision: hiddenFrom, reply: hiddenFrom } };
+    const frame = {
+      ...frameOf(record, 8, zoom, canvas),
+      hidden: { decision: hiddenFrom, reply: hiddenFrom },
+    };
     decisionLane.draw(frame);
     return {
       fills: canvas.calls.filter(({ name }) => name.startsWith("fill")).map(({ fill }) => fill),
@@ -182,12 +184,12 @@ describe("the probability lane", () => {
   });
 
   it("draws the line at which the draw flips, and its figure", () => {
-    const talk = emptyTalk();
+    const record = emptyRecord();
     for (let k = 0; k < 10; k++) {
-      applyEvent(talk, decision(k, { p_other: 0, rule: { bias: k < 5 ? 0 : 1 } }));
+      applyEvent(record, decision(k, { p_other: 0, rule: { bias: k < 5 ? 0 : 1 } }));
     }
     const canvas = new FakeCanvas();
-    const frame = frameOf(talk, 0, 16, canvas);
+    const frame = frameOf(record, 0, 16, canvas);
     probabilityLane.draw(frame);
     probabilityLane.drawFront?.(frame);
     const heights = canvas.named("lineTo").map(({ args }) => args[1]);
@@ -197,10 +199,10 @@ describe("the probability lane", () => {
   });
 
   it("never loses a peak in zooming out", () => {
-    const talk = longTalk(900);
-    applyEvent(talk, decision(432, { p_text: 1 }));
+    const record = longRecord(900);
+    applyEvent(record, decision(432, { p_text: 1 }));
     const canvas = new FakeCanvas();
-    const frame = frameOf(talk, 0, 3600, canvas);
+    const frame = frameOf(record, 0, 3600, canvas);
     probabilityLane.draw(frame);
     expect(canvas.named("lineTo").map(({ args }) => args[1])).toContain(yOf(frame, 1));
   });
@@ -208,12 +210,12 @@ describe("the probability lane", () => {
 
 describe("the latency lane", () => {
   it("stacks the parts in their order", () => {
-    const talk = emptyTalk();
-    applyEvent(talk, chunk(0));
-    applyEvent(talk, timing(0, 0, { queue_ms: 100, features_ms: 20, tower_ms: 40, decide_ms: 60 }));
-    talk.latency.takeWay(0, { capture: 50, uplink: null, downlink: 10, paint: 20 });
+    const record = emptyRecord();
+    applyEvent(record, chunk(0));
+    applyEvent(record, timing(0, 0, { queue_ms: 100, features_ms: 20, tower_ms: 40, decide_ms: 60 }));
+    record.latency.takeWay(0, { capture: 50, uplink: null, downlink: 10, paint: 20 });
     const canvas = new FakeCanvas();
-    const frame = frameOf(talk, 0, 16, canvas);
+    const frame = frameOf(record, 0, 16, canvas);
     latencyLane.draw(frame);
     const bars = canvas.named("fillRect");
     expect(bars.map(({ fill }) => fill)).toEqual(
@@ -231,7 +233,7 @@ describe("the latency lane", () => {
 
   it("shows the slowest of many, and that it is over the top", () => {
     const canvas = new FakeCanvas();
-    const frame = frameOf(sharedTalk(9000), 0, 3600, canvas);
+    const frame = frameOf(sharedRecord(9000), 0, 3600, canvas);
     latencyLane.draw(frame);
     expect(canvas.calls.filter(({ name, fill }) => name === "moveTo" && fill === "colour-bad").length).toBe(
       90,
@@ -241,130 +243,36 @@ describe("the latency lane", () => {
   });
 });
 
-describe("the reply lane", () => {
-  const talk = () => {
-    const made = longTalk(60);
-    for (const [i, word] of ["You", " said", " seven."].entries()) {
-      applyEvent(made, token(0, i, word, { chunk: 10, p: 0.9 }));
-    }
-    applyEvent(made, turn(0, "You said seven.", { chunk: 10, emotion: "happy" }));
-    applyEvent(made, timing(10, 1200));
-    return made;
-  };
-
-  /** A talk whose reply at chunk 10 is made of these tokens. */
-  const spoken = (...words: string[]) => {
-    const made = longTalk(60);
-    for (const [i, word] of words.entries()) applyEvent(made, token(0, i, word, { chunk: 10, p: 0.9 }));
-    applyEvent(made, turn(0, words.join(""), { chunk: 10 }));
-    applyEvent(made, timing(10, 1200));
-    return made;
-  };
-  /** The reply's line: its text, and where and how it was drawn. */
-  const lineIn = (canvas: FakeCanvas) => canvas.named("fillText").at(-1);
-  /** Left edges and widths of the shades below a line: boxes as tall as a line of text. */
-  const shadesIn = (canvas: FakeCanvas) =>
-    canvas
-      .named("fillRect")
-      .filter(({ args }) => args[3] === 15)
-      .map(({ args }) => [args[0], args[2]] as [number, number]);
-
-  it("writes the reply with emotion and duration, each token over its shade", () => {
-    const canvas = new FakeCanvas();
-    replyLane.draw(frameOf(talk(), 0, 16, canvas));
-    expect(canvas.named("fillText").map(({ args }) => args[0])).toEqual(["happy · 1.2 s", "You said seven."]);
-    const [x] = (lineIn(canvas)?.args.slice(1) ?? []) as [number];
-    expect(shadesIn(canvas)).toEqual([
-      [x, 17.5],
-      [x + 18, 29.5],
-      [x + 48, 41.5],
-    ]);
-  });
-
-  it("draws Hebrew as one text from the right, with its shades", () => {
-    const canvas = new FakeCanvas();
-    replyLane.draw(frameOf(spoken("שלום", " לכם"), 0, 16, canvas));
-    const line = lineIn(canvas);
-    expect(line?.args[0]).toBe("שלום לכם");
-    expect([line?.direction, line?.align]).toEqual(["rtl", "right"]);
-    const right = line?.args[1] as number;
-    expect(shadesIn(canvas)).toEqual([
-      [right - 24, 23.5],
-      [right - 48, 23.5],
-    ]);
-  });
-
-  it("draws letters of both directions without shades, which would lie elsewhere", () => {
-    const canvas = new FakeCanvas();
-    replyLane.draw(frameOf(spoken("אמרת", " seven", " 7"), 0, 16, canvas));
-    expect(lineIn(canvas)?.args[0]).toBe("אמרת seven 7");
-    expect(shadesIn(canvas)).toEqual([]);
-  });
-
-  it("never takes an emoji or a letter with its marks apart, in no width", () => {
-    const family = "👩‍👩‍👧‍👦";
-    const pieces = ["👩‍", "👩‍👧", "‍👦", " e", "\u0301", " 🇮🇱"];
-    const whole = new Set([`${family} é 🇮🇱`]);
-    for (const shown of ["…", `${family}…`, `${family} é…`]) whole.add(shown);
-    whole.add("");
-    for (let span = 16; span < 400; span *= 1.15) {
-      const made = spoken(...pieces);
-      applyEvent(made, token(1, 0, "x", { chunk: 11 }));
-      applyEvent(made, turn(1, "x", { chunk: 11 }));
-      const canvas = new FakeCanvas();
-      replyLane.draw(frameOf(made, 0, span, canvas));
-      for (const { args } of canvas.named("fillText")) {
-        if (/[👩👧👦🇮]|\u0301/u.test(String(args[0]))) expect(whole).toContain(String(args[0]));
-      }
-    }
-    const canvas = new FakeCanvas();
-    replyLane.draw(frameOf(spoken(...pieces), 0, 16, canvas));
-    expect(shadesIn(canvas)).toHaveLength(3);
-  });
-
-  it("begins where its chunk ends", () => {
-    const canvas = new FakeCanvas();
-    replyLane.draw(frameOf(talk(), 0, 16, canvas));
-    expect(canvas.named("roundRect")[0]?.args[0]).toBeCloseTo(4.4 * 50 + 0.5);
-  });
-
-  it("keeps to itself what step mode hides", () => {
-    const canvas = new FakeCanvas();
-    replyLane.draw({ ...frameOf(talk(), 0, 16, canvas), hidden: { decision: 10, reply: 10 } });
-    expect(canvas.calls).toEqual([]);
-  });
-});
-
 describe("the context lane", () => {
   it("names what happened, where there is room", () => {
-    const talk = longTalk(60);
-    applyEvent(talk, notice(20, "context_reset"));
-    applyEvent(talk, notice(4, "settings"));
-    applyEvent(talk, notice(21, "of_tomorrow"));
+    const record = longRecord(60);
+    applyEvent(record, notice(20, "context_reset"));
+    applyEvent(record, notice(4, "settings"));
+    applyEvent(record, notice(21, "of_tomorrow"));
     const canvas = new FakeCanvas();
-    contextLane.draw(frameOf(talk, 0, 16, canvas));
+    contextLane.draw(frameOf(record, 0, 16, canvas));
     expect(canvas.named("fillText").map(({ args }) => args[0])).toEqual(["settings", "of tomorrow"]);
-    expect(talk.notices.map(({ chunk: k }) => k)).toEqual([4, 20, 21]);
+    expect(record.notices.map(({ chunk: k }) => k)).toEqual([4, 20, 21]);
   });
 
   it("shows a gap rather than what was said of the microphone beside it", () => {
-    const talk = longTalk(60);
-    for (const kind of ["microphone", "microphone", "gap"]) applyEvent(talk, notice(10, kind));
+    const record = longRecord(60);
+    for (const kind of ["microphone", "microphone", "gap"]) applyEvent(record, notice(10, kind));
     const canvas = new FakeCanvas();
-    contextLane.draw(frameOf(talk, 0, 16, canvas));
+    contextLane.draw(frameOf(record, 0, 16, canvas));
     expect(canvas.named("fillText").map(({ args }) => args[0])).toEqual(["gap +2"]);
   });
 
   it("counts those that share a mark", () => {
-    const talk = longTalk(60);
-    for (let i = 0; i < 5; i++) applyEvent(talk, notice(10, "context_slide"));
+    const record = longRecord(60);
+    for (let i = 0; i < 5; i++) applyEvent(record, notice(10, "context_slide"));
     const canvas = new FakeCanvas();
-    contextLane.draw(frameOf(talk, 0, 16, canvas));
+    contextLane.draw(frameOf(record, 0, 16, canvas));
     expect(canvas.named("fillText").map(({ args }) => args[0])).toEqual(["slide +4"]);
     // The rarer one is what must be seen.
-    applyEvent(talk, notice(10, "violation"));
+    applyEvent(record, notice(10, "violation"));
     canvas.calls.length = 0;
-    contextLane.draw(frameOf(talk, 0, 16, canvas));
+    contextLane.draw(frameOf(record, 0, 16, canvas));
     expect(canvas.named("fillText").map(({ args }) => args[0])).toEqual(["violation +5"]);
   });
 });

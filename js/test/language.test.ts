@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { languageName, languageOf, voiceFor } from "../src/language";
+import { languageName, languageOf, voiceFor } from "../src/speech/language";
 
 describe("the language of a text", () => {
   it.each([

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { ClockOffset, LatencyProbe, overheadSummary } from "../src/latency";
-import { applyEvent, emptyTalk } from "../src/talk";
+import { ClockOffset, LatencyProbe } from "../src/record/latency-probe";
+import { overheadSummary } from "../src/record/overhead";
+import { applyEvent, emptyRecord } from "../src/record/record";
 import { decision, timing } from "./fakes";
 
 describe("the kernel's clock", () => {
@@ -54,68 +55,68 @@ describe("the kernel's clock", () => {
 describe("a chunk's way", () => {
   /** The kernel's clock is 4,000 ms ahead, known to the millisecond. */
   function probe() {
-    const talk = emptyTalk();
-    const measured = new LatencyProbe(() => talk);
+    const record = emptyRecord();
+    const measured = new LatencyProbe(() => record);
     measured.clock.sent(100, 4_100);
     measured.clock.received(4_100, 100);
     const took = timing(0, 0, { stream: 1, seq: 7, arrived_ms: 5_006, decided_ms: 5_014, queue_ms: 2 });
-    return { talk, measured, took };
+    return { record, measured, took };
   }
 
   it("is measured from the microphone to the screen", () => {
-    const { talk, measured, took } = probe();
+    const { record, measured, took } = probe();
     measured.blockSent(1, { seq: 7, captured_ms: 1_000, sent_ms: 1_003 });
     measured.take(decision(0), 1_017, false);
-    applyEvent(talk, took);
+    applyEvent(record, took);
     measured.take(took, 1_017, false);
     expect(measured.painted(1_025)).toBe(true);
     const parts = (["capture", "uplink", "downlink", "paint"] as const).map((part) =>
-      talk.latency.part(0, part),
+      record.latency.part(0, part),
     );
     expect(parts.map((ms) => Math.round(ms))).toEqual([3, 3, 3, 8]);
-    expect(Math.round(talk.latency.part(0, "total"))).toBe(3 + 3 + 2 + 1 + 2 + 3 + 3 + 8);
+    expect(Math.round(record.latency.part(0, "total"))).toBe(3 + 3 + 2 + 1 + 2 + 3 + 3 + 8);
     expect(measured.painted(1_040)).toBe(false);
   });
 
   it("ends when both its timing and its picture are there, in either order", () => {
-    const { talk, measured, took } = probe();
+    const { record, measured, took } = probe();
     measured.blockSent(1, { seq: 7, captured_ms: 1_000, sent_ms: 1_003 });
     measured.take(decision(0), 1_017, false);
     measured.painted(1_025);
-    expect(talk.latency.part(0, "paint")).toBeNaN();
-    applyEvent(talk, took);
+    expect(record.latency.part(0, "paint")).toBeNaN();
+    applyEvent(record, took);
     measured.take(took, 1_090, false);
-    expect(talk.latency.part(0, "paint")).toBe(8);
+    expect(record.latency.part(0, "paint")).toBe(8);
   });
 
   it("has no picture on a hidden page, and no capture where Python fed it", () => {
-    const { talk, measured } = probe();
+    const { record, measured } = probe();
     const took = timing(0, 0, { arrived_ms: 5_006, decided_ms: 5_014 });
     measured.take(decision(0), 1_017, true);
-    applyEvent(talk, took);
+    applyEvent(record, took);
     measured.take(took, 1_018, true);
-    expect(talk.latency.part(0, "paint")).toBeNaN();
-    expect(talk.latency.part(0, "capture")).toBeNaN();
-    expect(talk.latency.part(0, "uplink")).toBeNaN();
-    expect(Math.round(talk.latency.part(0, "downlink"))).toBe(3);
+    expect(record.latency.part(0, "paint")).toBeNaN();
+    expect(record.latency.part(0, "capture")).toBeNaN();
+    expect(record.latency.part(0, "uplink")).toBeNaN();
+    expect(Math.round(record.latency.part(0, "downlink"))).toBe(3);
   });
 
   it("is summed up without the model's own time, of chunks that are known to their end", () => {
-    const talk = emptyTalk();
-    const measured = new LatencyProbe(() => talk);
+    const record = emptyRecord();
+    const measured = new LatencyProbe(() => record);
     measured.clock.sent(1, 1);
     measured.clock.received(1, 1);
-    expect(overheadSummary(talk.latency)).toBeNull();
+    expect(overheadSummary(record.latency)).toBeNull();
     for (let k = 0; k < 100; k++) {
       const at = 1_000 + k * 400;
       const took = timing(k, 0, { stream: 1, seq: k, arrived_ms: at + 2, decided_ms: at + 8 });
       measured.blockSent(1, { seq: k, captured_ms: at, sent_ms: at + 1 });
       measured.take(decision(k), at + 9, k === 50);
-      applyEvent(talk, took);
+      applyEvent(record, took);
       measured.take(took, at + 9, k === 50);
       measured.painted(at + 9 + (k % 20));
     }
-    const figures = overheadSummary(talk.latency);
+    const figures = overheadSummary(record.latency);
     expect(figures?.count).toBe(99);
     // Capture, uplink and downlink take 1 ms each, painting 0 to 19; features, tower and decision are not counted.
     expect(figures?.p50).toBeCloseTo(3 + 9, 0);
@@ -124,13 +125,13 @@ describe("a chunk's way", () => {
   });
 
   it("lets go of blocks that nobody asks for", () => {
-    const { talk, measured, took } = probe();
+    const { record, measured, took } = probe();
     measured.blockSent(1, { seq: 7, captured_ms: 1_000, sent_ms: 1_003 });
     for (let seq = 8; seq < 4_000; seq++) measured.blockSent(1, { seq, captured_ms: 1_000, sent_ms: 1_003 });
     measured.take(decision(0), 1_017, false);
-    applyEvent(talk, took);
+    applyEvent(record, took);
     measured.take(took, 1_017, false);
     measured.painted(1_020);
-    expect(talk.latency.part(0, "capture")).toBeNaN();
+    expect(record.latency.part(0, "capture")).toBeNaN();
   });
 });

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, expect, it, vi } from "vitest";
 import { fallenTo, LevelMeter, levelPart } from "../src/panels/level-meter";
-import { moveMic } from "../src/store";
+import { moveMic } from "../src/store/store";
 import { showPanel } from "./view";
 
 afterEach(() => {

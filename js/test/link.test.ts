@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { KernelLink, type LinkListener } from "../src/link";
-import type { KernelMessage } from "../src/messages";
+import { KernelLink, type LinkListener } from "../src/channel/link";
+import type { KernelMessage } from "../src/channel/messages";
 import { FakeModel } from "./fakes";
 
 function connect() {

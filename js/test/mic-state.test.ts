@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "../src/capture/mic-state";
 import { captureProblem, microphoneProblem, policyProblem } from "../src/capture/problems";
+import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "../src/store/mic-state";
 
 const ask: MicEvent = { type: "ask" };
 const heard = (request: number): MicEvent => ({ type: "heard", request, name: "Desk", degraded: false });

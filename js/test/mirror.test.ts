@@ -1,15 +1,15 @@
 /** Holds the TypeScript mirror and the Python source equal: constants, messages and event fields. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { EMOTIONS, EVENTS_VERSION } from "../src/events";
-import * as wire from "../src/messages";
-import { ARRIVALS, CONTEXTS, DEFAULT_LIVE, OVERLOADS, READINGS } from "../src/settings";
+import * as wire from "../src/channel/messages";
+import { EMOTIONS, EVENTS_VERSION } from "../src/record/events";
+import { ARRIVALS, CONTEXTS, DEFAULT_LIVE, OVERLOADS, READINGS } from "../src/store/settings";
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
 const python = read("../../ai_widgets/widget/messages.py");
 const protocol = read("../../ai_widgets/protocol.py");
-const typescript = read("../src/messages.ts");
-const events = read("../src/events.ts");
+const typescript = read("../src/channel/messages.ts");
+const events = read("../src/record/events.ts");
 
 /** The strings of a Python tuple or of the keys of a dict. */
 function names(source: string, constant: string): string[] {
@@ -109,7 +109,7 @@ describe("events.ts mirrors protocol.py", () => {
 describe("settings.ts mirrors settings.py and live.py", () => {
   const live = read("../../ai_widgets/widget/live_settings.py");
   const session = read("../../ai_widgets/settings.py");
-  const shapes = read("../src/settings.ts");
+  const shapes = read("../src/store/settings.ts");
   const fieldsOf = (source: string, name: string) => {
     const body = source.split(`class ${name}:`)[1]?.split("def __post_init__")[0] ?? "";
     return [...body.replace(/"""[\s\S]*?"""/g, "").matchAll(/^ {4}(\w+): /gm)].map((match) => match[1]);

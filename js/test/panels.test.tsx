@@ -4,9 +4,9 @@ import { captureProblem, hiddenProblem } from "../src/capture/problems";
 import { busyText, modelText, progressOf } from "../src/panels/banners";
 import { trackText } from "../src/panels/settings";
 import { clockTime } from "../src/panels/status";
-import { kernelProblem } from "../src/problem";
-import { createStore } from "../src/store";
-import { applyEvent } from "../src/talk";
+import { applyEvent } from "../src/record/record";
+import { kernelProblem } from "../src/store/problem";
+import { createStore } from "../src/store/store";
 import { decision } from "./fakes";
 import { clearPage, drawn, show, stubMicrophone } from "./shown-widget";
 
@@ -22,7 +22,7 @@ describe("what is said of the kernel and the model", () => {
     expect(busyText(store)).toBe("");
     store.kernelWaiting.value = 12;
     expect(busyText(store)).toMatch(/kernel is busy: 12 chunks \(4\.8 s of audio\) are waiting/);
-    applyEvent(store.talk, decision(0, { choice: "TEXT_BEGIN" }));
+    applyEvent(store.record, decision(0, { choice: "TEXT_BEGIN" }));
     store.version.value += 1;
     expect(store.speaking.value).toBe(true);
     expect(busyText(store)).toBe("12 chunks (4.8 s of audio) are waiting while the model speaks.");

@@ -1,11 +1,11 @@
 /** The summaries against what one gets by looking at every chunk. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MEL_BANDS, MEL_FRAMES } from "../src/events";
-import { Columns } from "../src/talk/columns";
-import { Interned } from "../src/talk/interned";
-import { MelTable } from "../src/talk/mel";
-import { largest, latest, smallest, summit, united } from "../src/talk/pyramid";
+import { Columns } from "../src/record/columns";
+import { MEL_BANDS, MEL_FRAMES } from "../src/record/events";
+import { Interned } from "../src/record/interned";
+import { MelTable } from "../src/record/mel";
+import { largest, latest, smallest, summit, united } from "../src/record/pyramid";
 
 /** Chunks in any order, some twice, some never. */
 const writes = fc.array(fc.tuple(fc.nat(1500), fc.nat(9)), { maxLength: 60 });

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { constraintsOf } from "../src/capture/host";
 import { type OpenMicrophone, Recorder, type RecorderListener } from "../src/capture/recorder";
-import type { Problem } from "../src/problem";
-import { DEFAULT_LIVE } from "../src/settings";
+import type { Problem } from "../src/store/problem";
+import { DEFAULT_LIVE } from "../src/store/settings";
 import { FakeMicrophone, settle } from "./fakes";
 
 function listener() {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ANSWER_MS, FETCH_MS, NO_ANSWER, NO_SOUND, NOT_KEPT, UNANSWERED } from "../src/channel/requests";
 import { Conversation } from "../src/conversation";
-import { ANSWER_MS, FETCH_MS, NO_ANSWER, NO_SOUND, NOT_KEPT, UNANSWERED } from "../src/requests";
-import { DEFAULT_LIVE } from "../src/settings";
+import { DEFAULT_LIVE } from "../src/store/settings";
 import { FakeMicrophone, FakeModel } from "./fakes";
 
 const SETTINGS = { greedy: false, temperature: null, bias: 0, top_k: 3 };

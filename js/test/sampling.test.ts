@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Alternative } from "../src/events";
 import { decisionSampling, tokenSampling } from "../src/panels/sampling-steps";
+import type { Alternative } from "../src/record/events";
 import { decision, token } from "./fakes";
 
 const vocabulary = { tokens: { TEXT_BEGIN: 1, KEEP_SILENCE: 2 }, prefix: [], limit: 0, block: [] };

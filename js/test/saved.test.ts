@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Conversation } from "../src/conversation";
-import { talkOfHistory } from "../src/saved";
+import { recordOfHistory } from "../src/record/saved";
 import { chunk, decision, FakeMicrophone, FakeModel, turn } from "./fakes";
 
 const bytes = (values: number[]) => Buffer.from(Uint8Array.from(values)).toString("base64");
@@ -36,24 +36,24 @@ const HISTORY = {
 };
 
 describe("a saved history", () => {
-  it("is a talk again: chunks, what they sounded like, decisions, replies, times", () => {
-    const talk = talkOfHistory(HISTORY);
-    expect(talk?.chunks.get(10)).toMatchObject({ start_s: 4, flags: ["clipped"], mel: "" });
-    expect(talk?.chunks.peak(10, 0)).toBe(1);
-    expect(talk?.chunks.peak(11, 15)).toBeCloseTo(0.2);
-    expect(talk?.chunks.get(11)?.mel).toBe(HISTORY.chunks.mel);
-    expect(talk?.decisions.get(11)).toMatchObject({
+  it("is a record again: chunks, what they sounded like, decisions, replies, times", () => {
+    const record = recordOfHistory(HISTORY);
+    expect(record?.chunks.get(10)).toMatchObject({ start_s: 4, flags: ["clipped"], mel: "" });
+    expect(record?.chunks.peak(10, 0)).toBe(1);
+    expect(record?.chunks.peak(11, 15)).toBeCloseTo(0.2);
+    expect(record?.chunks.get(11)?.mel).toBe(HISTORY.chunks.mel);
+    expect(record?.decisions.get(11)).toMatchObject({
       choice: "TEXT_BEGIN",
       p_text: 0.75,
       start_s: 4.4,
       draw: 0.5,
     });
-    expect(talk?.decisions.get(10)?.rule).toEqual({});
-    expect(talk?.decisions.get(11)?.rule).toEqual({ bias: 0.5, temperature: 0.3 });
-    expect(talk?.timings.get(11)).toMatchObject({ decide_ms: 4, reply_ms: 80, seq: -1 });
-    expect(talk?.turns[0]?.text).toBe("Hello.");
-    expect(talk?.notices).toHaveLength(1);
-    expect(talk?.speaking).toBe(false);
+    expect(record?.decisions.get(10)?.rule).toEqual({});
+    expect(record?.decisions.get(11)?.rule).toEqual({ bias: 0.5, temperature: 0.3 });
+    expect(record?.timings.get(11)).toMatchObject({ decide_ms: 4, reply_ms: 80, seq: -1 });
+    expect(record?.turns[0]?.text).toBe("Hello.");
+    expect(record?.notices).toHaveLength(1);
+    expect(record?.speaking).toBe(false);
   });
 
   it.each([
@@ -63,13 +63,13 @@ describe("a saved history", () => {
     ["no history", "text"],
     ["one without events", { version: 1, chunks: { chunk: [] } }],
   ])("that is %s shows nothing", (_, history) => {
-    expect(talkOfHistory(history)).toBeNull();
+    expect(recordOfHistory(history)).toBeNull();
   });
 
   it("whose bytes were damaged still shows its numbers", () => {
-    const talk = talkOfHistory({ ...HISTORY, chunks: { ...HISTORY.chunks, env: "§", mel: 7 } });
-    expect(talk?.chunks.get(10)?.rms_db).toBe(-30);
-    expect(talk?.chunks.points(10)).toBe(0);
+    const record = recordOfHistory({ ...HISTORY, chunks: { ...HISTORY.chunks, env: "§", mel: 7 } });
+    expect(record?.chunks.get(10)?.rms_db).toBe(-30);
+    expect(record?.chunks.points(10)).toBe(0);
   });
 });
 
@@ -94,7 +94,7 @@ describe("a page with a saved history", () => {
   it("shows it with the microphone off until a kernel answers", async () => {
     const { model, microphone, conversation, store } = open();
     expect(store.saved.value).toBe(true);
-    expect(store.talk.decided).toBe(2);
+    expect(store.record.decided).toBe(2);
     expect(store.settings.value?.bias).toBe(1);
     expect(store.vocabulary.value).toEqual({ tokens: { PAD: 5 }, prefix: [[5, "x"]], limit: 9, block: [] });
     expect(store.shown.value).toBe("stopped");
@@ -113,17 +113,17 @@ describe("a page with a saved history", () => {
     expect(store.saved.value).toBe(true);
     model.welcome({ session: 3 });
     expect(store.saved.value).toBe(false);
-    expect(store.talk.count).toBe(0);
+    expect(store.record.count).toBe(0);
     model.events(0, [chunk(0), decision(0)], { session: 3 });
-    expect(store.talk.count).toBe(2);
+    expect(store.record.count).toBe(2);
     expect(conversation.ready).toBe(true);
     conversation.end();
   });
 
-  it("is no talk of a later session of the same kernel", () => {
+  it("is no record of a later session of the same kernel", () => {
     const { model, conversation, store } = open();
     model.welcome({ session: 8 });
-    expect(store.talk.count).toBe(0);
+    expect(store.record.count).toBe(0);
     expect(store.session).toBe(8);
     conversation.end();
   });

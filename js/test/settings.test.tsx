@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { numberOf } from "../src/panels/settings-fields";
-import { DEFAULT_LIVE } from "../src/settings";
+import { DEFAULT_LIVE } from "../src/store/settings";
 import { chunk, decision } from "./fakes";
 import { clearPage, drawn, openSettings, SETTINGS, show, stubMicrophone } from "./shown-widget";
 

@@ -1,6 +1,6 @@
 /** A widget over a microphone and a kernel that are played by the test, for tests of its panels. */
 import { vi } from "vitest";
-import { DEFAULT_LIVE } from "../src/settings";
+import { DEFAULT_LIVE } from "../src/store/settings";
 import createWidget from "../src/widget";
 import { FakeModel, FakeTrack } from "./fakes";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { BY_SCRIPT, Speech, type SpeechHost, START_MS } from "../src/speech";
+import { BY_SCRIPT, Speech, type SpeechHost, START_MS } from "../src/speech/speech";
 
 type Utterance = SpeechSynthesisUtterance & { text: string };
 

@@ -1,13 +1,13 @@
 // @vitest-environment happy-dom
 
+import { render } from "preact";
 import { afterEach, describe, expect, it } from "vitest";
-import { render } from "../src/dom/render";
-import type { SessionEvent } from "../src/events";
-import { NOTHING_HIDDEN } from "../src/hidden";
-import type { LoopMode } from "../src/messages";
+import type { LoopMode } from "../src/channel/messages";
 import { StepMode } from "../src/panels/step-mode";
 import { canReplay, hiddenAfter, nextOf } from "../src/panels/step-walk";
-import { applyEvent, emptyTalk } from "../src/talk";
+import type { SessionEvent } from "../src/record/events";
+import { applyEvent, emptyRecord } from "../src/record/record";
+import { NOTHING_HIDDEN } from "../src/store/hidden";
 import { chunk, decision, token, turn } from "./fakes";
 import { drawn, showPanel } from "./view";
 
@@ -32,8 +32,8 @@ async function open(how: { live: boolean; events?: readonly SessionEvent[] }) {
   const shown = await showPanel((view) => <StepMode view={view} />, how.events ?? EVENTS);
   const { view, find, el } = shown;
   const asked: string[] = [];
-  view.conversation.loop = (mode: LoopMode) => void asked.push(mode);
-  view.conversation.step = () => void asked.push("step phase");
+  view.channel.loop = (mode: LoopMode) => void asked.push(mode);
+  view.channel.step = () => void asked.push("step phase");
   view.store.line.value = how.live ? "ready" : "lost";
   view.stepping.value = true;
   await drawn();
@@ -55,15 +55,15 @@ async function open(how: { live: boolean; events?: readonly SessionEvent[] }) {
 }
 
 describe("the walk through the loop", () => {
-  const talk = emptyTalk();
-  for (const event of EVENTS) applyEvent(talk, event);
+  const record = emptyRecord();
+  for (const event of EVENTS) applyEvent(record, event);
 
   it("perceives, decides, and responds only where the model speaks", () => {
     const seen: string[] = [];
-    let cursor = nextOf({ chunk: 0, phase: "" }, talk);
-    while (canReplay(cursor, talk)) {
+    let cursor = nextOf({ chunk: 0, phase: "" }, record);
+    while (canReplay(cursor, record)) {
       seen.push(`${cursor.phase} ${cursor.chunk}`);
-      cursor = nextOf(cursor, talk);
+      cursor = nextOf(cursor, record);
     }
     expect(seen).toEqual([
       "perceive 0",
@@ -79,7 +79,7 @@ describe("the walk through the loop", () => {
   });
 
   it("passes over a chunk that was dropped before its decision", () => {
-    const gap = emptyTalk();
+    const gap = emptyRecord();
     for (const event of [chunk(0), decision(0), chunk(1, { flags: ["dropped"] }), chunk(2), decision(2)]) {
       applyEvent(gap, event);
     }
@@ -121,7 +121,7 @@ describe("step mode, live", () => {
     expect(model.of("loop")).toEqual([]);
     view.store.line.value = "ready";
     const asked: string[] = [];
-    view.conversation.loop = (mode: LoopMode) => void asked.push(mode);
+    view.channel.loop = (mode: LoopMode) => void asked.push(mode);
     view.stepping.value = true;
     await drawn();
     render(null, el);

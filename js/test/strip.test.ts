@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Cell, stripOf, textOf } from "../src/panels/strip-cells";
-import { applyEvent, emptyTalk, turnOf } from "../src/talk";
+import { applyEvent, emptyRecord, turnOf } from "../src/record/record";
 import { decision, token, turn } from "./fakes";
 
 const vocabulary = {
@@ -91,7 +91,7 @@ describe("the protocol strip", () => {
   });
 
   const reply = (ended: "TEXT_END" | "interrupted" | "error") => {
-    const talk = emptyTalk();
+    const record = emptyRecord();
     const step = decision(4, { token: 1, choice: "TEXT_BEGIN", position: 56 });
     const alternatives = [{ token: 20, text: "URGENT", p: 0.9, scaled: 0.9, kept: 0.9 }];
     for (const event of [
@@ -100,9 +100,9 @@ describe("the protocol strip", () => {
       token(0, 1, "Fire", { chunk: 4, token: 70, position: 58 }),
       turn(0, "Fire", { chunk: 4, emotion: "urgent", ended }),
     ]) {
-      applyEvent(talk, event);
+      applyEvent(record, event);
     }
-    return stripOf(step, turnOf(talk, 4), vocabulary).produced;
+    return stripOf(step, turnOf(record, 4), vocabulary).produced;
   };
 
   it("goes on with the reply, each token where it is fed", () => {

@@ -1,10 +1,10 @@
 // @vitest-environment happy-dom
 
 import fc from "fast-check";
+import { render } from "preact";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Conversation } from "../src/conversation";
-import { render } from "../src/dom/render";
-import { addEvents } from "../src/store";
+import { addEvents } from "../src/store/store";
 import { ChunkTable } from "../src/timeline/table";
 import { COLUMNS, ROW_PX, rowForKey, rowOf, rowsInSight, scrollToRow } from "../src/timeline/table-rows";
 import { createView, type View } from "../src/view";
@@ -87,7 +87,7 @@ describe("the table", () => {
   });
 
   it("says of a chunk what is known", () => {
-    expect(rowOf(view.store.talk, 999, view.hiddenFrom.value).cells).toEqual([
+    expect(rowOf(view.store.record, 999, view.hiddenFrom.value).cells).toEqual([
       "999",
       "399.6 s",
       "−21.3 dB",
@@ -97,13 +97,13 @@ describe("the table", () => {
       "46 ms",
       "clipped",
     ]);
-    expect(rowOf(view.store.talk, 999, { decision: 999, reply: 999 }).cells.slice(3, 7)).toEqual([
+    expect(rowOf(view.store.record, 999, { decision: 999, reply: 999 }).cells.slice(3, 7)).toEqual([
       "hidden",
       "hidden",
       "",
       "",
     ]);
-    expect(rowOf(view.store.talk, 2000, view.hiddenFrom.value).cells.slice(2, 5)).toEqual(["–", "–", "–"]);
+    expect(rowOf(view.store.record, 2000, view.hiddenFrom.value).cells.slice(2, 5)).toEqual(["–", "–", "–"]);
   });
 
   it("is walked and picked from by keyboard", async () => {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { NOTHING_HIDDEN } from "../src/hidden";
-import { applyEvent } from "../src/talk";
+import { applyEvent } from "../src/record/record";
+import { NOTHING_HIDDEN } from "../src/store/hidden";
 import { layoutOf } from "../src/timeline/layout";
 import { Patterns } from "../src/timeline/patterns";
 import { TileCache, type TileScene, tileWidth } from "../src/timeline/tiles";
 import type { TimeAxis } from "../src/timeline/time-axis";
-import { FakeCanvas, longTalk, PALETTE, stubDrawing } from "./fake-canvas";
+import { FakeCanvas, longRecord, PALETTE, stubDrawing } from "./fake-canvas";
 import { chunk, decision } from "./fakes";
 
 const axis: TimeAxis = { start: 100, span: 16, left: 0, width: 1000 };
@@ -21,7 +21,7 @@ afterEach(() => {
 function setUp(chunks = 400) {
   const target = new FakeCanvas();
   const scene: TileScene = {
-    talk: longTalk(chunks),
+    record: longRecord(chunks),
     palette: PALETTE,
     patterns: new Patterns(target.context, PALETTE, 1),
     layout: layoutOf(new Set()),
@@ -52,9 +52,9 @@ describe("tiles", () => {
     const { draw, scene } = setUp();
     expect(draw().drawn).toBe(5);
     expect(draw()).toEqual({ drawn: 0, whole: true });
-    applyEvent(scene.talk, decision(270, { choice: "OTHER" }));
+    applyEvent(scene.record, decision(270, { choice: "OTHER" }));
     expect(draw().drawn).toBe(1);
-    applyEvent(scene.talk, decision(390));
+    applyEvent(scene.record, decision(390));
     expect(draw().drawn).toBe(0);
   });
 
@@ -73,11 +73,11 @@ describe("tiles", () => {
     expect(places[0]).toBeLessThanOrEqual(0);
   });
 
-  it("follow a talk that grows", () => {
+  it("follow a record that grows", () => {
     const { draw, scene } = setUp(250);
     const live = { ...axis, start: 90 };
     draw(live);
-    applyEvent(scene.talk, chunk(250));
+    applyEvent(scene.record, chunk(250));
     expect(draw(live).drawn).toBe(1);
     expect(draw(live).drawn).toBe(0);
   });
@@ -156,7 +156,7 @@ describe("tiles", () => {
     draw(closer);
     wait(100);
     while (!draw(closer).whole) wait(16);
-    applyEvent(scene.talk, decision(270, { choice: "OTHER" }));
+    applyEvent(scene.record, decision(270, { choice: "OTHER" }));
     expect(draw(closer)).toEqual({ drawn: 1, whole: true });
   });
 

@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { applyEvent, emptyTalk } from "../src/talk";
+import { applyEvent, emptyRecord } from "../src/record/record";
+import { readout } from "../src/store/readout";
 import { FOLDED_HEIGHT, LANES, layoutOf, RULER_HEIGHT } from "../src/timeline/layout";
 import { overviewAxis, windowMark, windowStart } from "../src/timeline/overview";
-import { readout } from "../src/timeline/readout";
 import * as time from "../src/timeline/time-axis";
 import { chunkAt, visibleChunks } from "../src/timeline/visible";
 import { chunk, decision, token } from "./fakes";
 
 const axis: time.TimeAxis = { start: 4, span: 16, left: 80, width: 800 };
 
-function talkOf(chunks: number) {
-  const talk = emptyTalk();
-  for (let k = 0; k < chunks; k++) applyEvent(talk, chunk(k));
-  return talk;
+function recordOf(chunks: number) {
+  const record = emptyRecord();
+  for (let k = 0; k < chunks; k++) applyEvent(record, chunk(k));
+  return record;
 }
 
 describe("the time axis", () => {
@@ -36,7 +36,7 @@ describe("the time axis", () => {
     expect(time.zoom(axis, 1e-9, 300).span).toBeLessThanOrEqual(24 * 3600);
   });
 
-  it("pans, but never away from the talk", () => {
+  it("pans, but never away from the record", () => {
     expect(time.pan(axis, 3, 100).start).toBe(7);
     expect(time.pan(axis, 1e6, 100).start).toBe(92);
     expect(time.pan(axis, -1e6, 100).start).toBeGreaterThan(-2);
@@ -73,36 +73,36 @@ describe("the time axis", () => {
 
 describe("chunks on the axis", () => {
   it("are found by their pixel", () => {
-    const talk = talkOf(100);
-    expect(chunkAt(talk, axis, time.xOf(axis, 8.01))).toBe(20);
-    expect(chunkAt(talk, axis, time.xOf(axis, 8.39))).toBe(20);
-    expect(chunkAt(talk, axis, time.xOf(axis, 8.41))).toBe(21);
-    expect(chunkAt(talk, axis, 20)).toBeNull();
-    expect(chunkAt(talkOf(3), axis, 300)).toBeNull();
-    expect(chunkAt(emptyTalk(), axis, 300)).toBeNull();
+    const record = recordOf(100);
+    expect(chunkAt(record, axis, time.xOf(axis, 8.01))).toBe(20);
+    expect(chunkAt(record, axis, time.xOf(axis, 8.39))).toBe(20);
+    expect(chunkAt(record, axis, time.xOf(axis, 8.41))).toBe(21);
+    expect(chunkAt(record, axis, 20)).toBeNull();
+    expect(chunkAt(recordOf(3), axis, 300)).toBeNull();
+    expect(chunkAt(emptyRecord(), axis, 300)).toBeNull();
   });
 
   it("are drawn only where they are in sight", () => {
-    const { first, last } = visibleChunks(talkOf(9000), { ...axis, start: 1000 });
+    const { first, last } = visibleChunks(recordOf(9000), { ...axis, start: 1000 });
     expect(first).toBeGreaterThanOrEqual(2499);
     expect(last - first).toBeLessThanOrEqual(43);
   });
 
   it("read as words", () => {
-    const talk = talkOf(3);
-    applyEvent(talk, decision(2, { choice: "TEXT_BEGIN", p_text: 0.7421 }));
-    applyEvent(talk, token(0, 0, "Hi", { chunk: 2 }));
-    applyEvent(talk, { type: "notice", chunk: 2, kind: "limit", message: "Too long.", data: {} });
-    expect(readout(talk, 2)).toEqual({
+    const record = recordOf(3);
+    applyEvent(record, decision(2, { choice: "TEXT_BEGIN", p_text: 0.7421 }));
+    applyEvent(record, token(0, 0, "Hi", { chunk: 2 }));
+    applyEvent(record, { type: "notice", chunk: 2, kind: "limit", message: "Too long.", data: {} });
+    expect(readout(record, 2)).toEqual({
       title: "chunk 2 · 0.8–1.2 s",
       span: "0.8–1.2 s",
       decision: "p(TEXT) 0.742 → speak",
       remarks: ["Too long.", "“Hi”"],
     });
-    expect(readout(talk, 1).decision).toBe("not decided yet");
-    applyEvent(talk, chunk(1, { flags: ["channels_cancel", "clipped"] }));
-    expect(readout(talk, 1).remarks).toEqual(["channels cancel, clipped"]);
-    const hidden = readout(talk, 2, { decision: 2, reply: 2 });
+    expect(readout(record, 1).decision).toBe("not decided yet");
+    applyEvent(record, chunk(1, { flags: ["channels_cancel", "clipped"] }));
+    expect(readout(record, 1).remarks).toEqual(["channels cancel, clipped"]);
+    const hidden = readout(record, 2, { decision: 2, reply: 2 });
     expect(hidden).toMatchObject({ decision: "hidden until revealed", remarks: [] });
   });
 });
@@ -131,8 +131,8 @@ describe("lanes", () => {
 
 describe("the overview", () => {
   it("marks the window in sight, wide enough to be taken hold of", () => {
-    const talk = talkOf(9000);
-    const strip = overviewAxis(talk, 500);
+    const record = recordOf(9000);
+    const strip = overviewAxis(record, 500);
     expect(strip.span).toBeCloseTo(3600);
     const middle = windowMark(strip, { ...axis, start: 1800, span: 360 });
     expect(middle.x).toBeCloseTo(250);
@@ -142,7 +142,7 @@ describe("the overview", () => {
   });
 
   it("leads to the place that is pointed at", () => {
-    const strip = overviewAxis(talkOf(9000), 500);
+    const strip = overviewAxis(recordOf(9000), 500);
     const start = windowStart(strip, axis, 250);
     expect(start + axis.span / 2).toBeCloseTo(1800);
   });

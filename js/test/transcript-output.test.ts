@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it } from "vitest";
-import type { KernelModel } from "../src/link";
-import { hideTranscript } from "../src/transcript-output";
+import type { KernelModel } from "../src/channel/link";
+import { hideTranscript } from "../src/host/transcript-output";
 
 const NAME = "aiw-transcript-1f";
 

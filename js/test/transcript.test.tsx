@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it } from "vitest";
-import type { SessionEvent } from "../src/events";
-import { shadeOf } from "../src/panels/shade";
 import { Transcript } from "../src/panels/transcript";
+import type { SessionEvent } from "../src/record/events";
+import { shadeOf } from "../src/style/shade";
 import { chunk, decision, token, turn } from "./fakes";
 import { drawn, showPanel } from "./view";
 
@@ -135,7 +135,7 @@ describe("the transcript", () => {
 describe("reading aloud", () => {
   it("says what the microphone does meanwhile, and stops on request", async () => {
     const { view, find, button } = await show(reply(0));
-    const { store, conversation } = view;
+    const { store, channel } = view;
     const spoken: string[] = [];
     Object.defineProperty(globalThis, "speechSynthesis", {
       configurable: true,
@@ -150,7 +150,7 @@ describe("reading aloud", () => {
     button("Read this reply aloud").click();
     await drawn();
     expect(spoken).toEqual(["You said"]);
-    expect(conversation.speech.reading.value).toBe(0);
+    expect(channel.speech.reading.value).toBe(0);
     expect(find("reading").textContent).toContain("the microphone is off");
     store.track.value = { echoCancellation: true };
     await drawn();

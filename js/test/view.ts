@@ -1,9 +1,9 @@
 /** One view over a kernel that is played by the test, for tests of single panels. */
 import type { VNode } from "preact";
+import { render } from "preact";
 import { Conversation } from "../src/conversation";
-import { render } from "../src/dom/render";
-import type { SessionEvent } from "../src/events";
-import { addEvents } from "../src/store";
+import type { SessionEvent } from "../src/record/events";
+import { addEvents } from "../src/store/store";
 import { createView, type View } from "../src/view";
 import { FakeModel } from "./fakes";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { nameOf } from "../src/vocabulary";
+import { nameOf } from "../src/record/vocabulary";
 
 it("names ids by the first name they have, and no token of the text", () => {
   const tokens = { TEXT_BEGIN: 5, SYSTEM: 5, HAPPY: 9 };

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { hostTheme } from "../src/theme";
+import { hostTheme } from "../src/host/theme";
 import createWidget from "../src/widget";
 import { chunk, decision, FakeModel, FakeTrack, token, turn } from "./fakes";
 
@@ -74,7 +74,7 @@ describe("the widget", () => {
     expect(shown[0]?.el.textContent).toContain("Press Record and say something");
   });
 
-  it("shows one talk in two views, with one line and one microphone", async () => {
+  it("shows one record in two views, with one line and one microphone", async () => {
     const { model, find } = show(2);
     model.welcome();
     find("record", 0).click();

@@ -15,9 +15,10 @@ SPEAK = """() => {
   window.aiwSpoken = [];
   speechSynthesis.speak = said => { aiwSpoken.push(said); setTimeout(() => said.onstart?.(new Event('start'))); };
   speechSynthesis.cancel = () => {};
+  Object.defineProperty(speechSynthesis, 'speaking', {configurable: true, get: () => true});
 }"""
 """A voice that goes on until the test ends it: this machine has none, or one that is done at any time."""
-VOICELESS = "() => { delete speechSynthesis.speak; delete speechSynthesis.cancel; }"
+VOICELESS = "() => ['speak', 'cancel', 'speaking'].forEach(name => delete speechSynthesis[name])"
 """The next test may use the same page, with the browser's own voices."""
 
 

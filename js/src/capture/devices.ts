@@ -1,5 +1,5 @@
 /** The list of microphones, kept up to date. Their names are known once the person has allowed one. */
-import type { Device } from "../store";
+import type { Device } from "../store/store";
 import type { CaptureHost } from "./host";
 
 export class DeviceList {

@@ -1,4 +1,4 @@
-/** Finds out what around this page keeps the microphone from it, and how that is called. */
+/** Finds the part of the page's surroundings (frame, host, policy) that blocks the microphone, and names it. */
 import type { Hindrance } from "./problems";
 
 interface Policy {

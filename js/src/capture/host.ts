@@ -1,5 +1,6 @@
 /** The browser's part in capturing, replaceable in tests; and what is asked of a microphone. */
-import type { LiveSettings } from "../settings";
+import type { LiveSettings } from "../store/settings";
+import type { Store } from "../store/store";
 import { hindranceOf } from "./embedding";
 import type { Hindrance } from "./problems";
 import { type OnBlock, openTap, type Tap } from "./tap";
@@ -23,6 +24,14 @@ export type CaptureWishes = Pick<
   LiveSettings,
   "device" | "echo_cancellation" | "noise_suppression" | "auto_gain"
 >;
+
+/** The microphone and processing that the settings ask for now. */
+export function wishesOf({ live, readingAloud }: Pick<Store, "live" | "readingAloud">): CaptureWishes {
+  const { device, echo_cancellation, noise_suppression, auto_gain, reading } = live.value;
+  // Without echo cancellation, a microphone that stays on during a reply would take the model's words for the user's.
+  const audible = readingAloud.value && reading === "listen";
+  return { device, echo_cancellation: audible || echo_cancellation, noise_suppression, auto_gain };
+}
 
 /** The browser's name of each switch. */
 const SWITCHES = {

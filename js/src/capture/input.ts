@@ -1,16 +1,24 @@
 /** Where audio comes from, microphone or file: one at a time, begun, paused, muted, gated and ended here. */
-import { batch, computed } from "../dom/signals";
-import { CHUNK_SECONDS } from "../events";
-import type { Payload } from "../link";
-import { type BrowserMessage, type CloseReason, fitText, type KernelMessage, type Pace } from "../messages";
-import { announced, isPlaying } from "../playing";
-import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../problem";
-import { dismissProblem, moveMic, type Store, showProblem } from "../store";
+import { batch, computed } from "@preact/signals";
+import { leave } from "../channel/leaving";
+import type { Payload } from "../channel/link";
+import {
+  type BrowserMessage,
+  type CloseReason,
+  fitText,
+  type KernelMessage,
+  type Pace,
+} from "../channel/messages";
+import { OutgoingStream } from "../channel/outgoing";
+import { CHUNK_SECONDS } from "../record/events";
+import type { SentBlock } from "../record/latency-probe";
+import { isRunning } from "../store/mic-state";
+import { announced, isPlaying } from "../store/playing";
+import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../store/problem";
+import { dismissProblem, moveMic, type Store, showProblem } from "../store/store";
+import { captureLag } from "./capture-lag";
 import { HeldFile } from "./held-file";
-import type { CaptureHost, CaptureWishes } from "./host";
-import { leave } from "./leaving";
-import { isRunning } from "./mic-state";
-import { OutgoingStream, type SentBlock } from "./outgoing";
+import { type CaptureHost, wishesOf } from "./host";
 import { captureProblem } from "./problems";
 import { RawRing } from "./raw-ring";
 import { type OpenMicrophone, Recorder } from "./recorder";
@@ -92,10 +100,10 @@ export class AudioInput {
     await this.#stopping;
     if (this.store.mic.value.request !== request) return;
     this.#micRequest = request;
-    const wishes = this.#wishes();
+    const wishes = wishesOf(this.store);
     await this.#recorder.start(wishes);
     // What was chosen while the browser asked.
-    if (JSON.stringify(wishes) !== JSON.stringify(this.#wishes())) await this.adjust();
+    if (JSON.stringify(wishes) !== JSON.stringify(wishesOf(this.store))) await this.adjust();
   }
 
   /** Lets the kernel play a file, which it reads from this page range by range. */
@@ -147,10 +155,10 @@ export class AudioInput {
     readingAloud.value = aloud;
   }
 
-  /** Lets what is recorded follow the wishes, however they change: settings, or the loudspeaker's talk. */
+  /** Lets what is recorded follow the wishes, however they change: the settings, or sound from the loudspeaker. */
   follow(): () => void {
     let before: string | undefined;
-    return computed(() => JSON.stringify(this.#wishes())).subscribe((wishes) => {
+    return computed(() => JSON.stringify(wishesOf(this.store))).subscribe((wishes) => {
       if (before !== undefined) void this.adjust();
       before = wishes;
     });
@@ -161,7 +169,7 @@ export class AudioInput {
     const { mic } = this.store;
     const { request } = mic.value;
     if (!this.#recording) return;
-    if (await this.#recorder.adjust(this.#wishes())) return;
+    if (await this.#recorder.adjust(wishesOf(this.store))) return;
     if (mic.value.request !== request) return;
     const held = mic.value.phase === "paused";
     await this.stop("stopped");
@@ -190,12 +198,12 @@ export class AudioInput {
     this.#closeStream(reason);
   }
 
-  /** Ends at once, without waiting for the partial block: nobody is left to wait. */
+  /** Ends at once and drops the partial block: the page, the view or the kernel is gone. */
   end(reason: CloseReason): void {
     this.#stopFile(reason);
     this.#recorder.release();
     this.#closeStream(reason);
-    // Nobody takes up what is on its way: the kernel is gone, or listens to another page.
+    // Blocks on their way are not acknowledged any more: the kernel is gone, or listens to another page.
     this.#last = null;
     this.#countUntaken();
     this.#move({ type: "stop" });
@@ -227,14 +235,6 @@ export class AudioInput {
     this.#stream?.close(reason);
     this.#stream = null;
     this.#silence();
-  }
-
-  #wishes(): CaptureWishes {
-    const { live, readingAloud } = this.store;
-    const { device, echo_cancellation, noise_suppression, auto_gain, reading } = live.value;
-    // A microphone that listens while the loudspeaker talks would take the model's words for the user's.
-    const talking = readingAloud.value && reading === "listen";
-    return { device, echo_cancellation: talking || echo_cancellation, noise_suppression, auto_gain };
   }
 
   #begin(): void {
@@ -346,13 +346,4 @@ export class AudioInput {
     const message = problem ? fitText(`${problem.sentence} ${problem.wayOut}`) : "";
     this.post({ type: "state", state: phase, problem: problem?.code ?? "", message });
   }
-}
-
-/** Seconds between a block's capture and that of the newest decided chunk, less the chunk that is being recorded. */
-function captureLag({ talk, latency }: Store, stream: OutgoingStream | null, sent: SentBlock): number {
-  if (!stream) return 0;
-  const { of, length } = talk.timings.columns;
-  const decidedHere = length > 0 && of.stream[length - 1] === stream.stream;
-  const decided = decidedHere ? latency.capturedAt(stream.stream, of.seq[length - 1] as number) : null;
-  return Math.max(0, (sent.captured_ms - (decided ?? stream.begun_ms)) / 1000 - CHUNK_SECONDS);
 }

@@ -1,5 +1,5 @@
-/** Every way in which a microphone can fail, each with its own sentence and its own way out. */
-import type { Problem } from "../problem";
+/** The faults of microphones, each with a sentence that names it and one that says what to do. */
+import type { Problem } from "../store/problem";
 
 export type CaptureProblemCode =
   | "denied"
@@ -120,7 +120,7 @@ export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
   };
 }
 
-/** The page was away while its microphone was on, and so many chunks were heard meanwhile. */
+/** The problem for a page that was hidden for `time` with an open microphone, while `chunks` chunks were heard. */
 export function hiddenProblem(time: string, chunks: number): Problem {
   const problem = captureProblem("hidden");
   const sentence = problem.sentence.replace("{}", time).replace("{}", String(chunks));

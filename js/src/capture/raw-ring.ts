@@ -1,15 +1,9 @@
-/** The newest two minutes of captured sound at its own rate, so that a chunk can be played as the device gave it. */
-import { CHUNK_SECONDS } from "../events";
+/** The newest two minutes of captured sound at the device's rate, from which a chunk can be played. */
+import type { Sound } from "../playback/sound";
+import { CHUNK_SECONDS } from "../record/events";
 
 /** Seconds kept. As int16 at 48 kHz they take 12 MB. */
 export const RAW_SECONDS = 120;
-
-/** Mono sound, ready to be played. */
-export interface Sound {
-  samples: Float32Array;
-  /** Samples per second. */
-  rate: number;
-}
 
 interface RawBlock {
   stream: number;

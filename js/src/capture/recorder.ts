@@ -1,5 +1,5 @@
 /** Owns the microphone: asks for it, turns its sound into blocks, and gives it back in every case. */
-import type { Problem } from "../problem";
+import type { Problem } from "../store/problem";
 import { browserHost, type CaptureHost, type CaptureWishes, constraintsOf, granted } from "./host";
 import { captureProblem, microphoneProblem, policyProblem } from "./problems";
 import type { Block, Tap } from "./tap";
@@ -251,7 +251,7 @@ function stopTracks(media: MediaStream): void {
   for (const track of media.getTracks()) track.stop();
 }
 
-/** What the browser says of a track. Ids of devices are of no use elsewhere, and nobody's business. */
+/** The browser's description of a track, without device ids: these are private and mean nothing elsewhere. */
 function describe(track: MediaStreamTrack): Pick<OpenMicrophone, "name" | "track" | "device"> {
   const { deviceId = "", groupId: _, ...settings } = track.getSettings?.() ?? {};
   return { name: track.label, track: settings, device: deviceId };

@@ -1,23 +1,23 @@
 /** Problems, each with its sentence and its way out; what is shown without a kernel; and the line about the model. */
-import type { ModelInfo } from "../messages";
-import { isPlaying } from "../playing";
-import type { Problem } from "../problem";
-import type { Store } from "../store";
+import type { ModelInfo } from "../channel/messages";
+import { isPlaying } from "../store/playing";
+import type { Problem } from "../store/problem";
+import type { Store } from "../store/store";
 import type { View } from "../view";
 
 export function Banners({ view }: { view: View }) {
-  const { conversation, store } = view;
-  // For a moment nobody knows whether a kernel is there; to say so would only flicker.
+  const { channel, store } = view;
+  // Not while connecting: a banner that a welcome removes at once would flicker.
   const saved = store.saved.value && store.line.value !== "connecting";
   return (
-    <div class="banners">
+    <div class="aiw-banners">
       {saved && <Banner problem={SAVED} testid="saved" />}
       {store.problems.value.map((problem) => (
         <Banner
           key={problem.code}
           problem={problem}
           testid="problem"
-          dismiss={() => conversation.dismiss(problem)}
+          dismiss={() => channel.dismiss(problem)}
         />
       ))}
     </div>
@@ -45,18 +45,18 @@ function Banner({
 }: BannerProps) {
   return (
     <div
-      class={calm ? "banner calm" : "banner"}
+      class={calm ? "aiw-banner aiw-calm" : "aiw-banner"}
       role={calm ? "status" : "alert"}
-      testid={testid}
+      data-testid={testid}
       data-code={code}
     >
-      <span class="banner-mark" aria-hidden="true">
+      <span class="aiw-banner-mark" aria-hidden="true">
         {calm ? "i" : "!"}
       </span>
-      <div class="banner-text">
+      <div class="aiw-banner-text">
         <strong>{sentence}</strong> <span>{wayOut}</span>
         {times > 1 && (
-          <span class="banner-times" testid="times" title={`It came ${times} times`}>
+          <span class="aiw-banner-times" data-testid="times" title={`It came ${times} times`}>
             {" "}
             ×{times}
           </span>
@@ -69,7 +69,7 @@ function Banner({
         )}
       </div>
       {dismiss && (
-        <button type="button" class="dismiss" aria-label="Dismiss this message" onClick={dismiss}>
+        <button type="button" class="aiw-dismiss" aria-label="Dismiss this message" onClick={dismiss}>
           ×
         </button>
       )}
@@ -83,12 +83,12 @@ export function ModelLine({ view }: { view: View }) {
   const loaded = progressOf(model.value);
   const busy = busyText(store);
   return (
-    <p class="model" testid="model" data-status={model.value.status} data-busy={busy !== ""}>
+    <p class="aiw-model" data-testid="model" data-status={model.value.status} data-busy={busy !== ""}>
       {line.value === "waiting" && !saved.value
         ? "Waiting for the kernel, which is busy or not running."
         : busy || modelText(model.value)}
       {loaded !== null && (
-        <progress class="progress" testid="loading" value={loaded} aria-label="Loading the model" />
+        <progress class="aiw-progress" data-testid="loading" value={loaded} aria-label="Loading the model" />
       )}
     </p>
   );

@@ -22,8 +22,8 @@ export function BarButton(props: Props) {
   return (
     <button
       type="button"
-      class={`button ${look}`}
-      testid={name}
+      class={`aiw-button ${look}`}
+      data-testid={name}
       title={shortcut ? `${title} (${shortcut})` : title}
       aria-label={isSign ? title : undefined}
       aria-keyshortcuts={shortcut}

@@ -1,7 +1,7 @@
 /** The bar at the top: record or stop, pause, mute, interrupt, reset; where sound comes from; state, level and time. */
 
-import { useComputed } from "../dom/hooks";
-import { isPlaying } from "../playing";
+import { useComputed } from "@preact/signals";
+import { isPlaying } from "../store/playing";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
 import { LevelMeter } from "./level-meter";
@@ -9,8 +9,8 @@ import { DevicePicker, FileChooser } from "./sources";
 import { Clock, RecordingLight, StatePill } from "./status";
 
 export function Controls({ view }: { view: View }) {
-  const { conversation, store } = view;
-  const running = useComputed(() => conversation.running);
+  const { channel, store } = view;
+  const running = useComputed(() => channel.running);
   const recording = isRecording(view);
   const lost = store.line.value === "lost";
   const closed = lost || store.saved.value;
@@ -19,37 +19,37 @@ export function Controls({ view }: { view: View }) {
   const muted = store.muted.value;
   const what = running.value ? "Stop" : "Record";
   return (
-    <div class="controls">
+    <div class="aiw-controls">
       <BarButton
         name="record"
-        look="record"
+        look="aiw-record"
         shortcut="R"
         title={running.value ? "Stop" : "Record from the microphone"}
         disabled={closed}
         press={() => toggleRecording(view)}
       >
-        <span class={running.value ? "mark-stop" : "mark-record"} aria-hidden="true" />
-        <span class="record-label">{what}</span>
+        <span class={running.value ? "aiw-mark-stop" : "aiw-mark-record"} aria-hidden="true" />
+        <span class="aiw-record-label">{what}</span>
       </BarButton>
       <BarButton
         name="pause"
-        look="wide"
+        look="aiw-wide"
         shortcut="P"
         pressed={paused}
         title={paused ? "Let the audio go on" : "Hold the audio: nothing is sent"}
         disabled={closed || !listening}
-        press={() => conversation.pause(!paused)}
+        press={() => channel.pause(!paused)}
       >
         {paused ? "Resume" : "Pause"}
       </BarButton>
       <BarButton
         name="mute"
-        look="wide"
+        look="aiw-wide"
         shortcut="M"
         pressed={muted}
         title={muted ? "Let the microphone be heard again" : "Let the model hear silence; the stream goes on"}
         disabled={closed || !recording}
-        press={() => conversation.mute(!muted)}
+        press={() => channel.mute(!muted)}
       >
         {muted ? "Unmute" : "Mute"}
       </BarButton>
@@ -57,7 +57,7 @@ export function Controls({ view }: { view: View }) {
         name="interrupt"
         title="End the running reply"
         disabled={closed || !store.speaking.value}
-        press={() => conversation.interrupt()}
+        press={() => channel.interrupt()}
       >
         Interrupt
       </BarButton>
@@ -65,19 +65,19 @@ export function Controls({ view }: { view: View }) {
         name="reset"
         title="Forget everything and start a new session"
         disabled={closed}
-        press={() => void conversation.reset()}
+        press={() => void channel.reset()}
       >
         Reset
       </BarButton>
       <StatePill store={store} />
       <RecordingLight store={store} />
-      <span class="right">
+      <span class="aiw-right">
         <BarButton
           name="step-mode"
           pressed={view.stepping.value}
           title="Hold the loop and go through it phase by phase"
           // Without a kernel, what was heard can still be replayed.
-          disabled={closed && store.talk.decided === 0}
+          disabled={closed && store.record.decided === 0}
           press={() => {
             view.stepping.value = !view.stepping.value;
           }}
@@ -95,7 +95,7 @@ export function Controls({ view }: { view: View }) {
           Settings
         </BarButton>
       </span>
-      <span class="break" />
+      <span class="aiw-break" />
       <DevicePicker view={view} disabled={closed} />
       <LevelMeter store={store} />
       <FileChooser view={view} disabled={closed} />
@@ -116,18 +116,18 @@ function isPaused({ store }: View): boolean {
 }
 
 /** What the one button and the R key do. */
-export function toggleRecording({ conversation }: View): void {
-  if (conversation.running) void conversation.stop();
-  else void conversation.record();
+export function toggleRecording({ channel }: View): void {
+  if (channel.running) void channel.stop();
+  else void channel.record();
 }
 
 /** What a single key does, anywhere in the widget but in a field; false where it means nothing here. */
 export function pressKey(view: View, key: string): boolean {
-  const { conversation, store } = view;
+  const { channel, store } = view;
   const recording = isRecording(view);
   if (key === "r") toggleRecording(view);
-  else if (key === "p" && (recording || isPlaying(store.file.value))) conversation.pause(!isPaused(view));
-  else if (key === "m" && recording) conversation.mute(!store.muted.value);
+  else if (key === "p" && (recording || isPlaying(store.file.value))) channel.pause(!isPaused(view));
+  else if (key === "m" && recording) channel.mute(!store.muted.value);
   else return false;
   return true;
 }

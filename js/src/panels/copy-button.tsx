@@ -1,7 +1,7 @@
 /** A button that copies text and says whether that worked. */
 
-import { copyText } from "../clipboard";
-import { useSignal } from "../dom/hooks";
+import { useSignal } from "@preact/signals";
+import { copyText } from "../host/clipboard";
 import { Icon } from "./icon";
 import { SmallButton } from "./small-button";
 

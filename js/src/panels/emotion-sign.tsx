@@ -1,10 +1,11 @@
 /** An emotion as a face and a word. */
-import { EMOTION_PATHS } from "../emotion";
-import type { Emotion } from "../events";
+
+import type { Emotion } from "../record/events";
+import { EMOTION_PATHS } from "../style/emotion";
 
 export function EmotionSign({ emotion }: { emotion: Emotion }) {
   return (
-    <span class="emotion">
+    <span class="aiw-emotion">
       <svg viewBox="0 0 16 16" width="15" height="15" aria-hidden="true">
         <path
           d={EMOTION_PATHS[emotion]}

@@ -1,18 +1,18 @@
 /** The events of one chunk, or one token, as the JSON that Python writes. */
-import type { SessionEvent } from "../events";
-import type { HiddenFrom } from "../hidden";
-import { isDecisionHidden, isNoticeHidden, isReplyHidden } from "../hidden";
-import { firstAtOrAfter, type Talk, turnOf } from "../talk";
+import type { SessionEvent } from "../record/events";
+import { firstAtOrAfter, type SessionRecord, turnOf } from "../record/record";
+import type { HiddenFrom } from "../store/hidden";
+import { isDecisionHidden, isNoticeHidden, isReplyHidden } from "../store/hidden";
 
 /** All events of `chunk` in the order in which they came, without those that step mode hides. */
-export function eventsOf(talk: Talk, chunk: number, hidden: HiddenFrom): SessionEvent[] {
-  const found: (SessionEvent | undefined)[] = [talk.chunks.get(chunk)];
-  if (!isDecisionHidden(hidden, chunk)) found.push(talk.decisions.get(chunk));
-  const turn = turnOf(talk, chunk);
+export function eventsOf(record: SessionRecord, chunk: number, hidden: HiddenFrom): SessionEvent[] {
+  const found: (SessionEvent | undefined)[] = [record.chunks.get(chunk)];
+  if (!isDecisionHidden(hidden, chunk)) found.push(record.decisions.get(chunk));
+  const turn = turnOf(record, chunk);
   if (turn && !isReplyHidden(hidden, turn)) {
     found.push(...turn.tokens);
     // The decision is the reply's only witness of its clip and start.
-    const decision = talk.decisions.get(chunk);
+    const decision = record.decisions.get(chunk);
     if (turn.ended !== null && decision) {
       found.push({
         type: "turn",
@@ -26,11 +26,11 @@ export function eventsOf(talk: Talk, chunk: number, hidden: HiddenFrom): Session
         ended: turn.ended,
       });
     }
-    found.push(talk.timings.get(chunk));
+    found.push(record.timings.get(chunk));
   } else if (!turn && !isDecisionHidden(hidden, chunk)) {
-    found.push(talk.timings.get(chunk));
+    found.push(record.timings.get(chunk));
   }
-  const { notices } = talk;
+  const { notices } = record;
   for (let i = firstAtOrAfter(notices, chunk); notices[i]?.chunk === chunk; i++) {
     const notice = notices[i];
     if (notice && !isNoticeHidden(hidden, notice)) found.push(notice);

@@ -1,5 +1,5 @@
 /** A number of an event: rounded for reading, and always the very float on request. */
-import { probability, repr } from "../exact";
+import { probability, repr } from "../text/exact";
 
 interface Props {
   value: number;
@@ -11,7 +11,7 @@ interface Props {
 
 export function ExactNumber({ value, exact, format = probability }: Props) {
   return (
-    <span class="number" title={repr(value)}>
+    <span class="aiw-number" title={repr(value)}>
       {exact ? repr(value) : format(value)}
     </span>
   );

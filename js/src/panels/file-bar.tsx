@@ -1,11 +1,11 @@
 /** The line of an audio file that plays: its name, how far it has come, how long it still takes, and its end. */
-import { isPlaying, type PlayingFile } from "../playing";
+import { isPlaying, type PlayingFile } from "../store/playing";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
 import { clockTime } from "./status";
 
 export function FileBar({ view }: { view: View }) {
-  const { conversation, store } = view;
+  const { channel, store } = view;
   const file = store.file.value;
   if (!file || store.saved.value) return null;
   const playing = isPlaying(file);
@@ -14,32 +14,32 @@ export function FileBar({ view }: { view: View }) {
   const known = seconds !== null && state !== "opening";
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for fields, and hosts frame it.
-    <div class="playing" role="group" aria-label="Audio file" testid="playing" data-file={state}>
-      <span class="playing-name" title={name}>
+    <div class="aiw-playing" role="group" aria-label="Audio file" data-testid="playing" data-file={state}>
+      <span class="aiw-playing-name" title={name}>
         {name}
       </span>
       {playing && (
         <progress
-          class="playing-bar"
-          testid="file-progress"
+          class="aiw-playing-bar"
+          data-testid="file-progress"
           aria-label={`Position in ${name}`}
           aria-valuetext={positionText(file)}
           max={known ? Math.max(seconds, 0.1) : 1}
           value={known ? position_s : undefined}
         />
       )}
-      <span class="playing-time" testid="file-position">
+      <span class="aiw-playing-time" data-testid="file-position">
         {positionText(file)}
       </span>
       {state === "playing" && (
-        <span class="playing-left" testid="file-left">
+        <span class="aiw-playing-left" data-testid="file-left">
           {speedText(file)}
         </span>
       )}
       <BarButton
         name="file-end"
         title={playing ? `Stop ${name}; what was heard of it stays` : "Remove this line"}
-        press={() => (playing ? void conversation.stop() : conversation.dismissFile())}
+        press={() => (playing ? void channel.stop() : channel.dismissFile())}
       >
         {playing ? "Cancel" : "OK"}
       </BarButton>

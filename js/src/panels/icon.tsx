@@ -7,7 +7,7 @@ const PATHS = {
 
 export function Icon({ name }: { name: keyof typeof PATHS }) {
   return (
-    <svg class="icon" viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+    <svg class="aiw-icon" viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
       <path d={PATHS[name]} />
     </svg>
   );

@@ -1,9 +1,10 @@
 /** What happened at one chunk, or at one token of its reply: what went in, what came out, and every number between. */
-import { useEffect, useRef, useSignal } from "../dom/hooks";
-import type { Decision, Token } from "../events";
-import { isDecisionHidden, isReplyHidden } from "../hidden";
-import { chunkCount, type TurnRecord, turnOf } from "../talk";
-import { CHOICE_WORDS, readout } from "../timeline/readout";
+import { useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import type { Decision, Token } from "../record/events";
+import { chunkCount, type TurnRecord, turnOf } from "../record/record";
+import { isDecisionHidden, isReplyHidden } from "../store/hidden";
+import { CHOICE_WORDS, readout } from "../store/readout";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
 import { eventsOf, pretty } from "./event-json";
@@ -19,16 +20,16 @@ export function Inspector({ view }: { view: View }) {
   void store.version.value;
   const last = useRef<number | null>(null);
   // The picked chunk stays; otherwise the one under the cursor, and when that has gone, the one that was.
-  const known = (chunk: number | null) => chunk !== null && chunk < chunkCount(store.talk);
+  const known = (chunk: number | null) => chunk !== null && chunk < chunkCount(store.record);
   const chunk = [selected.value, hovered.value, last.current].find(known) ?? null;
-  useEffect(() => {
+  useLayoutEffect(() => {
     last.current = chunk;
   }, [chunk]);
   if (chunk === null) {
     return (
-      <section class="card inspector" aria-label="Inspector" testid="inspector">
-        <h3 class="heading">Inspector</h3>
-        <p class="hint">
+      <section class="aiw-card aiw-inspector" aria-label="Inspector" data-testid="inspector">
+        <h3 class="aiw-heading">Inspector</h3>
+        <p class="aiw-hint">
           Point at a chunk in the timeline to see what was fed and how the model decided; click it, or walk
           there with the arrow keys and press Enter, to keep it here.
         </p>
@@ -43,11 +44,11 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
   const exact = useSignal(false);
   // A component that reads signals is drawn again for these only, whatever its parent does.
   void store.version.value;
-  const { talk } = store;
+  const { record } = store;
   const hidden = view.hiddenFrom.value;
-  const { span } = readout(talk, chunk, hidden);
-  const decision = isDecisionHidden(hidden, chunk) ? undefined : talk.decisions.get(chunk);
-  const found = turnOf(talk, chunk);
+  const { span } = readout(record, chunk, hidden);
+  const decision = isDecisionHidden(hidden, chunk) ? undefined : record.decisions.get(chunk);
+  const found = turnOf(record, chunk);
   const turn = found && !isReplyHidden(hidden, found) ? found : undefined;
   const place = token.value;
   const picked = turn && place?.turn === turn.turn ? (turn.tokens[place.index] ?? null) : null;
@@ -56,15 +57,15 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
     selected.value = chunk;
   };
   return (
-    <section class="card inspector" aria-label="Inspector" testid="inspector" data-chunk={chunk}>
-      <header class="inspector-head">
-        <h3 class="heading">
+    <section class="aiw-card aiw-inspector" aria-label="Inspector" data-testid="inspector" data-chunk={chunk}>
+      <header class="aiw-inspector-head">
+        <h3 class="aiw-heading">
           Chunk {chunk} <small>{span}</small>
           {decision && (
-            <span class={`choice choice-${decision.choice}`}>{CHOICE_WORDS[decision.choice]}</span>
+            <span class={`aiw-choice aiw-choice-${decision.choice}`}>{CHOICE_WORDS[decision.choice]}</span>
           )}
         </h3>
-        <span class="inspector-tools">
+        <span class="aiw-inspector-tools">
           <PlayButtons view={view} chunk={chunk} />
           <SmallButton
             aria-pressed={exact.value}
@@ -92,7 +93,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
       {decision ? (
         <Step view={view} decision={decision} turn={turn} picked={picked} exact={exact.value} onPick={pick} />
       ) : (
-        <p class="hint" testid="undecided">
+        <p class="aiw-hint" data-testid="undecided">
           {isDecisionHidden(hidden, chunk)
             ? "Hidden until it is revealed in step mode."
             : "Heard, and not decided yet."}
@@ -126,7 +127,7 @@ function Step({ view, decision, turn, picked, exact, onPick }: StepProps) {
         onPick={onPick}
       />
       <CacheGauge decision={decision} context={store.settings.value?.context} />
-      <h4 class="subheading" testid="inspected-step">
+      <h4 class="aiw-subheading" data-testid="inspected-step">
         {picked ? `Token ${picked.index + 1} of the reply` : "The decision"}
         <small>
           {" "}
@@ -154,34 +155,34 @@ interface MoreProps {
 /** What is one click away: latencies, remarks, the events as JSON. */
 function More({ view, chunk, decision, picked, exact }: MoreProps) {
   void view.store.version.value;
-  const { talk } = view.store;
+  const { record } = view.store;
   const hidden = view.hiddenFrom.value;
-  const { remarks } = readout(talk, chunk, hidden);
-  const json = () => pretty(picked ? [picked] : eventsOf(talk, chunk, hidden));
+  const { remarks } = readout(record, chunk, hidden);
+  const json = () => pretty(picked ? [picked] : eventsOf(record, chunk, hidden));
   const open = useSignal(false);
   return (
     <>
       {remarks.length > 0 && (
-        <p class="fact">
-          <span class="key">notes</span>
+        <p class="aiw-fact">
+          <span class="aiw-key">notes</span>
           {remarks.join(" · ")}
         </p>
       )}
-      {decision && talk.timings.get(chunk) && (
-        <details class="fold">
+      {decision && record.timings.get(chunk) && (
+        <details class="aiw-fold">
           <summary>
-            Latency <small>{latencySummary(talk.latency, chunk)}</small>
+            Latency <small>{latencySummary(record.latency, chunk)}</small>
           </summary>
           <LatencyRows
-            latency={talk.latency}
+            latency={record.latency}
             chunk={chunk}
-            reply_ms={talk.timings.reply_ms(chunk)}
+            reply_ms={record.timings.reply_ms(chunk)}
             exact={exact}
           />
         </details>
       )}
       <details
-        class="fold"
+        class="aiw-fold"
         onToggle={(event) => {
           open.value = event.currentTarget.open;
         }}
@@ -190,10 +191,10 @@ function More({ view, chunk, decision, picked, exact }: MoreProps) {
           {picked ? "Event" : "Events"} <small>as JSON</small>
         </summary>
         {open.value && (
-          <div class="json">
+          <div class="aiw-json">
             <CopyButton text={json} label="Copy the JSON" />
             {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-            <pre tabIndex={0} testid="event-json">
+            <pre tabIndex={0} data-testid="event-json">
               {json()}
             </pre>
           </div>

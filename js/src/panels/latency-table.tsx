@@ -1,6 +1,7 @@
 /** Where the time of one chunk went: a bar a part, one after another, under the deadline of a chunk's length. */
-import { decimals } from "../exact";
-import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart, type LatencyTable } from "../timeline/latency";
+
+import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart, type LatencyTable } from "../record/latency-table";
+import { decimals } from "../text/exact";
 import { ExactNumber } from "./exact-number";
 
 const MEANINGS: Record<LatencyPart, string> = {
@@ -31,8 +32,8 @@ export function LatencyRows({ latency, chunk, reply_ms, exact }: Props) {
   let from = 0;
   const late = total > DEADLINE_MS;
   return (
-    <table class="table latency-table" testid="latency">
-      <thead class="hidden">
+    <table class="aiw-table aiw-latency-table" data-testid="latency">
+      <thead class="aiw-hidden">
         <tr>
           <th scope="col">part</th>
           <th scope="col">share</th>
@@ -49,7 +50,7 @@ export function LatencyRows({ latency, chunk, reply_ms, exact }: Props) {
               <th scope="row" title={MEANINGS[part]}>
                 {part}
               </th>
-              <td class="latency-way" aria-hidden="true">
+              <td class="aiw-latency-way" aria-hidden="true">
                 {!Number.isNaN(ms) && (
                   <span data-part={part} style={{ left: place(start), width: place(ms) }} />
                 )}
@@ -64,9 +65,9 @@ export function LatencyRows({ latency, chunk, reply_ms, exact }: Props) {
             </tr>
           );
         })}
-        <tr class="latency-total" data-late={late}>
+        <tr class="aiw-latency-total" data-late={late}>
           <th scope="row">total</th>
-          <td class="latency-way" aria-hidden="true">
+          <td class="aiw-latency-way" aria-hidden="true">
             <span data-part="total" style={{ left: 0, width: place(total) }} />
           </td>
           <td>

@@ -1,6 +1,7 @@
 /** The level of what is being captured: set by each block, and moved between two of them by the browser alone. */
-import { useRef, useSignalEffect } from "../dom/hooks";
-import type { Store } from "../store";
+import { effect } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import type { Store } from "../store/store";
 
 /** The bar's left end. */
 const QUIETEST_DB = -60;
@@ -22,23 +23,27 @@ export function fallenTo(shown: number, rms: number, seconds: number): number {
 export function LevelMeter({ store }: { store: Store }) {
   const bar = useRef<HTMLSpanElement>(null);
   const last = useRef({ shown: 0, at: 0 });
-  useSignalEffect(() => {
-    const { peak, rms } = store.level.value;
-    const listening = store.mic.value.phase === "listening";
-    if (!bar.current) return;
-    const { style, dataset } = bar.current;
-    const now = performance.now();
-    const { shown, at } = last.current;
-    last.current = { shown: listening ? fallenTo(shown, rms, (now - at) / 1000) : 0, at: now };
-    // What is written is drawn, even if it says nothing new.
-    const transform = `scaleX(${(Math.round(last.current.shown * STEPS) / STEPS).toFixed(3)})`;
-    const hot = String(listening && peak >= 0.98);
-    if (style.transform !== transform) style.transform = transform;
-    if (dataset.hot !== hot) dataset.hot = hot;
-  });
+  useLayoutEffect(
+    () =>
+      effect(() => {
+        const { peak, rms } = store.level.value;
+        const listening = store.mic.value.phase === "listening";
+        if (!bar.current) return;
+        const { style, dataset } = bar.current;
+        const now = performance.now();
+        const { shown, at } = last.current;
+        last.current = { shown: listening ? fallenTo(shown, rms, (now - at) / 1000) : 0, at: now };
+        // What is written is drawn, even if it says nothing new.
+        const transform = `scaleX(${(Math.round(last.current.shown * STEPS) / STEPS).toFixed(3)})`;
+        const hot = String(listening && peak >= 0.98);
+        if (style.transform !== transform) style.transform = transform;
+        if (dataset.hot !== hot) dataset.hot = hot;
+      }),
+    [],
+  );
   return (
-    <span class="meter" testid="level" title="Input level" aria-hidden="true">
-      <span ref={bar} class="meter-bar" />
+    <span class="aiw-meter" data-testid="level" title="Input level" aria-hidden="true">
+      <span ref={bar} class="aiw-meter-bar" />
     </span>
   );
 }

@@ -1,6 +1,6 @@
 /** Plays one chunk: as it was recorded here, or as the model heard it. */
 
-import type { Which } from "../chunk-player";
+import type { Which } from "../playback/chunk-player";
 import type { View } from "../view";
 import { SmallButton } from "./small-button";
 
@@ -10,17 +10,17 @@ const TITLES: Record<Which, string> = {
 };
 
 export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
-  const { conversation, store } = view;
-  const { player } = conversation;
+  const { channel, store } = view;
+  const { player } = channel;
   const asked = player.asked.value;
   const said = player.said.value;
   const offline = store.saved.value || store.line.value === "lost";
   return (
-    <span class="play">
+    <span class="aiw-play">
       {(["raw", "heard"] as const).map((which) => (
         <SmallButton
           key={which}
-          testid={`play-${which}`}
+          data-testid={`play-${which}`}
           title={TITLES[which]}
           disabled={which === "heard" && offline}
           data-playing={asked?.which === which && asked.chunk === chunk}
@@ -29,7 +29,7 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
           <span aria-hidden="true">▶</span> {which}
         </SmallButton>
       ))}
-      <span role="status" class="play-said">
+      <span role="status" class="aiw-play-said">
         {said?.chunk === chunk ? said.sentence : ""}
       </span>
     </span>

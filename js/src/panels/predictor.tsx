@@ -1,7 +1,7 @@
 /** The learner's guess before a decision is shown, and the score. */
-import { useSignal } from "../dom/hooks";
-import { CHUNK_SECONDS } from "../events";
-import { decimals } from "../exact";
+import { useSignal } from "@preact/signals";
+import { CHUNK_SECONDS } from "../record/events";
+import { decimals } from "../text/exact";
 import { isGuessed, meanOff, type Reveal, type Score } from "./predict";
 import { SmallButton } from "./small-button";
 import type { StepState } from "./step-state";
@@ -15,7 +15,7 @@ export function Predictor({ steps }: { steps: StepState }) {
   const made = isGuessed(game) ? game.guess : null;
   const later = made?.from !== undefined && made?.from !== null && made.from > game.next;
   return (
-    <fieldset class="predict" testid="predictor" data-due={steps.guessDue}>
+    <fieldset class="aiw-predict" data-testid="predictor" data-due={steps.guessDue}>
       <legend>What will the model do after chunk {game.next}?</legend>
       <SmallButton
         aria-keyshortcuts="1"
@@ -31,12 +31,12 @@ export function Predictor({ steps }: { steps: StepState }) {
       >
         speak now <kbd>2</kbd>
       </SmallButton>
-      <span class="predict-later">
+      <span class="aiw-predict-later">
         <SmallButton aria-pressed={later} onClick={() => steps.guess(ahead.value)}>
           speak from chunk {later ? made?.from : game.next + ahead.value}
         </SmallButton>
         <select
-          class="select"
+          class="aiw-select"
           aria-label="Chunks until the model speaks"
           value={String(ahead.value)}
           onChange={(event) => {
@@ -51,7 +51,7 @@ export function Predictor({ steps }: { steps: StepState }) {
           ))}
         </select>
       </span>
-      <p class="predict-last" role="status" testid="reveal">
+      <p class="aiw-predict-last" role="status" data-testid="reveal">
         {game.last ? revealText(game.last) : ""}
       </p>
       <ScoreLine score={game.score} onForget={() => steps.forgetScore()} />
@@ -81,7 +81,7 @@ function ScoreLine({ score, onForget }: { score: Score; onForget: () => void }) 
   const { hits, misses, falseAlarms, silences } = score;
   const off = meanOff(score);
   if (hits + misses + falseAlarms + silences === 0) {
-    return <p class="hint">Your score appears here after the first reveal.</p>;
+    return <p class="aiw-hint">Your score appears here after the first reveal.</p>;
   }
   const counts: [string, string | number][] = [
     ["hits", hits],
@@ -91,7 +91,7 @@ function ScoreLine({ score, onForget }: { score: Score; onForget: () => void }) 
     ["mean off", off === null ? "–" : `${decimals(off, 1)} chunks`],
   ];
   return (
-    <div class="score" testid="score">
+    <div class="aiw-score" data-testid="score">
       {counts.map(([name, value]) => (
         <span key={name}>
           {name} <strong>{value}</strong>

@@ -1,6 +1,6 @@
 /** From what the model believed to the token that was drawn, step by step, as the event records it. */
-import type { Alternative, Decision, Rule, Token } from "../events";
-import type { Vocabulary } from "../store";
+import type { Alternative, Decision, Rule, Token } from "../record/events";
+import type { Vocabulary } from "../record/vocabulary";
 
 export interface SamplingRow {
   token: number | null;

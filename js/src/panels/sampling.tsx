@@ -1,7 +1,7 @@
 /** How one token was drawn: raw probabilities, what the settings made of them, and the number that picked it. */
 
-import type { Rule } from "../events";
-import { decimals, repr } from "../exact";
+import type { Rule } from "../record/events";
+import { decimals, repr } from "../text/exact";
 import { ExactNumber } from "./exact-number";
 import type { Sampling, SamplingRow, Segment } from "./sampling-steps";
 import { visibleText } from "./visible-text";
@@ -20,8 +20,8 @@ const LABEL_SHARE = 0.14;
 export function SamplingTable({ sampling, rule, decision, exact }: Props) {
   const { rows, rest, known } = sampling;
   return (
-    <div class="sampling" testid="sampling" data-exact={exact}>
-      <table class="table sampling-table">
+    <div class="aiw-sampling" data-testid="sampling" data-exact={exact}>
+      <table class="aiw-table aiw-sampling-table">
         <thead>
           <tr>
             <th scope="col">token</th>
@@ -35,7 +35,7 @@ export function SamplingTable({ sampling, rule, decision, exact }: Props) {
               {known ? keptHead(rule) : "kept"}
             </th>
             <th scope="col">
-              <span class="hidden">result</span>
+              <span class="aiw-hidden">result</span>
             </th>
           </tr>
         </thead>
@@ -48,7 +48,7 @@ export function SamplingTable({ sampling, rule, decision, exact }: Props) {
               masked={rule.mask === true && decision}
             />
           ))}
-          <tr class="sampling-rest">
+          <tr class="aiw-sampling-rest">
             <th scope="row">
               {rest.recorded ? "all others" : "not listed"}
               <small>{rest.recorded ? "with those above" : "1 − the listed"}</small>
@@ -63,7 +63,7 @@ export function SamplingTable({ sampling, rule, decision, exact }: Props) {
       {known ? (
         <DrawBar sampling={sampling} rule={rule} exact={exact} />
       ) : (
-        <p class="hint">
+        <p class="aiw-hint">
           This event was written by an older version, which did not record the steps between.
           {sampling.draw !== null && ` Draw ${decimals(sampling.draw)}.`}
         </p>
@@ -79,7 +79,7 @@ function Row({ row, exact, masked }: { row: SamplingRow; exact: boolean; masked:
   return (
     <tr data-kind={kind} data-drawn={row.drawn} data-token={row.token ?? ""}>
       <th scope="row" title={row.token === null ? "" : `token ${row.token}`}>
-        <span class="sampling-token">{visibleText(row.text)}</span>
+        <span class="aiw-sampling-token">{visibleText(row.text)}</span>
         {row.logit !== null && (
           <small>
             logit <ExactNumber value={row.logit} exact={exact} format={(x) => decimals(x, 2)} />
@@ -94,7 +94,7 @@ function Row({ row, exact, masked }: { row: SamplingRow; exact: boolean; masked:
         kind={kind}
         none={out ? "masked" : row.kept === 0 ? "removed" : "–"}
       />
-      <td class="sampling-result">
+      <td class="aiw-sampling-result">
         {row.drawn && <span>◀ drawn</span>} {row.argmax && <span>argmax</span>}
       </td>
     </tr>
@@ -103,11 +103,11 @@ function Row({ row, exact, masked }: { row: SamplingRow; exact: boolean; masked:
 
 function Share(props: { p: number | null; exact: boolean; kind: string; none?: string }) {
   const { p, exact, kind, none = "" } = props;
-  if (p === null) return <td class="none">{none}</td>;
+  if (p === null) return <td class="aiw-none">{none}</td>;
   return (
     <td>
-      <span class="share">
-        <span class="share-bar" aria-hidden="true">
+      <span class="aiw-share">
+        <span class="aiw-share-bar" aria-hidden="true">
           <span data-kind={kind} style={{ width: `${Math.min(1, Math.max(0, p)) * 100}%` }} />
         </span>
         <ExactNumber value={p} exact={exact} />
@@ -121,25 +121,25 @@ function DrawBar({ sampling, rule, exact }: { sampling: Sampling; rule: Partial<
   const { draw, segments } = sampling;
   const hit = segments.find((segment) => segment.drawn);
   if (draw === null) {
-    return <p class="fact">Greedy: the likeliest token is taken, and no number is drawn.</p>;
+    return <p class="aiw-fact">Greedy: the likeliest token is taken, and no number is drawn.</p>;
   }
   return (
-    <figure class="draw">
-      <div class="draw-line" aria-hidden="true">
+    <figure class="aiw-draw">
+      <div class="aiw-draw-line" aria-hidden="true">
         {segments.map((segment) => (
           <span
             key={segment.from}
-            class="draw-segment"
+            class="aiw-draw-segment"
             data-drawn={segment.drawn}
             style={{ left: `${segment.from * 100}%`, width: `${(segment.to - segment.from) * 100}%` }}
           >
             {segment.to - segment.from >= LABEL_SHARE ? visibleText(segment.text) : ""}
           </span>
         ))}
-        <span class="draw-mark" style={{ left: `${draw * 100}%` }} />
+        <span class="aiw-draw-mark" style={{ left: `${draw * 100}%` }} />
       </div>
-      <figcaption class="fact">
-        <span class="key">draw</span>
+      <figcaption class="aiw-fact">
+        <span class="aiw-key">draw</span>
         <strong>
           <ExactNumber value={draw} exact={exact} format={decimals} />
         </strong>{" "}

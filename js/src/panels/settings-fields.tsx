@@ -3,9 +3,10 @@
  * repeats the kernel's sentence where that was refused. Nothing is checked here: the kernel knows what is allowed.
  */
 
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useSignal } from "../dom/hooks";
-import type { Changes, SettingName } from "../settings";
+import { useLayoutEffect } from "preact/hooks";
+import type { Changes, SettingName } from "../store/settings";
 import type { View } from "../view";
 
 interface Spec {
@@ -47,7 +48,7 @@ function Field({
   control: (held: Held) => JSX.Element;
 }) {
   const { view, name, label, hint } = spec;
-  const { store, conversation } = view;
+  const { store, channel } = view;
   const values = { ...store.live.value, ...store.settings.value } as Record<string, unknown>;
   const asking = name in store.pending.value;
   const refused = store.refused.value[name] ?? "";
@@ -55,7 +56,7 @@ function Field({
   const held: Held = {
     shared: {
       id,
-      disabled: !conversation.ready || !(name in values),
+      disabled: !channel.ready || !(name in values),
       "aria-busy": asking,
       "aria-invalid": refused !== "",
       "aria-describedby":
@@ -64,28 +65,32 @@ function Field({
     value: values[name],
     asking,
     refused,
-    ask: (value) => conversation.set({ [name]: value } as Changes),
+    ask: (value) => channel.set({ [name]: value } as Changes),
   };
   const title = (
-    <label class="field-label" for={id}>
+    <label class="aiw-field-label" for={id}>
       {label}
     </label>
   );
   return (
-    <div class={`field${inline ? " field-inline" : ""}`} testid={`field-${name}`} data-asking={asking}>
+    <div
+      class={inline ? "aiw-field aiw-field-inline" : "aiw-field"}
+      data-testid={`field-${name}`}
+      data-asking={asking}
+    >
       {!inline && title}
       {control(held)}
       {inline && title}
-      <span class="field-asking" role="status">
+      <span class="aiw-field-asking" role="status">
         {asking ? "asking…" : ""}
       </span>
       {hint && (
-        <span id={`${id}-hint`} class="field-hint">
+        <span id={`${id}-hint`} class="aiw-field-hint">
           {hint}
         </span>
       )}
       {refused && (
-        <span id={`${id}-refused`} class="field-refused" role="alert">
+        <span id={`${id}-refused`} class="aiw-field-refused" role="alert">
           {refused}
         </span>
       )}
@@ -103,7 +108,7 @@ export function SwitchField(spec: Spec) {
           {...shared}
           type="checkbox"
           role="switch"
-          class="switch"
+          class="aiw-switch"
           checked={value === true}
           aria-checked={value === true}
           onClick={(event) => {
@@ -125,7 +130,7 @@ export function ChoiceField({ choices, ...spec }: Spec & { choices: Readonly<Rec
       control={({ shared, value, ask }) => (
         <select
           {...shared}
-          class="select"
+          class="aiw-select"
           value={String(value ?? "")}
           onChange={({ currentTarget }) => {
             const wanted = currentTarget.value;
@@ -156,7 +161,7 @@ function Typed({ held, lines, placeholder }: { held: Held; lines: number | undef
   const { shared, value, asking, refused, ask } = held;
   const draft = useSignal<string | null>(null);
   const holds = String(value ?? "");
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Answered, and not with a refusal: what the kernel says is shown again.
     if (!asking && refused === "") draft.value = null;
   }, [asking, refused, holds]);
@@ -181,9 +186,9 @@ function Typed({ held, lines, placeholder }: { held: Held; lines: number | undef
     },
   };
   return lines ? (
-    <textarea {...props} class="input textarea" rows={lines} />
+    <textarea {...props} class="aiw-input aiw-textarea" rows={lines} />
   ) : (
-    <input {...props} class="input" inputMode="decimal" autoComplete="off" />
+    <input {...props} class="aiw-input" inputMode="decimal" autoComplete="off" />
   );
 }
 
@@ -208,7 +213,7 @@ export function SliderField({
       control={({ shared, value, ask }) => {
         const held = typeof value === "number" ? value : 0;
         return (
-          <span class="slider">
+          <span class="aiw-slider">
             <input
               {...shared}
               type="range"
@@ -219,19 +224,19 @@ export function SliderField({
               aria-valuetext={signed(held)}
               onInput={({ currentTarget }) => ask(Number(currentTarget.value))}
             />
-            <output for={shared.id} testid={`held-${spec.name}`}>
+            <output for={shared.id} data-testid={`held-${spec.name}`}>
               {signed(held)}
             </output>
             <button
               type="button"
-              class="button small"
+              class="aiw-button aiw-small"
               aria-label={`${spec.label} 0`}
               disabled={shared.disabled || held === 0}
               onClick={() => ask(0)}
             >
               0
             </button>
-            <span class="slider-ends" aria-hidden="true">
+            <span class="aiw-slider-ends" aria-hidden="true">
               <span>{ends[0]}</span>
               <span>{ends[1]}</span>
             </span>

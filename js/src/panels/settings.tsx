@@ -1,8 +1,8 @@
 /** The settings, folded away until asked for: sampling, context, audio. Every one is the kernel's (see the fields). */
 import type { ComponentChildren } from "preact";
-import type { Rule } from "../events";
-import type { SettingName } from "../settings";
-import { BY_SCRIPT } from "../speech";
+import type { Rule } from "../record/events";
+import { BY_SCRIPT } from "../speech/speech";
+import type { SettingName } from "../store/settings";
 import type { View } from "../view";
 import { ChoiceField, SliderField, SwitchField, TypedField, type TypedMore } from "./settings-fields";
 
@@ -12,9 +12,9 @@ export function Settings({ view }: { view: View }) {
   return (
     <section
       id={`${view.id}-settings`}
-      class="card settings"
+      class="aiw-card aiw-settings"
       aria-label="Settings"
-      testid="settings"
+      data-testid="settings"
       onKeyDown={(event) => {
         if (event.key !== "Escape" || event.defaultPrevented) return;
         view.settingsOpen.value = false;
@@ -22,12 +22,12 @@ export function Settings({ view }: { view: View }) {
       }}
     >
       {store.settings.value === null && (
-        <p class="hint">The kernel has not said yet what its settings are.</p>
+        <p class="aiw-hint">The kernel has not said yet what its settings are.</p>
       )}
       {store.saved.value && (
-        <p class="hint">These are the settings of the saved session; run the cell to change them.</p>
+        <p class="aiw-hint">These are the settings of the saved session; run the cell to change them.</p>
       )}
-      <div class="settings-groups">
+      <div class="aiw-settings-groups">
         <SamplingGroup view={view} />
         <ContextGroup view={view} />
         <AudioGroup view={view} />
@@ -38,7 +38,7 @@ export function Settings({ view }: { view: View }) {
 
 function Group({ title, children }: { title: string; children: ComponentChildren }) {
   return (
-    <fieldset class="group">
+    <fieldset class="aiw-group">
       <legend>{title}</legend>
       {children}
     </fieldset>
@@ -77,7 +77,7 @@ function SamplingGroup({ view }: { view: View }) {
         ends={["silent", "talkative"]}
       />
       {on("greedy", "Greedy", "Always the likeliest token; no draw.")}
-      <div class="field-row">
+      <div class="aiw-field-row">
         {own("temperature", "Temperature")}
         {own("top_k", "Top-k")}
         {own("top_p", "Top-p")}
@@ -95,14 +95,14 @@ function SamplingGroup({ view }: { view: View }) {
 /** The sampling rule of the newest decision; empty before there is one. */
 function ruleInEffect({ store }: View): Partial<Rule> {
   void store.version.value;
-  const { decisions } = store.talk;
+  const { decisions } = store.record;
   return decisions.get(decisions.length - 1)?.rule ?? {};
 }
 
 /** What stands for the positions where none were chosen: the number that is in effect, the checkpoint’s or the policy’s. */
 function ownLimit({ store }: View): string {
   void store.version.value;
-  const { decisions } = store.talk;
+  const { decisions } = store.record;
   const limit = decisions.get(decisions.length - 1)?.limit ?? store.vocabulary.value.limit;
   return limit > 0 ? `${limit} in effect` : "the checkpoint’s";
 }
@@ -116,7 +116,7 @@ function ContextGroup({ view }: { view: View }) {
         reset: "reset: start over",
         stop: "stop the session",
       })}
-      <div class="field-row">
+      <div class="aiw-field-row">
         {typed("context_limit", "Positions", { placeholder: ownLimit(view) })}
         {typed("max_reply_tokens", "Tokens a reply", { placeholder: "no limit" })}
         {typed("max_new_tokens", "Tokens a session", { placeholder: "the policy’s" })}
@@ -137,12 +137,12 @@ function AudioGroup({ view }: { view: View }) {
   const echo = readingAloud.value && live.value.reading === "listen";
   return (
     <Group title="Audio">
-      <div class="field-row switches">
+      <div class="aiw-field-row aiw-switches">
         {on("echo_cancellation", "Echo cancellation")}
         {on("noise_suppression", "Noise suppression")}
         {on("auto_gain", "Automatic gain")}
       </div>
-      <p class="field-hint" testid="track">
+      <p class="aiw-field-hint" data-testid="track">
         {track.value
           ? `In effect: ${trackText(track.value)}`
           : "Off lets the model hear what the microphone hears."}
@@ -158,7 +158,7 @@ function AudioGroup({ view }: { view: View }) {
         listen: "listens, with echo cancellation",
       })}
       <VoiceField view={view} />
-      <div class="field-row">
+      <div class="aiw-field-row">
         {choice("overload", "When the model is too slow", {
           lag: "lag behind",
           drop_oldest: "drop the oldest",
@@ -166,7 +166,7 @@ function AudioGroup({ view }: { view: View }) {
         })}
         {typed("overload_chunks", "from so many chunks on")}
       </div>
-      <p class="field-hint" testid="counters">
+      <p class="aiw-field-hint" data-testid="counters">
         Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · let go of{" "}
         {let_go_s.toFixed(0)} s of recorded sound
       </p>
@@ -176,17 +176,17 @@ function AudioGroup({ view }: { view: View }) {
 
 /** In which language replies are read aloud. The browser's own matter: the kernel has no part in it. */
 function VoiceField({ view }: { view: View }) {
-  const { speech } = view.conversation;
+  const { speech } = view.channel;
   const id = `${view.id}-voice`;
   if (!speech.available) return null;
   return (
-    <div class="field" testid="field-voice">
-      <label class="field-label" for={id}>
+    <div class="aiw-field" data-testid="field-voice">
+      <label class="aiw-field-label" for={id}>
         Language of the voice
       </label>
       <select
         id={id}
-        class="select"
+        class="aiw-select"
         aria-describedby={`${id}-hint`}
         value={speech.language.value}
         onChange={({ currentTarget }) => speech.chooseLanguage(currentTarget.value)}
@@ -198,7 +198,7 @@ function VoiceField({ view }: { view: View }) {
           </option>
         ))}
       </select>
-      <span id={`${id}-hint`} class="field-hint">
+      <span id={`${id}-hint`} class="aiw-field-hint">
         Kept in this browser. With a script of several languages, this page’s own counts.
       </span>
     </div>

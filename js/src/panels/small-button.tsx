@@ -7,5 +7,5 @@ interface Props extends ComponentProps<"button"> {
 }
 
 export function SmallButton({ label, ...props }: Props) {
-  return <button type="button" class="small" title={label} aria-label={label} {...props} />;
+  return <button type="button" class="aiw-small" title={label} aria-label={label} {...props} />;
 }

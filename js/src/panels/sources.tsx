@@ -1,20 +1,20 @@
 /** Where sound comes from: the choice of a microphone, or of a file. */
 
-import { useRef } from "../dom/hooks";
-import type { Pace } from "../messages";
-import { AUDIO_SUFFIXES } from "../playing";
+import { useRef } from "preact/hooks";
+import type { Pace } from "../channel/messages";
+import { AUDIO_SUFFIXES } from "../store/playing";
 import type { View } from "../view";
 
 export function DevicePicker({ view, disabled }: { view: View; disabled: boolean }) {
-  const { conversation, store } = view;
+  const { channel, store } = view;
   const chosen = store.live.value.device;
   const wanted = store.pending.value.device;
   const devices = store.devices.value;
   const absent = chosen !== "" && devices.length > 0 && !devices.some(({ id }) => id === chosen);
   return (
     <select
-      class="select device"
-      testid="device"
+      class="aiw-select aiw-device"
+      data-testid="device"
       aria-label="Microphone"
       title={store.track.value ? String(store.track.value.name ?? "") : "Which microphone to record from"}
       value={chosen}
@@ -24,7 +24,7 @@ export function DevicePicker({ view, disabled }: { view: View; disabled: boolean
         const { value } = event.currentTarget;
         // The kernel's trait decides what is shown as chosen.
         event.currentTarget.value = chosen;
-        conversation.set({ device: value });
+        channel.set({ device: value });
       }}
     >
       <option value="">{devices.length === 0 ? "Microphone" : "Default microphone"}</option>
@@ -44,16 +44,16 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
   const choose = () => {
     const file = input.current?.files?.[0];
     if (!input.current || !file) return;
-    void view.conversation.playFile(file, pace.value);
+    void view.channel.playFile(file, pace.value);
     // The same file may be chosen again.
     input.current.value = "";
   };
   return (
-    <span class="file">
+    <span class="aiw-file">
       <button
         type="button"
-        class="button"
-        testid="file"
+        class="aiw-button"
+        data-testid="file"
         disabled={disabled}
         title="Play an audio file to the model; a file may also be dropped here"
         onClick={() => input.current?.click()}
@@ -65,13 +65,13 @@ export function FileChooser({ view, disabled }: { view: View; disabled: boolean 
         type="file"
         accept={["audio/*", ...AUDIO_SUFFIXES].join(",")}
         hidden
-        testid="file-input"
+        data-testid="file-input"
         aria-label="Audio file"
         onChange={choose}
       />
       <select
-        class="select"
-        testid="pace"
+        class="aiw-select"
+        data-testid="pace"
         aria-label="Pace of a file"
         value={pace.value}
         disabled={disabled}

@@ -1,9 +1,9 @@
 /**
- * What is going on, at a glance: the state, the recording light, the time, what waits and what was left out. A file has
- * a position (`file-bar.tsx`) instead of a lag: it is read no faster than it is decided.
+ * State pill, recording light, clock, and counters of waiting and dropped chunks. A file has a position
+ * (`file-bar.tsx`) instead of a lag: it is read no faster than it is decided.
  */
-import { isPlaying } from "../playing";
-import type { Store } from "../store";
+import { isPlaying } from "../store/playing";
+import type { Store } from "../store/store";
 
 /** One chunk is always about to be decided; to say so every 0.4 s would only flicker. */
 const FEW_WAITING = 2;
@@ -27,8 +27,13 @@ export function StatePill({ store }: { store: Store }) {
           : state;
   const source = file.value?.name ?? mic.value.name;
   return (
-    <span class="pill" testid="state" data-pill={quiet ? "waiting" : held ? "paused" : state} title={source}>
-      <span class="pill-mark" aria-hidden="true" />
+    <span
+      class="aiw-pill"
+      data-testid="state"
+      data-pill={quiet ? "waiting" : held ? "paused" : state}
+      title={source}
+    >
+      <span class="aiw-pill-mark" aria-hidden="true" />
       <span role="status">
         {text}
         {degraded && " (degraded)"}
@@ -57,8 +62,8 @@ export function RecordingLight({ store }: { store: Store }) {
           : "on";
   const [word, title] = LIGHTS[state];
   return (
-    <span class="light" testid="light" data-light={state} title={title}>
-      <span class="light-mark" aria-hidden="true" />
+    <span class="aiw-light" data-testid="light" data-light={state} title={title}>
+      <span class="aiw-light-mark" aria-hidden="true" />
       {`mic ${word}`}
     </span>
   );
@@ -81,15 +86,15 @@ export function Clock({ store }: { store: Store }) {
   const { dropped_chunks, dropped_s } = counters.value;
   const lag_s = lag.value;
   return (
-    <span class="clock">
+    <span class="aiw-clock">
       {!isPlaying(file.value) && (
         <>
-          <span class="waiting" testid="waiting" data-waiting={waiting.value}>
+          <span class="aiw-waiting" data-testid="waiting" data-waiting={waiting.value}>
             {waiting.value < FEW_WAITING ? "" : `${waiting.value} chunks waiting`}
           </span>
           <span
-            class="counter"
-            testid="lag"
+            class="aiw-counter"
+            data-testid="lag"
             title="How far decisions are behind the microphone, counted from the capture"
           >
             lag <b>{lag_s < 0.05 ? "0" : lag_s.toFixed(1)} s</b>
@@ -97,14 +102,14 @@ export function Clock({ store }: { store: Store }) {
         </>
       )}
       <span
-        class="counter"
-        testid="dropped"
+        class="aiw-counter"
+        data-testid="dropped"
         data-dropped={dropped_chunks}
         title={`Chunks that the policy for overload or arrival left out (${dropped_s.toFixed(1)} s)`}
       >
         dropped <b>{dropped_chunks}</b>
       </span>
-      <span class="time" testid="elapsed" title="Audio in this session">
+      <span class="aiw-time" data-testid="elapsed" title="Audio in this session">
         {time}
       </span>
     </span>

@@ -1,7 +1,7 @@
 /** The protocol as a state diagram: three states, the tokens that lead from one to the next, and where the loop is. */
-import { CHUNK_SECONDS } from "../events";
-import type { Vocabulary } from "../store";
-import { FRAMES, framesOf, nameOf } from "../vocabulary";
+import { CHUNK_SECONDS } from "../record/events";
+import type { Vocabulary } from "../record/vocabulary";
+import { FRAMES, framesOf, nameOf } from "../record/vocabulary";
 import type { Passage, Phase } from "./step-walk";
 
 const STATES = [
@@ -78,20 +78,20 @@ const DESCRIPTION =
 export function StepDiagram({ phase, passage, now, vocabulary }: Props) {
   return (
     <svg
-      class="diagram"
+      class="aiw-diagram"
       viewBox="0 0 432 160"
       role="img"
       aria-label={`${DESCRIPTION} ${now}`}
-      testid="diagram"
+      data-testid="diagram"
       data-phase={phase}
       data-passage={passage ?? ""}
     >
       {WAYS.map(({ passage: way, line, head, label, x, y }) => {
         const lit = way === passage || (way === "token" && phase === "respond");
         return (
-          <g key={way} class="way" data-lit={lit}>
+          <g key={way} class="aiw-way" data-lit={lit}>
             <path d={line} />
-            <path d={head} class="way-head" />
+            <path d={head} class="aiw-way-head" />
             {label && (
               <text x={x} y={y}>
                 {label}
@@ -101,13 +101,13 @@ export function StepDiagram({ phase, passage, now, vocabulary }: Props) {
         );
       })}
       {STATES.map(({ phase: name, x }) => (
-        <g key={name} class="state" data-state={name} data-lit={name === phase}>
+        <g key={name} class="aiw-state" data-state={name} data-lit={name === phase}>
           <rect x={x} y={TOP} width={WIDTH} height={HEIGHT} rx="9" />
-          <text x={x + WIDTH / 2} y={TOP + 19} class="state-name">
+          <text x={x + WIDTH / 2} y={TOP + 19} class="aiw-state-name">
             {name === phase ? `▸ ${name}` : name}
           </text>
           {linesOf(name, vocabulary).map((line, i) => (
-            <text key={line} x={x + WIDTH / 2} y={TOP + 35 + 13 * i} class="state-line">
+            <text key={line} x={x + WIDTH / 2} y={TOP + 35 + 13 * i} class="aiw-state-line">
               {line}
             </text>
           ))}

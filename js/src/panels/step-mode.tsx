@@ -1,12 +1,14 @@
 /** Step mode: one press does one phase of the loop, shown on the protocol's diagram; the learner may guess first. */
-import { claim, isCommand } from "../claim";
-import { useEffect, useMemo, useRef, useSignalEffect } from "../dom/hooks";
-import { CHUNK_SECONDS } from "../events";
-import { probability } from "../exact";
-import { isolated } from "../graphemes";
-import { chunkStart, turnOf } from "../talk";
+
+import { effect } from "@preact/signals";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { claim, isCommand } from "../host/claim";
+import { CHUNK_SECONDS } from "../record/events";
+import { chunkStart, turnOf } from "../record/record";
+import { framesOf } from "../record/vocabulary";
+import { probability } from "../text/exact";
+import { isolated } from "../text/graphemes";
 import type { View } from "../view";
-import { framesOf } from "../vocabulary";
 import { Predictor } from "./predictor";
 import { SmallButton } from "./small-button";
 import { StepDiagram } from "./step-diagram";
@@ -16,8 +18,8 @@ import { passageOf } from "./step-walk";
 export function StepMode({ view }: { view: View }) {
   const steps = useMemo(() => new StepState(view), [view]);
   const mark = useRef<HTMLSpanElement>(null);
-  useEffect(() => () => steps.end(), [steps]);
-  useEffect(() => {
+  useLayoutEffect(() => () => steps.end(), [steps]);
+  useLayoutEffect(() => {
     const root = mark.current?.closest<HTMLElement>(".aiw") ?? mark.current?.parentElement;
     if (!root) return;
     const keyDown = (event: KeyboardEvent) => pressStepKey(event, steps, view);
@@ -45,43 +47,47 @@ function pressStepKey(event: KeyboardEvent, steps: StepState, view: View): void 
 }
 
 function StepCard({ steps, view }: { steps: StepState; view: View }) {
-  const { talk } = view.store;
+  const { record } = view.store;
   void view.store.version.value;
   const { cursor, source, predicting } = steps;
   const { phase } = cursor.value;
   const next = useRef<HTMLButtonElement>(null);
-  // Whoever opened step mode wants to step, and afterwards to be where they were.
-  useEffect(() => {
+  // Opening step mode focuses its button; closing it returns the focus to the element that had it.
+  useLayoutEffect(() => {
     const before = document.activeElement;
     next.current?.focus({ preventScroll: true });
     return () => {
       if (before instanceof HTMLElement) before.focus({ preventScroll: true });
     };
   }, []);
-  useSignalEffect(() => {
-    // The view may lose its kernel while it is stepped.
-    if (source.value === "live" && view.store.saved.value) steps.use("replay");
-  });
+  useLayoutEffect(
+    () =>
+      effect(() => {
+        // The view may lose its kernel while it is stepped.
+        if (source.value === "live" && view.store.saved.value) steps.use("replay");
+      }),
+    [],
+  );
   const now = nowText(view, steps);
   const hidden = phase === "decide" && cursor.value.chunk >= view.hiddenFrom.value.decision;
   return (
-    <section class="card step" aria-label="Step mode" testid="step" data-phase={phase}>
-      <header class="inspector-head">
-        <h3 class="heading">
+    <section class="aiw-card aiw-step" aria-label="Step mode" data-testid="step" data-phase={phase}>
+      <header class="aiw-inspector-head">
+        <h3 class="aiw-heading">
           Step mode{" "}
           <small>{source.value === "live" ? "the loop is held" : "a replay of what was heard"}</small>
         </h3>
-        <span class="inspector-tools">
+        <span class="aiw-inspector-tools">
           <SourceButton steps={steps} source="live" title="Step the kernel's loop" disabled={!steps.live} />
           <SourceButton
             steps={steps}
             source="replay"
             title="Go once more through what was heard, from the picked chunk; the loop runs on"
           />
-          <label class="check">
+          <label class="aiw-check">
             <input
               type="checkbox"
-              testid="predict"
+              data-testid="predict"
               checked={predicting.value}
               onChange={(event) => steps.predict(event.currentTarget.checked)}
             />
@@ -98,30 +104,30 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
           </SmallButton>
         </span>
       </header>
-      <div class="step-body">
+      <div class="aiw-step-body">
         <StepDiagram
           phase={phase}
-          passage={hidden ? null : passageOf(cursor.value, talk)}
+          passage={hidden ? null : passageOf(cursor.value, record)}
           now={now}
           vocabulary={view.store.vocabulary.value}
         />
-        <div class="step-side">
-          <p class="step-now" role="status" testid="step-now">
+        <div class="aiw-step-side">
+          <p class="aiw-step-now" role="status" data-testid="step-now">
             {now}
           </p>
           {predicting.value && <Predictor steps={steps} />}
           <button
             ref={next}
             type="button"
-            class="button step-next"
-            testid="step-next"
+            class="aiw-button aiw-step-next"
+            data-testid="step-next"
             aria-keyshortcuts="N"
             aria-disabled={steps.hindered.value !== ""}
             onClick={() => steps.advance()}
           >
             Next: {nextText(steps)} <kbd>N</kbd>
           </button>
-          <p class="hint" testid="step-hint">
+          <p class="aiw-hint" data-testid="step-hint">
             {steps.hindered.value}
           </p>
         </div>
@@ -140,7 +146,7 @@ interface SourceProps {
 function SourceButton({ steps, source, title, disabled = false }: SourceProps) {
   return (
     <SmallButton
-      testid={`step-${source}`}
+      data-testid={`step-${source}`}
       title={title}
       disabled={disabled}
       aria-pressed={steps.source.value === source}
@@ -157,10 +163,10 @@ function nextText({ next }: StepState): string {
 
 /** What was done last, in words. */
 function nowText(view: View, { cursor, source }: StepState): string {
-  const { talk } = view.store;
+  const { record } = view.store;
   const { chunk, phase } = cursor.value;
   const hidden = view.hiddenFrom.value;
-  const start = chunkStart(talk, chunk);
+  const start = chunkStart(record, chunk);
   const name = `Chunk ${chunk}`;
   if (phase === "") {
     return source.value === "live"
@@ -168,17 +174,17 @@ function nowText(view: View, { cursor, source }: StepState): string {
       : `The replay begins at chunk ${chunk}: each press shows one phase.`;
   }
   if (phase === "perceive") {
-    const level = talk.chunks.get(chunk);
+    const level = record.chunks.get(chunk);
     const loud = level ? ` (level ${level.rms_db.toFixed(0)} dB)` : "";
     const end = (start + CHUNK_SECONDS).toFixed(1);
     const frames = framesOf(view.store.vocabulary.value);
     const became = frames ? `${frames.count} encoder frames` : "encoder frames";
     return `${name}, perceived: ${start.toFixed(1)}–${end} s of audio${loud} became ${became}.`;
   }
-  const decision = chunk < hidden.decision ? talk.decisions.get(chunk) : undefined;
+  const decision = chunk < hidden.decision ? record.decisions.get(chunk) : undefined;
   if (!decision) return `${name}: deciding.`;
   const p = probability(decision.p_text);
   if (phase === "decide") return `${name}, decided: ${decision.choice}; p(TEXT_BEGIN) was ${p}.`;
-  const turn = chunk < hidden.reply ? turnOf(talk, chunk) : undefined;
+  const turn = chunk < hidden.reply ? turnOf(record, chunk) : undefined;
   return `${name}, responding: ${turn ? `“${isolated(turn.text)}”${turn.ended === null ? " …" : ""}` : "…"}`;
 }

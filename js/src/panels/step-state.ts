@@ -1,7 +1,15 @@
 /** Step mode of one view: who is stepped (the kernel's loop, or a replay of what was heard), and the game of guesses. */
-import { batch, computed, effect, type ReadonlySignal, type Signal, signal, untracked } from "../dom/signals";
-import { hideFrom, NOTHING_HIDDEN } from "../hidden";
-import { chunkCount } from "../talk";
+import {
+  batch,
+  computed,
+  effect,
+  type ReadonlySignal,
+  type Signal,
+  signal,
+  untracked,
+} from "@preact/signals";
+import { chunkCount } from "../record/record";
+import { hideFrom, NOTHING_HIDDEN } from "../store/hidden";
 import type { View } from "../view";
 import { type Game, gameAt, guessed, isGuessed, NO_SCORE, revealed } from "./predict";
 import { type Cursor, canReplay, hiddenAfter, isPhase, nextOf } from "./step-walk";
@@ -31,7 +39,7 @@ export class StepState {
       if (this.source.value === "replay") return this.#replay.value;
       void store.version.value;
       const { chunk, phase } = store.loop.value;
-      if (phase === "" || !isPhase(phase)) return { chunk: store.talk.decisions.length, phase: "" };
+      if (phase === "" || !isPhase(phase)) return { chunk: store.record.decisions.length, phase: "" };
       return { chunk, phase };
     });
     this.hindered = computed(() => this.#hindrance());
@@ -51,7 +59,7 @@ export class StepState {
 
   get next(): Cursor {
     void this.view.store.version.value;
-    return nextOf(this.cursor.value, this.view.store.talk);
+    return nextOf(this.cursor.value, this.view.store.record);
   }
 
   /** Whether a kernel is there whose loop can be stepped. */
@@ -69,7 +77,7 @@ export class StepState {
     const { chunk, phase } = this.next;
     return (
       (phase === "decide" && chunk === next) ||
-      (this.source.value === "live" && store.talk.decisions.has(next))
+      (this.source.value === "live" && store.record.decisions.has(next))
     );
   }
 
@@ -77,11 +85,11 @@ export class StepState {
   advance(): void {
     if (this.hindered.value) return;
     if (this.source.value === "live") {
-      this.view.conversation.step();
+      this.view.channel.step();
       return;
     }
     const to = this.next;
-    const decision = to.phase === "decide" ? this.view.store.talk.decisions.get(to.chunk) : undefined;
+    const decision = to.phase === "decide" ? this.view.store.record.decisions.get(to.chunk) : undefined;
     batch(() => {
       if (decision && this.predicting.value) {
         this.game.value = revealed(this.game.value, decision.choice === "TEXT_BEGIN");
@@ -91,7 +99,7 @@ export class StepState {
     });
   }
 
-  /** The model is expected to speak after so many further chunks; null: to keep silent. */
+  /** Takes a guess: the model speaks `ahead` chunks after the next one, or (null) keeps silent. */
   guess(ahead: number | null): void {
     if (this.predicting.value) this.game.value = guessed(this.game.value, ahead);
   }
@@ -104,7 +112,7 @@ export class StepState {
       if (source === "replay") this.#replay.value = { chunk: this.#replayStart(), phase: "" };
       this.#beginGame();
     });
-    if (this.live) view.conversation.loop(source === "live" ? "step" : "run");
+    if (this.live) view.channel.loop(source === "live" ? "step" : "run");
   }
 
   predict(on: boolean): void {
@@ -124,17 +132,17 @@ export class StepState {
       this.#opened = open;
       this.#shown = "";
       if (open) this.use(this.live ? "live" : "replay");
-      else if (this.live) this.view.conversation.loop("run");
+      else if (this.live) this.view.channel.loop("run");
     });
   }
 
-  /** The next guess is for the first decision that nobody has seen. */
+  /** Starts the game at the first decision that has not been shown. */
   #beginGame(): void {
-    const { talk } = this.view.store;
+    const { record } = this.view.store;
     const { chunk, phase } = this.cursor.value;
     const ahead =
       this.source.value === "live"
-        ? talk.decisions.length
+        ? record.decisions.length
         : phase === "perceive" || phase === ""
           ? chunk
           : chunk + 1;
@@ -145,7 +153,7 @@ export class StepState {
   #replayStart(): number {
     const { selected, store } = this.view;
     const chunk = selected.value ?? 0;
-    return chunk !== this.#picked && chunk < store.talk.decisions.length ? chunk : 0;
+    return chunk !== this.#picked && chunk < store.record.decisions.length ? chunk : 0;
   }
 
   /** Live, the decision comes when it comes: it is revealed as soon as there is a guess to hold it against. */
@@ -154,7 +162,7 @@ export class StepState {
     void store.version.value;
     if (!stepping.value || !this.predicting.value || this.source.value !== "live") return;
     let game = this.game.value;
-    const { decisions } = store.talk;
+    const { decisions } = store.record;
     // Another session begins from the first chunk.
     if (decisions.length === 0 && game.next > 0) game = gameAt(0, game.score);
     while (game.next < decisions.length) {
@@ -182,7 +190,7 @@ export class StepState {
     void store.version.value;
     const { chunk, phase } = this.cursor.value;
     const key = `${this.source.value}/${chunk}`;
-    if (!stepping.value || phase === "" || key === this.#shown || chunk >= chunkCount(store.talk)) return;
+    if (!stepping.value || phase === "" || key === this.#shown || chunk >= chunkCount(store.record)) return;
     this.#shown = key;
     untracked(() => {
       this.view.token.value = null;
@@ -198,8 +206,8 @@ export class StepState {
     const to = this.next;
     if (this.guessDue) return "First guess what the model will do.";
     if (this.source.value === "replay") {
-      if (canReplay(to, store.talk)) return "";
-      return chunkCount(store.talk) === 0
+      if (canReplay(to, store.record)) return "";
+      return chunkCount(store.record) === 0
         ? "Nothing has been heard yet: record something, or choose a file, then come back."
         : "This is the end of what was decided.";
     }

@@ -1,6 +1,7 @@
 /** Where step mode stands in the loop, and what comes next. Pure; the kernel's loop and a replay tell it alike. */
-import type { HiddenFrom } from "../hidden";
-import type { Talk } from "../talk";
+
+import type { SessionRecord } from "../record/record";
+import type { HiddenFrom } from "../store/hidden";
 
 export type Phase = "" | "perceive" | "decide" | "respond";
 
@@ -18,25 +19,25 @@ export function isPhase(text: string): text is Phase {
 }
 
 /** What happens next: the same chunk's next phase, or the next chunk's first. */
-export function nextOf({ chunk, phase }: Cursor, talk: Talk): Cursor {
+export function nextOf({ chunk, phase }: Cursor, record: SessionRecord): Cursor {
   if (phase === "") return { chunk: Math.max(0, chunk), phase: "perceive" };
   // A chunk that was dropped never gets a decision.
-  const dropped = !talk.decisions.has(chunk) && chunk + 1 < talk.decisions.length;
+  const dropped = !record.decisions.has(chunk) && chunk + 1 < record.decisions.length;
   if (phase === "perceive" && !dropped) return { chunk, phase: "decide" };
-  if (phase === "decide" && talk.decisions.get(chunk)?.choice === "TEXT_BEGIN") {
+  if (phase === "decide" && record.decisions.get(chunk)?.choice === "TEXT_BEGIN") {
     return { chunk, phase: "respond" };
   }
   return { chunk: chunk + 1, phase: "perceive" };
 }
 
 /** Whether a replay can go to `cursor`: what it shows has been heard and decided. */
-export function canReplay({ chunk, phase }: Cursor, talk: Talk): boolean {
-  return phase === "respond" || chunk < talk.decisions.length;
+export function canReplay({ chunk, phase }: Cursor, record: SessionRecord): boolean {
+  return phase === "respond" || chunk < record.decisions.length;
 }
 
 /** The way that leads out of what was done last. */
-export function passageOf({ chunk, phase }: Cursor, talk: Talk): Passage {
-  if (phase === "decide") return talk.decisions.get(chunk)?.choice ?? null;
+export function passageOf({ chunk, phase }: Cursor, record: SessionRecord): Passage {
+  if (phase === "decide") return record.decisions.get(chunk)?.choice ?? null;
   return phase === "respond" ? "TEXT_END" : null;
 }
 

@@ -1,8 +1,8 @@
 /** The tokens of one chunk in their order: what was fed, then what the model produced, each at its position. */
-import type { Decision, Token } from "../events";
-import type { Vocabulary } from "../store";
-import type { TurnRecord } from "../talk";
-import { FRAMES, nameOf } from "../vocabulary";
+import type { Decision, Token } from "../record/events";
+import type { TurnRecord } from "../record/record";
+import type { Vocabulary } from "../record/vocabulary";
+import { FRAMES, nameOf } from "../record/vocabulary";
 
 export type CellKind = "special" | "prompt" | "frames" | "decision" | "emotion" | "text";
 

@@ -1,8 +1,8 @@
 /** The protocol strip: the tokens of one chunk as they went in and came out, and how full the context is. */
-import { useSignal } from "../dom/hooks";
-import type { Decision } from "../events";
-import type { Vocabulary } from "../store";
-import type { TurnRecord } from "../talk";
+import { useSignal } from "@preact/signals";
+import type { Decision } from "../record/events";
+import type { TurnRecord } from "../record/record";
+import type { Vocabulary } from "../record/vocabulary";
 import { type Cell, type Strip, stripOf } from "./strip-cells";
 import { visibleText } from "./visible-text";
 import { walkFocus } from "./walk-focus";
@@ -29,21 +29,21 @@ export function ProtocolStrip({ decision, turn, vocabulary, picked, onPick }: Pr
       : produced.slice(0, SHOWN_CELLS);
   const left = produced.length - shown.length;
   return (
-    <div class="strip" testid="strip">
-      <ol class="cells" aria-label={fedLabel(strip)}>
+    <div class="aiw-strip" data-testid="strip">
+      <ol class="aiw-cells" aria-label={fedLabel(strip)}>
         {strip.fed.map((cell) => (
-          <li key={cell.position} class="cell" data-kind={cell.kind} title={titleOf(cell)}>
-            <span class="cell-text">{cellText(cell)}</span>
+          <li key={cell.position} class="aiw-cell" data-kind={cell.kind} title={titleOf(cell)}>
+            <span class="aiw-cell-text">{cellText(cell)}</span>
             <Place cell={cell} />
           </li>
         ))}
       </ol>
-      <div class="produced">
-        <span class="arrow" aria-hidden="true">
+      <div class="aiw-produced">
+        <span class="aiw-arrow" aria-hidden="true">
           →
         </span>
         <ol
-          class="cells"
+          class="aiw-cells"
           aria-label="Produced; the arrow keys walk"
           onKeyDown={(event) => walkFocus(event, "button.aiw-cell-text")}
         >
@@ -54,7 +54,7 @@ export function ProtocolStrip({ decision, turn, vocabulary, picked, onPick }: Pr
             return (
               <li
                 key={i}
-                class="cell"
+                class="aiw-cell"
                 data-kind={cell.kind}
                 data-choice={cell.kind === "decision" ? decision.choice : undefined}
                 title={titleOf(cell)}
@@ -62,7 +62,7 @@ export function ProtocolStrip({ decision, turn, vocabulary, picked, onPick }: Pr
                 {open ? (
                   <button
                     type="button"
-                    class="cell-text"
+                    class="aiw-cell-text"
                     aria-pressed={current}
                     tabIndex={current ? 0 : -1}
                     onClick={() => onPick(cell.index)}
@@ -70,22 +70,22 @@ export function ProtocolStrip({ decision, turn, vocabulary, picked, onPick }: Pr
                     {cellText(cell)}
                   </button>
                 ) : (
-                  <span class="cell-text">{cellText(cell)}</span>
+                  <span class="aiw-cell-text">{cellText(cell)}</span>
                 )}
                 <Place cell={cell} />
               </li>
             );
           })}
           {turn?.ended === null && (
-            <li class="cell" data-kind="more">
-              <span class="cell-text">…</span>
+            <li class="aiw-cell" data-kind="more">
+              <span class="aiw-cell-text">…</span>
             </li>
           )}
           {left > 0 && (
-            <li class="cell" data-kind="more">
+            <li class="aiw-cell" data-kind="more">
               <button
                 type="button"
-                class="cell-text"
+                class="aiw-cell-text"
                 onClick={() => {
                   all.value = true;
                 }}
@@ -102,7 +102,7 @@ export function ProtocolStrip({ decision, turn, vocabulary, picked, onPick }: Pr
 
 function Place({ cell: { position, count } }: { cell: Cell }) {
   const place = position === null ? "" : count > 1 ? `${position}–${position + count - 1}` : String(position);
-  return <span class="cell-place">{place}</span>;
+  return <span class="aiw-cell-place">{place}</span>;
 }
 
 function fedLabel({ first, last }: Strip): string {
@@ -134,10 +134,10 @@ export function CacheGauge({ decision, context }: { decision: Decision; context:
   if (!(limit > 0)) return null;
   const part = Math.min(1, used / limit);
   return (
-    <p class="gauge" testid="gauge">
-      <span class="key">context</span>
+    <p class="aiw-gauge" data-testid="gauge">
+      <span class="aiw-key">context</span>
       <meter
-        class="gauge-bar"
+        class="aiw-gauge-bar"
         min={0}
         max={limit}
         value={used}

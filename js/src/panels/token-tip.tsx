@@ -1,7 +1,7 @@
 /** What else could have been said: the alternatives of the token under the pointer, or in focus. */
 
-import type { Token } from "../events";
-import { probability } from "../exact";
+import type { Token } from "../record/events";
+import { probability } from "../text/exact";
 import { visibleText } from "./visible-text";
 
 /** Alternatives that are listed. */
@@ -30,13 +30,13 @@ export function TokenTip({ pointed: { token, left, top } }: { pointed: Pointed }
   const others = token.alternatives.filter((other) => other.token !== token.token);
   const rows = [{ token: token.token, text: token.text, p: token.p }, ...others.slice(0, LISTED)];
   return (
-    <div class="tip" role="tooltip" style={{ left: `${left}px`, top: `${top}px` }}>
+    <div class="aiw-tip" role="tooltip" style={{ left: `${left}px`, top: `${top}px` }}>
       {rows.map(({ token: id, text, p }, i) => (
-        <span key={id} class="tip-row" data-drawn={i === 0}>
-          <span class="tip-text" dir="auto">
+        <span key={id} class="aiw-tip-row" data-drawn={i === 0}>
+          <span class="aiw-tip-text" dir="auto">
             {text ? visibleText(text) : `#${id}`}
           </span>
-          <span class="tip-bar" aria-hidden="true">
+          <span class="aiw-tip-bar" aria-hidden="true">
             <span style={{ width: `${p * 100}%` }} />
           </span>
           <span>{probability(p)}</span>

@@ -1,12 +1,13 @@
 /** The replies, token by token, each shaded by how sure the model was of it. */
-import { useEffect, useRef, useSignal } from "../dom/hooks";
-import { isReplyHidden } from "../hidden";
-import type { Store } from "../store";
-import { chunkStart, type TurnRecord } from "../talk";
+import { useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { chunkStart, type TurnRecord } from "../record/record";
+import { isReplyHidden } from "../store/hidden";
+import type { Store } from "../store/store";
+import { SHADES } from "../style/shade";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
 import { Icon } from "./icon";
-import { SHADES } from "./shade";
 import { SmallButton } from "./small-button";
 import { type Pointed, TokenTip } from "./token-tip";
 import { clock, TurnItem } from "./turn-item";
@@ -18,38 +19,38 @@ const AT_END_PX = 24;
 
 export function Transcript({ view }: { view: View }) {
   const { store } = view;
-  const { speech } = view.conversation;
+  const { speech } = view.channel;
   const pointed = useSignal<Pointed | null>(null);
   void store.version.value;
   const hidden = view.hiddenFrom.value;
-  const turns = store.talk.turns.filter((turn) => !isReplyHidden(hidden, turn));
+  const turns = store.record.turns.filter((turn) => !isReplyHidden(hidden, turn));
   const { list, first, showEarlier, onScroll } = useNewest(turns);
   const count = turns.length;
   const finished = turns.at(-1)?.ended === null ? count - 1 : count;
   return (
-    <section class="card transcript" aria-label="Transcript" testid="transcript">
-      <header class="inspector-head">
-        <h3 class="heading">
+    <section class="aiw-card aiw-transcript" aria-label="Transcript" data-testid="transcript">
+      <header class="aiw-inspector-head">
+        <h3 class="aiw-heading">
           Transcript <small>{count > 0 && `${count} ${count === 1 ? "reply" : "replies"}`}</small>
         </h3>
         {count > 0 && <CopyButton text={() => transcriptText(store, turns)} label="Copy all replies" />}
       </header>
       {count === 0 && (
-        <p class="hint">
-          {store.talk.turns.length > 0
+        <p class="aiw-hint">
+          {store.record.turns.length > 0
             ? "Replies are hidden until they are revealed in step mode."
             : "Replies appear here, word by word, when the model decides to speak."}
         </p>
       )}
       {count > 0 && <Legend />}
       {first > 0 && (
-        <SmallButton class="small earlier" testid="earlier" onClick={showEarlier}>
+        <SmallButton class="aiw-small aiw-earlier" data-testid="earlier" onClick={showEarlier}>
           Show {Math.min(first, SHOWN_TURNS)} of {first} earlier
         </SmallButton>
       )}
       <ol
         ref={list}
-        class="turns"
+        class="aiw-turns"
         onScroll={() => {
           onScroll();
           pointed.value = null;
@@ -60,7 +61,7 @@ export function Transcript({ view }: { view: View }) {
             key={turn.turn}
             turn={turn}
             version={turn.version}
-            start={chunkStart(store.talk, turn.chunk)}
+            start={chunkStart(store.record, turn.chunk)}
             reading={speech.reading.value === turn.turn}
             view={view}
             pointed={pointed}
@@ -69,9 +70,9 @@ export function Transcript({ view }: { view: View }) {
       </ol>
       <ReadingLine view={view} />
       {pointed.value && <TokenTip pointed={pointed.value} />}
-      <p class="hidden" aria-live="polite" testid="announcement">
+      <p class="aiw-hidden" aria-live="polite" data-testid="announcement">
         {/* A node of its own for each reply: two alike are both read out. */}
-        <span key={finished}>{count === store.talk.turns.length && store.announcement.value}</span>
+        <span key={finished}>{count === store.record.turns.length && store.announcement.value}</span>
       </p>
     </section>
   );
@@ -86,9 +87,9 @@ function useNewest(turns: readonly TurnRecord[]) {
   const heightBefore = useRef<number | null>(null);
   const newest = turns.at(-1);
   let from = Math.min(first.value, Math.max(0, turns.length - 1));
-  // While somebody reads older replies, none of them goes away.
+  // While the reader has scrolled back, no older reply is removed.
   if (atEnd.current) from = Math.max(from, turns.length - SHOWN_TURNS);
-  useEffect(() => {
+  useLayoutEffect(() => {
     first.value = from;
     const element = list.current;
     if (!element) return;
@@ -117,10 +118,10 @@ function useNewest(turns: readonly TurnRecord[]) {
 
 function Legend() {
   return (
-    <p class="legend" title="Raw probability of each token: the less sure the model was, the darker">
+    <p class="aiw-legend" title="Raw probability of each token: the less sure the model was, the darker">
       <span>sure</span>
       {SHADES.map((bound, shade) => (
-        <span key={bound} class="token" data-shade={shade}>
+        <span key={bound} class="aiw-token" data-shade={shade}>
           {bound === 0 ? `<${SHADES[shade - 1]}` : `≥${bound}`}
         </span>
       ))}
@@ -131,29 +132,29 @@ function Legend() {
 
 /** While a reply is read aloud: what the microphone does meanwhile. And why nothing could be read. */
 function ReadingLine({ view }: { view: View }) {
-  const { store, conversation } = view;
-  const { speech } = conversation;
+  const { store, channel } = view;
+  const { speech } = channel;
   const problem = speech.problem.value;
   const remark = speech.remark.value;
   if (speech.reading.value !== null) {
     return (
-      <p class="reading" testid="reading">
+      <p class="aiw-reading" data-testid="reading">
         <Icon name="speaker" /> Reading aloud · {microphoneText(store)}{" "}
         <SmallButton onClick={() => speech.stop()}>stop</SmallButton>
-        {remark && <span testid="reading-remark"> {remark}</span>}
+        {remark && <span data-testid="reading-remark"> {remark}</span>}
       </p>
     );
   }
   if (!problem && remark) {
     return (
-      <p class="reading" role="status" testid="reading-remark">
+      <p class="aiw-reading" role="status" data-testid="reading-remark">
         {remark}
       </p>
     );
   }
   if (!problem) return null;
   return (
-    <p class="reading" role="status" testid="reading-problem">
+    <p class="aiw-reading" role="status" data-testid="reading-problem">
       {problem.sentence} {problem.wayOut}
     </p>
   );
@@ -171,7 +172,7 @@ function transcriptText(store: Store, turns: readonly TurnRecord[]): string {
   return turns
     .map(({ chunk, emotion, text }) => {
       const mood = emotion ? ` [${emotion}]` : "";
-      return `${clock(chunkStart(store.talk, chunk))}${mood} ${text}`;
+      return `${clock(chunkStart(store.record, chunk))}${mood} ${text}`;
     })
     .join("\n");
 }

@@ -1,14 +1,15 @@
 /** One reply of the transcript. All text of the model is set as text nodes, never as HTML. */
-import { useMemo } from "../dom/hooks";
-import type { Signal } from "../dom/signals";
-import type { Token } from "../events";
-import { wholeGraphemes } from "../graphemes";
-import type { TurnRecord } from "../talk";
+
+import type { Signal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import type { Token } from "../record/events";
+import type { TurnRecord } from "../record/record";
+import { shadeOf } from "../style/shade";
+import { wholeGraphemes } from "../text/graphemes";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
 import { EmotionSign } from "./emotion-sign";
 import { Icon } from "./icon";
-import { shadeOf } from "./shade";
 import { SmallButton } from "./small-button";
 import { type Pointed, pointedAt } from "./token-tip";
 import { walkFocus } from "./walk-focus";
@@ -44,10 +45,16 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
   };
   const ending = turn.ended === null ? "" : ENDINGS[turn.ended];
   return (
-    <li class="turn" testid="turn" data-turn={turn.turn} data-ended={turn.ended ?? ""} data-reading={reading}>
+    <li
+      class="aiw-turn"
+      data-testid="turn"
+      data-turn={turn.turn}
+      data-ended={turn.ended ?? ""}
+      data-reading={reading}
+    >
       <button
         type="button"
-        class="turn-time"
+        class="aiw-turn-time"
         title="Show in the timeline"
         onClick={() => {
           view.token.value = null;
@@ -56,14 +63,14 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
       >
         {clock(start)}
       </button>
-      <div class="turn-body">
+      <div class="aiw-turn-body">
         {turn.emotion && <EmotionSign emotion={turn.emotion} />}
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the tokens inside take the focus */}
         {/* biome-ignore lint/a11y/useKeyWithMouseEvents: focusin is the focus event that bubbles */}
         <span
-          class="turn-text"
+          class="aiw-turn-text"
           dir="auto"
-          testid="turn-text"
+          data-testid="turn-text"
           onMouseOver={(event) => point(event.target)}
           onMouseLeave={() => point(null)}
           onFocusIn={(event) => point(event.target)}
@@ -82,7 +89,7 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
                 // biome-ignore lint/a11y/useSemanticElements: a real button would not break with its line
                 <span
                   key={tokens[0]?.index}
-                  class="token"
+                  class="aiw-token"
                   role="button"
                   data-shade={shadeOf(Math.min(...tokens.map((token) => token.p)))}
                   tabIndex={i === 0 ? 0 : -1}
@@ -91,12 +98,12 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
                   {tokens.map((token) => token.text).join("")}
                 </span>
               ))}
-          {turn.ended === null && <span class="cursor" aria-hidden="true" />}
+          {turn.ended === null && <span class="aiw-cursor" aria-hidden="true" />}
         </span>
-        {ending && <span class="ended">{ending}</span>}
+        {ending && <span class="aiw-ended">{ending}</span>}
       </div>
       {turn.ended !== null && turn.text && (
-        <span class="turn-tools">
+        <span class="aiw-turn-tools">
           <ReadButton turn={turn} reading={reading} view={view} />
           <CopyButton text={() => turn.text} label="Copy this reply" />
         </span>
@@ -106,11 +113,11 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
 }
 
 function ReadButton({ turn, reading, view }: { turn: TurnRecord; reading: boolean; view: View }) {
-  const { speech } = view.conversation;
+  const { speech } = view.channel;
   const label = reading ? "Stop reading aloud" : "Read this reply aloud";
   return (
     <SmallButton
-      testid="read-aloud"
+      data-testid="read-aloud"
       label={label}
       aria-pressed={reading}
       onClick={() => {

@@ -1,5 +1,5 @@
 /** One tab stop for a row of things: the arrow keys, Home and End walk among those that match `selector`. */
-import { claim, isCommand } from "../claim";
+import { claim, isCommand } from "../host/claim";
 export function walkFocus(event: KeyboardEvent, selector: string): void {
   const row = event.currentTarget;
   const at = event.target;

@@ -1,15 +1,15 @@
-/** Which lanes are folded: each view has its own, and a view that is made anew begins where the last one ended. */
-import { type Signal, signal } from "../dom/signals";
+/** The folded lanes of each view. A view that is made anew starts with those of the channel's last view. */
+import { type Signal, signal } from "@preact/signals";
 import type { View } from "../view";
 
 const ofView = new WeakMap<View, Signal<ReadonlySet<string>>>();
-/** By conversation: what its views folded last. Kept as long as the page. */
+/** The lanes last folded, by channel; kept as long as the page. */
 const remembered = new WeakMap<object, ReadonlySet<string>>();
 
 export function foldedLanes(view: View): Signal<ReadonlySet<string>> {
   let folded = ofView.get(view);
   if (!folded) {
-    folded = signal(remembered.get(view.conversation) ?? new Set<string>());
+    folded = signal(remembered.get(view.channel) ?? new Set<string>());
     ofView.set(view, folded);
   }
   return folded;
@@ -20,5 +20,5 @@ export function toggleLane(view: View, id: string): void {
   const next = new Set(folded.peek());
   if (!next.delete(id)) next.add(id);
   folded.value = next;
-  remembered.set(view.conversation, next);
+  remembered.set(view.channel, next);
 }

@@ -1,5 +1,5 @@
 /** Pointer, wheel and touch on the timeline. The page's own vertical scrolling is left alone. */
-import { claim, isCommand } from "../claim";
+import { claim, isCommand } from "../host/claim";
 import type { View } from "../view";
 import { pressKey } from "./keys";
 import { pixelsPerSecond } from "./time-axis";

@@ -1,18 +1,19 @@
 /** What is said of the chunk under the cursor: time, decision, remarks, and where its time went. */
-import { isDecisionHidden } from "../hidden";
+
+import { LATENCY_PARTS } from "../record/latency-table";
+import { isDecisionHidden } from "../store/hidden";
+import { readout } from "../store/readout";
 import type { View } from "../view";
-import { LATENCY_PARTS } from "./latency";
-import { readout } from "./readout";
 import type { TimelineCanvas } from "./timeline-canvas";
 
 const GAP_PX = 14;
 
 export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: View }) {
   const chunk = view.hovered.value as number;
-  const { talk } = view.store;
+  const { record } = view.store;
   void timeline.moves.value;
   const hidden = view.hiddenFrom.value;
-  const { title, decision, remarks } = readout(talk, chunk, hidden);
+  const { title, decision, remarks } = readout(record, chunk, hidden);
   const x = timeline.xOfChunk(chunk);
   // On the side where there is room.
   const { width } = timeline.axis;
@@ -23,20 +24,20 @@ export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: V
     x > width - end
       ? { right: `${width - x + GAP_PX}px`, maxWidth: `${x - GAP_PX}px` }
       : { left: `${end + GAP_PX}px`, maxWidth: `${width - end - GAP_PX}px` };
-  const parts = LATENCY_PARTS.map((part) => ({ part, ms: talk.latency.part(chunk, part) })).filter(
+  const parts = LATENCY_PARTS.map((part) => ({ part, ms: record.latency.part(chunk, part) })).filter(
     ({ ms }) => ms >= 0.05,
   );
   return (
-    <div class="hover" style={place} aria-hidden="true" testid="readout">
+    <div class="aiw-hover" style={place} aria-hidden="true" data-testid="readout">
       <strong>{title}</strong>
       <span>{decision}</span>
       {remarks.map((remark) => (
-        <span key={remark} class="remark">
+        <span key={remark} class="aiw-remark">
           {remark}
         </span>
       ))}
       {parts.length > 0 && !isDecisionHidden(hidden, chunk) && (
-        <span class="parts">
+        <span class="aiw-parts">
           {parts.map(({ part, ms }) => (
             <span key={part}>
               <i data-part={part} />

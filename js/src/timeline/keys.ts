@@ -1,5 +1,5 @@
 /** What keys mean on the timeline. */
-import { chunkCount } from "../talk";
+import { chunkCount } from "../record/record";
 import type { View } from "../view";
 import type { TimelineCanvas } from "./timeline-canvas";
 
@@ -12,7 +12,7 @@ const PAGE_CHUNKS = 10;
 
 /** Does what a key means; false where it means nothing. */
 export function pressKey(key: string, shift: boolean, timeline: TimelineCanvas, view: View): boolean {
-  const newest = chunkCount(view.store.talk) - 1;
+  const newest = chunkCount(view.store.record) - 1;
   const at = view.hovered.value ?? view.selected.value;
   const step = (chunks: number) => timeline.moveCursor(at === null ? newest : at + chunks);
   switch (key.length === 1 ? key.toLowerCase() : key) {

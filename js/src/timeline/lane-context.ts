@@ -1,7 +1,7 @@
 /** What happened to the context and to the session: each kind a shape of its own, with its word where there is room. */
-import type { Notice } from "../events";
-import { isNoticeHidden } from "../hidden";
-import { chunkStart, firstAtOrAfter } from "../talk";
+import type { Notice } from "../record/events";
+import { chunkStart, firstAtOrAfter } from "../record/record";
+import { isNoticeHidden } from "../store/hidden";
 import type { Lane, LaneFrame } from "./lane";
 import type { ColourName } from "./palette";
 import { timeAt, xOf } from "./time-axis";
@@ -43,8 +43,8 @@ export const contextLane: Lane = {
   height: 24,
   still: false,
   draw(frame) {
-    const { context, talk, axis, first, last, hidden, palette } = frame;
-    const { notices } = talk;
+    const { context, record, axis, first, last, hidden, palette } = frame;
+    const { notices } = record;
     context.font = `10px ${palette.font}`;
     context.textAlign = "left";
     context.textBaseline = "middle";
@@ -53,10 +53,10 @@ export const contextLane: Lane = {
     while (i < notices.length) {
       const notice = notices[i] as Notice;
       if (notice.chunk >= last || isNoticeHidden(hidden, notice)) break;
-      const x = xOf(axis, chunkStart(talk, Math.max(0, notice.chunk)));
+      const x = xOf(axis, chunkStart(record, Math.max(0, notice.chunk)));
       const next = Math.max(i + 1, firstAfter(frame, i, timeAt(axis, x + MARK_PX)));
       const following = notices[next];
-      const end = following ? xOf(axis, chunkStart(talk, following.chunk)) - 6 : axis.left + axis.width;
+      const end = following ? xOf(axis, chunkStart(record, following.chunk)) - 6 : axis.left + axis.width;
       drawNotice(frame, tellingOf(notices, i, next), next - i, x, end);
       i = next;
     }
@@ -76,13 +76,13 @@ function tellingOf(notices: readonly Notice[], from: number, to: number): Notice
 }
 
 /** The first notice from `from` on whose chunk starts at or after `seconds`. */
-function firstAfter({ talk }: LaneFrame, from: number, seconds: number): number {
+function firstAfter({ record }: LaneFrame, from: number, seconds: number): number {
   let low = from;
-  let high = talk.notices.length;
+  let high = record.notices.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const { chunk } = talk.notices[middle] as Notice;
-    if (chunkStart(talk, Math.max(0, chunk)) < seconds) low = middle + 1;
+    const { chunk } = record.notices[middle] as Notice;
+    if (chunkStart(record, Math.max(0, chunk)) < seconds) low = middle + 1;
     else high = middle;
   }
   return low;

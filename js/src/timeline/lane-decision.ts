@@ -1,5 +1,5 @@
 /** Decisions, by colour and by mark: silent (grey, dot), speak (accent, ▶), violation (✕), not decided yet (hatched). */
-import { CHOICE_CODES } from "../talk/decision-table";
+import { CHOICE_CODES } from "../record/decision-table";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame, SMALLEST_CHUNK_PX, type Stretch } from "./lane";
 
 const { KEEP_SILENCE, TEXT_BEGIN, OTHER } = CHOICE_CODES;
@@ -17,8 +17,8 @@ export const decisionLane: Lane = {
 };
 
 /** The most telling choice of a stretch; those that step mode hides count as not decided. */
-function choiceOf({ talk, hidden }: LaneFrame, { level, index, from, to }: Stretch): number {
-  const { choice } = talk.decisions;
+function choiceOf({ record, hidden }: LaneFrame, { level, index, from, to }: Stretch): number {
+  const { choice } = record.decisions;
   return to <= hidden.decision
     ? choice.cell(level, index)
     : choice.range(from, Math.min(to, hidden.decision));

@@ -2,8 +2,9 @@
  * What the model heard: the log-mel of the resampled audio, low bands below, and what happened to the audio on its way:
  * clipped (▼ above); padded, gated, dropped or late (a strip of its own pattern and colour below).
  */
-import { MEL_BANDS, MEL_FRAMES } from "../events";
-import { type DrawnFlag, FLAG_BITS } from "../talk/chunk-table";
+
+import { type DrawnFlag, FLAG_BITS } from "../record/chunk-table";
+import { MEL_BANDS, MEL_FRAMES } from "../record/events";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame, levelFor, type Stretch } from "./lane";
 import { type Palette, ramp } from "./palette";
 
@@ -53,19 +54,19 @@ function drawPicture(frame: LaneFrame): void {
   eachStretch(frame, group ? 0 : COLUMN_PX, (stretch) => {
     const before = run.at(-1);
     if (before && Math.abs(before.x + before.width - stretch.x) > 0.5) finish();
-    if (frame.talk.chunks.mel.average(level, stretch.index)) run.push(stretch);
+    if (frame.record.chunks.mel.average(level, stretch.index)) run.push(stretch);
     else finish();
   });
   finish();
 }
 
 function drawRun(frame: LaneFrame, run: Stretch[], columns: number): void {
-  const { context, top, height, palette, talk } = frame;
+  const { context, top, height, palette, record } = frame;
   const colours = rampOf(palette);
   const image = new ImageData(run.length * columns, MEL_BANDS);
   const pixels = new Uint32Array(image.data.buffer);
   run.forEach(({ level, index, from }, i) => {
-    const { mel } = talk.chunks;
+    const { mel } = record.chunks;
     const bytes = columns === 1 ? mel.average(level, index) : mel.frames(from);
     if (!bytes) return;
     for (let column = 0; column < columns; column++) {
@@ -104,9 +105,9 @@ function smallCanvas(width: number): HTMLCanvasElement {
 }
 
 function drawMarks(frame: LaneFrame): void {
-  const { context, talk, top, height, palette, patterns } = frame;
+  const { context, record, top, height, palette, patterns } = frame;
   eachStretch(frame, SMALLEST_MARK_PX, ({ level, index, x, width }) => {
-    const bits = talk.chunks.flags.cell(level, index);
+    const bits = record.chunks.flags.cell(level, index);
     if (bits === 0) return;
     const wide = Math.max(2, width - (level === 0 ? 1 : 0));
     let y = top + height - 4 - STRIP_PX;

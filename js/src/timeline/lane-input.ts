@@ -2,8 +2,9 @@
  * Input level: mirrored peaks of 25 ms each, drawn as one shape. Where several share a pixel, the shape is as tall as
  * the loudest, and its darker core as the quietest. Hatched where the audio had to wait, marked where it was clipped.
  */
-import { ENVELOPE_POINTS } from "../events";
-import { FLAG_BITS } from "../talk/chunk-table";
+
+import { FLAG_BITS } from "../record/chunk-table";
+import { ENVELOPE_POINTS } from "../record/events";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame } from "./lane";
 
 /** Narrowest step of the shape. */
@@ -28,7 +29,7 @@ export const inputLane: Lane = {
     if (!fine) fillMirrored(frame, stretchShape(frame, "quietest"), palette["wave-core"]);
     context.fillStyle = palette.bad;
     eachStretch(frame, SMALLEST_MARK_PX, ({ level, index, x, width }) => {
-      if ((frame.talk.chunks.flags.cell(level, index) & FLAG_BITS.clipped) === 0) return;
+      if ((frame.record.chunks.flags.cell(level, index) & FLAG_BITS.clipped) === 0) return;
       context.fillRect(x, frame.top + 1, Math.max(2, width - 1), 2);
     });
   },
@@ -37,11 +38,11 @@ export const inputLane: Lane = {
 const SMALLEST_MARK_PX = 2;
 
 function drawFlags(frame: LaneFrame): void {
-  const { context, talk, top, height, patterns } = frame;
+  const { context, record, top, height, patterns } = frame;
   context.fillStyle = patterns.of("waited");
   eachStretch(frame, SMALLEST_MARK_PX, ({ level, index, x, width }) => {
     // Over hours this would hatch everything.
-    if (level > 1 || (talk.chunks.flags.cell(level, index) & FLAG_BITS.waited) === 0) return;
+    if (level > 1 || (record.chunks.flags.cell(level, index) & FLAG_BITS.waited) === 0) return;
     context.fillRect(x, top + 3, width, height - 6);
   });
 }
@@ -50,16 +51,16 @@ function drawFlags(frame: LaneFrame): void {
 type Shape = number[];
 
 function pointShape(frame: LaneFrame): Shape {
-  const { talk, axis } = frame;
+  const { record, axis } = frame;
   const merge = Math.max(1, Math.ceil((STEP_PX * ENVELOPE_POINTS) / chunkWidth(axis)));
   const shape: Shape = [];
   eachStretch(frame, 0, ({ from, x, width }) => {
-    const points = talk.chunks.points(from);
+    const points = record.chunks.points(from);
     const step = width / points;
     for (let i = 0; i < points; i += merge) {
       const end = Math.min(points, i + merge);
       let peak = 0;
-      for (let j = i; j < end; j++) peak = Math.max(peak, talk.chunks.peak(from, j));
+      for (let j = i; j < end; j++) peak = Math.max(peak, record.chunks.peak(from, j));
       shape.push(x + i * step, x + end * step, loudness(peak));
     }
   });
@@ -69,7 +70,7 @@ function pointShape(frame: LaneFrame): Shape {
 function stretchShape(frame: LaneFrame, which: "loudest" | "quietest"): Shape {
   const shape: Shape = [];
   eachStretch(frame, STEP_PX, ({ level, index, x, width }) => {
-    const peak = frame.talk.chunks[which].cell(level, index);
+    const peak = frame.record.chunks[which].cell(level, index);
     if (Number.isFinite(peak)) shape.push(x, x + width, loudness(peak));
   });
   return shape;

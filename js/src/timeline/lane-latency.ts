@@ -2,8 +2,9 @@
  * Where the time of each chunk went, one part on the other in the order of its way, under the line of 0.4 s by which
  * it has to be done. Where several chunks share a bar, it is the slowest one's.
  */
+
+import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart } from "../record/latency-table";
 import { eachStretch, type Lane, type LaneFrame, type Stretch } from "./lane";
-import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart } from "./latency";
 
 /** Milliseconds at the top of the lane. */
 const CEILING_MS = 500;
@@ -35,7 +36,7 @@ export function heightOf({ height }: Pick<LaneFrame, "height">, ms: number): num
 }
 
 function barsOf(frame: LaneFrame): Bar[] {
-  const { worst } = frame.talk.latency;
+  const { worst } = frame.record.latency;
   const bars: Bar[] = [];
   eachStretch(frame, SMALLEST_BAR_PX, (stretch) => {
     // How long the decision took would tell nothing, but that there is one.
@@ -47,11 +48,11 @@ function barsOf(frame: LaneFrame): Bar[] {
 }
 
 function drawPart(frame: LaneFrame, bars: Bar[], part: LatencyPart): void {
-  const { context, talk, top, height, palette } = frame;
+  const { context, record, top, height, palette } = frame;
   const ground = top + height - PAD_PX;
   context.fillStyle = palette[`part-${part}`];
   for (const bar of bars) {
-    const ms = talk.latency.part(bar.chunk, part) || 0;
+    const ms = record.latency.part(bar.chunk, part) || 0;
     const [low, high] = [heightOf(frame, bar.from_ms), heightOf(frame, bar.from_ms + ms)];
     bar.from_ms += ms;
     const gap = bar.width >= 8 ? 2 : bar.width > 3 ? 1 : 0;
@@ -74,8 +75,8 @@ function drawOverflow({ context, top, palette }: LaneFrame, bars: readonly Bar[]
 }
 
 function drawDeadline(frame: LaneFrame): void {
-  const { context, talk, axis, top, height, palette } = frame;
-  if (talk.latency.length === 0) return;
+  const { context, record, axis, top, height, palette } = frame;
+  if (record.latency.length === 0) return;
   const y = Math.round(top + height - PAD_PX - heightOf(frame, DEADLINE_MS)) + 0.5;
   const right = axis.left + axis.width;
   context.strokeStyle = palette.bad;

@@ -1,6 +1,7 @@
 /** The names of the lanes, each a button that folds its lane. One tab stop; the arrow keys go from name to name. */
-import { claim } from "../claim";
-import { useSignal } from "../dom/hooks";
+
+import { useSignal } from "@preact/signals";
+import { claim } from "../host/claim";
 import type { View } from "../view";
 import { foldedLanes, toggleLane } from "./folding";
 import { layoutOf } from "./layout";
@@ -18,12 +19,12 @@ export function LaneNames({ view }: { view: View }) {
   };
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset would bring its own looks
-    <div class="lane-names" role="group" aria-label="Lanes of the timeline" onKeyDown={walk}>
+    <div class="aiw-lane-names" role="group" aria-label="Lanes of the timeline" onKeyDown={walk}>
       {places.map(({ lane, top, height, folded }, i) => (
         <button
           key={lane.id}
           type="button"
-          class="lane-name"
+          class="aiw-lane-name"
           data-lane={lane.id}
           style={{ top: `${top}px`, height: `${height - 1}px` }}
           tabIndex={i === current.value ? 0 : -1}
@@ -34,7 +35,7 @@ export function LaneNames({ view }: { view: View }) {
           }}
           onClick={() => toggleLane(view, lane.id)}
         >
-          <svg class="chevron" viewBox="0 0 8 8" width="8" height="8" aria-hidden="true">
+          <svg class="aiw-chevron" viewBox="0 0 8 8" width="8" height="8" aria-hidden="true">
             <path d="M1.5 2.5L4 5.2L6.5 2.5" fill="none" stroke="currentColor" stroke-width="1.4" />
           </svg>
           <span>

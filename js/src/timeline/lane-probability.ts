@@ -2,7 +2,7 @@
  * The raw probability of TEXT_BEGIN after each chunk, from the bottom up; that of all tokens that are neither decision,
  * shaded from the top down; and the line at which the draw flips: above it speaking is likelier, bias included.
  */
-import { CHOICE_CODES } from "../talk/decision-table";
+import { CHOICE_CODES } from "../record/decision-table";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame, type Stretch } from "./lane";
 import { pixelsPerSecond } from "./time-axis";
 
@@ -38,7 +38,7 @@ export function yOf({ top, height }: Pick<LaneFrame, "top" | "height">, p: numbe
 }
 
 function traceOf(frame: LaneFrame): Peak[] {
-  const { decisions } = frame.talk;
+  const { decisions } = frame.record;
   const { hidden } = frame;
   const peaks: Peak[] = [];
   eachStretch(frame, STEP_PX, (stretch) => {
@@ -100,11 +100,11 @@ function drawThreshold(frame: LaneFrame, peaks: readonly Peak[]): void {
 
 /** The threshold of the newest decision in sight, as a figure at the right. */
 function labelThreshold(frame: LaneFrame): void {
-  const { context, talk, axis, first, last, hidden, palette } = frame;
-  let chunk = Math.min(last, hidden.decision, talk.decisions.length) - 1;
+  const { context, record, axis, first, last, hidden, palette } = frame;
+  let chunk = Math.min(last, hidden.decision, record.decisions.length) - 1;
   // A few chunks may wait for their decision; further back it is another one's figure.
-  for (let looked = 0; looked < 8 && chunk >= first && !talk.decisions.has(chunk); looked++) chunk -= 1;
-  const threshold = talk.decisions.columns.of.threshold[chunk];
+  for (let looked = 0; looked < 8 && chunk >= first && !record.decisions.has(chunk); looked++) chunk -= 1;
+  const threshold = record.decisions.columns.of.threshold[chunk];
   if (threshold === undefined || Number.isNaN(threshold)) return;
   context.fillStyle = palette.muted;
   context.font = `10px ${palette.font}`;
@@ -114,7 +114,7 @@ function labelThreshold(frame: LaneFrame): void {
 }
 
 function drawTrace(frame: LaneFrame, peaks: readonly Peak[]): void {
-  const { context, talk, axis, palette } = frame;
+  const { context, record, axis, palette } = frame;
   const middle = ({ x, width }: Peak) => x + width / 2;
   context.strokeStyle = palette.accent;
   context.fillStyle = palette.accent;
@@ -133,7 +133,7 @@ function drawTrace(frame: LaneFrame, peaks: readonly Peak[]): void {
   if (step < SMALLEST_DOTS_PX) return;
   context.beginPath();
   for (const peak of peaks) {
-    const spoke = talk.decisions.choiceCode(peak.chunk) === CHOICE_CODES.TEXT_BEGIN;
+    const spoke = record.decisions.choiceCode(peak.chunk) === CHOICE_CODES.TEXT_BEGIN;
     const [x, y] = [middle(peak), yOf(frame, peak.p)];
     const radius = spoke ? 3.5 : Math.min(2, step / 6);
     context.moveTo(x + radius, y);

@@ -1,10 +1,11 @@
 /** Replies: a box from the decision's end, with emotion, duration and text; the bar below it is the true duration. */
-import { EMOTION_PATHS } from "../emotion";
-import type { Emotion } from "../events";
-import { boundaries, cutAtGrapheme, directionOf, isMixed, wholeGraphemes } from "../graphemes";
-import { isReplyHidden } from "../hidden";
-import { shadeOf } from "../panels/shade";
-import { firstAtOrAfter, type TurnRecord, turnSpan } from "../talk";
+
+import type { Emotion } from "../record/events";
+import { firstAtOrAfter, type TurnRecord, turnSpan } from "../record/record";
+import { isReplyHidden } from "../store/hidden";
+import { EMOTION_PATHS } from "../style/emotion";
+import { shadeOf } from "../style/shade";
+import { boundaries, cutAtGrapheme, directionOf, isMixed, wholeGraphemes } from "../text/graphemes";
 import type { Lane, LaneFrame } from "./lane";
 import { drawWithin } from "./layer";
 import { pixelsPerSecond, xOf } from "./time-axis";
@@ -26,17 +27,17 @@ export const replyLane: Lane = {
   // A box that begins left of the window keeps its words in sight.
   still: false,
   draw(frame) {
-    const { talk, axis, first, last, hidden } = frame;
-    const { turns } = talk;
+    const { record, axis, first, last, hidden } = frame;
+    const { turns } = record;
     // The last one that begins left of the window may reach into it.
     let i = Math.max(0, firstAtOrAfter(turns, first) - 1);
     while (i < turns.length) {
       const turn = turns[i] as TurnRecord;
       if (turn.chunk >= last || isReplyHidden(hidden, turn)) break;
-      const { start, seconds } = turnSpan(talk, turn);
+      const { start, seconds } = turnSpan(record, turn);
       const x = xOf(axis, start);
       const next = turns[i + 1];
-      const room = next ? xOf(axis, turnSpan(talk, next).start) - x - 2 : Number.POSITIVE_INFINITY;
+      const room = next ? xOf(axis, turnSpan(record, next).start) - x - 2 : Number.POSITIVE_INFINITY;
       if (room < SMALLEST_BOX_PX) {
         drawMark(frame, x);
         // Whatever lies under this mark needs none of its own.
@@ -194,8 +195,8 @@ function piecesOf(context: CanvasRenderingContext2D, turn: TurnRecord, text: str
   });
 }
 
-function turnLabel({ talk }: LaneFrame, turn: TurnRecord): string {
-  const spent = talk.timings.reply_ms(turn.chunk);
+function turnLabel({ record }: LaneFrame, turn: TurnRecord): string {
+  const spent = record.timings.reply_ms(turn.chunk);
   const parts = [turn.emotion ?? ""];
   if (spent > 0) parts.push(spent < 100 ? `${Math.round(spent)} ms` : `${(spent / 1000).toFixed(1)} s`);
   if (turn.ended !== null && turn.ended !== "TEXT_END") parts.push(turn.ended);

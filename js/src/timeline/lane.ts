@@ -1,7 +1,7 @@
 /** A lane: one horizontal band of the timeline. Each lane is a file of its own and knows only its band. */
-import { CHUNK_SECONDS } from "../events";
-import type { HiddenFrom } from "../hidden";
-import { chunkCount, chunkStart, type Talk } from "../talk";
+import { CHUNK_SECONDS } from "../record/events";
+import { chunkCount, chunkStart, type SessionRecord } from "../record/record";
+import type { HiddenFrom } from "../store/hidden";
 import type { Palette } from "./palette";
 import type { Patterns } from "./patterns";
 import { pixelsPerSecond, type TimeAxis, xOf } from "./time-axis";
@@ -9,11 +9,11 @@ import { pixelsPerSecond, type TimeAxis, xOf } from "./time-axis";
 /** What a lane gets to draw with. `first`…`last` (exclusive) are the chunks in sight. */
 export interface LaneFrame {
   context: CanvasRenderingContext2D;
-  talk: Talk;
+  record: SessionRecord;
   axis: TimeAxis;
   first: number;
   last: number;
-  /** What step mode keeps from the eye. */
+  /** What step mode hides. */
   hidden: HiddenFrom;
   /** Top of the lane's band and its height, in CSS pixels. */
   top: number;
@@ -61,17 +61,17 @@ export function levelFor(axis: TimeAxis, narrowest: number): number {
 }
 
 /** Where a stretch of a level lies. Its place does not depend on the window, so nothing flickers in panning. */
-export function stretchAt({ talk, axis }: LaneFrame, level: number, index: number): Stretch {
+export function stretchAt({ record, axis }: LaneFrame, level: number, index: number): Stretch {
   const from = index << level;
-  const to = Math.min(chunkCount(talk), (index + 1) << level);
-  const x = xOf(axis, chunkStart(talk, from));
-  const end = xOf(axis, chunkStart(talk, to - 1) + CHUNK_SECONDS);
+  const to = Math.min(chunkCount(record), (index + 1) << level);
+  const x = xOf(axis, chunkStart(record, from));
+  const end = xOf(axis, chunkStart(record, to - 1) + CHUNK_SECONDS);
   return { level, index, from, to, x, width: end - x };
 }
 
 /** Calls `visit` for each stretch in sight, and for one more at each side so that lines run off the edge. */
 export function eachStretch(frame: LaneFrame, narrowest: number, visit: (stretch: Stretch) => void): void {
-  const count = chunkCount(frame.talk);
+  const count = chunkCount(frame.record);
   if (count === 0) return;
   const level = levelFor(frame.axis, narrowest);
   const until = Math.min((count - 1) >> level, ((frame.last - 1) >> level) + 1);

@@ -1,8 +1,8 @@
-/** The strip below the lanes: the whole talk, and the window in sight, to be dragged. */
+/** The strip below the lanes: the whole record, and the window in sight, to be dragged. */
 
+import { useComputed } from "@preact/signals";
 import type { Ref } from "preact";
-import { claim } from "../claim";
-import { useComputed } from "../dom/hooks";
+import { claim } from "../host/claim";
 import type { View } from "../view";
 import { OVERVIEW_HEIGHT } from "./overview";
 import type { TimelineCanvas } from "./timeline-canvas";
@@ -28,7 +28,7 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
     else if (event.key === "Home") made.panBy(-made.axis.start);
     else made.follow();
   };
-  /** Told in whole seconds, so that a glide is no news. */
+  /** In whole seconds, so that a glide does not draw this component in every frame. */
   const end = useComputed(() => {
     void view.store.version.value;
     return Math.max(1, Math.round(timeline()?.end_s ?? 0));
@@ -39,7 +39,7 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
   });
   return (
     <div
-      class="overview"
+      class="aiw-overview"
       role="scrollbar"
       tabIndex={0}
       aria-label="Overview: scrolls the timeline"
@@ -48,7 +48,7 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
       aria-valuemin={0}
       aria-valuemax={end.value}
       aria-valuenow={start.value}
-      testid="overview"
+      data-testid="overview"
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId);
         place(event);

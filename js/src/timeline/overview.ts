@@ -1,8 +1,8 @@
-/** The whole talk in one thin strip, with the window in sight marked on it: a scroll bar that shows what is where. */
+/** The whole record in one thin strip, with the window in sight marked on it: a scroll bar that shows what is where. */
 
-import type { HiddenFrom } from "../hidden";
-import { chunkCount, type Talk, talkEnd } from "../talk";
-import { CHOICE_CODES } from "../talk/decision-table";
+import { CHOICE_CODES } from "../record/decision-table";
+import { chunkCount, recordEnd, type SessionRecord } from "../record/record";
+import type { HiddenFrom } from "../store/hidden";
 import { eachStretch } from "./lane";
 import { loudness } from "./lane-input";
 import type { Palette } from "./palette";
@@ -13,9 +13,9 @@ export const OVERVIEW_HEIGHT = 26;
 /** The mark of the window is at least so wide, to be seen and taken hold of. */
 const SMALLEST_WINDOW_PX = 10;
 
-/** The axis of the strip: everything from 0 to the end of the talk. */
-export function overviewAxis(talk: Talk, width: number): TimeAxis {
-  return { start: 0, span: Math.max(DEFAULT_SPAN_S, talkEnd(talk)), left: 0, width };
+/** The axis of the strip: everything from 0 to the end of the record. */
+export function overviewAxis(record: SessionRecord, width: number): TimeAxis {
+  return { start: 0, span: Math.max(DEFAULT_SPAN_S, recordEnd(record)), left: 0, width };
 }
 
 /** The window's mark on the strip. */
@@ -39,22 +39,22 @@ export function windowStart(strip: TimeAxis, axis: TimeAxis, x: number): number 
 }
 
 export interface OverviewScene {
-  talk: Talk;
+  record: SessionRecord;
   palette: Palette;
   patterns: Patterns;
   hidden: HiddenFrom;
 }
 
-/** Level and spoken turns of the whole talk. */
-export function paintTalk(context: CanvasRenderingContext2D, scene: OverviewScene, strip: TimeAxis): void {
-  const { talk, palette, hidden } = scene;
+/** Level and spoken turns of the whole record. */
+export function paintRecord(context: CanvasRenderingContext2D, scene: OverviewScene, strip: TimeAxis): void {
+  const { record, palette, hidden } = scene;
   context.clearRect(0, 0, strip.width, OVERVIEW_HEIGHT);
   const frame = {
     ...scene,
     context,
     axis: strip,
     first: 0,
-    last: chunkCount(talk),
+    last: chunkCount(record),
     top: 0,
     height: OVERVIEW_HEIGHT,
   };
@@ -62,7 +62,7 @@ export function paintTalk(context: CanvasRenderingContext2D, scene: OverviewScen
   context.fillStyle = palette.wave;
   context.beginPath();
   eachStretch(frame, 1.5, ({ level, index, x, width }) => {
-    const tall = Math.max(0.5, loudness(talk.chunks.loudest.cell(level, index)) * (middle - 5));
+    const tall = Math.max(0.5, loudness(record.chunks.loudest.cell(level, index)) * (middle - 5));
     context.rect(x, middle - tall, width, 2 * tall);
   });
   context.fill();
@@ -74,7 +74,7 @@ export function paintTalk(context: CanvasRenderingContext2D, scene: OverviewScen
     context.fillStyle = colour;
     context.beginPath();
     eachStretch(frame, 1.5, ({ level, index, x, width, to }) => {
-      if (to > hidden.decision || talk.decisions.choice.cell(level, index) !== code) return;
+      if (to > hidden.decision || record.decisions.choice.cell(level, index) !== code) return;
       context.rect(x, OVERVIEW_HEIGHT - tall, Math.max(2, width), tall);
     });
     context.fill();

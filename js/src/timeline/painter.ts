@@ -1,6 +1,6 @@
 /** Paints the timeline in two layers: ruler and lanes; and over them the picked chunk and the cursor. */
-import { CHUNK_SECONDS } from "../events";
-import { chunkStart, type Talk } from "../talk";
+import { CHUNK_SECONDS } from "../record/events";
+import { chunkStart, type SessionRecord } from "../record/record";
 import type { LaneFrame } from "./lane";
 import { drawWithin } from "./layer";
 import { type Layout, RULER_HEIGHT } from "./layout";
@@ -21,16 +21,16 @@ const LABEL_PX = 86;
  * where not, the next frame goes on.
  */
 export function paintLanes(context: CanvasRenderingContext2D, scene: Scene, tiles: TileCache): boolean {
-  const { talk, axis, palette, patterns, layout, hidden } = scene;
+  const { record, axis, palette, patterns, layout, hidden } = scene;
   context.clearRect(0, 0, axis.left + axis.width, layout.height);
   // Figures and words of the picture run to the right, whatever the page around it does.
   context.direction = "ltr";
   drawRuler(context, scene);
   const whole = tiles.draw(context, scene, axis);
-  const { first, last } = visibleChunks(talk, axis);
+  const { first, last } = visibleChunks(record, axis);
   for (const { lane, top, height, folded } of layout.places) {
     if (!folded && (!lane.still || lane.drawFront)) {
-      const frame: LaneFrame = { context, talk, axis, first, last, hidden, top, height, palette, patterns };
+      const frame: LaneFrame = { context, record, axis, first, last, hidden, top, height, palette, patterns };
       drawWithin(context, [axis.left, top, axis.width, height], () => {
         if (!lane.still) lane.draw(frame);
         lane.drawFront?.(frame);
@@ -68,7 +68,7 @@ function drawRuler(context: CanvasRenderingContext2D, { axis, palette, layout }:
 }
 
 export interface Marks {
-  talk: Talk;
+  record: SessionRecord;
   axis: TimeAxis;
   palette: Palette;
   layout: Layout;
@@ -80,7 +80,7 @@ export interface Marks {
 
 /** What moves with the pointer and the keyboard, on a layer of its own: nothing below is drawn anew for it. */
 export function paintMarks(context: CanvasRenderingContext2D, marks: Marks): void {
-  const { talk, axis, palette, layout, hovered, selected, crosshair } = marks;
+  const { record, axis, palette, layout, hovered, selected, crosshair } = marks;
   context.clearRect(0, 0, axis.left + axis.width, layout.height);
   const width = Math.max(2, CHUNK_SECONDS * pixelsPerSecond(axis));
   const tall = layout.height - RULER_HEIGHT - 1;
@@ -88,13 +88,13 @@ export function paintMarks(context: CanvasRenderingContext2D, marks: Marks): voi
     context.fillStyle = palette["focus-soft"];
     context.strokeStyle = palette.focus;
     context.lineWidth = 1;
-    const x = xOf(axis, chunkStart(talk, hovered));
+    const x = xOf(axis, chunkStart(record, hovered));
     context.fillRect(x, RULER_HEIGHT, width, tall);
     // Without a pointer the cursor is the keyboard's, and must be seen without its shade.
     if (crosshair === null) context.strokeRect(x + 0.5, RULER_HEIGHT - 0.5, Math.max(1, width - 1), tall);
   }
   if (selected !== null) {
-    const x = xOf(axis, chunkStart(talk, selected));
+    const x = xOf(axis, chunkStart(record, selected));
     context.fillStyle = palette["focus-soft"];
     context.strokeStyle = palette.focus;
     context.lineWidth = 2;

@@ -1,6 +1,6 @@
 /** Colours and fonts of the canvas, read from the CSS custom properties of the root. */
 
-import { LATENCY_PARTS } from "./latency";
+import { LATENCY_PARTS } from "../record/latency-table";
 
 const NAMES = [
   "bg",

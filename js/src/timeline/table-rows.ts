@@ -1,7 +1,8 @@
 /** The table's rows, one a chunk: what they say, and which of them are in sight. Pure functions. */
-import { type HiddenFrom, isDecisionHidden, isReplyHidden } from "../hidden";
-import { chunkStart, type Talk, turnOf } from "../talk";
-import { CHOICE_WORDS } from "./readout";
+
+import { chunkStart, type SessionRecord, turnOf } from "../record/record";
+import { type HiddenFrom, isDecisionHidden, isReplyHidden } from "../store/hidden";
+import { CHOICE_WORDS } from "../store/readout";
 
 export const ROW_PX = 24;
 /** Rows kept ready above and below those in sight. */
@@ -25,24 +26,24 @@ export interface Row {
   choice: string;
 }
 
-export function rowOf(talk: Talk, chunk: number, hidden: HiddenFrom): Row {
+export function rowOf(record: SessionRecord, chunk: number, hidden: HiddenFrom): Row {
   const concealed = isDecisionHidden(hidden, chunk);
-  const decision = concealed ? undefined : talk.decisions.get(chunk);
-  const turn = turnOf(talk, chunk);
-  const rms_db = talk.chunks.columns.of.rms_db[chunk] ?? Number.NaN;
-  const total = concealed ? Number.NaN : talk.latency.part(chunk, "total");
+  const decision = concealed ? undefined : record.decisions.get(chunk);
+  const turn = turnOf(record, chunk);
+  const rms_db = record.chunks.columns.of.rms_db[chunk] ?? Number.NaN;
+  const total = concealed ? Number.NaN : record.latency.part(chunk, "total");
   const undecided = concealed ? "hidden" : "–";
   return {
     chunk,
     cells: [
       String(chunk),
-      `${chunkStart(talk, chunk).toFixed(1)} s`,
+      `${chunkStart(record, chunk).toFixed(1)} s`,
       Number.isNaN(rms_db) ? "–" : `${rms_db.toFixed(1)} dB`.replace("-", "−"),
       decision ? CHOICE_WORDS[decision.choice] : undecided,
       decision ? decision.p_text.toFixed(4) : undecided,
       turn && !isReplyHidden(hidden, turn) ? [turn.emotion, turn.text].filter(Boolean).join(": ") : "",
       Number.isNaN(total) ? "" : `${Math.round(total)} ms`,
-      talk.chunks.flagNames(chunk).join(", "),
+      record.chunks.flagNames(chunk).join(", "),
     ],
     choice: decision?.choice ?? "",
   };

@@ -1,7 +1,9 @@
 /** The timeline as a table: one row a chunk, of which only those in sight are drawn. A picked row picks the chunk. */
-import { claim, isCommand } from "../claim";
-import { useComputed, useEffect, useRef, useSignal } from "../dom/hooks";
-import { chunkCount } from "../talk";
+
+import { useComputed, useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { claim, isCommand } from "../host/claim";
+import { chunkCount } from "../record/record";
 import type { View } from "../view";
 import { COLUMNS, ROW_PX, rowForKey, rowOf, rowsInSight, scrollToRow } from "./table-rows";
 
@@ -16,7 +18,7 @@ export function ChunkTable({ id, view, height }: Props) {
   const { store, selected, hiddenFrom } = view;
   const box = useRef<HTMLDivElement>(null);
   const scroll = useSignal(0);
-  const count = useComputed(() => (store.version.value >= 0 ? chunkCount(store.talk) : 0)).value;
+  const count = useComputed(() => (store.version.value >= 0 ? chunkCount(store.record) : 0)).value;
   const cursor = useSignal(selected.peek() ?? Math.max(0, count - 1));
   /** New rows scroll into sight only where the reader is at the end. */
   const atEnd = useRef(true);
@@ -28,14 +30,14 @@ export function ChunkTable({ id, view, height }: Props) {
     scroll.value = box.current.scrollTop;
   };
   const reveal = (row: number) => scrollTo(scrollToRow(row, box.current?.scrollTop ?? 0, body));
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (selected.peek() !== null) reveal(cursor.peek());
     else scrollTo(count * ROW_PX);
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (atEnd.current && selected.peek() === null) scrollTo(count * ROW_PX);
   }, [count]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (selected.value === null || selected.value === cursor.peek()) return;
     cursor.value = selected.value;
     reveal(selected.value);
@@ -61,20 +63,22 @@ export function ChunkTable({ id, view, height }: Props) {
 
   void store.version.value;
   const { first, last } = rowsInSight(count, scroll.value, body);
-  const rows = Array.from({ length: last - first }, (_, i) => rowOf(store.talk, first + i, hiddenFrom.value));
+  const rows = Array.from({ length: last - first }, (_, i) =>
+    rowOf(store.record, first + i, hiddenFrom.value),
+  );
   const rowId = (chunk: number) => `${id}-${chunk}`;
   return (
     <div
       ref={box}
-      class="table-box"
-      testid="chunk-table"
+      class="aiw-table-box"
+      data-testid="chunk-table"
       onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
         scroll.value = scrollTop;
         atEnd.current = scrollHeight - scrollTop - clientHeight < ROW_PX;
       }}
     >
       <table
-        class="chunks"
+        class="aiw-chunks"
         // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a grid is a table one walks with keys
         role="grid"
         tabIndex={0}

@@ -3,8 +3,9 @@
  * images, whatever they show. A tile is drawn anew only when one of its chunks has changed. While zooming, tiles of
  * another magnification are stretched, and new ones are drawn one a frame; all, as soon as it comes to rest.
  */
-import type { HiddenFrom } from "../hidden";
-import { type Talk, talkEnd } from "../talk";
+
+import { recordEnd, type SessionRecord } from "../record/record";
+import type { HiddenFrom } from "../store/hidden";
 import { drawWithin } from "./layer";
 import { type Layout, RULER_HEIGHT } from "./layout";
 import type { Palette } from "./palette";
@@ -26,7 +27,7 @@ const MOST_STRETCHED = 1.5;
 
 /** What all tiles depend on; where any of it changes, all are drawn anew. */
 export interface TileScene {
-  talk: Talk;
+  record: SessionRecord;
   palette: Palette;
   patterns: Patterns;
   layout: Layout;
@@ -104,7 +105,7 @@ export class TileCache {
   /** Draws what the sheet lacks in sight; where another one stands in, no more than a frame can bear. */
   #renew(sheet: Sheet, scene: TileScene, axis: TimeAxis, resting: boolean): boolean {
     const [first, last] = tilesInSight(sheet, scene, axis);
-    this.#letGo(sheet, first, last);
+    this.#evict(sheet, first, last);
     const numbers = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
     if (sheet === this.#whole) {
       for (const number of numbers) this.#tile(sheet, number, scene);
@@ -168,14 +169,14 @@ export class TileCache {
 
   /** Brings one tile up to date; returns whether it had to be drawn. */
   #tile({ pace, tiles }: Sheet, number: number, scene: TileScene): boolean {
-    const { talk, scale } = scene;
+    const { record, scale } = scene;
     const width = tileWidth(scale);
     const tall = scene.layout.height - RULER_HEIGHT;
     const axis: TimeAxis = { start: (number * width) / pace, span: width / pace, left: 0, width };
-    const { first, last } = visibleChunks(talk, axis);
+    const { first, last } = visibleChunks(record, axis);
     const known = tiles.get(number);
     // Lines run on to the neighbours, so a neighbour's change counts.
-    const revision = talk.revisions.range(first - 1, last + 1);
+    const revision = record.revisions.range(first - 1, last + 1);
     if (known && known.revision === revision && known.chunks === last - first) return false;
     const canvas = known?.canvas ?? this.#spare.pop() ?? document.createElement("canvas");
     const context = canvas.getContext("2d");
@@ -194,8 +195,8 @@ export class TileCache {
     return true;
   }
 
-  /** Tiles far out of sight are given up, so that memory stays the same however far one pans. */
-  #letGo({ tiles }: Sheet, first: number, last: number): void {
+  /** Evicts the tiles far outside the window, so that memory is bounded however far one pans. */
+  #evict({ tiles }: Sheet, first: number, last: number): void {
     for (const [number, { canvas }] of tiles) {
       if (number >= first - SPARE_TILES && number <= last + SPARE_TILES) continue;
       tiles.delete(number);
@@ -219,11 +220,11 @@ export class TileCache {
 /** Numbers of the first and the last tile in sight; nothing lies before the beginning or after the end. */
 function tilesInSight(
   { pace }: Sheet,
-  { talk, scale }: TileScene,
+  { record, scale }: TileScene,
   { start, span }: TimeAxis,
 ): [number, number] {
   const seconds = tileWidth(scale) / pace;
-  const end = Math.min(start + span, talkEnd(talk));
+  const end = Math.min(start + span, recordEnd(record));
   return [Math.max(0, Math.floor(start / seconds)), Math.ceil(end / seconds) - 1];
 }
 
@@ -248,7 +249,7 @@ export function tileWidth(scale: number): number {
 
 function isSame(a: TileScene, b: TileScene): boolean {
   return (
-    a.talk === b.talk &&
+    a.record === b.record &&
     a.palette === b.palette &&
     a.patterns === b.patterns &&
     a.layout === b.layout &&

@@ -28,7 +28,7 @@ export function pixelsPerSecond(axis: TimeAxis): number {
   return axis.width / axis.span;
 }
 
-/** Moves by `seconds`, never so far that nothing of the talk (which ends at `end`) is in sight. */
+/** Moves by `seconds`, never so far that nothing of the record (which ends at `end`) is in sight. */
 export function pan(axis: TimeAxis, seconds: number, end: number): TimeAxis {
   const latest = Math.max(0, end - axis.span / 2);
   return { ...axis, start: clamp(axis.start + seconds, Math.min(-MARGIN_S, latest), latest) };

@@ -1,13 +1,13 @@
 /** The canvases of one view: holds the time axis, follows the newest chunk, and redraws only what has changed. */
-import { effect, signal } from "../dom/signals";
-import { CHUNK_SECONDS } from "../events";
-import { chunkCount, chunkStart, talkEnd } from "../talk";
+import { effect, signal } from "@preact/signals";
+import { CHUNK_SECONDS } from "../record/events";
+import { chunkCount, chunkStart, recordEnd } from "../record/record";
 import type { View } from "../view";
 import { foldedLanes } from "./folding";
 import { FrameRequests, SHARED_MS } from "./frame-requests";
 import { Layer } from "./layer";
 import { type Layout, layoutOf } from "./layout";
-import { OVERVIEW_HEIGHT, overviewAxis, paintTalk, paintWindow, windowMark, windowStart } from "./overview";
+import { OVERVIEW_HEIGHT, overviewAxis, paintRecord, paintWindow, windowMark, windowStart } from "./overview";
 import { paintLanes, paintMarks } from "./painter";
 import { type Palette, readPalette } from "./palette";
 import { Patterns } from "./patterns";
@@ -21,7 +21,7 @@ export interface Canvases {
   overview: HTMLCanvasElement;
 }
 
-/** In so many milliseconds a glide to the newest chunk covers two thirds of its way. */
+/** Milliseconds in which a glide to the newest chunk covers two thirds of the distance. */
 const GLIDE_MS = 60;
 /** Width for which the default span is made; a narrower one shows fewer seconds, not smaller chunks. */
 const FULL_WIDTH = 700;
@@ -38,8 +38,8 @@ export class TimelineCanvas {
   readonly #lanes: Layer;
   readonly #marks: Layer;
   readonly #overview: Layer;
-  readonly #talkPicture = new Layer(document.createElement("canvas"));
-  /** What the picture of the whole talk was drawn from. */
+  readonly #recordPicture = new Layer(document.createElement("canvas"));
+  /** What the picture of the whole record was drawn from. */
   #drawnFrom: readonly unknown[] = [];
   /** Where the window's mark lies on the overview. */
   #drawnMark = "";
@@ -86,7 +86,7 @@ export class TimelineCanvas {
       effect(() => {
         void store.version.value;
         // A decision is shown at once; what goes before and comes after it shares a frame.
-        this.invalidate("lanes", store.talk.decided === this.#drawnDecisions);
+        this.invalidate("lanes", store.record.decided === this.#drawnDecisions);
       }),
       effect(() => {
         this.#layout = layoutOf(folded.value);
@@ -121,7 +121,7 @@ export class TimelineCanvas {
 
   /** Left edge of a chunk, in pixels of the lanes. */
   xOfChunk(chunk: number): number {
-    return time.xOf(this.axis, chunkStart(this.view.store.talk, chunk));
+    return time.xOf(this.axis, chunkStart(this.view.store.record, chunk));
   }
 
   get chunkWidth(): number {
@@ -130,7 +130,7 @@ export class TimelineCanvas {
 
   /** Seconds from 0 to the end of the newest chunk. */
   get end_s(): number {
-    return talkEnd(this.view.store.talk);
+    return recordEnd(this.view.store.record);
   }
 
   panBy(seconds: number): void {
@@ -160,7 +160,7 @@ export class TimelineCanvas {
 
   /** Brings the place at pixel `x` of the overview to the middle. */
   centreOn(x: number): void {
-    const strip = overviewAxis(this.view.store.talk, this.#overview.width);
+    const strip = overviewAxis(this.view.store.record, this.#overview.width);
     this.#move(time.pan(this.axis, windowStart(strip, this.axis, x) - this.axis.start, this.end_s));
   }
 
@@ -173,12 +173,12 @@ export class TimelineCanvas {
   /** Puts the cursor on a chunk and brings it into sight. */
   moveCursor(chunk: number): void {
     const { store, hovered } = this.view;
-    const count = chunkCount(store.talk);
+    const count = chunkCount(store.record);
     if (count === 0) return;
     const to = Math.min(count - 1, Math.max(0, chunk));
     hovered.value = to;
     this.crosshair = null;
-    const from_s = chunkStart(store.talk, to);
+    const from_s = chunkStart(store.record, to);
     const moved = time.reveal(this.axis, from_s, from_s + CHUNK_SECONDS);
     if (moved !== this.axis) this.#move(moved);
     this.invalidate("marks");
@@ -186,7 +186,7 @@ export class TimelineCanvas {
 
   /** The chunk under pixel `x`, which becomes the hovered one; null leaves it. */
   pointAt(x: number | null): number | null {
-    const chunk = x === null ? null : chunkAt(this.view.store.talk, this.axis, x);
+    const chunk = x === null ? null : chunkAt(this.view.store.record, this.axis, x);
     this.crosshair = x !== null && x >= this.axis.left ? x : null;
     this.view.hovered.value = chunk;
     this.invalidate("marks");
@@ -229,7 +229,7 @@ export class TimelineCanvas {
       // The lanes may have moved under a pointer that rests.
       if (this.crosshair !== null) this.pointAt(this.crosshair);
       this.#drawnAxis = this.axis;
-      this.#drawnDecisions = this.view.store.talk.decided;
+      this.#drawnDecisions = this.view.store.record.decided;
       this.#drawLanes();
       this.#drawOverview();
       // The parts of the newest chunks' latency that end here are known only now.
@@ -240,7 +240,7 @@ export class TimelineCanvas {
 
   #drawMarks(context: CanvasRenderingContext2D): void {
     const marks = {
-      talk: this.view.store.talk,
+      record: this.view.store.record,
       axis: this.axis,
       palette: this.#palette,
       layout: this.#layout,
@@ -261,7 +261,7 @@ export class TimelineCanvas {
       this.#patterns?.scale === scale ? this.#patterns : new Patterns(context, this.#palette, scale);
     const { store, hiddenFrom } = this.view;
     const scene = {
-      talk: store.talk,
+      record: store.record,
       axis: this.axis,
       palette: this.#palette,
       patterns: this.#patterns,
@@ -277,11 +277,18 @@ export class TimelineCanvas {
     if (!width || !context || !this.#patterns) return;
     const cleared = this.#overview.fit(OVERVIEW_HEIGHT);
     const { scale } = this.#overview;
-    const { talk } = this.view.store;
+    const { record } = this.view.store;
     const hidden = this.view.hiddenFrom.peek();
-    const strip = overviewAxis(talk, width);
-    const picture = this.#talkPicture;
-    const from = [talk, talk.revisions.range(0, chunkCount(talk)), this.#patterns, hidden, width, scale];
+    const strip = overviewAxis(record, width);
+    const picture = this.#recordPicture;
+    const from = [
+      record,
+      record.revisions.range(0, chunkCount(record)),
+      this.#patterns,
+      hidden,
+      width,
+      scale,
+    ];
     const mark = windowMark(strip, this.axis, scale);
     const stale = from.some((value, i) => value !== this.#drawnFrom[i]);
     const place = `${mark.x} ${mark.width}`;
@@ -291,8 +298,8 @@ export class TimelineCanvas {
       this.#drawnFrom = from;
       picture.width = width;
       picture.fit(OVERVIEW_HEIGHT);
-      const scene = { talk, palette: this.#palette, patterns: this.#patterns, hidden };
-      paintTalk(picture.context, scene, strip);
+      const scene = { record, palette: this.#palette, patterns: this.#patterns, hidden };
+      paintRecord(picture.context, scene, strip);
     }
     context.clearRect(0, 0, width, OVERVIEW_HEIGHT);
     context.drawImage(picture.canvas, 0, 0, width, OVERVIEW_HEIGHT);

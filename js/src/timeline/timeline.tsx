@@ -1,9 +1,11 @@
 /** The timeline panel: lanes one can point at, drag, zoom, fold and walk with the keyboard; or the same as a table. */
 
+import { useSignal } from "@preact/signals";
 import type { ComponentChildren, RefObject } from "preact";
-import { useEffect, useMemo, useRef, useSignal } from "../dom/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { BarButton } from "../panels/bar-button";
-import { chunkCount } from "../talk";
+import { chunkCount } from "../record/record";
+import { readout } from "../store/readout";
 import type { View } from "../view";
 import { foldedLanes } from "./folding";
 import { attachGestures } from "./gestures";
@@ -12,7 +14,6 @@ import { KEYS_HELP, ZOOM_STEP } from "./keys";
 import { LaneNames } from "./lane-names";
 import { layoutOf } from "./layout";
 import { OverviewBar } from "./overview-bar";
-import { readout } from "./readout";
 import { ChunkTable } from "./table";
 import { TimelineCanvas } from "./timeline-canvas";
 
@@ -28,7 +29,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
   const asTable = useSignal(false);
   const id = useMemo(() => `aiw-timeline-${++made}`, []);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!surface.current || !lanes.current || !marks.current || !overview.current) return;
     const root = surface.current.closest(".aiw") ?? surface.current;
     const canvases = { lanes: lanes.current, marks: marks.current, overview: overview.current };
@@ -43,36 +44,41 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
   }, []);
 
   const { store, following } = view;
-  const empty = store.version.value >= 0 && chunkCount(store.talk) === 0;
+  const empty = store.version.value >= 0 && chunkCount(store.record) === 0;
   const { height } = layoutOf(foldedLanes(view).value);
   const tall = { height: `${height}px` };
   const zoom = (factor: number) => timeline.current?.zoomBy(factor);
   return (
-    <div class="timeline">
-      <div class="lanes" style={tall} data-table={asTable.value}>
+    <div class="aiw-timeline">
+      <div class="aiw-lanes" style={tall} data-table={asTable.value}>
         <LaneNames view={view} />
         <Surface id={id} view={view} surface={surface} timeline={() => timeline.current}>
-          <canvas ref={lanes} testid="timeline" style={tall} />
-          <canvas ref={marks} class="marks" style={tall} />
+          <canvas ref={lanes} data-testid="timeline" style={tall} />
+          <canvas ref={marks} class="aiw-marks" style={tall} />
         </Surface>
         {empty && (
-          <p class="empty">
+          <p class="aiw-empty">
             Press Record and say something, or choose a file. The model decides every 0.4 s.
           </p>
         )}
         {asTable.value && <ChunkTable id={`${id}-row`} view={view} height={height} />}
       </div>
-      <div class="timeline-bar">
+      <div class="aiw-timeline-bar">
         <OverviewBar scrolls={id} canvas={overview} timeline={() => timeline.current} view={view} />
-        <div class="zoom">
-          <BarButton look="bar-button" name="zoom-out" title="Zoom out (−)" press={() => zoom(1 / ZOOM_STEP)}>
+        <div class="aiw-zoom">
+          <BarButton
+            look="aiw-bar-button"
+            name="zoom-out"
+            title="Zoom out (−)"
+            press={() => zoom(1 / ZOOM_STEP)}
+          >
             −
           </BarButton>
-          <BarButton look="bar-button" name="zoom-in" title="Zoom in (+)" press={() => zoom(ZOOM_STEP)}>
+          <BarButton look="aiw-bar-button" name="zoom-in" title="Zoom in (+)" press={() => zoom(ZOOM_STEP)}>
             +
           </BarButton>
           <BarButton
-            look="bar-button"
+            look="aiw-bar-button"
             name="fit"
             title="Show everything (F)"
             press={() => timeline.current?.fit()}
@@ -80,7 +86,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
             Fit
           </BarButton>
           <BarButton
-            look="bar-button"
+            look="aiw-bar-button"
             name="live"
             title="Follow the newest chunk (L)"
             pressed={following.value}
@@ -89,7 +95,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
             Live
           </BarButton>
           <BarButton
-            look="bar-button"
+            look="aiw-bar-button"
             name="table"
             title="Show the chunks as a table"
             pressed={asTable.value}
@@ -117,14 +123,14 @@ interface SurfaceProps {
 function Surface({ id, view, surface, timeline, children }: SurfaceProps) {
   const { store, hovered, hiddenFrom } = view;
   void store.version.value;
-  const count = chunkCount(store.talk);
-  const said = hovered.value === null ? null : readout(store.talk, hovered.value, hiddenFrom.value);
+  const count = chunkCount(store.record);
+  const said = hovered.value === null ? null : readout(store.record, hovered.value, hiddenFrom.value);
   const made = timeline();
   return (
     <div
       ref={surface}
       id={id}
-      class="surface"
+      class="aiw-surface"
       role="slider"
       tabIndex={0}
       aria-label="Timeline of chunks"

@@ -1,31 +1,31 @@
 /** Which chunks are in sight, found without looking at the others. */
-import { CHUNK_SECONDS } from "../events";
-import { chunkCount, chunkStart, type Talk } from "../talk";
+import { CHUNK_SECONDS } from "../record/events";
+import { chunkCount, chunkStart, type SessionRecord } from "../record/record";
 import { type TimeAxis, timeAt } from "./time-axis";
 
 /** First and one past the last chunk that touch the axis. */
-export function visibleChunks(talk: Talk, axis: TimeAxis): { first: number; last: number } {
-  const first = firstEndingAfter(talk, axis.start);
-  const last = Math.min(chunkCount(talk), firstEndingAfter(talk, axis.start + axis.span) + 1);
+export function visibleChunks(record: SessionRecord, axis: TimeAxis): { first: number; last: number } {
+  const first = firstEndingAfter(record, axis.start);
+  const last = Math.min(chunkCount(record), firstEndingAfter(record, axis.start + axis.span) + 1);
   return { first, last };
 }
 
 /** The chunk at pixel `x`, or null where there is none. */
-export function chunkAt(talk: Talk, axis: TimeAxis, x: number): number | null {
+export function chunkAt(record: SessionRecord, axis: TimeAxis, x: number): number | null {
   if (x < axis.left || x > axis.left + axis.width) return null;
   const seconds = timeAt(axis, x);
-  const chunk = firstEndingAfter(talk, seconds);
-  if (chunk >= chunkCount(talk) || chunkStart(talk, chunk) > seconds) return null;
+  const chunk = firstEndingAfter(record, seconds);
+  if (chunk >= chunkCount(record) || chunkStart(record, chunk) > seconds) return null;
   return chunk;
 }
 
 /** Chunks start one after another, so bisection finds the first that ends after `seconds`. */
-function firstEndingAfter(talk: Talk, seconds: number): number {
+function firstEndingAfter(record: SessionRecord, seconds: number): number {
   let low = 0;
-  let high = chunkCount(talk);
+  let high = chunkCount(record);
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (chunkStart(talk, middle) + CHUNK_SECONDS > seconds) high = middle;
+    if (chunkStart(record, middle) + CHUNK_SECONDS > seconds) high = middle;
     else low = middle + 1;
   }
   return low;

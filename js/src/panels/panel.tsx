@@ -1,0 +1,42 @@
+/** An error boundary around one panel: a panel that cannot be drawn says so, and the others are drawn as before. */
+import { Component, type ComponentChildren } from "preact";
+import { BarButton } from "./bar-button";
+
+interface Props {
+  /** The panel's name in the sentence about the failure. */
+  name: string;
+  children: ComponentChildren;
+}
+
+interface State {
+  /** The error's text; null while the panel is drawn. */
+  failure: string | null;
+}
+
+export class Panel extends Component<Props, State> {
+  override state: State = { failure: null };
+
+  override componentDidCatch(error: unknown): void {
+    console.error(`The ${this.props.name} could not be drawn.`, error);
+    this.setState({ failure: String(error) });
+  }
+
+  override render({ name, children }: Props, { failure }: State): ComponentChildren {
+    if (failure === null) return children;
+    return (
+      <div class="aiw-banner" role="alert" data-testid="undrawn">
+        <div class="aiw-banner-text">
+          <strong>The {name} could not be drawn.</strong>{" "}
+          <span>The session goes on and nothing of it is lost. {failure}</span>
+        </div>
+        <BarButton
+          name="draw-again"
+          title={`Draw the ${name} again`}
+          press={() => this.setState({ failure: null })}
+        >
+          Draw again
+        </BarButton>
+      </div>
+    );
+  }
+}

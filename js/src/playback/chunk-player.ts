@@ -1,0 +1,96 @@
+/** Plays the sound of one chunk at a time, whichever view asks; the newest press counts, however late another answers. */
+
+import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { CANNOT_PLAY, Playback } from "./playback";
+import type { Fetched, Sound } from "./sound";
+
+/** As the microphone recorded it, or as the model heard it. */
+export type Which = "raw" | "heard";
+
+export interface Playing {
+  which: Which;
+  chunk: number;
+}
+
+export interface SoundSource {
+  rawAudio(chunk: number): Sound | null;
+  fetchAudio(chunk: number): Promise<Fetched>;
+}
+
+export const NO_RAW = "This page holds no recording of this chunk any more.";
+
+export class ChunkPlayer {
+  readonly #asked: Signal<Playing | null> = signal(null);
+  readonly #audible: Signal<boolean> = signal(false);
+  readonly #said: Signal<(Playing & { sentence: string }) | null> = signal(null);
+  #press = 0;
+
+  constructor(
+    private readonly source: SoundSource,
+    private readonly playback: Playback = new Playback(),
+  ) {}
+
+  /** What was asked for and has not ended: fetched, or heard. */
+  get asked(): ReadonlySignal<Playing | null> {
+    return this.#asked;
+  }
+
+  /** Whether the loudspeaker talks, so that the microphone would hear it. */
+  get audible(): ReadonlySignal<boolean> {
+    return this.#audible;
+  }
+
+  /** Why the newest press brought no sound; null where it did. */
+  get said(): ReadonlySignal<(Playing & { sentence: string }) | null> {
+    return this.#said;
+  }
+
+  /** Plays instead of whatever is playing or on its way. */
+  async play(which: Which, chunk: number): Promise<void> {
+    this.stop();
+    const press = this.#press;
+    const current = () => press === this.#press;
+    this.#asked.value = { which, chunk };
+    let sentence = "";
+    try {
+      const fetched = which === "raw" ? this.#raw(chunk) : await this.source.fetchAudio(chunk);
+      if (!current()) return;
+      if ("sound" in fetched) {
+        this.#audible.value = true;
+        await this.playback.play(fetched.sound);
+      } else {
+        sentence = fetched.why;
+      }
+    } catch (error) {
+      sentence = `${CANNOT_PLAY.sentence} ${CANNOT_PLAY.wayOut} (${String(error)})`;
+    }
+    if (!current()) return;
+    batch(() => {
+      this.#asked.value = null;
+      this.#audible.value = false;
+      this.#said.value = sentence ? { which, chunk, sentence } : null;
+    });
+  }
+
+  /** Falls silent, and forgets what is on its way. */
+  stop(): void {
+    this.#press += 1;
+    this.playback.stop();
+    batch(() => {
+      this.#asked.value = null;
+      this.#audible.value = false;
+      this.#said.value = null;
+    });
+  }
+
+  /** Gives the loudspeaker back. */
+  end(): void {
+    this.stop();
+    this.playback.end();
+  }
+
+  #raw(chunk: number): Fetched {
+    const sound = this.source.rawAudio(chunk);
+    return sound ? { sound } : { why: NO_RAW };
+  }
+}
