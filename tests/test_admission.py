@@ -37,7 +37,7 @@ class TestArrival:
         assert (after.taken, after.flags) == (True, ("dropped",))
         (notice,) = after.before
         assert (notice.kind, notice.data) == ("dropped", {"chunks": 2, "seconds": 0.7, "why": "speaking"})
-        assert notice.message == "0.7 s of audio were left out: the model was speaking."
+        assert notice.message == "0.7 s of audio were dropped: the model was speaking."
         assert door.dropped_s == pytest.approx(0.7)
         assert judged(door, arrival="drop") == Verdict(True)
 
@@ -69,7 +69,7 @@ class TestOverload:
         assert judged(door, waiting=9, **rules).taken
         first = judged(door, waiting=10, **rules)
         assert not first.taken
-        assert "not taken until the model has caught up" in first.warning
+        assert "dropped until the model has caught up" in first.warning
         assert [(remark.kind, remark.data["waiting"]) for remark in first.before] == [("paused", 10)]
         for waiting in (12, 9, 6):
             assert judged(door, waiting=waiting, **rules) == Verdict(False)

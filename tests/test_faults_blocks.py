@@ -162,7 +162,7 @@ class TestClocks:
         assert [data["problem"] for data in told(page, "microphone")] == ["interrupted", ""]
         (problem,) = page.of("problem")
         assert problem["code"] == "held"
-        assert problem["message"].startswith("5.0 s of sound are missing: the system held the audio")
+        assert problem["message"].startswith("5.0 s of sound are missing: the operating system suspended the audio")
 
     @pytest.mark.parametrize("state", ["idle", "asking", "listening", "stopped", "error"])
     def test_no_state_message_resets_the_comparison_of_clocks(self, page: Page, state: str) -> None:

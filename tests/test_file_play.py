@@ -315,7 +315,7 @@ class TestEnding:
         assert 0 < failed["position_s"] <= 2.0
         (ended,) = notices(page, "stream_ended")
         assert ended.data["reason"] == "error"
-        assert "ended at 0:01 of 0:04: The page that holds talk.wav has not sent its next part" in ended.message
+        assert "ended at 0:01 of 0:04: The page that holds talk.wav has sent no part" in ended.message
         (problem,) = page.of("problem")
         assert (problem["code"], problem["page"]) == ("file", page.name)
 

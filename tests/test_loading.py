@@ -136,5 +136,5 @@ class TestClosed:
 
     def test_waiting_has_a_limit(self) -> None:
         source = ModelSource(lambda _: pytest.fail("loaded"), lambda: None)
-        with pytest.raises(TimeoutError, match=r"not loaded after 0\.01 s"):
+        with pytest.raises(TimeoutError, match=r"did not finish loading within 0\.01 s"):
             source.wait(0.01)

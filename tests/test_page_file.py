@@ -113,7 +113,7 @@ class TestAnswers:
     def test_a_range_of_another_length_ends_the_file_in_a_sentence(self, data: bytes) -> None:
         file = self.file({64: [(64, data)]})
         assert file.read(64) == DATA[:64]
-        with pytest.raises(AudioError, match=rf"sent {len(data)} bytes of talk.wav where 64 were asked for"):
+        with pytest.raises(AudioError, match=rf"sent {len(data)} bytes of talk.wav where 64 were requested"):
             file.read(1)
         with pytest.raises(AudioError, match="sent"):
             file.read(1)

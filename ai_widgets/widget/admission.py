@@ -22,8 +22,8 @@ INTERRUPT_DB = -40.0
 
 WHY = {
     "speaking": "the model was speaking",
-    "overload": "the model was too slow for it",
-    "full": "too much was waiting",
+    "overload": "the model was slower than real time",
+    "full": "the queue was full",
     "closed": "the widget was closed",
 }
 
@@ -66,7 +66,7 @@ def dropped(seconds: float, why: str) -> Remark:
     """The notice of audio that was left out."""
     chunks = ceil(seconds / CHUNK_SECONDS - 1e-6)
     data = {"chunks": chunks, "seconds": round(seconds, 3), "why": why}
-    return Remark("dropped", f"{seconds:.1f} s of audio were left out: {WHY[why]}.", data)
+    return Remark("dropped", f"{seconds:.1f} s of audio were dropped: {WHY[why]}.", data)
 
 
 class Admission:
@@ -117,7 +117,7 @@ class Admission:
         flags: tuple[str, ...] = ()
         if why:
             if why == "full" and not self._why:
-                warning = f"More than {MOST_WAITING * CHUNK_SECONDS / 60:.0f} minutes of audio wait; no more is taken."
+                warning = f"{MOST_WAITING * CHUNK_SECONDS / 60:.0f} minutes of audio are queued; new audio is dropped."
             self._why = why
             self._gap_s += len(samples) / rate
             self.dropped_s += len(samples) / rate
@@ -133,7 +133,7 @@ class Admission:
         if self._why:
             remarks.append(dropped(self._gap_s, self._why))
         if self._paused and self._why == "overload":
-            remarks.append(Remark("resumed", "The model has caught up; audio is taken again.", {"why": "overload"}))
+            remarks.append(Remark("resumed", "The model has caught up; audio is accepted again.", {"why": "overload"}))
             self._paused = False
         self._why, self._gap_s = "", 0.0
         return remarks
@@ -148,6 +148,6 @@ class Admission:
         if waiting < live.overload_chunks:
             return "", ""
         self._paused = True
-        sentence = f"{waiting} chunks wait, so audio is not taken until the model has caught up."
+        sentence = f"{waiting} chunks are queued; audio is dropped until the model has caught up."
         remarks.append(Remark("paused", sentence, {"why": "overload", "waiting": waiting}))
         return "overload", sentence

@@ -33,11 +33,11 @@ class ReadOnlyDict(dict[str, Any]):
         self._way = way
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise ReadOnlyError(f"This dict only shows what holds; {self._way}.")
+        raise ReadOnlyError(f"This dict is read-only; {self._way}.")
 
     def __setitem__(self, name: str, value: Any) -> NoReturn:
         if name in SESSION_NAMES or name in LIVE_NAMES:
-            raise ReadOnlyError(f"This dict only shows what holds; to change {name}, call {_call(name, value)}.")
+            raise ReadOnlyError(f"This dict is read-only; to change {name}, call {_call(name, value)}.")
         self._refuse()
 
     __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse

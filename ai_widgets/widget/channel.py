@@ -172,7 +172,7 @@ class Conversing(ShellSafeWidget):
     def _welcome(self, hello: messages.Hello) -> None:
         if hello.protocol != messages.PROTOCOL_VERSION:
             sentence = (
-                f"The page speaks protocol {hello.protocol}, the kernel {messages.PROTOCOL_VERSION}; reload the page "
+                f"The page uses protocol {hello.protocol}, the kernel {messages.PROTOCOL_VERSION}; reload the page "
                 "and restart the kernel so that both come from one installation."
             )
             self._tell_page("version", sentence, hello.page)
@@ -207,7 +207,7 @@ class Conversing(ShellSafeWidget):
     def _file_plays(self, page: str) -> bool:
         """Whether a file plays; the page that wants to send audio is told."""
         if self._player.active:
-            sentence = "A file plays in this widget; stop it first, or wait until it has ended."
+            sentence = "A file plays in this widget; stop the file first, or wait for its end."
             self._tell_page("busy_elsewhere", sentence, page)
         return self._player.active
 

@@ -106,7 +106,7 @@ class FilePlayer:
             if self._shown is None or self._shown not in self._streams:
                 self._shown = stream
         if not self._stage.put(stream):
-            raise SessionError("This widget is closed; make a new one to go on.")
+            raise SessionError("This widget is closed; make a new widget to continue.")
         self._tell()
 
     def of_page(self, page: str) -> FileStream | None:

@@ -121,12 +121,12 @@ class ModelSource:
             while self.status == "loading" and not self._closed:
                 left = GLANCE_SECONDS if end is None else min(GLANCE_SECONDS, end - monotonic())
                 if left <= 0:
-                    raise TimeoutError(f"The model is not loaded after {timeout:g} s.")
+                    raise TimeoutError(f"The model did not finish loading within {timeout:g} s.")
                 self._settled.wait(left)
             if self.failure is not None:
                 raise self.failure
             if self._model is None:
-                raise SessionError("This widget is closed, and its model released; make a new one to go on.")
+                raise SessionError("This widget is closed and its model released; make a new widget to continue.")
             return self._model
 
     def model(self) -> LoadedModel:

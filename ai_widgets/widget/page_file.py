@@ -73,7 +73,7 @@ class PageFile(io.RawIOBase):
         """Move to `offset` from the beginning, the place or the end, as `whence` says; return the new place."""
         if whence == io.SEEK_SET:
             if offset < 0:
-                raise ValueError(f"A place in a file must be at least 0, not {offset}.")
+                raise ValueError(f"A position in a file must be at least 0, not {offset}.")
             self._place = offset
         elif whence in (io.SEEK_CUR, io.SEEK_END):
             self._place = max(0, (self._place if whence == io.SEEK_CUR else self.size) + offset)
@@ -110,8 +110,8 @@ class PageFile(io.RawIOBase):
             if len(data) != expected:
                 self._fail(
                     AudioError(
-                        f"The browser sent {len(data)} bytes of {self.file_name} where {expected} were asked for: the "
-                        "file was changed while it was read. Choose it again."
+                        f"The browser sent {len(data)} bytes of {self.file_name} where {expected} were requested: the "
+                        "file changed while it was read. Choose the file again."
                     )
                 )
                 return
@@ -164,7 +164,7 @@ class PageFile(io.RawIOBase):
                 if left <= ASK_AGAIN_SECONDS:
                     self._fail(
                         AudioError(
-                            f"The page that holds {self.file_name} has not sent its next part for {self._patience:g} s "
-                            "and seems to be closed. Open the notebook there again and choose the file once more."
+                            f"The page that holds {self.file_name} has sent no part of the file for "
+                            f"{self._patience:g} s and may be closed. Reload the page and choose the file again."
                         )
                     )

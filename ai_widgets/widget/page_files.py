@@ -55,8 +55,8 @@ class PageFiles:
             return
         if message.problem:
             name = self._file.file_name
-            sentence = f"The browser cannot read {name} any more ({message.problem}): it was moved, changed or deleted."
-            self._file.fail(AudioError(f"{sentence} Choose it again."))
+            sentence = f"The browser can no longer read {name} ({message.problem}): it was moved, changed or deleted."
+            self._file.fail(AudioError(f"{sentence} Choose the file again."))
         else:
             self._file.take(message.offset, message.data)
 

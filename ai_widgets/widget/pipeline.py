@@ -208,7 +208,7 @@ class Worker:
         if not self.gate.set_mode(mode):
             return
         if "run" in (before, mode):
-            kind, word = ("resumed", "runs again") if mode == "run" else ("paused", "is held")
+            kind, word = ("resumed", "runs again") if mode == "run" else ("paused", "is paused")
             self._run.pending.append(Remark(kind, f"The loop {word}.", {"why": "loop", "mode": mode}))
             self._wake(self._run)
 
@@ -264,7 +264,7 @@ class Worker:
 
     def _put(self, item: Item) -> None:
         if not self._encode.put(item):
-            raise SessionError("This widget is closed; make a new one to go on.")
+            raise SessionError("This widget is closed; make a new widget to continue.")
 
     def _wake(self, run: Run) -> None:
         """Have the decode stage look at what is pending, now or before its next chunk."""

@@ -28,7 +28,7 @@ REMARK_SECONDS = 10.0
 """After those, one notice in this time, with the count of those left out: a session of days is never without."""
 
 HINDRANCES = {
-    "interrupted": "the system held the audio of this page, as it does for a call",
+    "interrupted": "the operating system suspended the audio of this page, as it does during a call",
     "muted_by_system": "the device or the system had muted the microphone",
 }
 """What kept sound from being recorded, by the code that the page gives."""
@@ -72,10 +72,10 @@ def _occupied(opening: Open) -> str:
     """Why audio from Python is refused, and what to do."""
     name = f" {opening.name}" if opening.name else ""
     if opening.source == "file":
-        return f"A page plays the file{name} into this widget (stream {opening.stream}); wait for its end, then feed."
+        return f"A page plays the file{name} into this widget (stream {opening.stream}); feed after its end."
     return (
-        f"A page records the microphone{name} into this widget (stream {opening.stream}); stop the recording there, "
-        "then feed. If that page is gone, make a new widget."
+        f"A page records the microphone{name} into this widget (stream {opening.stream}); stop the recording in that "
+        "page before you feed audio. If the page no longer exists, make a new widget."
     )
 
 
@@ -118,8 +118,8 @@ class Receiver:
             return
         stream.told_quiet = True
         if stream.noted and not stream.pause and not stream.hindered:
-            sentence = f"No audio has come from the page for {STALE_SECONDS:.0f} s; it may be closed, asleep or out of"
-            self._remark("stalled", f"{sentence} reach.")
+            sentence = f"No audio has arrived from the page for {STALE_SECONDS:.0f} s; it may be closed, suspended"
+            self._remark("stalled", f"{sentence} or offline.")
 
     def begin_session(self) -> None:
         """A stream that is open goes on into the new session, and is noted there too."""
@@ -139,11 +139,11 @@ class Receiver:
         stream = self.stream
         if stream is not None:
             if page != stream.opening.page and self._lives(stream):
-                sentence = "Another page records into this widget; stop it there first, or wait until it has ended."
+                sentence = "Another page records into this widget; stop that recording first, or wait for its end."
                 self._report("busy_elsewhere", sentence, page)
                 return False
             # A reloaded page counts from 1 again, so any number is taken; the stream before can send no more.
-            self._end(stream, "The recording before was never closed; it ends here.", "replaced", 0.0)
+            self._end(stream, "The previous recording was not closed; it ends here.", "replaced", 0.0)
         self._end_fed("A page begins to send audio, so the audio fed from Python ends here.")
         return True
 
@@ -160,9 +160,9 @@ class Receiver:
             # Messages of pages wait while the thread that takes them runs a cell: then silence says nothing.
             if stream.thread == get_ident() or self._lives(stream):
                 raise SessionError(_occupied(stream.opening))
-            self._end(stream, "The recording before was never closed; it ends here.", "replaced", 0.0)
+            self._end(stream, "The previous recording was not closed; it ends here.", "replaced", 0.0)
         if apart:
-            self._end_fed("Another recording begins, so the audio fed before ends here.")
+            self._end_fed("Another recording begins, so the audio fed before it ends here.")
 
     def feed(self, samples: Array, rate: int, *, end: bool, tail_s: float) -> None:
         """Take audio from Python: the calls are one stream until one of them ends it.
@@ -206,13 +206,13 @@ class Receiver:
             raise MessageError(f"Block {block.seq} belongs to stream {block.stream}, which is not open.")
         stream.last, stream.told_quiet, stream.thread = monotonic(), False, get_ident()
         if block.seq < stream.expected:
-            self._remark("duplicate_block", f"Block {block.seq} came twice; the second was left out.")
+            self._remark("duplicate_block", f"Block {block.seq} arrived twice; the second copy was dropped.")
             return
         if not stream.noted:
             self._note(stream)
         if block.seq > stream.expected:
             lost = block.seq - stream.expected
-            self._remark("lost_blocks", f"{lost} blocks of audio were lost on the way.", blocks=lost)
+            self._remark("lost_blocks", f"{lost} blocks of audio were lost in transit.", blocks=lost)
             stream.clocks.forget()
         stream.expected = block.seq + 1
         self._watch_clocks(stream, block)
@@ -257,7 +257,7 @@ class Receiver:
         if lost > 0:
             if not stream.noted:
                 self._note(stream)
-            self._remark("lost_blocks", f"{lost} blocks of audio were lost at the end.", blocks=lost)
+            self._remark("lost_blocks", f"{lost} blocks of audio were lost at the end of the recording.", blocks=lost)
         early = message.reason not in ("stopped", "ended")
         sentence = f"The recording ended early ({message.reason})." if early else ""
         self._end(stream, sentence, message.reason, stream.opening.tail_s)
@@ -289,7 +289,7 @@ class Receiver:
             sentence = "s of sound may be missing: this page was too busy to record it."
             data: dict[str, object] = {"seconds": round(leap, 3)}
             if stream.hindered:
-                sentence = f"s of sound are missing: {HINDRANCES.get(stream.hindered, 'the microphone was held up')}."
+                sentence = f"s of sound are missing: {HINDRANCES.get(stream.hindered, 'the microphone was cut off')}."
                 data["why"] = stream.hindered
             self._remark("gap", f"{leap:.1f} {sentence}", **data)
             code = "held" if stream.hindered else "gap"
@@ -300,7 +300,7 @@ class Receiver:
             stream.hindered = ""
 
     def _note_pause(self, seconds: float) -> None:
-        sentence = f"The microphone was paused for {seconds:.1f} s; nothing was recorded meanwhile."
+        sentence = f"The microphone was paused for {seconds:.1f} s; no audio of this time was recorded."
         self._remark("paused", sentence, why="person", seconds=round(seconds, 3))
 
     def _note(self, stream: Stream) -> None:
@@ -324,6 +324,6 @@ class Receiver:
             return
         if self._left_out:
             left_out, self._left_out = self._left_out, 0
-            sentence = f"{left_out:,} notices on faulty audio before this one were too frequent and are left out."
+            sentence = f"{left_out:,} earlier notices on faulty audio were dropped, since they came too often."
             self._worker.remark("remarks_left_out", sentence, notices=left_out)
         self._worker.remark(kind, message, **data)

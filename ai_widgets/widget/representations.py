@@ -54,7 +54,7 @@ class SavedTranscript:
             publish(bundle, display_id=self.name, update=update)
         except Exception:
             # A kernel that ends closes its sockets first; what was shown before stays.
-            logger.exception("The transcript in the notebook could not be brought up to date.")
+            logger.exception("The transcript in the notebook could not be updated.")
 
 
 def publish(bundle: Bundle, metadata: Bundle | None = None, **options: Any) -> None:

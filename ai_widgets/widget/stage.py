@@ -120,7 +120,7 @@ class Stage(Generic[T]):
         if thread is not None and thread is not current_thread() and thread.ident is not None:
             thread.join(timeout)
             if thread.is_alive():
-                logger.warning("The thread %s is still at work %.0f s after it was stopped.", self._name, timeout)
+                logger.warning("The thread %s is still running %.0f s after it was stopped.", self._name, timeout)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
         """Stop, and wait for the item at work to end."""
@@ -144,7 +144,7 @@ class Stage(Generic[T]):
             try:
                 self._work(item)
             except Exception:
-                logger.exception("The stage %s failed at an item and goes on with the next.", self._name)
+                logger.exception("The stage %s failed on an item and continues with the next item.", self._name)
             finally:
                 with self._changed:
                     self._busy = False

@@ -58,7 +58,7 @@ def test_audio_that_the_system_holds_for_5_s_is_a_gap_on_the_timeline(open_noteb
     notebook.stop()
     (missing,) = notebook.ask(SECONDS)
     assert missing >= 4.5
-    notebook.expect_problem("held", r"[5-9]\.\d s of sound are missing: the system held the audio")
+    notebook.expect_problem("held", r"[5-9]\.\d s of sound are missing: the operating system suspended the audio")
     assert notebook.ask(KINDS).count("microphone") == 2
     notebook.shot("gap")
 
