@@ -326,7 +326,7 @@ class TestEnding:
         file.announce()
         until_state(page, "failed")
         (problem,) = page.problems()
-        assert problem.startswith("The browser cannot read talk.wav any more (NotReadableError)")
+        assert problem.startswith("The browser can no longer read talk.wav (NotReadableError)")
         assert settled(page) == []
 
     @pytest.mark.parametrize(

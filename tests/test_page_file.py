@@ -119,7 +119,7 @@ class TestAnswers:
             file.read(1)
 
     def test_a_page_that_is_gone_ends_the_file_in_a_sentence(self) -> None:
-        with pytest.raises(AudioError, match=r"page that holds talk.wav has not sent .* for 0.01 s"):
+        with pytest.raises(AudioError, match=r"page that holds talk.wav has sent no .* for 0.01 s"):
             self.file({0: []}, patience=0.01).read()
 
     def test_an_answer_that_was_lost_is_asked_for_again(self, monkeypatch: pytest.MonkeyPatch) -> None:

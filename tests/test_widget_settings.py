@@ -147,7 +147,7 @@ class TestWrongWays:
             ("settings", lambda d: d.__ior__({"bias": 2}), r"w\.set\(name=value\)"),
             ("live", lambda d: d.__setitem__("arrival", "drop"), r"call w\.set\(arrival='drop'\)"),
             ("loop", lambda d: d.__setitem__("mode", "pause"), r"w\.pause\(\)"),
-            ("counters", lambda d: d.__setitem__("waiting", 0), "only shows"),
+            ("counters", lambda d: d.__setitem__("waiting", 0), "read-only"),
             ("model_info", lambda d: d.__setitem__("name", "x"), "another widget"),
             ("history", lambda d: d.clear(), r"w\.reset\(\)"),
         ],

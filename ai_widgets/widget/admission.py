@@ -1,7 +1,7 @@
-"""What becomes of audio at the moment it arrives: taken, refused, or taken so that it ends the reply.
+"""Decide for each arriving audio block: accept it, drop it, or accept it and interrupt the reply.
 
-The rules are those of `LiveSettings`. Nothing is refused silently: a gap is counted while it lasts and told, in its
-place among the audio, when it ends. Nothing here knows threads.
+The policy is set by `LiveSettings`. No audio is dropped silently: a gap is measured while it lasts, and a notice at
+its place in the audio reports its length when it ends. This module uses no threads.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from ..protocol import CHUNK_SECONDS
 from .live_settings import LiveSettings
 
 MOST_WAITING = 1500
-"""Chunks (ten minutes) that may wait under any policy; a sender that is faster than that must not fill the memory."""
+"""Chunks that may be queued under any policy (10 minutes): a sender faster than the model must not fill the memory."""
 INTERRUPT_DB = -40.0
-"""Level from which arriving audio ends a reply: well above a quiet room, well below speech."""
+"""Level in dB above which arriving audio interrupts a reply: well above a quiet room, well below speech."""
 
 WHY = {
     "speaking": "the model was speaking",
@@ -30,7 +30,7 @@ WHY = {
 
 @dataclass(frozen=True)
 class Remark:
-    """A notice in the making."""
+    """A notice that has no place in the record yet."""
 
     kind: str
     message: str
@@ -39,20 +39,20 @@ class Remark:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of one block.
+    """The decision on one block.
 
     Attributes
     ----------
     taken
-        Whether it is fed to the model.
+        Whether the block is fed to the model.
     flags
-        Flags it carries from now on.
+        Flags to add to the block.
     interrupts
-        Whether it ends the reply.
+        Whether the block interrupts the reply.
     before
-        What is to be noted in front of it.
+        Notices to record before the block.
     warning
-        A sentence to be shown at once, since a notice takes its turn.
+        Sentence to show at once, since a notice is recorded only when its place in the queue is reached.
     """
 
     taken: bool
@@ -63,19 +63,19 @@ class Verdict:
 
 
 def dropped(seconds: float, why: str) -> Remark:
-    """The notice of audio that was left out."""
+    """Make the notice of dropped audio."""
     chunks = ceil(seconds / CHUNK_SECONDS - 1e-6)
     data = {"chunks": chunks, "seconds": round(seconds, 3), "why": why}
     return Remark("dropped", f"{seconds:.1f} s of audio were dropped: {WHY[why]}.", data)
 
 
 class Admission:
-    """The door of one session.
+    """The drop policy of one session, with the gap that is open.
 
     Attributes
     ----------
     dropped_s
-        Seconds refused so far.
+        Seconds of audio dropped on arrival so far.
     """
 
     def __init__(self) -> None:
@@ -87,21 +87,21 @@ class Admission:
     def judge(
         self, samples: Array, rate: int, live: LiveSettings, mic: bool, speaking: Callable[[], bool], waiting: int
     ) -> Verdict:
-        """What becomes of a block from the browser.
+        """Decide on a block from the browser.
 
         Parameters
         ----------
         samples, rate
-            The block.
+            Mono float32 samples of the block and their rate in Hz.
         live
-            The rules.
+            The policies `arrival` and `overload`.
         mic
-            Whether it comes from a microphone: a file comes as fast as it is taken, so only a microphone can come while
-            the model speaks, or too fast.
+            Whether the block comes from a microphone. The policies apply to microphones only: a file is read no faster
+            than its chunks are decided.
         speaking
-            Says whether a reply is being spoken.
+            Returns whether the model generates a reply.
         waiting
-            Chunks that wait.
+            Chunks that are queued.
         """
         remarks: list[Remark] = []
         warning = ""
@@ -128,7 +128,7 @@ class Admission:
         return Verdict(True, flags, loud and speaking(), tuple(remarks))
 
     def end(self) -> list[Remark]:
-        """End the gap, if there is one: what is to be noted."""
+        """End the open gap, if there is one, and return the notices to record."""
         remarks: list[Remark] = []
         if self._why:
             remarks.append(dropped(self._gap_s, self._why))
@@ -139,11 +139,11 @@ class Admission:
         return remarks
 
     def _overload(self, live: LiveSettings, waiting: int, remarks: list[Remark]) -> tuple[str, str]:
-        """Why the policy `pause` refuses audio now, and the sentence where it begins to."""
+        """Return why the policy `pause` drops audio now, and a sentence where dropping begins."""
         if live.overload != "pause":
             return "", ""
         if self._paused:
-            # Half is decided first: else it would switch on and off with every chunk.
+            # Hysteresis: resuming at the limit itself would switch with every chunk.
             return ("overload", "") if waiting > live.overload_chunks // 2 else ("", "")
         if waiting < live.overload_chunks:
             return "", ""

@@ -1,4 +1,4 @@
-"""A timer that calls back once, for what must happen although no message comes."""
+"""A one-shot timer, for work that is due although no message arrives."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from time import monotonic
 from weakref import WeakMethod
 
 SLACK_SECONDS = 0.05
-"""An alarm may ring this much later than asked, so that asking again and again starts no thread each time."""
+"""Seconds by which a call may be late: a new deadline within this time of the old one starts no new thread."""
 
 
 class Alarm:
-    """Calls a method once after some seconds, on a thread that exists only meanwhile.
+    """A one-shot timer whose thread exists only while the timer is set.
 
     Parameters
     ----------
     ring
-        A bound method. It is held weakly: an alarm that is set keeps nothing alive.
+        Bound method to call. The reference is weak: a timer that is set keeps no object alive.
     """
 
     def __init__(self, ring: Callable[[], None]) -> None:
@@ -28,7 +28,7 @@ class Alarm:
         self._closed = False
 
     def set(self, seconds: float) -> None:
-        """Ring after `seconds`, unless it will ring by then."""
+        """Call the method after `seconds`, unless an earlier call is set already."""
         due = monotonic() + seconds
         with self._lock:
             if self._closed or (self._timer is not None and self._due <= due + SLACK_SECONDS):
@@ -41,7 +41,7 @@ class Alarm:
             self._timer.start()
 
     def close(self) -> None:
-        """Ring no more."""
+        """Cancel the timer; later calls of `set` do nothing."""
         with self._lock:
             self._closed = True
             if self._timer is not None:

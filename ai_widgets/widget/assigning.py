@@ -1,7 +1,7 @@
-"""Refuses assignments that would change nothing, with a sentence that names the call which does.
+"""Refuse assignments that would have no effect, with a sentence that names the call to use instead.
 
 A widget is an ordinary object, so ``w.bias = 1`` would only attach an attribute, and ``w.settings["bias"] = 2`` would
-only change the copy that is shown.
+only change the displayed copy.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from .live_settings import LIVE_NAMES, SESSION_NAMES
 
 SET = "settings are changed with w.set(name=value), such as w.set(bias=1)"
 LONGEST_VALUE = 40
-"""Characters of a value that a sentence repeats."""
+"""Characters of a value's repr that an error repeats; a longer value is replaced by an ellipsis."""
 
 
 class ReadOnlyDict(dict[str, Any]):
-    """A dict that shows state and refuses changes. Copies of it are plain dicts.
+    """A read-only dict of state. Copies are plain dicts.
 
     Parameters
     ----------
     values
-        What it holds.
+        Items of the dict.
     way
-        How the state is changed instead: the end of a sentence.
+        How to change the state instead, as the end of a sentence.
     """
 
     def __init__(self, values: dict[str, Any], way: str) -> None:
@@ -53,15 +53,15 @@ class ReadOnlyDict(dict[str, Any]):
 
 
 def check_assignment(widget: object, name: str, value: Any, *, derived: bool) -> None:
-    """Refuse an attribute that the widget's class does not have.
+    """Refuse an attribute that the widget's class does not define.
 
-    Names with a leading underscore are the libraries' own and pass. A class that somebody derived from the widget's
-    (`derived`) may have attributes of its own, but none with the name of a setting.
+    Names with a leading underscore belong to the libraries and are allowed. A subclass of the widget (`derived`) may
+    define further attributes, but none with the name of a setting.
 
     Raises
     ------
     ReadOnlyError
-        Says what to call instead, or which name is near.
+        Names the call to use instead, or the closest known attribute.
     """
     if name.startswith("_") or hasattr(type(widget), name):
         return

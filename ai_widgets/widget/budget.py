@@ -1,4 +1,4 @@
-"""A token bucket: how often something may happen, in a burst and in the long run."""
+"""A token bucket, which limits the rate of an action in a burst and in the long run."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from time import monotonic
 
 
 class Budget:
-    """Allows `burst` at once, and one more every `seconds`.
+    """A token bucket of `burst` tokens that gains one token every `seconds`.
 
     Parameters
     ----------
     burst
-        Most that may happen at once.
+        Capacity: actions that may follow each other at once.
     seconds
-        Time after which one more is allowed.
+        Time in which one token is added.
     clock
-        Gives the time in seconds; it never goes back.
+        Returns a monotonic time in seconds.
     """
 
     def __init__(self, burst: int, seconds: float, clock: Callable[[], float] = monotonic) -> None:
@@ -25,7 +25,7 @@ class Budget:
         self._at = clock()
 
     def spend(self) -> bool:
-        """Take one if there is one; False where there is none."""
+        """Take a token. Return False where the bucket is empty."""
         self._refill()
         if self._left < 1:
             return False
@@ -34,12 +34,12 @@ class Budget:
 
     @property
     def wait(self) -> float:
-        """Seconds until `spend` succeeds."""
+        """Seconds until `spend` succeeds, 0 where a token is left."""
         self._refill()
         return max(0.0, (1 - self._left) * self._seconds)
 
     def _refill(self) -> None:
         now = self._clock()
-        # Rounded, so that waiting for exactly as long as `wait` said is enough.
+        # Rounded, so that a token is there after exactly `wait` seconds.
         self._left = min(float(self._burst), round(self._left + (now - self._at) / self._seconds, 9))
         self._at = now

@@ -1,7 +1,7 @@
-"""The widget's conversation with its pages: messages in, messages and synced traits out.
+"""The connection of a widget with its pages: messages in, messages and synced traits out.
 
-Whatever a page sends is checked first (`messages.parse`) and never raises; what the worker tells is sent on, or waits
-in the outbox where a host wants to be asked (pull mode).
+Every incoming message is validated first (`messages.parse`), and a bad message is answered, never raised. What the
+worker reports is sent at once or, in pull mode, queued in the outbox until a page asks.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ from .token_table import UNKNOWN, vocabulary
 logger = logging.getLogger(__name__)
 
 COUNT_SECONDS = 0.25
-"""Least time between two updates of the counters while they change all the time."""
+"""Least seconds between two updates of the trait `counters`, which change with every chunk."""
 
 
 STATE_DICTS = {
     "loop": "the loop is changed with w.pause(), w.resume() and w.step()",
     "model_info": "another model needs another widget",
-    "counters": "they count what the session did",
+    "counters": "its figures count what the session did",
     "history": "w.reset() begins a new one",
 }
-"""Synced dicts that the kernel alone writes, and how a person changes what they show."""
+"""Synced dicts that only the kernel writes, and how a user changes the state they show (end of a sentence)."""
 
 
 class Conversing(ShellSafeWidget):
-    """What a widget says to its pages, and does when they speak.
+    """A widget that exchanges messages with its pages.
 
     Parameters
     ----------
     name
-        Of the model.
+        Name of the model.
     source, worker, outbox
-        What it speaks for.
+        The model's loader, the pipeline, and the queue of outgoing messages.
     pull
-        Whether pages fetch what waits, since the host shows nothing that a background thread sends.
+        Whether pages poll for messages, for hosts that show nothing sent by a background thread.
     """
 
     _kernel_owned = ("state", "model_info", "settings", "live", "loop", "counters", "history", "transcript")
@@ -95,14 +95,14 @@ class Conversing(ShellSafeWidget):
 
     @abstractmethod
     def _stream_ended(self) -> None:
-        """A recording has come to its end."""
+        """Note the end of a recording."""
 
     # From the browser ------------------------------------------------------------------------------------------------
 
     def _receive(self, _: object, content: object, buffers: Sequence[Any]) -> None:
-        """Validate and enqueue; never raises on what a client sent."""
+        """Validate and enqueue a message; a bad message is answered with a problem and never raises."""
         self._remember_context()
-        # Messages come on the main shell's thread or on a subshell's.
+        # Messages arrive on the main shell's thread or on the thread of a subshell.
         with self._receive_lock:
             try:
                 self._take(messages.parse(content, buffers))
@@ -126,7 +126,7 @@ class Conversing(ShellSafeWidget):
                     self._receiver.open(message)
                 self._update_state()
                 if self._worker.failure is not None:
-                    # Nobody would answer; the page ends the recording when it is told.
+                    # The audio would never be decided; the page ends the recording at this message.
                     self._session_failed(self._worker.failure)
             case messages.Close():
                 self._stream_ended()
@@ -159,7 +159,7 @@ class Conversing(ShellSafeWidget):
                 self._outbox.flush()
 
     def _look_at_stream(self) -> None:
-        """Notice a stream that has become quiet: from a page that is gone no message comes, so a timer calls this."""
+        """Note a stream that has become quiet. A timer calls this, since a closed page sends no message."""
         with self._receive_lock:
             stream = self._receiver.stream
             if stream is None or not stream.mic:
@@ -191,7 +191,7 @@ class Conversing(ShellSafeWidget):
         self._outbox.welcome(welcome, hello.seen if hello.session == self._outbox.session else 0)
         failure = self._worker.failure
         if failure is not None and self._source.failure is None:
-            # The page may have been opened since. A model that could not be loaded is told by its status.
+            # The page may have been opened after the failure. Failed loading is part of the model's status.
             self._session_failed(failure, hello.page)
         self._outbox.flush()
 
@@ -205,7 +205,7 @@ class Conversing(ShellSafeWidget):
         self._update_state()
 
     def _file_plays(self, page: str) -> bool:
-        """Whether a file plays; the page that wants to send audio is told."""
+        """Return whether a file plays, and send a problem to the page that asks to send audio."""
         if self._player.active:
             sentence = "A file plays in this widget; stop the file first, or wait for its end."
             self._tell_page("busy_elsewhere", sentence, page)
@@ -213,7 +213,7 @@ class Conversing(ShellSafeWidget):
 
     def _act_on_file(self, message: messages.FileAction) -> None:
         if message.action == "stop":
-            # A person may stop any file; a page that goes ends its own.
+            # A user may stop any file; a page that closes ends only the file it holds.
             self._player.end(message.reason, None if message.reason == "stopped" else message.page)
         else:
             self._player.hold(message.action == "pause")
@@ -228,11 +228,11 @@ class Conversing(ShellSafeWidget):
             named = error.names if isinstance(error, SettingError) else ()
             names = [name for name in message.changes if name in named] or list(message.changes)
             self._answer_refused(str(error), names, message.request)
-            # The page shows what it asked for until it is told what holds.
+            # The page shows the requested values until it receives the current ones.
             self.send_state(["settings", "live"])
 
     def _refuse(self, content: object, error: AiWidgetsError) -> None:
-        """Say that a message could not be taken; a page that waits for an answer to it gets one."""
+        """Report a message that was refused; a `set` message with a request number gets its answer."""
         request = content.get("request") if isinstance(content, Mapping) and content.get("type") == "set" else None
         if isinstance(request, int) and 0 < request <= messages.MAX_COUNT:
             self._answer_refused(str(error), [], request)
@@ -240,7 +240,7 @@ class Conversing(ShellSafeWidget):
             self._report("message", str(error))
 
     def _answer_refused(self, sentence: str, names: Sequence[str], request: int) -> None:
-        """Every request has its answer, so this is not one of the problems whose repeats are coalesced."""
+        """Answer a refused request, without the coalescing of `put_problem`: each request needs an answer."""
         logger.info("setting: %s", sentence)
         self._put(messages.problem("setting", sentence, names=names, request=request))
 
@@ -251,7 +251,7 @@ class Conversing(ShellSafeWidget):
     # To the browser --------------------------------------------------------------------------------------------------
 
     def _put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Send a message at once, or queue it where pages ask for what is queued."""
+        """Queue a message, and send it at once except in pull mode."""
         self._outbox.put(message, buffers)
         if not self._pull:
             self._outbox.flush()
@@ -287,14 +287,14 @@ class Conversing(ShellSafeWidget):
         self._events_came(True)
 
     def _publish_prefix(self) -> None:
-        """Tell of the model once the context has begun with another prefix than the page was told of."""
+        """Send the model's description where the context's prefix differs from the one last sent."""
         prefix = self._worker.prefix
         if prefix is not None and prefix != self._prefix:
             self._prefix = prefix
             self._publish_model()
 
     def _publish_model(self) -> None:
-        """Tell of the model where it is not as it was: loaded, or with another prefix."""
+        """Send the model's description where it has changed: loaded, failed, or with another prefix."""
         info = self._describe_model()
         if info != self.model_info:
             self.set_trait("model_info", info)
@@ -312,7 +312,7 @@ class Conversing(ShellSafeWidget):
             try:
                 info.update(vocabulary(model, self._worker.settings, self._worker.prefix))
             except SettingError as error:
-                # Settings were chosen before the model was there; a session cannot be opened with them.
+                # The settings were chosen before the model was loaded, and the model does not support them.
                 info["detail"] = f"{model.placement}. {error}"
         elif info["status"] == "failed" and self._source.failure is not None:
             info["detail"] = describe(self._source.failure)

@@ -1,9 +1,9 @@
-"""A widget whose comm works from any thread, and whose traits the kernel owns.
+"""A widget that can send on its comm from any thread, and whose traits the browser cannot change.
 
-ipykernel 7 runs comm messages on a subshell, so that they arrive while a cell runs. But a comm remembers the shell that
-sent on it last and routes the browser's next messages there: a send from the main thread or a worker would divert audio
-to the main shell, where it waits for whatever cell is running. So every send runs in the context of the browser's last
-message, and the memory is wiped after it.
+ipykernel 7 handles comm messages on a subshell, so that they arrive while a cell runs. But a comm stores the shell that
+sent last and routes the browser's next messages there: a send from the main thread or a worker would route audio to the
+main shell, where it is blocked until the running cell ends. So every send runs in the context of the browser's last
+message, and the stored shell is deleted after the send.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ import anywidget
 
 
 class ShellSafeWidget(anywidget.AnyWidget):  # type: ignore[misc]
-    """An anywidget that sends from any thread. Subclasses call `_remember_context` in their message handler."""
+    """An anywidget that may send from any thread. Subclasses call `_remember_context` in their message handler."""
 
     _kernel_owned: tuple[str, ...] = ()
-    """Synced traits that the browser only reads."""
+    """Synced traits that the browser may read but not change."""
 
     def __init__(self, **options: Any) -> None:
         # ipywidgets opens the comm, and so sends, in its own constructor.
         self._send_lock = getattr(self, "_send_lock", None) or RLock()
         self._message_context: contextvars.Context | None = None
         super().__init__(**options)
-        # ipywidgets makes a widget of its own for the layout, and keeps it until it is closed.
+        # ipywidgets creates a second widget for the layout, and keeps that widget alive until it is closed.
         self._own_layout = self.layout
 
     def close(self) -> None:
         """Remove the widget from its pages, and from the registries of ipywidgets, which hold it strongly."""
         super().close()
-        # ipywidgets hides the method of a closed widget; ours goes on to show what was recorded.
+        # ipywidgets shadows this method on a closed widget, which must still display the recorded session.
         self.__dict__.pop("_repr_mimebundle_", None)
-        # A context holds the message it was copied in, with its buffers.
+        # The context would keep the last message and its audio buffers alive.
         self._message_context = None
         layout = self.__dict__.pop("_own_layout", None)
         if layout is not None:
             layout.close()
 
     def _remember_context(self) -> None:
-        """Later sends run in the context of the message that is being handled."""
+        """Store the context of the message that is being handled, in which later sends run."""
         self._message_context = contextvars.copy_context()
 
     def _send(self, msg: Any, buffers: Any = None) -> None:
@@ -61,7 +61,7 @@ class ShellSafeWidget(anywidget.AnyWidget):  # type: ignore[misc]
         self._forget_shell()
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
-        """Take a page's changes of traits, but none of those that are the kernel's: it gets these back as they are."""
+        """Apply a page's changes of traits, except traits of the kernel: their current values are sent back."""
         refused = [name for name in sync_data if name in self._kernel_owned]
         super().set_state({name: value for name, value in sync_data.items() if name not in refused})
         if refused:

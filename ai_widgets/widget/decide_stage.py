@@ -1,4 +1,4 @@
-"""The decode stage's work: each heard chunk passes the gate and becomes events; what is pending is done in between."""
+"""The work of the decode stage: step the session for each heard chunk, and apply pending changes between chunks."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 
 class Answering:
-    """Perceive, decide, respond, for one chunk after the other.
+    """The loop of perceive, decide and respond over heard chunks.
 
     Parameters
     ----------
     gate
-        Lets each phase begin.
+        Blocks before each phase until the phase may begin.
     live
-        Gives the live settings.
+        Returns the live settings.
     current
-        Says whether a run is still the running one.
+        Returns whether a run is still the current run, that is, was not reset.
     open_session
-        Makes a session for a run.
+        Opens the session of a run.
     events_came
         Called after events were recorded.
 
     Attributes
     ----------
     speaking
-        Whether a reply is being spoken.
+        Whether a reply is being generated.
     """
 
     def __init__(
@@ -52,7 +52,10 @@ class Answering:
         self.speaking = False
 
     def do_pending(self, run: Run) -> None:
-        """Changes and notices that are due before the next chunk. Before the first, a session begins with them."""
+        """Apply the changes and notices that are due before the next chunk.
+
+        Before the first chunk there is no session yet: it opens with the changed settings.
+        """
         while run.pending:
             part = run.pending.popleft()
             if isinstance(part, Remark):
@@ -63,7 +66,7 @@ class Answering:
             self._events_came(False)
 
     def answer(self, run: Run, heard: Heard) -> None:
-        """Take one chunk through the loop, or leave it out where the overload policy says so."""
+        """Step the session by one chunk, or drop the chunk where the overload policy says so."""
         session = run.session = run.session or self._open_session(run)
         chunk = session.chunks_done
         while (outcome := self._gate.enter("perceive", chunk)) != "go":
@@ -88,7 +91,7 @@ class Answering:
             self.speaking = False
 
     def _take_turn(self, run: Run, session: StreamingSession, heard: Heard) -> None:
-        """One step of the session, with a gate before each phase."""
+        """Step the session by one chunk, passing the gate before each phase."""
         for event in session.step(heard):
             if isinstance(event, Turn):
                 self.speaking = False
@@ -97,26 +100,26 @@ class Answering:
             self._events_came(False)
             if isinstance(event, Chunk):
                 if session.ended is None and not self._pass(run, "decide", event.chunk):
-                    # This chunk is not decided any more, which the session's record is to say.
+                    # The chunk was perceived but will not be decided; closing the session records that.
                     session.close()
                     run.session = None
                     return
             elif isinstance(event, Decision) and event.choice == "TEXT_BEGIN":
                 if not self._pass(run, "respond", event.chunk):
-                    # Nobody waits for the reply any more; its end still belongs into the record.
+                    # The run was reset or closed: interrupt the reply, so that the record holds its end.
                     session.interrupt()
                     continue
                 run.interrupted = False
                 self.speaking = True
 
     def _pass(self, run: Run, phase: Phase, chunk: int) -> bool:
-        """Go through the gate. False where the session or the worker ended meanwhile."""
+        """Wait at the gate. Return False where the run was reset or the worker closed in the meantime."""
         while (outcome := self._gate.enter(phase, chunk)) != "go":
             if outcome == "closed" or not self._current(run):
                 return False
         return self._current(run)
 
     def _overfull(self, run: Run, heard: Heard) -> bool:
-        """Whether the policy leaves this chunk out. A file comes as fast as it is taken, so it is no overload."""
+        """Return whether the overload policy drops this chunk. Chunks of files are never dropped: reading waits."""
         live = self._live()
         return heard.live and live.overload == "drop_oldest" and run.waiting > live.overload_chunks

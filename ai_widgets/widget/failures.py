@@ -1,4 +1,4 @@
-"""An exception as a person reads it: a sentence, and the traceback for whoever wants to know more."""
+"""Describe an exception to a user: one sentence, and the traceback as detail."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from ..errors import AiWidgetsError
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one sentence: the project's own messages as they are, others with their type."""
+    """Describe an exception in one sentence: errors of this project by their message, others with their type."""
     if isinstance(error, AiWidgetsError):
         return str(error)
-    # torch's own class derives from RuntimeError; its name is known without importing torch.
+    # torch's class derives from RuntimeError; comparing its name avoids an import of torch.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         detail = f" ({error})" if str(error) else ""
         return f"The model ran out of memory{detail}; choose a smaller context_limit, dtype or checkpoint, and reset."
@@ -19,10 +19,10 @@ def describe(error: BaseException) -> str:
 
 
 def details(error: BaseException) -> str:
-    """The traceback as text."""
+    """Format the traceback of an exception as text."""
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
 def forget_frames(error: BaseException) -> None:
-    """Let go of what the traceback's frames hold: a failed session's context may be the memory that lacks."""
+    """Clear the frames of the traceback, which may hold the memory (weights, KV cache) that ran out."""
     traceback.clear_frames(error.__traceback__)

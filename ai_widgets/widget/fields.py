@@ -1,4 +1,4 @@
-"""Checks of one field of a browser message: the value, or a `MessageError` that says what is allowed."""
+"""Validate one field of a browser message: return its value, or raise a `MessageError` that says what is allowed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 from ..errors import MessageError
 
 MAX_TEXT = 500
-"""Longest text of a field, in characters."""
+"""Characters of a text field: longer than any file name or label, and short enough to record."""
 MAX_COUNT = 2**53
-"""Largest whole number that a browser counts exactly."""
+"""Largest whole number that JavaScript represents exactly."""
 
 Content = Mapping[Any, Any]
 
 
 def whole(content: Content, name: str, low: int = 0, high: int = MAX_COUNT) -> int:
-    """A whole number of [low, high]."""
+    """Return a whole number in [low, high]."""
     value = content.get(name)
     # A JSON number may arrive as 3.0; a bool is an int in Python but not here.
     if isinstance(value, float) and value.is_integer():
@@ -30,7 +30,7 @@ def whole(content: Content, name: str, low: int = 0, high: int = MAX_COUNT) -> i
 
 
 def number(content: Content, name: str, low: float, high: float) -> float:
-    """A number of [low, high]."""
+    """Return a number in [low, high]."""
     value = content.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise MessageError(f"{name} must be a number from {low:g} to {high:g}, not {shown(value)}.")
@@ -38,7 +38,7 @@ def number(content: Content, name: str, low: float, high: float) -> float:
 
 
 def flag(content: Content, name: str) -> bool:
-    """True or false; false where it is left out."""
+    """Return true or false; false where the field is missing."""
     value = content.get(name, False)
     if not isinstance(value, bool):
         raise MessageError(f"{name} must be true or false, not {shown(value)}.")
@@ -46,7 +46,7 @@ def flag(content: Content, name: str) -> bool:
 
 
 def text(content: Content, name: str) -> str:
-    """Text of bounded length; empty where it is left out."""
+    """Return text of at most `MAX_TEXT` characters; empty where the field is missing."""
     value = content.get(name, "")
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise MessageError(f"{name} must be text of at most {MAX_TEXT} characters.")
@@ -54,7 +54,7 @@ def text(content: Content, name: str) -> str:
 
 
 def one_of(content: Content, name: str, allowed: Sequence[str]) -> str:
-    """One word of a list."""
+    """Return one of the allowed words."""
     value = content.get(name)
     if not isinstance(value, str) or value not in allowed:
         raise MessageError(f"{name} must be one of {', '.join(allowed)}, not {shown(value)}.")
@@ -62,7 +62,7 @@ def one_of(content: Content, name: str, allowed: Sequence[str]) -> str:
 
 
 def plain_object(content: Content, name: str, most: int) -> dict[str, Any]:
-    """A JSON object of at most `most` bytes; empty where it is left out."""
+    """Return a JSON object of at most `most` bytes; empty where the field is missing."""
     value = content.get(name, {})
     sentence = f"{name} must be a JSON object of at most {most} bytes, not {shown(value)}."
     if not isinstance(value, dict):
@@ -73,13 +73,13 @@ def plain_object(content: Content, name: str, most: int) -> dict[str, Any]:
         raise MessageError(sentence) from error
     if len(written) > most:
         raise MessageError(sentence)
-    # Read back: so it holds what JSON holds, and nothing of the message's own objects.
+    # Parsed again: the result holds JSON types only, and shares no objects with the message.
     read: dict[str, Any] = json.loads(written)
     return read
 
 
 def base64_bytes(content: Content, name: str, most: int) -> bytes:
-    """Bytes that travel as base64 text."""
+    """Return the bytes of a base64 field, at most `most`."""
     value = content[name]
     if not isinstance(value, str) or len(value) > most * 4 // 3 + 4:
         raise MessageError(f"{name} must be base64 text of at most {most} bytes.")
@@ -90,7 +90,7 @@ def base64_bytes(content: Content, name: str, most: int) -> bytes:
 
 
 def shown(value: object) -> str:
-    """A value as a sentence may quote it: short, whatever it is."""
+    """Format a value of any type and size as a short text for an error message."""
     if isinstance(value, (dict, list, tuple, set, frozenset)):
         return f"{type(value).__name__} of {len(value)}"
     if isinstance(value, (str, bytes)) and len(value) > 60:

@@ -1,7 +1,7 @@
-"""`FilePlayer`: plays audio files into the pipeline, one after the other, as fast as chunks are decided.
+"""Play audio files into the pipeline, one after the other, as fast as chunks are decided.
 
-One thread reads; it exists only while there is a file. It stops a few chunks ahead of the decisions (back-pressure), so
-the memory a file takes does not depend on its length, and a file has a position instead of a lag.
+A single thread reads, and exists only while a file plays. Back-pressure keeps reading a few chunks ahead of the
+decisions, so the memory needed does not depend on a file's length, and a file has a position instead of a lag.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 AHEAD_CHUNKS = 12
-"""Chunks (5 s) that may wait to be decided: enough that the decode stage never waits for a page's next part (a fifth of
-a second at 20 × real time), and few enough to be answered soon where a file is stopped under a slow model."""
+"""Chunks (5 s) read ahead of the decisions: enough that the decode stage never starves while a page sends its next part
+(0.2 s at 20 × real time), and few enough that a slow model decides them soon after a file is stopped."""
 TELL_SECONDS = 0.25
-"""Least time between two messages on a file's position."""
+"""Least seconds between two messages on a file's position: four updates a second look continuous."""
 
 
 class Pipeline(Protocol):
-    """What the player needs of the worker."""
+    """The part of the worker that the player needs."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until everything put in is answered."""
+        """Wait until all queued audio is decided. Return False after `timeout` seconds."""
 
 
 class FilePlayer:
-    """Plays files; told by the pipeline that it moved, tells how far a file has come.
+    """A queue of audio files that are played into the pipeline.
 
     Parameters
     ----------
     pipeline
-        What files are played into.
+        Pipeline that the files are played into.
     tell
-        Called with `FileStream.to_json` when there is news of the file that is shown. On any thread, without a lock.
+        Called with `FileStream.to_json` when the shown file's state or position changed; on any thread, without a lock.
     report
         Called with a sentence and a page where a file could not be read to its end.
     finished
-        Called when a file has come to its end, whatever ended it.
+        Called at the end of each file, also where it was stopped or failed.
     """
 
     def __init__(
@@ -71,30 +71,30 @@ class FilePlayer:
 
     @property
     def active(self) -> bool:
-        """Whether audio of a file may still come."""
+        """Whether any file may still put audio into the session."""
         with self._changed:
             return any(not stream.over for stream in self._streams)
 
     @property
     def held(self) -> bool:
-        """Whether the file that plays is held."""
+        """Whether the current file is paused."""
         shown = self._shown
         return shown is not None and shown.held and not shown.over
 
     @property
     def playing(self) -> dict[str, Any] | None:
-        """The file that plays, as `FileStream.to_json`; None where none does."""
+        """The current file, as `FileStream.to_json`; None where no file plays."""
         shown = self._shown
         return shown.to_json() if shown is not None and shown.state in ("opening", "playing", "held") else None
 
     @property
     def shown(self) -> dict[str, Any]:
-        """The file that plays, or played last in this session; empty where there was none."""
+        """The current file, or the last file of this session; empty where none has been played."""
         shown = self._shown
         return {} if shown is None else shown.to_json()
 
     def play(self, stream: FileStream) -> None:
-        """Play a file, after those that play already.
+        """Queue a file behind those that are playing or queued.
 
         Raises
         ------
@@ -110,12 +110,12 @@ class FilePlayer:
         self._tell()
 
     def of_page(self, page: str) -> FileStream | None:
-        """The file that this page holds and the kernel reads, or None."""
+        """Return the file that is read from this page, or None."""
         with self._changed:
             return next((each for each in self._streams if each.page == page and not each.over), None)
 
     def end(self, reason: str = "stopped", page: str | None = None) -> None:
-        """End the file that plays and those behind it; with `page` only what that page holds."""
+        """End the current file and the queued files; with `page` only the files of that page."""
         with self._changed:
             streams = [each for each in self._streams if page is None or each.page == page]
         ended = [stream.end(reason) for stream in streams]
@@ -125,13 +125,13 @@ class FilePlayer:
             self._tell()
 
     def forget(self) -> None:
-        """Begin with a new session: what played in the old one is over, and no longer shown."""
+        """End all files for a new session, which shows no file of the old one."""
         self.end("reset")
         with self._changed:
             self._shown = None
 
     def hold(self, held: bool) -> None:
-        """Hold the file that plays, or let it go on."""
+        """Pause or resume the current file."""
         with self._changed:
             shown = self._shown
             if shown is None or shown.over or shown.held == held:
@@ -141,13 +141,13 @@ class FilePlayer:
             if held:
                 self._held_at = monotonic()
             else:
-                # What was due while it was held is not due at once.
+                # Real-time pacing is shifted by the pause, or all audio of that time would be due at once.
                 self._begun_at += monotonic() - self._held_at
             self._changed.notify_all()
         self._tell()
 
     def look(self) -> None:
-        """The pipeline has moved: there may be room for more, and the position is another."""
+        """Resume reading where the queue has room, and update the position; call after chunks were decided."""
         shown = self._shown
         if shown is None or shown not in self._streams:
             return
@@ -158,15 +158,15 @@ class FilePlayer:
             self._tell()
 
     def wait(self, timeout: float | None = None, unless: Callable[[], bool] = lambda: False) -> bool:
-        """Wait until all files are answered. False when `timeout` seconds passed, or `unless` came true, first."""
+        """Wait until all files are decided. Return False after `timeout` seconds, or once `unless` returns true."""
         return self._stage.join(timeout, unless=lambda: unless() or self.held)
 
     def wake(self) -> None:
-        """Make those who wait look up."""
+        """Make threads in `wait` check their conditions again."""
         self._stage.wake()
 
     def stop(self) -> None:
-        """End all files and take no more; the thread ends after what it does. Returns at once."""
+        """End all files and refuse new ones. Returns at once; the thread ends after its current step."""
         self.end("closed")
         self._stage.stop()
 
@@ -175,7 +175,7 @@ class FilePlayer:
         self._stage.end(timeout)
 
     def close(self) -> None:
-        """Stop, and wait for the thread."""
+        """Stop, and wait for the thread to end."""
         self.stop()
         self.join(CLOSE_SECONDS)
 
@@ -214,7 +214,7 @@ class FilePlayer:
             logger.exception("Reading %s failed.", stream.name)
             error = AudioError(f"{stream.name} could not be read ({type(raised).__name__}: {raised}).")
         if stream.source is not None and stream.source.failure is not None:
-            # Whatever the decoder made of it: the bytes did not come.
+            # The missing bytes are the cause of any error that the decoder raised.
             error = stream.source.failure
         if error is not None:
             stream.end("error", error)
@@ -242,14 +242,14 @@ class FilePlayer:
             stream.remark(notice.kind, notice.message, **notice.data)
 
     def _wait_turn(self, stream: FileStream, piece_s: float) -> bool:
-        """Wait until a piece may go into the session. False where the file has ended."""
+        """Wait until a piece may be queued. Return False where the file has ended."""
         with self._changed:
             while not stream.over:
                 wait_s = GLANCE_SECONDS
                 if not stream.held and stream.feeder.waiting < AHEAD_CHUNKS:
                     if stream.pace == "fast":
                         return True
-                    # As a microphone would: a piece is there when its last sample was spoken.
+                    # Real-time pace: a piece is available once its last sample would have been captured.
                     wait_s = self._begun_at + stream.read_s + piece_s - monotonic()
                     if wait_s <= 0:
                         return True

@@ -1,7 +1,7 @@
-"""`FileStream`: one audio file on its way into a session, in pieces that are asked for one by one.
+"""`FileStream`: one audio file that is fed into a session piece by piece.
 
-It ends exactly once, whoever ends it: the file's end, a person, the page that goes, a fault. From then on nothing of it
-gets into the session, so that the audio that follows is never mixed with it.
+A stream ends exactly once: at the end of the file, when a user stops it, when its page closes, or at an error. After
+that no more of its audio enters the session, so that it is never mixed with the audio that follows.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ State = Literal["opening", "playing", "held", "ended", "stopped", "failed"]
 
 
 class FileStream:
-    """One file, from its announcement to its end.
+    """One audio file, from its announcement to its end.
 
     Parameters
     ----------
     name
-        What people call it.
+        Name shown to users.
     open_
-        Gives the reader; called on the thread that reads.
+        Opens the reader; called on the reading thread.
     feeder
-        The way into the session.
+        Queues audio for the session.
     tail_s
-        Seconds of silence that follow, so that the model can reply to what it heard last.
+        Seconds of silence after the file, so that the model can reply to the last sound.
     pace
         See `messages.PACES`.
     page
-        The page that holds the file, empty where the kernel reads it from disk.
+        Page that holds the file; empty where the kernel reads from disk.
     source
-        The file of that page.
+        File object that reads from that page, or None.
 
     Attributes
     ----------
     reason
-        Why it ended (`ended`, `stopped`, `view_removed`, `reset`, `error`); empty before.
+        Why the stream ended (`ended`, `stopped`, `view_removed`, `reset`, `error`); empty before the end.
     error
-        What kept it from being read to its end, or None.
+        Error that ended reading early, or None.
     answered
-        Whether everything of it is decided.
+        Whether all chunks of the file are decided.
     """
 
     def __init__(
@@ -78,17 +78,17 @@ class FileStream:
 
     @property
     def read_s(self) -> float:
-        """Seconds that were put into the session."""
+        """Seconds of audio that were put into the session."""
         return self._read / self._rate
 
     @property
     def over(self) -> bool:
-        """Whether nothing more of it goes into the session."""
+        """Whether no more audio of the file enters the session."""
         return bool(self.reason) or self.feeder.over
 
     @property
     def state(self) -> State:
-        """What is shown of it."""
+        """State shown on the page."""
         if self.reason in ("", "ended"):
             if self.answered:
                 return "ended"
@@ -98,7 +98,7 @@ class FileStream:
         return "failed" if self.reason == "error" else "stopped"
 
     def begin(self, rate: int, seconds: float | None) -> None:
-        """Note on the timeline that the file begins."""
+        """Record a notice that the file begins."""
         with self._lock:
             if self.over:
                 return
@@ -114,7 +114,7 @@ class FileStream:
             )
 
     def push(self, samples: Array, rate: int) -> bool:
-        """Put one piece into the session. False where the file has ended: then the piece was not taken."""
+        """Put one piece into the session. Return False, without taking the piece, where the stream has ended."""
         with self._lock:
             if self.over:
                 return False
@@ -123,13 +123,13 @@ class FileStream:
             return True
 
     def remark(self, kind: str, message: str, **data: object) -> None:
-        """Note something about the file in its place among the audio."""
+        """Record a notice on the file at its place in the audio."""
         with self._lock:
             if not self.over:
                 self.feeder.remark(kind, message, **data)
 
     def end(self, reason: str, error: Exception | None = None) -> bool:
-        """End the file; what was read of it is answered. False where it had ended before."""
+        """End the stream; audio read so far is still decided. Return False where the stream had ended before."""
         with self._lock:
             if self.reason:
                 return False
@@ -150,14 +150,14 @@ class FileStream:
         return True
 
     def look(self) -> None:
-        """Take down how much of it is decided by now."""
+        """Update the position: seconds of the file that are decided."""
         tail_s = self.tail_s if self.reason else 0.0
         heard_s = self.read_s + tail_s - self.feeder.waiting * CHUNK_SECONDS
         if not self.feeder.over:
             self.progress.look(monotonic(), self.read_s if self.answered else min(self.read_s, max(0.0, heard_s)))
 
     def to_json(self) -> dict[str, Any]:
-        """Name, state, position and what follows from it, as pages are told."""
+        """Return name, state, position, speed and time left, as sent to pages."""
         progress = self.progress
         return {
             "name": self.name,
@@ -179,11 +179,11 @@ class FileStream:
 
 
 class FileEndedError(Exception):
-    """Ends the reading of a file that is over already."""
+    """The error that unblocks a reader of a stream that has ended."""
 
 
 def clock(seconds: float) -> str:
-    """Seconds as `m:ss` or `h:mm:ss`."""
+    """Format seconds as `m:ss` or `h:mm:ss`."""
     whole = int(seconds)
     hours, minutes = whole // 3600, whole % 3600 // 60
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"

@@ -1,8 +1,8 @@
-"""What the clocks of a microphone's blocks tell: sound that was never recorded, and how long ago a block was captured.
+"""Find missing sound and the capture time of microphone blocks, from the clocks that the page sends.
 
-Blocks tell two clocks of the page: the audio clock of their first sample, and the wall clock of their last. A leap of
-the first is sound that the page lost; a leap of the second is an audio thread that stood still, behind which a browser
-keeps a tenth of a second or so and loses the rest.
+Each block carries two clocks of the page: the audio clock of its first sample and the wall clock of its last. A jump of
+the audio clock is sound that the page lost. A jump of the wall clock alone is a stalled audio thread: the browser
+buffers about 0.1 s of sound for it and loses the rest.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from math import inf, nan
 from .messages import Block
 
 STOOD_S = 0.2
-"""A loss counts from here: browsers deliver sound in bursts of up to a tenth of a second."""
+"""Seconds above which a jump counts as a loss: browsers deliver sound in bursts of up to 0.1 s."""
 RECENT_BLOCKS = 20
-"""Blocks (2 s) over which small losses are added up: a burst is over by then, and a loss stays."""
+"""Blocks (2 s) over which small losses are added up: a burst evens out within this time, a loss does not."""
 DRIFT = 200e-6
-"""Seconds a second by which an audio clock and a wall clock may drift apart without any loss; crystals stay below."""
+"""Seconds per second by which audio clock and wall clock may drift apart without a loss; crystals drift less."""
 QUICKEST_MS = 30_000.0
-"""The quickest block of one or two such spans tells how two clocks stand; older ones are forgotten: clocks drift."""
+"""Length of a window in ms: the clock offset is the least delay in the last one or two windows, since clocks drift."""
 
 
 class Clocks:
-    """Compares the two clocks of one stream, block by block."""
+    """The comparison of the two clocks of one stream, block by block."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew with the next block: blocks were lost on their way, which is told elsewhere."""
+        """Restart with the next block, after blocks were lost in transit: that loss has a notice of its own."""
         self._next_s = self._ended_ms = nan
         self._behind_s = 0.0
         self._recent: deque[float] = deque(maxlen=RECENT_BLOCKS)
 
     def leap(self, block: Block) -> float:
-        """Seconds of sound that are missing before a block and were not told yet; 0 where none are."""
+        """Return the seconds of sound that are missing before a block and were not returned before; 0 for none."""
         length = len(block.samples) / block.rate
-        # A page that does not tell the wall clock sends 0; the audio clock alone then decides.
+        # A page without a wall clock sends 0; then only the audio clock is compared.
         captured = block.captured_ms or nan
         late = (captured - self._ended_ms) / 1000 - length
         leaps = (block.time_s - self._next_s, late)
@@ -46,10 +46,10 @@ class Clocks:
         return found or self._small_losses(late, length)
 
     def _small_losses(self, late: float, length: float) -> float:
-        """Wall time minus recorded time, where it has stayed above `STOOD_S` although no single leap did."""
+        """Return wall time minus recorded time where it has stayed above `STOOD_S` without a single large jump."""
         if late != late:
             return 0.0
-        # Below 0 a block makes up for one that came late before, or for what was told too high.
+        # Not below 0: an early block only makes up for an earlier late one, or for a loss reported too high.
         self._behind_s = max(0.0, self._behind_s + late - DRIFT * length)
         self._recent.append(self._behind_s)
         lost = min(self._recent) if len(self._recent) == RECENT_BLOCKS else 0.0
@@ -61,11 +61,12 @@ class Clocks:
 
 
 class CaptureClock:
-    """How long before its arrival a block was captured, although the page has another clock.
+    """An estimate of the offset between the page's clock and the kernel's, which gives a block's age at arrival.
 
-    The kernel's clock minus the page's is never more than arrival minus capture, so the quickest of many blocks bounds
-    it; that is the usual estimate of a one-way delay. Where all blocks were late (a kernel that was busy from the first
-    one on) it is too high, so the page's own estimate, which knows messages of both directions, is used if it is lower.
+    The offset (kernel's clock minus page's) is at most the difference of a block's arrival and capture, so the least
+    difference over many blocks bounds it: the usual estimate of a one-way delay. Where all blocks were late (the kernel
+    was busy from the first block on) the bound is too high; the page's own estimate, from messages in both directions,
+    is used where it is lower.
     """
 
     def __init__(self) -> None:
@@ -73,7 +74,7 @@ class CaptureClock:
         self._before_ms = self._quickest_ms = inf
 
     def age_s(self, block: Block, now_ms: float) -> float:
-        """Seconds between the capture of a block's last sample and `now_ms` (Unix ms); 0 where unknown."""
+        """Return the seconds between the capture of a block's last sample and `now_ms` (Unix ms); 0 where unknown."""
         if not block.captured_ms:
             return 0.0
         delay = now_ms - block.captured_ms

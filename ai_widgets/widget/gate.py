@@ -1,7 +1,7 @@
-"""The loop's gate: run freely, hold, or do one phase at a time.
+"""The gate of the loop: run freely, pause, or run one phase at a time.
 
-The decode stage asks before each phase of a chunk. In the mode `run` it may always go on; in `pause` and `step` it
-waits here until somebody grants a phase, changes the mode, or gives it something else to do.
+The decode stage calls `Gate.enter` before each phase of a chunk. In the mode `run` the call returns at once; in `pause`
+and `step` it blocks until a phase is granted, the mode changes, or other work is pending.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from .messages import Mode
 
 Phase = Literal["", "perceive", "decide", "respond"]
 PHASES: tuple[Phase, ...] = ("perceive", "decide", "respond")
-"""What happens to a chunk, in order. A chunk after which the model keeps silent has no third phase."""
+"""Phases of a chunk, in order. A chunk after which the model keeps silent has no third phase."""
 MOST_GRANTS = 64
-"""Grants that may wait; a key that is held down must not run the loop long after it was let go."""
+"""Granted phases that may be pending: key repeat must not keep the loop running long after the key is released."""
 
 Outcome = Literal["go", "nudged", "closed"]
 
 
 class Gate:
-    """Lets the decode stage through, phase by phase.
+    """A gate that the decode stage passes before each phase.
 
     Parameters
     ----------
     changed
         Called, on any thread and without a lock, when mode, phase or chunk changed. In the mode `run` phases are not
-        told: they follow each other faster than anybody could read.
+        reported: they change faster than a page could show.
     held
-        Called, in the same way, when the decode stage begins to wait.
+        Called, in the same way, when the decode stage begins to block.
 
     Attributes
     ----------
     mode
         How the loop runs.
     phase, chunk
-        The phase that was done last or is at work, and its chunk; empty and -1 before the first.
+        The current or last phase, and its chunk; empty and -1 before the first.
     """
 
     def __init__(self, changed: Callable[[], None], held: Callable[[], None]) -> None:
@@ -53,7 +53,7 @@ class Gate:
 
     @property
     def holding(self) -> bool:
-        """Whether the decode stage waits at the gate and nothing lets it through."""
+        """Whether the decode stage is blocked at the gate."""
         with self._condition:
             free = self.mode == "run" or self._grants or self._nudged or self._closed
             return self._holding and not free
@@ -64,7 +64,7 @@ class Gate:
         Returns
         -------
         str
-            `go`; or `nudged`: something else is to be looked at first, ask again; or `closed`.
+            `go`; or `nudged`: do the pending work, then call again; or `closed`.
         """
         while True:
             with self._condition:
@@ -79,14 +79,14 @@ class Gate:
                 if not news:
                     self._condition.wait()
             if news:
-                # Without the lock: whoever is told may ask whether the stage is holding.
+                # Without the lock, since the callback may read `holding`.
                 self._held()
         if told:
             self._tell()
         return outcome
 
     def _outcome(self) -> Outcome | None:
-        """What the stage may do now; None where it has to wait."""
+        """Return what the stage may do now; None where it has to wait."""
         if self._closed:
             return "closed"
         if self.mode == "run":
@@ -100,44 +100,44 @@ class Gate:
         return None
 
     def set_mode(self, mode: Mode) -> bool:
-        """Choose how the loop runs. False where it runs so already."""
+        """Set the mode. Return False where it is set already."""
         with self._condition:
             if mode == self.mode:
                 return False
             self.mode, self._grants = mode, 0
             if mode == "run":
-                # Phases are not told while it runs, so an old one must not stay on display.
+                # Phases are not reported in this mode, so the page must not keep showing an old one.
                 self.phase, self.chunk = "", -1
             self._condition.notify_all()
         self._tell()
         return True
 
     def grant(self) -> None:
-        """Let one more phase happen."""
+        """Allow one more phase."""
         with self._condition:
             self._grants = min(self._grants + 1, MOST_GRANTS)
             self._condition.notify_all()
 
     def nudge(self) -> None:
-        """Make a decode stage that waits here look at what else there is."""
+        """Make a blocked decode stage return from `enter`, to do pending work."""
         with self._condition:
             self._nudged = True
             self._condition.notify_all()
 
     def begin_session(self) -> None:
-        """The chunk at work belongs to a session that is over."""
+        """Reset phase, chunk and grants for a new session; a blocked stage returns from `enter`."""
         with self._condition:
             self.phase, self.chunk, self._grants = "", -1, 0
         self.nudge()
         self._tell()
 
     def close(self) -> None:
-        """Let nobody wait any longer."""
+        """Close the gate: every call of `enter`, also a blocked one, returns `closed`."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()
 
     def to_json(self) -> dict[str, Any]:
-        """Mode, phase and chunk."""
+        """Return mode, phase and chunk."""
         with self._condition:
             return {"mode": self.mode, "phase": self.phase, "chunk": self.chunk}

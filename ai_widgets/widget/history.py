@@ -1,8 +1,8 @@
 """The history: the newest part of a session, small enough for a synced trait.
 
-A page that was reloaded, a second view and a notebook that was saved show it without asking a kernel. Whatever was
-said, it is at most `MOST_BYTES` long as JSON. A history is the tail of the record: all events from index `first` on, in
-a compact form.
+A reloaded page, a second view and a saved notebook show the history without a request to the kernel. As JSON it is at
+most `MOST_BYTES` long, for every session. A history is the tail of the record: all events from index `first` on, in a
+compact form.
 
 Schema, version 1
 -----------------
@@ -39,14 +39,17 @@ from ..record.record import SessionRecord
 
 VERSION = 1
 MOST_BYTES = 400_000
+"""Bytes of a history as JSON: Jupyter syncs and saves it whole at every change."""
 BUDGET = 270_000
-"""Bytes that the rows together may take, what the newest chunks heard not counted (107 kB)."""
+"""Estimated bytes of all rows without log-mels; those of the newest chunks take another 107 kB."""
 MEL_CHUNKS = 250
-"""Newest chunks that keep what the model heard: 1.7 minutes, about a quarter of the whole."""
+"""Newest chunks that keep their log-mels: 1.7 minutes, about a quarter of the history's bytes."""
 MEL_BYTES = 320
+"""Bytes of the reduced log-mel of one chunk (`Chunk.mel`)."""
 MOST_ALTERNATIVES = 3
+"""Alternatives kept of each token: the likeliest."""
 MOST_TEXT, MOST_ITEMS, MOST_DATA = 2000, 500, 4000
-"""Characters of a text, items of a list, bytes of a notice's data; what is longer is cut."""
+"""Characters of a text, items of a list, bytes of a notice's data; longer values are truncated."""
 
 DECISION_COLUMNS = (
     "chunk",
@@ -85,7 +88,7 @@ TIMING_COLUMNS = (
 
 @dataclass(frozen=True)
 class _Row:
-    """One event in its compact form, and how many bytes it takes."""
+    """One event in its compact form, and an estimate of its bytes."""
 
     type: str
     value: Any
@@ -93,14 +96,14 @@ class _Row:
 
 
 class History:
-    """Follows one record and holds its newest part.
+    """The newest part of one record, in compact form.
 
     Parameters
     ----------
     record
-        Whose events are followed.
+        Record to follow.
     session
-        Its number.
+        Number of the session.
     """
 
     def __init__(self, record: SessionRecord, session: int) -> None:
@@ -111,15 +114,15 @@ class History:
 
     @property
     def behind(self) -> bool:
-        """Whether there are events that the history does not have yet."""
+        """Whether the record has events that the history lacks."""
         return self._next < len(self._record)
 
     def to_json(self) -> dict[str, Any]:
-        """Take in what is new, let go what is too old, and write the schema above."""
+        """Add new events, evict the oldest beyond the budget, and return the schema above."""
         self._follow()
         most = BUDGET
         written = self._write()
-        # The accounts are an estimate; what counts is what is sent.
+        # The bytes of a row are an estimate; the limit holds for the JSON that is sent.
         while (size := len(json.dumps(written))) > MOST_BYTES and self._rows:
             most = int(most * 0.9 * MOST_BYTES / size)
             self._shorten(most)
@@ -139,7 +142,7 @@ class History:
         rows = self._rows
         while rows and self._bytes > most:
             self._bytes -= rows.popleft().bytes
-        # It should begin with a chunk; but a reply that is longer than all of it is kept as far as it goes.
+        # A history begins with a chunk, except within a reply that is longer than the whole history.
         if rows and self._next > len(rows) and any(row.type == "chunk" for row in rows):
             while rows[0].type != "chunk":
                 self._bytes -= rows.popleft().bytes
@@ -184,7 +187,7 @@ def _row(event: Event) -> _Row:
 
 
 def compact(event: Event) -> dict[str, Any]:
-    """An event as JSON of bounded length."""
+    """Return an event as JSON of bounded length."""
     values = event.to_json()
     if "alternatives" in values:
         likeliest = sorted(values["alternatives"], key=lambda each: each["p"], reverse=True)[:MOST_ALTERNATIVES]

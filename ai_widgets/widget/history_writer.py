@@ -1,4 +1,4 @@
-"""When the history is written: soon after a recording has been answered, else every few seconds while events come."""
+"""Schedule the writing of the history: at the end of each recording, and every few seconds while events arrive."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from ..record.record import SessionRecord
 from .history import History
 
 INTERVAL = 5.0
-"""Least seconds between two writings while events come: each is the whole history again."""
+"""Least seconds between two writes while events arrive: each write sends the whole history again."""
 
 
 class HistoryKeeper:
-    """Keeps one trait up with one record at a time.
+    """The writer of the trait `history`, which follows one record at a time.
 
     Parameters
     ----------
     write
-        Sets the trait; the flag says that everything so far is answered. Called on the thread that finds the writing
-        due, one at a time.
+        Sets the trait; the flag says that all audio so far is decided. Called on the thread that calls `look` or
+        `flush`, never concurrently.
     """
 
     def __init__(self, write: Callable[[dict[str, Any], bool], None]) -> None:
@@ -32,19 +32,19 @@ class HistoryKeeper:
         self._ended = False
 
     def follow(self, record: SessionRecord, session: int) -> None:
-        """Begin with a new session."""
+        """Follow the record of a new session."""
         with self._lock:
             self._history = History(record, session)
             self._last, self._ended = float("-inf"), False
 
     def recording_ended(self) -> None:
-        """What comes now is the end of something: write it as soon as it is answered."""
+        """Note the end of a recording: the history is written as soon as the recording is decided."""
         self._ended = True
 
     def look(self, idle: bool) -> None:
-        """Write if it is due; `idle` says that everything so far is answered."""
+        """Write the history if a write is due; `idle` says that all audio so far is decided."""
         due = (self._ended and idle) or monotonic() - self._last >= INTERVAL
-        # Two stages look; where one writes already, the other has nothing to add.
+        # Both stages call this; while one of them writes, the other need not wait.
         if due and self._lock.acquire(blocking=False):
             try:
                 settled = self._ended and idle
@@ -54,7 +54,7 @@ class HistoryKeeper:
                 self._lock.release()
 
     def flush(self) -> None:
-        """Write what is not written yet."""
+        """Write the history now if events were recorded since the last write."""
         with self._lock:
             self._update(True)
 

@@ -1,4 +1,4 @@
-"""One session as the worker runs it: record, intake, what has come in, what waits, and what was left out."""
+"""The state of one running session: record, intake, and the counts of arrived, queued and dropped chunks."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from ..session.session import StreamingSession
 
 PROGRESS = 1e-6
-"""Chunks by which a resampled length may miss a whole number."""
+"""Tolerance in chunks: a resampled length may miss a whole number of chunks by rounding."""
 
 
 class Run:
-    """What a reset replaces as a whole.
+    """The state of one session; a reset replaces the whole object.
 
     Attributes
     ----------
     listener, session
-        Made by the stage that uses them, once the model is there; None before, and after a failure.
+        Made by the stage that uses them, once the model is loaded; None before, and after a failure.
     decided
-        Chunks that have been decided or are being decided.
+        Chunks that are decided, the chunk in progress included.
     failure
-        What ended the session, or None.
+        Error that ended the session, or None.
     deaf
-        Whether perceiving failed: no audio goes on from there.
+        Whether the encode stage failed: later audio is not encoded.
     pending
-        What the decode stage is to do before its next chunk: changes of settings, notices.
+        Work for the decode stage before its next chunk: changes of settings, notices.
     interrupted
-        Whether the reply at work was ended by arriving audio.
+        Whether the reply in progress was interrupted by arriving audio.
     ended
-        Whether the widget was closed: no chunk will be decided any more.
+        Whether the widget was closed: no more chunks are decided.
     """
 
     def __init__(self, record: SessionRecord) -> None:
@@ -57,19 +57,18 @@ class Run:
         self.interrupted = False
         self.ended = False
         self._lock = Lock()
-        # What has come in, in chunks: whole recordings rounded up, the open one exact.
+        # Arrived audio: finished recordings in chunks, rounded up; the open recording in exact seconds.
         self._finished_chunks = 0
         self._open_seconds = 0.0
         self._skipped = 0
         self._gap = 0
-        # Chunks that are complete with each block of a microphone, and when its last sample was captured.
+        # For each microphone block: chunks complete with it, and the capture time of its last sample.
         self._captured: deque[tuple[float, float]] = deque()
 
     def arrive(self, seconds: float, captured: float | None = None) -> None:
-        """Audio of the open recording was put in.
+        """Count audio that was added to the open recording.
 
-        `captured` is the clock (`perf_counter`) of its last sample; None for audio that has no time of its own, such as
-        a file's.
+        `captured` is the capture time (`perf_counter`) of the last sample; None for audio without one, such as files.
         """
         with self._lock:
             self._open_seconds += seconds
@@ -77,9 +76,9 @@ class Run:
                 self._captured.append((self._finished_chunks + self._open_seconds / CHUNK_SECONDS, captured))
 
     def end_recording(self, tail_s: float) -> None:
-        """The open recording ends, and so much silence follows."""
+        """Count the end of the open recording, with `tail_s` seconds of silence after it."""
         with self._lock:
-            # A whisker less, since a resampled length may round down to just a chunk's end.
+            # Minus a tolerance, since resampling may round the length down to exactly a whole number of chunks.
             self._finished_chunks += ceil(self._open_seconds / CHUNK_SECONDS - 1e-4) + ceil(
                 tail_s / CHUNK_SECONDS - 1e-9
             )
@@ -87,7 +86,7 @@ class Run:
 
     @property
     def waiting(self) -> int:
-        """Chunks that have arrived and are neither decided nor left out."""
+        """Chunks that have arrived and are neither decided nor dropped."""
         if self.failure is not None or self.ended:
             return 0
         with self._lock:
@@ -96,7 +95,7 @@ class Run:
 
     @property
     def lag_s(self) -> float:
-        """Seconds since the oldest chunk of a microphone that waits was captured; 0 where none waits."""
+        """Seconds since the capture of the oldest queued microphone chunk; 0 where none is queued."""
         waiting = self.waiting
         with self._lock:
             oldest = self.decided + self._skipped + 1
@@ -105,28 +104,28 @@ class Run:
             return max(0.0, perf_counter() - self._captured[0][1]) if waiting and self._captured else 0.0
 
     def skip(self) -> None:
-        """Leave out the oldest waiting chunk."""
+        """Drop the oldest queued chunk."""
         with self._lock:
             self._skipped += 1
             self._gap += 1
 
     def end_skipping(self) -> Remark | None:
-        """What is to be noted of the chunks left out since the last chunk that was decided."""
+        """Return the notice of the chunks dropped since the last decided chunk, or None."""
         with self._lock:
             gap, self._gap = self._gap, 0
         return dropped(gap * CHUNK_SECONDS, "overload") if gap else None
 
     @property
     def dropped_s(self) -> float:
-        """Seconds of audio left out so far, on arrival or later."""
+        """Seconds of audio dropped so far, on arrival or from the queue."""
         return self.admission.dropped_s + self._skipped * CHUNK_SECONDS
 
     def note(self, remark: Remark) -> None:
-        """Record a notice here and now."""
+        """Record a notice at the current chunk."""
         self.record.append(Notice(self.decided, remark.kind, remark.message, remark.data))
 
     def counters(self) -> dict[str, Any]:
-        """Figures of the synced trait `counters`."""
+        """Return the values of the synced trait `counters`."""
         waiting, lost = self.waiting, self.dropped_s
         return {
             "waiting": waiting,
@@ -137,11 +136,11 @@ class Run:
         }
 
     def release(self) -> None:
-        """Drop session and listener, which hold the model's memory; the record stays."""
+        """Release session and listener, which hold the KV cache; the record stays."""
         self.session, self.listener = None, None
 
     def end(self) -> None:
-        """Note the chunks that will not be answered, once, and release the model."""
+        """Record a notice of the chunks that will not be decided, once, and release the model."""
         waiting = self.waiting
         if waiting and not self.ended:
             self.note(dropped(waiting * CHUNK_SECONDS, "closed"))

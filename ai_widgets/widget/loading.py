@@ -1,4 +1,4 @@
-"""Loads the widget's model on a thread of its own, so that the widget is there at once and says how far loading is."""
+"""Load the widget's model on a separate thread, so that the widget is displayed at once and shows the progress."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ if TYPE_CHECKING:
     from ..model.hub import Progress
 
 TELL_SECONDS = 0.25
-"""Least seconds between two reports on how far loading is."""
+"""Least seconds between two progress reports: four updates a second look continuous."""
 GLANCE_SECONDS = 0.5
-"""A waiting thread looks up so often: on some systems a lock that is waited for cannot be interrupted."""
+"""Seconds between two wake-ups of a waiting thread: on some systems a blocking wait for a lock ignores Ctrl-C."""
 
 Status = Literal["loading", "ready", "failed"]
 
 
 class LoadingStopped(BaseException):
-    """Raised by the progress report of a source that was closed, to end the loading.
+    """The exception that ends loading; raised by the progress callback of a closed source.
 
-    Not an `Exception`: readers and downloads that turn an exception into one of their own must not report it.
+    Not an `Exception`, so that readers and downloads do not turn it into an error of their own.
     """
 
 
 class ModelSource:
-    """A model that is loaded already, or is being loaded.
+    """A model that is loaded or loading.
 
     Parameters
     ----------
     load
-        Returns the model; called once, on a thread, with the function that takes the bytes done and the bytes in all.
+        Returns the model; called once, on the loading thread, with a callback for bytes done and total bytes.
     changed
-        Called when loading has come further or has ended, on that thread.
+        Called on the loading thread when progress or status changed.
 
     Attributes
     ----------
     progress
-        Bytes done and bytes in all, or None where nothing is known of them.
+        Bytes done and total bytes, or None where they are unknown.
     status
-        `loading`, `ready` or `failed`; of a closed source, what it was when it was closed.
+        `loading`, `ready` or `failed`; a closed source keeps its last status.
     failure
-        Why loading failed, or None.
+        Error that loading raised, or None.
     """
 
     def __init__(self, load: Callable[[Progress], Model], changed: Callable[[], None]) -> None:
@@ -64,7 +64,7 @@ class ModelSource:
         self.failure: Exception | None = None
 
     def start(self) -> None:
-        """Begin loading; returns at once."""
+        """Start the loading thread; returns at once."""
         self._thread = PipelineThread(self._run, "ai_widgets load")
         stop_at_exit(self)
         self._thread.start()
@@ -80,7 +80,7 @@ class ModelSource:
         except LoadingStopped:
             return
         except Exception as error:  # noqa: BLE001 - kept for every caller who asks for the model, and shown in the widget
-            # The frames of a loading that failed hold the weights that were read.
+            # The frames of the traceback would keep the weights read so far alive.
             forget_frames(error)
             failure = error
         with self._settled:
@@ -110,7 +110,7 @@ class ModelSource:
         Raises
         ------
         Exception
-            What loading raised.
+            The error that loading raised.
         SessionError
             Where the source is closed.
         TimeoutError
@@ -130,24 +130,24 @@ class ModelSource:
             return self._model
 
     def model(self) -> LoadedModel:
-        """Return what sessions need of the model, once it is loaded; raises as `wait` does."""
+        """Wait for the model and return the part that sessions need; raises as `wait` does."""
         return self.wait().loaded
 
     @property
     def loaded(self) -> LoadedModel | None:
-        """What sessions need of the model, or None where it is not loaded or is released."""
+        """The part of the model that sessions need, or None where the model is not loaded or was released."""
         model = self._model
         return None if model is None else model.loaded
 
     def stop(self) -> None:
-        """End the loading at its next progress report, and release the model. Returns at once."""
+        """Cancel loading at its next progress report, and release the model. Returns at once."""
         with self._settled:
             self._closed = True
             self._model = self._load = self._tell = None
             self._settled.notify_all()
 
     def join(self, timeout: float) -> None:
-        """Wait for the loading to end."""
+        """Wait at most `timeout` seconds for the loading thread to end."""
         thread = self._thread
         if thread is not None and thread.ident is not None and thread is not current_thread():
             thread.join(timeout)

@@ -1,7 +1,7 @@
-"""What waits to be sent to the browser: replies to messages, events of the record, acknowledgements.
+"""The queue of outgoing messages: answers, events of the record, acknowledgements.
 
-Events are not copied here: the record holds them, and the outbox remembers how many the browser has. So a page that was
-reloaded is served by setting that number back.
+Events are not copied into the queue: the record holds them, and the outbox stores how many were sent. To send events
+again to a reloaded page, that number is set back.
 """
 
 from __future__ import annotations
@@ -18,33 +18,34 @@ from .alarm import Alarm
 from .problems import Problems
 
 FLUSH_SECONDS = 0.03
-"""Least time between two batches of events while more is coming: a reply is smooth, and far below the 1000 messages a
-second at which a Jupyter server drops them."""
+"""Least seconds between two batches of events while more follow: short enough for smooth replies, and far below the
+1000 messages a second at which a Jupyter server drops messages."""
 MAX_BATCH = 500
-"""Events in one message; a long session that is shown anew comes in several."""
+"""Events in one message, which bounds its size; more events are sent in several messages."""
 MAX_REPLAYED = 10_000
-"""Events that a page is told anew, about a quarter of an hour; of a longer session it is shown the newest part."""
+"""Events sent again to a reloaded page (about 15 minutes of a session): older events would delay the newest ones."""
 MAX_QUEUED = 200
-"""Messages that may wait to be sent. Only in pull mode do any wait, and there a page asks four times a second."""
+"""Queued answers; the oldest is dropped beyond it. Answers queue up in pull mode only, where a page polls four times a
+second."""
 NEWEST_ONLY = ("loop", "model", "reset", "welcome")
-"""Messages that tell a state: a newer one replaces the older, so that none is crowded out by answers."""
+"""Types of messages that carry a state: a newer message replaces the queued one, and none is dropped."""
 
 
 class Outbox:
-    """Collects on any thread, sends on whichever thread flushes, in order.
+    """The ordered queue of messages to the pages, filled and flushed on any thread.
 
     Parameters
     ----------
     send
         Sends one message with its buffers.
     record, waiting
-        Give the running session's record, and its chunks that are not decided yet.
+        Return the running session's record, and its number of queued chunks.
     lock
         Held while sending.
     clock
-        Limits the rate of problems.
+        Monotonic time in seconds, for the rate limit of problems.
     pull
-        Whether pages ask for what is queued, so that nothing is sent without their asking.
+        Whether messages are sent only when a page polls.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Outbox:
         return perf_counter() - self._last_flush >= FLUSH_SECONDS
 
     def put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Queue one message. Where no page asks for them, the oldest answers are dropped; a state never is."""
+        """Queue one message. Beyond `MAX_QUEUED` the oldest answers are dropped, but never a state."""
         with self._lock:
             if message["type"] in NEWEST_ONLY:
                 about = (message["type"], message.get("page"))
@@ -84,25 +85,25 @@ class Outbox:
                 del self._queued[place]
 
     def put_problem(self, code: str, message: str, detail: str = "", page: str = "") -> None:
-        """Queue a problem. Repeats are coalesced and counted; the newest of each code is always told."""
+        """Queue a problem. Repeats are coalesced and counted; the newest of each code is always sent."""
         with self._lock:
             self._problems.add(messages.problem(code, message, detail, page))
 
     def acknowledge(self, stream: int, seq: int) -> None:
-        """The newest block that was taken up."""
+        """Queue the acknowledgement of a block; it replaces one that is not sent yet."""
         with self._lock:
             self._taken = (stream, seq)
 
     def put_playing(self, message: dict[str, Any]) -> None:
-        """How far a file has come: the newest replaces what is not sent yet."""
+        """Queue the position of a file; it replaces one that is not sent yet."""
         with self._lock:
             self._playing = message
 
     def welcome(self, message: dict[str, Any], seen: int) -> None:
-        """Queue the answer to a hello; events follow from the page's own count on.
+        """Queue the answer to a hello; events after the `seen` ones of this page follow.
 
-        Another page may know less than this one, so what was not sent yet is never passed over. Where more than
-        `MAX_REPLAYED` events would follow, `first` tells at which of them the page begins, and a problem says so.
+        Events that were not sent yet are never skipped, since another page may have seen fewer. Where more than
+        `MAX_REPLAYED` events would follow, `first` is the index at which the page begins, and a problem says so.
         """
         with self._lock:
             first = self._first_replayed(seen)
@@ -115,7 +116,7 @@ class Outbox:
             self.put_problem("shortened", left_out, page=message["page"])
 
     def _first_replayed(self, seen: int) -> int:
-        """Where a page that has `seen` events goes on: there, or at one of the newest chunks."""
+        """Return the index of the first event to send to a page that has `seen`: there, or at a newer chunk."""
         record = self._record()
         newest = len(record) - MAX_REPLAYED
         if seen >= newest:
@@ -126,7 +127,7 @@ class Outbox:
         return newest
 
     def begin_session(self, begin: Callable[[], None]) -> None:
-        """Run `begin`, which replaces the record, so that no event of the old one is sent as one of the new."""
+        """Run `begin`, which replaces the record, under the lock, so that no event is sent under a wrong session."""
         with self._lock:
             begin()
             self.session += 1
@@ -134,7 +135,7 @@ class Outbox:
             self.put(messages.reset(self.session))
 
     def flush(self) -> None:
-        """Send what is due: queued messages, problems, then new events, then the acknowledgement."""
+        """Send all that is due: queued messages, problems, new events, the file's position, the acknowledgement."""
         with self._lock:
             self._last_flush = perf_counter()
             queued, self._queued = self._queued, []
@@ -156,6 +157,6 @@ class Outbox:
                 self._send(messages.ack(stream, seq), ())
 
     def close(self) -> None:
-        """Send nothing more by itself."""
+        """Cancel the timer that flushes."""
         if self._alarm is not None:
             self._alarm.close()

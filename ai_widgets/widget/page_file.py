@@ -1,8 +1,8 @@
-"""`PageFile`: a file that lies in the browser, as a binary file that the kernel reads.
+"""`PageFile`: a file in the browser, as a binary file object of the kernel.
 
-Nothing of it is stored in the kernel but a few pieces. Reading one that is not there asks the page for it and waits, so
-how fast the file travels is up to its reader: that is the flow control, and a file whose index stands at its end (M4A)
-is read at once. `read` and `seek` belong to one thread; `take` and `fail` may be called on any, and never wait.
+The kernel caches only a few pieces. Reading a piece that is not cached requests it from the page and blocks, so the
+reader sets the speed of the transfer (flow control), and a file with its index at the end (M4A) needs no full download
+first. `read` and `seek` belong to one thread; `take` and `fail` may be called on any thread and never block.
 """
 
 from __future__ import annotations
@@ -16,35 +16,36 @@ from time import monotonic
 from ..errors import AudioError
 
 PIECE_BYTES = 512 * 1024
-"""Bytes of one range. A websocket breaks above 10 MB, and base64 adds a third; the first piece of a file should pass in
-less than half a second at 10 Mbit/s."""
+"""Bytes of one range: below the websocket limit of 10 MB with base64's third added, and less than 0.5 s at 10 Mbit/s,
+so that the first piece of a file arrives soon."""
 KEPT_PIECES = 8
-"""Pieces in memory, 4 MB: decoders read header, index and samples by turns."""
+"""Pieces in the cache (4 MB); the least recently used is evicted. Decoders alternate between header, index and
+samples."""
 ASK_AGAIN_SECONDS = 5.0
-"""A range that has not come is asked for again after this time: a line that broke and came back loses messages."""
+"""Timeout in seconds after which a range is requested again: messages are lost when a connection breaks."""
 PATIENCE_SECONDS = 60.0
-"""A page that has sent nothing for this time is gone. Shorter would end files under kernels without subshells, which
-take no messages while a cell runs."""
+"""Timeout in seconds after which a page counts as closed. A shorter timeout would end files under kernels without
+subshells, which receive no messages while a cell runs."""
 
 
 class PageFile(io.RawIOBase):
-    """A seekable binary file whose bytes a page sends.
+    """A seekable binary file whose bytes are sent by a page.
 
     Parameters
     ----------
     name
-        The file's name, for sentences.
+        Name of the file, for error messages.
     size
-        Its length in bytes.
+        Length of the file in bytes.
     ask
-        Called with offset and length to ask the page for one range. Called on the reading thread.
+        Called on the reading thread with offset and length, to request one range from the page.
     patience
-        Seconds without an answer after which the page counts as gone.
+        Timeout in seconds after which the page counts as closed.
 
     Attributes
     ----------
     failure
-        Why no more can be read, or None. `read` raises it.
+        Error that ended reading, raised by `read`; or None.
     """
 
     def __init__(
@@ -66,11 +67,11 @@ class PageFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Return the place of the next byte."""
+        """Return the position of the next byte."""
         return self._place
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to `offset` from the beginning, the place or the end, as `whence` says; return the new place."""
+        """Move to `offset` from the start, the current position or the end (`whence`); return the new position."""
         if whence == io.SEEK_SET:
             if offset < 0:
                 raise ValueError(f"A position in a file must be at least 0, not {offset}.")
@@ -82,16 +83,16 @@ class PageFile(io.RawIOBase):
         return self._place
 
     def readinto(self, buffer: memoryview | bytearray) -> int:  # type: ignore[override]
-        """Fill `buffer` from the place on; return how many bytes there were: fewer only at the end of the file.
+        """Fill `buffer` from the current position; return the number of bytes, fewer only at the end of the file.
 
         Raises
         ------
         AudioError
-            The page can no longer be read from, or does not answer.
+            Where the page reports an error or does not answer.
         """
         view = memoryview(buffer).cast("B")
         filled = 0
-        # Decoders take a short read for the end of the file, so it goes on across pieces.
+        # Decoders treat a short read as the end of the file, so a read continues across pieces.
         while filled < len(view) and self._place < self.size:
             start = self._place - self._place % PIECE_BYTES
             piece = self._piece(start)
@@ -102,7 +103,7 @@ class PageFile(io.RawIOBase):
         return filled
 
     def take(self, offset: int, data: bytes) -> None:
-        """Take what the page sent. What nobody waits for (asked twice, answered twice) is discarded."""
+        """Store a range that the page sent. A range that is not awaited (a second answer) is discarded."""
         with self._changed:
             if offset != self._wanted or self.failure is not None:
                 return
@@ -122,7 +123,7 @@ class PageFile(io.RawIOBase):
             self._changed.notify_all()
 
     def fail(self, error: Exception) -> None:
-        """End reading for good, at once, also where it waits. The first reason stays."""
+        """End reading with an error, also where a read blocks. A first error is kept."""
         with self._changed:
             self._fail(error)
 
@@ -142,7 +143,7 @@ class PageFile(io.RawIOBase):
         return min(PIECE_BYTES, self.size - offset)
 
     def _piece(self, start: int) -> bytes:
-        """The piece that begins at `start`; waits until it is there."""
+        """Return the piece that begins at `start`, requested from the page unless it is cached."""
         with self._changed:
             if start in self._pieces:
                 self._pieces.move_to_end(start)
@@ -152,7 +153,7 @@ class PageFile(io.RawIOBase):
             self._wanted = start
         end = monotonic() + self._patience
         while True:
-            # Without the lock: a page in the same process answers at once.
+            # Without the lock, since a page in the same process answers within this call.
             self._ask(start, self._length(start))
             with self._changed:
                 left = end - monotonic()

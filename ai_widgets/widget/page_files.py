@@ -1,4 +1,4 @@
-"""Files that pages hold: each is announced, read range by range, and answered by the page that has it."""
+"""Play files that pages hold: a page announces its file and answers the requests for ranges."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 Ask = Callable[[int, int, int, str], None]
-"""Stream, offset, length and page: asks a page for a part of its file."""
+"""Callback (stream, offset, length, page) that requests a range of a file from its page."""
 
 
 class PageFiles:
-    """Plays what pages announce, and gives their answers to whoever reads.
+    """The files of pages: opened when announced, and filled by the pages' answers.
 
     Parameters
     ----------
     player
         Plays the files.
     feeder
-        Gives the way into the running session.
+        Returns a feeder of the running session.
     ask
-        Asks a page for bytes; on the reading thread.
+        Requests bytes from a page; called on the reading thread.
     """
 
     def __init__(self, player: FilePlayer, feeder: Callable[[], Feeder], ask: Ask) -> None:
@@ -40,7 +40,7 @@ class PageFiles:
         self._file: PageFile | None = None
 
     def play(self, message: Play) -> None:
-        """Play the file that a page announces. The caller makes sure that nothing else plays."""
+        """Play the file that a page announces. The caller has checked that no other file plays."""
         name = message.name or "the file"
         file = PageFile(name, message.size, lambda at, length: self._ask(message.stream, at, length, message.page))
         self._number, self._file = message.stream, file
@@ -49,7 +49,7 @@ class PageFiles:
         self._player.play(stream)
 
     def take(self, message: Bytes) -> None:
-        """Take a page's answer. One to a file that has ended meanwhile is discarded."""
+        """Take a page's answer. An answer for a file that has ended is discarded."""
         stream = self._player.of_page(message.page)
         if self._file is None or stream is None or stream.source is not self._file or message.stream != self._number:
             return
@@ -62,5 +62,5 @@ class PageFiles:
 
 
 def _open(file: PageFile) -> AbstractContextManager[AudioReader]:
-    # It streams, so no length is too long.
+    # Streaming needs constant memory, so the length is not limited.
     return open_audio(cast(BinaryIO, file), name=file.file_name, longest_s=None)

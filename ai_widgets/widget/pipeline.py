@@ -1,8 +1,8 @@
-"""The pipeline behind the widget: blocks → [encode stage] → heard chunks → [decode stage] → events in the record.
+"""The pipeline of the widget: blocks → [encode stage] → heard chunks → [decode stage] → events in the record.
 
-Two stages, so that audio which arrives while the model speaks is encoded already when its turn comes (the paper's
-asynchronous inference). The worker knows threads but no comm: it tells its owner that something changed, and the owner
-decides what to send. torch comes with the model, on the model's own thread, so that a widget is on screen at once.
+With two stages, audio that arrives during a reply is already encoded when the reply ends (the paper's asynchronous
+inference). The worker uses threads but no comm: callbacks report changes to its owner, which decides what to send.
+torch is imported with the model, on the loading thread, so that a widget is displayed at once.
 """
 
 from __future__ import annotations
@@ -34,27 +34,28 @@ if TYPE_CHECKING:
     from ..session.session import StreamingSession
 
 AHEAD = 64
-"""Encoded chunks that may wait for the decode stage; beyond it raw audio waits in front of the encoder."""
+"""Encoded chunks (26 s) queued for the decode stage; beyond it the encode stage blocks (back-pressure) and raw audio
+queues up in front of it."""
 
 
 class Worker:
-    """Runs one model over whatever audio is put in.
+    """A model, its running session, and the two threads that feed audio to it.
 
     Parameters
     ----------
     source
-        Loads the model on a thread of its own.
+        Loads the model on a separate thread.
     settings, live
-        Those of the sessions this worker opens, and those that hold whichever session runs.
+        Settings of the sessions that this worker opens, and settings that outlive a session.
     owner
-        Told what happens.
+        Callbacks for changes.
     record
         Makes the record of a new session.
 
     Attributes
     ----------
     changing
-        Held while settings are read, changed and written back; also by an owner that shows them.
+        Lock held while settings are read, changed and written back; also held by the owner while it displays them.
     """
 
     def __init__(
@@ -86,38 +87,38 @@ class Worker:
 
     @property
     def failure(self) -> Exception | None:
-        """What ended the running session, or None."""
+        """Error that ended the running session, or None."""
         return self._run.failure or self._source.failure
 
     @property
     def speaking(self) -> bool:
-        """Whether a reply is being spoken."""
+        """Whether a reply is being generated."""
         return self._answering.speaking
 
     @property
     def waiting(self) -> int:
-        """Chunks that have arrived and are not decided yet."""
+        """Chunks that have arrived and are neither decided nor dropped."""
         return self._run.waiting
 
     @property
     def prefix(self) -> tuple[int, ...] | None:
-        """Tokens that the running session's context begins with; None before there is a session."""
+        """Token ids at the start of the running session's context; None before the session is open."""
         session = self._run.session
         return None if session is None else session.prefix
 
     @property
     def counters(self) -> dict[str, Any]:
-        """What waits and what was lost, as the synced trait has it."""
+        """Counts of queued and dropped audio, as in the synced trait."""
         return self._run.counters()
 
     @property
     def alive(self) -> bool:
-        """Whether any thread of the pipeline exists."""
+        """Whether a thread of the pipeline exists."""
         return self._encode.alive or self._decode.alive
 
     @property
     def queued(self) -> int:
-        """Items in both queues."""
+        """Number of items in both queues."""
         return len(self._encode) + len(self._decode)
 
     def push(
@@ -130,8 +131,8 @@ class Worker:
     ) -> None:
         """Queue mono float32 audio at its native rate.
 
-        `taken` is called once it went into the encode stage's work, or was refused. Audio from Python is always taken:
-        whoever feeds it can wait.
+        `taken` is called once the encode stage takes the block up, or the block was dropped. Audio from Python is never
+        dropped, since the caller can be blocked.
         """
         run = self._run
         if block.stream and run.failure is None:
@@ -153,7 +154,7 @@ class Worker:
         run.arrive(len(samples) / rate, arrived - block.age_s if block.mic else None)
         self._put((run, Samples(samples, rate, flags, arrived, taken, block)))
         if self.live.overload == "drop_oldest":
-            # Where the loop is held, the oldest of what waits leaves there.
+            # A paused decode stage drops the oldest queued chunks too.
             self.gate.nudge()
 
     def end_stream(self, tail_s: float = 0.0) -> None:
@@ -165,20 +166,20 @@ class Worker:
         self._put((run, EndOfStream(tail_s)))
 
     def feeder(self) -> Feeder:
-        """The way into the running session for audio of files."""
+        """Return a feeder of the running session, for audio of files."""
         return Feeder(self._run, self._put, lambda run: run is self._run)
 
     def remark(self, kind: str, message: str, **data: object) -> None:
-        """Record a notice in its place among the audio."""
+        """Queue a notice, recorded at its place in the audio."""
         self._put((self._run, Remark(kind, message, data)))
 
     def change(self, session: Mapping[str, Any], live: Mapping[str, Any]) -> None:
-        """Change settings; they hold from the next chunk that is decided, and a notice says so there.
+        """Change settings from the next decided chunk on, where a notice records the change.
 
         Raises
         ------
         SettingError
-            Where one of them is not allowed; then none is changed.
+            Where a value is not allowed; then no setting is changed.
         """
         with self.changing:
             self._change(session, live)
@@ -187,7 +188,7 @@ class Worker:
         settings, lively = self.settings.changed(**session), self.live.changed(live)
         model = self._source.loaded
         if model is not None:
-            # What the model cannot do is refused here, and not by the session at its next chunk.
+            # Settings that the model does not support are refused now, not by the session at its next chunk.
             vocabulary(model, settings)
         news = {name: value for name, value in lively.to_json().items() if value != self.live.to_json()[name]}
         differs = settings != self.settings
@@ -203,7 +204,7 @@ class Worker:
             self._wake(run)
 
     def set_loop(self, mode: Mode) -> None:
-        """Run freely, hold before the next phase, or do one phase a `step`."""
+        """Run freely, pause before the next phase, or run one phase for each `step`."""
         before = self.gate.mode
         if not self.gate.set_mode(mode):
             return
@@ -213,28 +214,28 @@ class Worker:
             self._wake(self._run)
 
     def step(self) -> None:
-        """Do the next phase of the next chunk; nothing where no audio waits."""
+        """Run the next phase; do nothing where no chunk is queued or in progress."""
         self.set_loop("step")
         if self.gate.holding or self._run.waiting:
             self.gate.grant()
 
     def interrupt(self) -> None:
-        """End the running reply."""
+        """Interrupt the reply in progress, if there is one."""
         session = self._run.session
         if session is not None:
             session.interrupt()
 
     def reset(self) -> None:
-        """Begin a new session with a new record; audio that still waits belongs to the old one and is dropped."""
+        """Begin a new session with a new record; queued audio of the old session is dropped."""
         old = self._run
-        # What still waits belongs to the old run: the stages pass over it.
+        # The stages discard queued items of the old run.
         self._run = Run(self._record())
         if old.session is not None:
             old.session.interrupt()
         self.gate.begin_session()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until everything put in is answered. False when `timeout` seconds passed first, or the loop is held."""
+        """Wait until all queued audio is decided. Return False after `timeout` seconds, or where the loop is paused."""
         end = None if timeout is None else perf_counter() + timeout
         for stage in (self._encode, self._decode):
             left = None if end is None else max(0.0, end - perf_counter())
@@ -243,7 +244,7 @@ class Worker:
         return True
 
     def stop(self) -> None:
-        """End the reply and the loading at work, and take nothing more. Returns at once."""
+        """Interrupt the reply, cancel loading, and refuse new items. Returns at once."""
         self.interrupt()
         self._source.stop()
         self.gate.close()
@@ -257,7 +258,7 @@ class Worker:
             stage.end(max(0.0, end - perf_counter()))
 
     def close(self) -> None:
-        """End both threads and release model and session; the record stays, and says what was not answered."""
+        """End both threads and release model and session; the record stays, with a notice of undecided audio."""
         self.stop()
         self.join(CLOSE_SECONDS)
         self._run.end()
@@ -267,14 +268,14 @@ class Worker:
             raise SessionError("This widget is closed; make a new widget to continue.")
 
     def _wake(self, run: Run) -> None:
-        """Have the decode stage look at what is pending, now or before its next chunk."""
+        """Make the decode stage do its pending work, now or before its next chunk."""
         if self.gate.mode != "run":
             self.gate.nudge()
         if not len(self._decode):
             self._decode.put((run, Wake()), urgent=True)
 
     def _look_up(self) -> None:
-        """The loop begins to be held: whoever waits for it looks again, and all that was done until now is told."""
+        """Send all events and wake the threads in `wait`, when the loop begins to block at the gate."""
         self._owner.events_came(True)
         self._encode.wake()
         self._decode.wake()
@@ -284,16 +285,16 @@ class Worker:
     def _perceive(self, item: Item) -> None:
         run, part = item
         if isinstance(part, Samples) and part.taken is not None:
-            # Also where it is passed over: whoever sent it may be waiting to send more.
+            # Also for discarded blocks, since the sender may wait for the acknowledgement before it sends more.
             part.taken()
         if run is self._run and run.failure is None and not run.deaf:
             try:
                 self._perceive_part(run, part)
             except Exception as error:  # noqa: BLE001 - whatever a model raises must reach the user, and end this run only
-                # In its place among the chunks: those that were perceived before are still answered.
+                # Queued behind the chunks that were perceived before the failure, which are still decided.
                 run.deaf = True
                 self._decode.put((run, Failure(error)))
-        # This item is still at work, so the stage is not idle: nothing queued behind it is what makes it the last.
+        # This item is still in progress, so `idle` is false; an empty queue means that it is the last one.
         self._owner.events_came(len(self._encode) == 0)
 
     def _perceive_part(self, run: Run, part: Samples | EndOfStream | Remark) -> None:
@@ -344,7 +345,7 @@ class Worker:
         return StreamingSession(self._source.model(), self.settings, run.record)
 
     def _end_run(self, run: Run, error: Exception) -> None:
-        """A model raised: end this session, keep what was recorded, tell the owner. A reset begins a new one."""
+        """End a session whose model raised: keep the record and report the error. A reset begins a new session."""
         if run is not self._run or run.failure is not None:
             return
         run.failure = error

@@ -1,4 +1,4 @@
-"""What the worker's stages pass on, and whom the worker tells."""
+"""Items in the queues of the pipeline, and the callbacks of its owner."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BlockOf:
-    """Where samples come from: the browser's stream and block, and whether that is a microphone. Else Python.
+    """The origin of samples: stream and block number of the browser, and whether a microphone; stream 0 is Python.
 
-    `age_s` is the time between the capture of the block's last sample and its arrival in the kernel, in seconds.
+    `age_s` is the time in seconds between the capture of the block's last sample and its arrival in the kernel.
     """
 
     stream: int = 0
@@ -32,7 +32,7 @@ FROM_PYTHON = BlockOf()
 
 @dataclass(frozen=True)
 class Samples:
-    """One block of audio at its own rate. `arrived` is the clock (`perf_counter`) when it came."""
+    """One block of audio at its native rate. `arrived` is its arrival time (`perf_counter`)."""
 
     samples: Array
     rate: int
@@ -44,20 +44,20 @@ class Samples:
 
 @dataclass(frozen=True)
 class EndOfStream:
-    """A recording ends, and so much silence follows."""
+    """The end of a recording, followed by `tail_s` seconds of silence."""
 
     tail_s: float
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Perceiving failed: what came before is still answered, then the session ends."""
+    """An error of the encode stage: earlier chunks are still decided, then the session ends."""
 
     error: Exception
 
 
 class Wake:
-    """Nothing but an occasion to look at what is pending."""
+    """An empty item that makes the decode stage do its pending work."""
 
 
 Item: TypeAlias = "tuple[Run, Samples | EndOfStream | Remark]"
@@ -66,20 +66,20 @@ Decodable: TypeAlias = "tuple[Run, Heard | Remark | Failure | Wake]"
 
 @dataclass(frozen=True)
 class Owner:
-    """What a worker tells, on any thread.
+    """Callbacks of a worker, called on any thread.
 
     Attributes
     ----------
     events_came
-        Something changed; the flag says that nothing follows at once.
+        Events or state changed; the argument says that the queue of the calling stage is empty.
     loop_changed
-        The loop has another mode, or is at another phase.
+        Mode or phase of the loop changed.
     session_failed
         An exception ended the session.
     overloaded
-        Audio begins to be refused; a sentence says why.
+        Audio is being dropped from now on; the argument is a sentence that says why.
     parked
-        There has been nothing to do for a while.
+        The decode stage has been idle and its thread ends.
     """
 
     events_came: Callable[[bool], None]

@@ -1,8 +1,8 @@
-"""Problems on their way to the pages: repeats are coalesced and counted, and the newest of each kind always arrives.
+"""Rate-limit problem messages: repeats are coalesced and counted, and the newest of each kind is always sent.
 
-A broken sender may cause thousands of problems a second; a page must neither be flooded with them nor miss the one
-that matters. So the rate is limited for each kind (code and page) apart, and what the limit holds back is only what a
-newer problem of the same kind has replaced.
+A broken sender may cause thousands of problems a second; they must not flood a page, nor hide a problem of another
+kind. So each kind (code and page) has its own rate limit, and only problems that a newer one of the same kind replaces
+are dropped.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from typing import Any
 from .budget import Budget
 
 BURST = 5
-"""Problems of one kind that are told one by one before the rate is limited."""
+"""Problems of one kind that are sent one by one before the rate is limited."""
 PROBLEM_SECONDS = 1.0
-"""Least time between two problems of one kind afterwards: as fast as a person can follow a count."""
+"""Least seconds between two problems of one kind afterwards: as fast as a user can follow a count."""
 MOST_KINDS = 64
-"""Kinds that are told apart: there are few codes and few pages. Beyond it the one quiet longest is dropped."""
+"""Kinds with a rate limit of their own, far more than codes times pages; beyond it the longest unused is evicted."""
 
 Kind = tuple[str, str]
 
 
 class Problems:
-    """Collects problem messages and gives out those that are due.
+    """A queue of problem messages with a rate limit for each kind.
 
     Parameters
     ----------
     clock
-        Gives the time in seconds; it never goes back.
+        Returns a monotonic time in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
@@ -38,17 +38,17 @@ class Problems:
         self._held: dict[Kind, dict[str, Any]] = {}
 
     def add(self, message: dict[str, Any]) -> None:
-        """Take in a `problem` message. It replaces one of its kind that is still held, and counts it in `times`."""
+        """Queue a `problem` message. It replaces a queued one of its kind, which it counts in `times`."""
         kind = (message["code"], message["page"])
         before = self._held.pop(kind, None)
         times = message["times"] + (before["times"] if before else 0)
         self._held[kind] = {**message, "times": times}
-        # Moved to the end: the first is the one that is quiet longest.
+        # Moved to the end, so that the first kind is the longest unused.
         budget = self._budgets.pop(kind) if kind in self._budgets else Budget(BURST, PROBLEM_SECONDS, self._clock)
         self._budgets[kind] = budget
 
     def take(self) -> list[dict[str, Any]]:
-        """Messages that may be sent now, in the order in which they came."""
+        """Remove and return the messages that may be sent now, in order of arrival."""
         due = [kind for kind in self._held if self._budgets[kind].spend()]
         taken = [self._held.pop(kind) for kind in due]
         quiet = [kind for kind in self._budgets if kind not in self._held]
@@ -58,5 +58,5 @@ class Problems:
 
     @property
     def wait(self) -> float | None:
-        """Seconds until `take` gives something out; None where nothing is held."""
+        """Seconds until `take` returns a message; None where the queue is empty."""
         return min((self._budgets[kind].wait for kind in self._held), default=None)

@@ -1,23 +1,22 @@
-"""How far a file has come: position, speed, time left. Knows no clock: whoever looks says what time it is."""
+"""Position, speed and time left of a file. Callers pass the time, so that tests need no clock."""
 
 from __future__ import annotations
 
 from collections import deque
 
 SPEED_SECONDS = 10.0
-"""Speed is measured over this time: long replies in it are averaged, and it follows within seconds when they end."""
+"""Window in seconds for the speed: long enough to average over replies, short enough to follow within seconds."""
 LEAST_SECONDS = 0.5
-"""Below this no speed is told: the first chunks come in bursts."""
+"""Least seconds of measurement before a speed is shown: the first chunks are decided in bursts."""
 
 
 class Progress:
-    """Position of one file on the clock of whoever looks.
+    """The position of one file over time.
 
     Attributes
     ----------
     seconds
-        Length of the file, or None where it is not known. A file that turns out longer than it said is as long as its
-        position.
+        Length of the file, or None where it is unknown. Raised to the position where a header states too little.
     position_s
         Seconds of the file that are decided.
     """
@@ -28,12 +27,12 @@ class Progress:
         self._looks: deque[tuple[float, float]] = deque()
 
     def look(self, now: float, position_s: float) -> None:
-        """Take down the position at the time `now`, in seconds. It never goes back."""
+        """Record the position at time `now`, both in seconds. The position never decreases."""
         self.position_s = max(self.position_s, position_s)
         if self.seconds is not None:
             self.seconds = max(self.seconds, self.position_s)
         looks = self._looks
-        # Ten looks a second are enough, and bound the queue.
+        # Ten entries a second are enough, and bound the queue.
         if len(looks) > 1 and now - looks[-2][0] < 0.1:
             looks.pop()
         looks.append((now, self.position_s))
@@ -41,12 +40,12 @@ class Progress:
             looks.popleft()
 
     def forget_speed(self) -> None:
-        """Measure anew: the file was held meanwhile."""
+        """Restart the measurement of the speed, after a pause."""
         self._looks.clear()
 
     @property
     def speed(self) -> float | None:
-        """Seconds of the file a second, or None until that can be told."""
+        """Seconds of the file decided per second, or None before `LEAST_SECONDS` of measurement."""
         if len(self._looks) < 2:
             return None
         (since, begun), (now, position) = self._looks[0], self._looks[-1]
@@ -54,7 +53,7 @@ class Progress:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds until the end of the file at this speed, or None where that cannot be told."""
+        """Seconds until the end of the file at this speed, or None where length or speed are unknown."""
         speed = self.speed
         if self.seconds is None or not speed:
             return None

@@ -1,7 +1,7 @@
-"""Audio from the browser: streams that open and close, blocks in order, and what is to be said where they are not.
+"""Receive audio from the browser: streams that open and close, and their blocks in order.
 
-One stream is open at a time, whichever page sends it. Audio goes on to the worker. What was lost, came twice, was held
-or belongs to no stream is a notice or a problem, and never an exception in the thread that delivers messages.
+Over all pages, one stream is open at a time. Blocks are passed to the worker. Lost, duplicate and delayed blocks, and
+blocks of no open stream, become notices or problems, never an exception in the thread that delivers messages.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from .pipeline import Worker
 from .pipeline_items import BlockOf
 
 STALE_SECONDS = 5.0
-"""A stream from which nothing has come for this long is quiet: its page may be gone, and another one may record."""
+"""Timeout in seconds after which a stream without blocks is quiet: its page may be closed, and another may record."""
 MOST_REMARKS = 1000
-"""Notices on streams and faulty blocks that may come at once; a broken sender must not fill the record."""
+"""Notices on streams and faulty blocks before their rate is limited: a broken sender must not fill the record."""
 REMARK_SECONDS = 10.0
-"""After those, one notice in this time, with the count of those left out: a session of days is never without."""
+"""Least seconds between two notices afterwards, each with the count of dropped ones, in sessions of days too."""
 
 HINDRANCES = {
     "interrupted": "the operating system suspended the audio of this page, as it does during a call",
     "muted_by_system": "the device or the system had muted the microphone",
 }
-"""What kept sound from being recorded, by the code that the page gives."""
+"""Causes of missing sound in words, by the code that the page sends."""
 
 PIECE_SECONDS = 10 * CHUNK_SECONDS
-"""Length of the pieces in which an array is fed."""
+"""Seconds of a piece in which an array is fed: the stages copy a piece, so a long array must not be one."""
 
 Report = Callable[[str, str, str], None]
-"""Code, sentence, and the page that is told."""
+"""Callback (code, sentence, page) that sends a problem to a page."""
 
 
 class Stream:
-    """The recording that is open; `expected` is the number of its next block."""
+    """The open recording; `expected` is the number of its next block."""
 
     def __init__(self, message: Open) -> None:
         self.opening = message
@@ -53,10 +53,10 @@ class Stream:
         self.capture = CaptureClock()
         self.missed_s = 0.0
         self.told_quiet = False
-        # The person's pause: it lasts, or is over and the next block tells how long it was.
+        # The user's pause: in progress, or over, where the clocks of the next block give its length.
         self.pause: Literal["", "lasts", "over"] = ""
         self.paused_at = 0.0
-        # What has hindered the microphone since the last block, as the page's code; empty for nothing.
+        # The page's code of the last interruption of the microphone since the last block; empty for none.
         self.hindered = ""
 
     @property
@@ -69,7 +69,7 @@ class Stream:
 
 
 def _occupied(opening: Open) -> str:
-    """Why audio from Python is refused, and what to do."""
+    """Say why audio from Python is refused, and what to do."""
     name = f" {opening.name}" if opening.name else ""
     if opening.source == "file":
         return f"A page plays the file{name} into this widget (stream {opening.stream}); feed after its end."
@@ -80,21 +80,21 @@ def _occupied(opening: Open) -> str:
 
 
 class Receiver:
-    """Takes the audio messages of all pages.
+    """The receiver of audio from all pages and from Python.
 
     Parameters
     ----------
     worker
-        Where audio goes.
+        Pipeline that the audio is passed to.
     acknowledge
-        Called with stream and block once a block was taken up.
+        Called with stream and block number once the pipeline took a block up.
     report
-        Tells one page of a problem.
+        Sends a problem to one page.
 
     Attributes
     ----------
     stream
-        What is open, or None.
+        The open stream of a page, or None.
     """
 
     def __init__(self, worker: Worker, acknowledge: Callable[[int, int], None], report: Report) -> None:
@@ -107,12 +107,12 @@ class Receiver:
 
     @property
     def quiet(self) -> bool:
-        """Whether a microphone's stream is open and no block has come for `STALE_SECONDS`."""
+        """Whether a microphone's stream is open and no block has arrived for `STALE_SECONDS`."""
         stream = self.stream
         return stream is not None and stream.mic and monotonic() - stream.last >= STALE_SECONDS
 
     def look(self) -> None:
-        """Say on the timeline that a stream has become quiet, where no pause and no problem explains it."""
+        """Record a notice that a stream has become quiet, where no pause and no problem explains it."""
         stream = self.stream
         if stream is None or not self.quiet or stream.told_quiet:
             return
@@ -122,7 +122,7 @@ class Receiver:
             self._remark("stalled", f"{sentence} or offline.")
 
     def begin_session(self) -> None:
-        """A stream that is open goes on into the new session, and is noted there too."""
+        """Continue the open stream in a new session, with a notice of the stream there too."""
         self._budget = Budget(MOST_REMARKS, REMARK_SECONDS)
         self._left_out = 0
         self._fed = False
@@ -130,25 +130,25 @@ class Receiver:
             self.stream.noted = False
 
     def open(self, message: Open) -> None:
-        """Begin a stream, unless another page records."""
+        """Open a stream, unless another page records."""
         if self.make_way(message.page):
             self.stream = Stream(message)
 
     def make_way(self, page: str) -> bool:
-        """End what was sent before. False, and the page is told, where another page records."""
+        """End earlier audio. Return False, after a problem to the page, where another page records."""
         stream = self.stream
         if stream is not None:
             if page != stream.opening.page and self._lives(stream):
                 sentence = "Another page records into this widget; stop that recording first, or wait for its end."
                 self._report("busy_elsewhere", sentence, page)
                 return False
-            # A reloaded page counts from 1 again, so any number is taken; the stream before can send no more.
+            # A reloaded page counts from 1 again, so any stream number is accepted.
             self._end(stream, "The previous recording was not closed; it ends here.", "replaced", 0.0)
         self._end_fed("A page begins to send audio, so the audio fed from Python ends here.")
         return True
 
     def claim(self, *, apart: bool = False) -> None:
-        """Make sure that audio from Python is mixed with nothing else; `apart` ends what Python fed before.
+        """Ensure that audio from Python is not mixed with a page's; `apart` ends audio that Python fed before.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class Receiver:
         """
         stream = self.stream
         if stream is not None:
-            # Messages of pages wait while the thread that takes them runs a cell: then silence says nothing.
+            # On this thread no message is received while the cell runs, so an old block does not mean a closed page.
             if stream.thread == get_ident() or self._lives(stream):
                 raise SessionError(_occupied(stream.opening))
             self._end(stream, "The previous recording was not closed; it ends here.", "replaced", 0.0)
@@ -181,7 +181,7 @@ class Receiver:
         """
         self.claim()
         feeder, length = self._worker.feeder(), round(PIECE_SECONDS * rate)
-        # In views: fed as one piece, the stages would hold several copies of a long recording.
+        # Views of the array: as one piece, the stages would hold several copies of a long recording.
         for start in range(0, len(samples), length):
             feeder.push(samples[start : start + length], rate)
             self._fed = True
@@ -190,17 +190,17 @@ class Receiver:
             self._fed = False
 
     def _end_fed(self, sentence: str) -> None:
-        """End the stream from Python, if one is open."""
+        """End the audio fed from Python, if any is open."""
         if self._fed:
             self._fed = False
             self._remark("stream_ended", sentence, reason="replaced")
             self._worker.end_stream(0.0)
 
     def block(self, block: Block) -> None:
-        """Take a block in its order."""
+        """Take a block: check its order and clocks, and pass it to the worker."""
         stream = self.stream
         if stream is not None and block.page != stream.opening.page and block.page:
-            # Its page was told when it wanted to open; what was under way by then is not ours.
+            # That page was refused when it opened its stream; these blocks were in transit then.
             return
         if stream is None or block.stream != stream.number:
             raise MessageError(f"Block {block.seq} belongs to stream {block.stream}, which is not open.")
@@ -217,7 +217,7 @@ class Receiver:
         stream.expected = block.seq + 1
         self._watch_clocks(stream, block)
         flags: tuple[str, ...] = ("gated",) if block.gated else ()
-        # Audio of a file comes as fast as it can be taken, so only a microphone's can be said to have waited.
+        # The flag `waited` is for microphones only: a file is read no faster than its chunks are decided.
         if self._worker.speaking and stream.mic:
             flags = (*flags, "waited")
         age_s = stream.capture.age_s(block, now_ms()) if stream.mic else 0.0
@@ -226,7 +226,7 @@ class Receiver:
         self._worker.push(block.samples, block.rate, flags, taken, source)
 
     def state(self, mic: MicState) -> None:
-        """Take in what the page's microphone does: a pause, or something that hinders it, explains missing sound."""
+        """Take the state of the page's microphone: a pause or an interruption explains missing sound."""
         before, self._mic = self._mic, mic
         stream = self.stream
         if stream is None or not stream.mic:
@@ -244,12 +244,12 @@ class Receiver:
             self._remark("microphone", sentence, problem=mic.problem)
 
     def close(self, message: Close) -> None:
-        """End the stream."""
+        """Close the stream, with notices of lost blocks and of an early end."""
         stream = self.stream
         if stream is not None and message.page != stream.opening.page and message.page:
             return
         if stream is None and message.reason == "view_removed":
-            # A page that goes says so twice, since the first may not arrive: at once, and when it is loaded again.
+            # A closing page sends this twice, since the first may be lost: at once, and when it is loaded again.
             return
         if stream is None or message.stream != stream.number:
             raise MessageError(f"Stream {message.stream} is not open.")
@@ -265,7 +265,7 @@ class Receiver:
     def _end(self, stream: Stream, sentence: str, reason: str, tail_s: float) -> None:
         self.stream = None
         if not stream.noted and not stream.expected:
-            # Nothing came of it: it is as if it had never been opened.
+            # Without any audio, an opened stream leaves no trace in the record.
             return
         if stream.pause == "lasts":
             self._note_pause(monotonic() - stream.paused_at)
@@ -274,7 +274,7 @@ class Receiver:
         self._worker.end_stream(tail_s)
 
     def _lives(self, stream: Stream) -> bool:
-        """Whether more may come. A file waits for the worker; a microphone does not wait."""
+        """Return whether more blocks may arrive; a page that plays a file may be waiting for the worker."""
         waits = not stream.mic and self._worker.waiting > 0
         return waits or monotonic() - stream.last < STALE_SECONDS
 
@@ -304,7 +304,7 @@ class Receiver:
         self._remark("paused", sentence, why="person", seconds=round(seconds, 3))
 
     def _note(self, stream: Stream) -> None:
-        """The notice of a stream: with its first block, so that an opening without audio leaves nothing."""
+        """Record the notice of a stream, at its first block: an opening without audio leaves no trace."""
         stream.noted = True
         opening = stream.opening
         what = f"the file {opening.name}" if opening.source == "file" else f"the microphone {opening.name}"

@@ -1,8 +1,8 @@
-"""What a notebook keeps of a widget: short text, and a transcript as a small HTML table that needs nothing else.
+"""The saved form of a widget in a notebook: short text, and a transcript as a self-contained HTML table.
 
-A widget's own view needs a kernel, or saved widget state and the network. So beside the view a second output holds the
-transcript: the page hides it while it shows the view, and the kernel brings it up to date whenever a recording has been
-answered. Replacing the output of the view itself would build the view anew, and end the recording that it shows.
+The view of a widget needs a kernel, or saved widget state and the network. So a second output beside the view holds the
+transcript: the page hides it while the view is shown, and the kernel updates it whenever a recording has been decided.
+Updating the output of the view itself would rebuild the view, and end the recording in it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Bundle = dict[str, Any]
 
 
 class SavedTranscript:
-    """The output beside a widget's view.
+    """The output beside a widget's view that holds the transcript.
 
     Attributes
     ----------
     name
-        Class of its element: the page hides what has it while the view is there.
+        CSS class of its element, which the page hides while the view is shown.
     """
 
     def __init__(self) -> None:
@@ -40,11 +40,11 @@ class SavedTranscript:
         self._shown: Bundle | None = None
 
     def display(self, bundle: Bundle) -> None:
-        """Show it below what the running cell has shown so far."""
+        """Display the transcript as the next output of the running cell."""
         self._publish(bundle, update=False)
 
     def update(self, bundle: Bundle) -> None:
-        """Bring it up to date where it was displayed. Safe on any thread."""
+        """Update the transcript where it was displayed. Safe on any thread."""
         if self._shown is not None and bundle != self._shown:
             self._publish(bundle, update=True)
 
@@ -53,25 +53,25 @@ class SavedTranscript:
         try:
             publish(bundle, display_id=self.name, update=update)
         except Exception:
-            # A kernel that ends closes its sockets first; what was shown before stays.
+            # A kernel that shuts down closes its sockets first; the last displayed transcript stays.
             logger.exception("The transcript in the notebook could not be updated.")
 
 
 def publish(bundle: Bundle, metadata: Bundle | None = None, **options: Any) -> None:
-    """Make an output of the running cell, or with `display_id` and `update` replace one."""
+    """Display an output of the running cell, or with `display_id` and `update` replace one."""
     display: Any = import_module("IPython.display").display
     display(bundle, metadata=metadata, raw=True, **options)
 
 
 def in_notebook() -> bool:
-    """Whether outputs go to a front end that keeps them, and not to a terminal."""
+    """Return whether outputs go to a notebook front end, which saves them, and not to a terminal."""
     if "IPython" not in sys.modules:
         return False
     return getattr(sys.modules["IPython"].get_ipython(), "kernel", None) is not None
 
 
 class ShownWidget(Conversing):
-    """A widget as text and HTML, and as the outputs of a cell."""
+    """A widget with a text and an HTML representation, and with the outputs of its cell."""
 
     transcript = traitlets.Unicode(read_only=True).tag(sync=True)
 
@@ -88,12 +88,12 @@ class ShownWidget(Conversing):
 
     @property
     def _headline(self) -> str:
-        """What the widget is and does: the model's state where that is not ready, else the session's."""
+        """Name and state of the widget: the model's state until it is ready, then the session's."""
         state = self.state if self._source.status == "ready" else f"model {self._source.status}"
         return f"AudioInteraction {self._name}: {'closed' if self.comm is None else state}"
 
     def _saved(self) -> Bundle:
-        """Text and HTML that need neither kernel nor extension."""
+        """Return text and HTML that need neither kernel nor extension."""
         headline, record = self._headline, self._worker.record
         return {
             "text/plain": f"{headline}\n{transcript_text(record)}",
@@ -101,7 +101,7 @@ class ShownWidget(Conversing):
         }
 
     def _save_transcript(self) -> None:
-        """Bring the transcript that the notebook keeps up to date."""
+        """Update the transcript that the notebook saves."""
         self._transcript.update(self._saved())
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[Bundle, Bundle]:
@@ -109,13 +109,13 @@ class ShownWidget(Conversing):
         return {**view, **self._saved()}, metadata
 
     def _ipython_display_(self) -> None:
-        """Show the view, and beside it the transcript that the notebook keeps."""
+        """Display the view, and below it the transcript that the notebook saves."""
         bundle, metadata = self._repr_mimebundle_()
         if self.comm is None or not in_notebook():
             publish(bundle, metadata)
             return
         del bundle["text/html"]
-        # This output is not brought up to date, so it holds nothing that changes.
+        # This output is never updated, so its text must stay true.
         stands_in = f"AudioInteraction {self._name}: run this cell to use it; its transcript follows."
         publish({**bundle, "text/plain": stands_in}, metadata)
         self._transcript.display(self._saved())

@@ -1,4 +1,4 @@
-"""`Feeder`: the way into one session for audio that does not come block by block from a page."""
+"""`Feeder`: the input of one session for audio from files and from Python."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .pipeline_items import FROM_PYTHON, EndOfStream, Item, Samples
 
 
 class Feeder:
-    """Queues audio and notices for the session that ran when the feeder was made; after a reset they go nowhere.
+    """The input of the session that ran when the feeder was made; after a reset its items are discarded.
 
     Parameters
     ----------
     run
-        That session.
+        State of that session.
     put
         Queues one item for the encode stage; returns at once.
     current
-        Says whether a session is still the running one.
+        Returns whether a run is still the current run, that is, was not reset.
     """
 
     def __init__(self, run: Run, put: Callable[[Item], None], current: Callable[[Run], bool]) -> None:
@@ -29,12 +29,12 @@ class Feeder:
 
     @property
     def waiting(self) -> int:
-        """Chunks that have arrived in this session and are not decided yet."""
+        """Chunks that have arrived in this session and are neither decided nor dropped."""
         return self._run.waiting
 
     @property
     def over(self) -> bool:
-        """Whether the session takes no more audio: it was reset, or its model failed."""
+        """Whether the session takes no more audio, since it was reset or its model failed."""
         return self._run.failure is not None or not self._current(self._run)
 
     def push(self, samples: Array, rate: int) -> None:
@@ -43,7 +43,7 @@ class Feeder:
         self._put((self._run, Samples(samples, rate, (), perf_counter(), None, FROM_PYTHON)))
 
     def remark(self, kind: str, message: str, **data: object) -> None:
-        """Record a notice in its place among the audio."""
+        """Queue a notice, recorded at its place in the audio."""
         self._put((self._run, Remark(kind, message, data)))
 
     def end(self, tail_s: float) -> None:

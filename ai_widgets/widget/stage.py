@@ -1,7 +1,7 @@
-"""A FIFO queue with one thread that works it off: the building block of the two-stage pipeline.
+"""A FIFO queue with one worker thread: the building block of the two-stage pipeline.
 
-The thread exists only while there is work. After a short idle time it ends, and the next item starts another; so a
-widget that nobody uses holds no thread, and order never depends on which thread runs.
+The thread exists only while there is work. It ends after a short idle time, and the next item starts another thread; so
+an unused widget holds no thread. At most one thread works at a time, so the order of items is kept.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from ..process_exit import PipelineThread
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 5.0
-"""A thread without work ends after so long."""
+"""Idle seconds after which the thread ends: longer than the gap between two chunks, so that a live stream keeps it."""
 GLANCE_SECONDS = 0.5
-"""A waiting thread looks up so often: on some systems a lock that is waited for cannot be interrupted."""
+"""Seconds between two wake-ups of a waiting thread: on some systems a blocking wait for a lock ignores Ctrl-C."""
 
 CLOSE_SECONDS = 10.0
-"""How long `close` waits for the item at work: longer than a chunk takes on any machine that keeps up with audio."""
+"""Timeout of `close` in seconds: longer than one chunk takes on any machine that keeps up with audio."""
 
 T = TypeVar("T")
 
 
 class Stage(Generic[T]):
-    """Items in, `work(item)` in order on one thread.
+    """A FIFO queue whose items are passed to `work`, in order, on one thread.
 
     Parameters
     ----------
     name
         Name of the thread.
     work
-        Called with each item. It should not raise; if it does, the log says so and the stage goes on.
+        Called with each item. It should not raise; an exception is logged, and the stage continues.
     capacity
-        `put` waits while so many items are queued; None never waits.
+        Number of queued items from which on `put` blocks; None for no limit.
     parked
-        Called on the thread when it ends for want of work.
+        Called on the thread before it ends after an idle time.
     """
 
     def __init__(
@@ -58,28 +58,28 @@ class Stage(Generic[T]):
         self._closed = False
 
     def __len__(self) -> int:
-        """Items that wait, the one at work not counted."""
+        """Return the number of queued items, without the item in progress."""
         return len(self._items)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits and nothing is at work."""
+        """Whether no item is queued or in progress."""
         return not self._items and not self._busy
 
     @property
     def alive(self) -> bool:
-        """Whether the stage has a thread at the moment."""
+        """Whether the stage has a thread now."""
         return self._thread is not None
 
     def put(self, item: T, *, urgent: bool = False) -> bool:
-        """Queue an item; `urgent` does not wait for room. False where the stage is closed: the item was not taken."""
+        """Queue an item; `urgent` ignores the capacity. Return False, without taking the item, where it is closed."""
         with self._changed:
             while not urgent and self._full and not self._closed:
                 self._changed.wait(GLANCE_SECONDS)
             if self._closed:
                 return False
             self._items.append(item)
-            # An interrupt may have hit between a thread's making and its start; such a thread never lives.
+            # A KeyboardInterrupt between creation and start of a thread leaves a thread that never runs.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = PipelineThread(self._run, self._name)
                 self._thread.start()
@@ -91,7 +91,7 @@ class Stage(Generic[T]):
         return self._capacity is not None and len(self._items) >= self._capacity
 
     def join(self, timeout: float | None = None, unless: Callable[[], bool] = lambda: False) -> bool:
-        """Wait until nothing waits or is at work. False when `timeout` seconds passed, or `unless` came true, first."""
+        """Wait until the stage is idle. Return False after `timeout` seconds, or once `unless` returns true."""
         end = None if timeout is None else monotonic() + timeout
         with self._changed:
             while not (self.idle or self._closed):
@@ -102,12 +102,12 @@ class Stage(Generic[T]):
         return True
 
     def wake(self) -> None:
-        """Make whoever waits in `join` look up."""
+        """Make threads in `join` check their conditions again."""
         with self._changed:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Drop the queued items and take nothing more; the thread ends after the item at work. Returns at once."""
+        """Discard queued items and refuse new ones; the thread ends after the item in progress. Returns at once."""
         with self._changed:
             self._closed = True
             self._items.clear()
@@ -123,14 +123,14 @@ class Stage(Generic[T]):
                 logger.warning("The thread %s is still running %.0f s after it was stopped.", self._name, timeout)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
-        """Stop, and wait for the item at work to end."""
+        """Stop, and wait for the item in progress."""
         self.stop()
         self.end(timeout)
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                # After an interrupt in the middle of `put` another thread may have taken over.
+                # After a KeyboardInterrupt within `put` another thread may have replaced this one.
                 if self._thread is not current_thread():
                     return
                 if not self._changed.wait_for(lambda: self._items or self._closed, IDLE_SECONDS) or self._closed:

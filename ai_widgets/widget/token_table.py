@@ -1,4 +1,4 @@
-"""What a page must know of a checkpoint to name its tokens: ids are data of the checkpoint, never of the program."""
+"""Describe a checkpoint's tokens to a page: token ids are data of the checkpoint, never constants of the program."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 UNKNOWN: dict[str, Any] = {"tokens": {}, "prefix": [], "block": [], "limit": 0}
 MOST_PREFIX = 2000
-"""Tokens of a prefix that are told; a longer one can only be a mistake, which opening a session will say."""
+"""Tokens of a prefix that are sent: far more than a sensible system prompt has, and a bound on the message."""
 
 
 def vocabulary(model: LoadedModel, settings: Settings, fed: Sequence[int] | None = None) -> dict[str, Any]:
-    """Names of special tokens, the prefix, a chunk's block and the context's limit, for a session with `settings`.
+    """Return the special tokens, the prefix, a chunk's block and the context's limit for a session with `settings`.
 
-    `block` is a list of name, token id and count; encoder frames stand under the name FRAMES, with the id of the token
-    whose embedding each of them replaces.
+    `block` is a list of name, token id and count; encoder frames have the name FRAMES and the id of the token whose
+    embedding they replace.
 
     Parameters
     ----------
     model, settings
-        Of the session.
+        Model and settings of the session.
     fed
-        The prefix its context holds; None for the one that a new session will feed.
+        Token ids of the prefix in the context; None for the prefix that a new session will feed.
 
     Raises
     ------
     SettingError
-        Where no session can be opened with these settings.
+        Where a session cannot be opened with these settings.
     """
     from ..session.framing import Framing
 
