@@ -1,1 +1,1 @@
-"""The command line: `run`, `demo` and the parsers of the other commands."""
+"""The command line ``ai-widgets``: the commands `run` and `demo`, and the entry points of the other commands."""

@@ -1,4 +1,4 @@
-"""``ai-widgets demo``: the quick-start notebook in JupyterLab."""
+"""``ai-widgets demo``: open the quick-start notebook in JupyterLab."""
 
 from __future__ import annotations
 
@@ -15,22 +15,34 @@ from ..errors import AiWidgetsError
 NOTEBOOK = "01_quickstart.ipynb"
 FOLDER = "ai_widgets_demo"
 SERVER_EXTENSION = "--ServerApp.jpserver_extensions=ai_widgets.server_extension=True"
-"""Turns the server extension on (`server.py`) for one server, whose notebooks are ours."""
+"""Option that enables the server extension (`server_extension.py`) for this server only, whose notebooks are ours."""
 
 
 def notebook_source() -> Path:
-    """The shipped notebook: inside an installed package, or beside it in a clone."""
+    """Find the shipped notebook: inside an installed package, or beside the package in a clone.
+
+    Raises
+    ------
+    AiWidgetsError
+        Where the installation lacks the notebook.
+    """
     package = Path(str(resources.files("ai_widgets")))
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if (folder / NOTEBOOK).exists():
             return folder / NOTEBOOK
-    raise AiWidgetsError(f"{NOTEBOOK} is not in this installation; reinstall ai_widgets.")
+    raise AiWidgetsError(f"This installation lacks {NOTEBOOK}; reinstall ai_widgets.")
 
 
 def open_demo(port: int, browser: bool, folder: str | None) -> int:
-    """Put the notebook into `folder` unless it is there, and run JupyterLab on it until it is stopped."""
+    """Copy the notebook into `folder` unless it is there, and run JupyterLab on it until JupyterLab is stopped.
+
+    Raises
+    ------
+    AiWidgetsError
+        Where JupyterLab is not installed.
+    """
     if find_spec("jupyterlab") is None:
-        raise AiWidgetsError("The demo needs JupyterLab: pip install 'ai_widgets[lab]'.")
+        raise AiWidgetsError("The demo needs JupyterLab; install it with: pip install 'ai_widgets[lab]'.")
     source = notebook_source()
     home = Path(folder or FOLDER)
     home.mkdir(parents=True, exist_ok=True)
@@ -45,13 +57,13 @@ def open_demo(port: int, browser: bool, folder: str | None) -> int:
     if not browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        # Jupyter refuses to run as root unless told to; in a container there is often nobody else.
+        # Jupyter refuses to run as root without this option; in a container root is often the only user.
         command.append("--allow-root")
-    print("JupyterLab starts; its address is printed below. Press Ctrl-C twice to stop it.", flush=True)
+    print("Starting JupyterLab; its address is printed below. Press Ctrl-C twice to stop it.", flush=True)
     server = subprocess.Popen(command)  # noqa: S603 - our own interpreter and arguments
     while True:
         try:
             return server.wait()
         except KeyboardInterrupt:
-            # JupyterLab gets the signal too, and asks whether it is meant.
+            # JupyterLab gets the signal too, and asks for a confirmation.
             continue

@@ -1,4 +1,4 @@
-"""The command line: ``ai-widgets run | demo | convert | train | …``. Options and JSON lines are stable."""
+"""Parse the command line ``ai-widgets run | demo | convert | train | …``. Options and JSON lines are stable."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from ..errors import AiWidgetsError, printable
 from .terminal import degrade_output, leave_quietly
 
 BAD_INPUT = 2
+"""Exit code for input that cannot be used: that of argparse."""
 INTERRUPTED = 130
+"""Exit code after Ctrl-C: that of shells, 128 plus the signal's number."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one sentence; the options are one `--help` away."""
+    """An option parser whose errors are one sentence, without the list of options that `--help` prints."""
 
     def error(self, message: str) -> NoReturn:
         sentence = printable(f"{message[:1].upper()}{message[1:].rstrip('.')}")
@@ -26,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, or 2 for input that cannot be used."""
     degrade_output()
-    # These have option parsers of their own; their words pass through untouched.
+    # These commands have option parsers of their own; their arguments are passed on unparsed.
     arguments = list(sys.argv[1:] if argv is None else argv)
     passed_on: dict[str, Callable[[list[str]], int]] = {"train": _train, "evaluate": _evaluate, "bench": _bench}
     try:
@@ -36,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             given = _parser().parse_args(arguments)
             code = given.command(given)
         if sys.stdout is not None:
-            # What cannot be written any more is found here, and not when the interpreter ends.
+            # A broken pipe must be found here, where it is handled, and not at the exit of the interpreter.
             sys.stdout.flush()
         return code
     except AiWidgetsError as error:
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("ai-widgets: Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has left (for instance `| head`): nothing is wrong on this side.
+        # The reader closed the pipe (for instance `| head`), which is no error.
         leave_quietly()
         return 0
 
@@ -62,43 +64,45 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
     run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
-    run.add_argument("--quantize", help="int8 or int4: smaller matrices (needs ai_widgets[quant])")
+    run.add_argument("--quantize", help="int8 or int4 weights (needs ai_widgets[quant])")
     how = run.add_mutually_exclusive_group()
     how.add_argument("--greedy", action="store_true", help="always take the likeliest token")
-    how.add_argument("--temperature", type=float, help="default: the checkpoint's own")
-    run.add_argument("--top-k", type=int, help="keep the K likeliest tokens; 0 keeps all")
-    run.add_argument("--top-p", type=float, help="keep the likeliest tokens of this mass")
-    run.add_argument("--bias", type=float, default=0.0, help="added to TEXT_BEGIN's logit: above 0 more talkative")
-    run.add_argument("--no-mask", action="store_true", help="let decisions be any token")
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--system-prompt", help="default: the checkpoint's own")
-    run.add_argument("--context", choices=("slide", "reset", "stop"), default="slide", help="when the context is full")
+    how.add_argument("--temperature", type=float, help="sampling temperature (default: the checkpoint's)")
+    run.add_argument("--top-k", type=int, help="sample from the K likeliest tokens; 0 for all tokens")
+    run.add_argument("--top-p", type=float, help="sample from the likeliest tokens with this total probability")
+    run.add_argument("--bias", type=float, default=0.0, help="added to the logit of TEXT_BEGIN; above 0: more replies")
+    run.add_argument("--no-mask", action="store_true", help="allow any token as a decision")
+    run.add_argument("--seed", type=int, default=0, help="seed of sampling (default: 0)")
+    run.add_argument("--system-prompt", help="system prompt (default: the checkpoint's)")
+    run.add_argument(
+        "--context", choices=("slide", "reset", "stop"), default="slide", help="what to do when the context is full"
+    )
     run.add_argument(
         "--context-limit", type=int,
-        help="positions; default: with slide what the checkpoint was trained for, else 2000; 1500 with reset",
+        help="positions; default with slide: what the checkpoint was trained for, or 2000; with reset: 1500",
     )  # fmt: skip
-    run.add_argument("--context-seconds", type=float, help="seconds of audio in the context; default: what fits")
-    run.add_argument("--max-new-tokens", type=int)
+    run.add_argument("--context-seconds", type=float, help="seconds of audio in the context (default: all that fit)")
+    run.add_argument("--max-new-tokens", type=int, help="tokens of a reply at most")
     run.add_argument(
         "--floor",
         choices=("clip", "running"),
         default="clip",
-        help="log-mel floor: of the whole clip, which is measured first; running decides at once",
+        help="floor of the log-mels: clip measures the whole file before the first decision; running does not",
     )
     run.add_argument("--tail-silence", type=float, default=1.0, help="seconds of silence after each file")
     run.add_argument(
         "--longest",
         type=float,
         metavar="SECONDS",
-        help="seconds that a file may decode to (default: six hours); 0: any",
+        help="maximum length of a decoded file (default: six hours); 0 for no limit",
     )
-    run.add_argument("--json", metavar="OUT.jsonl", help="write one JSON object a line; - for standard output")
+    run.add_argument("--json", metavar="OUT.jsonl", help="write events as JSON lines; - for standard output")
     run.set_defaults(command=_run)
 
     demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")
-    demo.add_argument("--port", type=int, default=8888)
-    demo.add_argument("--no-browser", action="store_true", help="only print the address")
-    demo.add_argument("--folder", help="where the notebook is put (default: ./ai_widgets_demo)")
+    demo.add_argument("--port", type=int, default=8888, help="port of JupyterLab (default: 8888)")
+    demo.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    demo.add_argument("--folder", help="folder for the notebook (default: ./ai_widgets_demo)")
     demo.set_defaults(command=_demo)
 
     convert = commands.add_parser("convert", help="write a checkpoint in transformers' layout and another format")
@@ -110,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
 
     passed_on = {
         "train": "train a small checkpoint",
-        "evaluate": "measure how well a checkpoint or a baseline replies",
+        "evaluate": "measure the replies of a checkpoint or a baseline",
         "bench": "measure speed on this machine",
     }
     for name, words in passed_on.items():

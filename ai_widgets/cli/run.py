@@ -1,4 +1,4 @@
-"""``ai-widgets run``: files in, readable progress on the terminal, events as JSON lines."""
+"""``ai-widgets run``: run files through a checkpoint, print a transcript, and write events as JSON lines."""
 
 from __future__ import annotations
 
@@ -20,14 +20,21 @@ from .screen import Transcript
 from .terminal import json_line, output_or_nowhere
 
 MAX_TAIL_S = 600.0
+"""Seconds of silence after a file at most: far longer than any reply needs, so more is a mistake."""
 WRITTEN = (Decision, Token, Turn, Notice)
-"""Events that `--json` writes; chunk levels and timings are for the screen."""
+"""Events that `--json` writes; levels and timings of chunks are left out, since they differ between machines."""
 
 
 def run_files(given: argparse.Namespace) -> int:
-    """Carry out ``ai-widgets run`` with parsed options; returns the exit code."""
+    """Run ``ai-widgets run`` with parsed options and return the exit code.
+
+    Raises
+    ------
+    AiWidgetsError
+        Where an option, a file or the checkpoint cannot be used.
+    """
     if not 0 <= given.tail_silence <= MAX_TAIL_S:
-        raise SettingError(f"--tail-silence must lie between 0 and {MAX_TAIL_S:g} seconds, not {given.tail_silence}.")
+        raise SettingError(f"--tail-silence must be from 0 to {MAX_TAIL_S:g} seconds, not {given.tail_silence}.")
     settings = Settings(
         greedy=given.greedy,
         temperature=given.temperature,
@@ -44,7 +51,7 @@ def run_files(given: argparse.Namespace) -> int:
     )
     longest_s = _longest(given.longest)
     skipped: list[str] = []
-    # All files are opened before the model is loaded: a bad name is known at once, and costs nothing.
+    # All files are opened before the model is loaded, so that a bad name is reported at once.
     paths = expand_paths(given.audio, skipped.append)
     check_files(paths, longest_s)
     with ExitStack() as stack:
@@ -52,7 +59,7 @@ def run_files(given: argparse.Namespace) -> int:
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
         model = load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)
         session = StreamingSession(model.loaded, settings, SessionRecord(audio_seconds=0))
-        # An error leaves a file open that the session was reading.
+        # Closes the file that the session was reading when an error occurred.
         stack.callback(session.close)
         print(f"{printable(model.loaded.name)} on {model.loaded.placement.line}", file=screen)
         for sentence in skipped:
@@ -73,7 +80,7 @@ def run_files(given: argparse.Namespace) -> int:
                 told += 1
                 _tell(event, transcript, lines)
         except AiWidgetsError:
-            # How the step ended that failed is in the record too.
+            # The record also holds the events of the step that failed.
             for event in session.record.since(told):
                 _tell(event, transcript, lines)
             raise
@@ -85,11 +92,11 @@ def run_files(given: argparse.Namespace) -> int:
 
 
 def _longest(seconds: float | None) -> float | None:
-    """The option `--longest` as `open_audio` takes it."""
+    """Convert the option `--longest` to the argument of `open_audio`: 0 means no limit, None."""
     if seconds is None:
         return LONGEST_S
     if not seconds >= 0:
-        raise SettingError(f"--longest must be seconds, or 0 for any length, not {seconds}.")
+        raise SettingError(f"--longest must be a number of seconds, or 0 for no limit, not {seconds}.")
     return seconds or None
 
 
@@ -101,7 +108,7 @@ def _open_json(path: str | None, stack: ExitStack) -> TextIO | None:
             raise AudioError("--json - writes to standard output, which is closed; give a file name.")
         return sys.stdout
     try:
-        # The lines are the same bytes on every system.
+        # UTF-8 and \n on every system, so that the file has the same bytes.
         return stack.enter_context(Path(path).open("w", encoding="utf-8", newline="\n"))
     except OSError as error:
         raise AudioError(f"--json cannot write {path}: {error.strerror}.") from error

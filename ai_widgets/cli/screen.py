@@ -1,8 +1,8 @@
-"""What a person reads while ``ai-widgets run`` works: one line a reply, as it is spoken, and one line a notice.
+"""Print the transcript of ``ai-widgets run``: one line per reply, token by token, and one line per notice.
 
-Notices about the context, of which a long file has hundreds, are counted and told once at the end; no notice stands in
-the middle of a reply. All of them are in the JSON lines. On a terminal a bar of decisions and the progress through the
-file come in between.
+Notices about the context, of which a long file has hundreds, are counted and summarised at the end; a notice during a
+reply is printed after the reply. The JSON lines have all notices. A terminal also shows a bar of decisions and the
+progress through the file.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ COUNTED = {
     "context_slide": "the context slid {times}",
     "context_reset": "the context was emptied {times}",
 }
-"""Kinds of notices that are counted, and the words for the end."""
+"""Kinds of notices that are only counted, with the text of the summary."""
 BAR = 40
-"""Decisions that the bar of a terminal shows."""
+"""Decisions in the bar of a terminal: 16 s of audio, in half a line of 80 columns."""
 PROGRESS_EVERY_S = 0.2
-"""Seconds between two updates of a progress line."""
+"""Seconds between two updates of the progress line: more would only slow the terminal."""
 
 
 class Transcript:
-    """Writes events to a screen.
+    """The transcript of a run on a text stream.
 
     Parameters
     ----------
     screen
-        Where it is written; a terminal also gets what is overwritten again.
+        Stream to write to; a terminal also gets lines that are overwritten.
     """
 
     def __init__(self, screen: TextIO) -> None:
@@ -55,7 +55,7 @@ class Transcript:
         print(f"{self._rule} {printable(name)}", file=self._screen, flush=True)
 
     def progress(self, done_s: float, of_s: float | None) -> None:
-        """Show how much of the file was measured: a whole-clip floor has to be known before the first decision."""
+        """Show how much of the file was measured for its floor, before the first decision."""
         now = perf_counter()
         if not self._live or now - self._shown < PROGRESS_EVERY_S:
             return
@@ -85,7 +85,7 @@ class Transcript:
             self._notice(event)
 
     def end(self, summary: dict[str, Any]) -> None:
-        """Write the last lines: what was counted, and the figures of the run."""
+        """Print the summary: counted notices, and the figures of the run."""
         self._clear()
         speed = summary["audio_s"] / summary["elapsed_s"] if summary["elapsed_s"] else math.inf
         counted = [COUNTED[kind].format(times=_times(count)) for kind, count in sorted(self._counted.items())]
@@ -123,7 +123,7 @@ class Transcript:
             print(f"{clock(notice.chunk * CHUNK_SECONDS)}  ! {printable(notice.message)}", file=self._screen)
 
     def _draw(self, words: str) -> None:
-        """Show a line that the next one overwrites; only a terminal gets it."""
+        """Draw a line that the next output overwrites; for terminals only."""
         print(f"\r\033[K{words}", end="", file=self._screen, flush=True)
         self._drawn = True
 

@@ -1,1 +1,1 @@
-"""Baselines that decide when to reply by a rule, with the interface of a session."""
+"""Baseline policies: rules that decide when to reply, with the interface of a session."""

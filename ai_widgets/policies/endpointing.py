@@ -1,12 +1,11 @@
-"""Baselines with the interface of a session: they reply when speech ends, whatever was said.
+"""Endpointing baselines with the interface of a session: they reply whenever speech ends, regardless of its content.
 
-    EnergyPolicy      speech is what is louder than its background        nothing to install
-    SileroPolicy      speech is what silero-vad calls speech              pip install "ai_widgets[eval]"
+    EnergyPolicy      speech is audio louder than its background          nothing to install
+    SileroPolicy      speech is what silero-vad detects                   pip install "ai_widgets[eval]"
 
-Both split the work in two: a *detector* gives every window of audio a score, an `Endpointer` turns scores into the
-decision of each chunk: TEXT_BEGIN once speech was followed by `hangover_s` of non-speech. The reply is a fixed text.
-A rule has no doubt, so p(TEXT_BEGIN) is 1 where it fires and 0 elsewhere: what a detector believes of speech is no
-belief about replying.
+Both have two parts: a *detector* scores every window of audio, and an `Endpointer` turns the scores into one decision
+per chunk: TEXT_BEGIN once speech was followed by `hangover_s` of non-speech. The reply is a fixed text. p(TEXT_BEGIN)
+is 1 where the rule fires, else 0: a detector's probability of speech is no probability of a reply.
 """
 
 from __future__ import annotations
@@ -30,36 +29,36 @@ Array = npt.NDArray[np.float32]
 
 REPLY = "I heard you speak."
 KEEP_SILENCE, TEXT_BEGIN = 0, 1
-"""Token ids in a baseline's events: there is no vocabulary behind them."""
+"""Token ids in a baseline's events; a baseline has no vocabulary."""
 CERTAIN = 1e-9
-"""Distance of the reported logits' probabilities from 0 and 1; a logit has to be finite."""
+"""Distance from 0 and 1 of the probabilities that the reported logits give, since a logit must be finite."""
 
 
 class Detector(Protocol):
-    """Scores windows of audio in order; a higher score is more speech."""
+    """A stateful function that scores windows of audio in order; a higher score means speech is more likely."""
 
     @property
     def window(self) -> int:
         """Samples of one window."""
 
     def __call__(self, samples: Array) -> float:
-        """Score of the next window, float32 [window]."""
+        """Score the next window, float32 [window] at 16 kHz."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpointing:
-    """When an endpointing baseline replies.
+    """The rule of an endpointing baseline: finite numbers, at least 0 except `threshold`; others raise `SettingError`.
 
     Attributes
     ----------
     threshold
-        Score from which a window is speech.
+        Score from which on a window is speech.
     release
-        How far the score must fall below the threshold before a window counts as silent; in between nothing changes.
+        Hysteresis: how far below the threshold a score must fall to count as non-speech; in between the state is kept.
     hangover_s
         Seconds of non-speech after speech until the reply.
     shortest_s
-        Seconds of speech below which nothing was said.
+        Seconds of speech that a reply needs; shorter speech is ignored.
     """
 
     threshold: float
@@ -77,7 +76,7 @@ class Endpointing:
 
 
 class Endpointer:
-    """The rule itself: fed the scores of every chunk, says after which chunk to reply."""
+    """The state machine of the rule, which turns the scores of a chunk into a decision."""
 
     def __init__(self, rule: Endpointing, window: int) -> None:
         self._rule = rule
@@ -87,7 +86,7 @@ class Endpointer:
         self._silent = 0.0
 
     def after(self, scores: Sequence[float]) -> bool:
-        """Take the scores of the windows that ended in a chunk; True means reply now."""
+        """Take the scores of the windows that ended in a chunk. Return True to reply after this chunk."""
         rule = self._rule
         for score in scores:
             if score >= rule.threshold:
@@ -100,7 +99,7 @@ class Endpointer:
                 self._silent += self._seconds
                 if self._spoken < rule.shortest_s and self._silent >= rule.hangover_s:
                     self._spoken = 0.0
-        # Windows add up to a hangover only to rounding.
+        # The tolerance allows for rounding in the sum of window lengths.
         due = self._spoken >= rule.shortest_s and not self._speaking and self._silent >= rule.hangover_s - 3e-5
         if due:
             self._spoken = 0.0
@@ -108,16 +107,16 @@ class Endpointer:
 
 
 class EndpointingPolicy:
-    """Audio in, the events of a session out: `Chunk`, `Decision`, `Turn` and `Timing`, one decision a chunk.
+    """A baseline with a session's interface: audio in, `Chunk`, `Decision`, `Turn` and `Timing` out.
 
     Parameters
     ----------
     detector
-        Scores the windows; it belongs to this policy alone, since it may remember.
+        Scores the windows. Detectors have state, so policies must not share one.
     rule
         When to reply.
     record
-        Where events and audio go; a new record by default.
+        Record of events and audio; a new record by default.
     """
 
     name: ClassVar[str] = "endpointing"
@@ -135,12 +134,12 @@ class EndpointingPolicy:
 
     @property
     def ended(self) -> None:
-        """A baseline has no context that could be full: it never ends."""
+        """None: a baseline has no context that could become full, so it never ends."""
         return
 
     @property
     def chunks_done(self) -> int:
-        """Chunks that were decided; the index of the next one."""
+        """Number of decided chunks, which is the index of the next chunk."""
         return self._chunk
 
     @property
@@ -149,16 +148,16 @@ class EndpointingPolicy:
         return self._detector.window
 
     def interrupt(self) -> None:
-        """A fixed text is said at once: there is never a running reply to end."""
+        """Do nothing: a reply is a fixed text that is complete at once."""
 
     def push(self, samples: npt.ArrayLike) -> list[Event]:
-        """Feed live audio of any length: 16 kHz, mono, float in [-1, 1] or integer. Returns the events."""
+        """Feed live audio of any length and return the events; 16 kHz, mono, float in [-1, 1] or integer."""
         row, flags = mono_with_flags(samples)
         array, broken = repair(row)
         return self._all(self._chunker.push(array, (*flags, "repaired") if broken else flags))
 
     def finish(self, tail_silence: float = 0.0) -> list[Event]:
-        """End the recording: the waiting rest is padded to a chunk, `tail_silence` seconds of silence follow."""
+        """End the recording: the rest is padded to a chunk, and `tail_silence` seconds of silence follow."""
         events = self._all([*self._chunker.flush(), *silence(tail_silence)])
         self._clip += 1
         return events
@@ -179,7 +178,7 @@ class EndpointingPolicy:
         return [*before, *clip]
 
     def scores(self, samples: Array) -> list[float]:
-        """Score the windows that end in the next samples; the rest waits for more."""
+        """Score the windows that end in the next samples; an incomplete window is kept for the next call."""
         waiting = np.concatenate([self._rest, samples])
         size = self._detector.window
         whole = len(waiting) // size * size
@@ -238,7 +237,7 @@ def _decision(chunk: int, clip: int, reply: bool) -> Decision:
 
 
 class LevelDetector:
-    """How many dB a window of 20 ms lies above the background, which falls at once and rises slowly."""
+    """A detector that scores a window of 20 ms by its dB above the background, which falls at once and rises slowly."""
 
     window = SAMPLE_RATE // 50
 
@@ -256,14 +255,14 @@ class LevelDetector:
 
 
 class EnergyPolicy(EndpointingPolicy):
-    """Level endpointing, the thing to beat: speech is what is `threshold` dB louder than its background.
+    """Endpointing by level, the simplest baseline: speech is audio at least `threshold` dB louder than its background.
 
     Parameters
     ----------
     threshold, release, hangover_s, shortest_s
         See `Endpointing`; the first two in dB.
     record
-        Where events and audio go; a new record by default.
+        Record of events and audio; a new record by default.
     """
 
     name = "energy"
@@ -282,13 +281,7 @@ class EnergyPolicy(EndpointingPolicy):
 
 
 class SileroDetector:
-    """P(speech) of windows of 32 ms by silero-vad, a recurrent network. Every policy needs one of its own.
-
-    Raises
-    ------
-    SettingError
-        Where the package is not installed.
-    """
+    """A detector that returns P(speech) of windows of 32 ms by silero-vad, a recurrent network with state."""
 
     window = 512
 
@@ -316,22 +309,27 @@ def _load_silero() -> Any:
             'The silero policy needs the silero-vad package; install it with: pip install "ai_widgets[eval]".'
         ) from error
     finally:
-        # The package sets torch to one thread for the whole process when it is imported.
+        # Importing the package sets torch to one thread for the whole process.
         torch.set_num_threads(threads)
     return package.load_silero_vad()
 
 
 class SileroPolicy(EndpointingPolicy):
-    """Endpointing by silero-vad: speech is what the network gives at least `threshold`.
+    """Endpointing by silero-vad: speech is a window whose P(speech) is at least `threshold`.
 
     Parameters
     ----------
     threshold, release, hangover_s, shortest_s
-        See `Endpointing`; the first two are probabilities, by default the package's own.
+        See `Endpointing`; the first two are probabilities, by default those of the package silero-vad.
     record
-        Where events and audio go; a new record by default.
+        Record of events and audio; a new record by default.
     detector
-        Scores the windows; by default a `SileroDetector` of the installed package.
+        Scores the windows; by default a new `SileroDetector`.
+
+    Raises
+    ------
+    SettingError
+        Where a value is not allowed (see `Endpointing`), or the package silero-vad is not installed.
     """
 
     name = "silero"
