@@ -1,13 +1,13 @@
-"""How well something that listens replies: ``ai-widgets evaluate``.
+"""Measure the replies of a checkpoint or a baseline: ``ai-widgets evaluate``.
 
-One module a step::
+One module per step::
 
-    material    recordings that were never trained on
-    scenes      material -> labelled streams of six kinds; a seed gives the same streams to everybody
+    material    recordings that no checkpoint was trained on
+    scenes      material -> labelled streams of eight suites; a seed always gives the same streams
     long_sessions
                 material -> live sessions of six minutes, for recall by age of session
     lookahead   a decoder that reads recorded streams several chunks at a time
-    players     a checkpoint or a baseline listens to a scene
+    players     a checkpoint or a baseline that replies to a scene
     scoring     replies and occasions -> outcomes
     statistics  intervals, calibration, F1
     figures     outcomes -> the figures of the JSON
@@ -16,10 +16,10 @@ One module a step::
     report      figures -> one HTML page
     command     the options, and the loop over scenes and players
 
-Two more measure the context of a checkpoint, each with a command of its own (``python -m``)::
+Two modules measure the context of a checkpoint, each with its own command (``python -m``)::
 
-    sliding        decisions after a slide against those of a context that was bare at the slide
-    context_curve  recall by age of session over lengths of the context, from which a checkpoint's own is chosen
+    sliding        decisions after a slide, compared with those of a context that was rebuilt at the slide
+    context_curve  recall by age of session for several context lengths, to choose a checkpoint's default from
 
 Importing this package imports none of its modules.
 """

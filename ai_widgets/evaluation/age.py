@@ -1,7 +1,7 @@
-"""Recall by age of session: what is answered in the first minute, in the second, and later.
+"""Compute recall by age of session: in the first minute, in the second, and later.
 
-Sessions are those of `long_sessions`. An occasion belongs to the minute in which its reply is due, a false reply to the
-minute in which it begins.
+Sessions come from `long_sessions`. An occasion counts in the minute in which its reply is due, a false reply in the
+minute in which the reply begins.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from ai_widgets.protocol import CHUNK_SECONDS
 
 CHUNKS_A_MINUTE = round(60 / CHUNK_SECONDS)
 AGES = {"first": (1, 1), "second": (2, 2), "third and later": (3, 10**6)}
-"""Ages of a session that are reported, as the first and the last minute of each."""
+"""Reported ages of a session, each as its first and last minute."""
 
 
 def by_age(scores: Sequence[Score]) -> dict[str, Any]:
-    """Figures of each age, and of each minute, over all sessions.
+    """Compute the figures of each age and each minute over all sessions.
 
     Parameters
     ----------
     scores
-        One a session.
+        One score per session.
 
     Returns
     -------

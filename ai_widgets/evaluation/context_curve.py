@@ -1,12 +1,11 @@
-"""Recall by age of session over lengths of the context: what a checkpoint's own context is chosen on.
+"""Measure recall by age of session for several context lengths, to choose a checkpoint's default context from.
 
     python -m ai_widgets.evaluation.context_curve --data DIR --out CURVE.jsonl
 
-Every length hears the same sessions (`long_sessions`), with the same seeds of sampling. The lengths are those of a
-sliding context in seconds of audio; a context of the old default's positions, the authors' way of starting over when it
-is full, and starting over after each reply stand beside them. Each session and length is a line of the file, and what
-is there already is not measured again. Choose on one set and report on another: the figures of the set on which the
-best of many lengths was chosen flatter it.
+Every length runs the same sessions (`long_sessions`) with the same sampling seeds. Lengths are seconds of audio in a
+sliding context. For comparison there are three more contexts: the general default in positions, the authors' reset of a
+full context, and a reset after each reply. Each line of the file is one session at one length; lines that exist are not
+measured again. Choose a length on one set and report on another: the best of many lengths overfits its own set.
 """
 
 from __future__ import annotations
@@ -32,12 +31,13 @@ from ai_widgets.session.framing import Framing
 from ai_widgets.settings import SLIDE_POSITIONS, Settings
 
 SECONDS = (5.0, 8.0, 10.0, 12.0, 15.0, 20.0, 25.0, 30.0, 40.0)
+"""Context lengths in seconds of audio that are measured by default."""
 Plan = dict[str, Any]
-"""Settings of the sessions."""
+"""Settings of the sessions of one context."""
 
 
 def plans(model: Model, seconds: Sequence[float]) -> dict[str, Plan]:
-    """Settings by name: one for each length, and the alternatives."""
+    """Return the settings of each context by name: one for each length, and the alternatives."""
     framing = Framing.of(model.loaded, Settings(context="stop"))
     prefix, chunk = len(framing.prefix), len(framing.block) + 1
     lengths = {f"{s:g} s": {"context_limit": prefix + round(s / CHUNK_SECONDS) * chunk} for s in seconds}
@@ -52,7 +52,7 @@ def plans(model: Model, seconds: Sequence[float]) -> dict[str, Plan]:
 def measure(
     model: Model, material: Material, count: int, seed: int, chosen: dict[str, Plan], done: set[tuple[str, int]]
 ) -> Iterator[dict[str, Any]]:
-    """Hear every session with every plan that is not done; one row each, with counts by age.
+    """Run every session with every plan that is not in `done`; yield one row for each, with counts by age.
 
     Yields
     ------
@@ -85,7 +85,7 @@ def measure(
 
 
 def table(rows: Iterable[dict[str, Any]]) -> str:
-    """Lines of text: for each plan, by age, the share of spoken turns and sounds answered and named, and the counts."""
+    """Format the rows as text: for each plan and age, the shares answered and named, and the counts of replies."""
     total: dict[str, dict[str, list[int]]] = {}
     for row in rows:
         ages = total.setdefault(row["plan"], {age: [0] * 8 for age in AGES})
@@ -104,7 +104,7 @@ def _share(count: int, total: int) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure what is missing in the file, print the table of all of it; returns the exit code."""
+    """Measure the rows that the file lacks, print the table of all rows, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ai_widgets.evaluation.context_curve", description=__doc__)
     parser.add_argument("--checkpoint", default="tiny")
     parser.add_argument("--device", default="auto")
@@ -112,14 +112,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", type=Path, help="clip cache of the validation split, as training keeps it")
     parser.add_argument("--sessions", type=int, default=16)
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--seconds", type=float, nargs="+", default=list(SECONDS), help="lengths of the context")
-    parser.add_argument("--out", type=Path, required=True, metavar="CURVE.jsonl", help="file of what is measured")
+    parser.add_argument("--seconds", type=float, nargs="+", default=list(SECONDS), help="context lengths to measure")
+    parser.add_argument("--out", type=Path, required=True, metavar="CURVE.jsonl", help="file of the measured rows")
     given = parser.parse_args(argv)
     rows: list[dict[str, Any]] = []
     if given.out.is_file():
         rows = [json.loads(line) for line in given.out.read_text(encoding="utf-8").splitlines()]
     if any(row["seed"] != given.seed for row in rows):
-        raise SettingError(f"{given.out} holds a curve of another seed than {given.seed}; give another file.")
+        raise SettingError(f"{given.out} holds a curve with another seed than {given.seed}; give another --out.")
     model = load_model(given.checkpoint, given.device)
     material = gather(given.data, None, None, given.clips)
     chosen = plans(model, given.seconds)

@@ -1,4 +1,4 @@
-"""Outcomes of many streams -> the figures of an evaluation, each with its interval of 95 %."""
+"""Compute the figures of an evaluation, each with its 95 % interval, from the outcomes of many streams."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from ai_widgets.evaluation.statistics import Estimate, Reliability
 from ai_widgets.training.lexicon import DIGITS, KEYWORDS, WORDS
 
 ONE_BY_ONE = ("keywords", "digits", "speech", "sounds", "generated")
-"""Suites whose occasions are single recordings: naming is measured on them."""
+"""Suites whose occasions are single recordings, on which naming is measured."""
 COLUMNS = (*WORDS, "speech", *SOUND_NAMES, OTHER_WORDS, NO_ANSWER)
 RECALLS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
 """Recalls at which players are compared."""
 CONFIDENT = 1
-"""First probability bin of the second calibration error, which leaves out the many chunks of near-certain silence."""
+"""First probability bin of the second calibration error, which excludes the many chunks of near-certain silence."""
 
 Confusion = dict[str, dict[str, int]]
 
 
 @dataclass
 class Tally:
-    """What one player did at its own operating point: a score and a reliability a stream."""
+    """The results of one player at its default operating point: a score and a reliability per stream."""
 
     scores: list[Score] = field(default_factory=list)
     reliabilities: list[Reliability] = field(default_factory=list)
 
     def add(self, score: Score, p_text: Sequence[float]) -> None:
-        """Add one stream; `p_text` has one value a decided chunk."""
+        """Add one stream; `p_text` has one value per decided chunk."""
         self.scores.append(score)
         known = [(p, bool(due)) for p, due in zip(p_text, score.due, strict=False) if due is not None]
         self.reliabilities.append(Reliability.of([p for p, _ in known], [due for _, due in known]))
 
     def of(self, *suites: str) -> list[Score]:
-        """Scores of some suites."""
+        """Return the scores of some suites."""
         return [score for score in self.scores if score.suite in suites]
 
 
 def figures(tally: Tally) -> dict[str, Any]:
-    """All figures of a player at one operating point, as plain values."""
+    """Compute all figures of a player at one operating point, as JSON values."""
     suites = list(dict.fromkeys(score.suite for score in tally.scores))
     return {
         "spoken": spoken([o for s in tally.scores for o in s.outcomes if o.spoken]),
@@ -60,7 +60,7 @@ def figures(tally: Tally) -> dict[str, Any]:
 
 
 def spoken(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Recall, early replies and latency of spoken turns."""
+    """Compute recall, early replies and latency (in chunks) of spoken turns."""
     latencies = [o.latency for o in outcomes if o.latency is not None]
     return {
         "turns": len(outcomes),
@@ -72,7 +72,7 @@ def spoken(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def sounds(tally: Tally) -> dict[str, Any]:
-    """Recall and latency (from onset) of sound episodes of all suites."""
+    """Compute recall and latency (in chunks from the onset) of the sound episodes of all suites."""
     outcomes = [o for s in tally.scores for o in s.outcomes if not o.spoken]
     latencies = [o.latency for o in outcomes if o.latency is not None]
     return {
@@ -84,13 +84,13 @@ def sounds(tally: Tally) -> dict[str, Any]:
 
 
 def ambience(scores: Sequence[Score]) -> dict[str, Any]:
-    """False replies per hour of ambience, by class."""
+    """Compute false replies per hour of ambience, by class."""
     names = sorted({score.name for score in scores})
     return {**_false(scores), "classes": {name: _false([s for s in scores if s.name == name]) for name in names}}
 
 
 def naming(tally: Tally) -> dict[str, Any]:
-    """Who was named rightly, of all that was due and of what was answered; confusion and macro-F1 of the sounds."""
+    """Compute the shares named correctly (of due, and of answered occasions), confusion, and macro-F1 of the sounds."""
     streams = tally.of(*ONE_BY_ONE)
     table = confusion(streams)
     recorded = tally.of("sounds")
@@ -114,7 +114,7 @@ def naming(tally: Tally) -> dict[str, Any]:
 
 
 def confusion(scores: Sequence[Score]) -> Confusion:
-    """``[what sounded][what was said]`` over single recordings."""
+    """Count ``[what sounded][what was said]`` over single recordings."""
     table: Confusion = {}
     for outcome in (o for s in scores for o in s.outcomes):
         row = table.setdefault(label_name(outcome.occasion.label), {})
@@ -124,7 +124,7 @@ def confusion(scores: Sequence[Score]) -> Confusion:
 
 
 def calibration(parts: Sequence[Reliability]) -> dict[str, Any]:
-    """Reliability curve and expected calibration error of p(TEXT_BEGIN), bootstrapped over streams."""
+    """Compute the reliability curve and the expected calibration error of p(TEXT_BEGIN), bootstrapped over streams."""
     if not parts:
         return {"ece": statistics.NOTHING.to_json(), "ece_from_0.1": statistics.NOTHING.to_json(), "bins": []}
     total = Reliability.total(parts)
@@ -141,7 +141,7 @@ def calibration(parts: Sequence[Reliability]) -> dict[str, Any]:
 
 
 def operating_point(scores: Sequence[Score]) -> dict[str, Any]:
-    """The few figures that a curve is drawn from."""
+    """Compute the figures of one point of an operating curve."""
     outcomes = [o for s in scores for o in s.outcomes if o.spoken]
     hours = sum(score.hours for score in scores)
     quiet = [s for s in scores if s.suite in ("ambience", "silence")]
@@ -158,9 +158,9 @@ def operating_point(scores: Sequence[Score]) -> dict[str, Any]:
 
 
 def at_equal_recall(reference: dict[str, Any], curve: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The point of a curve with the fewest false replies that answers at least as much as `reference`.
+    """Return the point of a curve with the fewest false replies whose recall is at least that of `reference`.
 
-    Where none answers as much, the one that answers most, with ``"reached": false``.
+    Where no point reaches that recall, return the point of highest recall, with ``"reached": false``.
     """
     known = [point for point in curve if point["recall"] is not None]
     if reference["recall"] is None or not known:
@@ -171,7 +171,7 @@ def at_equal_recall(reference: dict[str, Any], curve: Sequence[dict[str, Any]]) 
 
 
 def front(curve: Sequence[dict[str, Any]], figure: str) -> list[tuple[float, float]]:
-    """The best that an operating point gives: (recall, false replies), recall rising, false replies never falling."""
+    """Return the Pareto front of a curve as (recall, false replies), sorted by recall."""
     known = [
         (point["recall"], float(point[figure]["value"]))
         for point in curve
@@ -185,14 +185,14 @@ def front(curve: Sequence[dict[str, Any]], figure: str) -> list[tuple[float, flo
 
 
 def at_recall(best: Sequence[tuple[float, float]], recall: float) -> float | None:
-    """False replies at a recall, between the points of a front by a straight line; None above its highest recall."""
+    """Interpolate a front linearly: false replies at a recall, or None above the highest recall of the front."""
     if not best or recall > best[-1][0]:
         return None
     return float(np.interp(recall, [r for r, _ in best], [f for _, f in best]))
 
 
 def equal_recall(curves: dict[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
-    """False replies of several players at the same recalls: a grid, and the first player's own."""
+    """Compute the false replies of several players at the same recalls: a grid, and the first player's own recall."""
     own = next((points[0]["recall"] for points in curves.values() if points), None)
     recalls = sorted({*RECALLS, *([] if own is None else [own])})
     table: dict[str, Any] = {"recalls": recalls, "own": own}
@@ -251,7 +251,7 @@ def _named(scores: Sequence[Score]) -> dict[str, Any]:
 
 
 def _by_origin(recorded: Sequence[Score], generated: Sequence[Score]) -> dict[str, dict[str, Any]]:
-    """Share that was named rightly, of recorded and of generated sounds, for every sound that there is."""
+    """Compute the share named correctly of each sound, separately for recorded and generated sounds."""
     table: dict[str, dict[str, Any]] = {}
     for origin, scores in (("recorded", recorded), ("generated", generated)):
         for name in SOUND_NAMES:

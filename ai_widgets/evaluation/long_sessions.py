@@ -1,9 +1,9 @@
-"""Live sessions of several minutes, to ask whether something answers as well late in a session as early in it.
+"""Compose live sessions of several minutes, to compare recall late in a session with recall early in it.
 
-A session holds some seventy different recordings, one after the other with pauses that end an utterance or an episode:
-spoken turns, sounds that are to be named (recorded and generated ones), and ambience that is to be ignored. No
-recording is heard twice in a session where there are enough of them, and spoken ones return only when all were heard.
-All of it is live: one piece with the running log-mel floor. The same material, number and seed give the same sessions.
+A session holds about seventy different recordings, one after the other, with pauses that end an utterance or an
+episode: spoken turns, sounds to be named (recorded and generated), and ambience to be ignored. Where there are enough
+recordings, none is used twice in a session, and spoken ones are used again only after all others. A session is live:
+one stream with the running log-mel floor. The same material, number and seed give the same sessions.
 """
 
 from __future__ import annotations
@@ -24,36 +24,37 @@ from ai_widgets.training.mels import running_mels
 
 SUITE = "long"
 MINUTES = 6
-"""Length of a session: its minutes one to five are whole, and the fifth one's last replies come within it."""
+"""Minutes of a session: the first five are complete, and the sixth holds the last replies to the fifth."""
 CHUNKS = round(MINUTES * 60 / CHUNK_SECONDS)
 SPOKEN, NAMED = 0.7, 0.18
-"""Shares of spoken turns and of sounds among the recordings; the rest is ambience."""
+"""Shares of spoken turns and of sounds to be named among the recordings; the rest is ambience."""
 GENERATED_EACH = 2
-"""Generated knocks, pieces of music and alarms of a session; of each of them there are few recordings."""
+"""Generated clips per session of each of knocks, music and alarms, of which there are few recordings."""
 LONGEST_S = 5.0
-"""Seconds of a recording of a sound or of ambience that are played."""
+"""Seconds that are played of a recording of a sound or of ambience: longer ones would fill the session."""
 MOST_SESSIONS = 200
+"""Sessions at most (20 hours of audio): more is a mistake in the number."""
 
 PLACE = 101
-"""Keeps these random numbers apart from those of the scenes of the same seed."""
+"""Part of the seed that separates these random numbers from those of the scenes."""
 
 
 def long_sessions(material: Material, count: int, seed: int) -> Iterator[Scene]:
-    """Compose sessions.
+    """Compose `count` sessions from the validation clips of the material.
 
     Parameters
     ----------
     material
-        Its validation clips are used, as in all mixed streams; spoken ones must be among them.
+        Recordings; without spoken validation clips there are no sessions.
     count
-        How many sessions.
+        Number of sessions.
     seed
-        Of their order, levels, rooms and noise.
+        Seed of order, levels, rooms and noise.
 
     Raises
     ------
     SettingError
-        A count that is out of bounds.
+        Where `count` is negative or above `MOST_SESSIONS`.
     """
     if not 0 <= count <= MOST_SESSIONS:
         raise SettingError(f"The number of long sessions must be from 0 to {MOST_SESSIONS}, not {count}.")
@@ -97,12 +98,12 @@ def _session(rng: Rng, deck: Iterator[Clip], clips: Sequence[Clip]) -> Scene:
 
 
 def cut(clip: Clip) -> int:
-    """Samples of a recording that may be played: all of what is spoken, and `LONGEST_S` of everything else."""
+    """Return how many samples of a recording are played: all of speech, `LONGEST_S` of other recordings."""
     return len(clip.samples) if clip.kind == SPEECH else int(LONGEST_S * SAMPLE_RATE)
 
 
 def _piles(rng: Rng, clips: Sequence[Clip]) -> dict[int, list[Clip]]:
-    """Shuffled recordings by kind, with freshly generated ones of those kinds that have few."""
+    """Return shuffled recordings by kind, with generated clips of the kinds that have few recordings."""
     found = [clip for clip in clips if clip.kind == AMBIENCE or clip.kind in REPLY_OF_KIND]
     for kind, maker in MAKERS.items():
         for _ in range(GENERATED_EACH):
@@ -116,7 +117,7 @@ def _piles(rng: Rng, clips: Sequence[Clip]) -> dict[int, list[Clip]]:
 
 
 def _next(rng: Rng, deck: Iterator[Clip], piles: dict[int, list[Clip]], before: int) -> Clip:
-    """The next recording; a sound is never of the kind before it, which would be the same episode."""
+    """Draw the next recording; never two sounds of one kind in a row, which would be one episode."""
     drawn = rng.random()
     kinds = sorted(kind for kind, pile in piles.items() if pile and kind not in (AMBIENCE, before))
     if drawn >= SPOKEN + NAMED and piles.get(AMBIENCE):

@@ -1,10 +1,10 @@
-"""A decoder that knows the stream's future, so that an evaluation need not wait for every chunk.
+"""A speculative decoder for recorded streams, which makes an evaluation faster.
 
-Of a recorded stream all frames are known ahead, and most decisions are KEEP_SILENCE. So the language model reads
-several chunks in one step, each following a KEEP_SILENCE that has not been drawn yet. The session asks for chunk after
-chunk as always and gets the logits from what has been read; where it decides otherwise, the rest of the guess is
-dropped. Keys that were written ahead lie behind the context's end, where the next step overwrites them. Sums are taken
-in another order than one chunk at a time, so logits agree to rounding; decisions and replies are the session's own.
+All frames of a recorded stream are known in advance, and most decisions are KEEP_SILENCE. So the language model reads
+several chunks in one step, on the assumption that each is followed by KEEP_SILENCE. The session still asks for chunk
+after chunk, and gets the logits from the chunks read ahead; where it decides otherwise, the remaining logits are
+discarded. Keys written ahead lie behind the context's end, where the next step overwrites them. Sums are taken in
+another order than chunk by chunk, so logits agree up to rounding; the session itself makes all decisions and replies.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ai_widgets.model.context import Context
 from ai_widgets.model.decoder import Decoder
 
 SHORTEST, LONGEST = 6, 32
-"""Chunks read in one step: few after a reply, twice as many each time a guess was right to its end."""
+"""Chunks read in one step: few after a reply, doubled each time that all logits of a guess were used."""
 
 
 @dataclass
 class _Guess:
-    """Logits of chunks that the session has not asked for yet, and where the context must stand when it does."""
+    """Logits of chunks that the session has not asked for yet, and the state of the context for which they hold."""
 
     context: Context
     start: int
@@ -44,12 +44,12 @@ class _Guess:
 
 
 class LookaheadDecoder(Decoder):
-    """A decoder for sessions that listen to recorded streams, one after the other.
+    """A speculative decoder for sessions over recorded streams, one stream at a time.
 
     Parameters
     ----------
     model
-        Whose weights to use.
+        Model whose weights are used.
     """
 
     def __init__(self, model: LoadedModel) -> None:
@@ -62,7 +62,7 @@ class LookaheadDecoder(Decoder):
         self._guess: _Guess | None = None
 
     def listen(self, frames: Tensor) -> None:
-        """Begin a stream; `frames` is [chunks, 10, width]. One new session listens to it from its first chunk on."""
+        """Begin a stream with frames [chunks, 10, width], for a new session that starts at its first chunk."""
         self._stream, self._chunk, self._guess, self._ahead = frames, 0, None, SHORTEST
 
     @torch.inference_mode()
@@ -81,7 +81,7 @@ class LookaheadDecoder(Decoder):
         return guess.logits.pop(0)
 
     def _read(self, context: Context, tokens: list[int], frames_at: int, stream: Tensor) -> _Guess:
-        """Read the next chunk and some that follow it, as if KEEP_SILENCE were drawn each time."""
+        """Read the next chunk and following ones in one step, as if KEEP_SILENCE were drawn after each."""
         following = [self._keep, *tokens[frames_at - self._before_frames :]]
         fits = (context.room - len(tokens)) // len(following)
         count = max(0, min(self._ahead - 1, fits, len(stream) - self._chunk - 1))

@@ -1,8 +1,8 @@
-"""What listens to a scene: a checkpoint through the project's own session, or a baseline.
+"""Players reply to scenes: a checkpoint through a session of this project, or a baseline.
 
-Hearing and replying are apart: what depends on the audio alone (frames of the tower, scores of a detector) is computed
-once a scene, the replies for every operating point. An operating point of a checkpoint is a bias of TEXT_BEGIN's logit,
-of a baseline a threshold and a hangover.
+Hearing and replying are separate: what depends on the audio alone (frames of the tower, scores of a detector) is
+computed once per scene, replies once per operating point. An operating point of a checkpoint is a bias on the logit of
+TEXT_BEGIN, that of a baseline a threshold and a hangover.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ from ai_widgets.training.replies import understood
 
 Point = dict[str, float]
 BIASES = (-5.0, -3.0, -1.5, 1.0, 2.0, 3.5)
-"""Operating points of a checkpoint beside its own (bias 0)."""
+"""Biases (natural logits) of a checkpoint's operating points other than its default of 0."""
 HANGOVERS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
+"""Hangovers in seconds of a baseline's operating points: from half a chunk to three."""
 
 
 class Player(Protocol):
-    """Something that replies. The first of `points` is how it is meant to be used."""
+    """A policy under evaluation. The first of `points` is its default operating point."""
 
     @property
     def name(self) -> str:
@@ -42,31 +43,31 @@ class Player(Protocol):
         """Operating points."""
 
     def hear(self, scene: Scene) -> Any:
-        """Everything about a scene that does not depend on the operating point."""
+        """Compute everything about a scene that does not depend on the operating point."""
 
     def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[list[Reply], list[float]]:
-        """Replies, and p(TEXT_BEGIN) of every chunk."""
+        """Return the replies at an operating point, and p(TEXT_BEGIN) of every chunk."""
 
     def times_real_time(self, scene: Scene) -> float:
-        """Seconds of audio per second of work, chunk by chunk as at run time."""
+        """Measure seconds of audio per second of computation, chunk by chunk as at run time."""
 
 
 class ModelPlayer:
-    """A checkpoint.
+    """A checkpoint as a player.
 
     Parameters
     ----------
     model
         Loaded checkpoint.
     **settings
-        Of the sessions; by default those of the checkpoint (it samples as its own card says).
+        Settings of the sessions; by default the checkpoint's own sampling parameters are used.
     """
 
     name = "model"
 
     def __init__(self, model: Model, **settings: Any) -> None:
         self._model = model
-        # Recorded streams are known ahead; `lookahead` says why nothing but the time it takes depends on it.
+        # Speculative decoding of recorded streams: faster, with the same decisions (see `lookahead`).
         self._decoder = LookaheadDecoder(model.loaded)
         self._ahead = Model(replace(model.loaded, decoder=self._decoder))
         self._settings = {"alternatives": 0, **settings}
@@ -74,16 +75,16 @@ class ModelPlayer:
 
     @property
     def context_limit(self) -> int:
-        """Positions of its sessions' context."""
+        """Positions of the context of the sessions."""
         return self._model.session(**self._settings).context_limit
 
     def hear(self, scene: Scene) -> Any:
-        """Frames of the tower for all chunks in one batch; chunks are independent given their mels."""
+        """Encode all chunks of a scene in one batch; chunks are independent given their log-mels."""
         mels = np.ascontiguousarray(scene.mels.transpose(1, 0, 2)).reshape(scene.mels.shape[1], -1)
         return self._model.loaded.encoder.encode(mels)
 
     def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[list[Reply], list[float]]:
-        """Play the scene through a session of its own."""
+        """Run the scene through a new session."""
         self._decoder.listen(heard)
         session = self._ahead.session(seed=seed, **{**self._settings, **point})
         replies: list[Reply] = []
@@ -95,20 +96,20 @@ class ModelPlayer:
         return replies, p_text
 
     def times_real_time(self, scene: Scene) -> float:
-        """Push the scene into a live session, features and tower included."""
+        """Time a live session over the scene, features and tower included."""
         session = self._model.session(**self._settings)
         return _speed(scene, session.push)
 
 
 class BaselinePlayer:
-    """A baseline, swept over thresholds and hangovers at no cost.
+    """A baseline as a player, swept over thresholds and hangovers on the same scores.
 
     Parameters
     ----------
     make
-        Makes a fresh policy; every scene gets one.
+        Makes a new policy, for every scene.
     thresholds
-        To sweep beside the policy's own.
+        Thresholds of the sweep, besides the policy's default.
     """
 
     def __init__(self, make: Callable[[], EndpointingPolicy], thresholds: Sequence[float]) -> None:
@@ -122,14 +123,14 @@ class BaselinePlayer:
         self.points: Sequence[Point] = [own, *(point for point in grid if point != own)]
 
     def hear(self, scene: Scene) -> list[list[float]]:
-        """Scores of the windows that end in each chunk."""
+        """Score the windows that end in each chunk."""
         policy = self._make()
         return [policy.scores(chunk) for chunk in scene.audio.reshape(-1, CHUNK_SAMPLES)]
 
     def reply(
         self,
         heard: list[list[float]],
-        scene: Scene,  # noqa: ARG002 - the scores say it all
+        scene: Scene,  # noqa: ARG002 - the scores suffice
         point: Point,
         seed: int,  # noqa: ARG002 - a rule draws nothing
     ) -> tuple[list[Reply], list[float]]:
@@ -140,18 +141,18 @@ class BaselinePlayer:
         return [Reply(chunk, label, REPLY) for chunk, fire in enumerate(fires) if fire], [float(fire) for fire in fires]
 
     def times_real_time(self, scene: Scene) -> float:
-        """Push the scene into a policy."""
+        """Time a policy over the scene."""
         policy = self._make()
         return _speed(scene, policy.push)
 
 
 def silero() -> BaselinePlayer:
-    """Endpointing by silero-vad."""
+    """Return the player of endpointing by silero-vad."""
     return BaselinePlayer(SileroPolicy, (0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98))
 
 
 def energy() -> BaselinePlayer:
-    """Endpointing by level."""
+    """Return the player of endpointing by level."""
     return BaselinePlayer(EnergyPolicy, (6.0, 9.0, 12.0, 15.0, 20.0, 25.0, 30.0))
 
 

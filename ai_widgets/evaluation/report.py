@@ -1,4 +1,4 @@
-"""The figures of an evaluation as one HTML page that needs nothing else: tables and Plotly figures."""
+"""Write the figures of an evaluation as one self-contained HTML page of tables and Plotly figures."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ table { border-collapse: collapse; margin: 1rem 0; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid #ddd; vertical-align: top; }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 """
-NOTE = """Intervals are of 95 %: Wilson for shares, exact Poisson for rates, bootstrap over streams for the rest.
-A reply answers an utterance from the chunk that holds its end to three chunks later; before that it is early. A false
-reply belongs to nothing; replies that repeat an answer or come too late are counted apart. All recordings are of the
-validation and evaluation splits."""
+NOTE = """Intervals are 95 % intervals: Wilson for shares, exact Poisson for rates, bootstrap over streams otherwise.
+A reply answers an utterance from the chunk that holds the utterance's end to three chunks later; an earlier reply is
+early. A false reply belongs to no utterance or sound; repeated and late replies are counted separately. All recordings
+are from the validation and evaluation splits."""
 
 
 def page(result: dict[str, Any]) -> str:
-    """The whole page.
+    """Return the whole page as HTML.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def page(result: dict[str, Any]) -> str:
     drawn += [confusion(go, name, policy) for name, policy in policies.items()]
     figures = [f.to_html(full_html=False, include_plotlyjs=number == 0) for number, f in enumerate(drawn)]
     streams = result["streams"]
-    heading = f"How well it listens: {escape(', '.join(title(result, name) for name in policies))}"
+    heading = f"Evaluation: {escape(', '.join(title(result, name) for name in policies))}"
     origin = f"{streams['hours']:.2f} h of streams, seed {streams['seed']}, audio sha256 {streams['sha256'][:16]}."
     return "\n".join([
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{heading}</title>',
@@ -58,7 +58,7 @@ def page(result: dict[str, Any]) -> str:
 
 
 def curves(go: Any, policies: dict[str, Any]) -> Any:
-    """False replies per hour against recall, a point for each operating point."""
+    """Draw false replies per hour against recall, with a point for each operating point."""
     figure = go.Figure()
     for colour, (name, policy) in zip(COLOURS, policies.items(), strict=False):
         points = sorted((p for p in policy["curve"] if p["recall"] is not None), key=lambda p: p["recall"])
@@ -69,7 +69,7 @@ def curves(go: Any, policies: dict[str, Any]) -> Any:
             mode="markers",
             name=name,
             marker={"color": colour},
-            hovertemplate="%{text}<br>recall %{x:.3f}, %{y:.1f} false an hour",
+            hovertemplate="%{text}<br>recall %{x:.3f}, %{y:.1f} false per hour",
         )
         best = front(policy["curve"], "false_per_hour")
         figure.add_scatter(
@@ -84,7 +84,7 @@ def curves(go: Any, policies: dict[str, Any]) -> Any:
 
 
 def false_by_class(go: Any, policies: dict[str, Any]) -> Any:
-    """False replies per hour of each class of ambience, with intervals."""
+    """Draw false replies per hour of each class of ambience, with intervals."""
     figure = go.Figure()
     for colour, (name, policy) in zip(COLOURS, policies.items(), strict=False):
         classes = policy["ambience"]["classes"]
@@ -104,20 +104,20 @@ def false_by_class(go: Any, policies: dict[str, Any]) -> Any:
 
 
 def latencies(go: Any, policies: dict[str, Any]) -> Any:
-    """Chunks between the end of speech and the reply."""
+    """Draw the latency in chunks between the end of speech and the reply."""
     figure = go.Figure()
     for colour, (name, policy) in zip(COLOURS, policies.items(), strict=False):
         counts = policy["spoken"]["latency_chunks"]
         figure.add_bar(x=[int(k) for k in counts], y=list(counts.values()), name=name, marker={"color": colour})
     figure.update_layout(
         **LAYOUT, title="Latency of answered spoken turns", yaxis_title="turns",
-        xaxis={"title": "chunks of 0.4 s after the one that holds the end", "dtick": 1},
+        xaxis={"title": "chunks (0.4 s) after the chunk that holds the end of speech", "dtick": 1},
     )  # fmt: skip
     return figure
 
 
 def reliability(go: Any, policies: dict[str, Any]) -> Any:
-    """How often a reply was due, against p(TEXT_BEGIN)."""
+    """Draw the share of chunks with a reply due against p(TEXT_BEGIN)."""
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dot", "color": "#999"}, showlegend=False)
     for colour, (name, policy) in zip(COLOURS, policies.items(), strict=False):
@@ -137,7 +137,7 @@ def reliability(go: Any, policies: dict[str, Any]) -> Any:
 
 
 def recall_by_minute(go: Any, policies: dict[str, Any]) -> Any:
-    """Spoken turns answered within 3 chunks in each minute of a session, with intervals."""
+    """Draw the share of spoken turns answered within 3 chunks in each minute of a session, with intervals."""
     figure = go.Figure()
     for colour, (name, policy) in zip(COLOURS, policies.items(), strict=False):
         minutes = {minute: row["spoken"] for minute, row in policy["age"]["minutes"].items() if row["spoken"]["of"]}
@@ -161,7 +161,7 @@ def recall_by_minute(go: Any, policies: dict[str, Any]) -> Any:
 
 
 def confusion(go: Any, name: str, policy: dict[str, Any]) -> Any:
-    """What sounded against what was said, as shares of each row."""
+    """Draw what sounded against what was said, as shares of each row."""
     table: dict[str, dict[str, int]] = policy["naming"]["confusion"]
     columns = [c for c in COLUMNS if any(c in row for row in table.values())]
     counts = [[row.get(c, 0) for c in columns] for row in table.values()]
@@ -172,7 +172,7 @@ def confusion(go: Any, name: str, policy: dict[str, Any]) -> Any:
     )  # fmt: skip
     figure.update_layout(
         **{**LAYOUT, "height": 180 + 24 * len(table)}, title=f"Named by {name}", yaxis={"autorange": "reversed"},
-        xaxis_title="said", yaxis_title="sounded",
+        xaxis_title="reply", yaxis_title="sound",
     )  # fmt: skip
     return figure
 
@@ -185,7 +185,7 @@ def _headline_table(result: dict[str, Any]) -> str:
 
 def _equal_recall(result: dict[str, Any]) -> str:
     rows = [
-        [name, _setting(p), f"{p['recall']:.3f}" + ("" if p.get("reached", True) else " (its highest)"),
+        [name, _setting(p), f"{p['recall']:.3f}" + ("" if p.get("reached", True) else " (its maximum)"),
          estimate(p["false_per_hour"]), estimate(p["false_per_hour_of_ambience"]), f"{p['early']:.3f}"]
         for name, p in result["at_equal_recall"].items() if p is not None
     ]  # fmt: skip
@@ -196,7 +196,7 @@ def _equal_recall(result: dict[str, Any]) -> str:
 
 
 def _same_recalls(equal: dict[str, Any]) -> str:
-    """False replies per hour at the same recalls, between operating points by straight lines."""
+    """Tabulate false replies per hour at the same recalls, interpolated linearly between operating points."""
     columns = equal["false_per_hour"]
     rows = [
         [f"{recall:.3f}", *("not reached" if v[place] is None else f"{v[place]:.1f}" for v in columns.values())]
@@ -206,7 +206,7 @@ def _same_recalls(equal: dict[str, Any]) -> str:
 
 
 def _origin_table(policies: dict[str, Any]) -> str:
-    """Sounds that were named rightly, recorded and generated ones apart."""
+    """Tabulate the shares of sounds named correctly, separately for recorded and generated sounds."""
     tables = {name: policy["naming"]["by_origin"] for name, policy in policies.items()}
     rows = [
         [f"{sound}, {origin}", str(share["of"]), *(estimate(table[sound][origin]) for table in tables.values())]
@@ -217,7 +217,7 @@ def _origin_table(policies: dict[str, Any]) -> str:
 
 
 def _age_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:
-    """What is answered in the first minute of a session, in the second, and later; and in each minute."""
+    """Tabulate recall in the first and second minute of a session and later, and in each minute."""
     long = streams["long_sessions"]
     if not long["hours"]:
         return ""
@@ -230,7 +230,7 @@ def _age_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:
     head = ["minute of the session", "spoken turns", "answered", "sounds answered", "named", "false", "false per hour"]
     words = (
         f"<p>{long['hours']:.2f} h of live sessions of {long['minutes_each']} minutes, composed from "
-        f"{long['recordings']} recordings, none of them twice in a session.</p>"
+        f"{long['recordings']} recordings, each used at most once in a session.</p>"
     )
     return words + _table(head, rows)
 
@@ -245,8 +245,8 @@ def _ambience_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:
     ]  # fmt: skip
     head = ["ambience", "hours", "distinct recordings", "minutes of them", *(f"{n}, false per hour" for n in policies)]
     words = (
-        f"<p>{heard['hours']:.2f} h of ambience, from {heard['recordings']} recordings that last "
-        f"{heard['recorded_hours']:.2f} h, each counted once, and {heard['generated_hours']:.2f} h generated.</p>"
+        f"<p>{heard['hours']:.2f} h of ambience, from {heard['recordings']} recordings with a total length of "
+        f"{heard['recorded_hours']:.2f} h, and {heard['generated_hours']:.2f} h of generated ambience.</p>"
     )
     return words + _table(head, rows)
 

@@ -1,16 +1,16 @@
-"""Labelled streams to evaluate on. The same material, hours and seed give everybody the same scenes.
+"""Compose labelled streams for the evaluation. The same material, hours and seed always give the same scenes.
 
-| suite | a scene holds |
+| suite | content of a scene |
 |---|---|
-| mixed | what training streams hold: words, talk, sounds, beds, rooms, lines, composed by `training.streams` |
+| mixed | words, speech, sounds, ambience, rooms, lines, as in training (`training.compose_streams`) |
 | keywords, digits, speech | held-out recordings of people, one after the other with pauses, at -45 … -3 dBFS |
-| sounds | held-out recordings of sounds in the same way |
-| generated | knocks, music and alarms as generated for training, freshly drawn |
-| ambience | one class of ambience, varied in speed, room, colour, level, and mixed with another one |
+| sounds | held-out recordings of sounds, arranged in the same way |
+| generated | knocks, music and alarms from the generators of training, with new random numbers |
+| ambience | one class of ambience, varied in speed, room, colour and level, at times mixed with another class |
 | silence | zeros |
 
-Of each suite but the first, every other scene is heard as a file (one log-mel floor for the whole, a second of silence
-after it), the others live.
+In each suite but `mixed` and `silence`, every other scene is heard as a file (one log-mel floor, one second of silence
+at the end), the others live.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Rng = np.random.Generator
 
 SHARES = {"mixed": 0.18, "keywords": 0.09, "digits": 0.09, "speech": 0.07, "sounds": 0.15, "generated": 0.04,
           "ambience": 0.36, "silence": 0.02}  # fmt: skip
-"""Share of the hours of each suite."""
+"""Share of each suite in the hours of an evaluation."""
 GENERATED = "generated"
 MAKERS = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}
 SILENCE_S = 60.0
@@ -46,7 +46,7 @@ MOST_HOURS = 100.0
 
 @dataclass
 class Scene:
-    """One stream: audio, features [chunks, 128, 40], what is to be answered, and the recordings in it."""
+    """One stream: audio at 16 kHz, features [chunks, 128, 40], occasions for replies, and its source recordings."""
 
     suite: str
     name: str
@@ -62,9 +62,15 @@ class Scene:
 
 
 def scenes(material: Material, hours: float, seed: int) -> Iterator[Scene]:
-    """Compose about `hours` of scenes; a suite without material is left out."""
+    """Compose about `hours` of scenes; a suite without material is skipped.
+
+    Raises
+    ------
+    SettingError
+        Where `hours` is not above 0, or above `MOST_HOURS`.
+    """
     if not 0 < hours <= MOST_HOURS:
-        raise SettingError(f"--hours must lie above 0 and at most {MOST_HOURS:g}, not {hours:g}.")
+        raise SettingError(f"--hours must be above 0 and at most {MOST_HOURS:g}, not {hours:g}.")
     for place, (suite, share) in enumerate(SHARES.items()):
         make = _maker(suite, material, np.random.default_rng([seed, place]))
         left = share * hours * 3600 * SAMPLE_RATE
@@ -77,7 +83,7 @@ def scenes(material: Material, hours: float, seed: int) -> Iterator[Scene]:
 
 
 def _maker(suite: str, material: Material, rng: Rng) -> Callable[[Rng, int], Scene] | None:
-    """Return what makes the scenes of a suite; `rng` settles the order in which recordings come."""
+    """Return the function that composes the scenes of a suite; `rng` draws the order of the recordings."""
     if suite == "mixed":
         if not any(clip.kind == SPEECH for clip in material.validation):
             return None
@@ -109,7 +115,7 @@ def _silence() -> Scene:
 
 
 def _generated(rng: Rng, each: int = 8) -> list[Clip]:
-    """Sounds whose recordings are few, made by the generators of training."""
+    """Generate clips of the sounds of which there are few recordings."""
     made = []
     for _ in range(each):
         for kind, maker in MAKERS.items():
@@ -120,7 +126,7 @@ def _generated(rng: Rng, each: int = 8) -> list[Clip]:
 
 
 def _alternating(rng: Rng, clips: Sequence[Clip]) -> list[Clip]:
-    """Every recording once, shuffled, kinds and words taking turns while they last."""
+    """Shuffle the recordings, each used once, so that kinds and words alternate."""
     piles: dict[tuple[int, int], list[Clip]] = {}
     for index in rng.permutation(len(clips)):
         clip = clips[int(index)]
@@ -133,7 +139,7 @@ def _alternating(rng: Rng, clips: Sequence[Clip]) -> list[Clip]:
 
 
 def _one_by_one(suite: str, rng: Rng, number: int, deck: Sequence[Clip], dealt: Iterator[int]) -> Scene:
-    """Four recordings with pauses that end an utterance or an episode, over digital silence or a faint room."""
+    """Compose four recordings, with pauses that end an utterance or an episode, over silence or faint noise."""
     pieces = [np.zeros(int(rng.uniform(0.3, 2.5) * SAMPLE_RATE), np.float32)]
     cursor = len(pieces[0])
     segments: list[Segment] = []
@@ -174,7 +180,7 @@ def _ambience(rng: Rng, number: int, beds: dict[str, list[Clip]]) -> Scene:
 
 
 def _bed(rng: Rng, length: int, name: str, beds: dict[str, list[Clip]]) -> tuple[Samples, list[str]]:
-    """One class of ambience for `length` samples, peak 1: its recordings one into the other, faster or slower."""
+    """Compose `length` samples of one class of ambience with peak 1: crossfaded recordings at varied speed."""
     out = np.zeros(length, np.float32)
     fade = SAMPLE_RATE // 5
     ramp = np.linspace(0, 1, fade, dtype=np.float32)
@@ -200,7 +206,7 @@ def _bed(rng: Rng, length: int, name: str, beds: dict[str, list[Clip]]) -> tuple
 def _heard(
     suite: str, name: str, audio: Samples, rng: Rng, number: int, segments: list[Segment], sources: list[str]
 ) -> Scene:
-    """Bring a piece to its level and to 16 bits; live or as a file."""
+    """Set the level of a stream, quantise it to 16 bits, and compute its features live or as a file."""
     level = acoustics.decibels(rng.uniform(-45, -3)) / (float(np.abs(audio).max()) + 1e-9)
     audio = acoustics.quantised(audio * np.float32(level))
     audio = np.pad(audio, (0, -len(audio) % CHUNK_SAMPLES))

@@ -1,15 +1,15 @@
-"""Replies against occasions: which reply answers what, and what every other reply is.
+"""Match replies to occasions, and classify the replies that match none.
 
-Counted in chunks. The *end chunk* of an utterance holds its last sample, the *onset chunk* of a sound its first one.
+Times are in chunks. The *end chunk* of an utterance holds its last sample, the *onset chunk* of a sound its first one.
 
-- A reply *answers* an utterance from its end chunk to `WITHIN` chunks later, and a sound from its onset chunk to
-  `WITHIN` chunks after the chunk where the reply is due. Each answers one occasion, in the order of time; where two are
-  open, the one it names.
-- *early*: it begins while somebody speaks or pauses, before the end chunk.
-- *repeated*, *late*: it belongs to an occasion that has been answered, or that waited too long (up to `AFTER` chunks
-  past its end).
-- *unscored*: it belongs to an occasion whose reply is due after the stream's end.
-- *false*: everything else.
+- A reply *answers* an utterance from the end chunk to `WITHIN` chunks later, and a sound from the onset chunk to
+  `WITHIN` chunks after the chunk where the reply is due. A reply answers one occasion; in order of time, and where two
+  occasions are open, the occasion that the reply names.
+- *early*: the reply begins during an utterance or a pause in it, before the end chunk.
+- *repeated*, *late*: the reply belongs to an occasion that was answered before, or whose time for an answer is over (up
+  to `AFTER` chunks past its end).
+- *unscored*: the reply belongs to an occasion whose reply is due after the stream's end.
+- *false*: all other replies.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from ai_widgets.training.labels import NO_REPLY, REPLY_OF_KIND, REPLY_SPEECH, Oc
 from ai_widgets.training.lexicon import WORDS
 
 WITHIN = 3
+"""Chunks (1.2 s) after the end or due chunk in which a reply still is an answer."""
 AFTER = 6
+"""Chunks (2.4 s) past an occasion's end in which a reply still belongs to it, as late or repeated and not as false."""
 OTHER_WORDS = "other words"
 NO_ANSWER = "no reply"
 
@@ -32,7 +34,7 @@ _NAME_OF_SOUND = {reply: KINDS[kind] for kind, reply in REPLY_OF_KIND.items()}
 
 
 def label_name(label: int) -> str:
-    """A reply label in words."""
+    """Return the name of a reply label."""
     if label == NO_REPLY:
         return OTHER_WORDS
     if label < REPLY_SPEECH:
@@ -42,7 +44,7 @@ def label_name(label: int) -> str:
 
 @dataclass(frozen=True)
 class Reply:
-    """One reply: the chunk whose decision began it, and the label that its words mean (0: something else)."""
+    """One reply: the chunk whose decision began it, and the label that its text means (0: none of them)."""
 
     chunk: int
     label: int
@@ -51,9 +53,9 @@ class Reply:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one occasion that was due within its stream.
+    """The result of one occasion whose reply was due within its stream.
 
-    `latency` counts chunks from the end chunk (utterance) or the onset chunk (sound) to the reply.
+    `latency` is in chunks, from the end chunk (utterance) or the onset chunk (sound) to the reply.
     """
 
     occasion: Occasion
@@ -62,31 +64,31 @@ class Outcome:
 
     @property
     def spoken(self) -> bool:
-        """Say whether the occasion is an utterance."""
+        """Whether the occasion is an utterance."""
         return self.occasion.kind == SPEECH
 
     @property
     def latency(self) -> int | None:
-        """Chunks from the end or onset to the answer."""
+        """Chunks from the end or onset to the answer; None without an answer."""
         return None if self.answer is None else self.answer.chunk - first_chunk(self.occasion)
 
     @property
     def right(self) -> bool:
-        """Say whether it was answered with the right name."""
+        """Whether the answer has the correct name."""
         return self.answer is not None and self.answer.label == self.occasion.label
 
     @property
     def said(self) -> str:
-        """What the answer named."""
+        """The name in the answer."""
         return NO_ANSWER if self.answer is None else label_name(self.answer.label)
 
 
 @dataclass
 class Score:
-    """One stream, scored.
+    """The scored replies of one stream.
 
-    `due` says for every chunk whether a reply was due: from the due chunk of an occasion until it was answered. It is
-    None where both were right, to wait and to answer already; calibration leaves these chunks out.
+    `due` says for every chunk whether a reply was due: from the due chunk of an occasion until its answer. The value is
+    None where both waiting and answering are correct; calibration excludes these chunks.
     """
 
     suite: str
@@ -102,22 +104,22 @@ class Score:
 
     @property
     def hours(self) -> float:
-        """Length of the stream."""
+        """Length of the stream in hours."""
         return self.chunks * CHUNK_SECONDS / 3600
 
 
 def first_chunk(occasion: Occasion) -> int:
-    """The chunk from which a reply is an answer."""
+    """Return the first chunk in which a reply is an answer."""
     return max(0, occasion.end - 1) // CHUNK_SAMPLES if occasion.kind == SPEECH else occasion.start // CHUNK_SAMPLES
 
 
 def last_chunk(occasion: Occasion) -> int:
-    """The last chunk in which a reply is an answer."""
+    """Return the last chunk in which a reply is an answer."""
     return (first_chunk(occasion) if occasion.kind == SPEECH else occasion.due) + WITHIN
 
 
 def score(suite: str, name: str, chunks: int, occasions: Sequence[Occasion], replies: Sequence[Reply]) -> Score:
-    """Sort the replies to one stream of `chunks` chunks."""
+    """Match and classify the replies to one stream of `chunks` chunks."""
     result = Score(suite, name, chunks)
     waiting = sorted(occasions, key=lambda o: o.due)
     answers: dict[Occasion, Reply] = {}
@@ -126,7 +128,7 @@ def score(suite: str, name: str, chunks: int, occasions: Sequence[Occasion], rep
         interrupts = [o for o in occasions if _under_way(o, reply.chunk)]
         open_now = [o for o in waiting if first_chunk(o) <= reply.chunk <= last_chunk(o)]
         if interrupts and reply.label <= REPLY_SPEECH:
-            # Words about speech, in the middle of speech, are no answer to the dog that barks meanwhile.
+            # A reply about speech, during speech, is no answer to a sound at the same time.
             open_now = [o for o in open_now if o.kind == SPEECH]
         named = [o for o in open_now if o.label == reply.label]
         if open_now:

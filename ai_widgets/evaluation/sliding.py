@@ -1,12 +1,11 @@
-"""Decisions of a context that has slid, against those of a fresh one over the very same window.
+"""Compare the decisions of a context that has slid with those of a fresh context over the same window.
 
     python -m ai_widgets.evaluation.sliding --data DATA --hours 0.5
 
-What stays in a sliding context was computed while older chunks were still there, so it carries traces of them; a fresh
-context has never heard those. One session listens to a long stream. Each time it slides, the window that is left
-(prefix, chunks, what was said) is fed to a bare context, which then hears the same chunks as the session until the next
-slide, and its decisions are compared. Shorter windows, fed in the same way, show how much of the past a decision needs
-at all.
+The keys and values in a sliding context were computed while older chunks were still present, so they carry information
+of those; a fresh context has never seen them. One session runs over a long stream. At each slide the remaining window
+(prefix, chunks, replies) is fed to an empty context, which then gets the same chunks as the session until the next
+slide, and its decisions are compared. Shorter windows, fed in the same way, show how much of the past a decision needs.
 """
 
 from __future__ import annotations
@@ -34,16 +33,16 @@ from ai_widgets.session.framing import Framing
 from ai_widgets.session.perceive import Heard
 
 SHORTER_S = (20.0, 5.0)
-"""Windows in seconds, as they are right after a slide, that are compared with the whole one."""
+"""Lengths in seconds, right after a slide, of the shorter windows."""
 PIECE = 208
-"""Positions of a window that are fed at once: 16 chunks."""
+"""Positions of a window that are fed in one step (16 chunks), which bounds the memory of attention."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One decision of the session, and p(TEXT_BEGIN) among the two decision tokens of contexts made anew.
+    """One decision of the session: p(TEXT_BEGIN) among the two decision tokens, and that of fresh contexts.
 
-    `fresh` holds the same window as the session, each of `shorter` began at the last slide with so many of `SHORTER_S`.
+    `fresh` has the same window as the session; the windows of `shorter` had the lengths `SHORTER_S` at the last slide.
     """
 
     chunk: int
@@ -54,40 +53,40 @@ class Comparison:
 
 
 class _Fresh:
-    """A context that was bare at the last slide."""
+    """A context that was rebuilt at the last slide."""
 
     def __init__(self, model: LoadedModel, prefix: Tensor, heard: Sequence[Tensor], limit: int) -> None:
         self._decoder, self._tokens = model.decoder, model.traits.tokens
-        # Twice the session's, which may slide within a reply that this context only reads.
+        # Twice the session's limit: the session may slide within a reply, this context does not.
         self._context = model.decoder.context(2 * limit)
         window = torch.cat([prefix, *heard], dim=1)
         for start in range(0, window.shape[1], PIECE):
             self._decoder.advance(self._context, window[:, start : start + PIECE])
 
     def p_text(self, heard: Tensor) -> float:
-        """p(TEXT_BEGIN) after what was said last and the block that followed."""
+        """Feed the last reply and the block after it, and return p(TEXT_BEGIN)."""
         logits = self._decoder.advance(self._context, heard)
         return _share(float(logits[self._tokens["KEEP_SILENCE"]]), float(logits[self._tokens["TEXT_BEGIN"]]))
 
 
 def compare(model: Model, frames: Tensor, **settings: Any) -> Iterator[Comparison]:
-    """Play a stream through one session and compare its decisions after the first slide.
+    """Run a stream through one session and compare its decisions after the first slide.
 
     Parameters
     ----------
     model
         Checkpoint.
     frames
-        [chunks, 10, width] of the stream, from the tower.
+        Frames [chunks, 10, width] of the stream, from the tower.
     **settings
-        Of the session.
+        Settings of the session.
     """
     loaded = model.loaded
     session = model.session(**{"greedy": True, "alternatives": 0, **settings})
     framing = Framing.of(loaded, session.settings)
     prefix = loaded.decoder.embed(framing.prefix)
     silence = np.zeros(CHUNK_SAMPLES, np.float32)
-    # What was fed for each chunk: what the chunk before had said, and its block.
+    # Embeddings fed for each chunk: its block, and the tokens drawn after it.
     blocks: list[Tensor] = []
     said: list[Tensor] = []
     contexts: list[_Fresh] = []
@@ -103,7 +102,7 @@ def compare(model: Model, frames: Tensor, **settings: Any) -> Iterator[Compariso
                 _Fresh(loaded, prefix, _between(blocks, said, first, chunk), session.context_limit) for first in starts
             ]
         if contexts:
-            # Where nothing else was left, what was said last has left with its chunk.
+            # Where the slide evicted all older chunks, the last reply was evicted with its chunk.
             heard = blocks[-1] if oldest == chunk else torch.cat([said[-1], blocks[-1]], dim=1)
             fresh, *shorter = (context.p_text(heard) for context in contexts)
             slid = _share(decision.logit_keep, decision.logit_text)
@@ -112,7 +111,7 @@ def compare(model: Model, frames: Tensor, **settings: Any) -> Iterator[Compariso
 
 
 def _between(blocks: Sequence[Tensor], said: Sequence[Tensor], first: int, chunk: int) -> list[Tensor]:
-    """What was fed from the block of `first` on, up to the block before `chunk`."""
+    """Return the embeddings fed from the block of `first` to the block before `chunk`."""
     parts: list[Tensor] = []
     for number in range(first, chunk):
         parts.append(blocks[number])
@@ -122,7 +121,7 @@ def _between(blocks: Sequence[Tensor], said: Sequence[Tensor], first: int, chunk
 
 
 def _said(events: Sequence[Event], text_end: int) -> list[int]:
-    """Tokens that were drawn after one chunk, in the order in which they are fed."""
+    """Return the tokens drawn after one chunk, in the order in which they are fed."""
     tokens: list[int] = []
     for event in events:
         if isinstance(event, (Decision, Token)):
@@ -133,7 +132,7 @@ def _said(events: Sequence[Event], text_end: int) -> list[int]:
 
 
 def figures(compared: Sequence[Comparison]) -> dict[str, Any]:
-    """Agreement of the decisions, and how far the probabilities lie apart."""
+    """Compute the agreement of the decisions, and the differences of the probabilities."""
     slid = [c.slid for c in compared]
     others = {"the same window": [c.fresh for c in compared]}
     others |= {
@@ -160,12 +159,12 @@ def _against(slid: Sequence[float], fresh: Sequence[float]) -> dict[str, Any]:
 
 
 def _share(keep: float, text: float) -> float:
-    """The greedy choice's scale: p(TEXT_BEGIN) among the two decision tokens."""
+    """Return p(TEXT_BEGIN) among the two decision tokens, of which the greedy choice takes the larger."""
     return 1 / (1 + float(np.exp(np.clip(keep - text, -700, 700))))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure on composed streams and print the figures as JSON; returns the exit code."""
+    """Measure on composed streams, print the figures as JSON, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ai_widgets.evaluation.sliding", description=__doc__)
     parser.add_argument("--checkpoint", default="tiny")
     parser.add_argument("--device", default="auto")

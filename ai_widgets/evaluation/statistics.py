@@ -1,4 +1,4 @@
-"""Intervals of 95 %, calibration and F1 over plain numbers."""
+"""Compute 95 % intervals, calibration and F1."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from scipy.special import gammaincinv
 Z = 1.959964
 """Standard normal quantile of a two-sided interval of 95 %."""
 ROUNDS = 400
-"""Bootstrap samples."""
+"""Bootstrap samples: enough for 95 % quantiles, and fast."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its interval; `value` is None where there was nothing to measure."""
+    """A figure with its interval; `value` is None where there was no data."""
 
     value: float | None
     low: float | None
     high: float | None
 
     def to_json(self, digits: int = 4) -> dict[str, Any]:
-        """Plain values, rounded."""
+        """Return the rounded values as JSON."""
         return {name: None if (v := getattr(self, name)) is None else round(v, digits) for name in _ESTIMATE}
 
 
@@ -37,7 +37,7 @@ NOTHING = Estimate(None, None, None)
 
 
 def share(count: int, total: int) -> Estimate:
-    """A proportion with its Wilson interval."""
+    """Return a proportion with its Wilson interval."""
     if total == 0:
         return NOTHING
     p, z2 = count / total, Z * Z
@@ -47,7 +47,7 @@ def share(count: int, total: int) -> Estimate:
 
 
 def rate(count: int, hours: float) -> Estimate:
-    """Events per hour with the exact Poisson interval."""
+    """Return the events per hour with the exact Poisson interval."""
     if hours <= 0:
         return NOTHING
     low = float(gammaincinv(count, 0.025)) if count else 0.0
@@ -55,7 +55,7 @@ def rate(count: int, hours: float) -> Estimate:
 
 
 def bootstrap(items: Sequence[T], statistic: Callable[[Sequence[T]], float | None], seed: int = 0) -> Estimate:
-    """A statistic of independent items (streams, not chunks) with its percentile interval."""
+    """Return a statistic of independent items (streams, not chunks) with its bootstrap percentile interval."""
     value = statistic(items)
     if value is None:
         return NOTHING
@@ -67,7 +67,7 @@ def bootstrap(items: Sequence[T], statistic: Callable[[Sequence[T]], float | Non
 
 @dataclass(frozen=True)
 class Reliability:
-    """Sums over probability bins of equal width; adding two gives that of both together."""
+    """Sums over probability bins of equal width, which can be added up over streams."""
 
     count: npt.NDArray[np.float64]
     p: npt.NDArray[np.float64]
@@ -75,7 +75,7 @@ class Reliability:
 
     @staticmethod
     def of(p: npt.ArrayLike, truth: npt.ArrayLike, bins: int = 10) -> Reliability:
-        """Sort probabilities and what came true into bins."""
+        """Sum probabilities and true outcomes in bins."""
         p, truth = np.asarray(p, np.float64), np.asarray(truth, np.float64)
         place = np.minimum((p * bins).astype(int), bins - 1)
         count, expected, true = (
@@ -85,11 +85,11 @@ class Reliability:
 
     @staticmethod
     def total(parts: Sequence[Reliability]) -> Reliability:
-        """The sum of several."""
+        """Return the sum of several reliabilities."""
         return Reliability(*(np.sum([getattr(r, name) for r in parts], axis=0) for name in ("count", "p", "true")))
 
     def error(self, from_bin: int = 0) -> float | None:
-        """Expected calibration error: distance of confidence and frequency, weighted by the size of the bins."""
+        """Return the expected calibration error: |confidence - frequency|, weighted by the size of the bins."""
         count = self.count[from_bin:].sum()
         if not count:
             return None
@@ -97,7 +97,7 @@ class Reliability:
 
 
 def f1(confusion: dict[str, dict[str, int]], name: str) -> float | None:
-    """F1 of one class of a table ``[what sounded][what was said]``; None where the class never sounded."""
+    """Return the F1 of one class of a table ``[what sounded][what was said]``; None where the class never sounded."""
     row = confusion.get(name, {})
     if not sum(row.values()):
         return None
@@ -107,6 +107,6 @@ def f1(confusion: dict[str, dict[str, int]], name: str) -> float | None:
 
 
 def macro_f1(confusion: dict[str, dict[str, int]], names: Sequence[str]) -> float | None:
-    """Mean F1 of the classes that sounded."""
+    """Return the mean F1 of the classes that sounded."""
     values = [value for name in names if (value := f1(confusion, name)) is not None]
     return sum(values) / len(values) if values else None

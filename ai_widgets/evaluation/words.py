@@ -1,4 +1,4 @@
-"""The figures of an evaluation in words, for the terminal and the report."""
+"""Describe the figures of an evaluation in words, for the terminal and the report."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from ai_widgets.errors import printable
 
 
 def title(result: dict[str, Any], name: str) -> str:
-    """What was evaluated: the checkpoint, or the baseline's name."""
+    """Return the name of what was evaluated: the checkpoint, or the baseline."""
     return str(result["checkpoint"]) if name == "model" else name
 
 
 def in_words(result: dict[str, Any]) -> str:
-    """The headline figures, one line each."""
+    """Format the headline figures, one line each."""
     streams = result["streams"]
     lines = [f"{streams['hours']:.2f} h of streams, seed {streams['seed']}, sha256 {streams['sha256'][:12]}"]
     heard = streams["ambience"]
     lines.append(
-        f"{heard['hours']:.2f} h of them ambience: {heard['recordings']} recordings of {heard['recorded_hours']:.2f} h "
-        f"in ever new mixes, and {heard['generated_hours']:.2f} h generated"
+        f"{heard['hours']:.2f} h of these are ambience: random mixes of {heard['recordings']} recordings with a length "
+        f"of {heard['recorded_hours']:.2f} h, and {heard['generated_hours']:.2f} h generated"
     )
     long = streams["long_sessions"]
     if long["hours"]:
@@ -32,17 +32,17 @@ def in_words(result: dict[str, Any]) -> str:
             lines.append(f"  {'positions of its context':<52} {result['context_limit']}")
         lines += [f"  {words:<52} {value}" for words, value in [*headlines(policy), *ages(policy)]]
     if result["at_equal_recall"]:
-        lines.append("\nat equal recall, over the streams that were heard at all operating points")
+        lines.append("\nat equal recall, over the streams that were run at all operating points")
     for name, point in result["at_equal_recall"].items():
         if point is not None:
-            note = "" if point.get("reached", True) else " (its highest)"
+            note = "" if point.get("reached", True) else " (its maximum)"
             lines.append(
                 f"  {name}: recall {point['recall']:.3f}{note}, early {point['early']:.3f}, "
                 f"false per hour {estimate(point['false_per_hour'])}"
             )
     equal = result["equal_recall"]
     if equal and len(result["policies"]) > 1:
-        lines.append("\nfalse replies per hour at the same recall (between operating points by straight lines)")
+        lines.append("\nfalse replies per hour at the same recall (linear interpolation between operating points)")
         for place, recall in enumerate(equal["recalls"]):
             row = [f"{name} {_number(values[place])}" for name, values in equal["false_per_hour"].items()]
             lines.append(f"  recall {recall:.3f}: " + ", ".join(row))
@@ -54,7 +54,7 @@ def _number(value: float | None) -> str:
 
 
 def headlines(policy: dict[str, Any]) -> list[tuple[str, str]]:
-    """The figures that a person asks for first, in words and with their intervals."""
+    """Return the most important figures as pairs of description and value with interval."""
     naming, spoken = policy["naming"], policy["spoken"]
     return [
         ("spoken turns answered within 3 chunks of their end", estimate(spoken["answered_within_3_chunks"])),
@@ -72,7 +72,7 @@ def headlines(policy: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("keywords named", estimate(naming["keywords"]["right_of_due"])),
         ("digits named", estimate(naming["digits"]["right_of_due"])),
-        ("other speech said to be speech", estimate(naming["other_speech"]["right_of_due"])),
+        ("other speech named as speech", estimate(naming["other_speech"]["right_of_due"])),
         ("calibration error (ECE) of p(TEXT_BEGIN)", estimate(policy["calibration"]["ece"])),
         ("ECE of the chunks with p of at least 0.1", estimate(policy["calibration"]["ece_from_0.1"])),
         ("times real time", str(policy["times_real_time"])),
@@ -80,7 +80,7 @@ def headlines(policy: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def ages(policy: dict[str, Any]) -> list[tuple[str, str]]:
-    """Recall and false replies by age of session, in words; nothing where no long sessions were heard."""
+    """Return recall and false replies by age of session, as `headlines` does; empty without long sessions."""
     return [
         line
         for name, row in policy["age"]["ages"].items()
@@ -93,7 +93,7 @@ def ages(policy: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def estimate(values: dict[str, Any]) -> str:
-    """A figure with its interval, as ``0.953 [0.931, 0.968]``."""
+    """Format a figure with its interval, as ``0.953 [0.931, 0.968]``."""
     if values["value"] is None:
         return "nothing to measure"
     return f"{values['value']:.3f} [{values['low']:.3f}, {values['high']:.3f}]"
