@@ -84,7 +84,7 @@ def test_lines_and_folders_say_the_same(folder: Path) -> None:
         ('{"conversation": [{"audio_path": "beep/0.wav"}]}', '"assistant" must be the reply'),
         ('{"conversation": [{"audio_path": "beep/9.wav", "assistant": "Hi."}]}', "does not exist"),
         ('{"conversation": [{"audio_path": "beep/0.wav", "assistant": "Hi.", "emotion": "mad"}]}', "happy, sad, angry"),
-        ('{"conversation": [{"audio_path": "beep/0.wav", "assistant": "<no need to response>"}]}', "at least one turn with a reply"),
+        ('{"conversation": [{"audio_path": "beep/0.wav", "assistant": "<no need to response>"}]}', "turn with a reply"),
         ('{"conversation": [{"audio_path": "short.wav", "assistant": "Hi."}]}', "0.05 s long"),
         ('{"conversation": [{"audio_path": "silent.wav", "assistant": "Hi."}]}', "is silent"),
         ('{"conversation": [{"audio_path": "bad.jsonl", "assistant": "Hi."}]}', "cannot be read as audio"),
