@@ -285,7 +285,7 @@ def test_a_run_begins_with_a_checkpoint_of_its_sizes(
     assert torch.equal(parts[0]["conv1.weight"], parts[1]["conv1.weight"])
     (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "sizes": {**TINY["sizes"], "layers": 3}}))
     assert cli.main([*arguments(tmp_path, 0.005), *begin]) == 2
-    assert "sizes are not those of" in capsys.readouterr().err
+    assert "sizes differ from those of" in capsys.readouterr().err
 
 
 def test_mistakes_are_said_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,38 +1,45 @@
-"""How the embedded checkpoint is made: from recordings and synthesised speech to a folder that `load_model` reads.
+"""Train the embedded checkpoint: from recordings and synthesised speech to a folder that `load_model` reads.
 
-The chain, one module a step::
+The steps, with their modules::
 
-    speech      synthetic voices on disk            python -m ai_widgets.training.speech --out SPEECH
-    warping     more speakers made of these         python -m ai_widgets.training.warping --speech SPEECH --out SPEECH
-    lexicon     the words it names, the texts spoken
-    corpus      files -> labelled clips, split into training and validation; clipcache keeps them decoded
-    sounds      generated ambience, knocks, music, alarms
-    acoustics   rooms, microphones, lines, levels
-    streams     clips and sounds -> streams of 6 ... 62 s
-    labels      which chunk of a stream carries which reply
-    mels        features of whole streams, equal to those of run time
-    pool        streams on disk, ready for training
-    replies     what is said; vocabulary: tokenizer and special tokens
-    sequence    streams -> token sequences (docs/protocol.md §3 and 7)
-    network     Qwen2 and the Qwen2.5-Omni tower, small
-    windows     clips -> seconds with one event, composed while training goes on; phones: how texts are pronounced
+    speech            synthetic voices on disk      python -m ai_widgets.training.speech --out SPEECH
+    warping           more speakers from these      python -m ai_widgets.training.warping --speech SPEECH --out SPEECH
+    lexicon           the words that are named, the texts that are spoken
+    corpus            files -> labelled clips, split into training and validation
+    clipcache         decoded clips on disk
+    sounds            generated ambience, knocks, music, alarms; synthesis: their building blocks
+    distractors       generated events that get no reply
+    acoustics         rooms, microphones, lines, levels
+    compose_streams   clips and sounds -> streams of 6 ... 62 s
+    labels            the reply label of each chunk of a stream
+    mels              features of whole streams, equal to those at run time
+    pool              streams on disk, ready for training
+    replies           texts of the replies
+    vocabulary        tokenizer and special tokens
+    token_sequences   streams -> token sequences (docs/protocol.md §3 and 7)
+    network           Qwen2 and the Qwen2.5-Omni tower, small
+    mel_clips         clips -> log-mel excerpts; colouring: their augmentation
+    event_windows     excerpts -> windows of a few seconds with one event, composed during training
+    phones            pronunciations of texts
     batches, curriculum, objective, trainer
-    export      the checkpoint folder
+    operating_point   biases of the exported logits
+    trained_context   the default context of the checkpoint
+    export            the checkpoint folder
 
-A user's own clips take another way in, and share the rest::
+A user's own clips enter through other modules, and share the later steps::
 
     conversations   JSON lines or folders of clips -> turns, split by source
-    turnstreams     turns -> streams
-    start           the ears of a checkpoint under a new vocabulary
-    own             all of it, for ``ai-widgets train --data clips.jsonl``
+    compose_turns   turns -> streams
+    transfer        weights of a checkpoint under a new vocabulary
+    user_clips      all steps, for ``ai-widgets train --data clips.jsonl``
     heldout         held-out clips through a session
 
-To make the shipped checkpoint again::
+To reproduce the shipped checkpoint::
 
     python -m ai_widgets.training.speech --out SPEECH
     ai-widgets train --data DATA --speech SPEECH --extra EXTRA --out RUN
     ai-widgets evaluate --checkpoint RUN/checkpoint --data DATA --speech SPEECH --extra EXTRA
 
-DATA is a folder with a `manifest.csv` (path, label, text, source, licence), EXTRA a folder of files a label.
+DATA is a folder with a `manifest.csv` (path, label, text, source, licence), EXTRA a folder with one folder per label.
 Importing this package imports none of its modules.
 """

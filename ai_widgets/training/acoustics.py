@@ -1,6 +1,6 @@
-"""What happens to a sound between its source and the model: level, room, microphone, line.
+"""Simulate the path of a sound from its source to the model: level, room, microphone, line.
 
-Every function takes and returns float32 samples at 16 kHz, and draws from the generator it is given.
+Every function takes and returns float32 samples at 16 kHz, and draws from the random generator passed to it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Rng = np.random.Generator
 
 
 def decibels(value: float) -> float:
-    """Amplitude factor of a level difference in dB."""
+    """Convert a level difference in dB to an amplitude factor."""
     return float(10 ** (value / 20))
 
 
 def loudness(samples: Samples) -> float:
-    """Root mean square of the louder half of the 20 ms frames: a level that pauses do not lower."""
+    """Compute the root mean square of the louder half of the 20 ms frames, a level that pauses do not lower."""
     frame = SAMPLE_RATE // 50
     count = max(1, len(samples) // frame)
     energy = np.sort((samples[: count * frame].reshape(count, -1) ** 2).mean(1))
@@ -42,7 +42,7 @@ def colour(samples: Samples, rng: Rng, depth: float = 9.0) -> Samples:
 
 
 def band_limit(samples: Samples, rng: Rng) -> Samples:
-    """Keep only what a telephone, an 8 kHz recording or a small loudspeaker would pass."""
+    """Apply the band limits of a telephone, an 8 kHz recording or a small loudspeaker."""
     low = float(rng.choice([0, 60, 120, 300]))
     high = float(rng.choice([3400, 3900, 5000, 7000]))
     knots = np.array([0, max(low * 0.5, 1), max(low, 2), high, high * 1.1, 8000])
@@ -69,13 +69,13 @@ def room(samples: Samples, rng: Rng, longest: float = 0.5) -> Samples:
 
 
 def clip_hard(samples: Samples, rng: Rng) -> Samples:
-    """Overdrive: cut the loudest peaks."""
+    """Clip the loudest peaks, as an overdriven input does."""
     limit = np.float32(np.abs(samples).max(initial=1e-6) * rng.uniform(0.3, 0.8))
     return np.clip(samples, -limit, limit)
 
 
 def companded(samples: Samples) -> Samples:
-    """Pass through 8-bit mu-law, as telephone lines do."""
+    """Apply 8-bit mu-law companding, as telephone lines do."""
     peak = float(np.abs(samples).max(initial=1e-6))
     unit = samples / peak
     code = np.round(np.sign(unit) * np.log1p(255 * np.abs(unit)) / np.log(256) * 127) / 127
@@ -88,7 +88,7 @@ def quantised(samples: Samples) -> Samples:
 
 
 def noise_gated(samples: Samples, rng: Rng) -> Samples:
-    """Suppress noise the way browsers and headsets do: a slow floor estimate per band, subtracted with artefacts."""
+    """Suppress noise as browsers and headsets do: subtract a slow noise floor per band, with its artefacts."""
     frame, hop = 512, 256
     if len(samples) < 4 * frame:
         return samples
@@ -110,5 +110,5 @@ def noise_gated(samples: Samples, rng: Rng) -> Samples:
 
 
 def smeared(power: npt.NDArray[np.float32], decay: float) -> npt.NDArray[np.float32]:
-    """Reverberation of power over frames: what was heard lingers, `decay` of it a frame later; [frames, bins]."""
+    """Add reverberation to power [frames, bins]: a fraction `decay` of each frame remains in the next frame."""
     return np.asarray(lfilter([1.0], [1.0, -decay], power, axis=0), np.float32)

@@ -1,4 +1,4 @@
-"""Batches for the trainer: streams of similar length, laid out as sequences, in tensors."""
+"""Make batches for the trainer: tensors of streams of similar length, laid out as token sequences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ai_widgets.training.pool import Pool
 from ai_widgets.training.token_sequences import IGNORED, Sequence, SequenceBuilder
 
 LENGTH_STEP, CHUNK_STEP = 128, 32
-"""Lengths and numbers of chunks are padded to multiples: oneDNN prepares every new shape of a product anew, slowly."""
+"""Multiples to which positions and chunks are padded: oneDNN compiles each new matrix shape, which is slow."""
 
 
 def _rounded(count: int, step: int) -> int:
@@ -30,14 +30,14 @@ def _padded(mels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 @dataclass
 class Batch:
-    """One batch; flat indices address [batch · length] positions.
+    """One batch of training data; flat indices address [batch · length] positions.
 
     Attributes
     ----------
     tokens, labels
         [batch, length].
     mels
-        [chunks or some more, 128, 40] of all streams, one after the other, then padding.
+        [at least chunks, 128, 40]: the chunks of all streams, one stream after the other, then padding.
     at
         [chunks · 10] flat positions of the frames.
     decisions
@@ -45,7 +45,7 @@ class Batch:
     kind, word
         [chunks, 10] frame labels.
     phones
-        For each row the phones that are said in it, where all of them are known; empty where not.
+        For each row the phones spoken in it, where all of them are known; else empty.
     """
 
     tokens: Tensor
@@ -64,7 +64,7 @@ class Batch:
 
 
 class Layout(TypedDict):
-    """Those fields of a `Batch` that follow from its sequences."""
+    """The fields of a `Batch` that are derived from its sequences."""
 
     tokens: Tensor
     labels: Tensor
@@ -73,7 +73,7 @@ class Layout(TypedDict):
 
 
 def lay_out(sequences: list[Sequence], length: int) -> Layout:
-    """Lay sequences out in `length` positions each."""
+    """Lay sequences out as rows of `length` positions."""
     tokens: npt.NDArray[np.int64] = np.zeros((len(sequences), length), np.int64)
     labels = np.full((len(sequences), length), IGNORED, np.int64)
     at, decisions = [], []
@@ -91,7 +91,7 @@ def lay_out(sequences: list[Sequence], length: int) -> Layout:
 
 
 class BatchMaker:
-    """Draws batches of about `positions` positions from a pool, for ever."""
+    """An endless iterator over random batches of about `positions` positions from a pool."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class BatchMaker:
             yield self.draw()
 
     def draw(self) -> Batch:
-        """One batch: a stream drawn at random and others of nearly its length."""
+        """Draw a batch: a random stream, and others of similar length."""
         total = len(self.ranks)
         rank = int(self.rng.integers(total))
         length = 13 * int(self.pool.chunks[self.ranks[rank]]) + 60
@@ -123,7 +123,13 @@ class BatchMaker:
         return self.assemble([int(self.ranks[place]) for place in chosen])
 
     def draw_shape(self, rows: int, chunks: int, length: int) -> Batch:
-        """One batch of this shape: the first `chunks` chunks of streams that are as long, in `length` positions."""
+        """Draw a batch of a fixed shape: the first `chunks` chunks of `rows` streams, in `length` positions.
+
+        Raises
+        ------
+        SettingError
+            Where all streams of the pool are shorter.
+        """
         usable = np.flatnonzero(self.pool.chunks >= chunks)
         if len(usable) == 0:
             raise SettingError(f"No stream of the pool has {chunks} chunks; make longer streams or ask for fewer.")
@@ -132,7 +138,7 @@ class BatchMaker:
         while len(chosen) < rows:
             index = int(usable[self.rng.integers(len(usable))])
             sequence = self._sequence(index, length, chunks)
-            # Many replies make a sequence longer than the shape; such a stream is passed over.
+            # A stream with many replies may need more positions than the shape has; it is skipped.
             if len(sequence.decisions) == chunks:
                 chosen.append(index)
                 sequences.append(sequence)

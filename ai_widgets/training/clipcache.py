@@ -1,4 +1,4 @@
-"""Clips of a split on disk, so that decoding thousands of files happens once."""
+"""Cache the clips of a split on disk, so that thousands of files are decoded only once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ai_widgets.training.corpus import Clip, Split, extra_sounds, recordings, sy
 
 
 def gather(data: Path | None, speech: Path | None, extra: Path | None, split: Split) -> list[Clip]:
-    """Read every source that is given; a clip of speech with no sample in it is left out."""
+    """Read the clips of every given source; empty speech clips are skipped."""
     clips: list[Clip] = []
     if data is not None:
         clips += recordings(data, [split])
@@ -34,7 +34,7 @@ def save(clips: Sequence[Clip], path: Path) -> None:
 
 
 def load(path: Path) -> list[Clip]:
-    """Read what `save` wrote."""
+    """Read the clips that `save` wrote."""
     samples = np.load(path.with_suffix(".npy"))
     clips, cursor = [], 0
     for row in json.loads(path.with_suffix(".json").read_text(encoding="utf-8")):

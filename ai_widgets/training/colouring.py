@@ -1,4 +1,4 @@
-"""Other throats, rooms, microphones and speeds, done to mel power: cheap enough to be drawn anew for every window."""
+"""Augment mel power with other voices, rooms, microphones and speeds, cheaply enough to do so for every window."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Power = npt.NDArray[np.float32]
 
 
 def coloured(power: Power, rng: Rng, speech: bool) -> Power:
-    """Another throat, another microphone, another room; [frames, 128]."""
+    """Change voice, microphone and room of mel power [frames, 128], each at random."""
     if rng.random() < 0.7:
         factor = float(np.exp(rng.uniform(-0.16, 0.16)))
         at = np.clip(np.arange(MEL_BINS) * factor, 0, MEL_BINS - 1.001)
@@ -27,7 +27,7 @@ def coloured(power: Power, rng: Rng, speech: bool) -> Power:
         gains = np.interp(np.arange(MEL_BINS), np.linspace(0, MEL_BINS, 6), rng.uniform(-9, 9, 6))
         power = power * (10 ** (gains / 10)).astype(np.float32)
     if rng.random() < (0.35 if speech else 0.15):
-        # Lines of 8 kHz end below 4 kHz, three quarters up the mel axis; cheap microphones somewhere above.
+        # 8 kHz lines end below 4 kHz, at three quarters of the mel axis; cheap microphones end above that.
         edge = int(rng.integers(86, 122))
         fall = np.maximum(0, np.arange(MEL_BINS) - edge) * rng.uniform(1, 6)
         power = power * (10 ** (-np.minimum(fall, 60) / 10)).astype(np.float32)
@@ -39,7 +39,7 @@ def coloured(power: Power, rng: Rng, speech: bool) -> Power:
 
 
 def bands_lost(power: Power, rng: Rng, often: float) -> Power:
-    """Lose one or two narrow bands, so that no sound is known by one of them alone."""
+    """Attenuate one or two narrow bands at random, so that no sound is recognised by a single band."""
     if rng.random() >= often:
         return power
     kept = np.ones(MEL_BINS, np.float32)
@@ -51,7 +51,7 @@ def bands_lost(power: Power, rng: Rng, often: float) -> Power:
 
 
 def stretched(chosen: Excerpt, rng: Rng, often: float = 0.6) -> Excerpt:
-    """Play an excerpt at another speed, its pitch as it was."""
+    """Change the speed of an excerpt at random, at the same pitch."""
     count = len(chosen.power)
     if rng.random() >= often or count < 10:
         return chosen

@@ -1,22 +1,22 @@
-"""The command that makes a checkpoint: ``ai-widgets train`` or ``python -m ai_widgets.training``.
+"""Train a checkpoint: the command ``ai-widgets train`` or ``python -m ai_widgets.training``.
 
-Your own clips, a file of JSON lines or a folder with a ``replies.json`` (both described in `conversations`)::
+From your own clips, a file of JSON lines or a folder with a ``replies.json`` (both described in `conversations`)::
 
     ai-widgets train --data clips.jsonl --out RUN
     ai-widgets run clip.wav --checkpoint RUN/checkpoint
 
-The embedded checkpoint, from folders of recordings with a ``manifest.csv``::
+The embedded checkpoint, from a folder of recordings with a ``manifest.csv``::
 
     ai-widgets train --data DATA --speech SPEECH --extra EXTRA --out RUN
 
-A recipe for ``--config`` holds what is to differ from the defaults (`trainer.Recipe`, `network.Sizes`), for instance::
+A recipe for ``--config`` has the fields that differ from the defaults (`trainer.Recipe`, `network.Sizes`)::
 
     {"minutes": 10, "seed": 2, "rate": 0.001}
 
-Everything it makes stays in the output folder, and a second call goes on where the first one stopped:
+All files are kept in the output folder, and a second call continues where the first one stopped::
 
     clips/       the recordings of a split, decoded and trimmed (embedded checkpoint)
-    pool/        streams ready for training; held_out/ those that are never trained on (own clips)
+    pool/        streams ready for training; held_out/ streams that are not trained on (own clips)
     run/         state.pt (weights, optimiser, time used), log.jsonl (loss and decision figures)
     checkpoint/  the exported folder, which `ai_widgets.load_model` reads
 """
@@ -34,10 +34,17 @@ from pathlib import Path
 from typing import Any
 
 from ai_widgets.errors import AiWidgetsError, SettingError
-from ai_widgets.training import clipcache, conversations, phones, pool, replies, vocabulary
-from ai_widgets.training import mel_clips as shelf
-from ai_widgets.training import transfer as start
-from ai_widgets.training import user_clips as own_clips
+from ai_widgets.training import (
+    clipcache,
+    conversations,
+    mel_clips,
+    phones,
+    pool,
+    replies,
+    transfer,
+    user_clips,
+    vocabulary,
+)
 from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.export import export
 from ai_widgets.training.network import Network
@@ -46,23 +53,28 @@ from ai_widgets.training.trainer import SHIPPED, Recipe, Trainer
 
 SHARDS, OWN_SHARDS = 24, 8
 EPILOG = """\
-your own clips, one line a conversation, paths relative to the file:
+your own clips, one conversation per line, paths relative to the file:
   {"conversation": [{"audio_path": "dog/1.wav", "assistant": "A dog is barking.", "emotion": "surprise"},
                     {"audio_path": "rain/7.wav", "assistant": "<no need to response>"}]}
-or a folder a class and, beside them, replies.json:
+or one folder per class and, beside the folders, replies.json:
   {"dog": "A dog is barking.", "cat": {"assistant": "A cat!", "emotion": "happy"}, "rain": null}
 
 a recipe for --config, every field optional:
   {"minutes": 4, "seed": 1, "threads": 2, "rate": 0.001}
-with --start none also sizes of the new network, such as:
+with --start none also the sizes of the new network, such as:
   {"sizes": {"width": 96, "layers": 3, "tower_layers": 3}}
 """
 
 
 def read_recipe(path: Path | None, base: Recipe | None = None) -> Recipe:
-    """Read a recipe: a JSON file with any fields of `Recipe`; `sizes` and `weights` are objects of their own.
+    """Read a recipe: a JSON file with any fields of `Recipe`; `sizes`, `weights` and `course` are nested objects.
 
-    What the file does not say is as in `base`, by default the shipped checkpoint's recipe.
+    Missing fields are taken from `base`, by default the shipped checkpoint's recipe.
+
+    Raises
+    ------
+    SettingError
+        Where the file cannot be read, or has an unknown field or a wrong value.
     """
     base = base or SHIPPED
     if path is None:
@@ -72,12 +84,12 @@ def read_recipe(path: Path | None, base: Recipe | None = None) -> Recipe:
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise SettingError(f"The recipe {path} cannot be read: {error}.") from error
     if not isinstance(values, dict):
-        raise SettingError(f'{path} is not a recipe: it must be an object such as {{"minutes": 4}}.')
+        raise SettingError(f'{path} is not a recipe: a recipe is a JSON object such as {{"minutes": 4}}.')
     allowed = {f.name for f in fields(Recipe)}
     unknown = sorted(set(values) - allowed)
     if unknown:
         raise SettingError(
-            f"{path}: unknown recipe fields {', '.join(unknown)}; known are {', '.join(sorted(allowed))}."
+            f"{path}: unknown recipe fields {', '.join(unknown)}; allowed are {', '.join(sorted(allowed))}."
         )
     try:
         sizes = replace(base.sizes, **values.pop("sizes", {}))
@@ -90,7 +102,7 @@ def read_recipe(path: Path | None, base: Recipe | None = None) -> Recipe:
 
 
 def fingerprint(cache: Path) -> dict[str, Any]:
-    """Number and hash of the clips of a cache, for the record."""
+    """Return number and hash of the clips of a cache, for the training record."""
     table = cache.with_suffix(".json").read_bytes()
     samples = hashlib.sha256(table)
     with cache.with_suffix(".npy").open("rb") as file:
@@ -100,36 +112,36 @@ def fingerprint(cache: Path) -> dict[str, Any]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's options."""
+    """Return the command's option parser."""
     p = argparse.ArgumentParser(
         prog="ai-widgets train",
-        description="Train a small checkpoint that listens.",
+        description="Train a small checkpoint on your own clips or on labelled recordings.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=EPILOG,
     )
     p.add_argument(
         "--data", type=Path, help="your clips (.jsonl, or a folder with replies.json), or a folder with manifest.csv"
     )
-    p.add_argument("--held-out", type=Path, help="your clips that are not trained on (default: a share of --data)")
+    p.add_argument("--held-out", type=Path, help="your clips for validation (default: a share of --data)")
     p.add_argument(
         "--start",
-        help="checkpoint to begin with, or none to begin with nothing (default: tiny for your clips, else none)",
+        help="checkpoint to start from, or none for new weights (default: tiny for your clips, else none)",
     )
     p.add_argument("--speech", type=Path, help="speech cache made by python -m ai_widgets.training.speech")
-    p.add_argument("--extra", type=Path, help="more sounds, one folder a label")
-    p.add_argument("--out", type=Path, required=True, help="folder for everything that is made")
-    p.add_argument("--config", type=Path, help="recipe (JSON); the shipped one by default")
+    p.add_argument("--extra", type=Path, help="more sounds, one folder per label")
+    p.add_argument("--out", type=Path, required=True, help="output folder")
+    p.add_argument("--config", type=Path, help="recipe as JSON (default: the shipped recipe)")
     p.add_argument("--minutes", type=float, help="training time; overrides the recipe")
     p.add_argument(
         "--shards", type=int, help=f"size of the stream pool (default: {SHARDS}; for your clips {OWN_SHARDS})"
     )
-    p.add_argument("--streams", type=int, help="streams a shard")
+    p.add_argument("--streams", type=int, help="streams per shard")
     p.add_argument("--workers", type=int, default=2, help="processes that compose streams")
     return p
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point; returns the exit code."""
+    """Run the command and return the exit code: 0, or 2 for input that cannot be used."""
     arguments = parser().parse_args(argv)
     try:
         run(arguments)
@@ -140,13 +152,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _is_own(data: Path) -> bool:
-    """Say whether the data are a user's own clips rather than a folder of recordings with a manifest."""
+    """Return whether the data are a user's own clips, and not a folder of recordings with a manifest."""
     if data.is_dir():
         own = (data / conversations.REPLIES_FILE).is_file()
         if not own and not (data / "manifest.csv").is_file():
             raise SettingError(
-                f"{data} holds neither {conversations.REPLIES_FILE} (a folder a class) nor manifest.csv (recordings); "
-                "or give a file of JSON lines, see ai-widgets train --help."
+                f"{data} holds neither {conversations.REPLIES_FILE} (one folder per class) nor manifest.csv "
+                "(recordings); add one of them, or give a file of JSON lines (see ai-widgets train --help)."
             )
         return own
     if not data.exists():
@@ -155,13 +167,16 @@ def _is_own(data: Path) -> bool:
 
 
 def _first_weights(begin: str, recipe: Recipe, words: vocabulary.Vocabulary) -> Callable[[Network], None] | None:
-    """What writes the weights of the checkpoint to begin with; None where there is none."""
-    if begin == own_clips.NOTHING:
+    """Return the function that copies the starting checkpoint's weights; None for new weights."""
+    if begin == user_clips.NOTHING:
         return None
-    model = start.open_start(begin)
-    if recipe.sizes != start.sizes_of(model):
-        raise SettingError(f"The recipe's sizes are not those of {begin}, which training begins with.")
-    return partial(start.take_over, words=words, model=model)
+    model = transfer.open_start(begin)
+    if recipe.sizes != transfer.sizes_of(model):
+        raise SettingError(
+            f"The recipe's sizes differ from those of {begin}, from which training starts; remove sizes, or give "
+            "--start none."
+        )
+    return partial(transfer.take_over, words=words, model=model)
 
 
 def _trainer(
@@ -172,13 +187,13 @@ def _trainer(
     out: Path,
     begin: Callable[[Network], None] | None,
 ) -> Trainer:
-    """A trainer on streams alone, or with a course of windows made from the same clips."""
+    """Make a trainer on streams alone or, with a course, also on windows from the same clips."""
     if recipe.course is None:
         return Trainer(recipe, streams, words, out, begin=begin)
     gathered = clipcache.load(clips)
     said = phones.pronounce(clip.text for clip in gathered) if recipe.weights.phones else {}
     numbers = phones.table(said)
-    excerpts = shelf.shelve(
+    excerpts = mel_clips.shelve(
         gathered, {text: tuple(numbers[phone] for phone in spoken) for text, spoken in said.items()}, recipe.seed
     )
     builder = SequenceBuilder(words)
@@ -189,15 +204,21 @@ def _trainer(
 
 
 def run(arguments: argparse.Namespace) -> Path:
-    """Gather, compose, train, export; return the checkpoint's folder."""
+    """Gather clips, compose streams, train and export; return the checkpoint's folder.
+
+    Raises
+    ------
+    AiWidgetsError
+        Where an option or the data cannot be used.
+    """
     for name in ("minutes", "shards", "streams", "workers"):
         value = getattr(arguments, name)
         if value is not None and value <= 0:
             raise SettingError(f"--{name} must be above 0, not {value:g}.")
     out: Path = arguments.out
     own = arguments.data is not None and _is_own(arguments.data)
-    begin = arguments.start or (own_clips.EMBEDDED if own else own_clips.NOTHING)
-    base = own_clips.RECIPE_FROM_NOTHING if begin == own_clips.NOTHING else own_clips.RECIPE
+    begin = arguments.start or (user_clips.EMBEDDED if own else user_clips.NOTHING)
+    base = user_clips.RECIPE_FROM_NOTHING if begin == user_clips.NOTHING else user_clips.RECIPE
     recipe = read_recipe(arguments.config, base if own else None)
     if arguments.minutes is not None:
         recipe = replace(recipe, minutes=arguments.minutes)
@@ -205,19 +226,19 @@ def run(arguments: argparse.Namespace) -> Path:
     if own:
         if arguments.speech is not None or arguments.extra is not None:
             raise SettingError(
-                "--speech and --extra belong to the embedded checkpoint; your own clips are --data alone."
+                "--speech and --extra are for the embedded checkpoint only; your own clips need --data alone."
             )
-        return own_clips.train_own(
+        return user_clips.train_own(
             arguments.data,
             arguments.held_out,
             out,
             recipe,
             shards,
-            arguments.streams or own_clips.SHARD,
+            arguments.streams or user_clips.SHARD,
             begin,
         )
     if arguments.held_out is not None:
-        raise SettingError("--held-out belongs to your own clips; of recordings with a manifest a split is held out.")
+        raise SettingError("--held-out is for your own clips only; of recordings with a manifest a split is held out.")
     clips = out / "clips" / "train"
     if not clips.with_suffix(".json").is_file():
         gathered = clipcache.gather(arguments.data, arguments.speech, arguments.extra, "train")

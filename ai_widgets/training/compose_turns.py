@@ -1,9 +1,8 @@
-"""Training streams from a user's own turns (docs/protocol.md §7): leading noise, clip, reply; varied by rooms and
-levels.
+"""Compose training streams from a user's own turns (docs/protocol.md §7), varied in noise, room and level.
 
-Every chunk of a turn is KEEP_SILENCE but its last one, which carries the reply. A turn lasts until the first chunk that
-ends `SETTLED` seconds after its clip, so that the end can be heard. Pauses inside a clip that sound like its end are
-`EITHER`: nothing is learnt there.
+Every chunk of a turn is labelled KEEP_SILENCE, except the last, which has the reply. A turn lasts until the first chunk
+that ends `SETTLED` seconds after its clip, so that the end is audible. Pauses within a clip that sound like its end are
+labelled `EITHER`, on which no loss is computed.
 """
 
 from __future__ import annotations
@@ -28,12 +27,13 @@ Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 EITHER = 255
-"""Reply label of a chunk where to wait and to reply are both right."""
+"""Reply label of a chunk where waiting and replying are both correct."""
 SETTLED = 0.4
+"""Seconds of silence after a clip before its reply: one chunk."""
 SECONDS = (8.0, 30.0)
-"""Shortest and longest stream, roughly: conversations follow each other until it is full."""
+"""Approximate shortest and longest stream in seconds; whole conversations are added until the length is reached."""
 AS_FILES = 0.35
-"""Share of the streams whose turns are heard as files are: a log-mel floor for each, a second of silence after it."""
+"""Share of the streams whose turns are heard as files: one log-mel floor and one second of silence for each turn."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class TurnStream:
 
 @dataclass
 class _Piece:
-    """One turn: audio of whole chunks, how many of them the clip's file would fill, and labels."""
+    """One turn: audio of whole chunks, the number of chunks that the clip's file fills, and labels."""
 
     audio: Samples
     filled: int
@@ -55,14 +55,14 @@ class _Piece:
 
 
 class TurnComposer:
-    """Composes streams from conversations; a generator in the same state gives the same streams.
+    """A source of random streams from conversations; a random generator in the same state gives the same streams.
 
     Parameters
     ----------
     conversations
-        What to compose from; their clips are read here.
+        Conversations, whose clips are read here.
     replies
-        Every reply that can be learnt, in the order of their labels.
+        All replies, in the order of their labels.
     """
 
     def __init__(self, conversations: Sequence[Conversation], replies: Sequence[SpokenReply]) -> None:
@@ -85,7 +85,7 @@ class TurnComposer:
             mels = running_mels(_line(rng, np.concatenate([piece.audio for piece in pieces])))
         kind = np.concatenate([piece.kind for piece in pieces])
         word = np.where(kind <= OTHER_SPEECH, kind, 0).astype(np.uint8)
-        # The read-outs of the network know few kinds: with more replies than that, several share one.
+        # The network's read-outs have few kinds: with more replies than kinds, several replies share a kind.
         kind = np.where(kind > 0, (kind.astype(np.int64) - 1) % (len(KINDS) - 1) + 1, 0).astype(np.uint8)
         return TurnStream(mels, ChunkLabels(np.concatenate([piece.reply for piece in pieces]), kind, word))
 
@@ -117,18 +117,18 @@ class TurnComposer:
 
 
 def _chunks(samples: float) -> int:
-    """Chunks that hold so many samples."""
+    """Return the number of chunks that hold these samples."""
     return -(-int(samples) // CHUNK_SAMPLES)
 
 
 def _as_file(rng: Rng, piece: _Piece) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Features of a clip with a floor of its own, and of the silence after it."""
+    """Compute the features of a clip with its own floor, and of the silence after the clip."""
     cut = piece.filled * CHUNK_SAMPLES
     return clip_mels(_line(rng, piece.audio[:cut])), clip_mels(piece.audio[cut:])
 
 
 def _noise(rng: Rng, count: int) -> Samples:
-    """What is there beside the clip: nothing, a faint hiss, or an ambience."""
+    """Draw the background of a clip: silence, a faint hiss, or an ambience."""
     style = rng.random()
     if style < 0.3:
         return np.zeros(count, np.float32)
@@ -141,7 +141,7 @@ def _noise(rng: Rng, count: int) -> Samples:
 
 
 def _line(rng: Rng, audio: Samples) -> Samples:
-    """Microphone, line and level of a whole piece."""
+    """Apply a random microphone, line and level to a stream."""
     if rng.random() < 0.6:
         audio = acoustics.colour(audio, rng)
     if rng.random() < 0.15:

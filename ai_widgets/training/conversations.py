@@ -1,14 +1,15 @@
-"""A user's own clips as conversations: JSON lines (docs/protocol.md §7), or one folder a class with a ``replies.json``.
+"""Read a user's own clips as conversations: JSON lines (docs/protocol.md §7), or one folder per class.
 
-A line of the file, paths relative to it::
+A line of the file, with paths relative to the file::
 
     {"conversation": [{"audio_path": "dog/1.wav", "assistant": "A dog is barking.", "emotion": "surprise"},
                       {"audio_path": "rain/7.wav", "assistant": "<no need to response>"}]}
 
-``emotion`` may be missing (normal); a further ``source`` names the recording that a clip was cut from: clips of one
-source are never split between training and validation. By default every file is a source of its own.
+``emotion`` is optional (normal). An optional ``source`` names the recording that a clip was cut from: clips of one
+source are never split between training and validation. By default every file is its own source.
 
-``replies.json`` gives each folder beside it its reply: a text, ``{"assistant": …, "emotion": …}``, or null for silence.
+``replies.json`` has the reply of each folder beside it: a text, ``{"assistant": …, "emotion": …}``, or null for
+silence.
 """
 
 from __future__ import annotations
@@ -34,16 +35,20 @@ from ai_widgets.training.corpus import read_16k, sounding
 Samples = npt.NDArray[np.float32]
 
 NO_RESPONSE = "<no need to response>"
-"""What the data says where no reply is due."""
+"""Text of ``assistant`` where no reply is due, as in the authors' data."""
 REPLIES_FILE = "replies.json"
+"""Name of the file that makes a folder a set of clips."""
 SHORTEST_S = 0.1
+"""Seconds of a clip at least: a shorter file is an error in the data."""
 MOST_REPLIES = 250
+"""Different replies at most: labels are uint8, with 0 for silence and 255 for `compose_turns.EITHER`."""
 VALIDATION_SHARE = 0.15
+"""Share of the clips that are held out by default."""
 
 
 @dataclass(frozen=True)
 class SpokenReply:
-    """A text and the emotion it is said with."""
+    """A reply: its text and emotion."""
 
     text: str
     emotion: Emotion
@@ -51,7 +56,7 @@ class SpokenReply:
 
 @dataclass(frozen=True)
 class UserTurn:
-    """One clip and the reply to it; None where the model is to keep silent."""
+    """One clip and its reply; the reply is None where the model should keep silent."""
 
     path: Path
     reply: SpokenReply | None
@@ -62,7 +67,15 @@ Conversation = tuple[UserTurn, ...]
 
 
 def read_conversations(path: Path) -> list[Conversation]:
-    """Read a file of JSON lines, or a folder with a ``replies.json``."""
+    """Read a file of JSON lines, or a folder with a ``replies.json``.
+
+    Raises
+    ------
+    SettingError
+        Where the file is malformed, holds no turns or no replies, or too many different replies.
+    AudioError
+        Where a clip is missing.
+    """
     found = _from_folders(path) if path.is_dir() else _from_lines(path)
     turns = [turn for conversation in found for turn in conversation]
     if not turns:
@@ -70,35 +83,39 @@ def read_conversations(path: Path) -> list[Conversation]:
     missing = [turn.path for turn in turns if not turn.path.is_file()]
     if missing:
         more = f" ({len(missing)} files are missing)" if len(missing) > 1 else ""
-        raise AudioError(f"{path} names {missing[0]}, but there is no such file{more}.")
+        raise AudioError(f"{path} names {missing[0]}, but this file does not exist{more}.")
     count = len(replies_of(found))
     if not count:
-        raise SettingError(
-            f'{path}: every turn is "{NO_RESPONSE}"; at least one needs a reply, or there is nothing to learn.'
-        )
+        raise SettingError(f'{path}: every turn is "{NO_RESPONSE}"; training needs at least one turn with a reply.')
     if count > MOST_REPLIES:
-        raise SettingError(f"{path} holds {count} different replies; at most {MOST_REPLIES} can be learnt.")
+        raise SettingError(f"{path} holds {count} different replies; at most {MOST_REPLIES} are allowed.")
     return found
 
 
 def replies_of(conversations: Sequence[Conversation]) -> list[SpokenReply]:
-    """Every different reply, sorted; its place plus one is its label."""
+    """Return all different replies, sorted; the label of a reply is its index plus one."""
     distinct = {turn.reply for conversation in conversations for turn in conversation if turn.reply is not None}
     return sorted(distinct, key=lambda reply: (reply.text, reply.emotion.value))
 
 
 def read_clip(turn: UserTurn) -> Samples:
-    """Samples of a turn's clip, silence before and after its sound cut off, peak 1."""
+    """Read the samples of a turn's clip, without leading and trailing silence, at a peak of 1.
+
+    Raises
+    ------
+    AudioError
+        Where the clip cannot be read, is too short, or is silent and has a reply.
+    """
     samples = read_16k(turn.path)
     if len(samples) < SHORTEST_S * SAMPLE_RATE:
         raise AudioError(
-            f"{turn.path} is {len(samples) / SAMPLE_RATE:.2f} s long; a clip needs at least {SHORTEST_S:g} s."
+            f"{turn.path} is {len(samples) / SAMPLE_RATE:.2f} s long; a clip must have at least {SHORTEST_S:g} s."
         )
     peak = float(np.abs(samples).max())
     if peak < 1e-4:
         if turn.reply is None:
             return samples
-        raise AudioError(f'{turn.path} is silent, but "{turn.reply.text}" is the reply to it.')
+        raise AudioError(f'{turn.path} is silent, but its reply is "{turn.reply.text}".')
     samples = samples / np.float32(peak)
     heard = sounding(samples)
     return samples[heard[0][0] : heard[-1][1]].copy() if heard else samples
@@ -109,8 +126,8 @@ def split(
 ) -> tuple[list[Conversation], list[Conversation]]:
     """Split into training and validation; conversations that share a source stay together.
 
-    Of the groups whose first reply is the same, the same share goes to validation (at least one of three or more),
-    chosen by a hash of their sources: more data moves nothing that was there.
+    Of the groups with the same first reply, the same share goes to validation (at least one of three or more), chosen
+    by a hash of their sources, so that more data does not reshuffle the split.
     """
     piles: dict[SpokenReply | None, list[list[Conversation]]] = {}
     for group in _groups(conversations):
@@ -126,7 +143,7 @@ def split(
 
 
 def _groups(conversations: Sequence[Conversation]) -> list[list[Conversation]]:
-    """Conversations joined by common sources."""
+    """Group conversations that share a source."""
     groups: dict[int, list[Conversation]] = {}
     group_of: dict[str, int] = {}
     for number, conversation in enumerate(conversations):
@@ -160,7 +177,7 @@ def _from_lines(path: Path) -> list[Conversation]:
             raise SettingError(f"{where} is not JSON: {error}.") from error
         turns = entry.get("conversation") if isinstance(entry, dict) else None
         if not isinstance(turns, list) or not turns:
-            raise SettingError(f'{where}: a line is {{"conversation": [{{"audio_path": …, "assistant": …}}, …]}}.')
+            raise SettingError(f'{where} must be {{"conversation": [{{"audio_path": …, "assistant": …}}, …]}}.')
         found.append(tuple(_turn(turn, path.parent, where) for turn in turns))
     return found
 
@@ -181,7 +198,7 @@ def _reply(entry: dict[str, Any], where: str) -> SpokenReply | None:
     emotion = entry.get("emotion") or Emotion.NORMAL.value
     allowed = [known.value for known in Emotion]
     if emotion not in allowed:
-        raise SettingError(f"{where}: emotion {emotion!r} is unknown; known are {', '.join(allowed)}.")
+        raise SettingError(f"{where}: emotion {emotion!r} is unknown; allowed are {', '.join(allowed)}.")
     return SpokenReply(text.strip(), Emotion(emotion))
 
 

@@ -1,7 +1,7 @@
-"""What is drawn when: windows first, more and more streams later, every batch in one of a few fixed shapes.
+"""Schedule the batches of a training: mostly windows at first, more streams later, in a few fixed shapes.
 
-Fixed shapes let `torch.compile` prepare the tower and the language model once for each of them, which makes a step
-about one and a half times as fast on a CPU.
+With fixed shapes `torch.compile` compiles the tower and the language model once per shape, which makes a step about 1.5
+times as fast on a CPU.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ai_widgets.training.token_sequences import SequenceBuilder
 
 @dataclass(frozen=True)
 class Shape:
-    """`rows` streams of `chunks` chunks each, laid out in `length` positions."""
+    """The shape of a batch: `rows` streams of `chunks` chunks each, in `length` positions."""
 
     rows: int
     chunks: int
@@ -30,7 +30,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Course:
-    """Shares of windows at the beginning and at the end, the shapes, and the share of long ones among streams."""
+    """A schedule: shares of windows at the start and at the end, the shapes, and the share of long streams."""
 
     windows_first: float = 0.85
     windows_last: float = 0.4
@@ -42,7 +42,7 @@ class Course:
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Course:
-        """A course from plain values, shapes and mixture as objects; what is not given is as usual."""
+        """Make a course from JSON values, with shapes and mixture as objects; missing values are the defaults."""
         given = dict(values)
         for name in ("window", "streams", "long_streams"):
             if name in given:
@@ -53,7 +53,7 @@ class Course:
 
 
 class Curriculum:
-    """Draws batches; `share` of the training that is over decides what kind."""
+    """A source of batches whose kind depends on the share of the training that is done."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Curriculum:
         self.streams = BatchMaker(pool, builder, *limits, seed, perturbation)
 
     def draw(self, share: float) -> Batch:
-        """One batch."""
+        """Draw a batch at a `share` of the training in [0, 1]."""
         course = self.course
         if self.rng.random() < course.windows_first + (course.windows_last - course.windows_first) * share:
             return self.windows.draw()

@@ -1,8 +1,8 @@
-"""Generated events that are in no table: honks, birds, beasts, water, metal, machines. Nothing is to be said of them.
+"""Generate events that must get no reply: honks, birds, animals, water, metal, machines.
 
-Recordings of such things that may be trained on are few. A model that knows only what it names, and steady noise, takes
-every other event for the nearest thing it knows. Each generator takes a random generator and a length in seconds and
-returns float32 samples at 16 kHz with a peak of about 1.
+There are few recordings of such events with a licence to train on. A model that was trained only on the sounds it names
+and on steady noise takes every other event for the most similar sound it names. Each generator takes a random generator
+and a length in seconds and returns float32 samples at 16 kHz with a peak of about 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _phase(pitch: Curve) -> Curve:
 
 
 def _swell(count: int, rise: float, fall: float) -> Curve:
-    """An envelope that rises and falls in so many seconds."""
+    """Return an envelope that rises and falls linearly in `rise` and `fall` seconds."""
     at = np.arange(count) / SAMPLE_RATE
     return np.minimum(np.minimum(at / rise, 1), (count / SAMPLE_RATE - at) / fall).clip(0)
 
@@ -37,7 +37,7 @@ def _empty(seconds: float) -> Curve:
 
 
 def honk(rng: Rng, seconds: float) -> Samples:
-    """A car's or a ship's horn: one or two steady tones, a few times at most."""
+    """Generate the horn of a car or a ship: one or two steady tones, up to three times."""
     out, moment = _empty(seconds), 0.0
     base = float(rng.choice([rng.uniform(70, 180), rng.uniform(280, 620)], p=[0.2, 0.8]))
     tones = [base] if rng.random() < 0.4 else [base, base * rng.uniform(1.15, 1.35)]
@@ -54,7 +54,7 @@ def honk(rng: Rng, seconds: float) -> Samples:
 
 
 def birds(rng: Rng, seconds: float) -> Samples:
-    """Chirps and whistles: short glides at 1.5 to 7 kHz, alone or in trills."""
+    """Generate chirps and whistles: short glides at 1.5 to 7 kHz, single or in trills."""
     out, moment = _empty(seconds), rng.uniform(0, 0.2)
     low, high = np.sort(rng.uniform(1500, 7000, 2))
     while moment < seconds:
@@ -71,7 +71,7 @@ def birds(rng: Rng, seconds: float) -> Samples:
 
 
 def beast(rng: Rng, seconds: float) -> Samples:
-    """A cow, a sheep, a goat, a cat, a duck, a frog: one throat, a few calls."""
+    """Generate calls of an animal, such as a cow, sheep, goat, cat, duck or frog, with one set of formants."""
     out, moment = _empty(seconds), rng.uniform(0, 0.1)
     base = float(rng.choice([rng.uniform(70, 200), rng.uniform(200, 400), rng.uniform(400, 800)]))
     length = rng.uniform(0.15, 0.4) if base > 400 else rng.uniform(0.15, 1.3)
@@ -90,7 +90,7 @@ def beast(rng: Rng, seconds: float) -> Samples:
 
 
 def water(rng: Rng, seconds: float) -> Samples:
-    """Drops, bubbles and pouring: many small rising tones over a hiss."""
+    """Generate drops, bubbles and pouring: many short rising tones over a hiss."""
     out = _empty(seconds)
     for _ in range(int(rng.uniform(2, 60) * seconds)):
         length = rng.uniform(0.01, 0.08)
@@ -104,7 +104,7 @@ def water(rng: Rng, seconds: float) -> Samples:
 
 
 def metal(rng: Rng, seconds: float) -> Samples:
-    """Dishes, coins, keys, tools put down: inharmonic partials that ring, at odd moments."""
+    """Generate dishes, coins, keys and tools: ringing inharmonic partials at irregular times."""
     out, moment = _empty(seconds), 0.0
     partials, ring = rng.uniform(600, 7000, int(rng.integers(3, 9))), rng.uniform(0.01, 0.4)
     while moment < seconds - 0.05:
@@ -119,7 +119,7 @@ def metal(rng: Rng, seconds: float) -> Samples:
 
 
 def machine(rng: Rng, seconds: float) -> Samples:
-    """A press, a loom, a drill, a saw: bursts of rough noise or buzz, evenly or while a tool is held down."""
+    """Generate a press, loom, drill or saw: bursts of rough noise or buzz, periodic or irregular."""
     count = int(seconds * SAMPLE_RATE)
     speed = rng.uniform(40, 400) * np.exp(rng.uniform(0, 0.15) * slow(rng, count, 1.5))
     buzz = 1 - 2 * (np.cumsum(speed) / SAMPLE_RATE % 1)
@@ -135,7 +135,7 @@ def machine(rng: Rng, seconds: float) -> Samples:
 
 
 def whoosh(rng: Rng, seconds: float) -> Samples:
-    """Something passes: a car, a train, a wave, a breath of wind."""
+    """Generate the passing of a car, a train, a wave or a gust of wind."""
     count = int(seconds * SAMPLE_RATE)
     noise = np.zeros(count)
     for centre in rng.uniform(100, 4000, 3):
@@ -145,7 +145,7 @@ def whoosh(rng: Rng, seconds: float) -> Samples:
 
 
 def squeak(rng: Rng, seconds: float) -> Samples:
-    """A door, a brake, a shoe: rough tones that glide."""
+    """Generate the squeak of a door, a brake or a shoe: rough gliding tones."""
     out, moment = _empty(seconds), 0.0
     base = rng.uniform(350, 3000)
     while moment < seconds - 0.1:
@@ -159,7 +159,7 @@ def squeak(rng: Rng, seconds: float) -> Samples:
 
 
 def rustle(rng: Rng, seconds: float) -> Samples:
-    """Paper, leaves, clothes, steps on gravel: noise in quick, uneven strokes."""
+    """Generate paper, leaves, clothes or steps on gravel: noise in quick, uneven strokes."""
     count = int(seconds * SAMPLE_RATE)
     noise = resonance(rng.standard_normal(count), rng.uniform(1200, 6000), rng.uniform(0.0001, 0.0006))
     strokes = np.exp(rng.uniform(0.6, 1.6) * slow(rng, count, rng.uniform(8, 40)) + slow(rng, count, 2))

@@ -1,11 +1,11 @@
-"""Windows: a few seconds with one event in them, composed from log-mel features while training goes on.
+"""Compose windows during training: a few seconds with one event, made from log-mel features.
 
-Streams (`streams.py`) are how people live, and most of a stream is silence and waiting. To learn *what* is heard, a
-network needs many events, each in many rooms, from many voices. Here clips are turned into mel power once; a batch of
-windows is then a matter of adding, weighting and warping arrays: voices are warped along the mel axis, lines coloured,
-noise added, rooms smeared over time, levels changed. The labels are those of `labels.label_chunks`, the layout is that
-of `sequence.SequenceBuilder`, so a window is a short stream in every respect but one: the frame at a chunk's right edge
-sees the audio that follows (at run time its mirror image; one frame of 40, and streams teach it right).
+Streams (`compose_streams.py`) are realistic, so most of a stream is silence. To learn *which* sound is heard, a network
+needs many events, each in many rooms and voices. Clips are converted to mel power once; a window is then composed by
+array operations: warping along the mel axis for voices, weights for lines, added noise, smearing over time for rooms,
+and levels. Labels come from `labels.label_chunks`, the layout from `token_sequences.SequenceBuilder`, so a window is a
+short stream with one difference: the frame at a chunk's right edge sees the audio that follows, and at run time its
+reflection. This affects one frame in 40, which is correct in streams.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ from ai_widgets.training.token_sequences import SequenceBuilder
 
 T = TypeVar("T")
 RECORDED_SHARE = 0.7
-"""Of beds, where there are recorded ones: the rest is generated."""
+"""Share of recorded ambience in the backgrounds of windows, where there is any; the rest is generated."""
 LOUDEST_DB, QUIETEST_DB = -1.0, -45.0
+"""Range of a window's level in dB."""
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """What windows hold: shares of named words, other speech, sounds and ambience."""
+    """Shares of the contents of windows: named words, other speech, sounds and ambience."""
 
     words: float = 0.5
     speech: float = 0.1
@@ -44,16 +45,16 @@ class Mixture:
 
 
 class WindowMaker:
-    """Draws batches of windows, all of one shape, for ever.
+    """A source of random batches of windows of one shape.
 
     Parameters
     ----------
     shelf, builder
-        What to compose, and how to lay it out.
+        Excerpts to compose from, and the layout of sequences.
     windows, chunks
-        Windows of a batch, chunks of a window.
+        Windows per batch, chunks per window.
     length
-        Positions of a window's sequence; shorter ones are padded.
+        Positions of a window's sequence; shorter sequences are padded.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class WindowMaker:
         self.frames = chunks * MELS_PER_CHUNK
 
     def draw(self) -> Batch:
-        """One batch."""
+        """Draw a batch."""
         made = [self._window() for _ in range(self.windows)]
         power = self._heard(np.stack([power for power, _, _ in made]))
         labels = [label_chunks(segments, self.chunks) for _, segments, _ in made]
@@ -82,7 +83,7 @@ class WindowMaker:
             history = self.builder.history(label.reply, label.kind, self.rng, self.perturbation)
             sequence = self.builder.build(history, self.rng, self.length)
             if len(sequence.decisions) < self.chunks:
-                # One wrong reply more than the window has room for.
+                # A perturbed history has one more reply, which may not fit into the window.
                 history = self.builder.history(label.reply, label.kind, self.rng, 0.0)
                 sequence = self.builder.build(history, self.rng, self.length)
             if len(sequence.decisions) != self.chunks:
@@ -97,7 +98,7 @@ class WindowMaker:
         )
 
     def _window(self) -> tuple[Power, list[Segment], tuple[int, ...]]:
-        """Power [frames, 128] of one window, its segments, and the phones said in it where all of them are."""
+        """Compose a window: power [frames, 128], segments, and the phones of speech that is complete in it."""
         rng, mixture = self.rng, self.mixture
         power = np.zeros((self.frames, MEL_BINS), np.float32)
         parts = (mixture.words, mixture.speech, mixture.sounds, mixture.ambience)
@@ -130,7 +131,7 @@ class WindowMaker:
         return power, segments, phones
 
     def _speech(self, power: Power, chosen: Excerpt) -> tuple[list[Segment], tuple[int, ...]]:
-        """Somebody speaks; the end mostly lies where the reply to it still fits into the window."""
+        """Place speech in a window, mostly so that the reply to its end fits into the window."""
         rng, length = self.rng, chosen.end - chosen.start
         latest = self.frames - 110
         end = int(rng.integers(min(30, latest), latest)) if rng.random() < 0.9 else int(rng.integers(30, self.frames))
@@ -143,7 +144,7 @@ class WindowMaker:
         return [segment], chosen.phones if first >= 0 and end <= self.frames else ()
 
     def _sound(self, power: Power, chosen: Excerpt) -> list[Segment]:
-        """A sound begins in the window, or has been sounding before it."""
+        """Place a sound that begins within the window or before it."""
         rng = self.rng
         first = int(rng.integers(0, max(1, self.frames // 3))) if rng.random() < 0.8 else -int(rng.integers(0, 40))
         skipped = 0
@@ -155,7 +156,7 @@ class WindowMaker:
         return [Segment(begin * HOP, end * HOP, chosen.kind)] if end - begin > 12 else []
 
     def _varied(self, excerpts: Sequence[Excerpt]) -> Excerpt:
-        """One of the excerpts, faster or slower, at times with another of its kind within it."""
+        """Draw an excerpt at a random speed, at times with another of its kind added to it."""
         rng = self.rng
         chosen = stretched(_pick(rng, excerpts), rng)
         if rng.random() < 0.25:
@@ -167,7 +168,7 @@ class WindowMaker:
         return chosen
 
     def _bed(self) -> Power:
-        """Ambience, its loudest moment as loud as a clip's."""
+        """Compose ambience with the peak level of a clip."""
         rng = self.rng
         chosen = self._ambience()
         bed = np.zeros((self.frames, MEL_BINS), np.float32)
@@ -183,14 +184,14 @@ class WindowMaker:
         return coloured(bed, rng, False)
 
     def _ambience(self) -> Excerpt:
-        """A label, mostly a recorded one, then an excerpt of it."""
+        """Draw a label, mostly a recorded one, then an excerpt of that label."""
         recorded = sorted(label for label in self.shelf.ambience if label not in self.shelf.generated)
         made = sorted(label for label in self.shelf.ambience if label in self.shelf.generated)
         labels = recorded if recorded and (not made or self.rng.random() < RECORDED_SHARE) else made
         return _pick(self.rng, self.shelf.ambience[_pick(self.rng, labels)])
 
     def _heard(self, power: Power) -> Power:
-        """Level, running floor and scale: [windows, frames, 128] power → [windows · chunks, 128, 40] features."""
+        """Apply level, running floor and scale: power [windows, frames, 128] → features [windows · chunks, 128, 40]."""
         level = 10 ** (self.rng.uniform(QUIETEST_DB, LOUDEST_DB, (len(power), 1, 1)) / 10)
         log = np.log10(np.maximum(power * level.astype(np.float32), 1e-10))
         chunks = log.reshape(len(power), self.chunks, MELS_PER_CHUNK, MEL_BINS)
@@ -200,7 +201,7 @@ class WindowMaker:
 
 
 def _place(power: Power, chosen: Excerpt, first: int, rng: Rng | None, from_frame: int = 0) -> None:
-    """Add an excerpt whose frame 0 stands at `first`; nothing before `from_frame`."""
+    """Add an excerpt with its frame 0 at frame `first`; frames before `from_frame` are skipped."""
     begin = max(first, from_frame, 0)
     end = min(first + len(chosen.power), len(power))
     if end > begin:
@@ -214,7 +215,7 @@ def _pick(rng: Rng, options: Sequence[T]) -> T:
 
 
 def _from_sources(rng: Rng, sources: Mapping[str, list[Excerpt]]) -> Excerpt:
-    """A source in proportion to the square root of how much there is of it, then an excerpt of it."""
+    """Draw a source with a weight of the square root of its number of excerpts, then one of its excerpts."""
     names = sorted(sources)
     weights = np.sqrt([len(sources[name]) for name in names])
     excerpts = sources[names[int(rng.choice(len(names), p=weights / weights.sum()))]]

@@ -1,4 +1,4 @@
-"""Writes a trained network as a checkpoint folder in the layout of the published release (docs/protocol.md §5)."""
+"""Write a trained network as a checkpoint folder in the layout of the published release (docs/protocol.md §5)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROPE_BASE = 10000
 
 
 def litgpt_weights(network: Network) -> dict[str, Tensor]:
-    """The language model's weights under LitGPT's names; q, k, v stacked row-wise."""
+    """Return the language model's weights under LitGPT's names, with q, k and v stacked row-wise."""
     state = {name: tensor.detach() for name, tensor in network.lm.state_dict().items()}
     weights = {
         "transformer.wte.weight": state["model.embed_tokens.weight"],
@@ -51,7 +51,7 @@ def _json(path: Path, values: dict[str, Any]) -> None:
 
 
 def model_config(sizes: Sizes, vocabulary: int) -> dict[str, Any]:
-    """``model_config.yaml`` in LitGPT's field names."""
+    """Return the content of ``model_config.yaml``, in LitGPT's field names."""
     return {"name": "tiny-audio-interaction", "hf_config": {}, "block_size": sizes.block_size, "n_layer": sizes.layers,
             "n_embd": sizes.width, "vocab_size": vocabulary, "padded_vocab_size": vocabulary,
             "norm_class_name": "RMSNorm", "norm_eps": 1e-6, "parallel_residual": False, "n_head": sizes.heads,
@@ -63,7 +63,7 @@ def model_config(sizes: Sizes, vocabulary: int) -> dict[str, Any]:
 def traits(
     vocabulary: Vocabulary, name: str, prompt: str = SYSTEM_PROMPT, context_seconds: float | None = None
 ) -> dict[str, Any]:
-    """``audio_interaction.json``: the special-token table, the framing, the prompt and the context."""
+    """Return the content of ``audio_interaction.json``: special tokens, framing, prompt and context."""
     context = {} if context_seconds is None else {"context": {"seconds": context_seconds}}
     return {
         "format": 1, "name": name, "special_tokens": vocabulary.ids, "emotions": vocabulary.emotions,
@@ -88,24 +88,24 @@ def export(
     Parameters
     ----------
     network, vocabulary
-        What was trained.
+        The trained network and its vocabulary.
     out
-        The folder; files of the same names are replaced.
+        Output folder; files with the same names are replaced.
     record
-        How it was made (seeds, versions, hashes, figures), written to ``training.json``.
+        Record of the training (seeds, versions, hashes, figures), written to ``training.json``.
     name
         Name of the checkpoint in its traits.
     prompt
-        System prompt that it was trained with.
+        System prompt of the training.
     context_seconds
-        Audio in the context that nearly all decisions were trained with (`Trainer.context_seconds`), the default of
-        sliding sessions; None leaves it out.
+        Seconds of audio within which nearly all decisions were trained (`Trainer.context_seconds`), the default of
+        sliding sessions; None to omit the field.
     """
     sizes = network.sizes
     out.mkdir(parents=True, exist_ok=True)
     weights = _half(litgpt_weights(network))
     save_file(weights, out / SHARD, metadata={"format": "pt"})
-    (out / SHARD).chmod(0o644)  # safetensors makes it readable by its owner only
+    (out / SHARD).chmod(0o644)  # safetensors creates files that only their owner can read
     total = sum(w.numel() * w.element_size() for w in weights.values())
     _json(out / "model.safetensors.index.json",
           {"metadata": {"total_size": total}, "weight_map": dict.fromkeys(sorted(weights), SHARD)})  # fmt: skip

@@ -1,4 +1,4 @@
-"""Held-out clips of a user's own data through a session, exactly as ``ai-widgets run`` plays files."""
+"""Run held-out clips of a user's own data through a session, exactly as ``ai-widgets run`` plays files."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ai_widgets.training.conversations import Conversation, UserTurn
 from ai_widgets.training.corpus import read_16k
 
 SILENCE = "(silence)"
-"""What the tables call no reply."""
+"""Text for no reply in the tables."""
 
 
 def measure(model: Model, conversations: Sequence[Conversation]) -> dict[str, Any]:
-    """Play conversations and compare replies.
+    """Run conversations and compare the replies with the data.
 
-    A turn is *right* when it got its reply (perhaps more than once: a dog that barks again is named again) and no
-    other one, or none where none is due.
+    A turn is *right* when it got its reply (possibly repeated, since a repeated sound is named again) and no other
+    reply, or no reply where none is due.
 
     Returns
     -------
     dict
-        ``turns``, ``right``, ``repeated`` (right ones with more than one reply), ``emotions`` (right turns with the
-        right emotion, of those that have a reply), and ``said``: ``[expected][what was said first]`` counts.
+        ``turns``, ``right``, ``repeated`` (right turns with more than one reply), ``emotions`` (count of right turns
+        with the right emotion, and of right turns with a reply), and ``said``: counts ``[expected][first reply]``.
     """
     right = repeated = moods = spoken = 0
     said: dict[str, Counter[str]] = {}
@@ -54,8 +54,8 @@ def _expected(turn: UserTurn) -> str:
 
 
 def in_words(figures: dict[str, Any]) -> str:
-    """The figures as lines for the terminal."""
-    lines = [f"Held-out clips: {figures['right']} of {figures['turns']} answered right."]
+    """Format the figures as lines for the terminal."""
+    lines = [f"Held-out clips: {figures['right']} of {figures['turns']} answered correctly."]
     for expected, counts in figures["said"].items():
         row = ", ".join(f"{count} × {text}" for text, count in counts.items())
         lines.append(f"  {expected:<40} said: {row}")

@@ -1,7 +1,7 @@
-"""Log-mel features of whole training streams at once, equal to what the model gets at run time.
+"""Compute the log-mel features of whole training streams in one pass, equal to those at run time.
 
-`running_mels` equals `StreamingLogMel` pushed chunk by chunk, `clip_mels` equals `log_mel`; both only arrange windows
-and maxima for all chunks together, the arithmetic is that of `ai_widgets.audio.features`.
+`running_mels` equals `StreamingLogMel` pushed chunk by chunk, and `clip_mels` equals `log_mel`. Both only arrange the
+windows and maxima of all chunks; the arithmetic is that of `ai_widgets.audio.features`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from ai_widgets.protocol import CHUNK_SAMPLES, MELS_PER_CHUNK
 
 
 def running_mels(samples: Array) -> Array:
-    """Features [chunks, 128, 40] of a live stream (running floor, right edge of every chunk reflected).
+    """Compute features [chunks, 128, 40] of a live stream (running floor, right edge of every chunk reflected).
 
     Parameters
     ----------
     samples
-        float32, a whole number of chunks.
+        float32 at 16 kHz, a whole number of chunks.
     """
     chunks = samples.reshape(-1, CHUNK_SAMPLES)
     left: npt.NDArray[np.float32] = np.zeros((len(chunks), LEFT_CONTEXT), np.float32)
@@ -34,6 +34,6 @@ def running_mels(samples: Array) -> Array:
 
 
 def clip_mels(samples: Array) -> Array:
-    """Features [chunks, 128, 40] of a whole clip with one floor, as the command line takes them by default."""
+    """Compute features [chunks, 128, 40] of a whole clip with one floor, the default of the command line."""
     whole = log_mel(samples)
     return np.ascontiguousarray(whole.reshape(MEL_BINS, -1, MELS_PER_CHUNK).transpose(1, 0, 2))

@@ -1,8 +1,8 @@
-"""The embedded model: transformers' Qwen2 over transformers' Qwen2.5-Omni audio tower, both small.
+"""The network of the embedded model: small versions of Qwen2 and of the Qwen2.5-Omni audio tower of transformers.
 
-`Network` adds, for training only, linear read-outs that make the tower and the language model learn to hear before they
-learn to talk: what sounds in each 40 ms (from the tower's frames, and from the language model above them), which word
-is being said and, where they are known, which phones (from the language model). They are not exported.
+`Network` adds linear read-outs for auxiliary losses, which speed up learning of recognition: the kind of sound in each
+40 ms (from the tower's frames and from the language model's states), the word and, where they are known, the phones
+(from the language model's states). The read-outs are not exported.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ai_widgets.training.lexicon import OTHER_SPEECH
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of the model; the defaults are those of the shipped checkpoint."""
+    """Sizes of a network; the defaults are those of the shipped checkpoint."""
 
     width: int = 192
     layers: int = 5
@@ -39,19 +39,19 @@ class Sizes:
     block_size: int = 2048
 
     def tower_config(self) -> dict[str, Any]:
-        """`thinker_config.audio_config` of the tower."""
+        """Return the tower's configuration, `thinker_config.audio_config`."""
         return {"d_model": self.tower_width, "encoder_layers": self.tower_layers,
                 "encoder_attention_heads": self.tower_heads, "encoder_ffn_dim": self.tower_mlp, "num_mel_bins": 128,
                 "n_window": 100, "max_source_positions": 1500, "output_dim": self.width,
                 "scale_embedding": False}  # fmt: skip
 
     def to_json(self) -> dict[str, int]:
-        """Plain values."""
+        """Return the sizes as JSON values."""
         return asdict(self)
 
 
 class Network(nn.Module):
-    """Tower, language model and the read-outs used in training."""
+    """The tower, the language model, and the read-outs for training."""
 
     def __init__(self, sizes: Sizes, vocabulary: int, phones: int = 0) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class Network(nn.Module):
             return encode_chunks(self.tower, mels)
 
     def hidden(self, tokens: Tensor, at: Tensor, frames: Tensor) -> Tensor:
-        """Hidden states [batch, length, width]; `frames` replace the embeddings at the flat places `at`."""
+        """Compute hidden states [batch, length, width]; `frames` replace the embeddings at the flat positions `at`."""
         embedded = self.lm.model.embed_tokens(tokens)
         shape = embedded.shape
         flat = embedded.reshape(-1, shape[-1]).to(frames.dtype)
@@ -90,22 +90,22 @@ class Network(nn.Module):
         return out
 
     def forward(self, mels: Tensor, tokens: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
-        """Frames of all chunks that have a place, and hidden states: all that is large, in one piece to compile."""
+        """Compute the frames of all chunks without padding, and the hidden states, as one graph to compile."""
         frames = self.frames(mels)[: at.shape[0] // FRAMES_PER_CHUNK]
         return frames, self.hidden(tokens, at, frames)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Token logits of hidden states."""
+        """Compute the token logits of hidden states."""
         out: Tensor = self.lm.lm_head(hidden)
         return out
 
 
 def parameters(network: Network) -> int:
-    """Number of exported parameters."""
+    """Count the exported parameters."""
     return sum(p.numel() for part in (network.tower, network.lm) for p in part.parameters())
 
 
 def make(sizes: Sizes, vocabulary: int, seed: int, phones: int = 0) -> Network:
-    """A network with weights from a seed."""
+    """Make a network with random weights from a seed."""
     torch.manual_seed(seed)
     return Network(sizes, vocabulary, phones)

@@ -1,4 +1,4 @@
-"""The loss of a batch, and what to log about it."""
+"""Compute the loss of a batch and the figures to log."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ai_widgets.training.token_sequences import IGNORED
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of the parts of the loss (each part is a mean over its positions).
+    """Weights of the parts of the loss; each part is a mean over its positions.
 
-    `silence` is how much a decision for KEEP_SILENCE counts beside one for TEXT_BEGIN: above 1 for a model that would
-    rather miss something than talk to itself.
+    `silence` is the weight of a decision for KEEP_SILENCE relative to one for TEXT_BEGIN: above 1 for a model that
+    rather misses a reply than gives a false one.
     """
 
     decision: float = 4.0
@@ -38,20 +38,20 @@ def loss(
     bfloat16: bool = False,
     compute: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
-    """Return the weighted loss and its parts.
+    """Compute the weighted loss, and its parts and decision figures as floats.
 
     Parameters
     ----------
     network, batch
-        What to run on what.
+        Network to run on the batch.
     weights
         Weights of the parts.
     keep
-        Id of KEEP_SILENCE.
+        Token id of KEEP_SILENCE.
     bfloat16
-        Whether the tower and the language model compute in bfloat16 (the loss itself never does).
+        Whether the tower and the language model compute in bfloat16; the loss is always float32.
     compute
-        The network's forward pass, where it has been compiled.
+        The compiled forward pass of the network; None to use the network.
     """
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         forward = network if compute is None else compute
@@ -103,7 +103,7 @@ def loss(
 
 
 def _phones(network: Network, heard: Tensor, batch: Batch) -> Tensor | None:
-    """Connectionist temporal classification of the phones said in each row, a phone's share; None without any."""
+    """Compute the mean CTC loss per phone over the rows with known phones; None without such rows."""
     rows = [row for row, said in enumerate(batch.phones) if said]
     if network.lm_phones is None or not rows:
         return None

@@ -1,9 +1,9 @@
-"""Where a trained network stands between silence and talk, and between a word and "I only know a few words".
+"""Move the operating points of a trained network: silence or reply, and a word's name or "I only know a few words".
 
-Which operating points of its curves a network ends at depends on the mixture it was trained on. They are moved
-afterwards, without rules beside the model: the output rows of TEXT_BEGIN, or of the words with which it says that it
-knows none, get the vector whose product with the hidden state is the wanted constant wherever that is decided (and,
-for text, 0 elsewhere), by least squares over training streams.
+The operating points of a network depend on its training mixture. They are moved after training within the weights, with
+no rules besides the model: a vector is added to the output rows of TEXT_BEGIN, or of the tokens that say that a word is
+unknown. Its product with the hidden state is the wanted constant at the positions of that choice (for text, also 0 at
+all others), fitted by least squares over training streams.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ from ai_widgets.training.token_sequences import IGNORED
 from ai_widgets.training.vocabulary import Vocabulary
 
 REPLY_WEIGHT = 20.0
-"""Decisions to reply are rare, and count as so many others."""
+"""Weight of a decision to reply in the fit, relative to one to keep silent: replies are rare."""
 RIDGE = 1e-3
+"""Ridge of the least squares per row and column: keeps the system well conditioned."""
 
 
 @dataclass(frozen=True)
 class Naming:
-    """Token ids of the point where a reply to speech names a word or says that it knows none.
+    """Token ids around the position where a reply to speech names a word or says that the word is unknown.
 
     Attributes
     ----------
     before
-        Which come before it ("You said", "I heard").
+        Tokens before that position ("You said", "I heard").
     unknown
-        Which say there that the word is not known.
+        Tokens at that position that say that the word is unknown.
     """
 
     before: tuple[int, ...]
@@ -44,7 +45,7 @@ class Naming:
 
     @staticmethod
     def of(words: Vocabulary) -> Naming:
-        """Those of the replies' wordings."""
+        """Find the token ids in the wordings of the replies."""
         stems = {text.removesuffix(f" {WORDS[0]}.") for text in replies.wordings(1)[1]}
         pairs = [
             (words.encode(stem)[-1], words.encode(text)[len(words.encode(stem))])
@@ -59,25 +60,25 @@ class Naming:
 def move(
     network: Network, words: Vocabulary, batches: Iterable[Batch], reply: float = 0.0, unknown: float = 0.0
 ) -> tuple[float, float]:
-    """Add constants to logits: of TEXT_BEGIN at every decision, of the words for an unknown word where one is named.
+    """Add constants to logits: TEXT_BEGIN at every decision, and `Naming.unknown` where a word is named.
 
     Parameters
     ----------
     network
-        Changed in place.
+        Network that is changed in place.
     words
-        Its vocabulary.
+        Vocabulary of the network.
     batches
         Streams to fit on.
     reply
-        Natural logits for TEXT_BEGIN; below 0 for fewer replies.
+        Natural logits added for TEXT_BEGIN; below 0 for fewer replies.
     unknown
-        Natural logits for `Naming.unknown`; below 0 for more words named.
+        Natural logits added for `Naming.unknown`; below 0 for more named words.
 
     Returns
     -------
     tuple of float
-        Standard deviations of what was added, over the decisions and the namings of these streams.
+        Standard deviations of the added logits over the decisions, and over the positions where a word is named.
     """
     begin, naming = words.ids["TEXT_BEGIN"], Naming.of(words)
     before = torch.tensor(naming.before)
@@ -97,7 +98,7 @@ def move(
     head[begin] += replied.float()
     if not unknown or not at.any():
         return float((decisions @ replied).std()), 0.0
-    # Namings and all other text weigh alike.
+    # Positions where a word is named get the same total weight as all other text.
     balance = torch.where(at, len(at) / at.sum(), 1.0).double()
     added = _vector(texts, at.double(), balance) * unknown
     head[list(naming.unknown)] += added.float()
@@ -105,7 +106,7 @@ def move(
 
 
 def _vector(rows: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """The vector whose products with the rows come nearest to the target: weighted least squares with a ridge."""
+    """Solve weighted least squares with a ridge: the vector whose products with the rows approximate the target."""
     width = rows.shape[1]
     ridge = RIDGE * len(rows) / width * torch.eye(width, dtype=rows.dtype)
     weighted = rows * weight[:, None]

@@ -1,7 +1,7 @@
-"""How texts are pronounced: phones from the program ``espeak-ng``, for the read-out that learns to hear them.
+"""Find the phones of texts with the program ``espeak-ng``, for the phone read-out of the network.
 
-Words that are only known from synthetic voices are heard better from real people when the network also learns what
-words are made of: a phone is shared by many words and by every voice. Nothing of this is exported.
+Words that are trained on synthetic voices only are recognised better from real speakers when the network also learns
+phones, which many words and all voices share. The read-out is not exported.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ai_widgets.errors import SettingError
 
 VOICE = "en-us"
 LEFT_OUT = frozenset("ˈˌːʲ ̩͡‿-_()0123456789")
-"""Stress, length and joining marks: how a phone is said, not which."""
+"""Marks of stress, length and joining, which do not distinguish phones here."""
 
 
 def pronounce(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Phones of each text, as one-character IPA symbols.
+    """Find the phones of each text, as one-character IPA symbols.
 
     Raises
     ------
@@ -31,7 +31,9 @@ def pronounce(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
         return {}
     program = shutil.which("espeak-ng")
     if program is None:
-        raise SettingError("Phones need the program espeak-ng, which is not installed; set the weight of phones to 0.")
+        raise SettingError(
+            "Phones need the program espeak-ng, which is not installed; install it, or set the weight of phones to 0."
+        )
     found = {}
     for text in known:
         printed = output_of([program, "-q", "--ipa", "-v", VOICE, "--", text], "Finding phones with espeak-ng")
@@ -41,6 +43,6 @@ def pronounce(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def table(pronunciations: Mapping[str, tuple[str, ...]]) -> dict[str, int]:
-    """Number of each phone, from 1 on: 0 is the blank of connectionist temporal classification."""
+    """Number the phones from 1 on; 0 is the blank of connectionist temporal classification (CTC)."""
     symbols = sorted({phone for phones in pronunciations.values() for phone in phones})
     return {phone: place for place, phone in enumerate(symbols, start=1)}

@@ -1,7 +1,7 @@
-"""A pool of ready-made streams on disk: features and labels that training draws from at random.
+"""Keep a pool of composed streams on disk: features and labels from which training draws at random.
 
-Streams come in shards; shard *n* depends on the clips, the seed and *n* only, so an interrupted pool is completed,
-never mixed. Processes make shards in parallel, each with one thread (many small matrix products do not thread well).
+Streams are stored in shards. Shard *n* depends only on the clips, the seed and *n*, so an interrupted pool can be
+completed. Processes make shards in parallel, with one thread each, since small matrix products gain nothing from more.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ai_widgets.training.corpus import Clip
 from ai_widgets.training.labels import ChunkLabels
 
 STREAMS_PER_SHARD = 100
+"""Streams of a shard, about 40 minutes of audio: the work that is lost when filling is interrupted."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -38,26 +39,26 @@ class PooledStream:
 
 
 class Labelled(Protocol):
-    """A stream as far as training needs it: features [chunks, 128, 40] and labels."""
+    """The part of a stream that training needs: features [chunks, 128, 40] and labels."""
 
     mels: npt.NDArray[np.float32]
     labels: ChunkLabels
 
 
 def draw_seconds(rng: np.random.Generator) -> float:
-    """Length of a stream: mostly short ones, and some that fill the context."""
+    """Draw the length of a stream in seconds: mostly short, at times as long as the context."""
     return float(rng.choice([rng.uniform(6, 20), rng.uniform(20, 36), rng.uniform(45, 62)], p=[0.5, 0.32, 0.18]))
 
 
 def make_shard(clips: Sequence[Clip], folder: Path, number: int, seed: int, count: int = STREAMS_PER_SHARD) -> None:
-    """Compose one shard."""
+    """Compose and write one shard."""
     rng = np.random.default_rng([seed, number])
     composer = Composer(clips)
     write_shard([composer.stream(rng, draw_seconds(rng)) for _ in range(count)], folder, number)
 
 
 def write_shard(streams: Sequence[Labelled], folder: Path, number: int) -> None:
-    """Write streams as a shard, in place when it is complete."""
+    """Write streams as a shard, which gets its name only when it is complete."""
     arrays = {
         "mels": np.concatenate([s.mels for s in streams]).astype(np.float16),
         "reply": np.concatenate([s.labels.reply for s in streams]),
@@ -85,7 +86,7 @@ def _work(folder: str, number: int, seed: int, count: int) -> int:
 
 
 def fill(cache: Path, folder: Path, shards: int, seed: int, workers: int = 2, count: int = STREAMS_PER_SHARD) -> None:
-    """Make the shards 0 … `shards` - 1 that are not there yet."""
+    """Make the missing ones of the shards 0 … `shards` - 1."""
     missing = [n for n in range(shards) if not (folder / f"shard-{n:04d}").is_dir()]
     if not missing:
         return
@@ -106,7 +107,7 @@ def fill(cache: Path, folder: Path, shards: int, seed: int, workers: int = 2, co
 
 
 class Pool:
-    """The finished shards of a folder, mapped into memory."""
+    """The complete shards of a folder, memory-mapped."""
 
     def __init__(self, folder: Path) -> None:
         self.streams: list[PooledStream] = []

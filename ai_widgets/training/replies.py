@@ -1,4 +1,4 @@
-"""What the embedded checkpoint says: for every reply label an emotion and several wordings of one meaning."""
+"""The replies of the embedded checkpoint: for every reply label an emotion and several wordings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,13 @@ _SOUNDS: dict[int, tuple[Emotion, tuple[str, ...]]] = {
 
 
 def wordings(label: int) -> tuple[Emotion, tuple[str, ...]]:
-    """Return the emotion and the wordings of a reply label (1 … `REPLIES` - 1)."""
+    """Return the emotion and the wordings of a reply label (1 … `REPLIES` - 1).
+
+    Raises
+    ------
+    ValueError
+        Where the label is out of range.
+    """
     if not 0 < label < REPLIES:
         raise ValueError(f"A reply label is a number from 1 to {REPLIES - 1}, not {label}.")
     if label < REPLY_SPEECH:
@@ -48,12 +54,12 @@ def wordings(label: int) -> tuple[Emotion, tuple[str, ...]]:
 
 
 def all_texts() -> list[str]:
-    """Every text the model may say, and the system prompt: what the tokenizer is made from."""
+    """Return the system prompt and all wordings, on which the tokenizer is trained."""
     return [SYSTEM_PROMPT] + [text for label in range(1, REPLIES) for text in wordings(label)[1]]
 
 
 def understood(text: str) -> int:
-    """Return the label that a reply stands for (by its wording, or by the word it names), or 0."""
+    """Return the reply label that has this text among its wordings, or 0."""
     for label in range(1, REPLIES):
         if text.strip() in wordings(label)[1]:
             return label

@@ -1,7 +1,7 @@
-"""Generated sounds: ambience to be ignored, and knocks, music and alarms to be named.
+"""Generate sounds: ambience to be ignored, and knocks, music and alarms to be named.
 
-Recordings of these are few or lack a licence to train on, so the variety comes from here. Each generator takes a random
-generator and a length in seconds and returns float32 samples at 16 kHz with a peak of about 1.
+There are few recordings of these sounds with a licence to train on, so most of their variety is generated. Each
+generator takes a random generator and a length in seconds and returns float32 samples at 16 kHz with a peak of about 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ai_widgets.training.synthesis import Generator, Rng, Samples, peak, resonan
 
 
 def coloured_noise(rng: Rng, seconds: float) -> Samples:
-    """Noise with a spectrum that falls by 0 … 12 dB an octave: hiss, room tone, distant traffic."""
+    """Generate noise with a spectrum that falls by 0 … 12 dB per octave: hiss, room tone, distant traffic."""
     count = int(seconds * SAMPLE_RATE)
     spectrum = np.fft.rfft(rng.standard_normal(count))
     frequency = np.maximum(np.fft.rfftfreq(count, 1 / SAMPLE_RATE), 30)
@@ -22,7 +22,7 @@ def coloured_noise(rng: Rng, seconds: float) -> Samples:
 
 
 def hum(rng: Rng, seconds: float) -> Samples:
-    """Mains hum with harmonics over a little hiss."""
+    """Generate mains hum with harmonics over a faint hiss."""
     time = times(seconds)
     base = rng.choice([50.0, 60.0, 100.0, 120.0])
     tone = sum(rng.uniform(0, 1) / k * np.sin(2 * np.pi * base * k * time + rng.uniform(0, 6)) for k in range(1, 12))
@@ -30,7 +30,7 @@ def hum(rng: Rng, seconds: float) -> Samples:
 
 
 def fan(rng: Rng, seconds: float) -> Samples:
-    """Broadband noise with blade modulation and one or two whines."""
+    """Generate a fan: broadband noise with blade modulation and a whine."""
     time = times(seconds)
     noise = resonance(rng.standard_normal(len(time)), rng.uniform(100, 900), rng.uniform(0.0005, 0.004))
     blades = 1 + rng.uniform(0, 0.5) * np.sin(2 * np.pi * rng.uniform(4, 40) * time)
@@ -39,7 +39,7 @@ def fan(rng: Rng, seconds: float) -> Samples:
 
 
 def engine(rng: Rng, seconds: float) -> Samples:
-    """A motor: a train of low pulses with jitter, load changes and exhaust noise."""
+    """Generate a motor: a train of low pulses with jitter, load changes and exhaust noise."""
     count = int(seconds * SAMPLE_RATE)
     speed = rng.uniform(15, 120) * np.exp(rng.uniform(0, 0.3) * slow(rng, count, 0.5))
     phase = np.cumsum(speed) / SAMPLE_RATE
@@ -50,7 +50,7 @@ def engine(rng: Rng, seconds: float) -> Samples:
 
 
 def wind(rng: Rng, seconds: float) -> Samples:
-    """Gusts: low noise whose level and pitch wander."""
+    """Generate gusts of wind: low noise of slowly varying level and pitch."""
     count = int(seconds * SAMPLE_RATE)
     noise = rng.standard_normal(count)
     low = resonance(noise, rng.uniform(60, 250), 0.003)
@@ -60,7 +60,7 @@ def wind(rng: Rng, seconds: float) -> Samples:
 
 
 def rain(rng: Rng, seconds: float) -> Samples:
-    """Hiss plus many small drops."""
+    """Generate rain: hiss and many small drops."""
     count = int(seconds * SAMPLE_RATE)
     drops = (rng.random(count) < rng.uniform(20, 600) / SAMPLE_RATE) * rng.standard_normal(count)
     hiss = coloured_noise(rng, seconds)
@@ -68,7 +68,7 @@ def rain(rng: Rng, seconds: float) -> Samples:
 
 
 def crackle(rng: Rng, seconds: float) -> Samples:
-    """Fire: irregular snaps over a soft rumble."""
+    """Generate a fire: irregular snaps over a soft rumble."""
     count = int(seconds * SAMPLE_RATE)
     snaps = (rng.random(count) < rng.uniform(3, 40) / SAMPLE_RATE) * rng.lognormal(0, 1, count)
     snap = resonance(snaps * rng.standard_normal(count), rng.uniform(1500, 5000), rng.uniform(0.0005, 0.002))
@@ -76,7 +76,7 @@ def crackle(rng: Rng, seconds: float) -> Samples:
 
 
 def typing(rng: Rng, seconds: float) -> Samples:
-    """Keys of a keyboard: short clicks in irregular groups."""
+    """Generate typing on a keyboard: short clicks in irregular groups."""
     out = np.zeros(int(seconds * SAMPLE_RATE))
     moment = rng.uniform(0, 0.5)
     while moment < seconds - 0.1:
@@ -89,7 +89,7 @@ def typing(rng: Rng, seconds: float) -> Samples:
 
 
 def ticking(rng: Rng, seconds: float) -> Samples:
-    """A clock: one to five sharp ticks a second, every other one different."""
+    """Generate a clock: one to five sharp ticks per second, with two alternating sounds."""
     out = np.zeros(int(seconds * SAMPLE_RATE))
     period = 1 / rng.choice([1.0, 2.0, 2.5, 4.0, 5.0])
     pitches, levels = rng.uniform(1200, 5500, 2), rng.uniform(0.5, 1, 2)
@@ -103,7 +103,7 @@ def ticking(rng: Rng, seconds: float) -> Samples:
 
 
 def silence(rng: Rng, seconds: float) -> Samples:
-    """Digital silence, or the last bits of a converter."""
+    """Generate digital silence, or noise at the last bits of a converter."""
     return np.asarray(rng.choice([0.0, 1e-4]) * rng.standard_normal(int(seconds * SAMPLE_RATE)), np.float32)
 
 
@@ -111,7 +111,7 @@ AMBIENCES: tuple[Generator, ...] = (coloured_noise, hum, fan, engine, wind, rain
 
 
 def knocking(rng: Rng, seconds: float) -> Samples:
-    """Two to six knocks on wood, or claps."""
+    """Generate two to six knocks on wood, or three to eight claps."""
     out = np.zeros(int(seconds * SAMPLE_RATE))
     clap = rng.random() < 0.4
     pitch, ring = rng.uniform(90, 500), rng.uniform(0.006, 0.03)
@@ -144,7 +144,7 @@ def _note(rng: Rng, frequency: float, seconds: float, harmonics: int, decay: flo
 
 
 def music(rng: Rng, seconds: float) -> Samples:
-    """A melody, chords and sometimes drums in one key and tempo."""
+    """Generate music: melody, chords or drums in one key and tempo."""
     out = np.zeros(int(seconds * SAMPLE_RATE))
     beat = 60 / rng.uniform(70, 150)
     root = 110 * 2 ** (rng.integers(0, 12) / 12)
@@ -178,7 +178,7 @@ def music(rng: Rng, seconds: float) -> Samples:
 
 
 def _gate(time: npt.NDArray[np.float64], pattern: list[tuple[float, float]], pause: float) -> npt.NDArray[np.float64]:
-    """On/off pattern [(on, off), …] then a pause, repeated, with 4 ms ramps."""
+    """Compute a gate that repeats the pattern [(on, off), …] and a pause, in seconds, with 4 ms ramps."""
     period = sum(on + off for on, off in pattern) + pause
     place, gate, cursor = time % period, np.zeros(len(time)), 0.0
     for on, off in pattern:
@@ -189,9 +189,9 @@ def _gate(time: npt.NDArray[np.float64], pattern: list[tuple[float, float]], pau
 
 
 def alarm(rng: Rng, seconds: float) -> Samples:
-    """A siren (wail, yelp, two-tone, motor), a smoke alarm (three or four pulses), an alarm clock, a bell or a buzzer.
+    """Generate an alarm: a siren (wail, yelp, two-tone, motor), a smoke alarm, an alarm clock, a bell or a sweep.
 
-    Sirens come on vehicles and over towns: nearly half of them have an engine or a street's noise around them.
+    Nearly half of the sirens have an engine or street noise in the background, as on vehicles and in towns.
     """
     time = times(seconds)
     sort = rng.choice(

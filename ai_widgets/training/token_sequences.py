@@ -1,12 +1,12 @@
-"""Streams as token sequences, exactly as a session feeds them (docs/protocol.md §3 and §7).
+"""Lay streams out as token sequences, exactly as a session feeds them (docs/protocol.md §3 and §7).
 
-Per chunk: the last token of the chunk before, AUDIO_BEGIN, ten PADs (whose embeddings the encoder frames replace),
-ASSISTANT; the label at ASSISTANT is the decision, and on a reply chunk the emotion, the text and TEXT_END follow, each
-a label of the token before it. Labels are -100 everywhere else.
+For each chunk: the last token of the previous chunk, AUDIO_BEGIN, ten PADs (whose embeddings are replaced by encoder
+frames), ASSISTANT. The label at ASSISTANT is the decision; on a reply chunk the emotion, the text and TEXT_END follow,
+each as the label of the token before it. All other labels are -100.
 
-At run time the model draws its decisions, so it meets histories that no ideal labelling holds: a wrong decision.
-`perturbed` puts such histories in: a reply that comes a chunk late, or one too many. The wrong step itself is fed and
-never learnt; what follows it is.
+At run time the model samples its decisions, so the context may hold wrong ones, which ideal labels never do.
+`perturbed` adds such histories: a reply that is one chunk late, or superfluous. The wrong step is fed without a loss;
+the steps after it are trained.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from ai_widgets.training.replies import SYSTEM_PROMPT, wordings
 from ai_widgets.training.vocabulary import Vocabulary
 
 IGNORED = -100
+"""Label of positions without a loss, the default of `torch.nn.functional.cross_entropy`."""
 Wordings = tuple[Emotion, tuple[str, ...]]
 
 
 @dataclass
 class History:
-    """What is fed for each chunk: reply label (0 = KEEP_SILENCE) and whether the step is learnt."""
+    """The fed steps of a stream: for each chunk the reply label (0 = KEEP_SILENCE) and whether it has a loss."""
 
     reply: npt.NDArray[np.uint8]
     learnt: npt.NDArray[np.bool_]
@@ -38,16 +39,16 @@ class History:
 
 @dataclass
 class Sequence:
-    """One stream as tokens.
+    """One stream as a token sequence.
 
     Attributes
     ----------
     tokens, labels
-        [length] token ids and the label predicted *at* each position.
+        [length] token ids, and the label predicted *at* each position.
     pads
         [chunks, 10] positions of the frames.
     decisions
-        [chunks] positions at which the decision is due.
+        [chunks] positions of the decisions.
     """
 
     tokens: npt.NDArray[np.int64]
@@ -57,23 +58,23 @@ class Sequence:
 
 
 def ideal(reply: npt.NDArray[np.uint8]) -> History:
-    """The history in which every decision is right."""
+    """Make the history in which every decision is correct."""
     return History(reply, np.ones(len(reply), np.bool_))
 
 
 def perturbed(
     reply: npt.NDArray[np.uint8], kind: npt.NDArray[np.uint8], rng: np.random.Generator, rate: float = 0.12
 ) -> History:
-    """A history with some decisions drawn wrongly.
+    """Make a history with some wrong decisions.
 
     Parameters
     ----------
     reply, kind
         Chunk labels of the stream.
     rng
-        Source of randomness.
+        Random generator.
     rate
-        Share of replies that come a chunk late; a tenth of it is the share of silent chunks with a reply too many.
+        Share of replies that are one chunk late; a twelfth of it is the share of silent chunks with a false reply.
     """
     history = History(reply.copy(), np.ones(len(reply), np.bool_))
     for chunk in np.flatnonzero(reply):
@@ -91,7 +92,7 @@ def perturbed(
                 REPLY_SPEECH if speaking[max(0, chunk - 6) : chunk + 1].any() else rng.integers(1, REPLIES)
             )
             history.learnt[chunk] = False
-            # Speech that had ended when the early reply came is answered by it; speech that goes on is not.
+            # The false reply answers speech that has ended before it, but not speech that continues.
             answers = following >= 0 and history.reply[following] <= REPLY_SPEECH
             if (
                 answers
@@ -103,7 +104,7 @@ def perturbed(
 
 
 class SequenceBuilder:
-    """Turns histories into token sequences, drawing wordings.
+    """A converter from histories to token sequences, with randomly drawn wordings.
 
     Parameters
     ----------
@@ -131,11 +132,11 @@ class SequenceBuilder:
     def history(
         self, reply: npt.NDArray[np.uint8], kind: npt.NDArray[np.uint8], rng: np.random.Generator, rate: float
     ) -> History:
-        """What is fed for a stream with these chunk labels."""
+        """Make the history to feed for a stream with these chunk labels."""
         return perturbed(reply, kind, rng, rate)
 
     def build(self, history: History, rng: np.random.Generator, limit: int = 1 << 30) -> Sequence:
-        """Lay out one stream; chunks that do not fit into `limit` positions are left out."""
+        """Lay out one stream, truncated to the chunks that fit into `limit` positions."""
         tokens, labels = list(self.prefix), [IGNORED] * len(self.prefix)
         pads, decisions = [], []
         fed: list[int] = []

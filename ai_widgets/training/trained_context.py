@@ -1,8 +1,8 @@
-"""How much audio stood in the context of the decisions that were trained: what a checkpoint is made for.
+"""Compute how much audio the context held at the trained decisions, which is the default context of a checkpoint.
 
-Streams are trained whole or in the fixed shapes of a course, so a decision has at most as many chunks before it as its
-row has. Most rows are short. A session whose context holds far more than nearly all of those rows asks for something
-that was hardly trained, and answers less: the value found here travels with the checkpoint as its default context.
+Streams are trained whole or in the fixed shapes of a course, so the context of a decision holds at most the chunks of
+its row. Most rows are short. A session with a much longer context is outside the training distribution and replies
+less, so the computed length is stored in the checkpoint as its default context.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from ai_widgets.protocol import CHUNK_SECONDS
 from ai_widgets.training.curriculum import Course
 
 SHARE = 0.95
-"""Share of the trained decisions whose context held no more audio than the value found."""
+"""Share of the trained decisions whose context is at most as long as the computed length: nearly all."""
 
 
 def trained_seconds(chunks: npt.ArrayLike, course: Course | None, most: int) -> float:
-    """Find the seconds of audio within which `SHARE` of the decisions were trained.
+    """Compute the seconds of audio in the context within which `SHARE` of the decisions were trained.
 
     Parameters
     ----------
     chunks
-        Lengths of the pool's streams in chunks; they count where there is no course.
+        Lengths of the pool's streams in chunks; used where there is no course.
     course
-        Shapes of the batches and how often each is drawn, or None for whole streams.
+        Shapes of the batches and the share of each, or None for whole streams.
     most
-        Chunks that fit into the positions of the network; longer streams are cut there.
+        Chunks that fit into the positions of the network; longer streams are truncated.
 
     Returns
     -------
     float
-        Seconds, a multiple of a chunk's.
+        Seconds, a multiple of the length of a chunk.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def trained_seconds(chunks: npt.ArrayLike, course: Course | None, most: int) -> 
 
 
 def _shapes(course: Course) -> dict[int, float]:
-    """Rows of each length that a batch holds on average over the whole course; the share of windows falls evenly."""
+    """Return the mean number of rows of each length in a batch of the course; the share of windows falls linearly."""
     windows = (course.windows_first + course.windows_last) / 2
     often: dict[int, float] = {}
     for shape, share in (
@@ -61,6 +61,6 @@ def _shapes(course: Course) -> dict[int, float]:
 
 
 def _whole_streams(chunks: npt.NDArray[np.int_]) -> dict[int, float]:
-    """How often streams of each length are drawn: batches have equally many positions, so short ones come oftener."""
+    """Return the frequency of each length: a batch has a fixed number of positions, so it has more short streams."""
     lengths, counts = np.unique(chunks, return_counts=True)
     return {int(length): count / int(length) for length, count in zip(lengths, counts, strict=True)}

@@ -1,4 +1,4 @@
-"""The training loop: a time budget, a checkpoint that survives interruption, a line of figures every few seconds."""
+"""Train a network within a time budget, with a state on disk to resume from and a log of figures."""
 
 from __future__ import annotations
 
@@ -33,19 +33,18 @@ LOG_FILE = "log.jsonl"
 HELD_OUT_BATCHES = 2
 FITTED_BATCHES = 240
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
-"""Their versions are recorded."""
+"""Packages whose versions are recorded in ``training.json``."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; `SHIPPED` is how the shipped checkpoint was.
+    """The parameters of a training; `SHIPPED` are those of the shipped checkpoint.
 
-    `course` mixes windows into the streams, and their shapes into all batches; None trains on streams alone.
-    `averaged` is the share of an exponential average of the weights that is kept at every step, 0 for none; with one,
-    the average is what is exported. `compiled` prepares the network with `torch.compile`: worth its minutes where all
-    batches have one of a few shapes (`curriculum.py`). `reply_bias` is added to the logit of TEXT_BEGIN in what is
-    exported, `unknown_bias` to those of the words that say that a word is not known (`operating_point.py`); the state
-    goes on without them.
+    `course` adds windows to the streams and fixes the shapes of all batches; None trains on streams alone. `averaged`
+    is the decay of an exponential moving average of the weights, which is then exported; 0 for no average. `compiled`
+    compiles the network with `torch.compile`, which takes minutes and pays off where batches have few shapes
+    (`curriculum.py`). `reply_bias` is added to the exported logit of TEXT_BEGIN, `unknown_bias` to those of the tokens
+    that say that a word is unknown (`operating_point.py`); the training state does not contain them.
     """
 
     minutes: float = 20.0
@@ -85,11 +84,11 @@ SHIPPED = Recipe(
 
 
 class Trainer:
-    """Trains a network on a pool for a time; `out` holds its state, so that another run goes on where this one stopped.
+    """A training run on a pool with a time budget; its state in `out` lets another process resume the run.
 
-    The learning rate follows the share of the budget that is used, and time is counted over all runs. Streams of
-    `held_out` are never trained on: their loss and decisions are logged beside those of training. `begin` writes the
-    first weights into a new run's network, where they are not to be random (`start.take_over`).
+    The learning rate depends on the used share of the budget; time is counted over all processes. Streams of `held_out`
+    are not trained on; their loss and decisions are logged beside those of training. `begin` replaces the random
+    weights of a new run (`transfer.take_over`).
     """
 
     def __init__(
@@ -130,7 +129,7 @@ class Trainer:
         self.step, self.used_s, self.heard_s = state["step"], state["used_s"], state["heard_s"]
 
     def save(self) -> None:
-        """Write the state (complete or not at all)."""
+        """Write the state atomically."""
         state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.step,
                  "used_s": self.used_s, "heard_s": self.heard_s}  # fmt: skip
         if self.average is not None:
@@ -140,14 +139,14 @@ class Trainer:
         unfinished.replace(self.out / STATE_FILE)
 
     def rate(self) -> float:
-        """Learning rate at the present moment: a linear rise, then half a cosine."""
+        """Return the current learning rate: linear warm-up, then half a cosine."""
         share = min(1.0, self.used_s / (self.recipe.minutes * 60))
         if share < self.recipe.warmup:
             return self.recipe.rate * (share / self.recipe.warmup * 0.95 + 0.05)
         return self.recipe.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
 
     def run(self, quiet: bool = False) -> Network:
-        """Train until the budget is used; return the network."""
+        """Train until the budget is used; return the network to export."""
         with intra_op_threads(self.recipe.threads):
             return self._run(quiet)
 
@@ -194,7 +193,7 @@ class Trainer:
         return self._exported()
 
     def _draw(self) -> Callable[[float], Batch]:
-        """What gives the next batch at a share of the budget."""
+        """Return the function that draws the next batch at a share of the budget."""
         if self.curriculum is not None:
             return self.curriculum.draw
         seed, perturbation = self.recipe.seed + self.step, self.recipe.perturbation
@@ -202,7 +201,7 @@ class Trainer:
         return lambda _: batches.draw()
 
     def _exported(self) -> Network:
-        """The weights to be used: those of the average where there is one, at the recipe's operating point."""
+        """Return the network to export: the average where there is one, at the recipe's operating point."""
         network = self.network if self.average is None else self.average
         recipe = self.recipe
         if not recipe.reply_bias and not recipe.unknown_bias:
@@ -219,21 +218,21 @@ class Trainer:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the average a little towards the weights."""
+        """Update the moving average of the weights."""
         if self.average is not None:
-            # Early weights are forgotten faster, so that a short run is not an average of its beginning.
+            # A smaller decay at first, so that the average of a short run is not dominated by its first weights.
             kept = min(self.recipe.averaged, (1 + self.step) / (10 + self.step))
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - kept)
 
     @property
     def context_seconds(self) -> float:
-        """Seconds of audio that a session's context is to hold by default, for `export`."""
+        """Default seconds of audio in a session's context, for `export`."""
         chunk = len(self.builder.block) + 1
         most = (self.recipe.sizes.block_size - len(self.builder.prefix)) // chunk
         return trained_seconds(self.pool.chunks, self.recipe.course, most)
 
     def record(self) -> dict[str, Any]:
-        """How the weights came about, as plain values, to be kept beside them."""
+        """Return the record of the training as JSON values, for ``training.json``."""
         return {
             "recipe": asdict(self.recipe), "pool_hours": round(self.pool.hours, 2), "steps": self.step,
             "used_s": round(self.used_s), "heard_hours": round(self.heard_s / 3600, 2),
@@ -254,7 +253,7 @@ class Trainer:
         )  # fmt: skip
 
     def _check(self) -> dict[str, float]:
-        """Figures of a few batches of held-out streams, the same ones every time."""
+        """Compute figures over the same few batches of held-out streams at every call."""
         if self.held_out is None:
             return {}
         recipe = self.recipe
@@ -267,6 +266,6 @@ class Trainer:
 
 
 def _mean(reports: list[dict[str, float]]) -> dict[str, float]:
-    """Mean of every figure over the reports that have it."""
+    """Average every figure over the reports that have it."""
     names = {name: [r[name] for r in reports if name in r] for report in reports for name in report}
     return {name: sum(values) / len(values) for name, values in names.items()}

@@ -1,7 +1,7 @@
-"""Begin with the ears of a checkpoint: its tower and language model under a new vocabulary.
+"""Start a training from a checkpoint: its tower and language model, under a new vocabulary.
 
-What a checkpoint has learnt to hear serves other sounds and words too, so a few minutes go much further. The embeddings
-and output rows of special tokens, emotions and pieces of text that both vocabularies have are kept, the others are new.
+A trained tower also recognises other sounds and words, so much less training is needed. Embeddings and output rows of
+special tokens, emotions and text pieces that both vocabularies have are copied; the others are new.
 """
 
 from __future__ import annotations
@@ -18,28 +18,34 @@ from ai_widgets.training.network import Network, Sizes
 from ai_widgets.training.vocabulary import Vocabulary
 
 BY_TOKEN = ("model.embed_tokens.weight", "lm_head.weight")
-"""Tensors whose rows are tokens."""
+"""Tensors with one row per token."""
 NOT_USED = ("audio_bos_eos_token.weight",)
-"""Tensors of the tower that no forward pass reads."""
+"""Tensors of the tower that no forward pass uses."""
 LARGEST = 50_000_000
-"""Parameters; a larger checkpoint is nothing for this trainer."""
+"""Parameters of a checkpoint at most: this trainer keeps all state in float32 on a CPU."""
 
 
 def open_start(name: str | Path) -> Model:
-    """Load the checkpoint to begin with."""
+    """Load the checkpoint to start from.
+
+    Raises
+    ------
+    SettingError
+        Where the checkpoint has more than `LARGEST` parameters.
+    """
     model = load_model(name, "cpu", "float32")
     parts = (model.loaded.encoder.tower, model.loaded.decoder.model)
     count = sum(p.numel() for part in parts for p in part.parameters())
     if count > LARGEST:
         raise SettingError(
-            f"{name} has {count / 1e6:.0f} M parameters; training can begin with a checkpoint of at most "
+            f"{name} has {count / 1e6:.0f} M parameters; training can start from a checkpoint of at most "
             f"{LARGEST / 1e6:.0f} M, such as tiny."
         )
     return model
 
 
 def sizes_of(model: Model) -> Sizes:
-    """Sizes of a network that can take a checkpoint's weights."""
+    """Return the sizes of a network that fit a checkpoint's weights."""
     text, audio = model.loaded.decoder.model.shape, model.loaded.encoder.tower.shape
     return Sizes(
         width=text.width, layers=text.layers, heads=text.heads, kv_heads=text.key_heads, mlp=text.mlp,
@@ -50,7 +56,13 @@ def sizes_of(model: Model) -> Sizes:
 
 
 def take_over(network: Network, words: Vocabulary, model: Model) -> None:
-    """Copy a checkpoint's weights into a network of the same sizes."""
+    """Copy a checkpoint's weights into a network of the same sizes.
+
+    Raises
+    ------
+    CheckpointError
+        Where the checkpoint lacks a tensor.
+    """
     loaded = model.loaded
     _copy(network.tower, dict(loaded.encoder.tower.state_dict()), NOT_USED)
     state = dict(loaded.decoder.model.state_dict())
@@ -64,7 +76,7 @@ def take_over(network: Network, words: Vocabulary, model: Model) -> None:
 
 
 def _same_tokens(words: Vocabulary, model: Model) -> dict[int, int]:
-    """Id of the checkpoint's token for each of ours that it has: pieces of text by their spelling, others by name."""
+    """Map our token ids to the checkpoint's: text pieces by their spelling, special tokens and emotions by name."""
     known = model.loaded.tokenizer.get_vocab()
     rows = {ours: known[piece] for piece, ours in words.tokenizer.get_vocab().items() if piece in known}
     table = model.loaded.traits.tokens
@@ -76,4 +88,4 @@ def _same_tokens(words: Vocabulary, model: Model) -> dict[int, int]:
 def _copy(module: Any, state: dict[str, Tensor], left_out: tuple[str, ...]) -> None:
     lacking = [name for name in module.load_state_dict(state, strict=False).missing_keys if name not in left_out]
     if lacking:
-        raise CheckpointError(f"The checkpoint to begin with lacks {lacking[0]}; give another --start, or none.")
+        raise CheckpointError(f"The checkpoint to start from lacks {lacking[0]}; give another --start, or none.")

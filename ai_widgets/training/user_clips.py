@@ -1,8 +1,8 @@
-"""Training on a user's own clips: turns in, checkpoint folder out, figures of held-out clips beside it.
+"""Train a checkpoint on a user's own clips, and measure its replies to held-out clips.
 
-conversations  the data            turnstreams  streams composed from it, varied
-own            vocabulary, replies, pool, training, export
-heldout        held-out clips through a session, as `ai-widgets run` plays them
+conversations  the data            compose_turns  augmented streams from the data
+user_clips     vocabulary, replies, pool, training, export
+heldout        held-out clips through a session, as `ai-widgets run` plays files
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from tqdm import tqdm
 
 from ai_widgets.errors import SettingError
 from ai_widgets.inference import load_model
-from ai_widgets.training import heldout, vocabulary
-from ai_widgets.training import transfer as start
+from ai_widgets.training import heldout, transfer, vocabulary
 from ai_widgets.training.compose_turns import EITHER, TurnComposer
 from ai_widgets.training.conversations import Conversation, SpokenReply, read_conversations, replies_of, split
 from ai_widgets.training.export import export
@@ -39,23 +38,27 @@ RECIPE = Recipe(
     minutes=4.0, rate=1e-3, warmup=0.05, positions=1600, save_every_s=30.0, log_every_s=20.0,
     weights=Weights(decision=4.0, text=0.6, kinds=0.3, words=0.3),
 )  # fmt: skip
-"""For a network that begins with the embedded checkpoint."""
+"""Default recipe for a training that starts from the embedded checkpoint."""
 RECIPE_FROM_NOTHING = replace(
     RECIPE, minutes=10.0, rate=2.5e-3, weights=Weights(decision=4.0, text=0.6, kinds=1.0, words=0.3),
     sizes=Sizes(width=96, layers=3, heads=4, kv_heads=2, mlp=256, tower_width=96, tower_layers=3, tower_heads=4,
                 tower_mlp=256),
 )  # fmt: skip
-"""For a small network of about 0.7 M parameters with new weights."""
+"""Default recipe for a small network (about 0.7 M parameters) with new weights."""
 EMBEDDED, NOTHING = "tiny", "none"
+"""Values of ``--start``: the embedded checkpoint, and new weights."""
 SHARD = 50
-"""Streams a shard, about a quarter of an hour."""
+"""Streams per shard, about 15 minutes of audio."""
 HELD_OUT_STREAMS = 40
+"""Streams at most of held-out clips, whose loss is logged: a few batches suffice."""
 DATA_FILE = "data.json"
+"""File with the fingerprint of the data, which keeps a folder from mixing runs."""
 VOCABULARY_SIZE = 640
+"""Entries of the tokenizer before the special tokens, as in the embedded checkpoint."""
 
 
 class ReplyBuilder(SequenceBuilder):
-    """Sequences with the user's own replies."""
+    """A sequence builder with the user's own replies."""
 
     def __init__(self, words: Vocabulary, replies: Sequence[SpokenReply]) -> None:
         super().__init__(words, replies=[(reply.emotion, (reply.text,)) for reply in replies])
@@ -63,11 +66,11 @@ class ReplyBuilder(SequenceBuilder):
     def history(
         self,
         reply: npt.NDArray[np.uint8],
-        kind: npt.NDArray[np.uint8],  # noqa: ARG002 - what sounds decides nothing here
+        kind: npt.NDArray[np.uint8],  # noqa: ARG002 - used by the base class only
         rng: np.random.Generator,
         rate: float,
     ) -> History:
-        """Feed KEEP_SILENCE where either is right, and now and then a wrong decision; neither is learnt."""
+        """Make a history with KEEP_SILENCE at `EITHER` chunks and some wrong decisions, both without a loss."""
         history = History(np.where(reply == EITHER, NO_REPLY, reply).astype(np.uint8), reply != EITHER)
         for chunk in np.flatnonzero(history.reply):
             if rng.random() < rate and chunk + 1 < len(reply) and history.reply[chunk + 1] == NO_REPLY:
@@ -89,44 +92,49 @@ def train_own(
     count: int = SHARD,
     begin: str = EMBEDDED,
 ) -> Path:
-    """Read, compose, train, export and measure; return the checkpoint's folder.
+    """Read clips, compose streams, train, export and measure; return the checkpoint's folder.
 
     Parameters
     ----------
     data
         JSON lines, or a folder with a ``replies.json`` (see `conversations`).
     held_out_data
-        Clips that are not trained on, in the same form; without them a share of `data` is held out.
+        Clips for validation, in the same form; None to hold out a share of `data`.
     out
-        Folder for everything that is made; a second call goes on where the first one stopped.
+        Output folder; a second call continues where the first one stopped.
     recipe
-        How to train.
+        Parameters of the training.
     shards, count
-        Size of the pool: shards, and streams a shard.
+        Size of the pool: shards, and streams per shard.
     begin
-        Checkpoint whose weights to begin with, or ``none``: new weights in the recipe's sizes.
+        Checkpoint to start from, or ``none`` for new weights in the recipe's sizes.
+
+    Raises
+    ------
+    AiWidgetsError
+        Where the data or the recipe cannot be used, or `out` holds a run on other data.
     """
     conversations = read_conversations(data)
     replies = replies_of(conversations)
     model = None
     if recipe.unknown_bias:
         raise SettingError(
-            f"unknown_bias is {recipe.unknown_bias}, but it is about the embedded checkpoint's replies; "
-            "a recipe for clips of your own must leave it out."
+            f"unknown_bias is {recipe.unknown_bias}, but applies to the embedded checkpoint's replies only; "
+            "a recipe for your own clips must leave it out."
         )
     if begin != NOTHING:
         if recipe.sizes != RECIPE.sizes:
-            raise SettingError(f"The sizes are those of {begin}, which training begins with; others need --start none.")
-        model = start.open_start(begin)
-        recipe = replace(recipe, sizes=start.sizes_of(model))
+            raise SettingError(f"Training from {begin} uses its sizes; remove sizes, or give --start none.")
+        model = transfer.open_start(begin)
+        recipe = replace(recipe, sizes=transfer.sizes_of(model))
     if held_out_data is None:
         training, held_out = split(conversations)
     else:
         training, held_out = conversations, read_conversations(held_out_data)
-        _see_apart(training, held_out, held_out_data)
+        _check_held_out(training, held_out, held_out_data)
     print(_counts(replies, training, held_out))
     data_print = {**_fingerprint([*training, *held_out], recipe.seed), "start": begin}
-    _same_data(out, data_print)
+    _check_same_data(out, data_print)
     _fill(training, replies, out / "pool", shards, count, recipe.seed)
     if held_out:
         _fill(held_out, replies, out / "held_out", 1, min(count, HELD_OUT_STREAMS), recipe.seed + 1)
@@ -139,7 +147,7 @@ def train_own(
         out / "run",
         builder=ReplyBuilder(words, replies),
         held_out=Pool(out / "held_out") if held_out else None,
-        begin=None if model is None else partial(start.take_over, words=words, model=model),
+        begin=None if model is None else partial(transfer.take_over, words=words, model=model),
     )
     network = trainer.run()
     checkpoint = out / "checkpoint"
@@ -162,7 +170,7 @@ def _fill(
     count: int,
     seed: int,
 ) -> None:
-    """Make the shards that are not there yet."""
+    """Make the missing shards."""
     missing = [n for n in range(shards) if not (folder / f"shard-{n:04d}").is_dir()]
     if not missing:
         return
@@ -177,15 +185,15 @@ def _fill(
             write_shard(streams, folder, number)
 
 
-def _see_apart(training: Sequence[Conversation], held_out: Sequence[Conversation], path: Path) -> None:
-    """See that no file is in both, and that every reply can be learnt."""
+def _check_held_out(training: Sequence[Conversation], held_out: Sequence[Conversation], path: Path) -> None:
+    """Check that no file is in both sets, and that training has every held-out reply."""
     known = {turn.path.resolve() for conversation in training for turn in conversation}
     replies = set(replies_of(training))
     for turn in (turn for conversation in held_out for turn in conversation):
         if turn.path.resolve() in known:
-            raise SettingError(f"{path} holds {turn.path}, which is trained on.")
+            raise SettingError(f"{path} holds {turn.path}, which is trained on; hold out other files.")
         if turn.reply is not None and turn.reply not in replies:
-            raise SettingError(f'{path} expects "{turn.reply.text}", which is no reply of the training data.')
+            raise SettingError(f'{path} expects "{turn.reply.text}", but the training data has no such reply.')
 
 
 def _counts(replies: Sequence[SpokenReply], training: Sequence[Conversation], held_out: Sequence[Conversation]) -> str:
@@ -202,13 +210,13 @@ def _fingerprint(conversations: Sequence[Conversation], seed: int) -> dict[str, 
     return {"turns": sum(len(c) for c in conversations), "sha256": digest.hexdigest(), "seed": seed}
 
 
-def _same_data(out: Path, now: dict[str, Any]) -> None:
-    """See that what lies in `out` was made from these data."""
+def _check_same_data(out: Path, now: dict[str, Any]) -> None:
+    """Check that the run in `out` has the same data, or write their fingerprint."""
     path = out / DATA_FILE
     if path.is_file():
         if json.loads(path.read_text(encoding="utf-8")) != now:
             raise SettingError(
-                f"{out} holds a run on other data, or with another seed or --start; give another --out, or delete it."
+                f"{out} holds a run with other data, seed or --start; give another --out, or delete the folder."
             )
         return
     out.mkdir(parents=True, exist_ok=True)

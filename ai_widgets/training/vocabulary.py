@@ -1,7 +1,7 @@
 """The tokenizer and the special-token table of the embedded checkpoint.
 
-A byte-level BPE over the texts of `replies` (all 256 bytes are in it, so any system prompt can be encoded), followed by
-the protocol's special tokens and the emotions.
+The tokenizer is a byte-level BPE trained on the texts of `replies` (it has all 256 bytes, so it encodes any system
+prompt), followed by the protocol's special tokens and the emotions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from ai_widgets.special_tokens import TOKEN_NAMES, Emotion
 
 MULTIPLE = 64
+"""Multiple to which the embedding's rows are padded, as matrix products prefer."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,12 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """Rows of the embedding: the tokenizer's entries, rounded up."""
+        """Rows of the embedding: the tokenizer's entries, rounded up to a multiple of `MULTIPLE`."""
         count = self.tokenizer.get_vocab_size()
         return -(-count // MULTIPLE) * MULTIPLE
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text, nothing added."""
+        """Return the token ids of a text, without special tokens."""
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
@@ -53,7 +54,7 @@ def _with_table(tokenizer: Tokenizer) -> Vocabulary:
 
 
 def build(texts: Sequence[str], size: int = 640) -> Vocabulary:
-    """Train the tokenizer on `texts`; `size` bounds the entries before the special tokens."""
+    """Train a tokenizer on `texts`; `size` limits the entries before the special tokens."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -66,5 +67,5 @@ def build(texts: Sequence[str], size: int = 640) -> Vocabulary:
 
 
 def load(path: Path) -> Vocabulary:
-    """Read back a ``tokenizer.json`` that `Vocabulary.save` wrote."""
+    """Read a ``tokenizer.json`` that `Vocabulary.save` wrote."""
     return _with_table(Tokenizer.from_file(str(path)))

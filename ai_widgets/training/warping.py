@@ -1,12 +1,12 @@
-"""More speakers out of few: the WORLD vocoder changes the voices of synthesised speech.
+"""Make more speakers from synthesised speech: the WORLD vocoder changes its voices.
 
-A clip of a natural voice is taken apart into pitch, spectral envelope and aperiodicity (package ``pyworld``, MIT),
-these are changed as another body and another habit of speaking would change them (`Speaker`), and put together again.
-A child is not a man speaking higher: pitch and envelope move together, but not in step, so that a speaker draws both.
+A clip of a natural voice is analysed into pitch, spectral envelope and aperiodicity (package ``pyworld``, MIT). These
+are changed as another vocal tract and another way of speaking would change them (`Speaker`), and synthesised again.
+Between men, women and children pitch and envelope are correlated but not proportional, so a speaker draws both.
 
 ``python -m ai_widgets.training.warping --speech DIR [DIR …] --out DIR`` reads caches that `ai_widgets.training.speech`
 wrote and adds ``DIR/warped``. A warped voice is named after its source (``kokoro/blend7~12``), and
-`ai_widgets.training.corpus.voice_split` puts it where its source is; only voices for training are warped.
+`ai_widgets.training.corpus.voice_split` assigns it the split of its source; only voices for training are warped.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ Rng = np.random.Generator
 ENGINE = "warped"
 NATURAL = (("kokoro", ""), ("kokoro-wide", ""), ("hibari", ""), ("piper", ""), ("flite", "awb"), ("flite", "rms"),
            ("flite", "slt"))  # fmt: skip
-"""Engine and voice ("" = any) whose speech is warped; the robotic ones are left as they are."""
+"""Engines and voices ("" = any) whose speech is warped; robotic voices are not."""
 PERIOD_MS = 5.0
 LOWEST_F0, HIGHEST_F0 = 68.0, 380.0
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """What is changed of a voice, all as factors but for the tilt (dB per octave above 500 Hz).
+    """The changes of a voice, all as factors except the tilt (dB per octave above 500 Hz).
 
-    `pitch` is F0, `melody` how far F0 moves about its median, `glide` F0 at the end over F0 at the start, `size` the
-    frequencies of the envelope (above 1: a shorter vocal tract), `breath` the aperiodicity (above 1: breathier),
-    `duration` the whole, and `rhythm` the durations of the parts within it.
+    `pitch` scales F0, `melody` the range of F0 about its median, `glide` is F0 at the end over F0 at the start, `size`
+    scales the frequencies of the envelope (above 1: a shorter vocal tract), `breath` the aperiodicity (above 1:
+    breathier), `duration` the length, and `rhythm` the lengths of the parts within it.
     """
 
     pitch: float
@@ -76,13 +76,13 @@ def draw_speaker(rng: Rng, f0: float) -> Speaker:
 
 
 def median_f0(f0: Matrix) -> float:
-    """Median over the voiced frames; 150 Hz where none is voiced."""
+    """Return the median F0 in Hz over the voiced frames; 150 Hz where no frame is voiced."""
     voiced = f0[f0 > 0]
     return float(np.median(voiced)) if len(voiced) else 150.0
 
 
 def change_pitch(f0: Matrix, speaker: Speaker) -> Matrix:
-    """Move F0 and its melody; unvoiced frames (0) stay unvoiced."""
+    """Change F0 and its range; unvoiced frames (0) stay unvoiced."""
     middle = median_f0(f0)
     slope = np.linspace(-0.5, 0.5, len(f0))
     voiced = f0 > 0
@@ -105,7 +105,7 @@ def change_envelope(envelope: Matrix, speaker: Speaker) -> Matrix:
 
 
 def change_times(count: int, speaker: Speaker) -> Matrix:
-    """Return the source frame (a fraction) that each frame of the result shows."""
+    """Return the fractional source frame of each frame of the result."""
     rates = np.interp(np.linspace(0, 1, count), np.linspace(0, 1, len(speaker.rhythm)), speaker.rhythm)
     ends = np.cumsum(rates)
     ends *= (count - 1) * speaker.duration / ends[-1]
@@ -113,7 +113,7 @@ def change_times(count: int, speaker: Speaker) -> Matrix:
 
 
 class Source:
-    """A clip taken apart, to be spoken by any number of speakers."""
+    """An analysed clip, from which any number of speakers can be synthesised."""
 
     def __init__(self, samples: Samples) -> None:
         self.world = importlib.import_module("pyworld")
@@ -124,7 +124,7 @@ class Source:
         self.aperiodicity: Matrix = self.world.d4c(wave, self.f0, times, SAMPLE_RATE)
 
     def speak(self, speaker: Speaker) -> Samples:
-        """Synthesise what this speaker would say; the peak is 0.7."""
+        """Synthesise the clip with this speaker, at a peak of 0.7."""
         when = change_times(len(self.f0), speaker)
         nearest = np.minimum(np.round(when).astype(int), len(self.f0) - 1)
         wave = self.world.synthesize(
@@ -139,7 +139,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Variant:
-    """A clip to be made: where its source lies, and what it will be called in the index."""
+    """A clip to be made: the path of its source, and its entry in the index."""
 
     source: Path
     utterance: Utterance
@@ -163,10 +163,10 @@ def natural_sources(caches: Iterable[Path]) -> dict[str, dict[str, list[tuple[Pa
 
 
 def plan(caches: Iterable[Path], seed: int, named: int = 320, short: int = 12, others: int = 200) -> list[Variant]:
-    """List what shall be made: `named` variants of each word, `short` of each short text, `others` of sentences.
+    """List the clips to make: `named` variants of each word, `short` of each short text, `others` of sentences.
 
-    Every kind of voice that speaks a text gives the same share of its variants, however many clips it has of it.
-    Sentences and short texts are warped as well: else what the vocoder leaves behind would be a sign of a word.
+    Each kind of voice has the same share in the variants of a text, regardless of its number of clips. Sentences and
+    short texts are warped too, since otherwise the vocoder's artefacts would indicate a word to be named.
     """
     found = natural_sources(caches)
     rng = np.random.default_rng([seed, 7])
@@ -185,7 +185,7 @@ def plan(caches: Iterable[Path], seed: int, named: int = 320, short: int = 12, o
 
 
 def warp(caches: Iterable[Path], out: Path, seed: int = 1, **amounts: int) -> int:
-    """Make every planned variant that is not on disk yet; return how many there are."""
+    """Make the planned variants that are not on disk; return the number of clips in the folder."""
     folder = out / ENGINE
     folder.mkdir(parents=True, exist_ok=True)
     index = folder / "index.jsonl"
@@ -197,7 +197,7 @@ def warp(caches: Iterable[Path], out: Path, seed: int = 1, **amounts: int) -> in
         if variant.utterance.name + ".wav" not in known:
             variants[variant.source].append(variant)
     sources = list(variants)
-    order = np.random.default_rng(seed).permutation(len(sources))  # an interrupted run has a bit of everything
+    order = np.random.default_rng(seed).permutation(len(sources))  # an interrupted run has a sample of all variants
     with index.open("a", encoding="utf-8") as lines:
         for path in (sources[number] for number in order):
             source = Source(read_16k(path))
@@ -214,10 +214,10 @@ def warp(caches: Iterable[Path], out: Path, seed: int = 1, **amounts: int) -> in
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point of ``python -m ai_widgets.training.warping``."""
+    """Run ``python -m ai_widgets.training.warping`` and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ai_widgets.training.warping", description="Make more speakers.")
     parser.add_argument("--speech", type=Path, nargs="+", required=True, help="folders written by training.speech")
-    parser.add_argument("--out", type=Path, required=True, help="folder that gets a folder 'warped'")
+    parser.add_argument("--out", type=Path, required=True, help="folder in which the folder 'warped' is made")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--named", type=int, default=320, help="variants of each word that is named")
     parser.add_argument("--short", type=int, default=12, help="variants of each other short text")
@@ -225,7 +225,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     held = warp(arguments.speech, arguments.out, arguments.seed, named=arguments.named,
                 short=arguments.short, others=arguments.others)  # fmt: skip
-    print(f"{held} clips in {arguments.out / ENGINE}")
+    print(f"{held} clips in {arguments.out / ENGINE}.")
     return 0
 
 

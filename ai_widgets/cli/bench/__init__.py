@@ -1,1 +1,1 @@
-"""Measurements of speed, memory and the published checkpoint's sizes."""
+"""Benchmarks of speed and memory, also at the published checkpoint's sizes."""

@@ -1,8 +1,8 @@
-"""The authors' own code on the same checkpoint and audio, timed from outside, for ``ai-widgets bench --authors DIR``.
+"""Time the authors' own code on the same checkpoint and audio, for ``ai-widgets bench --authors DIR``.
 
-DIR is a clone of their repository with its requirements installed in this environment. Nothing of it is part of this
-package: their offline runner is called in a process of its own, and hooks of torch say when its language model and its
-encoder are at work.
+DIR is a clone of their repository, with its requirements installed in this environment. This package contains none of
+their code: their offline runner is called in a separate process, where hooks of torch time the forward passes of its
+language model and its encoder.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from ...protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Event
 from ...session.perceive import hear_clip
 
 RUNNERS = ("infer_online.py", "infer.py")
-"""Files that hold their runner; the first that is there is called."""
+"""Files that may hold their runner; the first that exists is called."""
 BLOCK = 13
-"""Tokens of a decision step: the token before it, and the block."""
+"""Tokens of a decision step: the previous token and the block."""
 SECONDS = 20.0
 NOISE_DB = -46.0
 MOST_SECONDS = 1_800
-"""After so long their run is given up."""
+"""Timeout of their run in seconds: loading a checkpoint of the published size alone takes minutes."""
 
 THEIR_RUN = """
 import importlib, json, sys, time
@@ -57,10 +57,10 @@ print("\\n" + json.dumps(calls))
 
 
 def compare(folder: Path, checkpoint: Path, model: Model) -> dict[str, float]:
-    """Milliseconds of theirs and ours, and their ratios.
+    """Measure the milliseconds of their code and of ours, and the ratios.
 
-    A step is one decision: from the beginning of one forward pass of 13 tokens to that of the next. A chunk is a step
-    and its share of the encoder. Both hear the same quiet noise as a file, greedy, in one growing context.
+    A step is one decision: from the start of one forward pass of 13 tokens to the start of the next. A chunk is a step
+    and its share of the encoder. Both run on the same quiet noise as a file, greedy, in one growing context.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def compare(folder: Path, checkpoint: Path, model: Model) -> dict[str, float]:
     Raises
     ------
     SettingError
-        Where there is no such code, or it cannot run here.
+        Where the folder lacks their runner, or their code made no decisions.
     """
     with TemporaryDirectory() as scratch:
         audio = Path(scratch) / "noise.wav"
@@ -109,12 +109,12 @@ def _their_times(folder: Path, checkpoint: Path, audio: Path, model: Model) -> t
 
 
 def times(calls: Sequence[tuple[str, int, float, float]]) -> tuple[float, float]:
-    """Median milliseconds of a step and of a chunk, from (module, tokens, begin, end) of each forward pass."""
+    """Compute the median milliseconds of a step and of a chunk, from (module, tokens, begin, end) of forward passes."""
     steps = [(begin, end) for name, tokens, begin, end in calls if name == "GPT" and tokens == BLOCK]
     starts = [begin for name, _, begin, _ in calls if name == "GPT"]
     encoder = sum(end - begin for name, _, begin, end in calls if name != "GPT")
     following = dict(pairwise(starts))
-    # Where another file begins, its encoding lies between two steps.
+    # At the start of another file, its encoding lies between two steps.
     busy = [(begin, end) for name, _, begin, end in calls if name != "GPT"]
     whole = [
         following[begin] - begin
@@ -128,7 +128,7 @@ def times(calls: Sequence[tuple[str, int, float, float]]) -> tuple[float, float]
 
 
 def _our_times(model: Model, audio: Path) -> tuple[float, float]:
-    """The same of ours: every pull of events from one decision to the next, and the share of features and tower."""
+    """Measure our code in the same way: from one decision to the next, and the share of features and tower."""
     session = model.session(greedy=True, context="stop")
     samples = load_audio(audio)
     begun = perf_counter()

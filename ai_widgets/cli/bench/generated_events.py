@@ -1,8 +1,8 @@
-"""One minute of generated events, the same one on every machine: what a session is asked to answer again and again.
+"""Generate one minute of events, identical on every machine, as repeated input of a long session.
 
-Twelve events stand five seconds apart over faint noise: three voices that say vowels, three melodies or chords, three
-knocks or claps and three alarms. They need nothing but NumPy and no file. The embedded checkpoint answers each of them
-in a young session; `session_age` asks whether it still does in an old one.
+Twelve events are five seconds apart over faint noise: three voices that speak vowels, three melodies or chords, three
+knocks or claps and three alarms. They are generated with NumPy alone. The embedded checkpoint replies to each event in
+a young session; `session_age` measures whether it does so in an old one.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _times(seconds: float) -> Signal:
 
 
 def _voice(rng: Rng, pitch: float, vowels: str, seconds: float) -> Signal:
-    """Vowels of a voice with a little breath after each: harmonics of a rising and falling pitch under formants."""
+    """Generate vowels, each with a short breath: harmonics of a rising and falling pitch, shaped by formants."""
     parts: list[Signal] = []
     for vowel in vowels:
         time = _times(seconds)
@@ -91,7 +91,7 @@ def _voice(rng: Rng, pitch: float, vowels: str, seconds: float) -> Signal:
 
 
 def _melody(root: float, steps: Sequence[int], seconds: float, harmonics: int, decay_s: float) -> Signal:
-    """Plucked notes, one after the other, so many semitones above `root` in Hz."""
+    """Generate plucked notes in sequence; `steps` are semitones above `root` in Hz."""
     time = _times(seconds)
     envelope = np.minimum(time / 0.01, 1) * np.exp(-time / decay_s)
     notes = []
@@ -102,7 +102,7 @@ def _melody(root: float, steps: Sequence[int], seconds: float, harmonics: int, d
 
 
 def _knocks(rng: Rng, pitch: float, ring_s: float, spacing_s: float, count: int) -> Signal:
-    """Short bursts of noise that ring at a pitch in Hz: knocks on wood, or claps where the ring is short."""
+    """Generate short bursts of noise that ring at a pitch in Hz: knocks on wood, or claps with a short ring."""
     time = _times(0.15)
     out = np.zeros(round((spacing_s * count + 0.3) * SAMPLE_RATE))
     for number in range(count):
@@ -114,7 +114,7 @@ def _knocks(rng: Rng, pitch: float, ring_s: float, spacing_s: float, count: int)
 
 
 def _beeps(pitch: float, on_s: float, off_s: float, count: int, harmonics: int) -> Signal:
-    """Tones with pauses, as a smoke alarm or an alarm clock gives them."""
+    """Generate tones with pauses, as of a smoke alarm or an alarm clock."""
     time = _times(on_s)
     tone = np.sum([np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, harmonics + 1)], axis=0)
     tone = tone * np.clip(np.minimum(time, on_s - time) / 0.005, 0, 1)
@@ -122,7 +122,7 @@ def _beeps(pitch: float, on_s: float, off_s: float, count: int, harmonics: int) 
 
 
 def _yelp(low: float, high: float, rate: float, seconds: float) -> Signal:
-    """A siren whose pitch goes from `low` to `high` Hz and back, `rate` times a second."""
+    """Generate a siren whose pitch moves from `low` to `high` Hz and back, `rate` times per second."""
     time = _times(seconds)
     pitch = low * (high / low) ** (0.5 - 0.5 * np.cos(2 * np.pi * rate * time))
     horn: Signal = np.tanh(3 * np.sin(2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE)) * np.minimum(time / 0.05, 1)

@@ -1,11 +1,11 @@
-"""A checkpoint of the published sizes, loaded and measured: ``python -m ai_widgets.cli.bench.rehearsal DIR``.
+"""Load and measure a checkpoint of the published sizes: ``python -m ai_widgets.cli.bench.rehearsal DIR``.
 
-Writes random weights in the release's layout (16 GB), measures loading against reading the files, resident memory, and
-the time of a chunk and of a token against what the machine can do; converts it and loads that; then deletes it all.
-Every load runs in a process of its own, so that its peak is its own. `--small` rehearses the rehearsal.
+Writes random weights in the release's layout (16 GB); measures loading against reading the files, resident memory, and
+the time of a chunk and of a token against the machine's memory and compute rates; converts the checkpoint and loads the
+result; then deletes all files. Every load runs in a separate process, to measure its peak memory alone. `--small` tests
+the script with tiny sizes.
 
-Times are given twice: by the clock, and as processor time ÷ threads, which is what the clock would say if nobody else
-used the machine.
+Times are given twice: as wall-clock time, and as processor time ÷ threads, the wall-clock time of an idle machine.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ ROUNDS = 5
 PROMPT = tuple(range(40, 104))
 """Tokens before the measured steps: about the length of the published prefix."""
 SPARE = 1_000_000_000
-"""Bytes of memory that must stay free for others."""
+"""Bytes of memory that must stay free for other processes."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Rehearse and print one JSON object; returns the exit code."""
+    """Run the measurements, print one JSON object, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m ai_widgets.cli.bench.rehearsal", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where 25 GB may be written for a while")
-    parser.add_argument("--small", action="store_true", help="tiny sizes: tries the script itself")
+    parser.add_argument("folder", type=Path, help="empty folder for 25 GB of temporary files")
+    parser.add_argument("--small", action="store_true", help="tiny sizes, to test the script")
     parser.add_argument("--formats", nargs="+", default=FORMATS[:2], choices=FORMATS)
-    parser.add_argument("--keep", action="store_true", help="leave the files, and use them again next time")
+    parser.add_argument("--keep", action="store_true", help="keep the files, to use them again next time")
     parser.add_argument("--measure", choices=(*FORMATS, "convert"), help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     try:
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def rehearse(folder: Path, sizes: dict[str, Any], formats: Sequence[str], keep: bool = False) -> dict[str, Any]:
-    """All figures, by the name of what was measured; the folder is empty again afterwards."""
+    """Measure all figures, by name, and empty the folder afterwards unless `keep`."""
     source, converted = folder / "release", folder / "converted"
     if folder.exists() and any(path != source for path in folder.iterdir()):
         raise CheckpointError(f"{folder} is not empty; give a new folder.")
@@ -104,7 +104,7 @@ def _say(words: str) -> None:
 
 
 def _shortage(folder: Path, how: str) -> str | None:
-    """Why a format is not measured now, or None: others need their memory, too."""
+    """Return why a format cannot be measured now, such as too little free memory, or None."""
     parts = open_parts(folder)
     needed = need_of(parts.language_model, parts.tower).total("cpu", torch.bfloat16, _quantize(how)) + SPARE
     free, _ = host_memory()
@@ -120,7 +120,7 @@ def _logits(folder: Path, how: str) -> Path:
 
 
 def _apart(folder: Path, how: str) -> dict[str, Any]:
-    """`measure` in a fresh process, where the memory for it is free."""
+    """Run `measure` in a new process, where there is enough free memory."""
     shortage = _shortage(folder, how)
     if shortage is not None:
         _say(f"{how} is left out: {shortage}")
@@ -136,7 +136,7 @@ def _run(folder: Path, how: str) -> dict[str, Any]:
 
 
 def measure(folder: Path, how: str) -> dict[str, Any]:
-    """Load from a cold disk and measure; the figures of one process."""
+    """Load with an empty file cache and measure; return the figures of this process."""
     _forget(folder)
     quantize = _quantize(how)
     parts = open_parts(folder)
@@ -164,7 +164,7 @@ def measure(folder: Path, how: str) -> dict[str, Any]:
 
 
 def measure_convert(source: Path, _: str) -> dict[str, Any]:
-    """Convert to bfloat16 beside the source; the figures of one process."""
+    """Convert to bfloat16 beside the source; return the figures of this process."""
     start, target = _clock(), source.parent / "converted"
     convert(source, target, "bfloat16", progress=False)
     wall, busy = _since(start)
@@ -177,7 +177,7 @@ def measure_convert(source: Path, _: str) -> dict[str, Any]:
 
 
 def _steps(model: Model) -> tuple[dict[str, float], Tensor]:
-    """Milliseconds of a chunk's parts and of a token, and logits of a fixed sequence."""
+    """Measure the milliseconds of a chunk's parts and of a token; also return the logits of a fixed sequence."""
     loaded = model.loaded
     decoder, noise = loaded.decoder, np.random.default_rng(0)
     features, context = StreamingLogMel(), decoder.context(1024)
@@ -205,7 +205,7 @@ def _steps(model: Model) -> tuple[dict[str, float], Tensor]:
 
 
 def _apart_from(folder: Path, how: str) -> dict[str, float]:
-    """How far the logits of a format are from those of bfloat16, over the measured steps."""
+    """Compute the difference between the logits of a format and those of bfloat16, over the measured steps."""
     if not _logits(folder, FORMATS[0]).exists():
         return {}
     first, second = (np.load(_logits(folder, name)) for name in (FORMATS[0], how))
@@ -219,7 +219,7 @@ def _apart_from(folder: Path, how: str) -> dict[str, float]:
 
 
 def rates() -> dict[str, float]:
-    """What the machine does now: bytes a second from memory, bfloat16 operations a second in products."""
+    """Measure the machine's current rates: memory bytes per second, bfloat16 operations per second in products."""
     there = torch.ones(2**26)
     left, right = torch.randn(1024, 2048).bfloat16(), torch.randn(2048, 2048).bfloat16()
     with torch.inference_mode():
@@ -240,18 +240,18 @@ def _seconds(work: Any) -> float:
 
 
 def _clock() -> tuple[float, float]:
-    """Time by the clock, and of the processor for this process."""
+    """Return wall-clock time, and processor time of this process."""
     return perf_counter(), process_time()
 
 
 def _since(start: tuple[float, float]) -> tuple[float, float]:
-    """Seconds by the clock, and of the processor ÷ threads."""
+    """Return the wall-clock seconds since `start`, and the processor seconds ÷ threads."""
     wall, busy = _clock()
     return wall - start[0], (busy - start[1]) / torch.get_num_threads()
 
 
 def read_cold(folder: Path) -> dict[str, float]:
-    """Seconds of reading all weights from the disk, and nothing else."""
+    """Measure the seconds of reading all weight files from the disk."""
     _forget(folder)
     buffer = bytearray(BLOCK)
     start, count = _clock(), 0
@@ -264,7 +264,7 @@ def read_cold(folder: Path) -> dict[str, float]:
 
 
 def _weights(folder: Path) -> list[Path]:
-    """The files that a load reads."""
+    """List the files that loading reads."""
     tower = next(folder / name for name in TOWER_FILES if (folder / name).exists())
     return [*sorted(folder.glob("model*.safetensors")), tower]
 
@@ -274,7 +274,7 @@ def _size(folder: Path) -> int:
 
 
 def _forget(folder: Path) -> None:
-    """Make the system drop its copies of the files, so that reading means the disk."""
+    """Evict the files from the system's cache, so that reading accesses the disk."""
     for path in _weights(folder):
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -283,7 +283,7 @@ def _forget(folder: Path) -> None:
 
 
 def _status(name: str) -> int:
-    """Bytes of a line of the process's status; 0 where the system has none."""
+    """Return the bytes in a line of the process's status; 0 where the system has no such status."""
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:

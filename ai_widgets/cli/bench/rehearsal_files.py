@@ -1,4 +1,4 @@
-"""Random checkpoints in the published release's layout, of its sizes or of tiny ones, written piece by piece."""
+"""Write random checkpoints in the published release's layout, of its sizes or of tiny sizes, piece by piece."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ...model.weights import INDEX_FILE, TOWER_FILES, TOWER_OPTIONAL
 SHARDS = 4
 DEVIATION = 0.02
 SUPPLY = 2**23
-"""Random numbers that are made; weights are taken from them at shifting places."""
+"""Random numbers that are drawn; weights are taken from them at varying offsets, since drawing all would be slow."""
 
 RELEASE: dict[str, Any] = {
     "language": {

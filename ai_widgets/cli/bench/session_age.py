@@ -1,7 +1,7 @@
-"""Whether a session answers as much in its fifth minute as in its first one, on generated events.
+"""Measure whether a session replies to as many events in its fifth minute as in its first.
 
-The same minute of events is heard again and again by one session. What it answered when it was young it should answer
-when it is old; a context that is longer than the checkpoint was trained for shows here as replies that are missing.
+One session gets the same minute of generated events repeatedly, and should reply to the same events each time. A
+context longer than in the checkpoint's training shows as missing replies in later minutes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .generated_events import EVENTS, MINUTE_S, minute
 
 MINUTES = 5
 TOLERANCE = 0.1
-"""Share of the first minute's replies that may be missing in the fifth one: one of twelve, since draws differ."""
+"""Share of the first minute's replies that may be missing in the fifth minute: one of twelve, since draws differ."""
 LONGEST_REPLY = 40
 """Tokens; the embedded checkpoint's longest reply has fewer, and another checkpoint's need not be read to the end."""
 
@@ -29,15 +29,15 @@ def replies_by_minute(model: Model, minutes: int = MINUTES, **settings: Any) -> 
     model
         Checkpoint.
     minutes
-        How often the recording is heard.
+        Number of repetitions of the recording.
     **settings
-        Of the session.
+        Settings of the session.
 
     Returns
     -------
     list of int
-        One count a minute, each at most `generated_events.EVENTS`. Several replies to one event count once, so that a
-        session that repeats itself does not pass for one that hears more.
+        One count per minute, at most `generated_events.EVENTS` each. Several replies to one event count once, so that
+        repeated replies do not hide missing ones.
 
     Examples
     --------
@@ -57,12 +57,12 @@ def replies_by_minute(model: Model, minutes: int = MINUTES, **settings: Any) -> 
 
 
 def holds(counts: list[int]) -> bool:
-    """Say whether the last minute got as many replies as the first one, within `TOLERANCE`."""
+    """Return whether the last minute has as many replies as the first, within `TOLERANCE`."""
     return counts[-1] >= (1 - TOLERANCE) * counts[0]
 
 
 def in_words(counts: list[int]) -> dict[str, str]:
-    """Figures by name, for the lines of ``ai-widgets bench``."""
+    """Format the figures by name, for the lines of ``ai-widgets bench``."""
     if not counts[0]:
         verdict = "not known: this checkpoint answers none of the generated events"
     else:

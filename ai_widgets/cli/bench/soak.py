@@ -1,8 +1,8 @@
-"""``ai-widgets bench --soak``: hours of simulated microphone through the whole widget, faster than real time.
+"""``ai-widgets bench --soak``: run hours of a simulated microphone through the whole widget, faster than real time.
 
-A page without a browser opens streams, sends blocks at the device's rate and counts what is sent back. In the end it
-says whether memory, threads, queues, messages and the synced history stayed flat. The events of a session are kept for
-ever, so they are accounted for: their size is measured and taken off before memory is judged.
+A simulated page opens streams, sends blocks at the device's rate and counts the messages it gets. At the end the
+command says whether memory, threads, queues, messages and the synced history stayed constant. A session keeps all its
+events, so their size is measured and subtracted before memory is compared.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ BLOCKS_PER_CHUNK = round(CHUNK_SECONDS / BLOCK_SECONDS)
 AHEAD = 16
 """Chunks that the simulated microphone may be ahead of the model."""
 RECORDING_S = 600.0
-"""Every so often the recording is closed and another opened."""
+"""Seconds after which the recording is closed and another is opened."""
 WARM_UP_S = 900.0
-"""By then the kept audio is full, and so are the caches of the libraries."""
+"""Seconds before the first reading: by then the kept audio and the caches of the libraries have their final size."""
 TOLERANCE = 0.05
 MOST_MESSAGE = 1_000_000
 """Bytes of the longest message, the history and one batch of events included."""
 STAGES = 2
-"""Threads of the pipeline, which rest while there is nothing to do; so a reading finds them or does not."""
+"""Threads of the pipeline, which end when idle, so that a reading may or may not count them."""
 SAMPLED_EVENTS = 2000
 PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The widget's state after so much audio. Sizes in bytes; `memory` is 0 where the system does not tell."""
+    """The widget's state at one moment. Sizes in bytes; `memory` is 0 where the system does not report it."""
 
     audio_s: float
     memory: int
@@ -86,7 +86,7 @@ class CountingWidget(AudioInteraction):
 
 
 class SimulatedPage:
-    """What a page with a microphone sends."""
+    """The sender of the messages of a page with a microphone."""
 
     def __init__(self, widget: AudioInteraction) -> None:
         self._widget = widget
@@ -119,16 +119,16 @@ class SimulatedPage:
 def soak(
     model: Model, audio_s: float, *, warm_up_s: float = WARM_UP_S, every_s: float = 300.0, **options: Any
 ) -> tuple[list[Reading], CountingWidget]:
-    """Run so many seconds of audio through a widget.
+    """Run `audio_s` seconds of audio through a widget and take readings.
 
     Parameters
     ----------
     model
-        What listens.
+        Loaded checkpoint.
     audio_s, warm_up_s, every_s
-        Length, when readings begin, and how often one is taken.
+        Seconds of audio, until the first reading, and between readings.
     **options
-        Of `AudioInteraction`.
+        Options of `AudioInteraction`.
 
     Returns
     -------
@@ -166,7 +166,7 @@ def _listen(widget: CountingWidget, audio_s: float, warm_up_s: float, every_s: f
 
 
 def _room(chunks: int, seed: int = 0) -> Iterator[npt.NDArray[np.int16]]:
-    """A room in which something happens now and then: quiet noise, tones that sweep, bursts. One chunk at a time."""
+    """Generate the sound of a room chunk by chunk: quiet noise with occasional sweeping tones and bursts."""
     generator = np.random.default_rng(seed)
     length = round(CHUNK_SECONDS * RATE)
     time = np.arange(length) / RATE
@@ -196,7 +196,7 @@ def _reading(widget: CountingWidget, audio_s: float) -> Reading:
 
 
 def _events_bytes(events: Sequence[Event]) -> int:
-    """Size of all events, from a sample of them. What several share (names, flags, small numbers) counts once."""
+    """Estimate the size of all events from a sample. Shared objects (names, flags, small numbers) count once."""
     if not events:
         return 0
     stride = max(1, len(events) // SAMPLED_EVENTS)
@@ -222,7 +222,7 @@ def _size(value: Any, seen: set[int]) -> int:
 
 
 def memory_bytes() -> int:
-    """What this process holds in memory; 0 where the system does not tell."""
+    """Return the resident memory of this process in bytes; 0 where the system does not report it."""
     statm = Path("/proc/self/statm")
     if not statm.exists():
         return 0
@@ -230,7 +230,7 @@ def memory_bytes() -> int:
 
 
 def faults(readings: Sequence[Reading], widget: CountingWidget) -> list[str]:
-    """What did not stay flat, in sentences."""
+    """List what did not stay constant, in sentences."""
     first, found = readings[0], []
     for reading in readings:
         at = f"after {reading.audio_s / 60:.0f} min"
@@ -248,7 +248,7 @@ def faults(readings: Sequence[Reading], widget: CountingWidget) -> list[str]:
 
 
 def figures(readings: Sequence[Reading], widget: CountingWidget, seconds: float) -> dict[str, Any]:
-    """All figures by name; the name gives the unit."""
+    """Return all figures by name; the name has the unit."""
     first, last = readings[0], readings[-1]
     chunks = last.audio_s / CHUNK_SECONDS
     hours = last.audio_s / 3600
@@ -274,7 +274,7 @@ def figures(readings: Sequence[Reading], widget: CountingWidget, seconds: float)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run, print the figures, and return 1 where something grew."""
+    """Run the soak test, print the figures, and return 1 where a figure grew."""
     parser = argparse.ArgumentParser(prog="ai-widgets bench --soak", description=(__doc__ or "").split("\n\n")[1])
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--checkpoint", default="tiny")

@@ -1,7 +1,7 @@
-"""``ai-widgets bench``: how fast this machine runs the loop, and whether it hears as well after minutes.
+"""``ai-widgets bench``: measure the speed of the loop on this machine, and recall late in a session.
 
-One line a figure. Absolute times depend on the machine and on what else it does; the ratio of a late chunk to an early
-one should not.
+One line per figure. Absolute times depend on the machine and its load; the ratio of a late chunk to an early chunk
+should not.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from .session_age import holds, in_words, replies_by_minute
 EARLY, LATE = 100, 18_000
 """Chunks that are compared: after 40 s and after two hours."""
 WINDOW, ROUNDS = 8, 6
-"""Each figure is a median over so many chunks around the named one, in so many rounds."""
+"""Chunks around the named chunk, and rounds, over which each figure is a median."""
 BARE_CHUNK = 140
 """Chunk of the steps that are held against the bare model: the context is nearly full."""
 REPEATS = 7
@@ -51,10 +51,10 @@ PLAIN = {"mask": False, "bias": 0.0, "temperature": 1.0, "top_k": 0, "top_p": 1.
 """Plain sampling, from the whole vocabulary."""
 NOISE_DB = -46.0
 SILENT = -1000.0
-"""Bias with which no reply begins, so that all chunks do the same work."""
+"""Bias that prevents replies, so that all chunks do the same work."""
 FULL: dict[str, Any] = {"bias": SILENT, "context_limit": SLIDE_POSITIONS}
-"""Settings of the sessions that are timed. Their context is the longest that is anybody's default, whatever the
-checkpoint was trained for, so that figures of different checkpoints and versions can be compared."""
+"""Settings of the timed sessions. Their context is the longest default of any checkpoint, so that figures of different
+checkpoints and versions can be compared."""
 
 FIRST_DECISION = """
 import json, sys, time
@@ -71,7 +71,7 @@ print(json.dumps([end - start, decisions]))
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure and print; returns the exit code."""
+    """Measure, print the figures, and return the exit code."""
     parser = argparse.ArgumentParser(prog="ai-widgets bench", description="Measure speed on this machine.")
     parser.add_argument("--checkpoint", default="tiny")
     parser.add_argument("--device", default="auto")
@@ -110,7 +110,7 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
 def measure(
     checkpoint: str, device: str = "auto", dtype: str = "auto", late: int = LATE, compiled: bool = False
 ) -> dict[str, Any]:
-    """All figures by name; the name gives the unit."""
+    """Measure all figures by name; the name has the unit."""
     first = first_decision_seconds(checkpoint)
     start = perf_counter()
     model = load_model(checkpoint, device, dtype)
@@ -142,7 +142,7 @@ def measure(
 
 
 def first_decision_seconds(checkpoint: str) -> float:
-    """Seconds from constructing the widget to its first decision, imports included, in a process of its own."""
+    """Measure the seconds from constructing a widget to its first decision, with imports, in a new process."""
     command = [sys.executable, "-c", FIRST_DECISION, checkpoint]
     printed = output_of(command, "Measuring the first decision in a process of its own").decode()
     seconds, decisions = json.loads(printed.strip().splitlines()[-1])
@@ -152,10 +152,10 @@ def first_decision_seconds(checkpoint: str) -> float:
 
 
 def compare_ages(model: Model, late: int) -> tuple[list[float], list[float]]:
-    """Milliseconds of chunks in a young session and in an old one, in the same run.
+    """Measure the milliseconds of chunks in a young and in an old session, in the same run.
 
-    Both are measured over whole windows of chunks that take turns, so that a change of the machine's load meets both.
-    The old session gets there by steps over one and the same heard chunk: features and tower keep nothing that grows.
+    Windows of chunks of both sessions alternate, so that a change of the machine's load affects both. The old session
+    is aged by steps over one encoded chunk, since features and tower have no state that grows.
     """
     young_times: list[float] = []
     old_times: list[float] = []
@@ -171,10 +171,10 @@ def compare_ages(model: Model, late: int) -> tuple[list[float], list[float]]:
 
 
 def sliding_chunks(model: Model) -> tuple[list[float], int]:
-    """Milliseconds of chunks from a context that is full on, and how often it slid meanwhile.
+    """Measure the milliseconds of chunks from a full context on, and count the slides in that time.
 
-    Several sessions do the same work in turns, and each chunk counts with its shortest time: what recurs is the
-    chunk's, what does not is the machine's.
+    Several sessions do the same work in turns, and each chunk counts with its shortest time, which excludes delays by
+    other load of the machine.
     """
     sessions = [model.session(**FULL) for _ in range(REPEATS)]
     for session in sessions:
@@ -185,7 +185,7 @@ def sliding_chunks(model: Model) -> tuple[list[float], int]:
 
 
 def with_vocabulary(model: Model, vocabulary: int) -> Model:
-    """The model with tokens added up to a larger vocabulary, their rows random and as large as its own."""
+    """Return the model with a larger vocabulary; the added rows are random, with the scale of the model's rows."""
     loaded, own = model.loaded, model.loaded.decoder.model
     if own.shape.vocabulary >= vocabulary:
         return model
@@ -202,15 +202,15 @@ def with_vocabulary(model: Model, vocabulary: int) -> Model:
 
 
 def ratio(step: float, bare: float) -> float:
-    """How many times as long the first takes."""
+    """Return `step` relative to `bare`."""
     return round(step / bare, 3)
 
 
 def compare_with_bare(model: Model, **settings: Any) -> tuple[float, float]:
-    """Median milliseconds of a whole step of a session, and of the model's forward pass in it alone, taking turns.
+    """Measure the median milliseconds of a session's step and, alternately, of the model's forward pass alone.
 
-    The bare pass is the model on tensors that are ready, over a context of the same length, and one row of
-    logits; a step adds embedding, sampling with its report, events and the record.
+    The bare pass is the model on prepared tensors, over a context of the same length, with one row of logits; a step
+    adds embedding, sampling with its report, events and the record.
     """
     session = model.session(**{**FULL, **settings})
     heard = _age(model, session, BARE_CHUNK)
@@ -232,13 +232,13 @@ def compare_with_bare(model: Model, **settings: Any) -> tuple[float, float]:
             start = perf_counter()
             decoder.advance(context, embeddings)
             bare.append((perf_counter() - start) * 1e3)
-        # As if nothing had been fed: what was written is written over.
+        # Undoes the pass: the next one overwrites its keys and values.
         context.end = end
     return median(steps), median(bare)
 
 
 def slide_milliseconds(model: Model) -> float:
-    """Median time of a slide in a full context."""
+    """Measure the median milliseconds of a slide in a full context."""
     session = model.session(**FULL)
     _age(model, session, BARE_CHUNK)
     framing, context = Framing.of(model.loaded, session.settings), session._loop.turns._context
@@ -251,7 +251,7 @@ def slide_milliseconds(model: Model) -> float:
 
 
 def token_milliseconds(model: Model) -> float:
-    """Median time of one reply token, replies being forced by a large bias."""
+    """Measure the median milliseconds of one reply token, with replies forced by a large bias."""
     session = model.session(bias=1000.0, max_reply_tokens=24)
     _time_chunks(session, 12)
     record = session.record
@@ -260,7 +260,7 @@ def token_milliseconds(model: Model) -> float:
 
 
 def _age(model: Model, session: StreamingSession, chunks: int) -> Heard:
-    """Let a session hear the same chunk until it is so many chunks old."""
+    """Step a session over the same chunk until it is `chunks` chunks old."""
     heard = Listener(model.loaded).hear(ChunkAudio(_noise(0)))
     while session.chunks_done < chunks:
         for _ in session.step(heard):
@@ -275,7 +275,7 @@ def _noise(seed: int) -> npt.NDArray[np.float32]:
 
 
 def _time_chunks(session: StreamingSession, count: int) -> list[float]:
-    """Push quiet noise; milliseconds of features, tower and decision for each chunk."""
+    """Push quiet noise, and return the milliseconds of features, tower and decision of each chunk."""
     times: list[float] = []
     for _ in range(count):
         timings = (e for e in session.push(_noise(session.chunks_done)) if isinstance(e, Timing))

@@ -17,7 +17,8 @@ from ...errors import AudioError
 from ..wire.messages import MAX_RANGE_BYTES
 
 PIECE_BYTES = MAX_RANGE_BYTES
-"""Bytes of one range."""
+"""Bytes of one range: well below the websocket limit of 10 MB with the third that base64 adds, and less than 0.5 s at
+10 Mbit/s, so that the first piece of a file arrives soon."""
 KEPT_PIECES = 8
 """Pieces in the cache (4 MB); the least recently used is evicted. Decoders alternate between header, index and
 samples."""
