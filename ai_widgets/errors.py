@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
+MAX_QUOTED_NAME = 60
+"""Characters of an unknown name that a sentence quotes; a longer one is no misspelling of a known one."""
+
 
 def printable(text: str) -> str:
     """Text that a terminal shows on one line and does not act on: without control characters."""
@@ -36,6 +42,14 @@ class SettingError(AiWidgetsError, ValueError):
     def __init__(self, message: str, names: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.names = names
+
+    @classmethod
+    def unknown(cls, name: object, known: Sequence[str]) -> SettingError:
+        """Return the error for a name that no setting has: it suggests the nearest known one, or lists all."""
+        text = name if isinstance(name, str) and len(name) <= MAX_QUOTED_NAME else ""
+        near = difflib.get_close_matches(text, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
+        return cls(f"There is no setting {repr(text) if text else 'of that name'}{hint}", (str(name),))
 
 
 class ReadOnlyError(SettingError, AttributeError):

@@ -1,19 +1,26 @@
-"""Settings of a session: what may be chosen, what it means, and the check of what was given."""
+"""Settings of a session, and the schema in which every setting is declared once.
+
+A settings class is a frozen dataclass whose fields are made by `setting`: the annotation gives the type, the call the
+default, the bounds and the words. That one declaration gives the check of a value, `of`, `changed` and `to_json`, the
+class's documentation, the option of the command line (`cli.setting_options`), the row of the README's table and the
+field of the page's settings panel (`Setting.described`).
+"""
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import asdict, dataclass, fields, replace
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
-from typing import Any, Literal
+from types import NoneType
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from .errors import ReadOnlyError, SettingError
 from .protocol import CHUNK_SECONDS
 
-CONTEXTS = ("slide", "stop", "reset")
-"""What happens when the context is full."""
 SLIDE_POSITIONS = 2000
 """Positions of a sliding context, about a minute, where the checkpoint does not say what it was trained for. It lies
 below 2048, from where on the published weights round positions."""
@@ -21,144 +28,308 @@ RESET_POSITIONS = 1500
 """Positions after which the authors' web page clears its context (about 45 s); it applies to `context="reset"`."""
 CARD_MAX_NEW_TOKENS = 4096
 """The model card's limit of a session; it applies to `context="stop"`."""
+WIDGET_REPLY_TOKENS = 256
+"""Tokens of one reply in the widget by default: a reply that does not end keeps a live demo from listening."""
+MAX_QUOTED = 60
+"""Characters of a given value that a sentence quotes; Python itself writes no number of thousands of digits."""
+MAX_NUMBER = 2**63 - 1
+"""Largest number of a setting that declares none: tensors and JSON readers hold no larger whole number."""
+
+Kind = Literal["bool", "int", "float", "str", "choice"]
+SAMPLING, CONTEXT = "Decisions and sampling", "Context and limits"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Settings of a session. None means: what the checkpoint says.
+class Setting:
+    """Declaration of one setting.
 
     Attributes
     ----------
-    greedy
-        Always take the likeliest token, as the authors' command line does.
-    temperature, top_k, top_p
-        Sampling of decisions and reply tokens (`model.sampling.SamplingRule`). The card: 0.3 and 3. The authors' web
-        page: temperature 1, top_k 0 (all tokens), mask off.
-    seed
-        Seed of the draws; the same seed and audio give the same session.
-    bias
-        Added to TEXT_BEGIN's logit at every decision: above 0 more talkative, below 0 more reticent.
-    mask
-        Draw decisions from KEEP_SILENCE and TEXT_BEGIN only. Off: any token may come, and another one is a violation.
-    strict
-        Raise on a violation instead of noting it.
-    system_prompt
-        Text in the prefix; None for the one the checkpoint was trained with. The prefix stands at the context's very
-        beginning, so another prompt starts the context over.
-    context
-        When the context is full: `slide` forgets the oldest chunks and keeps the prefix and all the others, `reset`
-        starts over with the bare prefix, `stop` ends the session.
-    context_limit
-        Positions of the context, at most as many as the checkpoint was made for, and with `slide` at most 2048 where it
-        rounds positions. None: with `slide` what the checkpoint was trained for (`Traits.context_seconds`), or 2000
-        where it does not say or `context_seconds` is set; with `reset` 1500, as on the authors' web page; with `stop`
-        all of them. `StreamingSession.context_limit` and every `Decision.limit` say what is in effect.
-    context_seconds
-        Seconds of audio in the context, in whole chunks; None for as many as the positions hold.
-    forget_after_reply
-        Start over after each reply, as the authors' web page does.
-    max_new_tokens
-        Tokens the session may draw, decisions included; None for 4096 with `stop` (card) and else for no limit.
-    max_reply_tokens
-        Tokens one reply may have; None for no limit but the context's.
-    alternatives
-        How many of the likeliest tokens each decision and token reports.
+    name, kind, optional
+        Read off the field: its name, the type of its annotation, and whether None is allowed.
+    default
+        Value of a setting that was not given.
+    label
+        Title of its field on the page.
+    help
+        What it does, in one sentence; names of Python stand in backquotes.
+    more
+        Further sentences for the documentation.
+    group
+        Group of the panel and of the command line's help in which it stands; empty: it has no field in the panel.
+    unset
+        What None stands for.
+    low, high, above
+        Bounds of a number (`high` with `low`); `above`: `low` itself is not allowed.
+    longest, lines
+        Most characters of a text, and lines of its field.
+    choices
+        Allowed words, each with what it does.
+    scale
+        Draws a number as a slider from −reach to reach: the reach, and the words at both ends.
     """
 
-    greedy: bool = False
-    temperature: float | None = None
-    top_k: int | None = None
-    top_p: float | None = None
-    seed: int = 0
-    bias: float = 0.0
-    mask: bool = True
-    strict: bool = False
-    system_prompt: str | None = None
-    context: Literal["slide", "stop", "reset"] = "slide"
-    context_limit: int | None = None
-    context_seconds: float | None = None
-    forget_after_reply: bool = False
-    max_new_tokens: int | None = None
-    max_reply_tokens: int | None = None
-    alternatives: int = 5
+    name: str = ""
+    kind: Kind = "str"
+    optional: bool = False
+    default: Any
+    label: str
+    help: str
+    more: str = ""
+    group: str
+    unset: str = ""
+    low: float | None = None
+    high: float | None = None
+    above: bool = False
+    longest: int | None = None
+    choices: Mapping[str, str] = field(default_factory=dict)
+    scale: tuple[float, str, str] | None = None
+    lines: int = 1
+
+    @property
+    def allowed(self) -> str:
+        """Allowed values in words, as in "a whole number from 0 to 100"."""
+        if self.kind == "choice":
+            return f"one of {', '.join(self.choices)}"
+        if self.kind == "str":
+            return "text" if self.longest is None else f"text of at most {self.longest} characters"
+        if self.kind == "bool":
+            return "True or False"
+        noun = "a whole number" if self.kind == "int" else "a number"
+        if self.low is not None and self.high is not None:
+            return f"{noun} {f'above {self.low} and at most' if self.above else f'from {self.low} to'} {self.high}"
+        return noun if self.low is None else f"{noun} {'above' if self.above else 'of at least'} {self.low}"
+
+    @property
+    def standard(self) -> str:
+        """The default in words: what None stands for, or the value."""
+        return self.unset if self.default is None else repr(self.default)
+
+    def checked(self, value: object) -> Any:
+        """Return `value` as a plain value that JSON knows.
+
+        Raises
+        ------
+        SettingError
+            Names the setting, what is allowed and what was given.
+        """
+        if value is None and self.optional:
+            return None
+        kept = self._kept(value)
+        if kept is None:
+            raise SettingError(f"{self.name} must be {self.allowed}, not {_quoted(value)}.", (self.name,))
+        return kept
+
+    def _kept(self, value: object) -> Any:
+        """Return the plain value; None where it is not allowed."""
+        if self.kind in ("choice", "str"):
+            known = isinstance(value, str) and (self.kind == "str" or value in self.choices)
+            return str(value) if known and len(str(value)) <= (self.longest or math.inf) else None
+        if self.kind == "bool":
+            return bool(value) if isinstance(value, (bool, np.bool_)) else None
+        if isinstance(value, bool) or not isinstance(value, Integral if self.kind == "int" else Real):
+            return None
+        # The bounds come before the conversion: a whole number may be too large for a float.
+        number: Any = value
+        above = self.low is None or (number > self.low if self.above else number >= self.low)
+        if not above or not number <= (MAX_NUMBER if self.high is None else self.high):
+            return None
+        return int(number) if self.kind == "int" else float(number)
+
+    def option(self) -> tuple[str, dict[str, Any]]:
+        """Return the name of the command line's option and what `argparse` takes with it."""
+        name, words = self.name.replace("_", "-"), plain(self.help)
+        how: dict[str, Any]
+        if self.kind == "bool":
+            name, action = (f"no-{name}", "store_false") if self.default else (name, "store_true")
+            how = {"action": action, "help": f"Switch off: {words}" if self.default else words}
+        else:
+            does = "".join(f" {word}: {does}." for word, does in self.choices.items())
+            how = {"help": f"{words}{does} Default: {plain(self.standard)}."}
+            if self.kind == "choice":
+                how["choices"] = tuple(self.choices)
+            else:
+                how |= {"type": {"int": int, "float": float, "str": str}[self.kind], "metavar": self.kind.upper()}
+        return f"--{name}", {"dest": self.name, "default": self.default, **how, "help": how["help"].replace("%", "%%")}
+
+    def described(self) -> dict[str, Any]:
+        """What the page needs to draw the field, as plain values."""
+        return {
+            "name": self.name, "kind": self.kind, "group": self.group, "label": self.label, "help": plain(self.help),
+            "unset": plain(self.unset), "lines": self.lines, "default": self.default,
+            "choices": [[word, plain(does)] for word, does in self.choices.items()],
+            "scale": None if self.scale is None else list(self.scale),
+        }  # fmt: skip
+
+
+def setting(default: Any, help: str, **more: Any) -> Any:  # noqa: A002 - argparse's word
+    """Declare a setting as the field of a settings class.
+
+    Parameters
+    ----------
+    default, help, **more
+        Attributes of `Setting`, of which `label` and `group` are required and the first three are read off the field.
+    """
+    return field(default=default, metadata={Setting: Setting(default=default, help=help, **more)})
+
+
+D = TypeVar("D", bound="Declared")
+
+
+class Declared:
+    """Base of a settings class: a frozen dataclass of `setting` fields under the decorator `declared`."""
+
+    schema: ClassVar[tuple[Setting, ...]] = ()
+    """Declarations in the order of the fields."""
 
     def __post_init__(self) -> None:
-        for name in ("greedy", "mask", "strict", "forget_after_reply"):
-            _check(self, name, bool, None, None, optional=False)
-        _check(self, "temperature", float, 0, 100, above=True)
-        _check(self, "top_k", int, 0, None)
-        _check(self, "top_p", float, 0, 1, above=True)
-        _check(self, "seed", int, 0, 2**63 - 1, optional=False)
-        _check(self, "bias", float, -1000, 1000, optional=False)
-        _check(self, "context_limit", int, 1, None)
-        _check(self, "context_seconds", float, CHUNK_SECONDS, 86_400)
-        _check(self, "max_new_tokens", int, 1, None)
-        _check(self, "max_reply_tokens", int, 1, None)
-        _check(self, "alternatives", int, 0, 100, optional=False)
-        if self.context not in CONTEXTS:
-            raise SettingError(f"context must be one of {', '.join(CONTEXTS)}, not {self.context!r}.", ("context",))
-        if self.system_prompt is not None and not isinstance(self.system_prompt, str):
-            raise SettingError(
-                f"system_prompt must be text, not {type(self.system_prompt).__name__}.", ("system_prompt",)
-            )
+        for each in self.schema:
+            object.__setattr__(self, each.name, each.checked(getattr(self, each.name)))
 
-    @staticmethod
-    def of(values: dict[str, Any]) -> Settings:
-        """Settings from keyword arguments; an unknown name raises and names the nearest known one."""
-        known = [item.name for item in fields(Settings)]
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Names of the settings."""
+        return tuple(each.name for each in cls.schema)
+
+    @classmethod
+    def of(cls: type[D], values: Mapping[str, Any]) -> D:
+        """Return settings with `values` by name.
+
+        Raises
+        ------
+        SettingError
+            A value is not allowed, or a name is unknown; then the sentence suggests the nearest one.
+        """
+        known = cls.names()
         for name in values:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}."
-                raise SettingError(f"There is no setting {name!r}{hint}", (name,))
-        return Settings(**values)
+                raise SettingError.unknown(name, known)
+        return cls(**values)
 
-    def changed(self, **values: Any) -> Settings:
-        """A copy with some settings changed."""
-        Settings.of(values)
-        return replace(self, **values)
+    def changed(self: D, **values: Any) -> D:
+        """Return a copy with some settings changed; raises what `of` raises."""
+        return self.of({**self.to_json(), **values})
 
     def to_json(self) -> dict[str, Any]:
-        """All settings as plain values."""
-        return asdict(self)
+        """Return all settings as plain values."""
+        return {name: getattr(self, name) for name in self.names()}
+
+
+def declared(cls: type[D]) -> type[D]:
+    """Complete a settings class: read its schema off the fields and document each field with its help.
+
+    Raises
+    ------
+    TypeError
+        A field has a type that no setting has, or its choices are not the words of its annotation.
+    """
+    hints = get_type_hints(cls)
+    cls.schema = tuple(
+        _of_type(replace(item.metadata[Setting], name=item.name), hints[item.name])
+        for item in fields(cls)  # type: ignore[arg-type]
+    )
+    rows = (
+        f"{each.name} : {each.allowed}{' or None' if each.optional else ''}, default {each.standard}\n"
+        f"    {' '.join(filter(None, (each.help, each.more)))}"
+        for each in cls.schema
+    )
+    cls.__doc__ = "\n".join((inspect.cleandoc(cls.__doc__ or ""), "", "Attributes", "----------", *rows))
+    return cls
+
+
+def _of_type(of: Setting, annotation: Any) -> Setting:
+    optional = NoneType in get_args(annotation)
+    only = next(each for each in get_args(annotation) if each is not NoneType) if optional else annotation
+    if get_origin(only) is Literal:
+        if get_args(only) != tuple(of.choices):
+            raise TypeError(f"{of.name} is annotated with {get_args(only)} but has the choices {tuple(of.choices)}.")
+        return replace(of, kind="choice", optional=optional)
+    if only not in (bool, int, float, str):
+        raise TypeError(f"{of.name} is annotated with {annotation}, which is the type of no setting.")
+    return replace(of, kind=only.__name__, optional=optional)
+
+
+def plain(words: str) -> str:
+    """Return a sentence without the backquotes that mark names."""
+    return words.replace("`", "")
+
+
+def _quoted(value: object) -> str:
+    if isinstance(value, int) and abs(value) >= 10**MAX_QUOTED:
+        return "a number of many digits"
+    written = "" if isinstance(value, (dict, list, tuple, set)) else repr(value)
+    return written if 0 < len(written) <= MAX_QUOTED else f"a value of type {type(value).__name__}"
+
+
+@declared
+@dataclass(frozen=True, kw_only=True)
+class Settings(Declared):
+    """Settings of a session. None means: what the checkpoint says."""
+
+    # fmt: off
+    greedy: bool = setting(
+        False, "Always take the likeliest token; nothing is drawn.", label="Greedy", group=SAMPLING,
+        more="The authors' command line does so.")
+    temperature: float | None = setting(
+        None, "Divides the logits before a token is drawn: a higher one makes draws more random.", label="Temperature",
+        group=SAMPLING, low=0, high=100, above=True, unset="the checkpoint's own",
+        more="The model card: 0.3. The authors' web page: 1.")
+    top_k: int | None = setting(
+        None, "Draw from the K likeliest tokens; 0 keeps all.", label="Top-k", group=SAMPLING, low=0,
+        unset="the checkpoint's own", more="The model card: 3. The authors' web page: 0.")
+    top_p: float | None = setting(
+        None, "Draw from the likeliest tokens that together have this probability.", label="Top-p", group=SAMPLING,
+        low=0, high=1, above=True, unset="the checkpoint's own")
+    seed: int = setting(
+        0, "Seed of the draws: the same seed and audio give the same session.", label="Seed", group=SAMPLING,
+        low=0, high=MAX_NUMBER)
+    bias: float = setting(
+        0.0, "Added to the logit of TEXT_BEGIN at every decision: above 0 more replies, below 0 fewer.",
+        label="Talkativeness", group=SAMPLING, low=-1000, high=1000, scale=(6, "silent", "talkative"))
+    mask: bool = setting(
+        True, "Draw decisions from KEEP_SILENCE and TEXT_BEGIN only.", label="Mask", group=SAMPLING,
+        more="Off: any token may be drawn, and another one is a violation. On: the mass of all other tokens is "
+        "reported as `p_other`. The authors' web page has it off.")
+    strict: bool = setting(
+        False, "Raise an error on a violation instead of recording a notice.", label="Strict", group=SAMPLING)
+    alternatives: int = setting(
+        5, "Number of likeliest tokens that each decision and each token of a reply reports.", label="Alternatives",
+        group=SAMPLING, low=0, high=100)
+    system_prompt: str | None = setting(
+        None, "Text in the prefix; another one starts the context over at the next chunk.", label="System prompt",
+        group=CONTEXT, lines=3, unset="the one the checkpoint was trained with")
+    context: Literal["slide", "stop", "reset"] = setting(
+        "slide", "What happens when the context is full.", label="When the context is full", group=CONTEXT,
+        choices={"slide": "drop the oldest chunks", "stop": "end the session", "reset": "start over"},
+        more="`slide` drops the oldest chunks and keeps the prefix and all the others, `stop` ends the session, "
+        "`reset` starts over with the bare prefix, as the authors' web page does.")
+    context_limit: int | None = setting(
+        None, "Positions of the context, at most as many as the checkpoint was made for.", label="Positions",
+        group=CONTEXT, low=1, unset="what the checkpoint was trained for",
+        more="With `slide` at most 2048 where the checkpoint rounds positions. None: with `slide` what the checkpoint "
+        f"was trained for (`Traits.context_seconds`), or {SLIDE_POSITIONS} where it does not say or `context_seconds` "
+        f"is set; with `reset` {RESET_POSITIONS}, as on the authors' web page; with `stop` all of them. "
+        "`StreamingSession.context_limit` and every `Decision.limit` say what is in effect.")
+    context_seconds: float | None = setting(
+        None, "Seconds of audio in the context, in whole chunks.", label="Seconds of audio", group=CONTEXT,
+        low=CHUNK_SECONDS, high=86_400, unset="all that fit")
+    forget_after_reply: bool = setting(
+        False, "Start the context over after each reply, as the authors' web page does.", label="Forget after a reply",
+        group=CONTEXT)
+    max_new_tokens: int | None = setting(
+        None, "Tokens that a session may draw, decisions included.", label="Tokens a session", group=CONTEXT, low=1,
+        unset=f"{CARD_MAX_NEW_TOKENS} with `stop`, else no limit", more="The model card has this limit.")
+    max_reply_tokens: int | None = setting(
+        None, "Tokens that one reply may have.", label="Tokens a reply", group=CONTEXT, low=1,
+        unset="no limit", more=f"The widget begins with {WIDGET_REPLY_TOKENS}.")
+    # fmt: on
 
 
 def _refuse_assignment(_: Settings, name: str, value: object = None) -> None:
     raise ReadOnlyError(
-        f"Settings are not changed in place: write session.change({name}={value!r}), or settings.changed(...) for a "
-        "copy."
+        f"Settings are not changed in place; call session.change({name}={value!r}), or settings.changed(…) for a copy."
     )
 
 
 # After the decorator, which would put its own in their place; its message does not say what to do instead.
 Settings.__setattr__ = Settings.__delattr__ = _refuse_assignment  # type: ignore[assignment]
-
-
-def _check(
-    settings: Settings,
-    name: str,
-    kind: type,
-    low: float | None,
-    high: float | None,
-    *,
-    optional: bool = True,
-    above: bool = False,
-) -> None:
-    value = getattr(settings, name)
-    if value is None and optional:
-        return
-    accepted: tuple[type, ...] = {bool: (bool, np.bool_), int: (Integral,), float: (Real,)}[kind]
-    fits = isinstance(value, accepted) and (kind is bool or not isinstance(value, bool))
-    if fits:
-        # A NumPy number becomes a plain one, which JSON knows.
-        value = kind(value)
-        object.__setattr__(settings, name, value)
-    if fits and low is not None:
-        fits = value > low if above else value >= low
-    if fits and high is not None:
-        fits = value <= high
-    if not fits:
-        word = {bool: "True or False", int: "a whole number", float: "a number"}[kind]
-        bounds = "" if low is None else f" {'above' if above else 'of at least'} {low:g}"
-        bounds += "" if high is None else f"{' and' if bounds else ''} at most {high:g}"
-        raise SettingError(f"{name} must be {word}{bounds}, not {value!r}.", (name,))

@@ -48,7 +48,7 @@ class Bench:
             self.warnings.append,
             lambda: None,
         )
-        self.worker = Worker(self.source, rules, LiveSettings().changed(live), owner, lambda: SessionRecord(None))
+        self.worker = Worker(self.source, rules, LiveSettings.of(live), owner, lambda: SessionRecord(None))
 
     def events(self) -> list[Event]:
         assert self.worker.wait(PATIENCE)

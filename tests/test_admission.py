@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from ai_widgets.errors import SettingError
 from ai_widgets.widget.admission import MOST_WAITING, Admission, Verdict
-from ai_widgets.widget.live_settings import ARRIVALS, OVERLOADS, LiveSettings, parted
+from ai_widgets.widget.live_settings import Arrival, LiveSettings, Overload, parted
 from tests.signals import Array
+
+ARRIVALS, OVERLOADS = get_args(Arrival), get_args(Overload)
 
 LOUD: Array = np.full(1600, 0.3, np.float32)
 QUIET: Array = np.full(1600, 0.001, np.float32)
@@ -21,7 +23,7 @@ QUIET: Array = np.full(1600, 0.001, np.float32)
 def judged(
     door: Admission, samples: Array = LOUD, mic: bool = True, speaking: bool = False, waiting: int = 0, **live: Any
 ) -> Verdict:
-    return door.judge(samples, 16_000, LiveSettings().changed(live), mic, lambda: speaking, waiting)
+    return door.judge(samples, 16_000, LiveSettings.of(live), mic, lambda: speaking, waiting)
 
 
 class TestArrival:
@@ -102,7 +104,11 @@ class TestOverload:
 @given(
     st.lists(
         st.tuples(
-            st.booleans(), st.booleans(), st.integers(0, 60), st.sampled_from(ARRIVALS), st.sampled_from(OVERLOADS)
+            st.booleans(),
+            st.booleans(),
+            st.integers(0, 60),
+            st.sampled_from(ARRIVALS),
+            st.sampled_from(OVERLOADS),
         ),
         max_size=60,
     )
@@ -138,7 +144,7 @@ class TestLiveSettings:
     )
     def test_bad_ones(self, changes: dict[str, Any], words: str) -> None:
         with pytest.raises(SettingError, match=words):
-            LiveSettings().changed(changes)
+            LiveSettings().changed(**changes)
 
     def test_names_are_parted(self) -> None:
         changes = {"temperature": 0.5, "arrival": "drop", "seed": 3}

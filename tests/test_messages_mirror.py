@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from pathlib import Path
 from typing import Any, get_args
@@ -13,14 +12,12 @@ import pytest
 
 from ai_widgets import protocol
 from ai_widgets.audio.files import AUDIO_SUFFIXES
-from ai_widgets.widget import live_settings as live
 from ai_widgets.widget import messages
 from ai_widgets.widget.file_stream import FileStream
 from ai_widgets.widget.token_table import UNKNOWN
 
 SOURCES = Path(__file__).parents[1] / "js" / "src"
 WIRE = (SOURCES / "channel" / "messages.ts").read_text(encoding="utf-8")
-SETTINGS = (SOURCES / "store" / "settings.ts").read_text(encoding="utf-8")
 EVENTS = (SOURCES / "record" / "events.ts").read_text(encoding="utf-8")
 
 Fields = dict[str, bool]
@@ -112,18 +109,6 @@ def test_the_version_and_the_handshake() -> None:
 )
 def test_lists_of_words(name: str) -> None:
     assert words(WIRE, name) == list(getattr(messages, name))
-
-
-@pytest.mark.parametrize("name", ["ARRIVALS", "OVERLOADS", "READINGS"])
-def test_words_of_live_settings(name: str) -> None:
-    assert words(SETTINGS, name) == list(getattr(live, name))
-
-
-def test_live_settings_and_their_defaults() -> None:
-    assert list(interface(SETTINGS, "LiveSettings")) == list(live.LIVE_NAMES)
-    defaults = constant(SETTINGS, "DEFAULT_LIVE")
-    shown = dict(re.findall(r"(\w+): ([^,]+),", defaults))
-    assert {name: json.loads(value) for name, value in shown.items()} == live.LiveSettings().to_json()
 
 
 def test_the_file_chooser_takes_every_name_that_the_kernel_reads() -> None:

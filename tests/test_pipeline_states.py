@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -9,10 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Token, Turn
-from ai_widgets.widget.live_settings import ARRIVALS, OVERLOADS
+from ai_widgets.widget.live_settings import Arrival, Overload
 from tests.benches import Bench
 from tests.page import PATIENCE
 from tests.scripted import scripted, spell
+
+ARRIVALS, OVERLOADS = get_args(Arrival), get_args(Overload)
 
 MODEL: list[LoadedModel] = []
 """The toy, put here by the fixture: hypothesis makes the machines itself."""
@@ -61,7 +65,11 @@ class WorkerStates(RuleBasedStateMachine):
             self.worker.step()
         self.mode = "step"
 
-    @rule(arrival=st.sampled_from(ARRIVALS), overload=st.sampled_from(OVERLOADS), bias=st.sampled_from([0.0, 1.0]))
+    @rule(
+        arrival=st.sampled_from(ARRIVALS),
+        overload=st.sampled_from(OVERLOADS),
+        bias=st.sampled_from([0.0, 1.0]),
+    )
     def change(self, arrival: str, overload: str, bias: float) -> None:
         self.worker.change({"bias": bias}, {"arrival": arrival, "overload": overload})
 

@@ -63,6 +63,7 @@ class TestChange:
             ({"tempreture": 1}, "did you mean temperature"),
             ({"bias": 1.0, "overload": "explode"}, "overload must be one of"),
             ({"context_limit": 3}, "too short"),
+            ({"temperature": 10**400}, "temperature must be a number above 0"),
         ],
     )
     def test_bad_ones_change_nothing(self, page: Page, given: dict[str, Any], words: str) -> None:

@@ -9,6 +9,8 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import AiWidgetsError, printable
+from ..settings import Settings
+from .setting_options import add_setting_options
 from .terminal import degrade_output, leave_quietly
 
 BAD_INPUT = 2
@@ -63,22 +65,6 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
     run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
     run.add_argument("--quantize", help="int8 or int4: smaller matrices (needs ai_widgets[quant])")
-    how = run.add_mutually_exclusive_group()
-    how.add_argument("--greedy", action="store_true", help="always take the likeliest token")
-    how.add_argument("--temperature", type=float, help="default: the checkpoint's own")
-    run.add_argument("--top-k", type=int, help="keep the K likeliest tokens; 0 keeps all")
-    run.add_argument("--top-p", type=float, help="keep the likeliest tokens of this mass")
-    run.add_argument("--bias", type=float, default=0.0, help="added to TEXT_BEGIN's logit: above 0 more talkative")
-    run.add_argument("--no-mask", action="store_true", help="let decisions be any token")
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--system-prompt", help="default: the checkpoint's own")
-    run.add_argument("--context", choices=("slide", "reset", "stop"), default="slide", help="when the context is full")
-    run.add_argument(
-        "--context-limit", type=int,
-        help="positions; default: with slide what the checkpoint was trained for, else 2000; 1500 with reset",
-    )  # fmt: skip
-    run.add_argument("--context-seconds", type=float, help="seconds of audio in the context; default: what fits")
-    run.add_argument("--max-new-tokens", type=int)
     run.add_argument(
         "--floor",
         choices=("clip", "running"),
@@ -93,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds that a file may decode to (default: six hours); 0: any",
     )
     run.add_argument("--json", metavar="OUT.jsonl", help="write one JSON object a line; - for standard output")
+    add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
 
     demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")

@@ -17,6 +17,7 @@ from ..record.record import SessionRecord
 from ..session.session import StreamingSession
 from ..settings import Settings
 from .screen import Transcript
+from .setting_options import chosen
 from .terminal import json_line, output_or_nowhere
 
 MAX_TAIL_S = 600.0
@@ -28,20 +29,7 @@ def run_files(given: argparse.Namespace) -> int:
     """Carry out ``ai-widgets run`` with parsed options; returns the exit code."""
     if not 0 <= given.tail_silence <= MAX_TAIL_S:
         raise SettingError(f"--tail-silence must lie between 0 and {MAX_TAIL_S:g} seconds, not {given.tail_silence}.")
-    settings = Settings(
-        greedy=given.greedy,
-        temperature=given.temperature,
-        top_k=given.top_k,
-        top_p=given.top_p,
-        bias=given.bias,
-        mask=not given.no_mask,
-        seed=given.seed,
-        system_prompt=given.system_prompt,
-        context=given.context,
-        context_limit=given.context_limit,
-        context_seconds=given.context_seconds,
-        max_new_tokens=given.max_new_tokens,
-    )
+    settings = chosen(given, Settings)
     longest_s = _longest(given.longest)
     skipped: list[str] = []
     # All files are opened before the model is loaded: a bad name is known at once, and costs nothing.

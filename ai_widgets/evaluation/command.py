@@ -37,12 +37,14 @@ from ai_widgets.evaluation.scoring import Score, score
 from ai_widgets.evaluation.words import in_words
 from ai_widgets.inference import load_model
 from ai_widgets.protocol import CHUNK_SECONDS
-from ai_widgets.settings import CONTEXTS
+from ai_widgets.settings import Settings
 
 HOURS = (
     "audio to listen to (default: 3; 36 %% of it is ambience, so more than an hour). Recordings return varied in mix, "
     "speed, level and room; the figures say how much of them is distinct"
 )
+SESSION_SETTINGS = ("greedy", "context", "context_limit", "context_seconds", "forget_after_reply")
+"""Settings of the checkpoint's sessions that have an option; `--seed` is that of the scenes."""
 POLICIES = ("model", "silero", "energy")
 CURVE_EVERY = 4
 VERSION = 3
@@ -210,14 +212,13 @@ def parser() -> argparse.ArgumentParser:
         help=f"live sessions of {MINUTES} minutes besides, for recall by age of session (default: 10; 0: none)",
     )  # fmt: skip
     p.add_argument("--seed", type=int, default=2026)
-    p.add_argument("--greedy", action="store_true", help="likeliest token instead of the checkpoint's own sampling")
-    p.add_argument("--context", choices=CONTEXTS, default="slide", help="when the context is full (default: slide)")
-    p.add_argument("--context-limit", type=int, help="positions of the context; default: the checkpoint's own")
-    p.add_argument("--context-seconds", type=float, help="seconds of audio in the context; default: what fits")
-    p.add_argument("--forget-after-reply", action="store_true", help="start the context over after each reply")
     p.add_argument("--no-curve", action="store_true", help="only the usual operating point")
     p.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
     p.add_argument("--report", type=Path, metavar="OUT.html", help="write a page with tables and figures")
+    for each in Settings.schema:
+        if each.name in SESSION_SETTINGS:
+            option, how = each.option()
+            p.add_argument(option, **how)
     return p
 
 
@@ -268,5 +269,4 @@ def _player(name: str, given: argparse.Namespace) -> Player:
 
 def _settings(given: argparse.Namespace) -> dict[str, Any]:
     """Settings of the checkpoint's sessions, as they were given."""
-    names = ("greedy", "context", "context_limit", "context_seconds", "forget_after_reply")
-    return {name: getattr(given, name) for name in names}
+    return {name: getattr(given, name) for name in SESSION_SETTINGS}

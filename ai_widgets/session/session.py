@@ -12,7 +12,6 @@ docs/protocol.md §3, paper §3.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -396,7 +395,7 @@ class StreamingSession:
             self._stream = None
 
 
-_SETTING_NAMES = frozenset(item.name for item in fields(Settings))
+_SETTING_NAMES = frozenset(Settings.names())
 
 
 def _check_floor(floor: str) -> None:

@@ -18,11 +18,11 @@ from ..audio.intake import check_rate, mono
 from ..errors import AiWidgetsError, SessionError, SettingError
 from ..model.importing import collector_paused
 from ..record.record import AUDIO_SECONDS, KeepAudio, SessionRecord
-from ..settings import Settings
+from ..settings import WIDGET_REPLY_TOKENS, Settings
 from .assigning import SET, ReadOnlyDict, check_assignment
 from .file_stream import FileStream
 from .history_writer import HistoryKeeper
-from .live_settings import LIVE_NAMES, LiveSettings, parted
+from .live_settings import LIVE_NAMES, LiveSettings, described, parted
 from .loading import ModelSource
 from .messages import PACES, Pace
 from .outbox import Outbox
@@ -38,9 +38,8 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 BUNDLE, STYLE = STATIC / "widget.js", STATIC / "widget.css"
-REPLY_TOKENS = 256
-"""Default limit of one reply: in a live demo a model that rambles should come back to listening."""
-DEFAULTS: dict[str, Any] = {"max_reply_tokens": REPLY_TOKENS}
+DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
+"""Session settings of a widget where it differs from a bare session."""
 
 
 class AudioInteraction(ShownWidget):
@@ -66,6 +65,8 @@ class AudioInteraction(ShownWidget):
         all of the following.
     settings, live : dict
         What `Settings` and `LiveSettings` hold. A dict that is assigned changes what it names; see `set`.
+    settings_schema : list of dict
+        Name, type, words and group of every setting, from which pages draw the settings panel.
     loop : dict
         `mode` (`run`, `pause`, `step`), `phase` (`perceive`, `decide`, `respond`: done last, or at work), its `chunk`.
     counters : dict
@@ -84,6 +85,7 @@ class AudioInteraction(ShownWidget):
 
     settings = traitlets.Dict().tag(sync=True)
     live = traitlets.Dict().tag(sync=True)
+    settings_schema = traitlets.List(described(), read_only=True).tag(sync=True)
     history = traitlets.Dict(read_only=True).tag(sync=True)
 
     def __init__(
@@ -103,7 +105,7 @@ class AudioInteraction(ShownWidget):
                 "The widget's front end is not built; run `make setup` in a clone, or install a released wheel."
             )
         session, live = parted(settings)
-        chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings().changed(live)
+        chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
         name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
         source = ModelSource(_loader(model, device, dtype, revision), self._model_changed)
         worker = Worker(
@@ -352,7 +354,7 @@ class AudioInteraction(ShownWidget):
             if (each in LIVE_NAMES) != (name == "live"):
                 parted({each: None})
                 raise SettingError(f"{each} belongs to `{'settings' if name == 'live' else 'live'}`, not to `{name}`.")
-        holding = self._worker.live.changed(values) if name == "live" else self._worker.settings.changed(**values)
+        holding = self._worker.live.changed(**values) if name == "live" else self._worker.settings.changed(**values)
         return ReadOnlyDict(holding.to_json(), SET)
 
     @traitlets.observe("settings", "live")

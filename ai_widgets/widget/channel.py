@@ -57,7 +57,7 @@ class Conversing(ShellSafeWidget):
         Whether pages fetch what waits, since the host shows nothing that a background thread sends.
     """
 
-    _kernel_owned = ("state", "model_info", "settings", "live", "loop", "counters", "history", "transcript")
+    _kernel_owned = ("state", "settings", "live", "settings_schema", "transcript", *STATE_DICTS)
 
     state = traitlets.Unicode("idle", read_only=True).tag(sync=True)
     model_info = traitlets.Dict(read_only=True).tag(sync=True)

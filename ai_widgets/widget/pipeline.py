@@ -184,7 +184,7 @@ class Worker:
             self._change(session, live)
 
     def _change(self, session: Mapping[str, Any], live: Mapping[str, Any]) -> None:
-        settings, lively = self.settings.changed(**session), self.live.changed(live)
+        settings, lively = self.settings.changed(**session), self.live.changed(**live)
         model = self._source.loaded
         if model is not None:
             # What the model cannot do is refused here, and not by the session at its next chunk.
