@@ -5,12 +5,14 @@ python -m tests.settings_tables        writes them into README.md
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from ai_widgets.settings import Declared, Settings
-from ai_widgets.widget.live_settings import LiveSettings
+from ai_widgets.widget.live_settings import LiveSettings, described
 
 README = Path(__file__).parents[1] / "README.md"
+FIXTURE = Path(__file__).parents[1] / "js" / "test" / "settings-schema.json"
 TABLES: dict[str, type[Declared]] = {"session settings": Settings, "widget settings": LiveSettings}
 
 
@@ -33,5 +35,11 @@ def filled(text: str) -> str:
     return text
 
 
+def fixture() -> str:
+    """Return the schema as the page is told it."""
+    return json.dumps(described(), indent=2, ensure_ascii=False) + "\n"
+
+
 if __name__ == "__main__":
     README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    FIXTURE.write_text(fixture(), encoding="utf-8")

@@ -21,7 +21,7 @@ from ai_widgets.evaluation.command import parser as evaluate_parser
 from ai_widgets.settings import Declared, Setting, Settings, declared, setting
 from ai_widgets.widget.live_settings import LiveSettings, described
 from tests.page import Build
-from tests.settings_tables import README, filled, table
+from tests.settings_tables import FIXTURE, README, filled, fixture, table
 
 EVERY = (*Settings.schema, *LiveSettings.schema)
 
@@ -181,6 +181,10 @@ class TestCommandLine:
 def test_the_readme_has_the_tables_of_the_schema() -> None:
     text = README.read_text(encoding="utf-8")
     assert text == filled(text), "The README's tables differ from the schema; run: python -m tests.settings_tables"
+
+
+def test_the_pages_tests_draw_the_schema_of_today() -> None:
+    assert FIXTURE.read_text(encoding="utf-8") == fixture(), "Run: python -m tests.settings_tables"
 
 
 def test_pages_are_told_the_schema(build: Build) -> None:

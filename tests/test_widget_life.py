@@ -53,7 +53,7 @@ class TestState:
         page.record(babble(1))
         settled(page)
         state = page.widget.get_state()
-        for name in ("_esm", "_css", "layout", "history"):
+        for name in ("_esm", "_css", "settings_schema", "layout", "history"):
             state.pop(name, None)
         assert len(json.dumps(state)) < 5_000
 

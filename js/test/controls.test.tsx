@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DEFAULT_LIVE } from "../src/store/settings";
+import { UNTOLD_LIVE } from "../src/store/settings";
 import { clearPage, drawn, hear, openSettings, show, stubMicrophone, track } from "./shown-widget";
 
 beforeEach(stubMicrophone);
@@ -46,10 +46,10 @@ describe("the controls", () => {
     await drawn();
     expect(model.of("set")[0]?.changes).toEqual({ device: "desk" });
     expect(device.value).toBe("");
-    model.sync("live", { ...DEFAULT_LIVE, device: "desk" });
+    model.sync("live", { ...UNTOLD_LIVE, device: "desk" });
     await drawn();
     expect(device.value).toBe("desk");
-    model.sync("live", { ...DEFAULT_LIVE, device: "gone" });
+    model.sync("live", { ...UNTOLD_LIVE, device: "gone" });
     await drawn();
     expect(device.selectedOptions[0]?.text).toBe("(not connected)");
   });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Conversation } from "../src/conversation";
-import { DEFAULT_LIVE } from "../src/store/settings";
+import { UNTOLD_LIVE } from "../src/store/settings";
 import { chunk, FakeMicrophone, FakeModel, settle, timing } from "./fakes";
 import { LOUD, recording } from "./recording";
 
@@ -157,10 +157,10 @@ describe("while a reply is read aloud", () => {
     conversation.speech.start(0, "Hello.");
     await settle();
     expect(store.track.value?.echoCancellation).toBe(false);
-    model.sync("live", { ...DEFAULT_LIVE, reading: "listen" });
+    model.sync("live", { ...UNTOLD_LIVE, reading: "listen" });
     await settle();
     expect(store.track.value?.echoCancellation).toBe(true);
-    model.sync("live", { ...DEFAULT_LIVE, reading: "mute" });
+    model.sync("live", { ...UNTOLD_LIVE, reading: "mute" });
     await settle();
     expect(microphone.tracks[0]?.settings.echoCancellation).toBe(false);
   });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Conversation } from "../src/conversation";
-import { DEFAULT_LIVE } from "../src/store/settings";
+import { UNTOLD_LIVE } from "../src/store/settings";
 import { FakeMicrophone, FakeModel, settle } from "./fakes";
 import { LOUD, recording } from "./recording";
 
@@ -15,7 +15,7 @@ afterEach(() => {
 describe("other processing", () => {
   it("is asked of the open track", async () => {
     const { model, microphone, store } = await recording();
-    model.sync("live", { ...DEFAULT_LIVE, echo_cancellation: true });
+    model.sync("live", { ...UNTOLD_LIVE, echo_cancellation: true });
     await settle();
     expect(microphone.tracks).toHaveLength(1);
     expect(store.track.value?.echoCancellation).toBe(true);
@@ -25,7 +25,7 @@ describe("other processing", () => {
   it("opens the microphone anew where the browser cannot change an open one", async () => {
     const { model, microphone, store } = await recording();
     for (const track of microphone.tracks) track.adjustable = false;
-    model.sync("live", { ...DEFAULT_LIVE, echo_cancellation: true });
+    model.sync("live", { ...UNTOLD_LIVE, echo_cancellation: true });
     await settle();
     await vi.advanceTimersByTimeAsync(1);
     await settle();
@@ -50,7 +50,7 @@ describe("the choice of a microphone", () => {
     const microphone = new FakeMicrophone();
     microphone.plug("desk", "headset");
     const { model, store } = await recording({}, microphone);
-    model.sync("live", { ...DEFAULT_LIVE, device: "headset" });
+    model.sync("live", { ...UNTOLD_LIVE, device: "headset" });
     await settle();
     await vi.advanceTimersByTimeAsync(1);
     await settle();
@@ -66,7 +66,7 @@ describe("the choice of a microphone", () => {
     expect(store.shown.value).toBe("listening");
     microphone.plug("desk", "headset");
     await settle();
-    model.sync("live", { ...DEFAULT_LIVE, device: "headset", auto_gain: true });
+    model.sync("live", { ...UNTOLD_LIVE, device: "headset", auto_gain: true });
     expect(store.problems.value[0]?.calm).toBe(true);
   });
 

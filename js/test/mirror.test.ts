@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as wire from "../src/channel/messages";
 import { EMOTIONS, EVENTS_VERSION } from "../src/record/events";
-import { ARRIVALS, CONTEXTS, DEFAULT_LIVE, OVERLOADS, READINGS } from "../src/store/settings";
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
 const python = read("../../ai_widgets/widget/wire/messages.py");
@@ -104,35 +103,6 @@ describe("events.ts mirrors protocol.py", () => {
     const tokens = read("../../ai_widgets/special_tokens.py");
     const body = tokens.split("class Emotion(str, Enum):")[1]?.split("\n\n\n")[0] ?? "";
     expect([...body.matchAll(/= "(\w+)"/g)].map((match) => match[1])).toEqual([...EMOTIONS]);
-  });
-});
-
-describe("settings.ts mirrors settings.py and live.py", () => {
-  const live = read("../../ai_widgets/widget/live_settings.py");
-  const session = read("../../ai_widgets/settings.py");
-  const shapes = read("../src/store/settings.ts");
-  const fieldsOf = (source: string, name: string) => {
-    const body = source.split(`class ${name}:`)[1]?.split("def __post_init__")[0] ?? "";
-    return [...body.replace(/"""[\s\S]*?"""/g, "").matchAll(/^ {4}(\w+): /gm)].map((match) => match[1]);
-  };
-  const shapeOf = (name: string) => {
-    const body = shapes.split(`export interface ${name} {`)[1]?.split("\n}")[0] ?? "";
-    return [...body.matchAll(/^ {2}(\w+): /gm)].map((match) => match[1]);
-  };
-
-  it("in every field", () => {
-    expect(shapeOf("SessionSettings")).toEqual(fieldsOf(session, "Settings"));
-    expect(shapeOf("LiveSettings")).toEqual(fieldsOf(live, "LiveSettings"));
-  });
-
-  it("in the choices and the defaults", () => {
-    expect([...CONTEXTS]).toEqual(names(session, "CONTEXTS"));
-    expect([...ARRIVALS]).toEqual(names(live, "ARRIVALS"));
-    expect([...OVERLOADS]).toEqual(names(live, "OVERLOADS"));
-    expect([...READINGS]).toEqual(names(live, "READINGS"));
-    const { arrival, overload, reading, echo_cancellation, noise_suppression, auto_gain } = DEFAULT_LIVE;
-    expect([arrival, overload, reading]).toEqual([ARRIVALS[0], OVERLOADS[0], READINGS[0]]);
-    expect([echo_cancellation, noise_suppression, auto_gain]).toEqual([false, false, false]);
   });
 });
 

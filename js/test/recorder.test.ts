@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { constraintsOf } from "../src/capture/host";
 import { type OpenMicrophone, Recorder, type RecorderListener } from "../src/capture/recorder";
 import type { Problem } from "../src/store/problem";
-import { DEFAULT_LIVE } from "../src/store/settings";
+import { UNTOLD_LIVE } from "../src/store/settings";
 import { FakeMicrophone, settle } from "./fakes";
 
 function listener() {
@@ -27,8 +27,8 @@ describe("the recorder", () => {
 
   it("asks for sound as it is", async () => {
     const microphone = new FakeMicrophone();
-    await new Recorder(listener().told, microphone.host).start(DEFAULT_LIVE);
-    expect(microphone.constraints?.audio).toEqual(constraintsOf(DEFAULT_LIVE));
+    await new Recorder(listener().told, microphone.host).start(UNTOLD_LIVE);
+    expect(microphone.constraints?.audio).toEqual(constraintsOf(UNTOLD_LIVE));
     expect(microphone.constraints?.audio).toMatchObject({
       echoCancellation: false,
       noiseSuppression: false,
@@ -40,7 +40,7 @@ describe("the recorder", () => {
     const microphone = new FakeMicrophone();
     const { told, blocks } = listener();
     const recorder = new Recorder(told, microphone.host);
-    await recorder.start(DEFAULT_LIVE);
+    await recorder.start(UNTOLD_LIVE);
     microphone.hear();
     microphone.partial = new Float32Array(17);
     const stopped = recorder.stop();
@@ -56,7 +56,7 @@ describe("the recorder", () => {
     const microphone = new FakeMicrophone(false);
     const { told, problems } = listener();
     const recorder = new Recorder(told, microphone.host);
-    const started = recorder.start(DEFAULT_LIVE);
+    const started = recorder.start(UNTOLD_LIVE);
     await recorder.stop();
     microphone.grant();
     await started;
@@ -69,7 +69,7 @@ describe("the recorder", () => {
     const microphone = new FakeMicrophone(false);
     const { told, problems } = listener();
     const recorder = new Recorder(told, microphone.host);
-    const started = recorder.start(DEFAULT_LIVE);
+    const started = recorder.start(UNTOLD_LIVE);
     await recorder.stop();
     microphone.refuse("NotAllowedError");
     await started;
@@ -84,7 +84,7 @@ describe("the recorder", () => {
       await recorder.stop();
       return openTap(context, onBlock);
     };
-    await recorder.start(DEFAULT_LIVE);
+    await recorder.start(UNTOLD_LIVE);
     expect(microphone.live()).toBe(0);
     expect(microphone.contexts[0]?.state).toBe("closed");
   });
@@ -97,7 +97,7 @@ describe("the recorder", () => {
       const microphone = new FakeMicrophone(false);
       microphone.permission = permission as string;
       const { told, problems } = listener();
-      const started = new Recorder(told, microphone.host).start(DEFAULT_LIVE);
+      const started = new Recorder(told, microphone.host).start(UNTOLD_LIVE);
       microphone.refuse("NotAllowedError");
       await started;
       expect(problems[0]?.code).toBe(code);
@@ -109,7 +109,7 @@ describe("the recorder", () => {
     microphone.secure = false;
     microphone.host.devices = undefined;
     const { told, problems } = listener();
-    await new Recorder(told, microphone.host).start(DEFAULT_LIVE);
+    await new Recorder(told, microphone.host).start(UNTOLD_LIVE);
     expect(problems[0]?.code).toBe("insecure_origin");
   });
 
@@ -117,7 +117,7 @@ describe("the recorder", () => {
     const microphone = new FakeMicrophone();
     microphone.host.devices = undefined;
     const { told, problems } = listener();
-    await new Recorder(told, microphone.host).start(DEFAULT_LIVE);
+    await new Recorder(told, microphone.host).start(UNTOLD_LIVE);
     expect(problems[0]?.code).toBe("unsupported");
   });
 
@@ -125,7 +125,7 @@ describe("the recorder", () => {
     const microphone = new FakeMicrophone();
     microphone.tapFails = true;
     const { told, problems } = listener();
-    await new Recorder(told, microphone.host).start(DEFAULT_LIVE);
+    await new Recorder(told, microphone.host).start(UNTOLD_LIVE);
     expect(problems[0]?.code).toBe("capture_failed");
     expect(microphone.live()).toBe(0);
     expect(microphone.contexts[0]?.state).toBe("closed");
@@ -134,7 +134,7 @@ describe("the recorder", () => {
   it("notices an unplugged device", async () => {
     const microphone = new FakeMicrophone();
     const { told, problems } = listener();
-    await new Recorder(told, microphone.host).start(DEFAULT_LIVE);
+    await new Recorder(told, microphone.host).start(UNTOLD_LIVE);
     microphone.permission = "granted";
     microphone.tracks[0]?.unplug();
     await vi.waitFor(() => expect(problems[0]?.code).toBe("track_ended"));
@@ -144,7 +144,7 @@ describe("the recorder", () => {
   it("tells a permission that was taken back from a device that is gone", async () => {
     const microphone = new FakeMicrophone();
     const { told, problems } = listener();
-    await new Recorder(told, microphone.host).start(DEFAULT_LIVE);
+    await new Recorder(told, microphone.host).start(UNTOLD_LIVE);
     microphone.permission = "denied";
     microphone.tracks[0]?.unplug();
     await vi.waitFor(() => expect(problems[0]?.code).toBe("revoked"));
@@ -154,7 +154,7 @@ describe("the recorder", () => {
   it("tries to go on when the system pauses audio", async () => {
     const microphone = new FakeMicrophone();
     const { told, hindrances } = listener();
-    await new Recorder(told, microphone.host).start(DEFAULT_LIVE);
+    await new Recorder(told, microphone.host).start(UNTOLD_LIVE);
     microphone.contexts[0]?.become("interrupted");
     expect(hindrances).toEqual(["interrupted"]);
     expect(microphone.contexts[0]?.resumed).toBe(1);
@@ -166,7 +166,7 @@ describe("the recorder", () => {
     vi.useFakeTimers();
     const microphone = new FakeMicrophone();
     const { told, problems } = listener();
-    await new Recorder(told, microphone.host).start(DEFAULT_LIVE);
+    await new Recorder(told, microphone.host).start(UNTOLD_LIVE);
     await vi.advanceTimersByTimeAsync(10_000);
     expect(problems[0]?.code).toBe("no_audio");
     expect(microphone.live()).toBe(0);
@@ -175,8 +175,8 @@ describe("the recorder", () => {
   it("keeps one microphone however often it is started", async () => {
     const microphone = new FakeMicrophone();
     const recorder = new Recorder(listener().told, microphone.host);
-    await recorder.start(DEFAULT_LIVE);
-    await recorder.start(DEFAULT_LIVE);
+    await recorder.start(UNTOLD_LIVE);
+    await recorder.start(UNTOLD_LIVE);
     await settle();
     expect(microphone.live()).toBe(1);
   });

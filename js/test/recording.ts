@@ -1,13 +1,13 @@
 /** A channel that records from a fake microphone, for tests of what is sent and shown meanwhile. */
 import { Conversation } from "../src/conversation";
-import { DEFAULT_LIVE, type LiveSettings } from "../src/store/settings";
+import { type LiveSettings, UNTOLD_LIVE } from "../src/store/settings";
 import { FakeMicrophone, FakeModel } from "./fakes";
 
 export const LOUD = () => new Float32Array(4800).fill(0.5);
 
 export async function recording(live: Partial<LiveSettings> = {}, microphone = new FakeMicrophone()) {
   const model = new FakeModel();
-  model.traits = { live: { ...DEFAULT_LIVE, ...live }, settings: { bias: 0 } };
+  model.traits = { live: { ...UNTOLD_LIVE, ...live }, settings: { bias: 0 } };
   const conversation = new Conversation(model, { captureHost: microphone.host });
   conversation.start();
   model.welcome();

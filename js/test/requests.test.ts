@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ANSWER_MS, FETCH_MS, NO_ANSWER, NO_SOUND, NOT_KEPT, UNANSWERED } from "../src/channel/requests";
 import { Conversation } from "../src/conversation";
-import { DEFAULT_LIVE } from "../src/store/settings";
+import { UNTOLD_LIVE } from "../src/store/settings";
 import { FakeMicrophone, FakeModel } from "./fakes";
 
+const LIVE = { ...UNTOLD_LIVE, arrival: "keep" };
 const SETTINGS = { greedy: false, temperature: null, bias: 0, top_k: 3 };
 
 function begin() {
   const model = new FakeModel();
-  model.traits = { settings: SETTINGS, live: DEFAULT_LIVE };
+  model.traits = { settings: SETTINGS, live: LIVE };
   const conversation = new Conversation(model, { captureHost: new FakeMicrophone().host });
   conversation.start();
   model.welcome();
@@ -33,7 +34,7 @@ describe("a change of a setting", () => {
     expect(store.pending.value).toEqual({ temperature: 0.5, arrival: "drop" });
     model.sync("settings", { ...SETTINGS, temperature: 0.5 });
     expect(store.pending.value).toEqual({ arrival: "drop" });
-    model.sync("live", { ...DEFAULT_LIVE, arrival: "drop" });
+    model.sync("live", { ...LIVE, arrival: "drop" });
     expect(store.pending.value).toEqual({});
     expect(store.live.value.arrival).toBe("drop");
   });

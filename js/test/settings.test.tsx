@@ -1,9 +1,8 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { numberOf } from "../src/panels/settings-fields";
-import { DEFAULT_LIVE } from "../src/store/settings";
 import { chunk, decision } from "./fakes";
-import { clearPage, drawn, openSettings, SETTINGS, show, stubMicrophone } from "./shown-widget";
+import { clearPage, drawn, LIVE, openSettings, SCHEMA, SETTINGS, show, stubMicrophone } from "./shown-widget";
 
 beforeEach(stubMicrophone);
 afterEach(clearPage);
@@ -22,6 +21,44 @@ describe("the settings", () => {
     expect(find("settings")).toBeNull();
   });
 
+  it("are those of the kernel's schema, with its words, in its order and groups", async () => {
+    const { find } = await openSettings();
+    const shown = [...find("settings").querySelectorAll("fieldset")].map((group) => [
+      group.querySelector("legend")?.textContent,
+      [...group.querySelectorAll(".aiw-field:not([data-testid=field-voice]) label")].map(
+        (label) => label.textContent,
+      ),
+    ]);
+    const groups = [...new Set(SCHEMA.map(({ group }) => group))];
+    const declared = groups.map((group) => [
+      group,
+      SCHEMA.filter((setting) => setting.group === group).map(({ label }) => label),
+    ]);
+    expect(shown).toEqual([...declared, ["In this browser", []]]);
+    for (const { name, help, choices } of SCHEMA) {
+      const words = choices.length > 0 ? choices.map(([word, does]) => `${word}: ${does}`) : [help];
+      for (const each of words) expect(find(`field-${name}`).textContent).toContain(each);
+    }
+  });
+
+  it("include one that this page has never heard of", async () => {
+    const toy = {
+      ...SCHEMA.find(({ name }) => name === "top_p"),
+      name: "warmth",
+      label: "Warmth",
+      group: "Toys",
+    };
+    const { model, find, field, type } = await openSettings({
+      settings_schema: [...SCHEMA, toy],
+      settings: { ...SETTINGS, warmth: 0.5 },
+    });
+    expect(find("settings").querySelectorAll("legend")[3]?.textContent).toBe("Toys");
+    expect(field("warmth").value).toBe("0.5");
+    type(field("warmth"), "0.7");
+    await drawn();
+    expect(model.of("set").at(-1)?.changes).toEqual({ warmth: 0.7 });
+  });
+
   it("show what the kernel's traits say, also when they change from Python", async () => {
     const { model, field, find } = await openSettings();
     expect(field("temperature").value).toBe("");
@@ -29,7 +66,7 @@ describe("the settings", () => {
     expect(field("mask").checked).toBe(true);
     expect(find("held-bias").textContent).toBe("0");
     model.sync("settings", { ...SETTINGS, temperature: 0.7, mask: false, bias: -1.5 });
-    model.sync("live", { ...DEFAULT_LIVE, arrival: "interrupt" });
+    model.sync("live", { ...LIVE, arrival: "interrupt" });
     await drawn();
     expect(field("temperature").value).toBe("0.7");
     expect(field("mask").checked).toBe(false);
@@ -65,8 +102,8 @@ describe("the settings", () => {
     expect(find("field-temperature").querySelector("[role=alert]")?.textContent).toBe(message);
     expect(field("temperature").value).toBe("-1");
     expect(field("temperature").getAttribute("aria-invalid")).toBe("true");
-    const described = field("temperature").getAttribute("aria-describedby") ?? "";
-    expect(document.getElementById(described)?.textContent).toBe(message);
+    const described = field("temperature").getAttribute("aria-describedby")?.split(" ") ?? [];
+    expect(document.getElementById(described.at(-1) ?? "")?.textContent).toBe(message);
     expect(find("problem")).toBeNull();
     type(field("temperature"), "0.5");
     model.sync("settings", { ...SETTINGS, temperature: 0.5 });
@@ -109,12 +146,12 @@ describe("the settings", () => {
     const { model, field } = await openSettings();
     model.events(0, [chunk(0), decision(0, { rule: { temperature: 0.3, top_k: 3, top_p: 1 } })]);
     await drawn();
-    expect(field("temperature").placeholder).toBe("default 0.3");
+    expect(field("temperature").placeholder).toBe("0.3 in effect");
   });
 
   it("name the context's positions that are in effect, which are the checkpoint's own", async () => {
     const { model, field } = await openSettings();
-    expect(field("context_limit").placeholder).toBe("the checkpoint’s");
+    expect(field("context_limit").placeholder).toBe("what the checkpoint was trained for");
     model.events(0, [chunk(0), decision(0, { limit: 401 })]);
     await drawn();
     expect(field("context_limit").placeholder).toBe("401 in effect");

@@ -1,18 +1,21 @@
 /** A widget over a microphone and a kernel that are played by the test, for tests of its panels. */
 import { vi } from "vitest";
-import { DEFAULT_LIVE } from "../src/store/settings";
+import { type Setting, UNTOLD_LIVE } from "../src/store/settings";
 import createWidget from "../src/widget";
 import { FakeModel, FakeTrack } from "./fakes";
+import schema from "./settings-schema.json";
 
+/** The kernel's own schema; a Python test keeps the file true. */
+export const SCHEMA = schema as unknown as readonly Setting[];
+const DEFAULTS = Object.fromEntries(SCHEMA.map((setting) => [setting.name, setting.default]));
+const isLive = (name: string) => SCHEMA.some((setting) => setting.name === name && setting.group === "Audio");
 export const SETTINGS = {
-  ...{ greedy: false, temperature: null, top_k: null, top_p: null, seed: 0, bias: 0, mask: true },
-  ...{
-    system_prompt: null,
-    context: "slide",
-    context_limit: null,
-    max_new_tokens: null,
-    max_reply_tokens: 256,
-  },
+  ...Object.fromEntries(Object.entries(DEFAULTS).filter(([name]) => !isLive(name))),
+  max_reply_tokens: 256,
+};
+export const LIVE = {
+  ...UNTOLD_LIVE,
+  ...Object.fromEntries(Object.entries(DEFAULTS).filter(([name]) => isLive(name))),
 };
 
 /** Waits for the view to have been drawn. */
@@ -72,7 +75,7 @@ export function clearPage(): void {
 
 export function show(traits: Record<string, unknown> = {}) {
   const model = new FakeModel();
-  model.traits = { settings: SETTINGS, live: DEFAULT_LIVE, ...traits };
+  model.traits = { settings: SETTINGS, live: LIVE, settings_schema: SCHEMA, ...traits };
   const widget = createWidget();
   widget.initialize({ model });
   const el = document.createElement("div");

@@ -4,7 +4,7 @@ import { recordOfHistory } from "../record/saved";
 import { readVocabulary, type VocabularyFields } from "../record/vocabulary";
 import { readPlaying } from "../store/playing";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "../store/problem";
-import { readCounters, readLive, readLoop, readSettings } from "../store/settings";
+import { readCounters, readLive, readLoop, readSchema, readSettings } from "../store/settings";
 import { addEvents, clearRecord, dismissProblem, type Store, showProblem, showSaved } from "../store/store";
 import {
   type Buffers,
@@ -15,7 +15,15 @@ import {
 } from "./messages";
 
 /** Synced traits that are shown. */
-export const TRAITS = ["model_info", "state", "settings", "live", "loop", "counters"] as const;
+export const TRAITS = [
+  "model_info",
+  "state",
+  "settings",
+  "settings_schema",
+  "live",
+  "loop",
+  "counters",
+] as const;
 
 export interface ReceiverListener {
   /** Events are missing, or of another session than those held: ask for all that follow. */
@@ -95,6 +103,7 @@ export class Receiver {
         if (name === "state") store.kernelState.value = String(value ?? "idle");
         else if (name === "model_info") this.#readModel(value);
         else if (name === "settings") store.settings.value = readSettings(value) ?? store.settings.value;
+        else if (name === "settings_schema") store.schema.value = readSchema(value) ?? store.schema.value;
         else if (name === "live") store.live.value = readLive(value) ?? store.live.value;
         else if (name === "loop") store.loop.value = readLoop(value) ?? store.loop.value;
         else store.counters.value = readCounters(value) ?? store.counters.value;

@@ -5,7 +5,7 @@
 
 import { batch } from "@preact/signals";
 import type { Fetched, Sound } from "../playback/sound";
-import type { Changes, SettingName } from "../store/settings";
+import type { Changes } from "../store/settings";
 import { type Store, showProblem } from "../store/store";
 import { type BrowserMessage, type Buffers, type KernelMessage, viewOf } from "./messages";
 
@@ -33,9 +33,9 @@ interface Asked {
 
 export class Requests {
   /** Changes on their way, at most one of each name: what is wanted meanwhile waits in `store.pending`. */
-  readonly #asked = new Map<SettingName, Asked>();
+  readonly #asked = new Map<string, Asked>();
   /** Names whose answer is overdue, and the request that it would be to: a refusal may still come. */
-  readonly #overdue = new Map<SettingName, number>();
+  readonly #overdue = new Map<string, number>();
   readonly #fetches = new Map<number, (fetched: Fetched) => void>();
   #requests = firstNumber();
 
@@ -50,7 +50,7 @@ export class Requests {
     const wanted: Record<string, unknown> = { ...store.pending.value };
     const refused = { ...store.refused.value };
     const now: Record<string, unknown> = {};
-    for (const [name, value] of Object.entries(changes) as [SettingName, unknown][]) {
+    for (const [name, value] of Object.entries(changes)) {
       delete refused[name];
       if (!this.#asked.has(name) && same(value, this.#held(name))) continue;
       wanted[name] = value;
@@ -58,7 +58,7 @@ export class Requests {
     }
     batch(() => {
       store.refused.value = refused;
-      store.pending.value = wanted as Changes;
+      store.pending.value = wanted;
     });
     this.#ask(now);
   }
@@ -123,7 +123,7 @@ export class Requests {
   }
 
   #ask(changes: Record<string, unknown>): void {
-    const names = Object.keys(changes) as SettingName[];
+    const names = Object.keys(changes);
     if (names.length === 0) return;
     const request = this.#number();
     for (const name of names) {
@@ -134,20 +134,20 @@ export class Requests {
     this.post({ type: "set", changes, request });
   }
 
-  #unanswered(name: SettingName): void {
+  #unanswered(name: string): void {
     this.#overdue.set(name, this.#asked.get(name)?.request ?? 0);
     this.store.refused.value = { ...this.store.refused.value, [name]: UNANSWERED };
     this.#answered(name);
   }
 
   /** One change was answered; if something else is wanted by now, it is asked for next. */
-  #answered(name: SettingName): void {
+  #answered(name: string): void {
     const asked = this.#asked.get(name);
     if (!asked) return;
     clearTimeout(asked.timer);
     this.#asked.delete(name);
     const { [name]: wanted, ...others } = this.store.pending.value as Record<string, unknown>;
-    if (same(wanted, asked.value)) this.store.pending.value = others as Changes;
+    if (same(wanted, asked.value)) this.store.pending.value = others;
     else this.#ask({ [name]: wanted });
   }
 
@@ -157,10 +157,10 @@ export class Requests {
   }
 
   /** What the kernel's traits say of a setting. */
-  #held(name: SettingName): unknown {
-    const settings = this.store.settings.value as Record<string, unknown> | null;
+  #held(name: string): unknown {
+    const settings = this.store.settings.value;
     if (settings && name in settings) return settings[name];
-    return (this.store.live.value as unknown as Record<string, unknown>)[name];
+    return this.store.live.value[name];
   }
 }
 

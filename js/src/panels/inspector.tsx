@@ -126,7 +126,7 @@ function Step({ view, decision, turn, picked, exact, onPick }: StepProps) {
         picked={picked?.index ?? null}
         onPick={onPick}
       />
-      <CacheGauge decision={decision} context={store.settings.value?.context} />
+      <CacheGauge decision={decision} context={String(store.settings.value?.context ?? "")} />
       <h4 class="aiw-subheading" data-testid="inspected-step">
         {picked ? `Token ${picked.index + 1} of the reply` : "The decision"}
         <small>

@@ -6,20 +6,12 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useLayoutEffect } from "preact/hooks";
-import type { Changes, SettingName } from "../store/settings";
+import type { Setting, Values } from "../store/settings";
 import type { View } from "../view";
 
 interface Spec {
   view: View;
-  name: SettingName;
-  label: string;
-  hint?: string;
-}
-
-export interface TypedMore {
-  lines?: number;
-  placeholder?: string;
-  hint?: string;
+  setting: Setting;
 }
 
 /** What a field's control is told: attributes that all have, what the trait holds, and how to ask for another value. */
@@ -47,9 +39,13 @@ function Field({
   inline?: boolean;
   control: (held: Held) => JSX.Element;
 }) {
-  const { view, name, label, hint } = spec;
+  const { view, setting } = spec;
+  const { name, label, lines } = setting;
+  // The words of a choice say what each of them does.
+  const help = setting.kind === "choice" ? "" : setting.help;
+  const hint = lines > 1 ? `${help} Ctrl+Enter asks for it.` : help;
   const { store, channel } = view;
-  const values = { ...store.live.value, ...store.settings.value } as Record<string, unknown>;
+  const values: Values = { ...store.live.value, ...store.settings.value };
   const asking = name in store.pending.value;
   const refused = store.refused.value[name] ?? "";
   const id = `${view.id}-${name}`;
@@ -65,7 +61,7 @@ function Field({
     value: values[name],
     asking,
     refused,
-    ask: (value) => channel.set({ [name]: value } as Changes),
+    ask: (value) => channel.set({ [name]: value }),
   };
   const title = (
     <label class="aiw-field-label" for={id}>
@@ -122,8 +118,7 @@ export function SwitchField(spec: Spec) {
   );
 }
 
-/** `choices`: words by value. */
-export function ChoiceField({ choices, ...spec }: Spec & { choices: Readonly<Record<string, string>> }) {
+export function ChoiceField(spec: Spec) {
   return (
     <Field
       spec={spec}
@@ -138,9 +133,9 @@ export function ChoiceField({ choices, ...spec }: Spec & { choices: Readonly<Rec
             ask(wanted);
           }}
         >
-          {Object.entries(choices).map(([choice, words]) => (
-            <option key={choice} value={choice}>
-              {words}
+          {spec.setting.choices.map(([word, does]) => (
+            <option key={word} value={word}>
+              {word}: {does}
             </option>
           ))}
         </select>
@@ -153,11 +148,13 @@ export function ChoiceField({ choices, ...spec }: Spec & { choices: Readonly<Rec
  * A number, or a text of several lines, that is asked for with Enter or on leaving the field. What was typed stays until
  * the kernel takes it, and stays beside its sentence where it does not; Escape brings back what holds.
  */
-export function TypedField({ lines, placeholder = "", ...spec }: Spec & TypedMore) {
-  return <Field spec={spec} control={(held) => <Typed {...{ held, lines, placeholder }} />} />;
+export function TypedField({ placeholder, ...spec }: Spec & { placeholder: string }) {
+  const { setting } = spec;
+  return <Field spec={spec} control={(held) => <Typed {...{ held, setting, placeholder }} />} />;
 }
 
-function Typed({ held, lines, placeholder }: { held: Held; lines: number | undefined; placeholder: string }) {
+function Typed({ held, setting, placeholder }: { held: Held; setting: Setting; placeholder: string }) {
+  const { kind, lines } = setting;
   const { shared, value, asking, refused, ask } = held;
   const draft = useSignal<string | null>(null);
   const holds = String(value ?? "");
@@ -168,7 +165,7 @@ function Typed({ held, lines, placeholder }: { held: Held; lines: number | undef
   const commit = () => {
     const typed = draft.value;
     if (typed === null || (typed === holds && refused === "")) draft.value = null;
-    else ask(lines ? typed || null : numberOf(typed));
+    else ask(kind === "str" ? typed || null : numberOf(typed));
   };
   const props = {
     ...shared,
@@ -179,13 +176,13 @@ function Typed({ held, lines, placeholder }: { held: Held; lines: number | undef
       draft.value = currentTarget.value;
     },
     onKeyDown: (event: KeyboardEvent) => {
-      if (event.key === "Enter" && (!lines || event.ctrlKey || event.metaKey)) commit();
+      if (event.key === "Enter" && (lines === 1 || event.ctrlKey || event.metaKey)) commit();
       else if (event.key === "Escape") draft.value = null;
       else return;
       event.preventDefault();
     },
   };
-  return lines ? (
+  return lines > 1 ? (
     <textarea {...props} class="aiw-input aiw-textarea" rows={lines} />
   ) : (
     <input {...props} class="aiw-input" inputMode="decimal" autoComplete="off" />
@@ -201,12 +198,10 @@ export function numberOf(typed: string): number | string | null {
 }
 
 /** A number on a scale from −`reach` to `reach`, asked for while the knob moves; the figure is the kernel's. */
-export function SliderField({
-  reach,
-  ends,
-  ...spec
-}: Spec & { reach: number; ends: readonly [string, string] }) {
-  const wanted = (spec.view.store.pending.value as Record<string, unknown>)[spec.name];
+export function SliderField(spec: Spec) {
+  const { name, label, scale } = spec.setting;
+  const [reach, low, high] = scale ?? [1, "", ""];
+  const wanted = spec.view.store.pending.value[name];
   return (
     <Field
       spec={spec}
@@ -224,21 +219,21 @@ export function SliderField({
               aria-valuetext={signed(held)}
               onInput={({ currentTarget }) => ask(Number(currentTarget.value))}
             />
-            <output for={shared.id} data-testid={`held-${spec.name}`}>
+            <output for={shared.id} data-testid={`held-${name}`}>
               {signed(held)}
             </output>
             <button
               type="button"
               class="aiw-button aiw-small"
-              aria-label={`${spec.label} 0`}
+              aria-label={`${label} 0`}
               disabled={shared.disabled || held === 0}
               onClick={() => ask(0)}
             >
               0
             </button>
             <span class="aiw-slider-ends" aria-hidden="true">
-              <span>{ends[0]}</span>
-              <span>{ends[1]}</span>
+              <span>{low}</span>
+              <span>{high}</span>
             </span>
           </span>
         );

@@ -1,10 +1,9 @@
-/** The settings, folded away until asked for: sampling, context, audio. Every one is the kernel's (see the fields). */
+/** The settings, folded away until asked for: the fields that the kernel's schema declares, and the browser's own. */
 import type { ComponentChildren } from "preact";
-import type { Rule } from "../record/events";
 import { BY_SCRIPT } from "../speech/speech";
-import type { SettingName } from "../store/settings";
+import type { Setting, Values } from "../store/settings";
 import type { View } from "../view";
-import { ChoiceField, SliderField, SwitchField, TypedField, type TypedMore } from "./settings-fields";
+import { ChoiceField, SliderField, SwitchField, TypedField } from "./settings-fields";
 
 export function Settings({ view }: { view: View }) {
   if (!view.settingsOpen.value) return null;
@@ -21,16 +20,29 @@ export function Settings({ view }: { view: View }) {
         event.stopPropagation();
       }}
     >
-      {store.settings.value === null && (
+      {(store.settings.value === null || store.schema.value.length === 0) && (
         <p class="aiw-hint">The kernel has not said yet what its settings are.</p>
       )}
       {store.saved.value && (
         <p class="aiw-hint">These are the settings of the saved session; run the cell to change them.</p>
       )}
       <div class="aiw-settings-groups">
-        <SamplingGroup view={view} />
-        <ContextGroup view={view} />
-        <AudioGroup view={view} />
+        {[...grouped(store.schema.value)].map(([title, settings]) => (
+          <Group key={title} title={title}>
+            {inRows(settings).map((row) =>
+              row.length === 1 ? (
+                row.map((setting) => <SettingField key={setting.name} {...{ view, setting }} />)
+              ) : (
+                <div key={row[0]?.name} class="aiw-field-row">
+                  {row.map((setting) => (
+                    <SettingField key={setting.name} {...{ view, setting }} />
+                  ))}
+                </div>
+              ),
+            )}
+          </Group>
+        ))}
+        <BrowserGroup view={view} />
       </div>
     </section>
   );
@@ -45,127 +57,59 @@ function Group({ title, children }: { title: string; children: ComponentChildren
   );
 }
 
-/** The fields of one view, by kind; what follows the label is what only some of a kind have. */
-function fieldsOf(view: View) {
-  const typed = (name: SettingName, label: string, more: TypedMore = {}) => (
-    <TypedField {...{ view, name, label, ...more }} />
-  );
-  const on = (name: SettingName, label: string, hint = "") => (
-    <SwitchField {...{ view, name, label, hint }} />
-  );
-  const choice = (name: SettingName, label: string, choices: Readonly<Record<string, string>>) => (
-    <ChoiceField {...{ view, name, label, choices }} />
-  );
-  return { typed, on, choice };
+/** The settings by group, groups and settings in the order of the schema. */
+function grouped(schema: readonly Setting[]): ReadonlyMap<string, Setting[]> {
+  const groups = new Map<string, Setting[]>();
+  for (const setting of schema) groups.set(setting.group, [...(groups.get(setting.group) ?? []), setting]);
+  return groups;
 }
 
-function SamplingGroup({ view }: { view: View }) {
-  const rule = ruleInEffect(view);
-  const { typed, on } = fieldsOf(view);
-  const own = (name: keyof Rule, label: string) =>
-    typed(name, label, {
-      placeholder: `default ${rule[name] ?? ""}`,
-    });
-  return (
-    <Group title="Decisions and sampling">
-      <SliderField
-        view={view}
-        name="bias"
-        label="Talkativeness"
-        hint="Reply bias: added to the logit of TEXT_BEGIN."
-        reach={6}
-        ends={["silent", "talkative"]}
-      />
-      {on("greedy", "Greedy", "Always the likeliest token; no draw.")}
-      <div class="aiw-field-row">
-        {own("temperature", "Temperature")}
-        {own("top_k", "Top-k")}
-        {own("top_p", "Top-p")}
-        {typed("seed", "Seed")}
-      </div>
-      {on(
-        "mask",
-        "Mask",
-        "Decisions are drawn from KEEP_SILENCE and TEXT_BEGIN only. Off: other tokens may come, as violations.",
-      )}
-    </Group>
-  );
+/** Rows of a group: numbers that follow each other stand side by side, anything else by itself. */
+function inRows(settings: readonly Setting[]): Setting[][] {
+  const rows: Setting[][] = [];
+  for (const setting of settings) {
+    const before = rows.at(-1);
+    if (before?.every(isTypedNumber) && isTypedNumber(setting)) before.push(setting);
+    else rows.push([setting]);
+  }
+  return rows;
 }
 
-/** The sampling rule of the newest decision; empty before there is one. */
-function ruleInEffect({ store }: View): Partial<Rule> {
+function isTypedNumber({ kind, scale }: Setting): boolean {
+  return (kind === "int" || kind === "float") && scale === null;
+}
+
+function SettingField({ view, setting }: { view: View; setting: Setting }) {
+  if (setting.kind === "bool") return <SwitchField {...{ view, setting }} />;
+  if (setting.kind === "choice") return <ChoiceField {...{ view, setting }} />;
+  if (setting.scale) return <SliderField {...{ view, setting }} />;
+  return <TypedField {...{ view, setting, placeholder: placeholderOf(view, setting) }} />;
+}
+
+/** What stands in an empty field: the number that is in effect, once known, else what null stands for. */
+function placeholderOf({ store }: View, { name, unset }: Setting): string {
   void store.version.value;
   const { decisions } = store.record;
-  return decisions.get(decisions.length - 1)?.rule ?? {};
+  const newest = decisions.get(decisions.length - 1);
+  const limit = newest?.limit ?? store.vocabulary.value.limit;
+  const inEffect: Values = { ...newest?.rule, ...(limit > 0 ? { context_limit: limit } : {}) };
+  return unset && typeof inEffect[name] === "number" ? `${inEffect[name]} in effect` : unset;
 }
 
-/** What stands for the positions where none were chosen: the number that is in effect, the checkpoint’s or the policy’s. */
-function ownLimit({ store }: View): string {
-  void store.version.value;
-  const { decisions } = store.record;
-  const limit = decisions.get(decisions.length - 1)?.limit ?? store.vocabulary.value.limit;
-  return limit > 0 ? `${limit} in effect` : "the checkpoint’s";
-}
-
-function ContextGroup({ view }: { view: View }) {
-  const { typed, choice } = fieldsOf(view);
-  return (
-    <Group title="Context and limits">
-      {choice("context", "When the context is full", {
-        slide: "slide: forget the oldest",
-        reset: "reset: start over",
-        stop: "stop the session",
-      })}
-      <div class="aiw-field-row">
-        {typed("context_limit", "Positions", { placeholder: ownLimit(view) })}
-        {typed("max_reply_tokens", "Tokens a reply", { placeholder: "no limit" })}
-        {typed("max_new_tokens", "Tokens a session", { placeholder: "the policy’s" })}
-      </div>
-      {typed("system_prompt", "System prompt", {
-        lines: 3,
-        placeholder: "as the checkpoint was trained",
-        hint: "The context starts over with it at the next chunk. Ctrl+Enter asks for it.",
-      })}
-    </Group>
-  );
-}
-
-function AudioGroup({ view }: { view: View }) {
+/** What this browser does with the sound, and what became of the sound that was sent. */
+function BrowserGroup({ view }: { view: View }) {
   const { counters, track, readingAloud, live } = view.store;
-  const { typed, on, choice } = fieldsOf(view);
   const { lag_s, dropped_chunks, dropped_s, let_go_s } = counters.value;
   const echo = readingAloud.value && live.value.reading === "listen";
   return (
-    <Group title="Audio">
-      <div class="aiw-field-row aiw-switches">
-        {on("echo_cancellation", "Echo cancellation")}
-        {on("noise_suppression", "Noise suppression")}
-        {on("auto_gain", "Automatic gain")}
-      </div>
+    <Group title="In this browser">
       <p class="aiw-field-hint" data-testid="track">
         {track.value
-          ? `In effect: ${trackText(track.value)}`
-          : "Off lets the model hear what the microphone hears."}
+          ? `Microphone: ${trackText(track.value)}`
+          : "Without processing, the model hears what the microphone hears."}
         {echo && " Echo cancellation is on while a reply is read aloud."}
       </p>
-      {choice("arrival", "Sound that arrives while it speaks", {
-        keep: "keep: heard after the reply",
-        drop: "drop: never heard",
-        interrupt: "interrupt the reply",
-      })}
-      {choice("reading", "Microphone while a reply is read aloud", {
-        mute: "gated: the model hears silence",
-        listen: "listens, with echo cancellation",
-      })}
       <VoiceField view={view} />
-      <div class="aiw-field-row">
-        {choice("overload", "When the model is too slow", {
-          lag: "lag behind",
-          drop_oldest: "drop the oldest",
-          pause: "pause the intake",
-        })}
-        {typed("overload_chunks", "from so many chunks on")}
-      </div>
       <p class="aiw-field-hint" data-testid="counters">
         Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · let go of{" "}
         {let_go_s.toFixed(0)} s of recorded sound

@@ -1,44 +1,36 @@
 /**
  * What the kernel's synced traits say of settings, policies, the loop and its counters. The kernel owns them; this side
- * only reads, and asks for changes with `Channel.set`. Mirrors `settings.py` and `widget/live_settings.py`.
+ * only reads, and asks for changes with `Channel.set`. Which settings there are, the kernel's schema says.
  */
 import { LOOP_MODES, type LoopMode } from "../channel/messages";
 import { isObject } from "../text/json";
 
-/** Settings of the session; null means what the checkpoint says. */
-export interface SessionSettings {
-  greedy: boolean;
-  temperature: number | null;
-  top_k: number | null;
-  top_p: number | null;
-  seed: number;
-  bias: number;
-  mask: boolean;
-  strict: boolean;
-  system_prompt: string | null;
-  context: string;
-  context_limit: number | null;
-  context_seconds: number | null;
-  forget_after_reply: boolean;
-  max_new_tokens: number | null;
-  max_reply_tokens: number | null;
-  alternatives: number;
+/** One setting as the kernel declares it (`Setting.described` in `settings.py`): what its field needs. */
+export interface Setting {
+  name: string;
+  kind: "bool" | "int" | "float" | "str" | "choice";
+  group: string;
+  label: string;
+  help: string;
+  /** What null stands for. */
+  unset: string;
+  default: unknown;
+  /** Lines of a text's field. */
+  lines: number;
+  /** The allowed words, each with what it does. */
+  choices: readonly (readonly [word: string, does: string])[];
+  /** A number that is drawn as a slider: its reach to both sides, and the words at the ends. */
+  scale: readonly [reach: number, low: string, high: string] | null;
 }
 
-export const CONTEXTS = ["slide", "stop", "reset"] as const;
-export const ARRIVALS = ["keep", "drop", "interrupt"] as const;
-export const OVERLOADS = ["lag", "drop_oldest", "pause"] as const;
-export const READINGS = ["mute", "listen"] as const;
+/** Settings by name; null means what the checkpoint says. Those of the session and the live ones share one name space. */
+export type Values = Readonly<Record<string, unknown>>;
+export type Changes = Record<string, unknown>;
 
-/** Policies and switches that hold while the widget lives, whichever session runs. */
-export interface LiveSettings {
-  /** What becomes of audio that arrives while the model speaks. */
-  arrival: (typeof ARRIVALS)[number];
-  /** What happens when audio arrives faster than it is decided. */
-  overload: (typeof OVERLOADS)[number];
-  overload_chunks: number;
-  /** What the microphone does while a reply is read aloud. */
-  reading: (typeof READINGS)[number];
+/** Live settings: those that this page acts on, and whatever else the kernel has. */
+export interface LiveSettings extends Values {
+  /** What the microphone does while a reply is read aloud: `mute` or `listen`. */
+  reading: string;
   echo_cancellation: boolean;
   noise_suppression: boolean;
   auto_gain: boolean;
@@ -46,20 +38,14 @@ export interface LiveSettings {
   device: string;
 }
 
-export const DEFAULT_LIVE: LiveSettings = {
-  arrival: "keep",
-  overload: "lag",
-  overload_chunks: 50,
+/** What holds until the kernel has said its own: the microphone's sound as it is. */
+export const UNTOLD_LIVE: LiveSettings = {
   reading: "mute",
   echo_cancellation: false,
   noise_suppression: false,
   auto_gain: false,
   device: "",
 };
-
-/** Any setting by its name: those of the session and the live ones share one name space. */
-export type SettingName = keyof SessionSettings | keyof LiveSettings;
-export type Changes = Partial<SessionSettings & LiveSettings>;
 
 /** What the worker's loop is doing. */
 export interface LoopState {
@@ -90,15 +76,22 @@ export const NOTHING_COUNTED: Counters = {
   let_go_s: 0,
 };
 
-/** The session's settings as a trait holds them; null where it says nothing. */
-export function readSettings(value: unknown): Partial<SessionSettings> | null {
-  return isObject(value) && Object.keys(value).length > 0 ? (value as Partial<SessionSettings>) : null;
+/** The schema as its trait holds it; null where it says nothing. */
+export function readSchema(value: unknown): readonly Setting[] | null {
+  return Array.isArray(value) && value.length > 0 && value.every(isObject)
+    ? (value as unknown[] as Setting[])
+    : null;
 }
 
-/** Live settings, with the default where a kernel does not know one; null where the trait says nothing. */
+/** The session's settings as a trait holds them; null where it says nothing. */
+export function readSettings(value: unknown): Values | null {
+  return isObject(value) && Object.keys(value).length > 0 ? value : null;
+}
+
+/** Live settings; null where the trait says nothing. */
 export function readLive(value: unknown): LiveSettings | null {
   if (!isObject(value) || Object.keys(value).length === 0) return null;
-  return { ...DEFAULT_LIVE, ...(value as Partial<LiveSettings>) };
+  return { ...UNTOLD_LIVE, ...value };
 }
 
 export function readLoop(value: unknown): LoopState | null {

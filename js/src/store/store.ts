@@ -12,13 +12,13 @@ import type { Problem } from "./problem";
 import {
   type Changes,
   type Counters,
-  DEFAULT_LIVE,
   type LiveSettings,
   LOOP_RUNNING,
   type LoopState,
   NOTHING_COUNTED,
-  type SessionSettings,
-  type SettingName,
+  type Setting,
+  UNTOLD_LIVE,
+  type Values,
 } from "./settings";
 
 /** How the line to the kernel stands. */
@@ -67,14 +67,16 @@ export interface Store {
   readonly sentSeconds: Signal<number>;
   readonly problems: Signal<readonly Problem[]>;
   /** The session's settings as the kernel's trait says; null before it says anything. */
-  readonly settings: Signal<Partial<SessionSettings> | null>;
+  readonly settings: Signal<Values | null>;
+  /** Which settings there are, as the kernel declares them; empty before it does. */
+  readonly schema: Signal<readonly Setting[]>;
   readonly live: Signal<LiveSettings>;
   readonly loop: Signal<LoopState>;
   readonly counters: Signal<Counters>;
   /** Changes that the kernel was asked for and has not answered. Nothing shows them as if they held. */
   readonly pending: Signal<Changes>;
   /** The kernel's sentence on a change that it refused, by the setting's name. */
-  readonly refused: Signal<Partial<Record<SettingName, string>>>;
+  readonly refused: Signal<Readonly<Record<string, string>>>;
   /** Names of special tokens and the session's prefix, as the kernel's welcome gave them. */
   readonly vocabulary: Signal<Vocabulary>;
   /** What is shown comes from the saved history: no kernel has answered, and nothing can be recorded. */
@@ -157,7 +159,8 @@ export function createStore(): Store {
     sentSeconds,
     problems: signal([]),
     settings: signal(null),
-    live: signal(DEFAULT_LIVE),
+    schema: signal([]),
+    live: signal(UNTOLD_LIVE),
     loop: signal(LOOP_RUNNING),
     counters,
     pending: signal({}),
