@@ -55,6 +55,16 @@ class TestSameEvents:
         assert said(bench.events()) == plain(toy_loaded, babble(6))
         bench.worker.close()
 
+    def test_a_stage_that_finds_the_model_released_is_no_failure(self, toy_loaded: LoadedModel, bench: Any) -> None:
+        """As where a widget is closed while a stage has taken its next item and not yet asked for the model."""
+        one = bench(toy_loaded)
+        one.worker._source.stop()
+        one.worker.push(babble(1), 16_000)
+        assert one.worker.wait(PATIENCE)
+        one.worker.close()
+        assert (one.failures, one.worker.failure) == ([], None)
+        assert [event.kind for event in one.events() if isinstance(event, Notice)] == ["dropped"]
+
     def test_the_owner_hears_of_the_end(self, toy_loaded: LoadedModel, bench: Any) -> None:
         one = bench(toy_loaded)
         one.worker.push(babble(2), 16_000)

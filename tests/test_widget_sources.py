@@ -50,13 +50,13 @@ class TestFeedWhileAPageRecords:
 
     def test_before_the_first_block_too(self, page: Page) -> None:
         page.open()
-        with pytest.raises(SessionError, match="stop the recording there"):
+        with pytest.raises(SessionError, match="stop the recording in that page"):
             page.widget.feed(silence(1), 16_000, end=True)
 
     def test_play_is_refused(self, page: Page, tmp_path: Path) -> None:
         soundfile.write(tmp_path / "a.wav", silence(1), 16_000)
         page.open()
-        with pytest.raises(SessionError, match="stop the recording there"):
+        with pytest.raises(SessionError, match="stop the recording in that page"):
             page.widget.play(tmp_path / "a.wav")
 
     def test_a_file_of_the_page_is_named(self, page: Page) -> None:
@@ -83,7 +83,7 @@ class TestFeedWhileAPageRecords:
         monkeypatch.setattr(receiving, "STALE_SECONDS", 0.0)
         page.open()
         page.block(silence(1))
-        with pytest.raises(SessionError, match="stop the recording there"):
+        with pytest.raises(SessionError, match="stop the recording in that page"):
             page.widget.feed(silence(1), 16_000)
 
 

@@ -35,6 +35,10 @@ class LoadingStopped(BaseException):
     """
 
 
+class ModelReleasedError(SessionError):
+    """A request for the model of a source that was stopped."""
+
+
 class ModelSource:
     """A model that is loaded or loading.
 
@@ -115,7 +119,7 @@ class ModelSource:
         ------
         Exception
             The error that loading raised.
-        SessionError
+        ModelReleasedError
             Where the source is closed.
         TimeoutError
             After `timeout` seconds.
@@ -130,7 +134,7 @@ class ModelSource:
             if self.failure is not None:
                 raise self.failure
             if self._model is None:
-                raise SessionError("This widget is closed and its model released; make a new widget to continue.")
+                raise ModelReleasedError("This widget is closed and its model released; make a new widget to continue.")
             return self._model
 
     def model(self) -> LoadedModel:

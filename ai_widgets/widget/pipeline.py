@@ -18,7 +18,7 @@ from ..process_exit import stop_at_exit
 from ..record.record import SessionRecord
 from ..settings import Settings
 from .live_settings import LiveSettings
-from .loading import ModelSource
+from .loading import ModelReleasedError, ModelSource
 from .stages.admission import Remark
 from .stages.decide_stage import Answering
 from .stages.encode_stage import Perceiving
@@ -325,7 +325,8 @@ class Worker:
 
     def _end_run(self, run: Run, error: Exception) -> None:
         """End a session whose model raised: keep the record and report the error. A reset begins a new session."""
-        if run is not self._run or run.failure is not None:
+        # A stage that was in progress when the widget was closed finds no model: `Run.end` records what was undecided.
+        if run is not self._run or run.failure is not None or isinstance(error, ModelReleasedError):
             return
         run.failure = error
         run.note(Remark("error", describe(error), {"error": type(error).__name__}))
