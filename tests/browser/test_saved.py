@@ -38,7 +38,7 @@ def test_reload_second_page_and_saved_notebook(open_notebook: OpenNotebook, wind
     before = notebook.ask(DECIDED)
     other.wait_count("decisions", before + 2)
     other.button("record").click()
-    other.expect_problem("busy_elsewhere", "stop it there first")
+    other.expect_problem("busy_elsewhere", "stop that recording first")
     expect(other.widget.first).to_have_attribute("data-mic", "closed")
     notebook.wait_count("decisions", before + 8)
     notebook.stop()
