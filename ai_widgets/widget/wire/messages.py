@@ -6,7 +6,7 @@ arrives, `outgoing` makes the messages that leave. Nothing here knows comms or t
 
 A page is one front end that shows the widget: it makes up a random text (`page`) when it starts and sends it along.
 Where several pages show one widget, only one of them can have a stream open at a time. Times `…_ms` are Unix time in
-milliseconds on the clock of whoever sends.
+milliseconds on the sender's clock.
 
 Browser → kernel
 ----------------
@@ -24,7 +24,7 @@ play       {stream, name, size, pace: fast|realtime, tail_s, page}   a file of `
                                          kernel asks for its parts with `need`. `stream` counts as in `open`
 bytes      {stream, offset, problem, page} + buffer, or `data` in base64: answer to `need`; `problem` says why the
                                          browser cannot read the file any more, empty where it can
-file       {action: pause|resume|stop, reason, page}   what becomes of the file that plays, whoever has it; with a
+file       {action: pause|resume|stop, reason, page}   hold, continue or end the file that plays, of any source; with a
                                          `reason` other than `stopped` only of a file of this page
 state      {state, problem, message}   what the microphone is doing (state of `MIC_STATES`); `problem` is the code of
                                          what hinders it, `message` its sentence

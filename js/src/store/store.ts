@@ -137,7 +137,7 @@ export function createStore(): Store {
   const track = signal<Readonly<Record<string, unknown>> | null>(null);
   const seconds = computed(() => {
     const chunks = version.value >= 0 ? store.record.chunks.length : 0;
-    // A file is read a little ahead; what is told of it is its position.
+    // A file is read a few chunks ahead of the decisions; the page shows its position instead of a lag.
     const ahead = isPlaying(file.value) ? 0 : waiting.value;
     return Math.max((chunks + ahead) * CHUNK_SECONDS, sentSeconds.value);
   });
