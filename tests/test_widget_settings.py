@@ -303,7 +303,7 @@ class TestAudio:
         page.widget.feed(silence(3), 16_000)
         page.send({"type": "fetch", "what": "audio", "chunk": chunk})
         assert page.of("audio")[0]["ok"] is False
-        assert page.widget.counters["let_go_s"] == 0.8
+        assert page.widget.counters["discarded_s"] == 0.8
 
 
 class TestCounters:
@@ -313,7 +313,7 @@ class TestCounters:
         page.open()
         for _ in range(5):
             page.block(silence(1))
-        counters = {"waiting": 2, "dropped_chunks": 3, "dropped_s": 1.2, "let_go_s": 0.0}
+        counters = {"waiting": 2, "dropped_chunks": 3, "dropped_s": 1.2, "discarded_s": 0.0}
         page.until(lambda: {**page.widget.counters, **counters} == page.widget.counters)
         assert [problem["code"] for problem in page.of("problem")] == ["overload"]
 

@@ -66,7 +66,7 @@ class AudioInteraction(ShownWidget):
     loop : dict
         `mode` (`run`, `pause`, `step`), `phase` (`perceive`, `decide`, `respond`: done last, or at work), its `chunk`.
     counters : dict
-        Chunks `waiting`, `lag_s`, `dropped_chunks`, `dropped_s`, and `let_go_s`: seconds of audio no longer kept.
+        Chunks `waiting`, `lag_s`, `dropped_chunks`, `dropped_s`, and `discarded_s`: seconds of audio no longer kept.
     history : dict
         The newest part of the record, compact and bounded (`history.py`): what a saved notebook shows.
     transcript : str

@@ -132,7 +132,7 @@ class Run:
             "lag_s": round(self.lag_s, 1),
             "dropped_chunks": int(lost / CHUNK_SECONDS + PROGRESS),
             "dropped_s": round(lost, 3),
-            "let_go_s": round(self.record.audio_start_s, 1),
+            "discarded_s": round(self.record.audio_start_s, 1),
         }
 
     def release(self) -> None:

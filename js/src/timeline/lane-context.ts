@@ -27,7 +27,7 @@ const LOOKS: Record<string, Look> = {
   microphone: { shape: "flag", colour: "bad", word: "microphone" },
   lost_blocks: { shape: "cross", colour: "bad", word: "lost" },
   remarks_left_out: { shape: "cross", colour: "bad", word: "left out" },
-  audio_let_go: { shape: "cross", colour: "muted", word: "let go" },
+  audio_discarded: { shape: "cross", colour: "muted", word: "discarded" },
   undecided: { shape: "cross", colour: "bad", word: "undecided" },
   input_interrupted: { shape: "cross", colour: "muted", word: "interrupted input" },
   violation: { shape: "cross", colour: "bad", word: "violation" },
