@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ai_widgets.audio.origin import Origin
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Event, Notice, Turn
 from ai_widgets.widget.stages.gate import MOST_GRANTS, Gate
-from ai_widgets.widget.stages.items import BlockOf
 from tests.benches import Bench
 from tests.events import said
 from tests.page import PATIENCE, Build, Page
@@ -159,7 +159,7 @@ class TestModes:
         one = bench(overload="drop_oldest", overload_chunks=3)
         one.worker.set_loop("pause")
         for number in range(10):
-            one.worker.push(np.full(CHUNK_SAMPLES, number / 100, np.float32), 16_000, block=BlockOf(1, number, True))
+            one.worker.push(np.full(CHUNK_SAMPLES, number / 100, np.float32), 16_000, origin=Origin(1, number, True))
         assert not one.worker.wait(PATIENCE)
         one.worker.set_loop("run")
         events = one.events()

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ..audio.intake import Array
+from ..audio.origin import Origin
 from ..errors import SessionError
 from ..process_exit import stop_at_exit
 from ..record.record import SessionRecord
@@ -23,7 +24,7 @@ from .stages.admission import Remark
 from .stages.decide_stage import Answering
 from .stages.encode_stage import Perceiving
 from .stages.gate import Gate
-from .stages.items import FROM_PYTHON, BlockOf, Decodable, EndOfStream, Failure, Item, Owner, Samples, Wake
+from .stages.items import Decodable, EndOfStream, Failure, Item, Owner, Samples, Wake
 from .stages.live_session import Run
 from .stages.session_feed import Feeder
 from .stages.stage import CLOSE_SECONDS, Stage
@@ -129,16 +130,18 @@ class Worker:
         rate: int,
         flags: tuple[str, ...] = (),
         taken: Callable[[], None] | None = None,
-        block: BlockOf = FROM_PYTHON,
+        origin: Origin | None = None,
     ) -> None:
         """Queue mono float32 audio at its native rate.
 
         `taken` is called once the encode stage takes the block up, or the block was dropped. Audio from Python is never
         dropped, since the caller can be blocked.
         """
-        run = self._run
-        if block.stream and run.failure is None:
-            verdict = run.admission.judge(samples, rate, self.live, block.mic, lambda: self.speaking, run.waiting)
+        run, origin = self._run, origin or Origin()
+        if origin.stream and run.failure is None:
+            verdict = run.admission.judge(
+                samples, rate, self.live, origin.microphone, lambda: self.speaking, run.waiting
+            )
             for remark in verdict.before:
                 self._put((run, remark))
             if verdict.warning:
@@ -152,9 +155,8 @@ class Worker:
                 self._owner.events_came(True)
                 return
             flags = (*flags, *verdict.flags)
-        arrived = perf_counter()
-        run.arrive(len(samples) / rate, arrived - block.age_s if block.mic else None)
-        self._put((run, Samples(samples, rate, flags, arrived, taken, block)))
+        run.arrive(len(samples) / rate, origin.captured)
+        self._put((run, Samples(samples, rate, flags, origin, taken)))
         if self.live.overload == "drop_oldest":
             # A paused decode stage drops the oldest queued chunks too.
             self.gate.nudge()

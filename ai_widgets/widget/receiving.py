@@ -12,10 +12,10 @@ from time import monotonic
 from typing import Literal
 
 from ..audio.intake import Array
+from ..audio.origin import Origin
 from ..errors import MessageError, SessionError
 from ..protocol import CHUNK_SECONDS
 from .pipeline import Worker
-from .stages.items import BlockOf
 from .wire.budget import Budget
 from .wire.gap_detection import CaptureClock, Clocks
 from .wire.messages import Block, Close, MicState, Open
@@ -222,9 +222,9 @@ class Receiver:
         if self._worker.speaking and stream.mic:
             flags = (*flags, "waited")
         age_s = stream.capture.age_s(block, now_ms()) if stream.mic else 0.0
-        source = BlockOf(block.stream, block.seq, stream.mic, age_s)
+        origin = Origin(block.stream, block.seq, stream.mic, age_s=age_s)
         taken = lambda: self._acknowledge(block.stream, block.seq)  # noqa: E731
-        self._worker.push(block.samples, block.rate, flags, taken, source)
+        self._worker.push(block.samples, block.rate, flags, taken, origin)
 
     def state(self, mic: MicState) -> None:
         """Take the state of the page's microphone: a pause or an interruption explains missing sound."""

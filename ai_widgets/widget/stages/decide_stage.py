@@ -122,4 +122,4 @@ class Answering:
     def _overfull(self, run: Run, heard: Heard) -> bool:
         """Return whether the overload policy drops this chunk. Chunks of files are never dropped: reading waits."""
         live = self._live()
-        return heard.live and live.overload == "drop_oldest" and run.waiting > live.overload_chunks
+        return heard.origin.microphone and live.overload == "drop_oldest" and run.waiting > live.overload_chunks

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ...audio.intake import ChunkAudio, silence
 from .admission import Remark
-from .items import FROM_PYTHON, BlockOf, Decodable, EndOfStream, Samples
+from .items import Decodable, EndOfStream, Samples
 from .live_session import Run
 
 if TYPE_CHECKING:
@@ -46,16 +45,13 @@ class Perceiving:
 
             run.listener = Listener(self._model())
         if isinstance(part, Samples):
-            self._hear(run, run.intake.push(part.samples, part.rate, part.flags), part.arrived, part.block)
+            self._hear(run, run.intake.push(part.samples, part.rate, part.flags, part.origin))
         else:
-            self._hear(run, run.intake.finish() + silence(part.tail_s), perf_counter(), FROM_PYTHON)
+            self._hear(run, run.intake.finish() + silence(part.tail_s))
             run.clip += 1
 
-    def _hear(self, run: Run, chunks: list[ChunkAudio], arrived: float, block: BlockOf) -> None:
+    def _hear(self, run: Run, chunks: list[ChunkAudio]) -> None:
         for chunk in chunks:
             if not self._current(run) or run.listener is None:
                 return
-            heard = run.listener.hear(
-                chunk, run.clip, arrived, stream=block.stream, seq=block.seq, live=block.mic, age_s=block.age_s
-            )
-            self._put((run, heard))
+            self._put((run, run.listener.hear(chunk, run.clip)))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter
 
 from ...audio.intake import Array
+from ...audio.origin import Origin
 from .admission import Remark
-from .items import FROM_PYTHON, EndOfStream, Item, Samples
+from .items import EndOfStream, Item, Samples
 from .live_session import Run
 
 
@@ -40,7 +40,7 @@ class Feeder:
     def push(self, samples: Array, rate: int) -> None:
         """Queue mono float32 audio at its native rate."""
         self._run.arrive(len(samples) / rate)
-        self._put((self._run, Samples(samples, rate, (), perf_counter(), None, FROM_PYTHON)))
+        self._put((self._run, Samples(samples, rate, (), Origin())))
 
     def remark(self, kind: str, message: str, **data: object) -> None:
         """Queue a notice, recorded at its place in the audio."""
