@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ai_widgets.audio.intake import Intake
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Chunk, Decision, Notice, Timing
-from ai_widgets.widget.receiving import MOST_REMARKS
+from ai_widgets.widget.receiving import MOST_NOTICES
 from ai_widgets.widget.wire.gap_detection import RECENT_BLOCKS, STOOD_S, CaptureClock, Clocks
 from ai_widgets.widget.wire.messages import MAX_BLOCK_BYTES, Block
 from ai_widgets.widget.wire.outgoing import now_ms
@@ -87,11 +87,11 @@ class TestOrder:
     def test_a_broken_sender_does_not_fill_the_record(self, page: Page) -> None:
         page.open()
         page.block(silence(0.1))
-        for _ in range(2 * MOST_REMARKS):
+        for _ in range(2 * MOST_NOTICES):
             page.block(silence(0), seq=0)
         settled(page)
         notices = page.widget.record.of_type(Notice)
-        assert MOST_REMARKS <= len(notices) < 1.1 * MOST_REMARKS
+        assert MOST_NOTICES <= len(notices) < 1.1 * MOST_NOTICES
 
 
 class TestClocks:
@@ -273,16 +273,16 @@ class TestCapture:
         for number in range(8):
             captured_ms = now - 7_800 + number * 100
             page.block(silence(0.25), time_s=number / 10, captured_ms=captured_ms, offset_ms=0.0)
-        assert 7.0 < page.widget._worker.counters["lag_s"] < 60
+        assert 7.0 < page.widget._pipeline.counters["lag_s"] < 60
         page.widget.resume()
         assert page.widget.wait(PATIENCE)
-        assert page.widget._worker.counters["lag_s"] == 0.0
+        assert page.widget._pipeline.counters["lag_s"] == 0.0
 
     def test_a_file_has_no_lag(self, page: Page) -> None:
         page.widget.pause()
         page.open(source="file")
         page.block(silence(30), captured_ms=now_ms() - 60_000, offset_ms=0.0)
-        assert page.widget._worker.counters["lag_s"] == 0.0
+        assert page.widget._pipeline.counters["lag_s"] == 0.0
         page.widget.resume()
 
 

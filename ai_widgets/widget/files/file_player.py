@@ -30,8 +30,8 @@ TELL_SECONDS = 0.25
 """Least seconds between two messages on a file's position: four updates a second look continuous."""
 
 
-class Pipeline(Protocol):
-    """The part of the worker that the player needs."""
+class Decider(Protocol):
+    """The part of the pipeline that the player needs."""
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all queued audio is decided. Return False after `timeout` seconds."""
@@ -54,7 +54,7 @@ class FilePlayer:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: Decider,
         tell: Callable[[dict[str, Any]], None],
         report: Callable[[str, str], None],
         finished: Callable[[], None],
@@ -236,10 +236,10 @@ class FilePlayer:
                 if not (self._wait_turn(stream, len(piece) / audio.rate) and stream.push(piece, audio.rate)):
                     return
             for notice in audio.notices[told:]:
-                stream.remark(notice.kind, notice.message, **notice.data)
+                stream.note(notice.kind, notice.message, **notice.data)
             told = len(audio.notices)
         for notice in audio.notices[told:]:
-            stream.remark(notice.kind, notice.message, **notice.data)
+            stream.note(notice.kind, notice.message, **notice.data)
 
     def _wait_turn(self, stream: FileStream, piece_s: float) -> bool:
         """Wait until a piece may be queued. Return False where the file has ended."""

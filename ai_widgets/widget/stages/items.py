@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ...audio.intake import Array
 from ...audio.origin import Origin
-from .admission import Remark
-from .live_session import Run
+from .admission import PendingNotice
+from .running_session import RunningSession
 
 if TYPE_CHECKING:
     from ...session.perceive import Heard
@@ -44,13 +44,13 @@ class Wake:
     """An empty item that makes the decode stage do its pending work."""
 
 
-Item: TypeAlias = "tuple[Run, Samples | EndOfStream | Remark]"
-Decodable: TypeAlias = "tuple[Run, Heard | Remark | Failure | Wake]"
+Item: TypeAlias = "tuple[RunningSession, Samples | EndOfStream | PendingNotice]"
+Decodable: TypeAlias = "tuple[RunningSession, Heard | PendingNotice | Failure | Wake]"
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Callbacks of a worker, called on any thread.
+    """Callbacks of a pipeline, called on any thread.
 
     Attributes
     ----------

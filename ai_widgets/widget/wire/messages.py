@@ -32,7 +32,7 @@ set        {changes, request}    change settings by name, those of the session a
                                          traits, and where a change is refused by a `problem` with the code `setting`
                                          and the same `request`
 fetch      {what: audio, chunk, request}   ask for a chunk's samples; answered by an `audio` with the same `request`
-loop       {mode: run|pause|step}   run freely, hold before the next phase, or do one phase a `step`
+loop       {mode: run|pause|step}   run freely, pause before the next phase, or do one phase a `step`
 step       {}       do the next phase: perceive, decide or respond
 interrupt  {}       end the running reply
 reset      {}       start a new session

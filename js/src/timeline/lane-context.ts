@@ -26,7 +26,7 @@ const LOOKS: Record<string, Look> = {
   stalled: { shape: "cross", colour: "bad", word: "no sound" },
   microphone: { shape: "flag", colour: "bad", word: "microphone" },
   lost_blocks: { shape: "cross", colour: "bad", word: "lost" },
-  remarks_left_out: { shape: "cross", colour: "bad", word: "left out" },
+  notices_dropped: { shape: "cross", colour: "bad", word: "notices dropped" },
   audio_discarded: { shape: "cross", colour: "muted", word: "discarded" },
   undecided: { shape: "cross", colour: "bad", word: "undecided" },
   input_interrupted: { shape: "cross", colour: "muted", word: "interrupted input" },
