@@ -153,7 +153,7 @@ class TestClocks:
         assert [data["why"] for data in told(page, "paused")] == ["person"]
 
     def test_audio_that_the_system_held_for_5_s_is_a_gap_that_says_so(self, page: Page) -> None:
-        """A call: the page says that it is held and that it goes on again, and the blocks after it are 5 s later."""
+        """A call: the page says that it is suspended and that it goes on again, and the blocks after it are 5 s later."""
         self.listen(page, (0.0, 0.0))
         page.send({"type": "state", "state": "listening", "problem": "interrupted", "message": "The system held it."})
         page.send({"type": "state", "state": "listening", "problem": "", "message": ""})
@@ -162,7 +162,7 @@ class TestClocks:
         assert told(page, "gap") == [{"seconds": pytest.approx(5.0), "why": "interrupted"}]
         assert [data["problem"] for data in told(page, "microphone")] == ["interrupted", ""]
         (problem,) = page.of("problem")
-        assert problem["code"] == "held"
+        assert problem["code"] == "suspended"
         assert problem["message"].startswith("5.0 s of sound are missing: the operating system suspended the audio")
 
     @pytest.mark.parametrize("state", ["idle", "asking", "listening", "stopped", "error"])

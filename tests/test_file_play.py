@@ -511,9 +511,9 @@ class TestFromDisk:
         page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
         page.send({"type": "file", "action": "pause", "reason": "stopped", "page": page.name})
         page.widget.resume()
-        assert page.widget.wait(60) is False, "a file that is held is no end"
+        assert page.widget.wait(60) is False, "a paused file has not ended"
         assert page.widget.state == "paused"
-        assert until_state(page, "held")["state"] == "held"
+        assert until_state(page, "paused")["state"] == "paused"
         page.send({"type": "file", "action": "resume", "reason": "stopped", "page": page.name})
         assert page.widget.wait(60)
         assert chunks(page) == 50 + 3

@@ -155,7 +155,7 @@ class AudioInteraction(ShownWidget):
             The recording ends here: the rest is padded to a chunk and `tail_silence` seconds of silence follow, so that
             the model can reply to what it heard last.
         wait
-            Return only when everything is answered, or the loop is held (`pause`). An interrupt of the cell ends the
+            Return only when everything is answered, or the loop is paused. An interrupt of the cell ends the
             waiting; the audio is answered all the same.
 
         Raises
@@ -193,8 +193,8 @@ class AudioInteraction(ShownWidget):
         tail_silence
             Seconds of silence that follow, so that the model can reply to what it heard last.
         wait
-            Return only when everything is answered, or the loop or the file is held. An interrupt of the cell ends the
-            waiting; the file plays on until its end, or until `stop`.
+            Return only when everything is answered, or the loop or the file is paused. An interrupt of the cell ends
+            the waiting; the file plays on until its end, or until `stop`.
         pace
             `fast`: as fast as chunks are decided. `realtime`: no faster than it would be spoken.
 
@@ -237,8 +237,8 @@ class AudioInteraction(ShownWidget):
     def playing(self) -> dict[str, Any] | None:
         """The file that plays, or None.
 
-        Its `name`, `state` (`opening`, `playing`, `held`), `position_s`, `seconds` (None where the file does not say),
-        `speed` (× real time) and `left_s`, both None until they are known.
+        Its `name`, `state` (`opening`, `playing`, `paused`), `position_s`, `seconds` (None where the file does not
+        say), `speed` (× real time) and `left_s`, both None until they are known.
         """
         return self._player.playing
 
@@ -249,10 +249,10 @@ class AudioInteraction(ShownWidget):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all audio so far is answered.
 
-        False when `timeout` seconds passed first, or where the loop or the file that plays is held.
+        False when `timeout` seconds passed first, or where the loop or the file that plays is paused.
         """
         started = monotonic()
-        if not self._player.wait(timeout, unless=lambda: self._pipeline.gate.holding):
+        if not self._player.wait(timeout, unless=lambda: self._pipeline.gate.blocked):
             return False
         return self._pipeline.wait(None if timeout is None else max(0.0, timeout - (monotonic() - started)))
 
@@ -265,7 +265,7 @@ class AudioInteraction(ShownWidget):
         self._change(changes)
 
     def pause(self) -> None:
-        """Hold the loop before its next phase. Audio goes on to arrive, and waits."""
+        """Pause the loop before its next phase. Audio still arrives, and is queued."""
         self._pipeline.set_loop("pause")
 
     def resume(self) -> None:
@@ -273,7 +273,7 @@ class AudioInteraction(ShownWidget):
         self._pipeline.set_loop("run")
 
     def step(self, wait: bool = True) -> None:
-        """Hold the loop and do its next phase: perceive, decide or respond. Nothing where no audio waits."""
+        """Pause the loop and run its next phase: perceive, decide or respond. Nothing where no audio is queued."""
         self._pipeline.step()
         if wait:
             self.wait()

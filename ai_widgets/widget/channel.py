@@ -217,7 +217,7 @@ class Conversing(ShellSafeWidget):
             # A user may stop any file; a page that closes ends only the file it holds.
             self._player.end(message.reason, None if message.reason == "stopped" else message.page)
         else:
-            self._player.hold(message.action == "pause")
+            self._player.pause(message.action == "pause")
 
     def _ask_for_bytes(self, stream: int, offset: int, length: int, page: str) -> None:
         self._put(outgoing.need(stream, offset, length, page))
@@ -330,7 +330,7 @@ class Conversing(ShellSafeWidget):
             state = "error"
         elif self._pipeline.speaking:
             state = "speaking"
-        elif self._player.held or (stream is not None and self._mic.state == "paused"):
+        elif self._player.paused or (stream is not None and self._mic.state == "paused"):
             state = "paused"
         elif (
             (stream is not None and stream.expected > 0 and not self._receiver.quiet)

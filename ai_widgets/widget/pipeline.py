@@ -220,7 +220,7 @@ class Pipeline:
     def step(self) -> None:
         """Run the next phase; do nothing where no chunk is queued or in progress."""
         self.set_loop("step")
-        if self.gate.holding or self._running.waiting:
+        if self.gate.blocked or self._running.waiting:
             self.gate.grant()
 
     def interrupt(self) -> None:
@@ -243,7 +243,7 @@ class Pipeline:
         end = None if timeout is None else perf_counter() + timeout
         for stage in (self._encode, self._decode):
             left = None if end is None else max(0.0, end - perf_counter())
-            if not stage.join(left, unless=lambda: self.gate.holding):
+            if not stage.join(left, unless=lambda: self.gate.blocked):
                 return False
         return True
 
@@ -330,7 +330,7 @@ class Pipeline:
 
     def _end_session(self, running: RunningSession, error: Exception) -> None:
         """End a session whose model raised: keep the record and report the error. A reset begins a new session."""
-        # A stage in progress when the widget was closed finds no model; `RunningSession.end` records what was undecided.
+        # A stage in progress when the widget was closed finds no model; `RunningSession.end` records the undecided.
         if running is not self._running or running.failure is not None or isinstance(error, ModelReleasedError):
             return
         running.failure = error

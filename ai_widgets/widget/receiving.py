@@ -293,7 +293,7 @@ class Receiver:
                 sentence = f"s of sound are missing: {HINDRANCES.get(stream.hindered, 'the microphone was cut off')}."
                 data["why"] = stream.hindered
             self._note("gap", f"{leap:.1f} {sentence}", **data)
-            code = "held" if stream.hindered else "gap"
+            code = "suspended" if stream.hindered else "gap"
             self._report(code, f"{stream.missed_s:.1f} {sentence}", stream.opening.page)
         if stream.pause == "over":
             stream.pause = ""

@@ -22,7 +22,7 @@ from .progress import Progress
 if TYPE_CHECKING:
     from ...audio.reader import AudioReader
 
-State = Literal["opening", "playing", "held", "ended", "stopped", "failed"]
+State = Literal["opening", "playing", "paused", "ended", "stopped", "failed"]
 
 
 class FileStream:
@@ -69,7 +69,7 @@ class FileStream:
         self.page, self.source = page, source
         self.progress = Progress()
         self._read, self._rate = 0, 1
-        self.held = False
+        self.paused = False
         self.reason = ""
         self.error: Exception | None = None
         self.answered = False
@@ -92,8 +92,8 @@ class FileStream:
         if self.reason in ("", "ended"):
             if self.answered:
                 return "ended"
-            if self.held:
-                return "held"
+            if self.paused:
+                return "paused"
             return "playing" if self._begun else "opening"
         return "failed" if self.reason == "error" else "stopped"
 

@@ -55,7 +55,7 @@ ack        {stream, seq, now_ms}         newest block that was taken up
 audio      {chunk, request, rate, format, ok}     a chunk's samples in a buffer (int16), or as `data` in base64;
                                          without them where `ok` is false: no longer kept
 need       {stream, offset, length, page}   send these bytes of the file that `play` announced
-playing    {name, page, state: opening|playing|held|ended|stopped|failed, pace, position_s, seconds, speed, left_s}
+playing    {name, page, state: opening|playing|paused|ended|stopped|failed, pace, position_s, seconds, speed, left_s}
                                          how far a file has come; `seconds`, `speed` (× real time) and `left_s` are null
                                          where they are not known. `page` holds it, empty: the kernel reads it from disk
 loop       {mode, phase, chunk, waiting}   the loop's state: the phase that was done last or runs, and its chunk
