@@ -153,7 +153,7 @@ class TestClocks:
         assert [data["why"] for data in told(page, "paused")] == ["person"]
 
     def test_audio_that_the_system_held_for_5_s_is_a_gap_that_says_so(self, page: Page) -> None:
-        """A call: the page says that it is suspended and that it goes on again, and the blocks after it are 5 s later."""
+        """A call: the page says that it is suspended and that it goes on, and the blocks after it are 5 s later."""
         self.listen(page, (0.0, 0.0))
         page.send({"type": "state", "state": "listening", "problem": "interrupted", "message": "The system held it."})
         page.send({"type": "state", "state": "listening", "problem": "", "message": ""})
@@ -273,16 +273,16 @@ class TestCapture:
         for number in range(8):
             captured_ms = now - 7_800 + number * 100
             page.block(silence(0.25), time_s=number / 10, captured_ms=captured_ms, offset_ms=0.0)
-        assert 7.0 < page.widget._pipeline.counters["lag_s"] < 60
+        assert 7.0 < page.widget._channel.presenter.pipeline.counters["lag_s"] < 60
         page.widget.resume()
         assert page.widget.wait(PATIENCE)
-        assert page.widget._pipeline.counters["lag_s"] == 0.0
+        assert page.widget._channel.presenter.pipeline.counters["lag_s"] == 0.0
 
     def test_a_file_has_no_lag(self, page: Page) -> None:
         page.widget.pause()
         page.open(source="file")
         page.block(silence(30), captured_ms=now_ms() - 60_000, offset_ms=0.0)
-        assert page.widget._pipeline.counters["lag_s"] == 0.0
+        assert page.widget._channel.presenter.pipeline.counters["lag_s"] == 0.0
         page.widget.resume()
 
 
