@@ -156,7 +156,7 @@ class Pipeline:
                 self._events.events_came(True)
                 return
             flags = verdict.flags
-        running.arrive(len(samples) / rate, origin.captured)
+        running.arrive(len(samples) / rate, origin)
         self._put((running, Samples(samples, rate, flags, origin)))
         if self.live.overload == "drop_oldest":
             # A paused decode stage drops the oldest queued chunks too.

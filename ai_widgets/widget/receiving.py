@@ -43,6 +43,8 @@ class Stream:
 
     def __init__(self, message: Open) -> None:
         self.opening = message
+        self.number = message.stream
+        self.mic = message.source == "mic"
         self.expected = 0
         self.noted = False
         self.last = monotonic()
@@ -56,14 +58,6 @@ class Stream:
         self.paused_at = 0.0
         # The page's code of the last interruption of the microphone since the last block; empty for none.
         self.hindered = ""
-
-    @property
-    def number(self) -> int:
-        return self.opening.stream
-
-    @property
-    def mic(self) -> bool:
-        return self.opening.source == "mic"
 
 
 def _occupied(opening: Open) -> str:

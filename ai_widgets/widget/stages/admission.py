@@ -72,6 +72,10 @@ def dropped(seconds: float, why: str) -> PendingNotice:
     return PendingNotice("dropped", f"{seconds:.1f} s of audio were dropped: {WHY[why]}.", data)
 
 
+def _loud(samples: Array) -> bool:
+    return len(samples) > 0 and level_db(samples) > INTERRUPT_DB
+
+
 class Admission:
     """The drop policy of one session, with the gap that is open.
 
@@ -129,7 +133,8 @@ class Admission:
         if waiting >= MOST_WAITING:
             why = "full"
         elif origin.microphone:
-            why, warning = self._overload(live, waiting, notices)
+            if live.overload == "pause":
+                why, warning = self._pause(live, waiting, notices)
             if not why and live.arrival == "drop" and speaking():
                 why = "speaking"
         if self._why and why != self._why:
@@ -145,8 +150,8 @@ class Admission:
         waited = origin.microphone and speaking()
         conditions = {"gated": gated, "waited": waited, "dropped": dropped_before}
         flags = tuple(flag for flag, holds in conditions.items() if holds)
-        loud = len(samples) > 0 and level_db(samples) > INTERRUPT_DB
-        return Verdict(True, flags, waited and loud and live.arrival == "interrupt", tuple(notices))
+        interrupts = waited and live.arrival == "interrupt" and _loud(samples)
+        return Verdict(True, flags, interrupts, tuple(notices))
 
     def end(self) -> list[PendingNotice]:
         """End the open gap, if there is one, and return the notices to record."""
@@ -175,10 +180,8 @@ class Admission:
         count, self._eviction = self._eviction, 0
         return dropped(count * CHUNK_SECONDS, "overload") if count else None
 
-    def _overload(self, live: LiveSettings, waiting: int, notices: list[PendingNotice]) -> tuple[str, str]:
+    def _pause(self, live: LiveSettings, waiting: int, notices: list[PendingNotice]) -> tuple[str, str]:
         """Return why the policy `pause` drops audio now, and a sentence where dropping begins."""
-        if live.overload != "pause":
-            return "", ""
         if self._paused:
             # Hysteresis: resuming at the limit itself would switch with every chunk.
             return ("overload", "") if waiting > live.overload_chunks // 2 else ("", "")

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ...audio.intake import Intake
+from ...audio.origin import Origin
 from ...protocol import CHUNK_SECONDS, Notice
 from ...record.record import SessionRecord
 from .admission import Admission, PendingNotice, dropped
@@ -63,14 +64,12 @@ class RunningSession:
         # For each microphone block: chunks complete with it, and the capture time of its last sample.
         self._captured: deque[tuple[float, float]] = deque()
 
-    def arrive(self, seconds: float, captured: float | None = None) -> None:
-        """Count audio that was added to the open recording.
-
-        `captured` is the capture time (`perf_counter`) of the last sample; None for audio without one, such as files.
-        """
+    def arrive(self, seconds: float, origin: Origin) -> None:
+        """Count audio that was added to the open recording. The lag is measured for microphones only."""
         with self._lock:
             self._open_seconds += seconds
-            if captured is not None:
+            if origin.microphone:
+                captured = origin.arrived - origin.age_s
                 self._captured.append((self._finished_chunks + self._open_seconds / CHUNK_SECONDS, captured))
 
     def end_recording(self, tail_s: float) -> None:
