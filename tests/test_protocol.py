@@ -28,6 +28,7 @@ from ai_widgets.protocol import (
     Turn,
 )
 from ai_widgets.special_tokens import TOKEN_NAMES, Emotion, SpecialTokens
+from tests.every_event import EVENTS, FIXTURE
 
 number = st.floats(allow_nan=False, allow_infinity=False)
 share = st.floats(0, 1)
@@ -108,6 +109,13 @@ def test_the_time_grid_is_the_models() -> None:
 @given(events)
 def test_an_event_survives_json(event: Event) -> None:
     assert Event.from_json(json.loads(json.dumps(event.to_json()))) == event
+
+
+@pytest.mark.parametrize(("event", "line"), zip(EVENTS, FIXTURE.read_text("utf-8").split("\n")[:-1], strict=True))
+def test_the_json_text_of_an_event_stays_the_same(event: Event, line: str) -> None:
+    """Saved sessions, exported notebooks and open pages hold this text."""
+    assert json.dumps(event.to_json(), ensure_ascii=False) == line
+    assert Event.from_json(json.loads(line)) == event
 
 
 @given(events)
