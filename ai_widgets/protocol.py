@@ -85,7 +85,7 @@ class Event(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
 
     def to_json(self) -> dict[str, Any]:
         """Convert the event to plain JSON values, `type` first. `from_json` is the inverse."""
-        values: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_plain)
+        values: dict[str, Any] = msgspec.to_builtins(self, enc_hook=plain)
         return {name: list(value) if type(value) is tuple else value for name, value in values.items()}
 
     @staticmethod
@@ -114,7 +114,7 @@ class Event(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
             raise EventError(f"The event {given!r} is damaged: {printable(str(error))}.") from error
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Convert a mapping, or a number or array of NumPy, to a plain value."""
     if isinstance(value, Mapping):
         return dict(value)

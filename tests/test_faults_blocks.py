@@ -14,7 +14,8 @@ from ai_widgets.inference import Model
 from ai_widgets.protocol import Chunk, Decision, Notice, Timing
 from ai_widgets.widget.receiving import MOST_REMARKS
 from ai_widgets.widget.wire.gap_detection import RECENT_BLOCKS, STOOD_S, CaptureClock, Clocks
-from ai_widgets.widget.wire.messages import MAX_BLOCK_BYTES, Block
+from ai_widgets.widget.wire.limits import MAX_BLOCK_BYTES
+from ai_widgets.widget.wire.messages import Block
 from ai_widgets.widget.wire.outgoing import now_ms
 from tests.events import said
 from tests.page import PATIENCE, RULES, Page, settled, silence
