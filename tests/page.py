@@ -106,9 +106,9 @@ class Page:
         content = {"type": "hello", "protocol": protocol, "seen": seen, "page": self.name, "session": session}
         self.send(content, [limits.HANDSHAKE] if binary else [])
 
-    def open(self, rate: int = 16_000, source: str = "mic", tail_s: float = 1.0, track: Any = None) -> None:
+    def open(self, rate: int = 16_000, tail_s: float = 1.0, track: Any = None) -> None:
         self.stream, self.seq = self.stream + 1, 0
-        opening = {"stream": self.stream, "source": source, "name": "x", "rate": rate, "tail_s": tail_s}
+        opening = {"stream": self.stream, "source": "mic", "name": "x", "rate": rate, "tail_s": tail_s}
         self.send({"type": "open", "page": self.name, "track": track or {}, **opening})
 
     def block(

@@ -98,8 +98,8 @@ class TestOrder:
 class TestClocks:
     """Blocks of 0.1 s. What the browser never recorded is in none of them; only their clocks tell."""
 
-    def listen(self, page: Page, *clocks: tuple[float, float], source: str = "mic") -> None:
-        page.open(tail_s=0.0, source=source)
+    def listen(self, page: Page, *clocks: tuple[float, float]) -> None:
+        page.open(tail_s=0.0)
         for time_s, captured_s in clocks:
             page.block(silence(0.25), time_s=time_s, captured_ms=1e12 + captured_s * 1e3)
 
@@ -208,11 +208,6 @@ class TestClocks:
         settled(page)
         assert (told(page, "lost_blocks"), told(page, "gap")) == ([{"blocks": 5}], [])
 
-    def test_a_file_has_no_clock(self, page: Page) -> None:
-        self.listen(page, (0.0, 0.0), (0.1, 60.0), source="file")
-        settled(page)
-        assert told(page, "gap") == []
-
     def test_a_page_that_tells_no_wall_clock(self, page: Page) -> None:
         page.open(tail_s=0.0)
         for time_s in (0.0, 0.1, 0.6):
@@ -278,13 +273,6 @@ class TestCapture:
         page.widget.resume()
         assert page.widget.wait(PATIENCE)
         assert page.widget._worker.counters["lag_s"] == 0.0
-
-    def test_a_file_has_no_lag(self, page: Page) -> None:
-        page.widget.pause()
-        page.open(source="file")
-        page.block(silence(30), captured_ms=now_ms() - 60_000, offset_ms=0.0)
-        assert page.widget._worker.counters["lag_s"] == 0.0
-        page.widget.resume()
 
 
 class TestShape:
