@@ -26,7 +26,7 @@ from .loading import ModelSource, loader
 from .pipeline import Worker
 from .representations import ShownWidget
 from .stages.items import Owner
-from .wire.messages import PACES, Pace
+from .wire.limits import PACES, Pace
 from .wire.outbox import Outbox
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from .wire import messages, outgoing, parsing
 from .wire.alarm import Alarm
 from .wire.comm import ShellSafeWidget
 from .wire.failures import describe, details
-from .wire.fields import MAX_COUNT
+from .wire.limits import MAX_COUNT, PROTOCOL_VERSION
 from .wire.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -171,9 +171,9 @@ class Conversing(ShellSafeWidget):
         self._update_state()
 
     def _welcome(self, hello: messages.Hello) -> None:
-        if hello.protocol != messages.PROTOCOL_VERSION:
+        if hello.protocol != PROTOCOL_VERSION:
             sentence = (
-                f"The page uses protocol {hello.protocol}, the kernel {messages.PROTOCOL_VERSION}; reload the page "
+                f"The page uses protocol {hello.protocol}, the kernel {PROTOCOL_VERSION}; reload the page "
                 "and restart the kernel so that both come from one installation."
             )
             self._tell_page("version", sentence, hello.page)
