@@ -78,7 +78,7 @@ class Sender:
             }
             buffers = [bytes((1, 2, 3, 4))]
         elif kind == "open":
-            opening = {"stream": stream, "source": choose.choice(["mic", "file"]), "name": "x", "rate": 16_000}
+            opening = {"stream": stream, "source": "mic", "name": "x", "rate": 16_000}
             content |= {**opening, "tail_s": 0.0, "page": page, "track": {"sampleRate": 48_000}}
         elif kind == "block":
             content |= {"stream": stream, "seq": choose.randint(0, 40), "rate": choose.choice([16_000, 48_000])}

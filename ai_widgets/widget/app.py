@@ -20,7 +20,7 @@ from .live_settings import LiveSettings, described, parted
 from .loading import loader
 from .representations import WidgetView
 from .wire.comm import ShellSafeWidget
-from .wire.messages import Pace
+from .wire.limits import Pace
 
 if TYPE_CHECKING:
     import torch

@@ -26,7 +26,7 @@ from .presenter import Presenter, Shown
 from .receiving import STALE_SECONDS
 from .wire import messages, outgoing, parsing
 from .wire.alarm import Alarm
-from .wire.fields import MAX_COUNT
+from .wire.limits import MAX_COUNT, PACES, PROTOCOL_VERSION, Pace
 
 if TYPE_CHECKING:
     from ..inference import Model
@@ -97,10 +97,10 @@ class Channel:
                 raise SessionError("A file plays in this widget; wait for its end (`wait()`) or end it (`stop()`).")
             parts.receiver.feed(samples, rate, end=end, tail_s=tail_s)
 
-    def play(self, path: str | Path, tail_s: float, pace: messages.Pace) -> FileStream:
+    def play(self, path: str | Path, tail_s: float, pace: Pace) -> FileStream:
         """Queue a file of the disk behind the files that play; see `AudioInteraction.play`."""
-        if pace not in messages.PACES:
-            raise SettingError(f"pace must be one of {', '.join(messages.PACES)}, not {pace!r}.")
+        if pace not in PACES:
+            raise SettingError(f"pace must be one of {', '.join(PACES)}, not {pace!r}.")
         # A file that is none is known here, and not on the thread that plays.
         with open_audio(path, longest_s=None):
             pass
@@ -209,9 +209,9 @@ class Channel:
         self.presenter.show_state()
 
     def _welcome(self, hello: messages.Hello) -> None:
-        if hello.protocol != messages.PROTOCOL_VERSION:
+        if hello.protocol != PROTOCOL_VERSION:
             sentence = (
-                f"The page uses protocol {hello.protocol}, the kernel {messages.PROTOCOL_VERSION}; reload the page "
+                f"The page uses protocol {hello.protocol}, the kernel {PROTOCOL_VERSION}; reload the page "
                 "and restart the kernel so that both come from one installation."
             )
             self.presenter.problem("version", sentence, hello.page)

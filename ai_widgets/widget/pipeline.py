@@ -30,7 +30,7 @@ from .stages.running_session import RunningSession
 from .stages.session_feed import Feeder
 from .stages.stage import CLOSE_SECONDS, Stage
 from .wire.failures import describe, forget_frames
-from .wire.messages import Mode
+from .wire.limits import Mode
 from .wire.token_table import vocabulary
 
 if TYPE_CHECKING:

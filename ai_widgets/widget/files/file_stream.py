@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ...audio.intake import Array
 from ...protocol import CHUNK_SECONDS
 from ..stages.session_feed import Feeder
-from ..wire.messages import Pace
+from ..wire.limits import Pace
 from .page_file import PageFile
 from .progress import Progress
 
@@ -39,7 +39,7 @@ class FileStream:
     tail_s
         Seconds of silence after the file, so that the model can reply to the last sound.
     pace
-        See `messages.PACES`.
+        See `limits.Pace`.
     page
         Page that holds the file; empty where the kernel reads from disk.
     source

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from threading import Condition
 from typing import Any, Literal
 
-from ..wire.messages import Mode
+from ..wire.limits import Mode
 
 Phase = Literal["", "perceive", "decide", "respond"]
 PHASES: tuple[Phase, ...] = ("perceive", "decide", "respond")
