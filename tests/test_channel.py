@@ -140,6 +140,15 @@ class TestMessages:
         assert len(screen.of("problem")) >= 1
         assert screen.of("problem")[0]["code"] == "message"
 
+    @pytest.mark.parametrize("name", ["reason", "\ud800"])
+    def test_half_a_character_is_answered_too(self, connect: Connect, name: str) -> None:
+        """A page that cuts a text between two UTF-16 units sends a lone surrogate, which no UTF-8 can hold."""
+        channel, screen = connect()
+        closing = {"type": "close", "stream": 1, "blocks": 0, "reason": "stopped", "page": "one"}
+        channel.receive({**closing, name: "half \ud83d"})
+        (problem,) = screen.of("problem")
+        assert (problem["code"], "lone surrogate" in problem["message"]) == ("message", True)
+
     def test_a_refused_change_is_answered_and_what_is_in_effect_is_shown_again(self, connect: Connect) -> None:
         channel, screen = connect()
         channel.receive({"type": "set", "changes": {"overload_chunks": 0}, "request": 7})
