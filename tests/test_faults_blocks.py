@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ai_widgets.audio.intake import Intake
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Chunk, Decision, Notice, Timing
-from ai_widgets.widget.receiving import MOST_REMARKS
+from ai_widgets.widget.receiving import MOST_NOTICES
 from ai_widgets.widget.wire.gap_detection import RECENT_BLOCKS, STOOD_S, CaptureClock, Clocks
 from ai_widgets.widget.wire.limits import MAX_BLOCK_BYTES
 from ai_widgets.widget.wire.messages import Block
@@ -88,11 +88,11 @@ class TestOrder:
     def test_a_broken_sender_does_not_fill_the_record(self, page: Page) -> None:
         page.open()
         page.block(silence(0.1))
-        for _ in range(2 * MOST_REMARKS):
+        for _ in range(2 * MOST_NOTICES):
             page.block(silence(0), seq=0)
         settled(page)
         notices = page.widget.record.of_type(Notice)
-        assert MOST_REMARKS <= len(notices) < 1.1 * MOST_REMARKS
+        assert MOST_NOTICES <= len(notices) < 1.1 * MOST_NOTICES
 
 
 class TestClocks:
@@ -154,7 +154,7 @@ class TestClocks:
         assert [data["why"] for data in told(page, "paused")] == ["person"]
 
     def test_audio_that_the_system_held_for_5_s_is_a_gap_that_says_so(self, page: Page) -> None:
-        """A call: the page says that it is held and that it goes on again, and the blocks after it are 5 s later."""
+        """A call: the page says that it is suspended and that it goes on again, and the blocks after it are 5 s later."""
         self.listen(page, (0.0, 0.0))
         page.send({"type": "state", "state": "listening", "problem": "interrupted", "message": "The system held it."})
         page.send({"type": "state", "state": "listening", "problem": "", "message": ""})
@@ -163,7 +163,7 @@ class TestClocks:
         assert told(page, "gap") == [{"seconds": pytest.approx(5.0), "why": "interrupted"}]
         assert [data["problem"] for data in told(page, "microphone")] == ["interrupted", ""]
         (problem,) = page.of("problem")
-        assert problem["code"] == "held"
+        assert problem["code"] == "suspended"
         assert problem["message"].startswith("5.0 s of sound are missing: the operating system suspended the audio")
 
     @pytest.mark.parametrize("state", ["idle", "asking", "listening", "stopped", "error"])
@@ -269,10 +269,10 @@ class TestCapture:
         for number in range(8):
             captured_ms = now - 7_800 + number * 100
             page.block(silence(0.25), time_s=number / 10, captured_ms=captured_ms, offset_ms=0.0)
-        assert 7.0 < page.widget._worker.counters["lag_s"] < 60
+        assert 7.0 < page.widget._pipeline.counters["lag_s"] < 60
         page.widget.resume()
         assert page.widget.wait(PATIENCE)
-        assert page.widget._worker.counters["lag_s"] == 0.0
+        assert page.widget._pipeline.counters["lag_s"] == 0.0
 
 
 class TestShape:

@@ -70,7 +70,7 @@ def test_a_room_imports_only_rooms_below_it(name: str) -> None:
         ("record/record.py", "from ..session.session import StreamingSession"),
         ("record/record.py", "def later():\n    import ai_widgets.session.loop"),
         ("session/loop.py", "from ai_widgets import widget"),
-        ("widget/wire/outbox.py", "from ..pipeline import Worker"),
+        ("widget/wire/outbox.py", "from ..pipeline import Pipeline"),
         ("widget/stages/gate.py", "from .. import channel"),
     ],
 )

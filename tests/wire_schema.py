@@ -44,7 +44,7 @@ WIRE_WORDS: Mapping[str, Any] = {
     "LoopMode": limits.Mode,
     "CloseReason": limits.CloseReason,
     "MicPhase": limits.MicPhase,
-    "FileState": kernel_messages.FileState,
+    "FileState": limits.FileState,
     "LoadingStatus": kernel_messages.LoadingStatus,
 }
 """Names that the page has for types of words."""
@@ -80,7 +80,7 @@ def wire() -> Schema:
         "HANDSHAKE": list(limits.HANDSHAKE),
         "MAX_TEXT": limits.MAX_TEXT,
         "LOOP_MODES": list(limits.LOOP_MODES),
-        "FILE_STATES": list(get_args(kernel_messages.FileState)),
+        "FILE_STATES": list(get_args(limits.FileState)),
         "AUDIO_SUFFIXES": sorted(AUDIO_SUFFIXES),
         "KERNEL_TYPES": [kind.__struct_config__.tag for kind in kernel_messages.RECEIVED],
     }

@@ -7,7 +7,7 @@ export const PROTOCOL_VERSION = 3;
 export const HANDSHAKE = [1,2,3,4] as const;
 export const MAX_TEXT = 500;
 export const LOOP_MODES = ["run","pause","step"] as const;
-export const FILE_STATES = ["opening","playing","held","ended","stopped","failed"] as const;
+export const FILE_STATES = ["opening","playing","paused","ended","stopped","failed"] as const;
 export const AUDIO_SUFFIXES = [".3gp",".aac",".ac3",".aif",".aifc",".aiff",".amr",".au",".caf",".flac",".m4a",".m4b",".mka",".mkv",".mov",".mp3",".mp4",".oga",".ogg",".opus",".rf64",".snd",".w64",".wav",".webm",".wma"] as const;
 export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","problem"] as const;
 
@@ -19,7 +19,7 @@ export type CloseReason = "stopped" | "ended" | "track_ended" | "view_removed" |
 
 export type MicPhase = "idle" | "asking" | "listening" | "paused" | "stopped" | "error";
 
-export type FileState = "opening" | "playing" | "held" | "ended" | "stopped" | "failed";
+export type FileState = "opening" | "playing" | "paused" | "ended" | "stopped" | "failed";
 
 export type LoadingStatus = "loading" | "ready" | "failed";
 
@@ -167,6 +167,7 @@ export interface Fetch {
 /** Change of the loop's mode. */
 export interface Loop {
   readonly type: "loop";
+  /** New mode: run freely, pause before the next phase, or do one phase for each `step`. */
   readonly mode: LoopMode;
 }
 

@@ -37,5 +37,5 @@ export function readPlaying(value: unknown): PlayingFile | null {
 
 /** Whether audio of it may still come. */
 export function isPlaying(file: PlayingFile | null): file is PlayingFile {
-  return file !== null && ["opening", "playing", "held"].includes(file.state);
+  return file !== null && ["opening", "playing", "paused"].includes(file.state);
 }
