@@ -271,7 +271,7 @@ def test_nor_from_known_messages_with_odd_fields(good: dict[str, Any], data: st.
 PLAYING = {
     "name": "talk.wav",
     "page": "p",
-    "state": "held",
+    "state": "paused",
     "pace": "fast",
     "position_s": 1.5,
     "seconds": None,
