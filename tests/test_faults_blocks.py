@@ -154,7 +154,7 @@ class TestClocks:
         assert [data["why"] for data in told(page, "paused")] == ["person"]
 
     def test_audio_that_the_system_held_for_5_s_is_a_gap_that_says_so(self, page: Page) -> None:
-        """A call: the page says that it is suspended and that it goes on again, and the blocks after it are 5 s later."""
+        """A call: the page says that it is suspended and that it resumes; the blocks after it are 5 s later."""
         self.listen(page, (0.0, 0.0))
         page.send({"type": "state", "state": "listening", "problem": "interrupted", "message": "The system held it."})
         page.send({"type": "state", "state": "listening", "problem": "", "message": ""})
