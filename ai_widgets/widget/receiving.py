@@ -214,7 +214,7 @@ class Receiver:
         flags: tuple[str, ...] = ("gated",) if block.gated else ()
         if self._pipeline.speaking:
             flags = (*flags, "waited")
-        origin = Origin(block.stream, block.seq, mic=True, age_s=stream.capture.age_s(block, now_ms()))
+        origin = Origin(block.stream, block.seq, microphone=True, age_s=stream.capture.age_s(block, now_ms()))
         taken = lambda: self._acknowledge(block.stream, block.seq)  # noqa: E731
         self._pipeline.push(block.samples, block.rate, flags, taken, origin)
 
