@@ -201,7 +201,7 @@ class Channel:
         receiver = self.presenter.receiver
         with self._receive_lock:
             stream = receiver.stream
-            if stream is None or not stream.mic:
+            if stream is None:
                 return
             receiver.look()
             if not receiver.quiet:

@@ -44,7 +44,6 @@ class Stream:
     def __init__(self, message: Open) -> None:
         self.opening = message
         self.number = message.stream
-        self.mic = message.source == "mic"
         self.expected = 0
         self.noted = False
         self.last = monotonic()
@@ -63,8 +62,6 @@ class Stream:
 def _occupied(opening: Open) -> str:
     """Say why audio from Python is refused, and what to do."""
     name = f" {opening.name}" if opening.name else ""
-    if opening.source == "file":
-        return f"A page plays the file{name} into this widget (stream {opening.stream}); feed after its end."
     return (
         f"A page records the microphone{name} into this widget (stream {opening.stream}); stop the recording in that "
         "page before you feed audio. If the page no longer exists, make a new widget."
@@ -99,7 +96,7 @@ class Receiver:
     def quiet(self) -> bool:
         """Whether a microphone's stream is open and no block has arrived for `STALE_SECONDS`."""
         stream = self.stream
-        return stream is not None and stream.mic and monotonic() - stream.last >= STALE_SECONDS
+        return stream is not None and monotonic() - stream.last >= STALE_SECONDS
 
     def look(self) -> None:
         """Record a notice that a stream has become quiet, where no pause and no problem explains it."""
@@ -206,15 +203,14 @@ class Receiver:
             stream.clocks.forget()
         stream.expected = block.seq + 1
         self._watch_clocks(stream, block)
-        age_s = stream.capture.age_s(block, now_ms()) if stream.mic else 0.0
-        origin = Origin(block.stream, block.seq, stream.mic, age_s=age_s)
+        origin = Origin(block.stream, block.seq, microphone=True, age_s=stream.capture.age_s(block, now_ms()))
         self._pipeline.push(block.samples, block.rate, origin, gated=block.gated)
 
     def state(self, mic: MicState) -> None:
         """Take the state of the page's microphone: a pause or an interruption explains missing sound."""
         before, self._mic = self._mic, mic
         stream = self.stream
-        if stream is None or not stream.mic:
+        if stream is None:
             return
         if (mic.state == "paused") != (before.state == "paused"):
             stream.pause = "lasts" if mic.state == "paused" else "over"
@@ -259,13 +255,10 @@ class Receiver:
         self._pipeline.end_stream(tail_s)
 
     def _lives(self, stream: Stream) -> bool:
-        """Return whether more blocks may arrive; a page that plays a file may be waiting for the pipeline."""
-        waits = not stream.mic and self._pipeline.waiting > 0
-        return waits or monotonic() - stream.last < STALE_SECONDS
+        """Return whether more blocks may arrive."""
+        return monotonic() - stream.last < STALE_SECONDS
 
     def _watch_clocks(self, stream: Stream, block: Block) -> None:
-        if not stream.mic:
-            return
         leap = stream.clocks.leap(block)
         if leap and stream.pause:
             self._note_pause(leap)
@@ -292,7 +285,7 @@ class Receiver:
         """Record the notice of a stream, at its first block: an opening without audio leaves no trace."""
         stream.noted = True
         opening = stream.opening
-        what = f"the file {opening.name}" if opening.source == "file" else f"the microphone {opening.name}"
+        what = f"the microphone {opening.name}"
         self._note(
             "stream",
             f"Audio of {what.rstrip()} at {opening.rate} Hz begins.",

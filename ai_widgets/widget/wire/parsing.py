@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -73,10 +73,10 @@ def _parsed(content: object, buffers: Buffers) -> Message:
             return msgspec.structs.replace(message, track=_bounded(message.track, "track", MAX_TRACK_BYTES))
         case Set():
             return msgspec.structs.replace(message, changes=_bounded(message.changes, "changes", MAX_CHANGES_BYTES))
-    return message
+    return cast(Message, message)
 
 
-def _typed(content: object) -> Any:
+def _typed(content: object) -> PageMessage:
     """Decode the fields of a message and check their types and limits."""
     if not isinstance(content, Mapping):
         raise MessageError(f"A message must be an object with a type, not {type(content).__name__}.")
