@@ -110,7 +110,7 @@ class AudioInteraction(ShellSafeWidget):
         session, live = parted(settings)
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
         name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
-        self._view = WidgetView(self)
+        self._view = WidgetView(self, f"AudioInteraction {name}")
         self._channel = Channel(
             self._view,
             name,

@@ -1,7 +1,7 @@
 """The pipeline of the widget: blocks → [encode stage] → heard chunks → [decode stage] → events in the record.
 
 With two stages, audio that arrives during a reply is already encoded when the reply ends (the paper's asynchronous
-inference). The pipeline uses threads but no comm: callbacks report changes to its owner, which decides what to send.
+inference). The pipeline uses threads but no comm: it reports changes as `PipelineEvents`, and its owner decides what to send.
 torch is imported with the model, on the loading thread, so that a widget is displayed at once.
 """
 
@@ -82,7 +82,7 @@ class Pipeline:
         )
         stop_at_exit(self)
 
-    # Owner's side ----------------------------------------------------------------------------------------------------
+    # Called by its owner -----------------------------------------------------------------------------------------------
 
     @property
     def record(self) -> SessionRecord:

@@ -75,6 +75,8 @@ class WidgetView:
     ----------
     widget
         The widget. It is not used before its constructor has run.
+    title
+        The widget's class and the name of its model.
 
     Attributes
     ----------
@@ -84,8 +86,8 @@ class WidgetView:
         The output that holds the transcript.
     """
 
-    def __init__(self, widget: ShellSafeWidget) -> None:
-        self._widget = widget
+    def __init__(self, widget: ShellSafeWidget, title: str) -> None:
+        self._widget, self._title = widget, title
         self.send_lock = RLock()
         self.transcript = SavedTranscript()
 
@@ -122,6 +124,6 @@ class WidgetView:
             return
         del bundle["text/html"]
         # This output is never updated, so its text must stay true.
-        stands_in = f"{headline.partition(':')[0]}: run this cell to use it; its transcript follows."
+        stands_in = f"{self._title}: run this cell to use it; its transcript follows."
         publish({**bundle, "text/plain": stands_in}, metadata)
         self.transcript.display(self.saved(headline, record))
