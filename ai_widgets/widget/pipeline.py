@@ -1,8 +1,8 @@
 """The pipeline of the widget: blocks → [encode stage] → heard chunks → [decode stage] → events in the record.
 
 With two stages, audio that arrives during a reply is already encoded when the reply ends (the paper's asynchronous
-inference). The pipeline uses threads but no comm: it reports changes as `PipelineEvents`, and its owner decides what to send.
-torch is imported with the model, on the loading thread, so that a widget is displayed at once.
+inference). The pipeline uses threads but no comm: it reports changes as `PipelineEvents`, and its owner decides what to
+send. torch is imported with the model, on the loading thread, so that a widget is displayed at once.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Pipeline:
         )
         stop_at_exit(self)
 
-    # Called by its owner -----------------------------------------------------------------------------------------------
+    # Called by its owner ------------------------------------------------------------------------------------------------
 
     @property
     def record(self) -> SessionRecord:
