@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ai_widgets.inference import Model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import Event
 from ai_widgets.record.record import SessionRecord
 from ai_widgets.settings import Settings
@@ -24,7 +23,7 @@ class Bench:
 
     def __init__(
         self,
-        model: LoadedModel | None = None,
+        model: Model | None = None,
         rules: Settings = RULES,
         load: Callable[[], Model] | None = None,
         **live: Any,
@@ -37,7 +36,7 @@ class Bench:
         def loaded() -> Model:
             if model is None:
                 raise RuntimeError("there is no model")
-            return Model(model)
+            return model
 
         self.source = ModelSource(lambda _: (load or loaded)(), lambda: None)
         self.source.start()

@@ -13,9 +13,10 @@ import pytest
 import soundfile
 
 import ai_widgets
+from ai_widgets.audio.folders import expand_paths
 from ai_widgets.cli.main import main
 from ai_widgets.errors import AudioError, AudioWarning
-from ai_widgets.inference import Model, expand_paths, run_inference
+from ai_widgets.inference import Model, run_inference
 from ai_widgets.protocol import Decision, Notice, Token, Turn
 from tests.scripted import scripted
 from tests.signals import babble
@@ -327,8 +328,8 @@ class TestScreen:
         """What the screen shows of a scripted reply."""
 
         def show(reply: bytes, decisions: str = "T", **others: Any) -> str:
-            model, _ = scripted(toy.loaded, decisions, [list(reply)], **others)
-            monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: Model(model))
+            model, _ = scripted(toy, decisions, [list(reply)], **others)
+            monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: model)
             assert main(["run", str(wav), "--no-mask"]) == 0
             return capsys.readouterr().out
 

@@ -22,7 +22,7 @@ from ai_widgets.evaluation.players import BaselinePlayer, ModelPlayer, Point
 from ai_widgets.evaluation.scenes import SHARES, Scene, scenes
 from ai_widgets.evaluation.scoring import Reply, label_name
 from ai_widgets.inference import Model
-from ai_widgets.policies.energy import EnergyPolicy
+from ai_widgets.policies.energy import Energy
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Turn
 from ai_widgets.session.perceive import Heard
 from ai_widgets.training import clipcache, corpus, sounds
@@ -127,7 +127,7 @@ def test_recordings_for_evaluation_come_first_and_nothing_is_no_material() -> No
 def test_a_swept_baseline_replies_as_the_policy_itself(played: list[Scene]) -> None:
     player = players.energy()
     for scene in played:
-        policy = EnergyPolicy()
+        policy = Energy().session()
         events = list(policy.push(scene.audio))
         replies, p_text = player.reply(player.hear(scene), scene, player.points[0], 0)
         assert [r.chunk for r in replies] == [e.chunk for e in events if isinstance(e, Turn)]
@@ -168,9 +168,9 @@ def test_a_guess_is_read_in_fewer_steps(toy: Model, played: list[Scene], monkeyp
     player = ModelPlayer(toy)
     frames = player.hear(scene)
     steps = []
-    forward = toy.loaded.decoder.model.model.forward
+    forward = toy.decoder.model.model.forward
     monkeypatch.setattr(
-        toy.loaded.decoder.model.model, "forward", lambda *a, **k: steps.append(1) or forward(*a, **k)
+        toy.decoder.model.model, "forward", lambda *a, **k: steps.append(1) or forward(*a, **k)
     )  # fmt: skip
     replies, _ = player.reply(frames, scene, {"bias": -50.0}, 0)
     assert replies == []
@@ -239,7 +239,7 @@ def test_the_streams_do_not_depend_on_who_listens(material: Material) -> None:
 
 
 def test_a_curve_has_every_operating_point_once(material: Material) -> None:
-    player = BaselinePlayer(EnergyPolicy, (12.0, 20.0))
+    player = BaselinePlayer(Energy(), (12.0, 20.0))
     curve = evaluate([player], material, HOURS, SEED)["policies"]["energy"]["curve"]
     settings = [tuple(point["setting"].values()) for point in curve]
     assert settings[0] == (12.0, 0.6)

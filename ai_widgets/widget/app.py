@@ -22,7 +22,7 @@ from .files.file_stream import FileStream
 from .front_end import BUNDLE, STYLE, check_built, text_of
 from .history_writer import HistoryKeeper
 from .live_settings import LiveSettings, parted
-from .loading import ModelSource, loader
+from .loading import ModelSource, given_name, loader
 from .pipeline import Worker
 from .representations import ShownWidget
 from .stages.items import Owner
@@ -32,7 +32,7 @@ from .wire.outbox import Outbox
 if TYPE_CHECKING:
     import torch
 
-    from ..inference import Model
+    from ..session.listening import ListeningModel
 
 DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
@@ -44,8 +44,9 @@ class AudioInteraction(ShownWidget):
     Parameters
     ----------
     model
-        `tiny` (embedded), a folder, a hub id, or a `Model` that is loaded already. Loading runs in the background; the
-        widget can be used at once and answers as soon as the model is there.
+        `tiny` (embedded), a folder, a hub id, a `Model` that is loaded already, or a baseline policy such as
+        ``aiw.policies.Silero()``. Loading runs in the background; the widget can be used at once and answers as soon
+        as the model is there.
     device, dtype, revision
         As in `load_model`. (The microphone is the live setting `device`: ``w.set(device=…)``.)
     audio_seconds, keep_audio, audio_path
@@ -83,7 +84,7 @@ class AudioInteraction(ShownWidget):
 
     def __init__(
         self,
-        model: str | Path | Model = "tiny",
+        model: str | Path | ListeningModel = "tiny",
         *,
         device: str | torch.device = "auto",
         dtype: str | torch.dtype = "auto",
@@ -96,7 +97,7 @@ class AudioInteraction(ShownWidget):
         check_built()
         session, live = parted(settings)
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
-        name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
+        name = given_name(model, chosen)
         source = ModelSource(loader(model, device, dtype, revision), self._model_changed)
         worker = Worker(
             source, chosen, lively, self._owner(), lambda: SessionRecord(audio_seconds, keep_audio, audio_path)
@@ -126,7 +127,7 @@ class AudioInteraction(ShownWidget):
         return self._worker.record
 
     @property
-    def model(self) -> Model:
+    def model(self) -> ListeningModel:
         """The model; waits until it is loaded and raises what loading raised."""
         return self._source.wait()
 

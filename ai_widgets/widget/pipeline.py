@@ -29,7 +29,6 @@ from .stages.session_feed import Feeder
 from .stages.stage import CLOSE_SECONDS, Stage
 from .wire.failures import describe, forget_frames
 from .wire.messages import Mode
-from .wire.token_table import vocabulary
 
 if TYPE_CHECKING:
     from ..session.session import StreamingSession
@@ -74,7 +73,7 @@ class Worker:
         self.gate = Gate(owner.loop_changed, self._look_up)
         self._encode: Stage[Item] = Stage("ai_widgets encode", self._perceive)
         self._decode: Stage[Decodable] = Stage("ai_widgets decode", self._answer, AHEAD, owner.parked)
-        self._perceiving = Perceiving(source.model, lambda run: run is self._run, self._decode.put)
+        self._perceiving = Perceiving(source.wait, lambda run: run is self._run, self._decode.put)
         self._answering = Answering(
             self.gate, lambda: self.live, lambda run: run is self._run, self._open_session, owner.events_came
         )
@@ -191,7 +190,7 @@ class Worker:
         model = self._source.loaded
         if model is not None:
             # Settings that the model does not support are refused now, not by the session at its next chunk.
-            vocabulary(model, settings)
+            model.framing(settings)
         news = {name: value for name, value in lively.to_json().items() if value != self.live.to_json()[name]}
         differs = settings != self.settings
         self.settings, self.live = settings, lively
@@ -321,7 +320,7 @@ class Worker:
     def _open_session(self, run: Run) -> StreamingSession:
         from ..session.session import StreamingSession
 
-        return StreamingSession(self._source.model(), self.settings, run.record)
+        return StreamingSession(self._source.wait(), self.settings, run.record)
 
     def _end_run(self, run: Run, error: Exception) -> None:
         """End a session whose model raised: keep the record and report the error. A reset begins a new session."""

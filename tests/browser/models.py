@@ -33,9 +33,9 @@ class Stub:
         return self.decoder.feed(context, tokens, frames, frames_at)
 
 
-tiny = aiw.load_model("tiny").loaded
+tiny = aiw.load_model("tiny")
 stub = Stub(tiny.decoder)
-w = aiw.AudioInteraction(Model(replace(tiny, decoder=stub)), greedy=True)
+w = aiw.AudioInteraction(replace(tiny, decoder=stub), greedy=True)
 w"""
 """`stub.free.clear()` holds the model, `stub.speech.clear()` its replies, `stub.error = …` lets it fail."""
 

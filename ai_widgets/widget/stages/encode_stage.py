@@ -12,7 +12,7 @@ from .items import FROM_PYTHON, BlockOf, Decodable, EndOfStream, Samples
 from .live_session import Run
 
 if TYPE_CHECKING:
-    from ...model.checkpoint import LoadedModel
+    from ...session.listening import ListeningModel
 
 
 class Perceiving:
@@ -30,7 +30,7 @@ class Perceiving:
 
     def __init__(
         self,
-        model: Callable[[], LoadedModel],
+        model: Callable[[], ListeningModel],
         current: Callable[[Run], bool],
         put: Callable[[Decodable], object],
     ) -> None:
