@@ -19,10 +19,9 @@ from ai_widgets.evaluation.lookahead import LookaheadDecoder
 from ai_widgets.evaluation.scenes import Scene
 from ai_widgets.evaluation.scoring import Reply
 from ai_widgets.inference import Model
+from ai_widgets.policies import BY_NAME
 from ai_widgets.policies.endpointing import EndpointingPolicy
-from ai_widgets.policies.energy import Energy
-from ai_widgets.policies.policy import REPLY
-from ai_widgets.policies.silero import Silero
+from ai_widgets.policies.policy import REPLY, Policy
 from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, Turn
 from ai_widgets.session.perceive import Heard
 from ai_widgets.training.replies import understood
@@ -105,22 +104,24 @@ class ModelPlayer:
 
 
 class BaselinePlayer:
-    """A baseline as a player, swept over thresholds and hangovers on the same scores.
+    """A baseline policy as a player. All operating points are applied to the same scores.
 
     Parameters
     ----------
     policy
         Policy at its default operating point.
     thresholds
-        Thresholds of the sweep, besides the policy's default.
+        Thresholds of the sweep of an endpointing policy, besides its default.
     """
 
-    def __init__(self, policy: EndpointingPolicy, thresholds: Sequence[float]) -> None:
+    def __init__(self, policy: Policy, thresholds: Sequence[float] = ()) -> None:
         self._policy = policy
         self.name = policy.name
-        own: Point = {"threshold": policy.rule.threshold, "hangover_s": policy.rule.hangover_s}
-        grid: list[Point] = [{"threshold": t, "hangover_s": h} for t, h in product(thresholds, HANGOVERS)]
-        self.points: Sequence[Point] = [own, *(point for point in grid if point != own)]
+        self.points: Sequence[Point] = [{}]
+        if isinstance(policy, EndpointingPolicy):
+            own: Point = {"threshold": policy.rule.threshold, "hangover_s": policy.rule.hangover_s}
+            grid: list[Point] = [{"threshold": t, "hangover_s": h} for t, h in product(thresholds, HANGOVERS)]
+            self.points = [own, *(point for point in grid if point != own)]
 
     def hear(self, scene: Scene) -> list[list[float]]:
         """Score the windows that end in each chunk."""
@@ -135,7 +136,9 @@ class BaselinePlayer:
         seed: int,  # noqa: ARG002 - a rule draws nothing
     ) -> tuple[list[Reply], list[float]]:
         """Apply the policy's rule at an operating point."""
-        policy = self._policy.at(**point)
+        policy = self._policy
+        if isinstance(policy, EndpointingPolicy):
+            policy = policy.at(**point)
         state, fires = policy.start(), list[bool]()
         for scores in heard:
             state, ruling = policy.rule_after(state, scores)
@@ -148,14 +151,16 @@ class BaselinePlayer:
         return _speed(scene, self._policy.session().push)
 
 
-def silero() -> BaselinePlayer:
-    """Return the player of endpointing by silero-vad."""
-    return BaselinePlayer(Silero(), (0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98))
+THRESHOLDS: dict[str, Sequence[float]] = {
+    "silero": (0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98),
+    "energy": (6.0, 9.0, 12.0, 15.0, 20.0, 25.0, 30.0),
+}
+"""Thresholds of the sweep of each endpointing policy, in the unit of its score."""
 
 
-def energy() -> BaselinePlayer:
-    """Return the player of endpointing by level."""
-    return BaselinePlayer(Energy(), (6.0, 9.0, 12.0, 15.0, 20.0, 25.0, 30.0))
+def baseline(name: str) -> BaselinePlayer:
+    """Return the player of the policy with a name of `policies.BY_NAME`."""
+    return BaselinePlayer(BY_NAME[name](), THRESHOLDS.get(name, ()))
 
 
 def _note(event: Event, replies: list[Reply], p_text: list[float]) -> None:
