@@ -82,7 +82,7 @@ FROM_BROWSER: dict[str, tuple[type, set[str]]] = {
     "reset": (messages.Reset, set()),
     "poll": (messages.Poll, set()),
 }
-MODEL = {"status": "ready", "name": "", "detail": "", **UNKNOWN}
+MODEL = {"status": "ready", "kind": "model", "name": "", "detail": "", **UNKNOWN}
 HELLO = messages.Hello(messages.PROTOCOL_VERSION, 0, "page", None, True)
 FEEDER: Any = object()
 FROM_KERNEL: list[dict[str, Any]] = [

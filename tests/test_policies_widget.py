@@ -11,6 +11,7 @@ import pytest
 import ai_widgets as aiw
 from ai_widgets.errors import SettingError
 from ai_widgets.protocol import Chunk, Decision, Turn
+from ai_widgets.widget.live_settings import LiveSettings
 from tests.page import Build
 from tests.test_policies import SPEECH, turns
 
@@ -51,7 +52,9 @@ def test_the_page_is_told_that_it_is_a_policy(build: Build) -> None:
     assert (told["kind"], told["name"], told["status"]) == ("policy", "energy", "ready")
     assert told["detail"] == "baseline · threshold 15 · release 4.0 · hangover_s 0.6 · shortest_s 0.1"
     assert (told["tokens"], told["prefix"], told["block"], told["limit"]) == ({}, [], [], 0)
-    assert page.widget.model_info["kind"] == "policy"
+    assert page.widget.model_info["kind"] == page.of("welcome")[0]["model"]["kind"] == "policy"
+    groups = {setting["group"] for setting in page.widget.settings_schema}
+    assert groups == {setting.group for setting in LiveSettings.schema if setting.group}
 
 
 def test_a_model_says_that_it_is_a_model(page: Any) -> None:

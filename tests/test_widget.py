@@ -29,7 +29,8 @@ class TestHello:
         assert (welcome["protocol"], welcome["binary"], welcome["pull"], welcome["session"]) == (3, True, False, 1)
         assert welcome["page"] == "one"
         assert abs(welcome["now_ms"] - time() * 1e3) < PATIENCE * 1e3
-        assert welcome["model"] == {"status": "ready", "name": toy.name, "detail": "cpu · float32"}
+        told = {"status": "ready", "kind": "model", "name": toy.name, "detail": "cpu · float32"}
+        assert welcome["model"] == told
 
     def test_spoiled_buffers_are_told(self, build: Build) -> None:
         page = build()

@@ -21,7 +21,7 @@ from .assigning import check_assignment
 from .files.file_stream import FileStream
 from .front_end import BUNDLE, STYLE, check_built, text_of
 from .history_writer import HistoryKeeper
-from .live_settings import LiveSettings, parted
+from .live_settings import LiveSettings, described, parted
 from .loading import ModelSource, given_name, loader
 from .pipeline import Worker
 from .representations import ShownWidget
@@ -108,6 +108,9 @@ class AudioInteraction(ShownWidget):
         self._keeper = HistoryKeeper(self._keep)
         self._keeper.follow(worker.record, outbox.session)
         super().__init__(name, source, worker, outbox, pull)
+        if not isinstance(model, (str, Path)) and model.language is None:
+            # None of the session's settings changes what a policy does, so its page offers none.
+            self.set_trait("settings_schema", described(()))
         self._publish_settings()
         self._source.start()
 

@@ -11,7 +11,6 @@ import threading
 from dataclasses import replace
 
 import ai_widgets as aiw
-from ai_widgets.inference import Model
 
 
 class Stub:

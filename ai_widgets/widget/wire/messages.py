@@ -59,7 +59,7 @@ playing    {name, page, state: opening|playing|held|ended|stopped|failed, pace, 
                                          how far a file has come; `seconds`, `speed` (× real time) and `left_s` are null
                                          where they are not known. `page` holds it, empty: the kernel reads it from disk
 loop       {mode, phase, chunk, waiting}   the loop's state: the phase that was done last or runs, and its chunk
-model      {status: loading|ready|failed, name, detail, tokens, prefix, block, limit}
+model      {status: loading|ready|failed, kind: model|policy, name, detail, tokens, prefix, block, limit}
 reset      {session}                     a new session began: forget the old events
 problem    {code, message, detail, page, names, request, times}   something went wrong, said in one sentence; `detail`
                                          may hold a traceback; `page` is the page it is for, empty for all. `names`: the

@@ -39,7 +39,7 @@ def welcome(
         "first": hello.seen,
         "page": hello.page,
         "now_ms": now_ms(),
-        "model": {name: model[name] for name in ("status", "name", "detail")},
+        "model": {name: model[name] for name in ("status", "kind", "name", "detail")},
         "settings": dict(settings),
         "live": dict(live),
         "loop": dict(loop),
@@ -96,7 +96,7 @@ def reset(session: int) -> dict[str, Any]:
 
 
 def model_status(model: Mapping[str, Any]) -> dict[str, Any]:
-    """How far loading is; `model` has status, name, detail, tokens, prefix, block and limit."""
+    """How far loading is; `model` has status, kind, name, detail, tokens, prefix, block and limit."""
     return {"type": "model", **model}
 
 

@@ -96,6 +96,8 @@ export type LoadingStatus = "loading" | "ready" | "failed";
 /** What the kernel says of the model, in `model` messages, in `welcome.model` and in the trait `model_info`. */
 export interface ModelInfo {
   status: LoadingStatus;
+  /** `policy`: a baseline without tokens, logits and context. */
+  kind?: "model" | "policy";
   name: string;
   detail: unknown;
 }
@@ -155,6 +157,7 @@ export type KernelMessage =
   | {
       type: "model";
       status: LoadingStatus;
+      kind?: unknown;
       name: string;
       detail: unknown;
       tokens?: unknown;
@@ -203,9 +206,10 @@ export function readKernelMessage(content: unknown): KernelMessage | null {
 export function readModelInfo(value: unknown): ModelInfo | null {
   if (typeof value === "string") return value ? { status: "ready", name: value, detail: "" } : null;
   if (typeof value !== "object" || value === null) return null;
-  const { status, name, detail } = value as Record<string, unknown>;
+  const { status, kind, name, detail } = value as Record<string, unknown>;
   if (status !== "loading" && status !== "ready" && status !== "failed") return null;
-  return { status, name: typeof name === "string" ? name : "", detail: detail ?? "" };
+  const told = { status, name: typeof name === "string" ? name : "", detail: detail ?? "" } as const;
+  return kind === "policy" ? { ...told, kind } : told;
 }
 
 /** Text cut to what a message field may carry, never inside a character. */
