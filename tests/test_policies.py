@@ -15,7 +15,7 @@ import torch
 from hypothesis import given
 
 from ai_widgets.errors import SettingError
-from ai_widgets.policies import AlwaysReply, AlwaysSilent, Energy, Policy, Silero
+from ai_widgets.policies import BY_NAME, Energy, Silero, named
 from ai_widgets.policies.endpointing import Endpointer, Endpointing
 from ai_widgets.policies.energy import LevelDetector
 from ai_widgets.policies.policy import REPLY
@@ -88,20 +88,16 @@ def test_a_level_policy_answers_once_after_the_sound() -> None:
     assert session.record.text == REPLY
 
 
-@pytest.mark.parametrize(
-    ("policy", "replies"),
-    [
-        (Energy(), [6]),
-        (AlwaysSilent(), []),
-        (AlwaysReply(), list(range(10))),
-        pytest.param(Silero, None, marks=pytest.mark.skipif(not SILERO, reason="silero-vad is not installed")),
-    ],
-    ids=["energy", "never", "always", "silero"],
-)
-def test_a_policy_decides_once_a_chunk_and_its_events_do_not_pretend(
-    policy: Policy | type[Silero], replies: list[int] | None
-) -> None:
-    chosen = policy() if isinstance(policy, type) else policy
+REPLIES = {"energy": [6], "never": [], "always": list(range(10)), "silero": None}
+"""Chunks after which each policy replies to `SPEECH`; None where that depends on a network."""
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_policy_decides_once_a_chunk_and_its_events_do_not_pretend(name: str) -> None:
+    if name == "silero" and not SILERO:
+        pytest.skip("silero-vad is not installed")
+    chosen, replies = named(name), REPLIES[name]
+    assert chosen.name == name
     session = chosen.session(seed=3)
     events = session.push(SPEECH)
     decisions = [event for event in events if isinstance(event, Decision)]

@@ -10,26 +10,20 @@ import pytest
 
 import ai_widgets as aiw
 from ai_widgets.errors import SettingError
+from ai_widgets.policies import BY_NAME, named
 from ai_widgets.protocol import Chunk, Decision, Turn
 from ai_widgets.widget.live_settings import LiveSettings
 from tests.page import Build
 from tests.test_policies import SPEECH, turns
 
-BASELINES = {
-    "energy": lambda: aiw.policies.Energy(),
-    "never": lambda: aiw.policies.AlwaysSilent(),
-    "always": lambda: aiw.policies.AlwaysReply(),
-    "silero": lambda: aiw.policies.Silero(),
-}
 
-
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", BY_NAME)
 def test_a_policy_in_the_widget_decides_as_in_a_session(build: Build, name: str) -> None:
     if name == "silero" and find_spec("silero_vad") is None:
         pytest.skip("silero-vad is not installed")
-    session = BASELINES[name]().session()
+    session = named(name).session()
     expected = [*session.push(SPEECH), *session.finish(tail_silence=1.0)]
-    page = build(BASELINES[name]())
+    page = build(named(name))
     page.hello()
     page.widget.feed(SPEECH, 16_000, end=True)
     for kind in (Decision, Turn):

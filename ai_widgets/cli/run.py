@@ -13,6 +13,7 @@ from ..audio.files import LONGEST_S
 from ..audio.folders import check_files, expand_paths
 from ..errors import AiWidgetsError, AudioError, SettingError, printable
 from ..inference import answer_files, load_model
+from ..policies import named
 from ..protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
 from ..record.record import SessionRecord
 from ..session.listening import ListeningModel
@@ -87,9 +88,12 @@ def _listener(given: argparse.Namespace) -> ListeningModel:
     """Return the policy that `--policy` names, or load the checkpoint."""
     if given.policy is None:
         return load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)
-    from ..policies import BY_NAME
-
-    return BY_NAME[given.policy]()
+    of_model = {"--revision": given.revision, "--quantize": given.quantize}
+    of_model |= {"--device": given.device, "--dtype": given.dtype}
+    useless = [option for option, value in of_model.items() if value not in (None, "auto")]
+    if useless:
+        raise SettingError(f"{', '.join(useless)} cannot be given with --policy: a policy has no weights.")
+    return named(given.policy)
 
 
 def _longest(seconds: float | None) -> float | None:

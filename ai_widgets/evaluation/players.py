@@ -19,7 +19,7 @@ from ai_widgets.evaluation.lookahead import LookaheadDecoder
 from ai_widgets.evaluation.scenes import Scene
 from ai_widgets.evaluation.scoring import Reply
 from ai_widgets.inference import Model
-from ai_widgets.policies import BY_NAME
+from ai_widgets.policies import named
 from ai_widgets.policies.endpointing import EndpointingPolicy
 from ai_widgets.policies.policy import REPLY, Policy
 from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, Turn
@@ -160,7 +160,7 @@ THRESHOLDS: dict[str, Sequence[float]] = {
 
 def baseline(name: str) -> BaselinePlayer:
     """Return the player of the policy with a name of `policies.BY_NAME`."""
-    return BaselinePlayer(BY_NAME[name](), THRESHOLDS.get(name, ()))
+    return BaselinePlayer(named(name), THRESHOLDS.get(name, ()))
 
 
 def _note(event: Event, replies: list[Reply], p_text: list[float]) -> None:
