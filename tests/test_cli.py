@@ -156,6 +156,9 @@ class TestPolicy:
         assert [line for line in lines if line["type"] == "decision"] == expected
         assert code == 0
         assert said.startswith("energy baseline · threshold 12.0")
+        assert [line[-20:] for line in said.splitlines() if "0:" in line] == ["  I heard you speak."] * lines[-1][
+            "replies"
+        ]
         summary = lines[-1]
         assert (summary["checkpoint"], summary["device"], summary["dtype"]) == ("energy", None, None)
 
