@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { readModelInfo } from "../src/channel/messages";
+import { readModelInfo } from "../src/channel/reading";
 import { Inspector } from "../src/panels/inspector";
 import { Settings } from "../src/panels/settings";
 import type { Decision, SessionEvent } from "../src/record/events";
@@ -137,7 +137,7 @@ describe("the panels", () => {
   it("the kernel's word is enough before the first decision", async () => {
     const told = { status: "ready", kind: "policy", name: "silero", detail: "baseline" };
     expect(readModelInfo(told)).toEqual(told);
-    expect(readModelInfo({ ...told, kind: "model" })?.kind).toBeUndefined();
+    expect(readModelInfo({ ...told, kind: "model" })?.kind).toBe("model");
     const shown = await showPanel((view) => <LaneNames view={view} />);
     expect(isPolicy(shown.view.store)).toBe(false);
     shown.view.store.model.value = readModelInfo(told) as never;
