@@ -45,8 +45,7 @@ class AudioInteraction(ShellSafeWidget):
     audio_seconds, keep_audio, audio_path
         What `record.audio` keeps: the newest ten minutes by default; see `SessionRecord`.
     **settings
-        Fields of `Settings`, such as ``greedy=True`` or ``bias=0.5``, and of `LiveSettings`, such as
-        ``arrival="drop"``.
+        Fields of `Settings`, such as ``greedy=True``, and of `LiveSettings`, such as ``arrival="drop"``.
 
     Attributes
     ----------
