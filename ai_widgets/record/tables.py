@@ -86,6 +86,38 @@ def table(events: Iterable[Event], kind: type[Event] | str, *, details: bool = F
     return pd.DataFrame(rows, columns=columns)
 
 
+def columns_table(column: Callable[[str], list[Any] | None], kind: type[Event]) -> pd.DataFrame | None:
+    """Build the table of a kind from whole columns, without details.
+
+    Parameters
+    ----------
+    column
+        Returns the values of a field for all events, or None if there is no column of it.
+    kind
+        Event class.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        None if a column is missing; `table` builds the table from the events then.
+    """
+    import pandas as pd
+
+    chunks = column("chunk")
+    if chunks is None:
+        return None
+    found: dict[str, list[Any]] = {}
+    for name in COLUMNS[kind]:
+        if name == "start_s":
+            found[name] = [chunk * CHUNK_SECONDS for chunk in chunks]
+            continue
+        values = column(name)
+        if values is None:
+            return None
+        found[name] = [" ".join(flags) for flags in values] if name == "flags" else values
+    return pd.DataFrame(found, columns=list(COLUMNS[kind]))
+
+
 def kind_of(kind: type[Event] | str) -> type[Event]:
     """Return the event class of a kind, given as its name or the class itself.
 

@@ -21,6 +21,7 @@ from ..protocol import CHUNK_SECONDS, Chunk, Event, Notice
 from ..record.record import SessionRecord
 from ..settings import Settings
 from .feed import End, Feed, Given, Item
+from .heading import heading
 from .loop_state import State, Work, timing_of
 from .perceive import Heard
 from .turn_state import TurnState
@@ -62,6 +63,7 @@ class Loop:
     def __init__(self, model: LoadedModel, settings: Settings, record: SessionRecord) -> None:
         self.settings = settings
         self._record = record
+        record.begin(heading(model, settings))
         self._chunks_before = record.chunks_heard
         self._model = model
         self._feed = Feed(model)
