@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -176,8 +177,10 @@ class TestFaults:
             record = SessionRecord(0.8, path, max_events=2)
             lines, done = 0, True
 
-            def trace(*_: Any, at: int = line) -> Any:
+            def trace(frame: FrameType, *_: Any, at: int = line) -> Any:
                 nonlocal lines, done
+                if "ai_widgets" not in frame.f_code.co_filename:
+                    return None
                 lines += 1
                 if lines == at:
                     done = False

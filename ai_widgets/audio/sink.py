@@ -40,8 +40,10 @@ class AudioSpool:
         Number of chunks in the file.
     """
 
+    # Of the class, so that `close` finds it after an interrupted `__init__`.
+    _file: int | None = None
+
     def __init__(self, path: Path) -> None:
-        self._file: int | None = None
         self.path = path
         self.chunks = 0
 
@@ -80,6 +82,9 @@ class AudioSpool:
         """
         if self._file is None:
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        if chunk == 0:
+            # With every first chunk, since an interrupt may have come behind the open.
+            os.lseek(self._file, 0, os.SEEK_SET)
             os.write(self._file, HEADER)
         data = samples.astype(">f4").tobytes()
         place = len(HEADER) + chunk * CHUNK_BYTES

@@ -36,9 +36,11 @@ class EventFile:
         Path of the file.
     """
 
+    # Of the class, so that `close` finds it after an interrupted `__init__`.
+    _file: int | None = None
+
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: int | None = None
         # Number of events, and offset behind the last one; one value, so that an interrupt never leaves half of it.
         self._state = 0, 0
         self._pages: list[int] = []
