@@ -20,9 +20,9 @@ from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, EVENTS_VERSION, SAMPLE_RATE
 from .audio_store import AudioStore
 from .discards import audio_let_go, events_reduced, not_written
 from .event_store import MAX_EVENTS, EventStore
+from .exports import RecordExports
 from .folder import Folder
 from .header import Header
-from .views import RecordViews
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ AUDIO_SECONDS = 600.0
 E = TypeVar("E", bound=Event)
 
 
-class SessionRecord(RecordViews):
+class SessionRecord(RecordExports):
     """Append-only store of one session's events and audio.
 
     Parameters

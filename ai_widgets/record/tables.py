@@ -78,12 +78,9 @@ def table(events: Iterable[Event], kind: type[Event] | str, *, details: bool = F
     SettingError
         If there is no such kind.
     """
-    import pandas as pd
-
-    chosen = kind_of(kind)
+    chosen, given = kind_of(kind), list(events)
     columns = [*COLUMNS[chosen], *(DETAILS[chosen] if details else ())]
-    rows = [[_value(event, chosen, column) for column in columns] for event in events]
-    return pd.DataFrame(rows, columns=columns)
+    return _frame({column: [_value(event, chosen, column) for event in given] for column in columns})
 
 
 def columns_table(column: Callable[[str], list[Any] | None], kind: type[Event]) -> pd.DataFrame | None:
@@ -101,8 +98,6 @@ def columns_table(column: Callable[[str], list[Any] | None], kind: type[Event]) 
     pandas.DataFrame or None
         None if a column is missing; `table` builds the table from the events then.
     """
-    import pandas as pd
-
     chunks = column("chunk")
     if chunks is None:
         return None
@@ -115,7 +110,16 @@ def columns_table(column: Callable[[str], list[Any] | None], kind: type[Event]) 
         if values is None:
             return None
         found[name] = [" ".join(flags) for flags in values] if name == "flags" else values
-    return pd.DataFrame(found, columns=list(COLUMNS[kind]))
+    return _frame(found)
+
+
+def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
+    """Build a table of columns. Those of text hold Python objects, since a model's text may be no valid Unicode."""
+    import pandas as pd
+
+    kinds = {name: {*map(type, values)} for name, values in columns.items()}
+    objects = {name for name, types in kinds.items() if not types or types & {str, list, dict}}
+    return pd.DataFrame({name: pd.Series(v, dtype=object if name in objects else None) for name, v in columns.items()})
 
 
 def kind_of(kind: type[Event] | str) -> type[Event]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from ..protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
 from .event_store import EventStore
@@ -25,6 +29,19 @@ class RecordViews(ABC):
     @abstractmethod
     def seconds(self) -> float:
         """Length of all audio of the session, in seconds."""
+
+    @property
+    @abstractmethod
+    def audio_start_s(self) -> float:
+        """Start of the audio that is kept, in seconds on the session's audio clock."""
+
+    @abstractmethod
+    def audio_pieces(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the audio that is kept in pieces of whole chunks."""
+
+    @abstractmethod
+    def copy_events(self, write: Callable[[bytes], object]) -> None:
+        """Pass the lines of all events to `write`."""
 
     @abstractmethod
     def count(self, kind: type[Event]) -> int:

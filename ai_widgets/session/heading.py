@@ -34,7 +34,6 @@ def heading(model: LoadedModel, settings: Settings) -> Header:
             "dtype": str(model.placement.dtype).removeprefix("torch."),
             "placement": str(model.placement),
             "positions": model.positions,
-            "vocabulary": model.decoder.vocabulary,
             "traits": model.traits.to_json(),
         },
         settings=settings.to_json(),
