@@ -147,7 +147,10 @@ class TestFaults:
             events = session.push(audio[3 * 6_400 :])
         told = [(event.kind, event.chunk) for event in events if isinstance(event, Notice) and "_" in event.kind]
         later = failing == "events.jsonl"
-        assert [kind for kind, _ in told if kind in ("not_written", "audio_let_go")] == ["not_written", "audio_let_go"]
+        assert [kind for kind, _ in told if kind in ("not_written", "audio_discarded")] == [
+            "not_written",
+            "audio_discarded",
+        ]
         assert told[0] == ("not_written", 3 + later)
         assert len([event for event in events if isinstance(event, Decision)]) == 7
         notice = next(event for event in events if isinstance(event, Notice) and event.kind == "not_written")

@@ -76,13 +76,13 @@ class TestAudio:
     def test_letting_go_is_told_once(self, toy: Model) -> None:
         session = toy.session(SessionRecord(0.8), max_reply_tokens=1)
         list(session.push(babble(2)))
-        (notice,) = (event for event in session.record.of_type(Notice) if event.kind == "audio_let_go")
+        (notice,) = (event for event in session.record.of_type(Notice) if event.kind == "audio_discarded")
         assert (notice.chunk, notice.data) == (2, {"seconds": 0.8})
         assert notice.message == "Audio older than 0.8 seconds is discarded from this chunk on. All events are kept."
         assert len(session.record.audio) == 2 * 6_400
 
     @pytest.mark.parametrize("seconds", [0.0, None])
-    def test_where_nothing_is_let_go_or_nothing_kept_there_is_nothing_to_tell(self, seconds: float | None) -> None:
+    def test_where_nothing_is_discarded_or_nothing_kept_there_is_nothing_to_tell(self, seconds: float | None) -> None:
         record = SessionRecord(seconds)
         for _ in range(5):
             assert record.append_audio(np.zeros(6_400, np.float32)) == []

@@ -5,11 +5,11 @@ from __future__ import annotations
 from ..protocol import CHUNK_SECONDS, Notice
 
 
-def audio_let_go(chunk: int, seconds: float) -> Notice:
+def audio_discarded(chunk: int, seconds: float) -> Notice:
     """Return the notice that audio older than `seconds` is discarded from a chunk on."""
     length = f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
     message = f"Audio older than {length} is discarded from this chunk on. All events are kept."
-    return Notice(chunk, "audio_let_go", message, {"seconds": seconds})
+    return Notice(chunk, "audio_discarded", message, {"seconds": seconds})
 
 
 def events_reduced(chunk: int, events: int) -> Notice:

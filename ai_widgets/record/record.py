@@ -18,7 +18,7 @@ import numpy.typing as npt
 from ..errors import SettingError
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, EVENTS_VERSION, SAMPLE_RATE, Event, Notice
 from .audio_store import AudioStore
-from .discards import audio_let_go, events_reduced, not_written
+from .discards import audio_discarded, events_reduced, not_written
 from .event_store import MAX_EVENTS, EventStore
 from .exports import RecordExports
 from .folder import Folder
@@ -330,8 +330,8 @@ class SessionRecord(RecordExports):
     def _discarding(self, chunk: int) -> list[Notice]:
         """Return the notices of what is discarded from this chunk on, each once."""
         found: list[Notice] = []
-        if self._audio.discards and "audio_let_go" not in self._told and self._max_chunks:
-            found.append(audio_let_go(chunk, self._max_chunks * CHUNK_SECONDS))
+        if self._audio.discards and "audio_discarded" not in self._told and self._max_chunks:
+            found.append(audio_discarded(chunk, self._max_chunks * CHUNK_SECONDS))
         if self._events.discards and "events_reduced" not in self._told:
             found.append(events_reduced(chunk, self._max_events))
         return found

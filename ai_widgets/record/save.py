@@ -38,9 +38,9 @@ def save(record: SessionRecord, path: str | Path, *, overwrite: bool = False, fo
         If the name does not end in `.aiw`, or the recording cannot be written.
     """
     target = Path(path).expanduser()
-    if target.suffix != SUFFIX:
-        raise RecordError(f"A recording must have a name that ends in {SUFFIX}, not {target.name!r}.")
-    _check_free(record, target, overwrite=overwrite)
+    check_target(target, overwrite=overwrite)
+    if record.path is not None and record.path.exists() and target.exists() and target.samefile(record.path):
+        raise RecordExistsError(f"{target} is the recording that this record reads from; choose another name.")
     try:
         with _temporary(target) as made:
             if folder:
@@ -53,15 +53,24 @@ def save(record: SessionRecord, path: str | Path, *, overwrite: bool = False, fo
     return target
 
 
-def _check_free(record: SessionRecord, target: Path, *, overwrite: bool) -> None:
+def check_target(target: Path, *, overwrite: bool = False) -> None:
+    """Check the name of a recording that is to be written.
+
+    Raises
+    ------
+    RecordExistsError
+        If the name exists and may not be replaced.
+    RecordError
+        If the name does not end in `.aiw`, or its folder does not exist.
+    """
+    if target.suffix != SUFFIX:
+        raise RecordError(f"A recording must have a name that ends in {SUFFIX}, not {target.name!r}.")
     if not target.parent.is_dir():
         raise RecordError(f"The folder {target.parent} does not exist; the recording needs one that does.")
     if not target.exists():
         return
     if not overwrite:
         raise RecordExistsError(f"{target} exists already; overwrite=True replaces it.")
-    if record.path is not None and record.path.exists() and target.samefile(record.path):
-        raise RecordExistsError(f"{target} is the recording that this record reads from; choose another name.")
     if target.is_dir() and not (target / HEADER_NAME).exists() and not (target / EVENTS_NAME).exists():
         raise RecordExistsError(f"{target} is a folder but no recording, and is not replaced; choose another name.")
 
