@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
-from zipfile import BadZipFile, ZipFile
+from typing import IO, BinaryIO, cast
+from zipfile import BadZipFile, ZipExtFile, ZipFile
 
 from ..errors import ForeignRecordError, RecordError
 
@@ -117,7 +117,9 @@ class Archive:
     def _blocks(self, name: str) -> Iterator[bytes]:
         if self._zip is not None:
             with self._zip.open(name) as member:
-                while block := member.read1(BLOCK):
+                # `read1` returns before the damaged block what came before it; the stubs of `open` do not know it.
+                reader = cast("ZipExtFile", member)
+                while block := reader.read1(BLOCK):
                     yield block
             return
         part = self._parts[name]
