@@ -77,6 +77,11 @@ class Archive:
         except OSError as error:
             raise RecordError(f"{path} cannot be read: {error.strerror or error}.") from error
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the members, as they stand in the archive: not to be used as paths."""
+        return [*self._parts, *(self._zip.namelist() if self._zip is not None else ())]
+
     def __contains__(self, name: str) -> bool:
         return name in self._parts or (self._zip is not None and name in self._zip.namelist())
 

@@ -39,14 +39,17 @@ def events_of(chunk: int, noise: np.random.Generator) -> Iterator[Event]:
     others = tuple(Alternative(token, f"token{token}", p / (token + 2), p / 9, q) for token in range(5))
     begins = chunk % REPLY_EVERY == 0
     yield Chunk(chunk, 0, start_s, -60 * p, tuple(noise.random(16).round(4).tolist()), (), "A" * 428)
-    head = (479 if begins else 486, "TEXT_BEGIN" if begins else "KEEP_SILENCE", 1 - p, p, 0.0, p, q, p, q)
-    yield Decision(chunk, 0, start_s, *head, 486, 13 * (chunk % 30), others, (486,), max(0, chunk - 29), 390, 400, RULE)
+    raw = (1 - p, p, 0.0, p, q, p, q, 486, 13 * (chunk % 30), others, (486,), max(0, chunk - 29), 390, 400, RULE)
+    if begins:
+        yield Decision(chunk, 0, start_s, 479, "TEXT_BEGIN", *raw)
+    else:
+        yield Decision(chunk, 0, start_s, 486, "KEEP_SILENCE", *raw)
     if begins:
         turn = chunk // REPLY_EVERY
         for index in range(REPLY_TOKENS):
             yield Token(chunk, turn, index, 200 + index, p, f" word{index}", p, q, 200, 100 + index, others)
         yield Turn(chunk, turn, 0, start_s, None, f"What was said in reply {turn}.", tuple(range(12)), "TEXT_END")
-    yield Timing(chunk, *noise.random(5).tolist(), 1, chunk, 1.7e12 + start_s, 1.7e12 + start_s + p)
+    yield Timing(chunk, 3 * p, 5 * q, 7 * p, 0.0, 2 * q, 1, chunk, 1.7e12 + start_s, 1.7e12 + start_s + p)
 
 
 def fill(record: SessionRecord, first: int, last: int, noise: np.random.Generator) -> None:
