@@ -173,8 +173,9 @@ class TestNames:
         page.widget.feed(babble(0.8), 16_000)
         page.widget.reset()
         page.widget.feed(babble(0.4), 16_000)
-        lengths = sorted(SessionRecord.load(path).seconds for path in tmp_path.iterdir())
-        assert lengths == [pytest.approx(0.4), pytest.approx(0.8)]
+        kept = [SessionRecord.load(path) for path in tmp_path.iterdir()]
+        assert sorted(record.seconds for record in kept) == [pytest.approx(0.4), pytest.approx(0.8)]
+        assert all(record.header.live == page.widget.live for record in kept)
 
     def test_a_widget_needs_a_folder(self, build: Build, tmp_path: Path) -> None:
         with pytest.raises(SettingError, match=r"names one recording; a widget needs a folder.*keep='.*talk'"):

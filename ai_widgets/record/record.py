@@ -7,9 +7,10 @@ is also written to disk while it happens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -165,6 +166,11 @@ class SessionRecord(KeptRecord):
                 self._folder.update(self._header)
             except OSError as error:
                 self._stop_writing(error)
+
+    def note_live(self, live: Mapping[str, Any]) -> None:
+        """Note the settings of the widget, before its session begins."""
+        if not self._header.sessions:
+            self._header = replace(self._header, live=dict(live))
 
     @property
     def header(self) -> Header:
