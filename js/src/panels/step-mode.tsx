@@ -64,7 +64,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
     () =>
       effect(() => {
         // The view may lose its kernel while it is stepped.
-        if (source.value === "live" && view.store.saved.value) steps.use("replay");
+        if (source.value === "kernel" && view.store.saved.value) steps.use("replay");
       }),
     [],
   );
@@ -75,10 +75,15 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
       <header class="aiw-inspector-head">
         <h3 class="aiw-heading">
           Step mode{" "}
-          <small>{source.value === "live" ? "the loop is paused" : "a replay of what was heard"}</small>
+          <small>{source.value === "kernel" ? "the loop is paused" : "a replay of what was heard"}</small>
         </h3>
         <span class="aiw-inspector-tools">
-          <SourceButton steps={steps} source="live" title="Step the kernel's loop" disabled={!steps.live} />
+          <SourceButton
+            steps={steps}
+            source="kernel"
+            title="Step the kernel's loop"
+            disabled={!steps.connected}
+          />
           <SourceButton
             steps={steps}
             source="replay"
@@ -138,7 +143,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
 
 interface SourceProps {
   steps: StepState;
-  source: "live" | "replay";
+  source: "kernel" | "replay";
   title: string;
   disabled?: boolean;
 }
@@ -169,7 +174,7 @@ function nowText(view: View, { cursor, source }: StepState): string {
   const start = chunkStart(record, chunk);
   const name = `Chunk ${chunk}`;
   if (phase === "") {
-    return source.value === "live"
+    return source.value === "kernel"
       ? `The loop is paused before chunk ${chunk}: each press does one phase.`
       : `The replay begins at chunk ${chunk}: each press shows one phase.`;
   }

@@ -87,12 +87,12 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
           </BarButton>
           <BarButton
             look="aiw-bar-button"
-            name="live"
+            name="follow"
             title="Follow the newest chunk (L)"
             pressed={following.value}
             press={() => timeline.current?.follow()}
           >
-            Live
+            Follow
           </BarButton>
           <BarButton
             look="aiw-bar-button"
