@@ -139,7 +139,7 @@ def _write_file(record: SessionRecord, target: Path) -> None:
             archive.write(rest, REST_NAME, ZIP_DEFLATED)
         for segment in record.raw:
             made = target.with_name(f"{segment.path.stem}.flac")
-            if segment.path.suffix == ".flac":
+            if segment.path.suffix == Path(FLAC_NAME).suffix:
                 made = segment.path
             else:
                 write_flac(segment, made)
