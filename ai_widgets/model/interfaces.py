@@ -103,6 +103,10 @@ class LanguageModel(Protocol):
         """Name as given to the loader."""
 
     @property
+    def revision(self) -> str | None:
+        """Commit of the hub repository; None for a local folder."""
+
+    @property
     def encoder(self) -> AudioEncoder:
         """Audio encoder."""
 
@@ -125,6 +129,10 @@ class LanguageModel(Protocol):
     @property
     def placement(self) -> Placement:
         """Device and number format."""
+
+    @property
+    def threads(self) -> int | None:
+        """Number of torch's intra-op threads; None for torch's default."""
 
     def computing(self) -> AbstractContextManager[None]:
         """Run a block that computes with this model."""

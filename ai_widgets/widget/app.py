@@ -10,7 +10,8 @@ import numpy.typing as npt
 import traitlets
 
 from ..audio.intake import check_rate, mono
-from ..record.record import AUDIO_SECONDS, KeepAudio, SessionRecord
+from ..record.folder import check_keep
+from ..record.record import AUDIO_SECONDS, SessionRecord
 from ..record.transcript import summary
 from ..settings import WIDGET_REPLY_TOKENS, Declared, Settings
 from .assigning import StateTrait, check_assignment, completed
@@ -42,8 +43,10 @@ class AudioInteraction(ShellSafeWidget):
         as the model is there.
     device, dtype, revision
         As in `load_model`. (The microphone is the live setting `device`: ``w.set(device=…)``.)
-    audio_seconds, keep_audio, audio_path
-        What `record.audio` keeps: the newest ten minutes by default; see `SessionRecord`.
+    audio_seconds
+        Length of the newest audio that `record.audio` keeps in memory, in seconds; None keeps all, 0 none.
+    keep
+        Folder into which every session is written while it happens (`SessionRecord.load` opens it); None: memory only.
     **settings
         Fields of `Settings`, such as ``greedy=True``, and of `LiveSettings`, such as ``arrival="drop"``.
 
@@ -102,14 +105,14 @@ class AudioInteraction(ShellSafeWidget):
         dtype: str | torch.dtype = "auto",
         revision: str | None = None,
         audio_seconds: float | None = AUDIO_SECONDS,
-        keep_audio: KeepAudio = True,
-        audio_path: str | Path | None = None,
+        keep: str | Path | None = None,
         **settings: Any,
     ) -> None:
         check_built()
         session, live = parted(settings)
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
         name = given_name(model, chosen)
+        check_keep(keep)
         self._view = WidgetView(self, f"AudioInteraction {name}")
         self._channel = Channel(
             self._view,
@@ -117,7 +120,7 @@ class AudioInteraction(ShellSafeWidget):
             loader(model, device, dtype, revision),
             chosen,
             lively,
-            lambda: SessionRecord(audio_seconds, keep_audio, audio_path),
+            lambda: SessionRecord(audio_seconds, keep),
             pull="google.colab" in sys.modules,
         )
         self._send_lock = self._view.send_lock
@@ -136,8 +139,6 @@ class AudioInteraction(ShellSafeWidget):
     @traitlets.default("_css")
     def _style(self) -> str:
         return text_of(STYLE)
-
-    # Python side -----------------------------------------------------------------------------------------------------
 
     @property
     def record(self) -> SessionRecord:
@@ -196,8 +197,7 @@ class AudioInteraction(ShellSafeWidget):
     def play(self, path: str | Path, *, tail_silence: float = 1.0, wait: bool = True, pace: Pace = "fast") -> None:
         """Play an audio file as one recording, after the files that play already.
 
-        The file is read and decoded in pieces, only as fast as chunks are decided: its length does not matter. Pages
-        show its position; `playing` tells it here.
+        The file is decoded in pieces, only as fast as chunks are decided. `playing` and the pages show its position.
 
         Parameters
         ----------
