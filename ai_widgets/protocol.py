@@ -29,6 +29,8 @@ of an earlier version can be read."""
 
 Choice = Literal["KEEP_SILENCE", "TEXT_BEGIN", "OTHER"]
 """Name of the token drawn at a decision; `OTHER` is a protocol violation."""
+Floor = Literal["running", "clip"]
+"""Maximum that the log-mel floor of a chunk is relative to: of the stream so far, or of the whole clip."""
 Ending = Literal["TEXT_END", "limit", "interrupted", "error"]
 """Reason why a reply ended: the model's own end token, a limit of tokens or positions, an interrupt, or an error."""
 
@@ -153,6 +155,12 @@ class Chunk(Event):
     mel
         Thumbnail of the encoder's input features: base64 of 10 frames × 32 bands, one byte each, frame by frame, the
         lowest band first (`audio.features.thumbnail`). Empty if unknown.
+    floor
+        Log-mel floor of the chunk's frames: `running` (maximum of the stream so far) or `clip` (of the whole clip). A
+        replay computes the same frames with it.
+    lead
+        State of the running features before the chunk, where it is not the state after the recorded chunk before, as
+        after dropped audio (`session.features_state`). Empty otherwise.
     """
 
     type = "chunk"
@@ -162,6 +170,8 @@ class Chunk(Event):
     envelope: tuple[float, ...]
     flags: tuple[str, ...] = ()
     mel: str = ""
+    floor: Floor = "running"
+    lead: str = ""
 
     def __repr__(self) -> str:
         flags = f", {' '.join(self.flags)}" if self.flags else ""
@@ -202,7 +212,9 @@ class Decision(Event):
     used, limit
         Context positions in use after the step, and the maximum.
     rule
-        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`.
+        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`. A decision
+        that was forced (`StreamingSession.fork`) also has `forced`, the name of the forced token: `token` is then that
+        token, `p_drawn` its probability in the distribution, and `draw` the number that had no effect.
     """
 
     type = "decision"
@@ -306,9 +318,9 @@ class Notice(Event):
     ----------
     kind
         Word for programs. Of the context: `context_slide`, `context_reset`, `context_full`, `limit`. Of the model:
-        `violation`, `undecided`. Of the settings: `settings`. Of the input: `silent_input`, `faint_input`,
-        `dc_offset`, `channels_cancel`, `repaired` (each with `phase` begins or ends). Of a file: `cut`,
-        `header_repaired`, `damaged`.
+        `violation`, `undecided`. Of the settings: `settings`. Of a fork: `fork`, `context_rebuilt`. Of the input:
+        `silent_input`, `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (each with `phase` begins or ends).
+        Of a file: `cut`, `header_repaired`, `damaged`.
     message
         Sentence for the user.
     data

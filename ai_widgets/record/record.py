@@ -6,8 +6,9 @@ events are small and unbounded. Audio is written to disk only with ``keep_audio=
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,11 @@ class SessionRecord:
         Audio file for ``keep_audio="file"``: a name that ends in `.au`, or a folder for a new file; None for a new
         temporary file. The attribute `audio_path` is the path in use.
 
+    Attributes
+    ----------
+    settings
+        Settings that the session began with, as plain values; None before a session was opened with the record.
+
     Raises
     ------
     SettingError
@@ -89,6 +95,7 @@ class SessionRecord:
         self._discarding = False
         self._chunks_heard = 0
         self._last_notices: tuple[int, list[Notice]] = (-1, [])
+        self.settings: Mapping[str, Any] | None = None
 
     def append(self, event: Event) -> None:
         """Append one event."""
@@ -198,6 +205,10 @@ class SessionRecord:
         if samples is None and self._spool is not None and 0 <= chunk < self._spool.chunks:
             return self._spool.read(chunk, 1)
         return samples
+
+    def keeps(self, chunk: int) -> bool:
+        """Return whether `chunk_audio` returns samples for a chunk."""
+        return chunk in self._audio or (self._spool is not None and 0 <= chunk < self._spool.chunks)
 
     @property
     def seconds(self) -> float:

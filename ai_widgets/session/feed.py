@@ -15,13 +15,16 @@ from time import perf_counter
 from typing import TypeAlias
 
 from ..audio.clip_features import ArraySamples, ClipLogMel, Progress
+from ..audio.features import Mark
 from ..audio.file_notices import FileNotice
 from ..audio.file_samples import FileSamples
 from ..audio.intake import Array, ChunkAudio, Intake, silence
 from ..errors import AudioError
 from ..model.checkpoint import LoadedModel
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
+from .features_state import FRESH
 from .perceive import Heard, Listener, hear_clip, hear_piece
+from .rehear import Again, Rehearing
 
 PIECE_SECONDS = 10
 """Length of a piece of live audio that is resampled and split at once, in seconds. It bounds the memory, and the first
@@ -80,8 +83,8 @@ class Given:
     seconds = CHUNK_SECONDS
 
 
-Item: TypeAlias = Block | Clip | End | Given
-Piece: TypeAlias = ChunkAudio | Heard | Given | End | FileNotice
+Item: TypeAlias = Block | Clip | End | Given | Rehearing
+Piece: TypeAlias = ChunkAudio | Heard | Given | Again | End | FileNotice
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,8 @@ class Feed:
     ----------
     model
         Model whose encoder perceives the audio.
+    features
+        State of the running features before the first chunk.
 
     Attributes
     ----------
@@ -137,11 +142,12 @@ class Feed:
         Whether an interrupt has reset the resampler, which loses a few milliseconds of audio.
     """
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, features: Mark = FRESH) -> None:
         self._model = model
         self._items: deque[tuple[int, Item]] = deque()
         self._intake = Intake()
         self._listener = Listener(model)
+        self._listener.return_to(features)
         self._intake_before: tuple[tuple[int, int], Intake, bool] | None = None
         self._listener_before: tuple[int, tuple[Array | None, float]] | None = None
         # Features of the clip in progress, kept because its floor is measured once.
@@ -180,6 +186,8 @@ class Feed:
         items = [item for number, item in self._items if number >= taken.items]
         begun = items[0] if items else None
         done = taken.samples / begun.sound.rate if isinstance(begun, (Block, Clip)) else 0.0
+        if isinstance(begun, Rehearing):
+            done = taken.samples * CHUNK_SECONDS
         return max(0.0, pieces + sum(item.seconds for item in items) - done)
 
     def drop(self) -> None:
@@ -212,6 +220,11 @@ class Feed:
         number, item = self._items[0]
         if isinstance(item, Given):
             return Taken(number + 1, pieces=(item,), chunks=taken.chunks)
+        if isinstance(item, Rehearing):
+            again = item.pieces(taken.samples) if heard else item.unperceived(taken.samples)
+            if not again:
+                return replace(taken, items=number + 1, samples=0, pieces=(End(),) if item.closing else (), place=0)
+            return replace(taken, samples=taken.samples + len(again), pieces=again, place=0)
         intake, lost = self._intake.resumed()
         self._intake_before = (taken.items, taken.samples), intake, lost
         past = replace(taken, items=number + 1, samples=0, reported=0, place=0)
@@ -273,6 +286,16 @@ class Feed:
         """Perceive the next chunk of the live stream."""
         self._listener_before = taken.chunks, self._listener.mark()
         return self._listener.hear(chunk)
+
+    def hear_again(self, piece: Again, taken: Taken) -> Heard:
+        """Perceive a chunk of a record as it was perceived then."""
+        if piece.heard.frames is not None:
+            return piece.heard
+        if piece.lead is not None:
+            self._listener_before = taken.chunks, self._listener.mark()
+            self._listener.return_to(piece.lead)
+            return replace(self._listener.hear(piece.audio), clip=piece.heard.clip)
+        return replace(self.hear(piece.audio, taken), clip=piece.heard.clip)
 
 
 def _unheard(chunk: ChunkAudio) -> ChunkAudio:

@@ -11,10 +11,10 @@ from time import perf_counter
 import numpy as np
 from torch import Tensor
 
-from ..audio.features import Array, StreamingLogMel, log_mel, thumbnail
+from ..audio.features import Array, Mark, StreamingLogMel, log_mel, thumbnail
 from ..audio.intake import ChunkAudio
 from ..model.checkpoint import LoadedModel
-from ..protocol import MELS_PER_CHUNK
+from ..protocol import MELS_PER_CHUNK, Floor
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ class Heard:
         Whether the audio comes from a microphone.
     age_s
         Time between the capture of the chunk's last sample and `arrived`, in seconds.
+    floor
+        Log-mel floor of the frames: `running`, or `clip` for the floor of the whole clip.
+    before, after
+        State of the running features before and after the chunk (`StreamingLogMel.mark`); None with the clip's floor.
     """
 
     samples: Array
@@ -60,6 +64,9 @@ class Heard:
     encode_wait_ms: float = 0.0
     live: bool = False
     age_s: float = 0.0
+    floor: Floor = "running"
+    before: Mark | None = None
+    after: Mark | None = None
 
 
 class Listener:
@@ -69,11 +76,11 @@ class Listener:
         self._model = model
         self._features = StreamingLogMel()
 
-    def mark(self) -> tuple[Array | None, float]:
+    def mark(self) -> Mark:
         """Return the state of the stream, for `return_to`."""
         return self._features.mark()
 
-    def return_to(self, mark: tuple[Array | None, float]) -> None:
+    def return_to(self, mark: Mark) -> None:
         """Restore the state that `mark` returned; chunks heard since then have no effect."""
         self._features.return_to(mark)
 
@@ -104,7 +111,7 @@ class Listener:
         age_s
             Time between the capture of the chunk's last sample and `arrived`, in seconds.
         """
-        start = perf_counter()
+        start, before = perf_counter(), self._features.mark()
         mels = self._features.push(chunk.samples)
         between = perf_counter()
         with self._model.computing():
@@ -125,6 +132,8 @@ class Listener:
             max(0.0, start - since) * 1e3,
             live,
             age_s,
+            before=before,
+            after=self._features.mark(),
         )
 
 
@@ -170,6 +179,7 @@ def hear_piece(
             (end - between) * share,
             start,
             thumbnail(mels[:, place * MELS_PER_CHUNK : (place + 1) * MELS_PER_CHUNK]),
+            floor="clip",
         )
         for place, (chunk, each) in enumerate(zip(chunks, frames, strict=True))
     ]

@@ -50,6 +50,10 @@ export interface Chunk {
   flags: string[];
   /** Log-mel in base64, frame by frame, one byte a band; empty where unknown. */
   mel: string;
+  /** Maximum that the log-mel floor is relative to: of the stream so far, or of the whole clip. */
+  floor: "running" | "clip";
+  /** State of the running features where the chunk does not follow the recorded one before; empty otherwise. */
+  lead: string;
 }
 
 export interface Decision {
