@@ -19,6 +19,7 @@ from .process_exit import computation
 from .protocol import Event
 from .record.record import SessionRecord
 from .record.transcript import facts_html
+from .session.replay import TOLERANCE, Replay, replay, rerun
 from .session.session import StreamingSession
 from .settings import Settings
 
@@ -62,6 +63,51 @@ class Model:
         ...     events = session.push(samples, rate=48_000)
         """
         return StreamingSession(self.loaded, Settings.of(settings), record)
+
+    def replay(self, record: SessionRecord, tolerance: float = TOLERANCE) -> Replay:
+        """Hear a record again from its first chunk, and compare every decision, token and reply.
+
+        Changed settings, interrupts, forced decisions and failures happen again at the same chunk and token.
+
+        Parameters
+        ----------
+        record
+            Record with all of its audio; it is not changed.
+        tolerance
+            Largest absolute difference of a logit or a probability that counts as the same. Tokens, random numbers,
+            texts and positions must be equal.
+
+        Returns
+        -------
+        Replay
+            `reproduced`, `first_difference` and the new `record`. Cost: that of the session.
+
+        Raises
+        ------
+        SessionError
+            If the record lacks settings or audio, or holds several sessions.
+        SettingError
+            If the record's settings are not possible with this model.
+
+        Examples
+        --------
+        >>> model.replay(session.record).reproduced
+        True
+        """
+        return replay(self.loaded, record, tolerance)
+
+    def rerun(self, record: SessionRecord) -> StreamingSession:
+        """Return a session that hears a record again, for example to fork a record that was loaded.
+
+        Its chunks are pending: `run_on` decides them. Raises what `replay` raises.
+
+        Examples
+        --------
+        >>> session = model.rerun(SessionRecord.load("talk.aiw"))
+        >>> session.run_on()
+        >>> session.fork(12, bias=0.5).run_on()
+        """
+        return StreamingSession.around(self.loaded, *rerun(self.loaded, record))
 
     def _repr_html_(self) -> str:
         loaded = self.loaded

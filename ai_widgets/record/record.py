@@ -28,6 +28,7 @@ from ..protocol import (
     Token,
     Turn,
 )
+from .replayable import Replayable
 from .tables import kind_of, table
 from .transcript import summary, transcript_html, transcript_text
 
@@ -41,7 +42,7 @@ E = TypeVar("E", bound=Event)
 KeepAudio: TypeAlias = Literal[True, False, "file"]
 
 
-class SessionRecord:
+class SessionRecord(Replayable):
     """Append-only store of one session's events and audio.
 
     Parameters

@@ -151,7 +151,8 @@ class Rehearing:
         chunk = self._chunks[place]
         other = self._changed.get(chunk.chunk)
         if other is not None:
-            return other
+            # A tail is encoded on its own, apart from its clip.
+            return replace(other, flags=(*other.flags, "tail")) if "tail" in chunk.flags else other
         samples = self._audio(chunk.chunk)
         if samples is None:
             raise missing(chunk.chunk)

@@ -67,7 +67,7 @@ class StreamingSession(AudioInput):
         self._closed = False
 
     @classmethod
-    def _around(cls, model: LoadedModel, loop: Loop, record: SessionRecord) -> StreamingSession:
+    def around(cls, model: LoadedModel, loop: Loop, record: SessionRecord) -> StreamingSession:
         """Return the session of a loop that is already at some chunk."""
         session = cls.__new__(cls)
         session.model, session._lock = model, RLock()
@@ -194,7 +194,7 @@ class StreamingSession(AudioInput):
                 self._finish_pending()
             change = Change.of(self._record, self.chunks_done, chunk, force, audio, changed)
             loop, record = forked(self.model, self._loop, self._record, change)
-        return self._around(self.model, loop, record)
+        return self.around(self.model, loop, record)
 
     def run_on(self) -> list[Event]:
         """Decide what is pending, as after a fork, and return the events of it."""
