@@ -33,6 +33,7 @@ from .errors import (
 from .model.importing import collector_paused
 
 if TYPE_CHECKING:
+    from . import analysis
     from .audio.files import load_audio
     from .inference import Model, load_model, run_inference
     from .protocol import Decision, Notice, Token, Turn
@@ -82,6 +83,7 @@ __all__ = [
     "StreamingSession",
     "Token",
     "Turn",
+    "analysis",
     "load_audio",
     "load_model",
     "run_inference",
@@ -91,6 +93,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
+    if name == "analysis":
+        return importlib.import_module(".analysis", __name__)
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with collector_paused():

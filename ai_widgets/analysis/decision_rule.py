@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..protocol import Alternative, Decision
+from ..protocol import Decision
 
 KEEP, TEXT, OTHER = "KEEP_SILENCE", "TEXT_BEGIN", "OTHER"
 GREEDY, TEMPERATURE, TOP_K, TOP_P, BIAS, MASK = "greedy", "temperature", "top_k", "top_p", "bias", "mask"
@@ -59,12 +59,12 @@ def decided(decision: Decision, rule: Mapping[str, Any]) -> Outcome:
     >>> decided(decision, {**decision.rule, "bias": 2.0}).choice
     'TEXT_BEGIN'
     """
-    scores = _scores(decision, rule)
+    scores = _scores(decision, rule) if decision.rule else None
     if scores is None:
         return UNKNOWN
     names = [name for name, _ in scores]
     weights = _weights([score for _, score in scores], rule)
-    total = math.fsum(weights)
+    total = sum(weights)
     p_text = sum(weight for name, weight in zip(names, weights, strict=True) if name == TEXT) / total
     if rule[GREEDY]:
         return Outcome(names[0], p_text)
@@ -79,30 +79,37 @@ def decided(decision: Decision, rule: Mapping[str, Any]) -> Outcome:
 
 
 def _scores(decision: Decision, rule: Mapping[str, Any]) -> list[tuple[str, float]] | None:
-    """Return the tokens that can be drawn before top-p, with their biased logits, the highest first; None if unknown.
+    """Return the tokens that top-k leaves, with their biased logits, the highest first; None if unknown.
 
-    Of equal logits the first in the order of the tokens comes first; KEEP_SILENCE before TEXT_BEGIN.
+    Of equal logits the first in the order of the tokens comes first, KEEP_SILENCE before TEXT_BEGIN.
     """
-    two = [(KEEP, decision.logit_keep), (TEXT, decision.logit_text + rule[BIAS])]
-    keep = 1 if rule[GREEDY] else rule[TOP_K]
-    if not rule[MASK]:
-        others = _others(decision.alternatives, decision.logit_keep, decision.logit_text)
-        if keep is None or others is None or keep > len(others) + len(two):
-            return None
-        # With the bias the lowest kept score must still be above every token that is not recorded.
-        two += others
-    ordered = sorted(two, key=lambda each: -each[1])
-    return ordered[:keep]
-
-
-def _others(alternatives: Sequence[Alternative], logit_keep: float, logit_text: float) -> list[tuple[str, float]] | None:
-    """Return the other recorded tokens with their logits; None if the record keeps no alternatives."""
-    known = {each.text: each.p for each in alternatives}
-    logit, p = max((logit_keep, known.get(KEEP, 0.0)), (logit_text, known.get(TEXT, 0.0)), key=lambda each: each[1])
-    if not alternatives or p <= 0:
+    scores = [(KEEP, decision.logit_keep), (TEXT, decision.logit_text + rule[BIAS])]
+    count = 1 if rule[GREEDY] else rule[TOP_K]
+    if rule[MASK]:
+        return sorted(scores, key=lambda each: -each[1])[:count]
+    others = _others(decision)
+    if others is None or count is None:
         return None
-    rest = [each for each in alternatives if each.text not in (KEEP, TEXT) and each.p > 0]
-    return [(OTHER, logit + math.log(each.p / p)) for each in rest]
+    rest, highest_unknown = others
+    ordered = sorted([*scores, *((OTHER, logit) for logit in rest)], key=lambda each: -each[1])
+    if count > len(ordered) or ordered[count - 1][1] < highest_unknown:
+        return None
+    return ordered[:count]
+
+
+def _others(decision: Decision) -> tuple[list[float], float] | None:
+    """Return the logits of the other recorded tokens, and a bound of those that are not recorded; None if unknown.
+
+    A record keeps the likeliest tokens, and the drawn one and both decision tokens in any case. So no token that is
+    not recorded is likelier than the least likely of the other recorded ones, or than the likeliest if there are none.
+    """
+    logit, p = max((decision.logit_keep, decision.p_keep), (decision.logit_text, decision.p_text), key=lambda x: x[1])
+    if not decision.alternatives or p <= 0:
+        return None
+    known = [each for each in decision.alternatives if each.text not in (KEEP, TEXT) and each.p > 0]
+    likeliest = [each.p for each in known if each.token != decision.token]
+    bound = min(likeliest) if likeliest else max(each.p for each in decision.alternatives)
+    return [logit + math.log(each.p / p) for each in known], logit + math.log(bound / p)
 
 
 def _weights(scores: Sequence[float], rule: Mapping[str, Any]) -> list[float]:
@@ -111,7 +118,7 @@ def _weights(scores: Sequence[float], rule: Mapping[str, Any]) -> list[float]:
         return [1.0, *(0.0 for _ in scores[1:])]
     weights = [math.exp((score - scores[0]) / rule[TEMPERATURE]) for score in scores]
     if rule[TOP_P] < 1:
-        mass, reached = rule[TOP_P] * math.fsum(weights), 0.0
+        mass, reached = rule[TOP_P] * sum(weights), 0.0
         for place, weight in enumerate(weights):
             reached += weight
             if reached >= mass:
