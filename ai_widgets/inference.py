@@ -84,28 +84,17 @@ class Model:
 
         Raises
         ------
-        SessionError
-            If the record lacks settings or audio, or holds several sessions.
-        SettingError
-            If the record's settings are not possible with this model.
-
-        Examples
-        --------
-        >>> model.replay(session.record).reproduced
-        True
+        SessionError, SettingError
+            If the record lacks settings or audio, or holds several sessions; if this model cannot have its settings.
         """
         return replay(self.loaded, record, tolerance)
 
     def rerun(self, record: SessionRecord) -> StreamingSession:
-        """Return a session that hears a record again, for example to fork a record that was loaded.
-
-        Its chunks are pending: `run_on` decides them. Raises what `replay` raises.
+        """Return a session in which the audio of a record is pending; raises what `replay` raises.
 
         Examples
         --------
-        >>> session = model.rerun(SessionRecord.load("talk.aiw"))
-        >>> session.run_on()
-        >>> session.fork(12, bias=0.5).run_on()
+        >>> model.rerun(SessionRecord.load("talk.aiw")).fork(12, bias=0.5).run_on()
         """
         return StreamingSession.around(self.loaded, *rerun(self.loaded, record))
 

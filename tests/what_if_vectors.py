@@ -95,7 +95,7 @@ def _case(name: str, base: dict[str, Any], change: dict[str, Any], seed: int) ->
             chunk, 0, chunk * 0.4, was.token, NAMES.get(was.token, "OTHER"), at[KEEP].p, at[TEXT].p,
             1 - at[KEEP].p - at[TEXT].p, float(logits[KEEP]), float(logits[TEXT]), was.p_drawn, was.draw, was.argmax,
             20 + 13 * chunk,
-            tuple(Alternative(c.token, NAMES.get(c.token, f"t{c.token}"), c.p, c.scaled, c.kept) for c in was.likeliest),
+            tuple(Alternative(c.token, NAMES.get(c.token, f"t{c.token}"), c.p) for c in was.likeliest),
             rule=here,
         )  # fmt: skip
         unknown = not asked["mask"] and not asked["greedy"] and not asked["top_k"]
