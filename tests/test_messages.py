@@ -16,8 +16,7 @@ from ai_widgets.errors import MessageError
 from ai_widgets.protocol import Notice
 from ai_widgets.widget.files.page_file import PIECE_BYTES
 from ai_widgets.widget.wire import messages, outgoing
-from ai_widgets.widget.wire.fields import MAX_COUNT, MAX_TEXT
-from ai_widgets.widget.wire.messages import MAX_BLOCK_BYTES
+from ai_widgets.widget.wire.limits import MAX_BLOCK_BYTES, MAX_COUNT, MAX_TEXT
 from ai_widgets.widget.wire.parsing import parse
 from ai_widgets.widget.wire.token_table import UNKNOWN
 
@@ -147,7 +146,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**OPEN, "stream": 0}, "stream must be a whole number from 1"),
     ({**OPEN, "stream": 1.5}, "stream must be"),
     ({**OPEN, "stream": MAX_COUNT + 1}, "stream must be"),
-    ({**OPEN, "source": "radio"}, "source must be one of mic, file"),
+    ({**OPEN, "source": "radio"}, "source must be one of mic, not 'radio'"),
     ({**OPEN, "source": ["mic"]}, "source must be one of"),
     ({**OPEN, "rate": 3_999}, "rate must be"),
     ({**OPEN, "rate": 384_001}, "rate must be"),
@@ -269,6 +268,18 @@ def test_nor_from_known_messages_with_odd_fields(good: dict[str, Any], data: st.
         parse(content, raw)
 
 
+PLAYING = {
+    "name": "talk.wav",
+    "page": "p",
+    "state": "held",
+    "pace": "fast",
+    "position_s": 1.5,
+    "seconds": None,
+    "speed": 2.0,
+    "left_s": None,
+}
+
+
 class TestToTheBrowser:
     def test_every_message_is_plain_json(self) -> None:
         model = {"status": "ready", "name": "toy", "detail": "", **UNKNOWN}
@@ -279,7 +290,7 @@ class TestToTheBrowser:
             outgoing.ack(1, 4),
             outgoing.audio(messages.Fetch("audio", 3, 5), np.zeros(4, np.float32), False)[0],
             outgoing.need(1, 0, 5, "page"),
-            outgoing.playing({"name": "talk.wav", "seconds": None}),
+            outgoing.playing(PLAYING),
             outgoing.loop("pause", "", -1, 0),
             outgoing.model_status(model),
             outgoing.reset(2),

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ai_widgets.audio.intake import ChunkAudio
+from ai_widgets.audio.origin import Origin
 from ai_widgets.errors import NotFiniteError, SessionError
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
@@ -43,7 +45,7 @@ def dropping(session: StreamingSession) -> None:
     """Chunks as the widget hands them over: perceived elsewhere, some of them dropped afterwards."""
     listener = Listener(session.model)
     for place, samples in enumerate(chunks(14, 8).reshape(-1, CHUNK_SAMPLES)):
-        heard = listener.hear(ChunkAudio(samples), place // 5, live=True)
+        heard = listener.hear(ChunkAudio(samples, (), Origin(microphone=True)), place // 5)
         if place not in (3, 4, 9):
             list(session.step(replace(heard, flags=("dropped",)) if place in (5, 10) else heard))
 
@@ -171,7 +173,7 @@ class TestDifferent:
         events = list(record.events)
         place = next(at for at, event in enumerate(events) if isinstance(event, Decision) and event.chunk == 6)
         decision: Any = events[place]
-        events[place] = replace(decision, logit_text=decision.logit_text + 0.5)
+        events[place] = structs.replace(decision, logit_text=decision.logit_text + 0.5)
         found = with_events(record, events).replay(toy).first_difference
         assert found is not None
         assert (found.chunk, found.event, found.field) == (6, "decision", "logit_text")
@@ -180,7 +182,7 @@ class TestDifferent:
 
     def test_a_difference_within_the_tolerance_is_none(self, toy: Model, record: SessionRecord) -> None:
         events = [
-            replace(event, logit_text=event.logit_text + 0.009) if isinstance(event, Decision) else event
+            structs.replace(event, logit_text=event.logit_text + 0.009) if isinstance(event, Decision) else event
             for event in record.events
         ]
         changed = with_events(record, events)

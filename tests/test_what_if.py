@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ai_widgets import analysis
 from ai_widgets.analysis import onset, seeds, what_if
@@ -141,7 +141,7 @@ class TestRefused:
     def test_decisions_without_details_are_unknown(self, toy: Model) -> None:
         session = toy.session(**SHORT)
         session.push(chunks(2))
-        bare = [replace(decision, rule={}) for decision in session.record.of_type(Decision)]
+        bare = [structs.replace(decision, rule={}) for decision in session.record.of_type(Decision)]
         found = what_if(bare, bias=1.0)
         assert found.choice.tolist() == [None, None]
         assert not found.exact.any()

@@ -6,7 +6,7 @@ place: changed settings, interrupts, forced decisions, failures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TOLERANCE = 0.01
 """Largest difference of a logit or a probability that counts as the same. The same machine gives the same numbers bit
 for bit; float32 on another device differs by some 1e-4, bfloat16 by more than this."""
-COMPARED: dict[type[Event], tuple[str, ...]] = {
+COMPARED: Mapping[type[Event], tuple[str, ...]] = {
     Decision: (
         *("chunk", "clip", "rule", "before", "oldest", "used", "limit", "position"),
         *("logit_keep", "logit_text", "p_keep", "p_text", "p_other", "draw", "p_drawn", "token", "choice"),
@@ -180,8 +180,8 @@ def first_difference(recorded: Event | None, now: Event | None, tolerance: float
         known = recorded if recorded is not None else now
         if known is None:
             return None
-        kinds = [None if event is None else event.type for event in (recorded, now)]
-        return Difference(known.chunk, known.type, "type", *kinds)
+        was, is_now = (None if event is None else event.type for event in (recorded, now))
+        return Difference(known.chunk, known.type, "type", was, is_now)
     for name in COMPARED[type(recorded)]:
         was, is_now = getattr(recorded, name), getattr(now, name)
         if name in OPTIONAL and not was:

@@ -29,7 +29,7 @@ export const CLOSE_REASONS = [
 export const PACES = ["fast", "realtime"] as const;
 export const FILE_ACTIONS = ["pause", "resume", "stop"] as const;
 
-/** Whether the loop runs by itself, is held, or does one phase per `step`. */
+/** Whether the loop runs by itself, is paused, or does one phase per `step`. */
 export const LOOP_MODES = ["run", "pause", "step"] as const;
 /** What `fetch` may ask for. */
 export const FETCHABLE = ["audio"] as const;

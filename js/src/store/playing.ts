@@ -7,7 +7,7 @@ export const AUDIO_SUFFIXES =
     " ",
   );
 
-export const FILE_STATES = ["opening", "playing", "held", "ended", "stopped", "failed"] as const;
+export const FILE_STATES = ["opening", "playing", "paused", "ended", "stopped", "failed"] as const;
 export type FileState = (typeof FILE_STATES)[number];
 
 export interface PlayingFile {
@@ -45,5 +45,5 @@ export function readPlaying(value: unknown): PlayingFile | null {
 
 /** Whether audio of it may still come. */
 export function isPlaying(file: PlayingFile | null): file is PlayingFile {
-  return file !== null && ["opening", "playing", "held"].includes(file.state);
+  return file !== null && ["opening", "playing", "paused"].includes(file.state);
 }

@@ -105,7 +105,7 @@ function isKernelState(state: string): state is "listening" | "stopped" | "error
   return state === "listening" || state === "stopped" || state === "error";
 }
 
-const FILE_SHOWN: Partial<Record<FileState, ShownState>> = { opening: "asking", held: "paused" };
+const FILE_SHOWN: Partial<Record<FileState, ShownState>> = { opening: "asking", paused: "paused" };
 
 export function createStore(): Store {
   const mic = signal(MIC_IDLE);
