@@ -32,8 +32,6 @@ an earlier version can be read."""
 
 Choice = Literal["KEEP_SILENCE", "TEXT_BEGIN", "OTHER"]
 """Name of the token drawn at a decision; `OTHER` is a protocol violation."""
-Floor = Literal["running", "clip"]
-"""Maximum that the log-mel floor of a chunk is relative to: of the stream so far, or of the whole clip."""
 Ending = Literal["TEXT_END", "limit", "interrupted", "error"]
 """Reason why a reply ended: the model's own end token, a limit of tokens or positions, an interrupt, or an error."""
 
@@ -148,11 +146,9 @@ class Chunk(Event, frozen=True):
         Thumbnail of the encoder's input features: base64 of 10 frames × 32 bands, one byte each, frame by frame, the
         lowest band first (`audio.features.thumbnail`). Empty if unknown.
     floor
-        Log-mel floor of the chunk's frames: `running` (maximum of the stream so far) or `clip` (of the whole clip). A
-        replay computes the same frames with it.
+        Log-mel floor of the frames: below the maximum of the stream so far (`running`) or of the whole clip (`clip`).
     lead
-        State of the running features before the chunk, where it is not the state after the recorded chunk before, as
-        after dropped audio (`session.features_state`). Empty otherwise.
+        State of the running features where the chunk before is not in the record (`session.features_state`), or empty.
     """
 
     clip: int
@@ -161,7 +157,7 @@ class Chunk(Event, frozen=True):
     envelope: tuple[float, ...]
     flags: tuple[str, ...] = ()
     mel: str = ""
-    floor: Floor = "running"
+    floor: Literal["running", "clip"] = "running"
     lead: str = ""
 
     def __repr__(self) -> str:
@@ -197,14 +193,11 @@ class Decision(Event, frozen=True):
     before
         Tokens fed before the chunk's block: the prefix if the context was empty, otherwise the last drawn token,
         followed by TEXT_END if a reply was truncated. Empty if a slide left only the prefix.
-    oldest
-        Index of the oldest chunk in the context.
-    used, limit
-        Context positions in use after the step, and the maximum.
+    oldest, used, limit
+        Index of the oldest chunk in the context, positions in use after the step, and their maximum.
     rule
-        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`. A decision
-        that was forced (`StreamingSession.fork`) also has `forced`, the name of the forced token: `token` is then that
-        token, `p_drawn` its probability in the distribution, and `draw` the number that had no effect.
+        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`.
+        `forced`, if present, is the name of the token that the decision was forced to; `draw` then had no effect.
     """
 
     clip: int
@@ -238,10 +231,8 @@ class Token(Event, frozen=True):
     ----------
     turn, index
         Index of the reply in the session, and of the token in the reply.
-    token
-        Token id.
-    p
-        Raw probability of the token.
+    token, p
+        Token id, and its raw probability.
     text
         Text that the token adds to the visible reply; empty for an emotion, and while the UTF-8 bytes of a character
         are incomplete.
@@ -303,8 +294,8 @@ class Notice(Event, frozen=True):
     kind
         Word for programs. Of the context: `context_slide`, `context_reset`, `context_full`, `limit`. Of the model:
         `violation`, `undecided`. Of the settings: `settings`. Of a fork: `fork`, `context_rebuilt`. Of the input:
-        `silent_input`, `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (each with `phase` begins or ends).
-        Of a file: `cut`, `header_repaired`, `damaged`.
+        `silent_input`, `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (with `phase` begins or ends). Of a
+        file: `cut`, `header_repaired`, `damaged`.
     message
         Sentence for the user.
     data

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Literal, TypeAlias
 
 import numpy as np
 from torch import Tensor
@@ -16,7 +17,10 @@ from ..audio.features import Array, Mark, StreamingLogMel, log_mel, thumbnail
 from ..audio.intake import ChunkAudio
 from ..audio.origin import Origin
 from ..model.checkpoint import LoadedModel
-from ..protocol import MELS_PER_CHUNK, Floor
+from ..protocol import MELS_PER_CHUNK
+
+Floor: TypeAlias = Literal["running", "clip"]
+"""Maximum that the log-mel floor of a chunk is relative to: of the stream so far, or of the whole clip."""
 
 
 @dataclass(frozen=True)
