@@ -285,7 +285,7 @@ class TestRefused:
             session.fork(2, context_limit=3)
 
     def test_audio_that_is_no_longer_kept(self, toy: Model) -> None:
-        for record in (SessionRecord(keep_audio=False), SessionRecord(audio_seconds=0.8)):
+        for record in (SessionRecord(audio_seconds=0), SessionRecord(audio_seconds=0.8)):
             session = toy.session(record, **SHORT)
             session.push(chunks(5))
             with pytest.raises(SessionError, match="audio of chunk 2 is not kept"):

@@ -31,7 +31,7 @@ from tests.test_fork import RULES, SHORT, STORIES, chunks, kinds, story
 def with_events(record: SessionRecord, events: list[Event]) -> SessionRecord:
     """A record of the same audio and settings with other events."""
     other = SessionRecord(None)
-    other.settings = record.settings
+    other.begin(record.header)
     for chunk in range(record.chunks_heard):
         samples = record.chunk_audio(chunk)
         assert samples is not None
@@ -193,7 +193,7 @@ class TestDifferent:
         other = with_events(record, list(record.events))
         samples = other.chunk_audio(4)
         assert samples is not None
-        other._audio[4] = np.flip(samples).copy()
+        other._audio._held[4] = np.flip(samples).copy()
         found = other.replay(toy).first_difference
         assert found is not None
         assert found.chunk >= 4

@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="maximum length of a decoded file (default: six hours); 0 for no limit",
     )
     run.add_argument("--json", metavar="OUT.jsonl", help="write events as JSON lines; - for standard output")
+    run.add_argument("--save", metavar="OUT.aiw", help="write the recording, events and audio, to a new file")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
 

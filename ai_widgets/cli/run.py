@@ -13,9 +13,9 @@ from ..audio.files import LONGEST_S
 from ..errors import AiWidgetsError, AudioError, SettingError, printable
 from ..inference import answer_files, check_files, expand_paths, load_model
 from ..protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
-from ..record.record import SessionRecord
 from ..session.session import StreamingSession
 from ..settings import Settings
+from .saving import recording
 from .screen import Transcript
 from .setting_options import chosen
 from .terminal import json_line, output_or_nowhere
@@ -43,10 +43,11 @@ def run_files(given: argparse.Namespace) -> int:
     paths = expand_paths(given.audio, skipped.append)
     check_files(paths, longest_s)
     with ExitStack() as stack:
+        record = stack.enter_context(recording(given.save))
         lines = _open_json(given.json, stack)
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
         model = load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)
-        session = StreamingSession(model.loaded, settings, SessionRecord(audio_seconds=0))
+        session = StreamingSession(model.loaded, settings, record)
         # Closes the file that the session was reading when an error occurred.
         stack.callback(session.close)
         print(f"{printable(model.loaded.name)} on {model.loaded.placement.line}", file=screen)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from .audio_store import AudioStore
+from .event_store import EventStore
+from .header import Header
 from .record import SessionRecord
 
 
@@ -22,10 +25,17 @@ class BranchRecord(SessionRecord):
 
     def __init__(self, record: SessionRecord, events: int, chunks: int) -> None:
         super().__init__()
-        self._max_chunks = record._max_chunks
-        self.settings = record.settings
-        self._events = record.since(0, events)
-        self._chunks_heard = chunks
+        self._max_chunks, self._max_events = record._max_chunks, record._max_events
+        store = EventStore(self._max_events)
+        for event in record.since(0, events):
+            store.append(event)
         first = 0 if self._max_chunks is None else max(0, chunks - self._max_chunks)
-        kept = {chunk: record.chunk_audio(chunk) for chunk in range(first, chunks)}
-        self._audio = {chunk: samples for chunk, samples in kept.items() if samples is not None}
+        while first < chunks and not record.keeps(first):
+            first += 1
+        audio = AudioStore(self._max_chunks, first)
+        for chunk in range(first, chunks):
+            samples = record.chunk_audio(chunk)
+            if samples is not None:
+                audio.hold(samples)
+        # Without a chunk nothing is shared: the branch begins a session of its own.
+        self._begin_with(record.header if chunks else Header(), store, audio)

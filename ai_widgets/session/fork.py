@@ -148,7 +148,7 @@ def forked(model: LoadedModel, loop: Loop, record: SessionRecord, change: Change
     now = loop.mark()
     done = now.state.taken.chunks
     chunks = record.of_type(Chunk)
-    if len(chunks) != done:
+    if len(chunks) != done or record.header.sessions > 1:
         raise SessionError("The record holds other sessions too; a session with a record of its own can be forked.")
     first = _first(change, chunks, _mark(loop, now, change.chunk))
     mark = _mark(loop, now, first)
@@ -156,8 +156,6 @@ def forked(model: LoadedModel, loop: Loop, record: SessionRecord, change: Change
     settings, script = _from_there_on(mark, change, first, Script.of(record.events))
     Framing.of(model, settings)
     other = BranchRecord(record, mark.events, first)
-    if first == 0:
-        other.settings = settings.to_json()
     branch = Loop(model, settings, other, mark.state if first else None, script)
     exact = bring(branch, loop, mark, record) if first else True
     branch.marks = loop.marks.before(first)
@@ -219,6 +217,6 @@ def _audio(record: SessionRecord, change: Change, needed: range) -> Audio:
     for at in needed:
         if at not in change.audio and not record.keeps(at):
             raise missing(at)
-    if record.audio_path is not None:
+    if record.path is not None:
         return record.chunk_audio
     return {at: record.chunk_audio(at) for at in needed}.get

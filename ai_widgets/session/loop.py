@@ -22,6 +22,7 @@ from ..record.record import SessionRecord
 from ..settings import Settings
 from .features_state import same, written
 from .feed import End, Feed, Given, Item
+from .heading import heading
 from .loop_notices import lost_context, short, undecided
 from .loop_state import State, Work, timing_of
 from .marks import Mark, Marks
@@ -79,8 +80,8 @@ class Loop:
         self.settings = settings
         self.script = Script() if script is None else script
         self._record = record
-        if record.settings is None:
-            record.settings = settings.to_json()
+        if state is None:
+            record.begin(heading(model, settings))
         self.model = model
         self.turns = TurnTaking(model, settings)
         self.state = State(self.turns.start) if state is None else state

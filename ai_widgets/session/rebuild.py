@@ -66,7 +66,8 @@ def _rebuilt(model: LoadedModel, mark: Mark, record: SessionRecord, marks: Marks
     begun = next(event.chunk for event in events if isinstance(event, Decision))
     known = marks.get(begun)
     start = begun if known is not None else 0
-    exact = record.keeps(clip_start(chunks, start))
+    complete = not record.reduced or mark.events - len(events) >= record.reduced.stop
+    exact = complete and record.keeps(clip_start(chunks, start))
     if not exact:
         begun = start = 0 if window.oldest is None else window.oldest
         known = marks.get(start)

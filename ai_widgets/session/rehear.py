@@ -176,7 +176,7 @@ def missing(chunk: int) -> SessionError:
     """Return the error for a chunk whose audio is not kept."""
     return SessionError(
         f"The audio of chunk {chunk} is not kept, so it cannot be heard again: a record keeps the newest ten minutes, "
-        'or all audio with SessionRecord(audio_seconds=None) or keep_audio="file".'
+        'or all audio with SessionRecord(audio_seconds=None) or SessionRecord(keep="talk.aiw").'
     )
 
 

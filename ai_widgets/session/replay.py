@@ -38,7 +38,7 @@ COMPARED: Mapping[type[Event], tuple[str, ...]] = {
 WITHIN = frozenset({"logit_keep", "logit_text", "p_keep", "p_text", "p_other", "p_drawn", "p"})
 """Fields that are compared within the tolerance; all others must be equal."""
 OPTIONAL = frozenset({"rule", "before"})
-"""Fields that a record may lack: details that are not kept in memory for the oldest events."""
+"""Fields that a record may lack: details that a record in memory discards of the oldest events (`SessionRecord.reduced`)."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,10 @@ def rerun(
     SettingError
         If its settings are unknown, or not possible with this model.
     """
-    if record.settings is None:
+    if not record.header.settings:
         raise SessionError("The record does not say with which settings its session began, so it cannot be run again.")
     chunks = record.of_type(Chunk)
-    if any(chunk.chunk != place for place, chunk in enumerate(chunks)):
+    if record.header.sessions > 1 or any(chunk.chunk != place for place, chunk in enumerate(chunks)):
         raise SessionError("The record holds several sessions, or lacks chunks, so it cannot be run again.")
     lacking = next((chunk.chunk for chunk in chunks if not record.keeps(chunk.chunk)), None)
     if lacking is not None:
@@ -136,7 +136,7 @@ def rerun(
     forced = dict(script.force) if force is None else {chunk.chunk: force for chunk in chunks}
     script = replace(script.after(-1, changed), force=forced)
     other = SessionRecord()
-    loop = Loop(model, Settings.of(record.settings).changed(**changed), other, None, script)
+    loop = Loop(model, Settings.of(record.header.settings).changed(**changed), other, None, script)
     if chunks:
         ended = chunks[-1].floor == "clip" or bool({"padded", "tail"} & set(chunks[-1].flags))
         loop.put([Rehearing(model, chunks, record.chunk_audio, closing=ended, undecided=script.undecided)])

@@ -15,7 +15,8 @@ import traitlets
 from ..audio.files import open_audio
 from ..audio.intake import check_rate, mono
 from ..errors import SessionError, SettingError
-from ..record.record import AUDIO_SECONDS, KeepAudio, SessionRecord
+from ..record.folder import check_keep
+from ..record.record import AUDIO_SECONDS, SessionRecord
 from ..settings import WIDGET_REPLY_TOKENS, Settings
 from .assigning import check_assignment
 from .files.file_stream import FileStream
@@ -48,8 +49,11 @@ class AudioInteraction(ShownWidget):
         widget can be used at once and answers as soon as the model is there.
     device, dtype, revision
         As in `load_model`. (The microphone is the live setting `device`: ``w.set(device=…)``.)
-    audio_seconds, keep_audio, audio_path
-        What `record.audio` keeps: the newest ten minutes by default; see `SessionRecord`.
+    audio_seconds
+        Length of the newest audio that `record.audio` keeps in memory, in seconds; None keeps all, 0 none.
+    keep
+        Folder, created if missing, into which every session is written while it happens, as a recording that
+        `SessionRecord.load` opens. None: memory only.
     **settings
         Fields of `Settings`, such as ``greedy=True`` or ``bias=0.5``, and of `LiveSettings`, such as
         ``arrival="drop"``.
@@ -89,8 +93,7 @@ class AudioInteraction(ShownWidget):
         dtype: str | torch.dtype = "auto",
         revision: str | None = None,
         audio_seconds: float | None = AUDIO_SECONDS,
-        keep_audio: KeepAudio = True,
-        audio_path: str | Path | None = None,
+        keep: str | Path | None = None,
         **settings: Any,
     ) -> None:
         check_built()
@@ -98,9 +101,8 @@ class AudioInteraction(ShownWidget):
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
         name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
         source = ModelSource(loader(model, device, dtype, revision), self._model_changed)
-        pipeline = Pipeline(
-            source, chosen, lively, self._owner(), lambda: SessionRecord(audio_seconds, keep_audio, audio_path)
-        )
+        check_keep(keep)
+        pipeline = Pipeline(source, chosen, lively, self._owner(), lambda: SessionRecord(audio_seconds, keep))
         self._send_lock = RLock()
         pull = "google.colab" in sys.modules
         outbox = Outbox(self.send, lambda: self.record, lambda: self.waiting, self._send_lock, pull=pull)
