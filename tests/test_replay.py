@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -67,7 +69,7 @@ class TestReproduced:
         session = toy.session(**SHORT, **rules)
         tell(session)
         replayed = session.record.replay(toy)
-        assert str(replayed.first_difference) == "None"
+        assert replayed.first_difference is None
         assert replayed.reproduced
         told = [event for event in session.record.events if isinstance(event, (Decision, Token, Turn))]
         assert replayed.compared == len(told) > 6
@@ -78,6 +80,24 @@ class TestReproduced:
         dropping(session)
         leads = [chunk.chunk for chunk in session.record.of_type(Chunk) if chunk.lead]
         assert leads == [3, 7]
+
+    @pytest.mark.parametrize("folder", [False, True])
+    @pytest.mark.parametrize("tell", [*STORIES, dropping, closing])
+    def test_after_save_and_load(
+        self, toy: Model, tmp_path: Path, tell: Callable[[StreamingSession], None], folder: bool
+    ) -> None:
+        session = toy.session(**SHORT, **RULES["sliding"])
+        tell(session)
+        path = session.record.save(tmp_path / "talk.aiw", folder=folder)
+        replayed = SessionRecord.load(path).replay(toy)
+        assert replayed.reproduced, replayed.first_difference
+
+    def test_a_recording_that_was_kept_on_disk(self, toy: Model, tmp_path: Path) -> None:
+        session = toy.session(SessionRecord(audio_seconds=0, keep=tmp_path / "talk.aiw"), **SHORT, seed=3)
+        session.push(chunks(10))
+        session.fork(4).run_on()
+        session.close()
+        assert SessionRecord.load(tmp_path / "talk.aiw").replay(toy).reproduced
 
     @settings(max_examples=15)
     @given(
@@ -110,7 +130,9 @@ class TestReproduced:
             else:
                 session = session.fork(session.chunks_done // 2, force="TEXT_BEGIN", bias=1.0)
                 session.run_on()
-        replayed = session.record.replay(toy)
+        with TemporaryDirectory() as folder:
+            session.record.save(Path(folder) / "talk.aiw")
+            replayed = SessionRecord.load(Path(folder) / "talk.aiw").replay(toy)
         assert replayed.reproduced, replayed.first_difference
 
     @pytest.mark.parametrize(
@@ -200,7 +222,7 @@ class TestDifferent:
 
     def test_an_event_that_is_missing_or_too_many(self, toy: Model, record: SessionRecord) -> None:
         turns = record.of_type(Turn)
-        fewer = [event for event in record.events if event is not turns[-1]]
+        fewer = [event for event in record.events if event != turns[-1]]
         found = with_events(record, fewer).replay(toy).first_difference
         assert found is not None
         assert (found.event, found.field) in {("turn", "type"), ("decision", "type")}

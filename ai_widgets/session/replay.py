@@ -38,7 +38,7 @@ COMPARED: Mapping[type[Event], tuple[str, ...]] = {
 WITHIN = frozenset({"logit_keep", "logit_text", "p_keep", "p_text", "p_other", "p_drawn", "p"})
 """Fields that are compared within the tolerance; all others must be equal."""
 OPTIONAL = frozenset({"rule", "before"})
-"""Fields that a record may lack: details that a record in memory discards of the oldest events (`SessionRecord.reduced`)."""
+"""Fields that a record may lack: those that a record in memory discards of old events (`SessionRecord.reduced`)."""
 
 
 @dataclass(frozen=True)
