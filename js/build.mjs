@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 import { SOURCES } from "./bundling.mjs";
+import { generate } from "./schema-types.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "..", "ai_widgets", "widget", "static");
@@ -31,6 +32,7 @@ async function licensesOf({ inputs }) {
   return (await Promise.all(texts)).join("\n\n");
 }
 
+await generate();
 await mkdir(out, { recursive: true });
 const { metafile } = await build({
   absWorkingDir: here,

@@ -1,15 +1,15 @@
-"""One example of each event, with values in all fields, and their JSON text of today."""
+"""One example of each event, with values in all fields and with its defaults."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from ai_widgets.protocol import Alternative, Chunk, Decision, Event, Notice, Timing, Token, Turn
 from ai_widgets.special_tokens import Emotion
 
-FIXTURE = Path(__file__).parents[1] / "js" / "test" / "fixtures" / "events.jsonl"
-"""The JSON text of the examples, one a line; a page's tests read the same file."""
+FIXTURE = Path(__file__).parent / "fixtures" / "events.jsonl"
+"""JSON text of the examples, one a line, as version 2 of the events writes it. It is never written anew: saved sessions
+hold such text."""
 
 ALTERNATIVES = (Alternative(7, "TEXT_BEGIN", 0.75, 0.875, 1.0), Alternative(9, "KEEP_SILENCE", 0.25, 0.125))
 RULE = {"greedy": False, "temperature": 0.5, "top_k": None, "top_p": 1.0, "bias": -1.5, "mask": True, "seed": 3}
@@ -30,13 +30,3 @@ EVENTS: tuple[Event, ...] = (
     Timing(3, 1.5, 2.25, 30.0, 0.0, 12.5, 2, 17, 1764107778000.5, 1764107778040.5, 3.5, 25.0),
     Timing(4, 1.5, 2.25, 30.0, 0.0, 0.0),
 )
-
-
-def lines() -> str:
-    """Return the content of the fixture."""
-    return "".join(json.dumps(event.to_json(), ensure_ascii=False) + "\n" for event in EVENTS)
-
-
-if __name__ == "__main__":
-    FIXTURE.write_text(lines(), encoding="utf-8")
-    print(f"Written: {FIXTURE}")

@@ -19,6 +19,7 @@ from ai_widgets.widget.wire import messages, outgoing
 from ai_widgets.widget.wire.limits import MAX_BLOCK_BYTES, MAX_COUNT, MAX_TEXT
 from ai_widgets.widget.wire.parsing import parse
 from ai_widgets.widget.wire.token_table import UNKNOWN
+from tests.every_message import from_page
 
 OPEN = {"type": "open", "stream": 1, "source": "mic", "name": "Mic", "rate": 48_000, "tail_s": 1.0}
 BLOCK = {"type": "block", "stream": 1, "seq": 0, "rate": 48_000, "format": "float32", "time_s": 0.5}
@@ -206,6 +207,20 @@ def test_refused_with_a_sentence(content: dict[str, Any], words: str) -> None:
     assert len(message) < 250
 
 
+EVERY_FIELD = [(message, name) for message in from_page() for name in message if name not in ("type", "session")]
+
+
+@pytest.mark.parametrize(
+    "wrong", [object(), [1], b"1", -(10**400), float("nan")], ids=lambda wrong: type(wrong).__name__
+)
+@pytest.mark.parametrize(("message", "name"), EVERY_FIELD, ids=str)
+def test_a_value_that_fits_no_field_is_refused_by_the_fields_name(
+    message: dict[str, Any], name: str, wrong: Any
+) -> None:
+    with pytest.raises(MessageError, match=f"^{name} must be .* not .*[.]$"):
+        parse({**message, name: wrong})
+
+
 @pytest.mark.parametrize(
     ("buffers", "words"),
     [
@@ -271,7 +286,7 @@ def test_nor_from_known_messages_with_odd_fields(good: dict[str, Any], data: st.
 PLAYING = {
     "name": "talk.wav",
     "page": "p",
-    "state": "held",
+    "state": "paused",
     "pace": "fast",
     "position_s": 1.5,
     "seconds": None,

@@ -163,7 +163,7 @@ class Conversing(ShellSafeWidget):
         """Note a stream that has become quiet. A timer calls this, since a closed page sends no message."""
         with self._receive_lock:
             stream = self._receiver.stream
-            if stream is None or not stream.mic:
+            if stream is None:
                 return
             self._receiver.look()
             if not self._receiver.quiet:

@@ -64,16 +64,10 @@ class Stream:
     def number(self) -> int:
         return self.opening.stream
 
-    @property
-    def mic(self) -> bool:
-        return self.opening.source == "mic"
-
 
 def _occupied(opening: Open) -> str:
     """Say why audio from Python is refused, and what to do."""
     name = f" {opening.name}" if opening.name else ""
-    if opening.source == "file":
-        return f"A page plays the file{name} into this widget (stream {opening.stream}); feed after its end."
     return (
         f"A page records the microphone{name} into this widget (stream {opening.stream}); stop the recording in that "
         "page before you feed audio. If the page no longer exists, make a new widget."
@@ -110,7 +104,7 @@ class Receiver:
     def quiet(self) -> bool:
         """Whether a microphone's stream is open and no block has arrived for `STALE_SECONDS`."""
         stream = self.stream
-        return stream is not None and stream.mic and monotonic() - stream.last >= STALE_SECONDS
+        return stream is not None and monotonic() - stream.last >= STALE_SECONDS
 
     def look(self) -> None:
         """Record a notice that a stream has become quiet, where no pause and no problem explains it."""
@@ -218,11 +212,9 @@ class Receiver:
         stream.expected = block.seq + 1
         self._watch_clocks(stream, block)
         flags: tuple[str, ...] = ("gated",) if block.gated else ()
-        # The flag `waited` is for microphones only: a file is read no faster than its chunks are decided.
-        if self._pipeline.speaking and stream.mic:
+        if self._pipeline.speaking:
             flags = (*flags, "waited")
-        age_s = stream.capture.age_s(block, now_ms()) if stream.mic else 0.0
-        origin = Origin(block.stream, block.seq, stream.mic, age_s=age_s)
+        origin = Origin(block.stream, block.seq, microphone=True, age_s=stream.capture.age_s(block, now_ms()))
         taken = lambda: self._acknowledge(block.stream, block.seq)  # noqa: E731
         self._pipeline.push(block.samples, block.rate, flags, taken, origin)
 
@@ -230,7 +222,7 @@ class Receiver:
         """Take the state of the page's microphone: a pause or an interruption explains missing sound."""
         before, self._mic = self._mic, mic
         stream = self.stream
-        if stream is None or not stream.mic:
+        if stream is None:
             return
         if (mic.state == "paused") != (before.state == "paused"):
             stream.pause = "lasts" if mic.state == "paused" else "over"
@@ -275,13 +267,10 @@ class Receiver:
         self._pipeline.end_stream(tail_s)
 
     def _lives(self, stream: Stream) -> bool:
-        """Return whether more blocks may arrive; a page that plays a file may be waiting for the pipeline."""
-        waits = not stream.mic and self._pipeline.waiting > 0
-        return waits or monotonic() - stream.last < STALE_SECONDS
+        """Return whether more blocks may arrive."""
+        return monotonic() - stream.last < STALE_SECONDS
 
     def _watch_clocks(self, stream: Stream, block: Block) -> None:
-        if not stream.mic:
-            return
         leap = stream.clocks.leap(block)
         if leap and stream.pause:
             self._note_pause(leap)
@@ -308,7 +297,7 @@ class Receiver:
         """Record the notice of a stream, at its first block: an opening without audio leaves no trace."""
         stream.noted = True
         opening = stream.opening
-        what = f"the file {opening.name}" if opening.source == "file" else f"the microphone {opening.name}"
+        what = f"the microphone {opening.name}"
         self._note(
             "stream",
             f"Audio of {what.rstrip()} at {opening.rate} Hz begins.",

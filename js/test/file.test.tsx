@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 /** A file that the page plays: it answers for ranges, and shows what the kernel says of its position. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { base64 } from "../src/channel/messages";
+import { base64 } from "../src/channel/payload";
 import { Conversation } from "../src/conversation";
 import { FileBar, positionText, speedText } from "../src/panels/file-bar";
 import { Clock } from "../src/panels/status";

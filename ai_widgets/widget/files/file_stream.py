@@ -10,19 +10,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ...audio.intake import Array
 from ...protocol import CHUNK_SECONDS
 from ..stages.session_feed import Feeder
-from ..wire.limits import Pace
+from ..wire.limits import FileState, Pace
 from .page_file import PageFile
 from .progress import Progress
 
 if TYPE_CHECKING:
     from ...audio.reader import AudioReader
-
-State = Literal["opening", "playing", "paused", "ended", "stopped", "failed"]
 
 
 class FileStream:
@@ -87,7 +85,7 @@ class FileStream:
         return bool(self.reason) or self.feeder.over
 
     @property
-    def state(self) -> State:
+    def state(self) -> FileState:
         """State shown on the page."""
         if self.reason in ("", "ended"):
             if self.answered:

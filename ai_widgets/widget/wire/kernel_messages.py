@@ -9,10 +9,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ...protocol import Chunk, Decision, Notice, Timing, Token, Turn
-from .limits import Base64, Mode, Pace
+from .limits import Base64, FileState, Mode, Pace
 
 AnyEvent = Chunk | Decision | Token | Turn | Notice | Timing
-FileState = Literal["opening", "playing", "held", "ended", "stopped", "failed"]
 LoadingStatus = Literal["loading", "ready", "failed"]
 
 

@@ -39,8 +39,10 @@ MAX_MS = 1e14
 Pace = Literal["fast", "realtime"]
 """Pace of a file: as fast as chunks are decided, or no faster than it would be spoken."""
 PACES: tuple[Pace, ...] = get_args(Pace)
+FileState = Literal["opening", "playing", "paused", "ended", "stopped", "failed"]
+"""State of a file as the page shows it."""
 Mode = Literal["run", "pause", "step"]
-"""Mode of the loop: run freely, hold before the next phase, or do one phase for each `step`."""
+"""Mode of the loop: run freely, pause before the next phase, or do one phase for each `step`."""
 LOOP_MODES: tuple[Mode, ...] = get_args(Mode)
 CloseReason = Literal["stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "stalled", "error"]
 MicPhase = Literal["idle", "asking", "listening", "paused", "stopped", "error"]

@@ -254,7 +254,13 @@ class Fetch(PageMessage, frozen=True):
 
 
 class Loop(PageMessage, frozen=True):
-    """Change of the loop's mode."""
+    """Change of the loop's mode.
+
+    Attributes
+    ----------
+    mode
+        New mode: run freely, pause before the next phase, or do one phase for each `step`.
+    """
 
     mode: Mode
 
@@ -326,15 +332,7 @@ class Block(msgspec.Struct, frozen=True):
 
 
 class Bytes(msgspec.Struct, frozen=True):
-    """`SentBytes` with its part of the file decoded.
-
-    Attributes
-    ----------
-    stream, offset, problem, page
-        As in `SentBytes`.
-    data
-        Part of the file; empty if there is a `problem`.
-    """
+    """`SentBytes` with its part of the file decoded; `data` is empty if there is a `problem`."""
 
     stream: int
     offset: int

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -65,10 +65,10 @@ def parse(content: object, buffers: Buffers = ()) -> Message:
             return msgspec.structs.replace(message, track=_bounded(message.track, "track", MAX_TRACK_BYTES))
         case Set():
             return msgspec.structs.replace(message, changes=_bounded(message.changes, "changes", MAX_CHANGES_BYTES))
-    return message
+    return cast(Message, message)
 
 
-def _typed(content: object) -> Any:
+def _typed(content: object) -> PageMessage:
     """Decode the fields of a message and check their types and limits."""
     if not isinstance(content, Mapping):
         raise MessageError(f"A message must be an object with a type, not {type(content).__name__}.")
@@ -81,10 +81,10 @@ def _typed(content: object) -> Any:
     except (msgspec.ValidationError, RecursionError):
         # Only a refused message pays for the second look: a JSON number may arrive as 3.0, where 3 is meant.
         known = {name: _whole(content[name]) for name in kind.__struct_fields__ if name in content}
-    sentence = refusal(known, kind)
-    if sentence is not None:
-        raise MessageError(sentence)
-    return msgspec.convert(known, kind)
+    try:
+        return msgspec.convert(known, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise MessageError(refusal(known, kind)) from error
 
 
 def _whole(value: object) -> object:
