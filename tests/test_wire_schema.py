@@ -94,7 +94,7 @@ def test_the_sampling_rule_of_a_decision_is_the_schemas(toy: Model) -> None:
     )
     assert drawn.keys() == Rule.__annotations__.keys() - {"forced"}
     assert forced.keys() == Rule.__annotations__.keys()
-    check(rule, "events.json", "Rule")
+    check(forced, "events.json", "Rule")
 
 
 @pytest.mark.parametrize("file", FILES)
