@@ -17,6 +17,7 @@ from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Chunk, Decision, E
 from ai_widgets.record.record import SessionRecord
 from ai_widgets.session import marks
 from ai_widgets.session.session import StreamingSession
+from ai_widgets.session.turns import TurnTaking
 from tests.scripted import scripted, spell
 from tests.signals import babble
 
@@ -300,6 +301,11 @@ class TestRefused:
             session.fork(2)
         assert len(session.fork(0).run_on()) > 12
         assert len(session._loop.marks._marks) == 4
+
+    def test_what_has_no_context(self, session: StreamingSession, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delattr(TurnTaking, "branch")
+        with pytest.raises(SessionError, match="no context that a fork could go back to"):
+            session.fork(2)
 
     def test_a_record_of_several_sessions(self, toy: Model) -> None:
         record = SessionRecord()

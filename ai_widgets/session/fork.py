@@ -141,10 +141,15 @@ def forked(model: LoadedModel, loop: Loop, record: SessionRecord, change: Change
     Raises
     ------
     SessionError
-        If the state before the chunk, or the audio from there on, is not kept.
+        If the state before the chunk, or the audio from there on, is not kept, or what decides has no context.
     SettingError
         If the settings leave the context too short.
     """
+    if getattr(loop.turns, "branch", None) is None:
+        raise SessionError(
+            f"{model.name} has no context that a fork could go back to; push the record's audio into a new session, "
+            "with other settings."
+        )
     now = loop.mark()
     done = now.state.taken.chunks
     chunks = record.of_type(Chunk)
