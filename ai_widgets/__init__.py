@@ -27,6 +27,8 @@ from .errors import (
     NotEnoughMemoryError,
     NotFiniteError,
     ReadOnlyError,
+    RecordError,
+    RecordWarning,
     SessionError,
     SettingError,
 )
@@ -76,6 +78,8 @@ __all__ = [
     "NotFiniteError",
     "Notice",
     "ReadOnlyError",
+    "RecordError",
+    "RecordWarning",
     "SessionError",
     "SessionRecord",
     "SettingError",

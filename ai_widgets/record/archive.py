@@ -12,8 +12,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
-from zipfile import BadZipFile, ZipFile
+from typing import IO, BinaryIO, cast
+from zipfile import BadZipFile, ZipExtFile, ZipFile
 
 from ..errors import ForeignRecordError, RecordError
 
@@ -77,6 +77,11 @@ class Archive:
         except OSError as error:
             raise RecordError(f"{path} cannot be read: {error.strerror or error}.") from error
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the members, as they stand in the archive: not to be used as paths."""
+        return [*self._parts, *(self._zip.namelist() if self._zip is not None else ())]
+
     def __contains__(self, name: str) -> bool:
         return name in self._parts or (self._zip is not None and name in self._zip.namelist())
 
@@ -117,7 +122,9 @@ class Archive:
     def _blocks(self, name: str) -> Iterator[bytes]:
         if self._zip is not None:
             with self._zip.open(name) as member:
-                while block := member.read1(BLOCK):
+                # `read1` returns before the damaged block what came before it; the stubs of `open` do not know it.
+                reader = cast("ZipExtFile", member)
+                while block := reader.read1(BLOCK):
                     yield block
             return
         part = self._parts[name]

@@ -138,7 +138,8 @@ class EventRows:
             name: self._value(name, code, number)
             for (name, code), number in zip(self._fields.items(), numbers, strict=True)
         }
-        return self.kind(**values, **EMPTY.get(self.kind, {}))
+        event: Event = self.kind(**values, **EMPTY.get(self.kind, {}))
+        return event
 
     def column(self, name: str, count: int) -> list[Any] | None:
         """Return one field of the first `count` events, or None if the rows do not hold that field."""

@@ -193,4 +193,5 @@ class EventStore:
 
     def _rebuilt(self, index: int) -> Event:
         code, row = self._index.get(index)
-        return self._kinds[code].get(row)
+        event: Event = self._kinds[code].get(row)
+        return event

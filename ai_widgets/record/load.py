@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 import warnings
@@ -25,6 +26,7 @@ from .event_json import event_of
 from .event_store import EventStore
 from .folder import AUDIO_NAME, EVENTS_NAME, HEADER_NAME
 from .header import MAX_BYTES, Header
+from .raw_store import RAW_NAME, SEGMENT, segments_in
 from .record import SessionRecord
 from .save import FLAC_NAME, REST_NAME
 
@@ -89,6 +91,7 @@ def load(path: str | Path) -> SessionRecord:
         raise RecordError(f"{given} cannot be read: {error.strerror or error}.") from error
     record = SessionRecord()
     record._begin_with(header, events, audio, given, owned)
+    record._raw = tuple(segments_in(folder))
     if losses.words:
         words = "; ".join(losses.words)
         message = f"The recording {given.name} is not complete: {words}."
@@ -105,12 +108,15 @@ def _unpack(path: Path, folder: Path, losses: Losses) -> None:
             losses.add("the file is cut off or altered and has no directory", cut=True)
         if HEADER_NAME not in archive and EVENTS_NAME not in archive:
             raise ForeignRecordError(f"{path} is a zip archive but no recording of ai_widgets.")
-        for name in (HEADER_NAME, EVENTS_NAME, FLAC_NAME, REST_NAME):
+        raw = [name for name in archive.names if SEGMENT.fullmatch(name)]
+        if raw:
+            (folder / RAW_NAME).mkdir(0o700)
+        for name in (HEADER_NAME, EVENTS_NAME, FLAC_NAME, REST_NAME, *dict.fromkeys(raw)):
             if name in archive:
                 with (folder / name).open("xb") as file:
                     damage = archive.unpack(name, file)
                 if damage is not None:
-                    losses.add(damage, **{name.replace(".", "_"): "damaged"})
+                    losses.add(damage, **{re.sub(r"\W", "_", name): "damaged"})
     finally:
         archive.close()
 

@@ -7,7 +7,6 @@ is also written to disk while it happens.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -18,14 +17,13 @@ import numpy.typing as npt
 from ..errors import SettingError
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, EVENTS_VERSION, SAMPLE_RATE, Event, Notice
 from .audio_store import AudioStore
-from .discards import audio_discarded, events_reduced, not_written
+from .discards import audio_discarded, events_reduced
 from .event_store import MAX_EVENTS, EventStore
-from .exports import RecordExports
 from .folder import Folder
 from .header import Header
+from .kept import KeptRecord
+from .raw_store import RawSegment
 from .replayable import Replayable
-
-logger = logging.getLogger(__name__)
 
 AUDIO_SECONDS = 600.0
 """Default length of audio kept in memory, in seconds: 38 MB as 16 kHz float32."""
@@ -33,7 +31,7 @@ AUDIO_SECONDS = 600.0
 E = TypeVar("E", bound=Event)
 
 
-class SessionRecord(RecordExports, Replayable):
+class SessionRecord(KeptRecord, Replayable):
     """Append-only store of one session's events and audio.
 
     Parameters
@@ -74,6 +72,7 @@ class SessionRecord(RecordExports, Replayable):
             raise SettingError(f"audio_seconds must be at least 0 or None, not {audio_seconds!r}.")
         if max_events < 1:
             raise SettingError(f"max_events must be at least 1, not {max_events!r}.")
+        super().__init__()
         max_chunks = None if audio_seconds is None else int(np.ceil(audio_seconds / CHUNK_SECONDS))
         self._max_chunks, self._max_events = max_chunks, max_events
         self._folder = None if keep is None else Folder(keep)
@@ -85,7 +84,7 @@ class SessionRecord(RecordExports, Replayable):
         """Set all fields; `owned` is what must live as long as the record, such as a temporary folder."""
         self._header, self._events, self._audio = header, events, audio
         self._path, self._owned = path, owned
-        self._opened = False
+        self._raw: tuple[RawSegment, ...] = ()
         self._untold: tuple[Notice, ...] = ()
         self._told: set[str] = set()
         self._last_notices: tuple[int, list[Notice]] = (-1, [])
@@ -172,11 +171,6 @@ class SessionRecord(RecordExports, Replayable):
     def header(self) -> Header:
         """Model, settings, framing and versions of the session, as at its start."""
         return self._header
-
-    @property
-    def path(self) -> Path | None:
-        """The recording on disk: the folder that is being written, or what was loaded; None if there is none."""
-        return self._folder.path if self._folder is not None else self._path
 
     def append(self, event: Event) -> None:
         """Append one event. An interrupted call may be repeated."""
@@ -309,28 +303,6 @@ class SessionRecord(RecordExports, Replayable):
         >>> record.count(Turn)
         """
         return self._events.count(kind)
-
-    def _open_folder(self) -> None:
-        """Create the folder of `keep` before the first event or chunk."""
-        if self._folder is None or self._opened:
-            return
-        try:
-            events, audio = self._folder.create(self._header)
-            self._events.file_into(events, writing=True)
-            self._audio.spool_into(audio, writing=True)
-        except OSError as error:
-            self._stop_writing(error)
-        self._opened = True
-
-    def _stop_writing(self, error: OSError) -> None:
-        """Write no more to disk, and tell it with the next chunk."""
-        self._events.stop_filing()
-        self._audio.stop_spooling()
-        where = str(self._folder and (self._folder.path or self._folder.wanted))
-        notice = not_written(self._audio.chunks, where, error, self._audio.spooled)
-        # The log, too, because there may be no next chunk.
-        logger.warning("%s", notice.message)
-        self._untold = (notice,)
 
     def _discarding(self, chunk: int) -> list[Notice]:
         """Return the notices of what is discarded from this chunk on, each once."""

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
-from ..audio.sink import CHUNK_SAMPLES, AudioSpool
+from ..audio.sink import AudioSpool
 from ..errors import RecordError, RecordExistsError
+from ..protocol import CHUNK_SAMPLES
 from . import exact_flac
 from .folder import AUDIO_NAME, EVENTS_NAME, HEADER_NAME, SUFFIX
 from .header import Header, sync
+from .raw_store import RAW_NAME, write_flac
 
 if TYPE_CHECKING:
     from .record import SessionRecord
@@ -113,8 +115,12 @@ def _write_folder(record: SessionRecord, target: Path) -> None:
             spool.write(chunk, samples)
             chunk += 1
     spool.close()
-    for file_path in target.iterdir():
-        sync(file_path)
+    for segment in record.raw:
+        (target / RAW_NAME).mkdir(0o700, exist_ok=True)
+        shutil.copyfile(segment.path, target / RAW_NAME / segment.path.name)
+    for file_path in target.rglob("*"):
+        if file_path.is_file():
+            sync(file_path)
 
 
 def _write_file(record: SessionRecord, target: Path) -> None:
@@ -131,4 +137,11 @@ def _write_file(record: SessionRecord, target: Path) -> None:
             archive.write(flac, FLAC_NAME, ZIP_STORED)
         if finer:
             archive.write(rest, REST_NAME, ZIP_DEFLATED)
+        for segment in record.raw:
+            made = target.with_name(f"{segment.path.stem}.flac")
+            if segment.path.suffix == ".flac":
+                made = segment.path
+            else:
+                write_flac(segment, made)
+            archive.write(made, f"{RAW_NAME}/{made.name}", ZIP_STORED)
     sync(target)

@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from ..audio.file_notices import FileNotice
-from ..audio.intake import envelope, level_db
+from ..audio.intake import Array, envelope, level_db
 from ..errors import SessionError
 from ..model.checkpoint import LoadedModel
 from ..protocol import CHUNK_SECONDS, Chunk, Event, Notice
@@ -87,6 +87,7 @@ class Loop:
         self.state = State(self.turns.start) if state is None else state
         self._chunks_before = record.chunks_heard - self.state.taken.chunks
         self._feed = Feed(model, self.state.features)
+        self._feed.raw = self._keep_raw
         self.marks = Marks()
 
     def put(self, items: Sequence[Item]) -> int:
@@ -271,6 +272,10 @@ class Loop:
         if self._record.chunks_heard <= self._chunks_before + chunk:
             self._record.append_audio(heard.samples)
         return self._record.last_notices
+
+    def _keep_raw(self, samples: Array, rate: int, key: tuple[int, int]) -> None:
+        """Append a block as it arrived to the record."""
+        self._record.append_raw(samples, rate, self.state.clip, key)
 
     def _go_on(self, state: State, work: Work) -> None:
         """Continue the chunk in progress: decide, produce the next reply token, or complete the chunk."""
