@@ -35,7 +35,7 @@ from .errors import (
 from .model.importing import collector_paused
 
 if TYPE_CHECKING:
-    from . import policies
+    from . import analysis, policies
     from .audio.files import load_audio
     from .inference import Model, load_model, run_inference
     from .protocol import Decision, Notice, Token, Turn
@@ -87,6 +87,7 @@ __all__ = [
     "StreamingSession",
     "Token",
     "Turn",
+    "analysis",
     "load_audio",
     "load_model",
     "policies",
@@ -97,9 +98,9 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    if name == "policies":
+    if name in ("analysis", "policies"):
         with collector_paused():
-            return importlib.import_module(".policies", __name__)
+            return importlib.import_module(f".{name}", __name__)
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with collector_paused():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from .audio.clip_features import Progress
 from .audio.files import LONGEST_S
 from .audio.folders import check_files, expand_paths
 from .errors import CheckpointWarning
@@ -22,11 +21,12 @@ from .model.sampling import SamplingRule
 from .model.threads import intra_op_threads
 from .model.traits import Traits
 from .process_exit import computation
-from .protocol import Event
 from .record.record import SessionRecord
 from .record.transcript import facts_html
+from .session.answer_files import answer_files
 from .session.framing import Framing
 from .session.perceive import LogMelStream
+from .session.replay import TOLERANCE, Replay, replay, rerun
 from .session.session import StreamingSession
 from .session.turns import TurnTaking
 from .settings import Settings
@@ -148,6 +148,40 @@ class Model:
         """Return the model with the same weights under another name of the same files, such as a relative path."""
         return replace(self, name=name, revision=revision)
 
+    def replay(self, record: SessionRecord, tolerance: float = TOLERANCE) -> Replay:
+        """Hear a record again from its first chunk, and compare every decision, token and reply.
+
+        Changed settings, interrupts, forced decisions and failures happen again at the same chunk and token.
+
+        Parameters
+        ----------
+        record
+            Record with all of its audio; it is not changed.
+        tolerance
+            Largest absolute difference of a logit or a probability that counts as the same. Tokens, random numbers,
+            texts and positions must be equal.
+
+        Returns
+        -------
+        Replay
+            `reproduced`, `first_difference` and the new `record`. Cost: that of the session.
+
+        Raises
+        ------
+        SessionError, SettingError
+            If the record lacks settings or audio, or holds several sessions; if this model cannot have its settings.
+        """
+        return replay(self, record, tolerance)
+
+    def rerun(self, record: SessionRecord) -> StreamingSession:
+        """Return a session in which the audio of a record is pending; raises what `replay` raises.
+
+        Examples
+        --------
+        >>> model.rerun(SessionRecord.load("talk.aiw")).fork(12, bias=0.5).run_on()
+        """
+        return StreamingSession.around(self, *rerun(self, record))
+
     def _repr_html_(self) -> str:
         facts = {
             "revision": self.revision or "",
@@ -226,54 +260,6 @@ def load_model(
     for note in model.notes:
         warn(note, CheckpointWarning, stacklevel=2)
     return model
-
-
-def answer_files(
-    session: StreamingSession,
-    paths: Iterable[str | Path],
-    *,
-    floor: str = "clip",
-    tail_silence: float = 1.0,
-    longest_s: float | None = LONGEST_S,
-    begin: Callable[[Path], None] | None = None,
-    progress: Progress | None = None,
-) -> Iterator[Event]:
-    """Play files to a session one after the other and yield the events; see `StreamingSession.play`.
-
-    Every file is opened once before the first file is played, so that an unreadable file is reported before any
-    computation. Files are decoded in pieces; memory does not depend on their length.
-
-    Parameters
-    ----------
-    session
-        Session that receives the audio.
-    paths
-        Files and folders; see `expand_paths`.
-    floor, tail_silence, longest_s
-        As in `StreamingSession.play`.
-    begin
-        Called with each file before its first event.
-    progress
-        Receives the seconds measured for the floor of a whole clip, and the total seconds if known.
-
-    Yields
-    ------
-    Event
-        Each event as soon as it is known.
-
-    Raises
-    ------
-    AudioError
-        If a file cannot be read.
-    """
-    files = expand_paths(paths)
-    check_files(files, longest_s)
-    for path in files:
-        if begin is not None:
-            begin(path)
-        yield from session.stream_file(
-            path, floor=floor, tail_silence=tail_silence, longest_s=longest_s, progress=progress
-        )
 
 
 def run_inference(

@@ -145,6 +145,10 @@ class Chunk(Event, frozen=True):
     mel
         Thumbnail of the encoder's input features: base64 of 10 frames × 32 bands, one byte each, frame by frame, the
         lowest band first (`audio.features.thumbnail`). Empty if unknown.
+    floor
+        Log-mel floor of the frames: below the maximum of the stream so far (`running`) or of the whole clip (`clip`).
+    lead
+        State of the running features where the chunk before is not in the record (`session.features_state`), or empty.
     """
 
     clip: int
@@ -153,6 +157,8 @@ class Chunk(Event, frozen=True):
     envelope: tuple[float, ...]
     flags: tuple[str, ...] = ()
     mel: str = ""
+    floor: Literal["running", "clip"] = "running"
+    lead: str = ""
 
     def __repr__(self) -> str:
         flags = f", {' '.join(self.flags)}" if self.flags else ""
@@ -187,13 +193,11 @@ class Decision(Event, frozen=True):
     before
         Tokens fed before the chunk's block: the prefix if the context was empty, otherwise the last drawn token,
         followed by TEXT_END if a reply was truncated. Empty if a slide left only the prefix.
-    oldest
-        Index of the oldest chunk in the context.
-    used, limit
-        Context positions in use after the step, and the maximum.
+    oldest, used, limit
+        Oldest chunk in the context, positions in use after the step, and their maximum.
     rule
-        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`. Of a policy:
-        `policy` (its name), its parameters and its state; see `policies.policy` for the other fields.
+        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`; of a forced
+        decision also `forced`, the token's name. Of a policy its name (`policy`), parameters and state.
     """
 
     clip: int
@@ -227,10 +231,8 @@ class Token(Event, frozen=True):
     ----------
     turn, index
         Index of the reply in the session, and of the token in the reply.
-    token
-        Token id.
-    p
-        Raw probability of the token.
+    token, p
+        Token id, and its raw probability.
     text
         Text that the token adds to the visible reply; empty for an emotion, and while the UTF-8 bytes of a character
         are incomplete.
@@ -291,8 +293,8 @@ class Notice(Event, frozen=True):
     ----------
     kind
         Word for programs. Of the context: `context_slide`, `context_reset`, `context_full`, `limit`. Of the model:
-        `violation`, `undecided`. Of the settings: `settings`. Of the input: `silent_input`, `faint_input`,
-        `dc_offset`, `channels_cancel`, `repaired` (each with `phase` begins or ends). Of a file: `cut`,
+        `violation`, `undecided`. Of the settings: `settings`. Of a fork: `fork`, `context_rebuilt`. Of the input:
+        `silent_input`, `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (with `phase`). Of a file: `cut`,
         `header_repaired`, `damaged`. Of the record: `audio_discarded`, `events_reduced`, `not_written`, `salvaged`.
     message
         Sentence for the user.

@@ -14,7 +14,7 @@ hold such text."""
 ALTERNATIVES = (Alternative(7, "TEXT_BEGIN", 0.75, 0.875, 1.0), Alternative(9, "KEEP_SILENCE", 0.25, 0.125))
 RULE = {"greedy": False, "temperature": 0.5, "top_k": None, "top_p": 1.0, "bias": -1.5, "mask": True, "seed": 3}
 EVENTS: tuple[Event, ...] = (
-    Chunk(3, 1, 1.2, -32.5, tuple(n / 16 for n in range(16)), ("gated", "waited"), "AAEC"),
+    Chunk(3, 1, 1.2, -32.5, tuple(n / 16 for n in range(16)), ("gated", "waited"), "AAEC", "clip", "AAAAAAAA8P8="),
     Chunk(4, 1, 1.6, -120.0, (0.0,) * 16),
     Decision(
         *(3, 1, 1.2, 7, "TEXT_BEGIN", 0.25, 0.75, 0.0, -1.5, 1.5, 0.875, 0.3125, 7, 640),

@@ -49,6 +49,11 @@ class ScriptedContext:
             raise AssertionError(f"{position} of {self.position} positions cannot stay")
         self.tokens = self.tokens[:position]
 
+    def branch(self, position: int) -> ScriptedContext:
+        other = ScriptedContext(self.limit)
+        other.tokens = self.tokens[:position]
+        return other
+
     def repair(self) -> bool:
         return True
 

@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from ai_widgets.cli.main import main
 from ai_widgets.errors import AiWidgetsError, CheckpointError, CheckpointWarning, SettingError
-from ai_widgets.inference import Model, answer_files, load_model
+from ai_widgets.inference import Model, load_model
 from ai_widgets.model import convert as convert_module
 from ai_widgets.model.convert import convert
+from ai_widgets.session.answer_files import answer_files
 from tests.reference_checkpoint import TOY, write_checkpoint
 from tests.test_checkpoint import weights
 from tests.test_parity import LOGIT_TOLERANCE, turns_of, vectors, watched

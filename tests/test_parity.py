@@ -18,8 +18,9 @@ from ai_widgets.audio.features import StreamingLogMel, log_mel
 from ai_widgets.audio.files import load_audio
 from ai_widgets.audio.intake import cut, silence
 from ai_widgets.cli.main import main
-from ai_widgets.inference import Model, answer_files, run_inference
+from ai_widgets.inference import Model, run_inference
 from ai_widgets.protocol import Decision, Event, Token, Turn
+from ai_widgets.session.answer_files import answer_files
 from tests.signals import FIXTURES
 
 REFERENCE = FIXTURES / "reference"

@@ -86,9 +86,15 @@ def test_there_is_an_example_of_every_event_and_message() -> None:
 def test_the_sampling_rule_of_a_decision_is_the_schemas(toy: Model) -> None:
     session = toy.session(seed=3)
     session.push(np.zeros(CHUNK_SAMPLES, np.float32), rate=16_000)
-    (rule,) = (event.to_json()["rule"] for event in session.record.events if event.type == "decision")
-    assert rule.keys() == Rule.__annotations__.keys()
-    check(rule, "events.json", "Rule")
+    fork = session.fork(0, force="TEXT_BEGIN", max_reply_tokens=1)
+    fork.run_on()
+    drawn, forced = (
+        next(event.to_json()["rule"] for event in each.record.events if event.type == "decision")
+        for each in (session, fork)
+    )
+    assert drawn.keys() == Rule.__annotations__.keys() - {"forced"}
+    assert forced.keys() == Rule.__annotations__.keys()
+    check(forced, "events.json", "Rule")
 
 
 @pytest.mark.parametrize("file", FILES)

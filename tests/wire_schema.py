@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, get_args
+from typing import Any, Literal, TypedDict, get_args
 
 import msgspec
 
@@ -35,6 +35,7 @@ class Rule(TypedDict, total=False):
     bias: float
     mask: bool
     seed: int
+    forced: Literal["KEEP_SILENCE", "TEXT_BEGIN"]
 
 
 EVENTS: tuple[Struct, ...] = tuple(protocol.EVENT_TYPES.values())

@@ -44,6 +44,8 @@ THUMBNAIL_LOW, THUMBNAIL_RANGE = -1.0, 2.5
 """Log-mel value of byte 0, and distance to the value of byte 255. Digital silence is −1.5, a loud voice about 1."""
 
 Array = npt.NDArray[np.float32]
+Mark = tuple[Array | None, float]
+"""State of a stream's features: the last 360 samples (None before the first chunk), and the running maximum."""
 
 
 @cache
@@ -159,11 +161,11 @@ class StreamingLogMel:
         self._left: Array | None = None
         self._maximum = -np.inf
 
-    def mark(self) -> tuple[Array | None, float]:
+    def mark(self) -> Mark:
         """Return the state of the stream, for `return_to`."""
         return self._left, self._maximum
 
-    def return_to(self, mark: tuple[Array | None, float]) -> None:
+    def return_to(self, mark: Mark) -> None:
         """Restore the state that `mark` returned; chunks pushed since then have no effect."""
         self._left, self._maximum = mark
 

@@ -1,4 +1,4 @@
-"""Parse the command line ``ai-widgets run | demo | convert | train | …``. Options and JSON lines are stable."""
+"""Parse the command line ``ai-widgets run | replay | demo | convert | …``. Options and JSON lines are stable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0, or 2 for input that cannot be used."""
+    """Run one command and return the exit code: 0, 2 for input that cannot be used, or 1 for `replay`."""
     degrade_output()
     # These commands have option parsers of their own; their arguments are passed on unparsed.
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -92,6 +92,16 @@ def _parser() -> argparse.ArgumentParser:
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
 
+    replay = commands.add_parser("replay", help="run a recording again and say whether everything is the same")
+    replay.add_argument("recording", metavar="TALK.aiw", help="recording that `run --save` or a record wrote")
+    replay.add_argument("--checkpoint", help="tiny, a folder or a hub id (default: the one in the recording)")
+    replay.add_argument("--revision", help="commit, tag or branch of a hub checkpoint (default: as recorded)")
+    replay.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
+    replay.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
+    replay.add_argument("--quantize", help="int8 or int4 weights (needs ai_widgets[quant])")
+    replay.add_argument("--tolerance", type=float, help="largest difference of a logit that counts as the same (0.01)")
+    replay.set_defaults(command=_replay)
+
     demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")
     demo.add_argument("--port", type=int, default=8888, help="port of JupyterLab (default: 8888)")
     demo.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
@@ -119,6 +129,12 @@ def _run(given: argparse.Namespace) -> int:
     from .run import run_files
 
     return run_files(given)
+
+
+def _replay(given: argparse.Namespace) -> int:
+    from .replay import replay_recording
+
+    return replay_recording(given)
 
 
 def _convert(given: argparse.Namespace) -> int:

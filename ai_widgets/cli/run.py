@@ -12,9 +12,10 @@ from typing import Any, TextIO
 from ..audio.files import LONGEST_S
 from ..audio.folders import check_files, expand_paths
 from ..errors import AiWidgetsError, AudioError, SettingError, printable
-from ..inference import answer_files, load_model
+from ..inference import load_model
 from ..policies import named
 from ..protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
+from ..session.answer_files import answer_files
 from ..session.listening import ListeningModel
 from ..session.session import StreamingSession
 from ..settings import Settings

@@ -61,6 +61,9 @@ class TokenContext(Protocol):
     def repair(self) -> bool:
         """Make the context consistent after an interrupted `slide`. Return False if its content is lost."""
 
+    def branch(self, position: int) -> TokenContext:
+        """Return a context of its own with the first `position` positions; this one is not changed."""
+
     def slide(self, keep: int, count: int) -> None:
         """Remove `count` positions behind the first `keep`, and move the rest to the front."""
 

@@ -287,10 +287,12 @@ class PolicyTurns:
         return state, []
 
     def decide(
-        self, state: PolicyProgress, chunk: int, clip: int, frames: Sequence[float]
+        self, state: PolicyProgress, chunk: int, clip: int, frames: Sequence[float], forced: str | None = None
     ) -> tuple[PolicyProgress, Decision]:
-        """Apply the rule to the scores of a chunk."""
+        """Apply the rule to the scores of a chunk, or decide as `forced` says."""
         after, ruling = self._policy.rule_after(state.state, frames)
+        if forced is not None:
+            ruling = Ruling(forced == "TEXT_BEGIN", {**ruling.facts, "forced": forced})
         p_text = float(ruling.reply)
         decision = Decision(
             chunk=chunk,

@@ -117,6 +117,10 @@ class AudioStore:
             return self._spool.read(place, 1)
         return samples
 
+    def keeps(self, chunk: int) -> bool:
+        """Return whether `chunk` returns the samples of a chunk."""
+        return chunk in self._held or 0 <= chunk - self._first < self.spooled
+
     @property
     def start_s(self) -> float:
         """Start of `all` on the session's audio clock, in seconds."""

@@ -23,7 +23,15 @@ WHOLE, REAL, MAYBE, POOLED = "<i8", "<f8", "maybe", "pooled"
 
 _DRAW = {"p_drawn": REAL, "draw": MAYBE, "argmax": WHOLE, "position": WHOLE}
 FIELDS: Mapping[type[Event], Mapping[str, str]] = {
-    Chunk: {"chunk": WHOLE, "clip": WHOLE, "start_s": REAL, "rms_db": REAL, "flags": POOLED},
+    Chunk: {
+        "chunk": WHOLE,
+        "clip": WHOLE,
+        "start_s": REAL,
+        "rms_db": REAL,
+        "flags": POOLED,
+        "floor": POOLED,
+        "lead": POOLED,
+    },
     Decision: {
         "chunk": WHOLE,
         "clip": WHOLE,

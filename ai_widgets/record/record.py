@@ -24,6 +24,7 @@ from .folder import Folder
 from .header import Header
 from .kept import KeptRecord
 from .raw_store import RawSegment
+from .replayable import Replayable
 
 AUDIO_SECONDS = 600.0
 """Default length of audio kept in memory, in seconds: 38 MB as 16 kHz float32."""
@@ -31,7 +32,7 @@ AUDIO_SECONDS = 600.0
 E = TypeVar("E", bound=Event)
 
 
-class SessionRecord(KeptRecord):
+class SessionRecord(KeptRecord, Replayable):
     """Append-only store of one session's events and audio.
 
     Parameters
@@ -281,6 +282,10 @@ class SessionRecord(KeptRecord):
         >>> samples = record.chunk_audio(0)
         """
         return self._audio.chunk(chunk)
+
+    def keeps(self, chunk: int) -> bool:
+        """Return whether `chunk_audio` returns the samples of a chunk."""
+        return self._audio.keeps(chunk)
 
     @property
     def seconds(self) -> float:

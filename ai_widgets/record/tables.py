@@ -34,10 +34,10 @@ COLUMNS: Mapping[type[Event], tuple[str, ...]] = {
 `flags` are joined by spaces, `tokens` of a turn is their number, and `start_s` is computed for every event."""
 
 DETAILS: Mapping[type[Event], tuple[str, ...]] = {
-    Chunk: ("envelope", "mel"),
+    Chunk: ("envelope", "mel", "floor", "lead"),
     Decision: (
         *("alternatives", "before", "rule_greedy", "rule_temperature", "rule_top_k", "rule_top_p"),
-        *("rule_bias", "rule_mask", "rule_seed"),
+        *("rule_bias", "rule_mask", "rule_seed", "rule_forced"),
     ),
     Token: ("alternatives",),
     Turn: ("token_ids",),

@@ -22,6 +22,7 @@ from ..errors import AudioError
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
 from .listening import ListeningModel
 from .perceive import Heard, Listener, hear_clip, hear_piece
+from .rehear import Again, Rehearing
 
 PIECE_SECONDS = 10
 """Length of a piece of a stream that is resampled and split at once, in seconds. It bounds the memory, and the first
@@ -80,8 +81,8 @@ class Given:
     seconds = CHUNK_SECONDS
 
 
-Item: TypeAlias = Block | Clip | End | Given
-Piece: TypeAlias = ChunkAudio | Heard | Given | End | FileNotice
+Item: TypeAlias = Block | Clip | End | Given | Rehearing
+Piece: TypeAlias = ChunkAudio | Heard | Given | Again | End | FileNotice
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ class Feed:
     ----------
     model
         Model or policy that perceives the audio.
+    features
+        State of the running features before the first chunk; None for a new stream.
 
     Attributes
     ----------
@@ -140,11 +143,13 @@ class Feed:
     raw: Callable[[Array, int, tuple[int, int]], None] | None = None
     """Receives each block as it arrived: samples, rate, and a name by which a repeated call is recognised."""
 
-    def __init__(self, model: ListeningModel) -> None:
+    def __init__(self, model: ListeningModel, features: Any | None = None) -> None:
         self._model = model
         self._items: deque[tuple[int, Item]] = deque()
         self._intake = Intake()
         self._listener = Listener(model)
+        if features is not None:
+            self._listener.return_to(features)
         self._intake_before: tuple[tuple[int, int], Intake, bool] | None = None
         self._listener_before: tuple[int, Any] | None = None
         # Features of the clip in progress, kept because its floor is measured once.
@@ -183,6 +188,8 @@ class Feed:
         items = [item for number, item in self._items if number >= taken.items]
         begun = items[0] if items else None
         done = taken.samples / begun.sound.rate if isinstance(begun, (Block, Clip)) else 0.0
+        if isinstance(begun, Rehearing):
+            done = taken.samples * CHUNK_SECONDS
         return max(0.0, pieces + sum(item.seconds for item in items) - done)
 
     def drop(self) -> None:
@@ -215,6 +222,11 @@ class Feed:
         number, item = self._items[0]
         if isinstance(item, Given):
             return Taken(number + 1, pieces=(item,), chunks=taken.chunks)
+        if isinstance(item, Rehearing):
+            again = item.pieces(taken.samples) if heard else item.unperceived(taken.samples)
+            if not again:
+                return replace(taken, items=number + 1, samples=0, pieces=(End(),) if item.closing else (), place=0)
+            return replace(taken, samples=taken.samples + len(again), pieces=again, place=0)
         intake, lost = self._intake.resumed()
         self._intake_before = (taken.items, taken.samples), intake, lost
         past = replace(taken, items=number + 1, samples=0, reported=0, place=0)
@@ -283,6 +295,16 @@ class Feed:
         """Perceive the next chunk of the stream."""
         self._listener_before = taken.chunks, self._listener.mark()
         return self._listener.hear(chunk)
+
+    def hear_again(self, piece: Again, taken: Taken) -> Heard:
+        """Perceive a chunk of a record as it was perceived then."""
+        if piece.heard.frames is not None:
+            return piece.heard
+        if piece.lead is not None:
+            self._listener_before = taken.chunks, self._listener.mark()
+            self._listener.return_to(piece.lead)
+            return replace(self._listener.hear(piece.audio), clip=piece.heard.clip)
+        return replace(self.hear(piece.audio, taken), clip=piece.heard.clip)
 
 
 def _as_heard(chunks: list[ChunkAudio], heard: bool) -> list[ChunkAudio]:

@@ -109,8 +109,10 @@ class TurnTaker(Protocol):
     def make_room(self, state: Any, chunk: int) -> tuple[TurnProgress, list[Event]]:
         """Ensure room for chunk `chunk` before its decision, or end the session."""
 
-    def decide(self, state: Any, chunk: int, clip: int, frames: Any) -> tuple[TurnProgress, Decision]:
-        """Decide after a chunk, from the `Perceived.frames` of the stream."""
+    def decide(
+        self, state: Any, chunk: int, clip: int, frames: Any, forced: str | None = None
+    ) -> tuple[TurnProgress, Decision]:
+        """Decide after a chunk, from the `Perceived.frames` of the stream, or as the token named `forced` says."""
 
     def speak(self, state: Any) -> tuple[TurnProgress, list[Event]]:
         """Run one step of the reply in progress; the step that ends it returns its `Turn`."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from time import perf_counter, time
 
+from ..audio.features import Mark as FeaturesMark
 from ..audio.input_watch import InputWatch
 from ..protocol import Decision, Event, Timing
+from .features_state import FRESH
 from .feed import Taken
 from .listening import TurnProgress
 from .perceive import Heard
@@ -28,6 +30,8 @@ class Work:
         Time of the decision, in seconds of `time.perf_counter`.
     decision
         Decision on the chunk; None before it is made.
+    steps
+        Tokens and slides of the reply so far.
     """
 
     heard: Heard
@@ -38,6 +42,7 @@ class Work:
     reply_s: float = 0.0
     decided: float = 0.0
     decision: Decision | None = None
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class State:
         Index of the current clip, and whether a chunk of it was heard.
     watch
         Conditions observed in the input.
+    features
+        State of the running features after the newest perceived chunk.
     events, events_at
         Events of the last step, and the index in the record of the first of them.
     """
@@ -66,6 +73,7 @@ class State:
     clip: int = 0
     clip_open: bool = False
     watch: InputWatch = field(default_factory=InputWatch)
+    features: FeaturesMark = FRESH
     events: tuple[Event, ...] = ()
     events_at: int = 0
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ..audio.features import Array, StreamingLogMel, log_mel, thumbnail
+from ..audio.features import Array, Mark, StreamingLogMel, log_mel, thumbnail
 from ..audio.intake import ChunkAudio
 from ..audio.origin import Origin
 from ..model.interfaces import LanguageModel
 from ..protocol import MELS_PER_CHUNK
 from .listening import ListeningModel, Perceived
+
+Floor: TypeAlias = Literal["running", "clip"]
+"""Maximum that the log-mel floor of a chunk is relative to: of the stream so far, or of the whole clip."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class Heard:
         Time between the chunk's arrival and the start of the features, in milliseconds.
     origin
         Origin of the audio that completed the chunk.
+    floor
+        Log-mel floor of the frames: `running`, or `clip` for the floor of the whole clip.
+    before, after
+        State of the running features before and after the chunk (`StreamingLogMel.mark`); None with the clip's floor.
     """
 
     samples: Array
@@ -53,6 +60,9 @@ class Heard:
     mel: str = ""
     encode_wait_ms: float = 0.0
     origin: Origin = field(default_factory=Origin)
+    floor: Floor = "running"
+    before: Mark | None = None
+    after: Mark | None = None
 
 
 class LogMelStream:
@@ -62,11 +72,11 @@ class LogMelStream:
         self._model = model
         self._features = StreamingLogMel()
 
-    def mark(self) -> tuple[Array | None, float]:
+    def mark(self) -> Mark:
         """Return the state of the features, for `return_to`."""
         return self._features.mark()
 
-    def return_to(self, mark: tuple[Array | None, float]) -> None:
+    def return_to(self, mark: Mark) -> None:
         """Restore the state that `mark` returned; chunks perceived since then have no effect."""
         self._features.return_to(mark)
 
@@ -86,6 +96,8 @@ class Listener:
 
     def __init__(self, model: ListeningModel) -> None:
         self._stream = model.open_stream()
+        # A fork goes back to the features of a language model; a policy has none.
+        self._has_features = model.language is not None
 
     def mark(self) -> Any:
         """Return the state of the stream, for `return_to`."""
@@ -97,7 +109,7 @@ class Listener:
 
     def hear(self, chunk: ChunkAudio, clip: int = 0) -> Heard:
         """Perceive the next chunk of the stream, at a cost independent of the stream's length; `clip` is its clip."""
-        start = perf_counter()
+        start, before = perf_counter(), self._stream.mark() if self._has_features else None
         perceived = self._stream.perceive(chunk.samples)
         return Heard(
             chunk.samples,
@@ -109,6 +121,8 @@ class Listener:
             perceived.mel,
             max(0.0, start - chunk.origin.arrived) * 1e3,
             chunk.origin,
+            before=before,
+            after=self._stream.mark() if self._has_features else None,
         )
 
 
@@ -154,6 +168,7 @@ def hear_piece(
             (end - between) * share,
             thumbnail(mels[:, place * MELS_PER_CHUNK : (place + 1) * MELS_PER_CHUNK]),
             origin=chunk.origin,
+            floor="clip",
         )
         for place, (chunk, each) in enumerate(zip(chunks, frames, strict=True))
     ]

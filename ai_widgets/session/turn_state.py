@@ -118,3 +118,22 @@ def _slide_notice(chunk: int, left: Left, used: int, limit: int) -> Notice:
     )
     data = {"chunks": [left.first, left.last], "turns": left.turns, "positions": left.positions}
     return Notice(chunk, "context_slide", message, {**data, "used": used, "limit": limit})
+
+
+def ended(state: TurnState, chunk: int, kind: str, message: str) -> tuple[TurnState, list[Event]]:
+    """Return the state of a session that takes no more audio, and the notice why."""
+    data = {"used": state.window.positions, "limit": state.terms.framing.limit, "drawn": state.drawn}
+    return replace(state, ended=message), [Notice(chunk, kind, message, data)]
+
+
+def reply_limit(state: TurnState, spoken: int) -> str | None:
+    """Return the limit that forbids another token of the reply, in words, or None."""
+    if state.room < len(state.due):
+        return f"the context's {state.terms.framing.limit} positions are used"
+    most = state.terms.settings.max_reply_tokens
+    if most is not None and spoken >= most:
+        return f"it reached {most} tokens (max_reply_tokens)"
+    allowed = state.terms.max_new_tokens
+    if allowed is not None and state.drawn >= allowed:
+        return f"the session has drawn its {allowed} tokens (max_new_tokens)"
+    return None

@@ -36,6 +36,16 @@ export interface Chunk {
    * frame, the lowest band first (`audio.features.thumbnail`). Empty if unknown.
    */
   readonly mel: string;
+  /**
+   * Log-mel floor of the frames: below the maximum of the stream so far (`running`) or of the whole clip
+   * (`clip`).
+   */
+  readonly floor: "clip" | "running";
+  /**
+   * State of the running features where the chunk before is not in the record (`session.features_state`), or
+   * empty.
+   */
+  readonly lead: string;
 }
 
 /** Event of the model's decision after one chunk: keep silent or begin a reply. */
@@ -77,14 +87,13 @@ export interface Decision {
    * token, followed by TEXT_END if a reply was truncated. Empty if a slide left only the prefix.
    */
   readonly before: readonly number[];
-  /** Index of the oldest chunk in the context. */
+  /** Oldest chunk in the context, positions in use after the step, and their maximum. */
   readonly oldest: number;
-  /** Context positions in use after the step, and the maximum. */
   readonly used: number;
   readonly limit: number;
   /**
-   * Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`. Of a
-   * policy: `policy` (its name), its parameters and its state; see `policies.policy` for the other fields.
+   * Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`; of a
+   * forced decision also `forced`, the token's name. Of a policy its name (`policy`), parameters and state.
    */
   readonly rule: Rule;
 }
@@ -116,9 +125,8 @@ export interface Token {
   /** Index of the reply in the session, and of the token in the reply. */
   readonly turn: number;
   readonly index: number;
-  /** Token id. */
+  /** Token id, and its raw probability. */
   readonly token: number;
-  /** Raw probability of the token. */
   readonly p: number;
   /**
    * Text that the token adds to the visible reply; empty for an emotion, and while the UTF-8 bytes of a
@@ -165,10 +173,10 @@ export interface Notice {
   readonly chunk: number;
   /**
    * Word for programs. Of the context: `context_slide`, `context_reset`, `context_full`, `limit`. Of the
-   * model: `violation`, `undecided`. Of the settings: `settings`. Of the input: `silent_input`,
-   * `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (each with `phase` begins or ends). Of a file:
-   * `cut`, `header_repaired`, `damaged`. Of the record: `audio_discarded`, `events_reduced`, `not_written`,
-   * `salvaged`.
+   * model: `violation`, `undecided`. Of the settings: `settings`. Of a fork: `fork`, `context_rebuilt`. Of
+   * the input: `silent_input`, `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (with `phase`). Of
+   * a file: `cut`, `header_repaired`, `damaged`. Of the record: `audio_discarded`, `events_reduced`,
+   * `not_written`, `salvaged`.
    */
   readonly kind: string;
   /** Sentence for the user. */
@@ -214,6 +222,7 @@ export interface Timing {
 /** Sampling rule of a decision. */
 export interface Rule {
   readonly bias?: number;
+  readonly forced?: "KEEP_SILENCE" | "TEXT_BEGIN";
   readonly greedy?: boolean;
   readonly mask?: boolean;
   readonly seed?: number;

@@ -20,6 +20,8 @@ const LOOKS: Record<string, Look> = {
   limit: { shape: "stop", colour: "bad", word: "limit" },
   interrupted: { shape: "bars", colour: "accent", word: "interrupted" },
   settings: { shape: "diamond", colour: "muted", word: "settings" },
+  fork: { shape: "diamond", colour: "focus", word: "fork" },
+  context_rebuilt: { shape: "ring", colour: "muted", word: "rebuilt" },
   dropped: { shape: "cross", colour: "bad", word: "dropped" },
   gap: { shape: "cross", colour: "bad", word: "gap" },
   paused: { shape: "bars", colour: "muted", word: "paused" },
