@@ -3,9 +3,9 @@
 import { useRef } from "preact/hooks";
 import type { Pace } from "../channel/messages";
 import { AUDIO_SUFFIXES } from "../store/playing";
-import type { View } from "../view";
+import type { LiveView } from "../view";
 
-export function DevicePicker({ view, disabled }: { view: View; disabled: boolean }) {
+export function DevicePicker({ view, disabled }: { view: LiveView; disabled: boolean }) {
   const { channel, store } = view;
   const chosen = store.live.value.device;
   const wanted = store.pending.value.device;
@@ -38,7 +38,7 @@ export function DevicePicker({ view, disabled }: { view: View; disabled: boolean
   );
 }
 
-export function FileChooser({ view, disabled }: { view: View; disabled: boolean }) {
+export function FileChooser({ view, disabled }: { view: LiveView; disabled: boolean }) {
   const input = useRef<HTMLInputElement>(null);
   const { pace } = view;
   const choose = () => {

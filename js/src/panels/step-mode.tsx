@@ -8,14 +8,14 @@ import { chunkStart, turnOf } from "../record/record";
 import { framesOf } from "../record/vocabulary";
 import { probability } from "../text/exact";
 import { isolated } from "../text/graphemes";
-import type { View } from "../view";
+import type { LiveView } from "../view";
 import { Predictor } from "./predictor";
 import { SmallButton } from "./small-button";
 import { StepDiagram } from "./step-diagram";
 import { StepState } from "./step-state";
 import { passageOf } from "./step-walk";
 
-export function StepMode({ view }: { view: View }) {
+export function StepMode({ view }: { view: LiveView }) {
   const steps = useMemo(() => new StepState(view), [view]);
   const mark = useRef<HTMLSpanElement>(null);
   useLayoutEffect(() => () => steps.end(), [steps]);
@@ -35,7 +35,7 @@ export function StepMode({ view }: { view: View }) {
 }
 
 /** N for the next phase, 1 and 2 for the two guesses, anywhere in the widget but in a field. */
-function pressStepKey(event: KeyboardEvent, steps: StepState, view: View): void {
+function pressStepKey(event: KeyboardEvent, steps: StepState, view: LiveView): void {
   if (!view.stepping.value || isCommand(event) || event.repeat) return;
   if (event.target instanceof Element && event.target.closest("input, select, textarea")) return;
   const guessing = steps.predicting.value;
@@ -46,7 +46,7 @@ function pressStepKey(event: KeyboardEvent, steps: StepState, view: View): void 
   claim(event);
 }
 
-function StepCard({ steps, view }: { steps: StepState; view: View }) {
+function StepCard({ steps, view }: { steps: StepState; view: LiveView }) {
   const { record } = view.store;
   void view.store.version.value;
   const { cursor, source, predicting } = steps;
@@ -162,7 +162,7 @@ function nextText({ next }: StepState): string {
 }
 
 /** What was done last, in words. */
-function nowText(view: View, { cursor, source }: StepState): string {
+function nowText(view: LiveView, { cursor, source }: StepState): string {
   const { record } = view.store;
   const { chunk, phase } = cursor.value;
   const hidden = view.hiddenFrom.value;

@@ -1,0 +1,150 @@
+/** The events of a record as a page holds them: compressed columns, written by `record/packed_events.py`. */
+
+import { isObject } from "../text/json";
+import {
+  CHUNK_SECONDS,
+  ENVELOPE_POINTS,
+  EVENTS_VERSION,
+  MEL_BANDS,
+  MEL_FRAMES,
+  type SessionEvent,
+} from "./events";
+
+/** Envelope values are whole numbers of this part. */
+const PEAK_UNIT = 10_000;
+
+type Column =
+  | readonly unknown[]
+  | { all: unknown }
+  | { steps: number[] }
+  | { single: number[] }
+  | { values: unknown[]; at: Column };
+interface Table {
+  rows: number;
+  columns: Record<string, Column>;
+  alternatives?: { counts: Column } & Record<string, Column>;
+  points?: Column;
+  /** Envelope values of which the largest is kept. */
+  peak_points?: number;
+  has_mel?: Column;
+  /** Frames and bands averaged into one, and the quantisation step. */
+  mel?: [frames: number, bands: number, step: number];
+}
+
+/** In the order in which a chunk's events happen. */
+const TYPES = ["chunk", "decision", "token", "turn", "notice", "timing"] as const;
+
+/** Decompresses what `pack` wrote. */
+export async function unpack(packed: Uint8Array<ArrayBuffer>): Promise<SessionEvent[]> {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return eventsOf(new Uint8Array(await new Response(stream).arrayBuffer()));
+}
+
+/** The events of decompressed data, table by table. */
+export function eventsOf(bytes: Uint8Array<ArrayBuffer>): SessionEvent[] {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const document: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  if (!isObject(document) || !isObject(document.tables) || !(Number(document.version) <= EVENTS_VERSION)) {
+    throw new Error("The record of this page is of a newer version than its viewer.");
+  }
+  const places = document.blobs as Record<string, [number, number]>;
+  const blob = (name: string) => {
+    const [start, size] = places[name] ?? [0, 0];
+    return bytes.subarray(4 + length + start, 4 + length + start + size);
+  };
+  const tables = document.tables as Record<string, Table>;
+  return TYPES.flatMap((type) => {
+    const table = tables[type];
+    return table ? rowsOf(type, table, blob) : [];
+  });
+}
+
+function rowsOf(type: string, table: Table, blob: (name: string) => Uint8Array): SessionEvent[] {
+  const { rows } = table;
+  const columns = Object.entries(table.columns).map(
+    ([name, column]) => [name, listOf(column, rows)] as const,
+  );
+  const others = table.alternatives ? alternativesOf(table.alternatives, rows) : null;
+  const events: Record<string, unknown>[] = [];
+  for (let i = 0; i < rows; i++) {
+    const event: Record<string, unknown> = { type };
+    for (const [name, values] of columns) event[name] = values[i];
+    event.start_s ??=
+      type === "chunk" || type === "decision" ? Number(event.chunk) * CHUNK_SECONDS : undefined;
+    if (others) event.alternatives = others[i];
+    events.push(event);
+  }
+  if (type === "chunk") addSound(events, table, blob);
+  return events as unknown as SessionEvent[];
+}
+
+/** The values of a column, one per row. */
+export function listOf(column: Column, rows: number): readonly unknown[] {
+  if (Array.isArray(column)) return column;
+  if ("all" in column) return new Array(rows).fill(column.all);
+  if ("steps" in column) {
+    let sum = 0;
+    return column.steps.map((step) => {
+      sum += step;
+      return sum;
+    });
+  }
+  if ("single" in column) return column.single.map(Math.fround);
+  const { values, at } = column as { values: unknown[]; at: Column };
+  return listOf(at, rows).map((index) => values[index as number]);
+}
+
+function alternativesOf(table: { counts: Column } & Record<string, Column>, rows: number): unknown[][] {
+  const { counts, ...columns } = table;
+  const numbers = listOf(counts, rows) as number[];
+  const total = numbers.reduce((sum, count) => sum + count, 0);
+  const lists = Object.entries(columns).map(([name, column]) => [name, listOf(column, total)] as const);
+  let at = 0;
+  return numbers.map((count) => {
+    const found: unknown[] = [];
+    for (let i = 0; i < count; i++, at++) {
+      found.push(Object.fromEntries(lists.map(([name, values]) => [name, values[at]])));
+    }
+    return found;
+  });
+}
+
+/** Envelopes and log-mels, which are bytes. */
+function addSound(events: Record<string, unknown>[], table: Table, blob: (name: string) => Uint8Array): void {
+  const envelope = blob("envelope");
+  const half = envelope.length / 2;
+  const wide = table.peak_points ?? 1;
+  const points = listOf(table.points ?? { all: ENVELOPE_POINTS }, events.length) as number[];
+  const hasMel = listOf(table.has_mel ?? { all: 0 }, events.length);
+  const frames = melFrames(blob("mel"), table.mel ?? [1, 1, 1]);
+  let mel = 0;
+  events.forEach((event, i) => {
+    event.envelope = Array.from({ length: Math.min(points[i] as number, ENVELOPE_POINTS) }, (_, point) => {
+      const at = Math.floor((i * ENVELOPE_POINTS + point) / wide);
+      return (((envelope[at] as number) << 8) | (envelope[half + at] as number)) / PEAK_UNIT;
+    });
+    event.mel = hasMel[i] ? base64Of(frames, MEL_BANDS * MEL_FRAMES * mel++) : "";
+  });
+}
+
+/** All log-mels frame by frame, from differences in time that lie band by band. */
+function melFrames(differences: Uint8Array, [tall, wide, step]: [number, number, number]): Uint8Array {
+  const bands = MEL_BANDS / wide;
+  const count = differences.length / bands;
+  const whole = new Uint8Array(differences.length * tall * wide);
+  for (let band = 0; band < bands; band++) {
+    let level = 0;
+    for (let frame = 0; frame < count; frame++) {
+      level = (level + (differences[band * count + frame] as number)) & 255;
+      for (let i = 0; i < tall; i++) {
+        const at = (frame * tall + i) * MEL_BANDS + band * wide;
+        whole.fill(level * step, at, at + wide);
+      }
+    }
+  }
+  return whole;
+}
+
+function base64Of(bytes: Uint8Array, from: number): string {
+  return btoa(String.fromCharCode(...bytes.subarray(from, from + MEL_BANDS * MEL_FRAMES)));
+}

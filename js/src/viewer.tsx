@@ -1,0 +1,33 @@
+/** The page of one record: reads the data that stands in the page and shows it. No kernel, no network. */
+
+import { render } from "preact";
+import { RecordChannel, readHeader } from "./channel/record-channel";
+import { unpack } from "./record/packed";
+import { createView } from "./view";
+import { ViewerApp } from "./viewer-app";
+
+/** Bytes of base64 text; null where the page has none. */
+function bytesOf(id: string): Uint8Array<ArrayBuffer> | null {
+  const text = document.getElementById(id)?.textContent?.trim();
+  return text ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : null;
+}
+
+async function show(root: HTMLElement): Promise<void> {
+  const header = readHeader(JSON.parse(document.getElementById("aiw-header")?.textContent ?? "null"));
+  const packed = bytesOf("aiw-events");
+  const events = packed ? await unpack(packed) : [];
+  const sound = bytesOf("aiw-audio");
+  const audio = sound && header.audio ? new Blob([sound], { type: header.audio.type }) : null;
+  render(<ViewerApp view={createView(new RecordChannel(header, events, audio))} />, root);
+}
+
+const root = document.getElementById("aiw-viewer");
+if (root) {
+  show(root).catch((error: unknown) => {
+    root.setAttribute("role", "alert");
+    root.textContent =
+      `This record could not be shown: ${error instanceof Error ? error.message : String(error)} ` +
+      "A browser from 2023 or later is needed.";
+    console.error(error);
+  });
+}
