@@ -27,6 +27,7 @@ from ..protocol import (
     Token,
     Turn,
 )
+from .page_view import PageView
 from .tables import kind_of, table
 from .transcript import summary, transcript_html, transcript_text
 
@@ -40,7 +41,7 @@ E = TypeVar("E", bound=Event)
 KeepAudio: TypeAlias = Literal[True, False, "file"]
 
 
-class SessionRecord:
+class SessionRecord(PageView):
     """Append-only store of one session's events and audio.
 
     Parameters
