@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from base64 import b64encode
 from html import escape
 from importlib.resources import files
@@ -131,7 +132,8 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
     events: list[Event] = list(record.events)
     packed, left_out = b"", ""
     # Everything of the page but the events: 4 kB are the tags, the header and the transcript's frame.
-    fallback = encodable(transcript_html(record, heading))
+    # The policy allows no inline styles. In escaped text there is no quotation mark that the pattern could meet.
+    fallback = re.sub(r' style="[^"]*"', "", encodable(transcript_html(record, heading)))
     room = MAX_BYTES - sum(len(part.encode("utf-8")) for part in (script, style, fallback)) - 4_000
     if events:
         for level in LEVELS:
@@ -168,7 +170,8 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
         '<meta name="color-scheme" content="light dark">',
         f"<title>{escape(heading)}</title>",
         f"<style>{style}</style>\n</head>\n<body>",
-        f'<main id="aiw-viewer"></main>\n<noscript>{fallback}</noscript>',
+        # The replies stand there until the viewer shows the record: where scripts are off, they remain.
+        f'<main id="aiw-viewer">{fallback}</main>',
         f'<script type="application/json" id="aiw-header">{_script_json(header)}</script>',
         f'<script type="text/plain" id="aiw-events">{b64encode(packed).decode("ascii")}</script>',
     ]

@@ -18,14 +18,19 @@ async function show(root: HTMLElement): Promise<void> {
   const events = packed ? await unpack(packed) : [];
   const sound = bytesOf("aiw-audio");
   const audio = sound && header.audio ? new Blob([sound], { type: header.audio.type }) : null;
-  render(<ViewerApp view={createView(new RecordChannel(header, events, audio))} />, root);
+  const view = createView(new RecordChannel(header, events, audio));
+  // Until now the replies stood there as plain text.
+  root.replaceChildren();
+  render(<ViewerApp view={view} />, root);
 }
 
 const root = document.getElementById("aiw-viewer");
 if (root) {
   show(root).catch((error: unknown) => {
-    root.setAttribute("role", "alert");
-    root.textContent =
+    const sentence = document.createElement("p");
+    sentence.setAttribute("role", "alert");
+    root.prepend(sentence);
+    sentence.textContent =
       `This record could not be shown: ${error instanceof Error ? error.message : String(error)} ` +
       "A browser from 2023 or later is needed.";
     console.error(error);

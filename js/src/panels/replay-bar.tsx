@@ -86,10 +86,15 @@ export function ReplayBar({ view }: { view: View }) {
   );
 }
 
+/** Players round their position: 0.4 s may read as 0.39999 s, in tenths of a second. */
+const PLAYERS_ERROR = 0.01;
+
 /** Apart from the bar: only this is drawn anew while the cursor moves, ten times a second at most. */
 function Position({ view }: { view: View }) {
   const { channel, store } = view;
-  const at = useComputed(() => clock(Math.floor((channel.replay.position.value ?? 0) * 10) / 10));
+  const at = useComputed(() =>
+    clock(Math.floor((channel.replay.position.value ?? 0) * 10 + PLAYERS_ERROR) / 10),
+  );
   const end = useComputed(() => {
     void store.version.value;
     return clock(recordEnd(store.record));
