@@ -8,7 +8,8 @@ NODE_MINIMUM := 20
 NODE_PATH_FILE := $(CURDIR)/.venv/node-path
 WITH_NODE = PATH="$$(cat '$(NODE_PATH_FILE)'):$$PATH"
 BUNDLE := ai_widgets/widget/static/widget.js
-BUNDLE_SOURCES := $(shell find js/src -type f 2>/dev/null) js/build.mjs js/bundling.mjs js/package.json
+BUNDLE_SOURCES := $(shell find js/src -type f 2>/dev/null) js/build.mjs js/bundling.mjs js/schema-types.mjs \
+  $(wildcard js/schema/*.json) js/package.json
 
 # A wheel holds no symbolic links, so its npm is a copy that does not find its own files: we make the links anew.
 define NODE_FROM_WHEEL

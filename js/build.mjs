@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 import { SOURCES } from "./bundling.mjs";
+import { generate } from "./schema-types.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const package_ = join(here, "..", "ai_widgets");
@@ -65,6 +66,7 @@ async function bundle(name, { folder, format, largest }) {
   }
 }
 
+await generate();
 await bundle("widget", { folder: "widget", format: "esm", largest: LARGEST_BUNDLE });
 // A script inside a page: its names must not become the page's.
 await bundle("viewer", { folder: "record", format: "iife", largest: LARGEST_VIEWER });

@@ -1,4 +1,4 @@
-"""A worker without a widget, and what it told its owner."""
+"""A pipeline without a widget, and what it told its owner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ai_widgets.record.record import SessionRecord
 from ai_widgets.settings import Settings
 from ai_widgets.widget.live_settings import LiveSettings
 from ai_widgets.widget.loading import ModelSource
-from ai_widgets.widget.pipeline import Worker
+from ai_widgets.widget.pipeline import Pipeline
 from ai_widgets.widget.stages.items import Owner
 from tests.page import PATIENCE
 
@@ -20,7 +20,7 @@ RULES = Settings(seed=3, max_reply_tokens=12)
 
 
 class Bench:
-    """A worker on a model that is there, or on what `load` returns."""
+    """A pipeline on a model that is there, or on what `load` returns."""
 
     def __init__(
         self,
@@ -43,13 +43,13 @@ class Bench:
         self.source.start()
         owner = Owner(
             self.finals.append,
-            lambda: self.loops.append(self.worker.gate.to_json()),
+            lambda: self.loops.append(self.pipeline.gate.to_json()),
             self.failures.append,
             self.warnings.append,
             lambda: None,
         )
-        self.worker = Worker(self.source, rules, LiveSettings.of(live), owner, lambda: SessionRecord(None))
+        self.pipeline = Pipeline(self.source, rules, LiveSettings.of(live), owner, lambda: SessionRecord(None))
 
     def events(self) -> list[Event]:
-        assert self.worker.wait(PATIENCE)
-        return list(self.worker.record.events)
+        assert self.pipeline.wait(PATIENCE)
+        return list(self.pipeline.record.events)

@@ -46,7 +46,7 @@ class TestArrival:
     def test_a_gap_at_the_end_is_told_too(self) -> None:
         door = Admission()
         judged(door, speaking=True, arrival="drop")
-        assert [remark.kind for remark in door.end()] == ["dropped"]
+        assert [notice.kind for notice in door.end()] == ["dropped"]
         assert door.end() == []
 
     @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ class TestOverload:
         first = judged(door, waiting=10, **rules)
         assert not first.taken
         assert "dropped until the model has caught up" in first.warning
-        assert [(remark.kind, remark.data["waiting"]) for remark in first.before] == [("paused", 10)]
+        assert [(notice.kind, notice.data["waiting"]) for notice in first.before] == [("paused", 10)]
         for waiting in (12, 9, 6):
             assert judged(door, waiting=waiting, **rules) == Verdict(False)
         again = judged(door, waiting=5, **rules)
         assert (again.taken, again.flags) == (True, ("dropped",))
-        assert [remark.kind for remark in again.before] == ["dropped", "resumed"]
+        assert [notice.kind for notice in again.before] == ["dropped", "resumed"]
         assert again.before[0].data == {"chunks": 1, "seconds": 0.4, "why": "overload"}
         assert judged(door, waiting=9, **rules) == Verdict(True)
 
@@ -97,8 +97,8 @@ class TestOverload:
         door = Admission()
         judged(door, speaking=True, arrival="drop")
         second = judged(door, waiting=10, arrival="drop", overload="pause", overload_chunks=10)
-        assert [remark.kind for remark in second.before] == ["dropped", "paused"]
-        assert [remark.data.get("why") for remark in door.end()] == ["overload", "overload"]
+        assert [notice.kind for notice in second.before] == ["dropped", "paused"]
+        assert [notice.data.get("why") for notice in door.end()] == ["overload", "overload"]
 
 
 @given(
@@ -120,10 +120,10 @@ def test_what_is_refused_is_what_is_told(steps: list[tuple[bool, bool, int, str,
         refused += not verdict.taken
         told += verdict.before
     told += door.end()
-    gaps = [remark.data["seconds"] for remark in told if remark.kind == "dropped"]
+    gaps = [notice.data["seconds"] for notice in told if notice.kind == "dropped"]
     assert sum(gaps) == pytest.approx(refused * 0.1, abs=1e-3)
     assert door.dropped_s == pytest.approx(refused * 0.1)
-    kinds = [remark.kind for remark in told if remark.kind in ("paused", "resumed")]
+    kinds = [notice.kind for notice in told if notice.kind in ("paused", "resumed")]
     assert kinds == ["paused", "resumed"] * (len(kinds) // 2)
 
 

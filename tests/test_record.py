@@ -81,13 +81,13 @@ class TestAudio:
     def test_letting_go_is_told_once(self, toy: Model) -> None:
         session = toy.session(SessionRecord(0.8), max_reply_tokens=1)
         list(session.push(babble(2)))
-        (notice,) = (event for event in session.record.of_type(Notice) if event.kind == "audio_let_go")
+        (notice,) = (event for event in session.record.of_type(Notice) if event.kind == "audio_discarded")
         assert (notice.chunk, notice.data) == (2, {"seconds": 0.8})
         assert notice.message == "Audio older than 0.8 seconds is discarded from this chunk on. All events are kept."
         assert len(session.record.audio) == 2 * 6_400
 
     @pytest.mark.parametrize("values", [(0.0,), (None,), (600.0, False)])
-    def test_where_nothing_is_let_go_or_nothing_kept_there_is_nothing_to_tell(self, values: tuple[Any, ...]) -> None:
+    def test_where_nothing_is_discarded_or_nothing_kept_there_is_nothing_to_tell(self, values: tuple[Any, ...]) -> None:
         record = SessionRecord(*values)
         for _ in range(5):
             assert record.append_audio(np.zeros(6_400, np.float32)) == []
@@ -279,7 +279,7 @@ class TestFile:
             patch.setattr(os, "write", full)
             events = list(session.push(audio[3 * 6_400 :]))
         told = [(event.kind, event.chunk) for event in events if isinstance(event, Notice) and "audio" in event.kind]
-        assert told == [("audio_not_written", 3), ("audio_let_go", 3)]
+        assert told == [("audio_not_written", 3), ("audio_discarded", 3)]
         assert len([event for event in events if isinstance(event, Decision)]) == 7
         notice = next(event for event in events if isinstance(event, Notice) and event.kind == "audio_not_written")
         assert notice.data["path"] == str(tmp_path / "talk.au")

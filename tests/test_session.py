@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ai_widgets.audio.intake import ChunkAudio
+from ai_widgets.audio.origin import Origin
 from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Timing, Token, Turn
 from ai_widgets.session.perceive import Listener
@@ -257,13 +258,15 @@ class TestInsight:
         heard = [event.mel for event in events if isinstance(event, Chunk)]
         assert heard == [thumbnail(live.push(chunk)) for chunk in samples.reshape(3, -1)]
 
-    @pytest.mark.parametrize(("waited_s", "live", "late"), [(0.0, True, False), (0.5, True, True), (0.5, False, False)])
-    def test_live_audio_that_waited_is_late(
-        self, toy_loaded: LoadedModel, waited_s: float, live: bool, late: bool
+    @pytest.mark.parametrize(
+        ("waited_s", "microphone", "late"), [(0.0, True, False), (0.5, True, True), (0.5, False, False)]
+    )
+    def test_audio_of_a_microphone_that_waited_is_late(
+        self, toy_loaded: LoadedModel, waited_s: float, microphone: bool, late: bool
     ) -> None:
         model, _ = scripted(toy_loaded)
-        arrived = perf_counter() - waited_s
-        heard = Listener(model).hear(ChunkAudio(ONE), arrived=arrived, stream=2, seq=4, live=live)
+        origin = Origin(2, 4, microphone, arrived=perf_counter() - waited_s)
+        heard = Listener(model).hear(ChunkAudio(ONE, origin=origin))
         before = time()
         events = list(StreamingSession(model).step(heard))
         chunk, timing = events[0], events[-1]
@@ -271,7 +274,7 @@ class TestInsight:
         assert isinstance(timing, Timing)
         assert ("late" in chunk.flags) == late
         assert (timing.stream, timing.seq) == (2, 4)
-        if live:
+        if microphone:
             assert timing.encode_wait_ms >= waited_s * 1e3
             assert timing.queue_ms >= timing.encode_wait_ms - 1
         else:

@@ -186,26 +186,23 @@ class TestRecording:
         assert [event.kind for event in remarked(events)] == ["stream_ended"]
         assert [event.clip for event in events if isinstance(event, Chunk)] == [0, 1]
 
-    def test_a_file_waits_for_nobody(self, build: Build, toy: Model) -> None:
-        """Chunks of a microphone that came while the model spoke are flagged; a file's are not."""
-        flags = {}
-        for source in ("mic", "file"):
-            speaking, go = threading.Event(), threading.Event()
+    def test_a_chunk_of_the_microphone_that_came_during_a_reply_is_flagged(self, build: Build, toy: Model) -> None:
+        speaking, go = threading.Event(), threading.Event()
 
-            def hold(fed: Any, speaking: threading.Event = speaking, go: threading.Event = go) -> None:
-                if fed.tokens == spell("i"):
-                    speaking.set()
-                    assert go.wait(PATIENCE)
+        def hold(fed: Any) -> None:
+            if fed.tokens == spell("i"):
+                speaking.set()
+                assert go.wait(PATIENCE)
 
-            model, _ = scripted(toy.loaded, "T..", [spell("hi you")], hold)
-            page = build(Model(model))
-            page.open(source=source)
-            page.block(silence(1))
-            assert speaking.wait(PATIENCE)
-            page.block(silence(1))
-            go.set()
-            flags[source] = [set(event.flags) - {"late"} for event in settled(page) if isinstance(event, Chunk)]
-        assert flags == {"mic": [set(), {"waited"}], "file": [set(), set()]}
+        model, _ = scripted(toy.loaded, "T..", [spell("hi you")], hold)
+        page = build(Model(model))
+        page.open()
+        page.block(silence(1))
+        assert speaking.wait(PATIENCE)
+        page.block(silence(1))
+        go.set()
+        flags = [set(event.flags) - {"late"} for event in settled(page) if isinstance(event, Chunk)]
+        assert flags == [set(), {"waited"}]
 
 
 class TestReset:

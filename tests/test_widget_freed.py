@@ -42,8 +42,8 @@ def used(toy: Model, monkeypatch: pytest.MonkeyPatch) -> Any:
         widget.settings = {"bias": 1.0}
         widget.observe(lambda _: None, "state")
         widget.feed(silence(2), 16_000, end=True)
-        worker = widget._worker
-        held = {"widget": widget, "worker": worker, "session": worker._run.session, "model": model}
+        pipeline = widget._pipeline
+        held = {"widget": widget, "pipeline": pipeline, "session": pipeline._running.session, "model": model}
         return widget, {name: weakref.ref(each) for name, each in held.items()} | {"loaded": weakref.ref(model.loaded)}
 
     return make
@@ -77,7 +77,7 @@ class TestClosed:
         widget, references = used()
         decisions = len(widget.record.of_type(Decision))
         widget.close()
-        assert alive(references) == ["widget", "worker"]
+        assert alive(references) == ["widget", "pipeline"]
         assert len(widget.record.of_type(Decision)) == decisions > 0
         with pytest.raises(SessionError, match="closed"):
             widget.model  # noqa: B018

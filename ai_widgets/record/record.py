@@ -119,7 +119,7 @@ class SessionRecord(PageView):
             if self._max_chunks and not (self._discarding or self._spooling):
                 seconds = self._max_chunks * CHUNK_SECONDS
                 message = f"Audio older than {_duration(seconds)} is discarded from this chunk on. All events are kept."
-                _add_once(notices, Notice(chunk, "audio_let_go", message, {"seconds": seconds}))
+                _add_once(notices, Notice(chunk, "audio_discarded", message, {"seconds": seconds}))
                 self._discarding = True
             self._audio.pop(chunk - self._max_chunks, None)
         self._chunks_heard = chunk + 1

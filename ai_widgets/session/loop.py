@@ -29,8 +29,8 @@ from .turns import TurnTaking
 logger = logging.getLogger(__name__)
 
 LATE_S = CHUNK_SECONDS
-"""Delay from capture to decision, in seconds without the model's computing time, above which a live chunk is flagged
-`late`: the length of a chunk, after which the next chunk has been captured."""
+"""Delay from capture to decision, in seconds without the model's computing time, above which a chunk of a microphone is
+flagged `late`: the length of a chunk, after which the next chunk has been captured."""
 LONGEST_VALUE = 60
 """Maximum length of a setting's value in a notice, in characters; a longer value is truncated."""
 LONGEST_ERROR = 300
@@ -192,13 +192,14 @@ class Loop:
         elif piece is None or isinstance(piece, (End, FileNotice)):
             raise SessionError("The feed has no pending chunk.")
         elif failed is not None or "unheard" in piece.flags:
-            heard = Heard(piece.samples, piece.flags, state.clip, None)
+            heard = Heard(piece.samples, piece.flags, state.clip, None, origin=piece.origin)
         else:
             heard = replace(self._feed.hear(piece, state.taken), clip=state.clip)
         started, chunk = perf_counter(), state.taken.chunks
         perceived = (heard.features_ms + heard.tower_ms) / 1e3
         # Audio that is not from a microphone has no deadline, so that its time in queues does not make it late.
-        queued = max(0.0, started - heard.arrived - perceived) if heard.live else 0.0
+        origin = heard.origin
+        queued = max(0.0, started - origin.arrived - perceived) if origin.microphone else 0.0
         notices: list[Event] = [*self._keep_audio(chunk, heard)]
         talk = state.talk
         if failed is None and heard.frames is not None:
@@ -207,7 +208,7 @@ class Loop:
             notices += [*changed, *made]
         watch, flags, seen = state.watch.after(chunk, heard.samples, heard.flags)
         notices += seen
-        if queued + (heard.age_s if heard.live else 0.0) > LATE_S:
+        if origin.microphone and queued + origin.age_s > LATE_S:
             flags = (*flags, "late")
         unheard = talk.ended is not None or heard.frames is None or failed is not None
         if unheard and "unheard" not in flags:

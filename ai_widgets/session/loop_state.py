@@ -72,7 +72,7 @@ class State:
 
 def timing_of(work: Work) -> Timing:
     """Build the timing of a chunk: durations of the monotonic clock, times converted to Unix time."""
-    heard, epoch = work.heard, time() - perf_counter()
+    heard, origin, epoch = work.heard, work.heard.origin, time() - perf_counter()
     return Timing(
         work.chunk,
         heard.features_ms,
@@ -80,10 +80,10 @@ def timing_of(work: Work) -> Timing:
         work.decide_s * 1e3,
         work.reply_s * 1e3,
         work.queued_s * 1e3,
-        heard.stream,
-        heard.seq,
-        (epoch + heard.arrived) * 1e3,
+        origin.stream,
+        origin.seq,
+        (epoch + origin.arrived) * 1e3,
         (epoch + work.decided) * 1e3,
-        heard.encode_wait_ms if heard.live else 0.0,
-        heard.age_s * 1e3 if heard.live else 0.0,
+        heard.encode_wait_ms if origin.microphone else 0.0,
+        origin.age_s * 1e3 if origin.microphone else 0.0,
     )

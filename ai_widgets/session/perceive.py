@@ -1,6 +1,7 @@
 """Perceive: convert a chunk of audio to log-mel features and to the encoder's ten frames.
 
-`Listener` perceives a live stream, `hear_clip` a whole clip at once. Both are independent of the model's decisions.
+`Listener` perceives a stream chunk by chunk, `hear_clip` a whole clip at once. Both are independent of the model's
+decisions.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from ..audio.features import Array, StreamingLogMel, log_mel, thumbnail
 from ..audio.intake import ChunkAudio
+from ..audio.origin import Origin
 from ..model.checkpoint import LoadedModel
 from ..protocol import MELS_PER_CHUNK
 
@@ -33,18 +35,12 @@ class Heard:
         Encoder frames [10, width] on the model's device; None if perception failed.
     features_ms, tower_ms
         Duration of the log-mel features and of the audio tower, in milliseconds.
-    arrived
-        Arrival of the chunk's last sample, in seconds of `time.perf_counter`.
     mel
         Thumbnail of the features (`audio.features.thumbnail`).
-    stream, seq
-        Stream and sequence number of the browser block that completed the chunk; 0 and −1 for audio from Python.
     encode_wait_ms
-        Time between `arrived` and the start of the features, in milliseconds.
-    live
-        Whether the audio comes from a microphone.
-    age_s
-        Time between the capture of the chunk's last sample and `arrived`, in seconds.
+        Time between the chunk's arrival and the start of the features, in milliseconds.
+    origin
+        Origin of the audio that completed the chunk.
     """
 
     samples: Array
@@ -53,17 +49,13 @@ class Heard:
     frames: Tensor | None
     features_ms: float = 0.0
     tower_ms: float = 0.0
-    arrived: float = field(default_factory=perf_counter)
     mel: str = ""
-    stream: int = 0
-    seq: int = -1
     encode_wait_ms: float = 0.0
-    live: bool = False
-    age_s: float = 0.0
+    origin: Origin = field(default_factory=Origin)
 
 
 class Listener:
-    """Encoder of a live stream, chunk by chunk: log-mel with the running floor, then the audio tower."""
+    """Encoder of a stream, chunk by chunk: log-mel with the running floor, then the audio tower."""
 
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
@@ -77,40 +69,14 @@ class Listener:
         """Restore the state that `mark` returned; chunks heard since then have no effect."""
         self._features.return_to(mark)
 
-    def hear(
-        self,
-        chunk: ChunkAudio,
-        clip: int = 0,
-        arrived: float | None = None,
-        *,
-        stream: int = 0,
-        seq: int = -1,
-        live: bool = False,
-        age_s: float = 0.0,
-    ) -> Heard:
-        """Encode the next chunk of the stream, at a cost independent of the stream's length.
-
-        Parameters
-        ----------
-        chunk, clip
-            Audio of the chunk, and index of its clip.
-        arrived
-            Arrival of the chunk's last sample, in seconds of `time.perf_counter`; None for now.
-        stream, seq
-            Stream and sequence number of the browser block that completed the chunk; the defaults mean audio from
-            Python.
-        live
-            Whether the audio comes from a microphone.
-        age_s
-            Time between the capture of the chunk's last sample and `arrived`, in seconds.
-        """
+    def hear(self, chunk: ChunkAudio, clip: int = 0) -> Heard:
+        """Encode the next chunk of the stream, at a cost independent of the stream's length; `clip` is its clip."""
         start = perf_counter()
         mels = self._features.push(chunk.samples)
         between = perf_counter()
         with self._model.computing():
             frames = self._model.encoder.encode(mels)[0]
         end = perf_counter()
-        since = start if arrived is None else arrived
         return Heard(
             chunk.samples,
             chunk.flags,
@@ -118,13 +84,9 @@ class Listener:
             frames,
             (between - start) * 1e3,
             (end - between) * 1e3,
-            since,
             thumbnail(mels),
-            stream,
-            seq,
-            max(0.0, start - since) * 1e3,
-            live,
-            age_s,
+            max(0.0, start - chunk.origin.arrived) * 1e3,
+            chunk.origin,
         )
 
 
@@ -168,8 +130,8 @@ def hear_piece(
             each,
             (between - start) * share,
             (end - between) * share,
-            start,
             thumbnail(mels[:, place * MELS_PER_CHUNK : (place + 1) * MELS_PER_CHUNK]),
+            origin=chunk.origin,
         )
         for place, (chunk, each) in enumerate(zip(chunks, frames, strict=True))
     ]

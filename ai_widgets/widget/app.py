@@ -1,4 +1,4 @@
-"""`AudioInteraction`: the widget. It adapts the worker to Jupyter's comm and decides nothing itself."""
+"""`AudioInteraction`: the widget. It adapts the pipeline to Jupyter's comm and decides nothing itself."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from .front_end import BUNDLE, STYLE, check_built, text_of
 from .history_writer import HistoryKeeper
 from .live_settings import LiveSettings, parted
 from .loading import ModelSource, loader
-from .pipeline import Worker
+from .pipeline import Pipeline
 from .representations import ShownWidget
 from .stages.items import Owner
-from .wire.messages import PACES, Pace
+from .wire.limits import PACES, Pace
 from .wire.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class AudioInteraction(ShownWidget):
     loop : dict
         `mode` (`run`, `pause`, `step`), `phase` (`perceive`, `decide`, `respond`: done last, or at work), its `chunk`.
     counters : dict
-        Chunks `waiting`, `lag_s`, `dropped_chunks`, `dropped_s`, and `let_go_s`: seconds of audio no longer kept.
+        Chunks `waiting`, `lag_s`, `dropped_chunks`, `dropped_s`, and `discarded_s`: seconds of audio no longer kept.
     history : dict
         The newest part of the record, compact and bounded (`history.py`): what a saved notebook shows.
     transcript : str
@@ -98,15 +98,15 @@ class AudioInteraction(ShownWidget):
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
         name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
         source = ModelSource(loader(model, device, dtype, revision), self._model_changed)
-        worker = Worker(
+        pipeline = Pipeline(
             source, chosen, lively, self._owner(), lambda: SessionRecord(audio_seconds, keep_audio, audio_path)
         )
         self._send_lock = RLock()
         pull = "google.colab" in sys.modules
         outbox = Outbox(self.send, lambda: self.record, lambda: self.waiting, self._send_lock, pull=pull)
         self._keeper = HistoryKeeper(self._keep)
-        self._keeper.follow(worker.record, outbox.session)
-        super().__init__(name, source, worker, outbox, pull)
+        self._keeper.follow(pipeline.record, outbox.session)
+        super().__init__(name, source, pipeline, outbox, pull)
         self._publish_settings()
         self._source.start()
 
@@ -123,7 +123,7 @@ class AudioInteraction(ShownWidget):
     @property
     def record(self) -> SessionRecord:
         """Events and audio of the running session."""
-        return self._worker.record
+        return self._pipeline.record
 
     @property
     def model(self) -> Model:
@@ -133,12 +133,12 @@ class AudioInteraction(ShownWidget):
     @property
     def error(self) -> Exception | None:
         """What stopped the session, or None."""
-        return self._worker.failure
+        return self._pipeline.failure
 
     @property
     def waiting(self) -> int:
         """Chunks that have arrived and are not decided yet."""
-        return self._worker.waiting
+        return self._pipeline.waiting
 
     def feed(
         self, samples: npt.ArrayLike, rate: int, *, end: bool = False, tail_silence: float = 1.0, wait: bool = True
@@ -155,7 +155,7 @@ class AudioInteraction(ShownWidget):
             The recording ends here: the rest is padded to a chunk and `tail_silence` seconds of silence follow, so that
             the model can reply to what it heard last.
         wait
-            Return only when everything is answered, or the loop is held (`pause`). An interrupt of the cell ends the
+            Return only when everything is answered, or the loop is paused. An interrupt of the cell ends the
             waiting; the audio is answered all the same.
 
         Raises
@@ -193,8 +193,8 @@ class AudioInteraction(ShownWidget):
         tail_silence
             Seconds of silence that follow, so that the model can reply to what it heard last.
         wait
-            Return only when everything is answered, or the loop or the file is held. An interrupt of the cell ends the
-            waiting; the file plays on until its end, or until `stop`.
+            Return only when everything is answered, or the loop or the file is paused. An interrupt of the cell ends
+            the waiting; the file plays on until its end, or until `stop`.
         pace
             `fast`: as fast as chunks are decided. `realtime`: no faster than it would be spoken.
 
@@ -221,7 +221,7 @@ class AudioInteraction(ShownWidget):
         read = partial(open_audio, path, name=name, longest_s=None)
         with self._receive_lock:
             self._receiver.claim(apart=True)
-            stream = FileStream(name, read, self._worker.feeder(), tail_silence, pace)
+            stream = FileStream(name, read, self._pipeline.feeder(), tail_silence, pace)
             self._player.play(stream)
         if not wait:
             return
@@ -237,8 +237,8 @@ class AudioInteraction(ShownWidget):
     def playing(self) -> dict[str, Any] | None:
         """The file that plays, or None.
 
-        Its `name`, `state` (`opening`, `playing`, `held`), `position_s`, `seconds` (None where the file does not say),
-        `speed` (× real time) and `left_s`, both None until they are known.
+        Its `name`, `state` (`opening`, `playing`, `paused`), `position_s`, `seconds` (None where the file does not
+        say), `speed` (× real time) and `left_s`, both None until they are known.
         """
         return self._player.playing
 
@@ -249,12 +249,12 @@ class AudioInteraction(ShownWidget):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all audio so far is answered.
 
-        False when `timeout` seconds passed first, or where the loop or the file that plays is held.
+        False when `timeout` seconds passed first, or where the loop or the file that plays is paused.
         """
         started = monotonic()
-        if not self._player.wait(timeout, unless=lambda: self._worker.gate.holding):
+        if not self._player.wait(timeout, unless=lambda: self._pipeline.gate.blocked):
             return False
-        return self._worker.wait(None if timeout is None else max(0.0, timeout - (monotonic() - started)))
+        return self._pipeline.wait(None if timeout is None else max(0.0, timeout - (monotonic() - started)))
 
     def set(self, **changes: Any) -> None:
         """Change settings of the session and live ones by name, all of them or none.
@@ -265,22 +265,22 @@ class AudioInteraction(ShownWidget):
         self._change(changes)
 
     def pause(self) -> None:
-        """Hold the loop before its next phase. Audio goes on to arrive, and waits."""
-        self._worker.set_loop("pause")
+        """Pause the loop before its next phase. Audio still arrives, and is queued."""
+        self._pipeline.set_loop("pause")
 
     def resume(self) -> None:
         """Let the loop run again."""
-        self._worker.set_loop("run")
+        self._pipeline.set_loop("run")
 
     def step(self, wait: bool = True) -> None:
-        """Hold the loop and do its next phase: perceive, decide or respond. Nothing where no audio waits."""
-        self._worker.step()
+        """Pause the loop and run its next phase: perceive, decide or respond. Nothing where no audio is queued."""
+        self._pipeline.step()
         if wait:
             self.wait()
 
     def interrupt(self) -> None:
         """End the running reply; listening goes on."""
-        self._worker.interrupt()
+        self._pipeline.interrupt()
 
     def reset(self) -> None:
         """Begin a new session: empty record, bare prefix.
@@ -288,9 +288,9 @@ class AudioInteraction(ShownWidget):
         An open microphone stays open and feeds the new one; a file that plays ends.
         """
         self._player.forget()
-        self._outbox.begin_session(self._worker.reset)
+        self._outbox.begin_session(self._pipeline.reset)
         self._receiver.begin_session()
-        self._keeper.follow(self._worker.record, self._outbox.session)
+        self._keeper.follow(self._pipeline.record, self._outbox.session)
         self.set_trait("history", {})
         self._save_transcript()
         self._events_came(True)
@@ -301,11 +301,11 @@ class AudioInteraction(ShownWidget):
         ipywidgets holds every widget that was not closed, also one whose variable was assigned anew.
         """
         # ipywidgets also closes what is thrown away, and that may be a widget whose arguments were refused.
-        if hasattr(self, "_worker"):
+        if hasattr(self, "_pipeline"):
             self._alarm.close()
             self._player.close()
             self._outbox.close()
-            self._worker.close()
+            self._pipeline.close()
             if self.comm is not None:
                 self._keeper.flush()
                 self._events_came(True)
@@ -317,7 +317,7 @@ class AudioInteraction(ShownWidget):
         check_assignment(self, name, value, derived=type(self).__name__ != AudioInteraction.__name__)
         super().__setattr__(name, value)
 
-    # Worker's side ---------------------------------------------------------------------------------------------------
+    # Called by the pipeline ------------------------------------------------------------------------------------------
 
     def _owner(self) -> Owner:
         return Owner(

@@ -1,7 +1,7 @@
 """The connection of a widget with its pages: messages in, messages and synced traits out.
 
 Every incoming message is validated first (`parsing.parse`), and a bad message is answered, never raised. What the
-worker reports is sent at once or, in pull mode, queued in the outbox until a page asks.
+pipeline reports is sent at once or, in pull mode, queued in the outbox until a page asks.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .files.file_player import FilePlayer
 from .files.page_files import PageFiles
 from .loading import ModelSource
 from .model_info import describe_model
-from .pipeline import Worker
+from .pipeline import Pipeline
 from .receiving import STALE_SECONDS, Receiver
 from .wire import messages, outgoing, parsing
 from .wire.alarm import Alarm
 from .wire.comm import ShellSafeWidget
 from .wire.failures import describe, details
-from .wire.fields import MAX_COUNT
+from .wire.limits import MAX_COUNT, PROTOCOL_VERSION
 from .wire.outbox import Outbox
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Conversing(ShellSafeWidget):
     ----------
     name
         Name of the model.
-    source, worker, outbox
+    source, pipeline, outbox
         The model's loader, the pipeline, and the queue of outgoing messages.
     pull
         Whether pages poll for messages, for hosts that show nothing sent by a background thread.
@@ -65,21 +65,21 @@ class Conversing(ShellSafeWidget):
     loop = traitlets.Dict(read_only=True).tag(sync=True)
     counters = traitlets.Dict(read_only=True).tag(sync=True)
 
-    def __init__(self, name: str, source: ModelSource, worker: Worker, outbox: Outbox, pull: bool) -> None:
-        self._name, self._source, self._worker, self._outbox, self._pull = name, source, worker, outbox, pull
+    def __init__(self, name: str, source: ModelSource, pipeline: Pipeline, outbox: Outbox, pull: bool) -> None:
+        self._name, self._source, self._pipeline, self._outbox, self._pull = name, source, pipeline, outbox, pull
         self._mic = messages.MicState("idle", "", "")
         self._binary = False
         self._receive_lock = RLock()
         self._counted = float("-inf")
         self._prefix: tuple[int, ...] | None = None
-        self._receiver = Receiver(worker, outbox.acknowledge, self._tell_page)
-        self._player = FilePlayer(worker, self._tell_playing, self._file_failed, self._stream_ended)
-        self._page_files = PageFiles(self._player, worker.feeder, self._ask_for_bytes)
+        self._receiver = Receiver(pipeline, outbox.acknowledge, self._tell_page)
+        self._player = FilePlayer(pipeline, self._tell_playing, self._file_failed, self._stream_ended)
+        self._page_files = PageFiles(self._player, pipeline.feeder, self._ask_for_bytes)
         self._alarm = Alarm(self._look_at_stream)
         super().__init__()
         self.set_trait("model_info", self._describe_model())
-        self.set_trait("loop", worker.gate.to_json())
-        self.set_trait("counters", worker.counters)
+        self.set_trait("loop", pipeline.gate.to_json())
+        self.set_trait("counters", pipeline.counters)
         self.on_msg(self._receive)
 
     @traitlets.validate(*STATE_DICTS)
@@ -126,9 +126,9 @@ class Conversing(ShellSafeWidget):
                 if not self._file_plays(message.page):
                     self._receiver.open(message)
                 self._update_state()
-                if self._worker.failure is not None:
+                if self._pipeline.failure is not None:
                     # The audio would never be decided; the page ends the recording at this message.
-                    self._session_failed(self._worker.failure)
+                    self._session_failed(self._pipeline.failure)
             case messages.Close():
                 self._stream_ended()
                 self._receiver.close(message)
@@ -149,11 +149,11 @@ class Conversing(ShellSafeWidget):
             case messages.Fetch():
                 self._fetch(message)
             case messages.Loop():
-                self._worker.set_loop(message.mode)
+                self._pipeline.set_loop(message.mode)
             case messages.Step():
-                self._worker.step()
+                self._pipeline.step()
             case messages.Interrupt():
-                self._worker.interrupt()
+                self._pipeline.interrupt()
             case messages.Reset():
                 self.reset()
             case messages.Poll():
@@ -163,7 +163,7 @@ class Conversing(ShellSafeWidget):
         """Note a stream that has become quiet. A timer calls this, since a closed page sends no message."""
         with self._receive_lock:
             stream = self._receiver.stream
-            if stream is None or not stream.mic:
+            if stream is None:
                 return
             self._receiver.look()
             if not self._receiver.quiet:
@@ -171,9 +171,9 @@ class Conversing(ShellSafeWidget):
         self._update_state()
 
     def _welcome(self, hello: messages.Hello) -> None:
-        if hello.protocol != messages.PROTOCOL_VERSION:
+        if hello.protocol != PROTOCOL_VERSION:
             sentence = (
-                f"The page uses protocol {hello.protocol}, the kernel {messages.PROTOCOL_VERSION}; reload the page "
+                f"The page uses protocol {hello.protocol}, the kernel {PROTOCOL_VERSION}; reload the page "
                 "and restart the kernel so that both come from one installation."
             )
             self._tell_page("version", sentence, hello.page)
@@ -184,13 +184,13 @@ class Conversing(ShellSafeWidget):
             self._pull,
             self._outbox.session,
             self._describe_model(),
-            self._worker.settings.to_json(),
-            self._worker.live.to_json(),
-            {**self._worker.gate.to_json(), "waiting": self._worker.waiting},
+            self._pipeline.settings.to_json(),
+            self._pipeline.live.to_json(),
+            {**self._pipeline.gate.to_json(), "waiting": self._pipeline.waiting},
             self._player.shown,
         )
         self._outbox.welcome(welcome, hello.seen if hello.session == self._outbox.session else 0)
-        failure = self._worker.failure
+        failure = self._pipeline.failure
         if failure is not None and self._source.failure is None:
             # The page may have been opened after the failure. Failed loading is part of the model's status.
             self._session_failed(failure, hello.page)
@@ -199,8 +199,8 @@ class Conversing(ShellSafeWidget):
     def _play_for(self, message: messages.Play) -> None:
         if self._file_plays(message.page) or not self._receiver.make_way(message.page):
             return
-        if self._worker.failure is not None:
-            self._session_failed(self._worker.failure)
+        if self._pipeline.failure is not None:
+            self._session_failed(self._pipeline.failure)
             return
         self._page_files.play(message)
         self._update_state()
@@ -217,7 +217,7 @@ class Conversing(ShellSafeWidget):
             # A user may stop any file; a page that closes ends only the file it holds.
             self._player.end(message.reason, None if message.reason == "stopped" else message.page)
         else:
-            self._player.hold(message.action == "pause")
+            self._player.pause(message.action == "pause")
 
     def _ask_for_bytes(self, stream: int, offset: int, length: int, page: str) -> None:
         self._put(outgoing.need(stream, offset, length, page))
@@ -246,7 +246,7 @@ class Conversing(ShellSafeWidget):
         self._put(outgoing.problem("setting", sentence, names=names, request=request))
 
     def _fetch(self, message: messages.Fetch) -> None:
-        samples = self._worker.record.chunk_audio(message.chunk)
+        samples = self._pipeline.record.chunk_audio(message.chunk)
         self._put(*outgoing.audio(message, samples, self._binary))
 
     # To the browser --------------------------------------------------------------------------------------------------
@@ -266,9 +266,9 @@ class Conversing(ShellSafeWidget):
             self._outbox.flush()
 
     def _tell_loop(self) -> None:
-        state = self._worker.gate.to_json()
+        state = self._pipeline.gate.to_json()
         self.set_trait("loop", state)
-        self._put(outgoing.loop(**state, waiting=self._worker.waiting))
+        self._put(outgoing.loop(**state, waiting=self._pipeline.waiting))
 
     def _tell_playing(self, file: dict[str, Any]) -> None:
         self._update_state()
@@ -289,7 +289,7 @@ class Conversing(ShellSafeWidget):
 
     def _publish_prefix(self) -> None:
         """Send the model's description where the context's prefix differs from the one last sent."""
-        prefix = self._worker.prefix
+        prefix = self._pipeline.prefix
         if prefix is not None and prefix != self._prefix:
             self._prefix = prefix
             self._publish_model()
@@ -305,7 +305,7 @@ class Conversing(ShellSafeWidget):
         self._tell_page("model", describe(error), page, details(error))
 
     def _describe_model(self) -> dict[str, Any]:
-        return describe_model(self._name, self._source, self._worker.settings, self._worker.prefix)
+        return describe_model(self._name, self._source, self._pipeline.settings, self._pipeline.prefix)
 
     def _report(self, code: str, message: str, detail: str = "") -> None:
         self._tell_page(code, message, "", detail)
@@ -320,27 +320,27 @@ class Conversing(ShellSafeWidget):
         now = monotonic()
         if final or now - self._counted >= COUNT_SECONDS:
             self._counted = now
-            counters = self._worker.counters
+            counters = self._pipeline.counters
             if counters != self.counters:
                 self.set_trait("counters", counters)
 
     def _update_state(self) -> None:
         stream = self._receiver.stream
-        if self._worker.failure is not None or self._mic.state == "error":
+        if self._pipeline.failure is not None or self._mic.state == "error":
             state = "error"
-        elif self._worker.speaking:
+        elif self._pipeline.speaking:
             state = "speaking"
-        elif self._player.held or (stream is not None and self._mic.state == "paused"):
+        elif self._player.paused or (stream is not None and self._mic.state == "paused"):
             state = "paused"
         elif (
             (stream is not None and stream.expected > 0 and not self._receiver.quiet)
-            or self._worker.waiting
+            or self._pipeline.waiting
             or self._player.active
         ):
             state = "listening"
         elif self._mic.state == "asking":
             state = "asking"
         else:
-            state = "stopped" if len(self._worker.record) else "idle"
+            state = "stopped" if len(self._pipeline.record) else "idle"
         if state != self.state:
             self.set_trait("state", state)

@@ -17,7 +17,7 @@ import traitlets
 
 from ..record.transcript import summary, transcript_html, transcript_text
 from .loading import ModelSource
-from .pipeline import Worker
+from .pipeline import Pipeline
 from .setting_traits import SettingTraits
 from .wire.outbox import Outbox
 
@@ -75,16 +75,16 @@ class ShownWidget(SettingTraits):
 
     transcript = traitlets.Unicode(read_only=True).tag(sync=True)
 
-    def __init__(self, name: str, source: ModelSource, worker: Worker, outbox: Outbox, pull: bool) -> None:
+    def __init__(self, name: str, source: ModelSource, pipeline: Pipeline, outbox: Outbox, pull: bool) -> None:
         self._transcript = SavedTranscript()
-        super().__init__(name, source, worker, outbox, pull)
+        super().__init__(name, source, pipeline, outbox, pull)
         self.set_trait("transcript", self._transcript.name)
 
     def __repr__(self) -> str:
         # A widget whose arguments were refused has no session.
         if not hasattr(self, "_transcript"):
             return object.__repr__(self)
-        return f"<{self._headline}; {summary(self._worker.record)}>"
+        return f"<{self._headline}; {summary(self._pipeline.record)}>"
 
     @property
     def _headline(self) -> str:
@@ -94,7 +94,7 @@ class ShownWidget(SettingTraits):
 
     def _saved(self) -> Bundle:
         """Return text and HTML that need neither kernel nor extension."""
-        headline, record = self._headline, self._worker.record
+        headline, record = self._headline, self._pipeline.record
         return {
             "text/plain": f"{headline}\n{transcript_text(record)}",
             "text/html": f'<div class="{self._transcript.name}">{transcript_html(record, headline)}</div>',

@@ -14,7 +14,7 @@ from .live_settings import LIVE_NAMES, described, parted
 
 
 class SettingTraits(Conversing):
-    """A widget whose `settings` and `live` show what the worker holds, and change it when they are assigned."""
+    """A widget whose `settings` and `live` show what the pipeline holds, and change it when they are assigned."""
 
     settings = traitlets.Dict().tag(sync=True)
     live = traitlets.Dict().tag(sync=True)
@@ -23,7 +23,7 @@ class SettingTraits(Conversing):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("settings", "live"):
             # What is assigned is completed with what holds, so nothing may be changed in between.
-            with self._worker.changing:
+            with self._pipeline.changing:
                 super().__setattr__(name, value)
         else:
             super().__setattr__(name, value)
@@ -31,14 +31,14 @@ class SettingTraits(Conversing):
     def _change(self, changes: Mapping[str, Any]) -> None:
         session, live = parted(changes)
         # One lock from reading to showing: what another thread changes meanwhile would be set back.
-        with self._worker.changing:
-            self._worker.change(session, live)
+        with self._pipeline.changing:
+            self._pipeline.change(session, live)
             self._publish_settings()
         self._publish_model()
 
     def _publish_settings(self) -> None:
-        with self._worker.changing:
-            self.settings, self.live = self._worker.settings.to_json(), self._worker.live.to_json()
+        with self._pipeline.changing:
+            self.settings, self.live = self._pipeline.settings.to_json(), self._pipeline.live.to_json()
 
     @traitlets.validate("settings", "live")
     def _check_assigned(self, proposal: Any) -> dict[str, Any]:
@@ -48,12 +48,12 @@ class SettingTraits(Conversing):
             if (each in LIVE_NAMES) != (name == "live"):
                 parted({each: None})
                 raise SettingError(f"{each} belongs to `{'settings' if name == 'live' else 'live'}`, not to `{name}`.")
-        holding = self._worker.live.changed(**values) if name == "live" else self._worker.settings.changed(**values)
+        holding = self._pipeline.live.changed(**values) if name == "live" else self._pipeline.settings.changed(**values)
         return ReadOnlyDict(holding.to_json(), SET)
 
     @traitlets.observe("settings", "live")
     def _assigned(self, change: Any) -> None:
-        holding = (self._worker.live if change["name"] == "live" else self._worker.settings).to_json()
+        holding = (self._pipeline.live if change["name"] == "live" else self._pipeline.settings).to_json()
         changes = {name: value for name, value in change["new"].items() if holding[name] != value}
         if changes:
             self._change(changes)

@@ -202,7 +202,7 @@ export class Conversation implements LiveChannel {
     this.#requests.set(changes);
   }
 
-  /** How the kernel's loop runs: freely, held, or one phase per `step`. */
+  /** How the kernel's loop runs: freely, paused, or one phase per `step`. */
   loop(mode: LoopMode): void {
     this.#link.send({ type: "loop", mode });
   }

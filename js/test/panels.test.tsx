@@ -27,7 +27,7 @@ describe("what is said of the kernel and the model", () => {
     expect(store.speaking.value).toBe(true);
     expect(busyText(store)).toBe("12 chunks (4.8 s of audio) are waiting while the model speaks.");
     store.loop.value = { ...store.loop.value, mode: "pause" };
-    expect(busyText(store)).toMatch(/because the loop is held/);
+    expect(busyText(store)).toMatch(/because the loop is paused/);
     store.model.value = { status: "loading", name: "big", detail: "" };
     expect(busyText(store)).toMatch(/until the model is loaded; none is lost/);
   });

@@ -170,7 +170,7 @@ describe("the what-if panel", () => {
 
   it("marks nothing in the timeline once it is closed", async () => {
     const { view, find } = await show((shown) => <WhatIfPanel view={shown} />);
-    view.whatIf.value = { ...view.whatIf.value, threshold: 0 };
+    view.whatIf.value = { ...view.whatIf.value, threshold: 1e-6 };
     expect(view.flips.value?.changed.length).toBe(5);
     find<HTMLDetailsElement>("what-if").dispatchEvent(new Event("toggle"));
     expect(view.flips.value).toBeNull();

@@ -47,10 +47,10 @@ def test_audio_that_the_system_holds_for_5_s_is_a_gap_on_the_timeline(open_noteb
     notebook = recording(open_notebook)
     notebook.page.evaluate(HOLD)
     notebook.expect_problem("interrupted", "has paused audio.*goes on when")
-    expect(notebook.widget.first.get_by_test_id("state")).to_contain_text("held by the system")
+    expect(notebook.widget.first.get_by_test_id("state")).to_contain_text("suspended by the system")
     # What is measured is that time passes.
     notebook.page.wait_for_timeout(5_000)
-    notebook.shot("held-by-the-system")
+    notebook.shot("suspended-by-the-system")
     decided = int(notebook.widget.first.get_attribute("data-decisions") or 0)
     notebook.page.evaluate("aiwContext.aiwResume()")
     expect(notebook.problem("interrupted")).to_have_count(0)
@@ -58,7 +58,7 @@ def test_audio_that_the_system_holds_for_5_s_is_a_gap_on_the_timeline(open_noteb
     notebook.stop()
     (missing,) = notebook.ask(SECONDS)
     assert missing >= 4.5
-    notebook.expect_problem("held", r"[5-9]\.\d s of sound are missing: the operating system suspended the audio")
+    notebook.expect_problem("suspended", r"[5-9]\.\d s of sound are missing: the operating system suspended the audio")
     assert notebook.ask(KINDS).count("microphone") == 2
     notebook.shot("gap")
 

@@ -192,13 +192,17 @@ def test_what_if_marks_the_first_other_decision(open_page: OpenPage, talk: Sessi
     page = open_page(str(talk.to_html(audio=False)))
     shown = viewer(page, talk)
     shown.get_by_test_id("what-if").locator("summary").click()
-    shown.get_by_test_id("what-if-threshold").fill("0")
+    shown.get_by_test_id("what-if-bias").fill("8")
     result = shown.get_by_test_id("what-if-result")
-    expect(result).to_have_attribute("data-first", "0")
-    silent = sum(decision.choice == "KEEP_SILENCE" for decision in talk.of_type(Decision))
-    expect(result).to_have_attribute("data-flips", str(silent))
+    first = shown.get_by_test_id("what-if-result").get_attribute("data-first")
+    assert first
+    # The same as in Python, on the same record.
+    wanted = what_if(talk, bias=8.0)
+    assert int(first) == wanted.first_flip
+    expect(result).to_have_attribute("data-flips", str(wanted.flips.sum()))
+    expect(result).to_have_attribute("data-exact-until", str(wanted.exact_until))
     shown.get_by_test_id("what-if-next").click()
-    expect(shown.get_by_test_id("inspector")).to_have_attribute("data-chunk", "0")
+    expect(shown.get_by_test_id("inspector")).to_have_attribute("data-chunk", first)
     page.screenshot(path=artifacts / "viewer-what-if.png", full_page=True)
 
 

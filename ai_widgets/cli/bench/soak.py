@@ -28,7 +28,7 @@ from ...inference import Model, load_model
 from ...protocol import CHUNK_SECONDS, Event, Timing, Turn
 from ...widget.app import AudioInteraction
 from ...widget.history import MOST_BYTES
-from ...widget.wire import messages, outgoing
+from ...widget.wire import limits, outgoing
 
 RATE = 48_000
 BLOCK_SECONDS = 0.1
@@ -92,7 +92,7 @@ class SimulatedPage:
         self._widget = widget
         self._stream = 0
         self._seq = 0
-        self._say({"type": "hello", "protocol": messages.PROTOCOL_VERSION, "seen": 0, "page": "soak", "session": None})
+        self._say({"type": "hello", "protocol": limits.PROTOCOL_VERSION, "seen": 0, "page": "soak", "session": None})
 
     def open(self) -> None:
         """Begin a recording."""
@@ -111,7 +111,7 @@ class SimulatedPage:
         """End the recording."""
         self._say({"type": "close", "stream": self._stream, "blocks": self._seq, "reason": "stopped", "page": "soak"})
 
-    def _say(self, content: dict[str, Any], buffers: Sequence[bytes] = (messages.HANDSHAKE,)) -> None:
+    def _say(self, content: dict[str, Any], buffers: Sequence[bytes] = (limits.HANDSHAKE,)) -> None:
         views = [memoryview(buffer) for buffer in buffers]
         self._widget._handle_custom_msg(content, views)
 
@@ -189,7 +189,7 @@ def _reading(widget: CountingWidget, audio_s: float) -> Reading:
         len(events),
         _events_bytes(events),
         threading.active_count(),
-        widget._worker.queued,
+        widget._pipeline.queued,
         len(json.dumps(widget.history)),
         median(timing.decide_ms for timing in newest) if newest else 0.0,
     )

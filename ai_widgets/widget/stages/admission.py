@@ -29,7 +29,7 @@ WHY = {
 
 
 @dataclass(frozen=True)
-class Remark:
+class PendingNotice:
     """A notice that has no place in the record yet."""
 
     kind: str
@@ -58,15 +58,15 @@ class Verdict:
     taken: bool
     flags: tuple[str, ...] = ()
     interrupts: bool = False
-    before: tuple[Remark, ...] = ()
+    before: tuple[PendingNotice, ...] = ()
     warning: str = ""
 
 
-def dropped(seconds: float, why: str) -> Remark:
+def dropped(seconds: float, why: str) -> PendingNotice:
     """Make the notice of dropped audio."""
     chunks = ceil(seconds / CHUNK_SECONDS - 1e-6)
     data = {"chunks": chunks, "seconds": round(seconds, 3), "why": why}
-    return Remark("dropped", f"{seconds:.1f} s of audio were dropped: {WHY[why]}.", data)
+    return PendingNotice("dropped", f"{seconds:.1f} s of audio were dropped: {WHY[why]}.", data)
 
 
 class Admission:
@@ -103,17 +103,17 @@ class Admission:
         waiting
             Chunks that are queued.
         """
-        remarks: list[Remark] = []
+        notices: list[PendingNotice] = []
         warning = ""
         why = ""
         if waiting >= MOST_WAITING:
             why = "full"
         elif mic:
-            why, warning = self._overload(live, waiting, remarks)
+            why, warning = self._overload(live, waiting, notices)
             if not why and live.arrival == "drop" and speaking():
                 why = "speaking"
         if self._why and why != self._why:
-            remarks = [*self.end(), *remarks]
+            notices = [*self.end(), *notices]
         flags: tuple[str, ...] = ()
         if why:
             if why == "full" and not self._why:
@@ -121,24 +121,26 @@ class Admission:
             self._why = why
             self._gap_s += len(samples) / rate
             self.dropped_s += len(samples) / rate
-            return Verdict(False, before=tuple(remarks), warning=warning)
-        if any(remark.kind == "dropped" for remark in remarks):
+            return Verdict(False, before=tuple(notices), warning=warning)
+        if any(notice.kind == "dropped" for notice in notices):
             flags = ("dropped",)
         loud = mic and live.arrival == "interrupt" and len(samples) > 0 and level_db(samples) > INTERRUPT_DB
-        return Verdict(True, flags, loud and speaking(), tuple(remarks))
+        return Verdict(True, flags, loud and speaking(), tuple(notices))
 
-    def end(self) -> list[Remark]:
+    def end(self) -> list[PendingNotice]:
         """End the open gap, if there is one, and return the notices to record."""
-        remarks: list[Remark] = []
+        notices: list[PendingNotice] = []
         if self._why:
-            remarks.append(dropped(self._gap_s, self._why))
+            notices.append(dropped(self._gap_s, self._why))
         if self._paused and self._why == "overload":
-            remarks.append(Remark("resumed", "The model has caught up; audio is accepted again.", {"why": "overload"}))
+            notices.append(
+                PendingNotice("resumed", "The model has caught up; audio is accepted again.", {"why": "overload"})
+            )
             self._paused = False
         self._why, self._gap_s = "", 0.0
-        return remarks
+        return notices
 
-    def _overload(self, live: LiveSettings, waiting: int, remarks: list[Remark]) -> tuple[str, str]:
+    def _overload(self, live: LiveSettings, waiting: int, notices: list[PendingNotice]) -> tuple[str, str]:
         """Return why the policy `pause` drops audio now, and a sentence where dropping begins."""
         if live.overload != "pause":
             return "", ""
@@ -149,5 +151,5 @@ class Admission:
             return "", ""
         self._paused = True
         sentence = f"{waiting} chunks are queued; audio is dropped until the model has caught up."
-        remarks.append(Remark("paused", sentence, {"why": "overload", "waiting": waiting}))
+        notices.append(PendingNotice("paused", sentence, {"why": "overload", "waiting": waiting}))
         return "overload", sentence

@@ -7,39 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from ...audio.intake import Array
-from .admission import Remark
-from .live_session import Run
+from ...audio.origin import Origin
+from .admission import PendingNotice
+from .running_session import RunningSession
 
 if TYPE_CHECKING:
     from ...session.perceive import Heard
 
 
 @dataclass(frozen=True)
-class BlockOf:
-    """The origin of samples: stream and block number of the browser, and whether a microphone; stream 0 is Python.
-
-    `age_s` is the time in seconds between the capture of the block's last sample and its arrival in the kernel.
-    """
-
-    stream: int = 0
-    seq: int = -1
-    mic: bool = False
-    age_s: float = 0.0
-
-
-FROM_PYTHON = BlockOf()
-
-
-@dataclass(frozen=True)
 class Samples:
-    """One block of audio at its native rate. `arrived` is its arrival time (`perf_counter`)."""
+    """One block of audio at its native rate; `taken` is called when the encode stage takes the block up."""
 
     samples: Array
     rate: int
     flags: tuple[str, ...]
-    arrived: float
-    taken: Callable[[], None] | None
-    block: BlockOf
+    origin: Origin
+    taken: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,13 +44,13 @@ class Wake:
     """An empty item that makes the decode stage do its pending work."""
 
 
-Item: TypeAlias = "tuple[Run, Samples | EndOfStream | Remark]"
-Decodable: TypeAlias = "tuple[Run, Heard | Remark | Failure | Wake]"
+Item: TypeAlias = "tuple[RunningSession, Samples | EndOfStream | PendingNotice]"
+Decodable: TypeAlias = "tuple[RunningSession, Heard | PendingNotice | Failure | Wake]"
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Callbacks of a worker, called on any thread.
+    """Callbacks of a pipeline, called on any thread.
 
     Attributes
     ----------

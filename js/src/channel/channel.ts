@@ -46,9 +46,9 @@ export interface LiveChannel extends Channel {
   reset(): Promise<void>;
   /** Asks for other settings; `store.settings` and `store.live` say which hold. */
   set(changes: Changes): void;
-  /** Sets how the loop runs: by itself, held, or one phase per `step`. */
+  /** Sets how the loop runs: by itself, paused, or one phase per `step`. */
   loop(mode: LoopMode): void;
-  /** Runs the next phase of a held loop. */
+  /** Runs the next phase of a paused loop. */
   step(): void;
   /** Removes the line about a file that has ended. */
   dismissFile(): void;

@@ -110,9 +110,11 @@ function isRecording({ store }: LiveView): boolean {
   return phase === "listening" || phase === "paused";
 }
 
-/** Whether microphone or file is held. */
+/** Whether microphone or file is paused. */
 function isPaused({ store }: LiveView): boolean {
-  return isPlaying(store.file.value) ? store.file.value.state === "held" : store.mic.value.phase === "paused";
+  return isPlaying(store.file.value)
+    ? store.file.value.state === "paused"
+    : store.mic.value.phase === "paused";
 }
 
 /** What the one button and the R key do. */

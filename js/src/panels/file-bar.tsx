@@ -55,7 +55,7 @@ export function positionText({ state, position_s, seconds }: PlayingFile): strin
       return "opening…";
     case "playing":
       return where;
-    case "held":
+    case "paused":
       return `paused at ${where}`;
     case "ended":
       return `finished · ${position}`;

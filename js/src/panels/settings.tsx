@@ -99,7 +99,7 @@ function placeholderOf({ store }: LiveView, { name, unset }: Setting): string {
 /** What this browser does with the sound, and what became of the sound that was sent. */
 function BrowserGroup({ view }: { view: LiveView }) {
   const { counters, track, readingAloud, live } = view.store;
-  const { lag_s, dropped_chunks, dropped_s, let_go_s } = counters.value;
+  const { lag_s, dropped_chunks, dropped_s, discarded_s } = counters.value;
   const echo = readingAloud.value && live.value.reading === "listen";
   return (
     <Group title="In this browser">
@@ -111,8 +111,8 @@ function BrowserGroup({ view }: { view: LiveView }) {
       </p>
       <VoiceField view={view} />
       <p class="aiw-field-hint" data-testid="counters">
-        Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · let go of{" "}
-        {let_go_s.toFixed(0)} s of recorded sound
+        Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · discarded{" "}
+        {discarded_s.toFixed(0)} s of recorded sound
       </p>
     </Group>
   );

@@ -1,8 +1,7 @@
 /** Where sound comes from: the choice of a microphone, or of a file. */
 
 import { useRef } from "preact/hooks";
-import type { Pace } from "../channel/messages";
-import { AUDIO_SUFFIXES } from "../store/playing";
+import { AUDIO_SUFFIXES, type Pace } from "../channel/messages";
 import type { LiveView } from "../view";
 
 export function DevicePicker({ view, disabled }: { view: LiveView; disabled: boolean }) {

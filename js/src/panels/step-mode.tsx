@@ -75,7 +75,7 @@ function StepCard({ steps, view }: { steps: StepState; view: LiveView }) {
       <header class="aiw-inspector-head">
         <h3 class="aiw-heading">
           Step mode{" "}
-          <small>{source.value === "live" ? "the loop is held" : "a replay of what was heard"}</small>
+          <small>{source.value === "live" ? "the loop is paused" : "a replay of what was heard"}</small>
         </h3>
         <span class="aiw-inspector-tools">
           <SourceButton steps={steps} source="live" title="Step the kernel's loop" disabled={!steps.live} />
@@ -170,7 +170,7 @@ function nowText(view: LiveView, { cursor, source }: StepState): string {
   const name = `Chunk ${chunk}`;
   if (phase === "") {
     return source.value === "live"
-      ? `The loop is held before chunk ${chunk}: each press does one phase.`
+      ? `The loop is paused before chunk ${chunk}: each press does one phase.`
       : `The replay begins at chunk ${chunk}: each press shows one phase.`;
   }
   if (phase === "perceive") {

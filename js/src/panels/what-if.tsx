@@ -2,7 +2,6 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import type { Rule } from "../record/events";
-import { chunkCount } from "../record/record";
 import { type Flip, isChange, NO_CHANGE, type WhatIf } from "../record/what-if";
 import { CHOICE_WORDS } from "../store/readout";
 import type { View } from "../view";
@@ -24,8 +23,8 @@ const SLIDERS: readonly Slider[] = [
   {
     name: "threshold",
     label: "Threshold",
-    help: "Speak where p(TEXT_BEGIN) is at least this, in place of the draw",
-    ...{ min: 0, max: 1, step: 0.01 },
+    help: "Speak where p(TEXT_BEGIN) of the two decision tokens is above this, in place of the draw",
+    ...{ min: 0.01, max: 0.99, step: 0.01 },
     recorded: ({ greedy }) => [0.5, greedy ? "likelier token" : "random draw"],
   },
   {
@@ -151,23 +150,21 @@ function Result({ view }: { view: View }) {
   if (!isChange(whatIf.value) || !result) {
     return <p class="aiw-hint">Move a slider: the timeline marks each decision that would be another one.</p>;
   }
-  const { changed, unknown, first } = result;
-  const lead = changed.find(({ chunk }) => chunk === first);
+  const { changed, unknown, exactUntil, exactToEnd } = result;
   return (
     <div
       class="aiw-what-if-result"
       data-testid="what-if-result"
       data-flips={changed.length}
-      data-first={first ?? ""}
+      data-first={changed[0]?.chunk ?? ""}
+      data-exact-until={exactUntil ?? ""}
     >
       <p role="status">
         <strong>
           {changed.length} of {count.value} decisions would be different.
         </strong>{" "}
-        {lead && firstText(view, lead)}
-        {first === null && "Everything is as recorded: this is exact."}
-        {unknown.length > 0 &&
-          ` ${unknown.length} cannot be told from what was recorded${lead ? "" : ", the first of them at this point"}.`}
+        {changed[0] && firstText(view, changed[0])} {exactText(exactUntil, exactToEnd)}
+        {unknown.length > 0 && ` ${unknown.length} cannot be told from what was recorded.`}
       </p>
       {changed.length > 0 && <Walk view={view} flips={changed} />}
     </div>
@@ -176,12 +173,13 @@ function Result({ view }: { view: View }) {
 
 function firstText({ store }: View, { chunk, choice }: Flip): string {
   const before = store.record.decisions.choiceOf(chunk);
-  const after =
-    chunk < chunkCount(store.record) - 1 ? " Hatched: estimates, since the context would differ." : "";
-  return (
-    `The first is chunk ${chunk} (${clock(chunk * 0.4)}): ${before ? CHOICE_WORDS[before] : ""} → ` +
-    `${CHOICE_WORDS[choice]}. Up to and including it the result is exact.${after}`
-  );
+  return `The first is chunk ${chunk} (${clock(chunk * 0.4)}): ${before ? CHOICE_WORDS[before] : ""} → ${CHOICE_WORDS[choice]}.`;
+}
+
+function exactText(exactUntil: number | null, exactToEnd: boolean): string {
+  if (exactToEnd) return "This is exact to the end of the record.";
+  if (exactUntil === null) return "All of this is an estimate.";
+  return `This is exact up to and including chunk ${exactUntil}; hatched: estimates, since the context would differ.`;
 }
 
 /** Goes from one changed decision to the next. */

@@ -30,7 +30,7 @@ export class ChunkTable {
   readonly quietest = smallest();
   readonly flags = united();
   #envelope = new Uint16Array(0);
-  readonly #flagSets = new Interned<string[]>();
+  readonly #flagSets = new Interned<readonly string[]>();
 
   get length(): number {
     return this.columns.length;

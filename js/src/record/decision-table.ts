@@ -27,7 +27,7 @@ export class DecisionTable {
   readonly #words = new Interned<string>((word) => word);
   readonly #rules = new Interned<Partial<Rule>>();
   /** One token after a decision, the whole prefix at a bare context: few that differ. */
-  readonly #befores = new Interned<number[]>();
+  readonly #befores = new Interned<readonly number[]>();
 
   get length(): number {
     return this.columns.length;

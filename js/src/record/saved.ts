@@ -4,14 +4,8 @@
  */
 
 import { isObject } from "../text/json";
-import {
-  CHUNK_SECONDS,
-  completeEvent,
-  ENVELOPE_POINTS,
-  MEL_BANDS,
-  MEL_FRAMES,
-  type SessionEvent,
-} from "./events";
+import { completeEvent } from "./complete-event";
+import { CHUNK_SECONDS, ENVELOPE_POINTS, MEL_BANDS, MEL_FRAMES, type SessionEvent } from "./events";
 import { applyEvent, emptyRecord, type SessionRecord } from "./record";
 
 const HISTORY_VERSION = 1;

@@ -59,18 +59,19 @@ export function paintPlayed(context: CanvasRenderingContext2D, marks: ReplayMark
 export function paintFlips(context: CanvasRenderingContext2D, marks: ReplayMarks): void {
   const { flips, record, axis, patterns, layout } = marks;
   const place = layout.places.find(({ lane, folded }) => lane.id === "decision" && !folded);
-  if (!flips || flips.first === null || !place) return;
+  if (!flips || !place) return;
   const { top, height } = place;
   const [from, to] = within(
     axis,
-    xOf(axis, chunkStart(record, flips.first) + CHUNK_SECONDS),
+    flips.exactUntil === null ? axis.left : xOf(axis, chunkStart(record, flips.exactUntil) + CHUNK_SECONDS),
     xOf(axis, recordEnd(record)),
   );
-  if (to > from) {
+  if (to > from && !flips.exactToEnd) {
     context.fillStyle = patterns.of("waited");
     context.fillRect(from, top + 1, to - from, height - 2);
   }
   const { changed } = flips;
+  const exactUntil = flips.exactUntil ?? -1;
   const right = axis.left + axis.width;
   let after = -1;
   for (let i = firstAtOrAfter(changed, firstInSight(axis)); i < changed.length; i++) {
@@ -78,9 +79,9 @@ export function paintFlips(context: CanvasRenderingContext2D, marks: ReplayMarks
     const x = xOf(axis, chunkStart(record, flip.chunk));
     if (x > right) break;
     // Many flips may share a pixel.
-    if (x < after && flip.chunk !== flips.first) continue;
+    if (x < after && flip !== changed[0]) continue;
     after = x + 1;
-    paintFlip(context, marks, flip, { x, top, height, estimate: flip.chunk > flips.first });
+    paintFlip(context, marks, flip, { x, top, height, estimate: flip.chunk > exactUntil });
   }
 }
 

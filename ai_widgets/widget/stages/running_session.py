@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...audio.intake import Intake
 from ...protocol import CHUNK_SECONDS, Notice
 from ...record.record import SessionRecord
-from .admission import Admission, Remark, dropped
+from .admission import Admission, PendingNotice, dropped
 
 if TYPE_CHECKING:
     from ...session.perceive import Listener
@@ -22,7 +22,7 @@ PROGRESS = 1e-6
 """Tolerance in chunks: a resampled length may miss a whole number of chunks by rounding."""
 
 
-class Run:
+class RunningSession:
     """The state of one session; a reset replaces the whole object.
 
     Attributes
@@ -53,7 +53,7 @@ class Run:
         self.decided = 0
         self.failure: Exception | None = None
         self.deaf = False
-        self.pending: deque[Mapping[str, Any] | Remark] = deque()
+        self.pending: deque[Mapping[str, Any] | PendingNotice] = deque()
         self.interrupted = False
         self.ended = False
         self._lock = Lock()
@@ -109,7 +109,7 @@ class Run:
             self._skipped += 1
             self._gap += 1
 
-    def end_skipping(self) -> Remark | None:
+    def end_skipping(self) -> PendingNotice | None:
         """Return the notice of the chunks dropped since the last decided chunk, or None."""
         with self._lock:
             gap, self._gap = self._gap, 0
@@ -120,9 +120,9 @@ class Run:
         """Seconds of audio dropped so far, on arrival or from the queue."""
         return self.admission.dropped_s + self._skipped * CHUNK_SECONDS
 
-    def note(self, remark: Remark) -> None:
+    def note(self, notice: PendingNotice) -> None:
         """Record a notice at the current chunk."""
-        self.record.append(Notice(self.decided, remark.kind, remark.message, remark.data))
+        self.record.append(Notice(self.decided, notice.kind, notice.message, notice.data))
 
     def counters(self) -> dict[str, Any]:
         """Return the values of the synced trait `counters`."""
@@ -132,7 +132,7 @@ class Run:
             "lag_s": round(self.lag_s, 1),
             "dropped_chunks": int(lost / CHUNK_SECONDS + PROGRESS),
             "dropped_s": round(lost, 3),
-            "let_go_s": round(self.record.audio_start_s, 1),
+            "discarded_s": round(self.record.audio_start_s, 1),
         }
 
     def release(self) -> None:
