@@ -24,7 +24,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -52,6 +52,12 @@ $(BUNDLE): $(BUNDLE_SOURCES) js/node_modules/.installed
 # NO_BROWSER=1 only prints the address; PORT=… chooses another one than 8888.
 demo: setup
 	$(BIN)/ai-widgets demo --folder notebooks $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
+
+# After a change of an event or a message in Python: its schema, examples and TypeScript.
+schema: setup
+	$(PY) -m tests.wire_schema
+	$(PY) -m tests.every_message
+	cd js && $(WITH_NODE) npm run --silent generate
 
 test: lint types test-python test-quant test-js test-wheel test-browser
 	@echo "All checks passed."

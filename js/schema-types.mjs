@@ -1,5 +1,5 @@
 // Makes TypeScript of the JSON Schemas in schema/, which Python writes from its typed structs (tests/wire_schema.py).
-// `node schema-types.mjs` writes the files; the build does so first, and a test holds them equal to the schemas.
+// `make schema` writes both; the build writes the TypeScript first, and a test holds it equal to the schemas.
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -69,8 +69,7 @@ export function typescript({ constants = {}, $defs }, name, imports = {}) {
       `export const ${constant} = ${JSON.stringify(value)}${Array.isArray(value) ? " as const" : ""};\n`,
   );
   return [
-    `// Generated from schema/${name}: do not edit. After a change in Python: python -m tests.wire_schema, then\n` +
-      "// npm run generate in js/.\n",
+    `// Generated from schema/${name}: do not edit. After a change in Python, run: make schema\n`,
     used.join(""),
     values.join(""),
     ...Object.entries($defs).map(([of, part]) => definition(of, part)),

@@ -34,12 +34,12 @@ def check(value: Any, file: str, definition: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_the_schema_file_is_that_of_the_structs(name: str) -> None:
     written = (FOLDER / name).read_text(encoding="utf-8")
-    assert written == text(SCHEMAS[name]), "Run: python -m tests.wire_schema, then npm run generate in js/"
+    assert written == text(SCHEMAS[name]), "Run: make schema"
 
 
 def test_the_pages_tests_read_what_the_kernel_writes() -> None:
     written = every_message.FIXTURE.read_text(encoding="utf-8")
-    assert written == every_message.fixture(), "Run: python -m tests.every_message"
+    assert written == every_message.fixture(), "Run: make schema"
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=repr)

@@ -1,6 +1,6 @@
 """JSON Schema and constants of events and messages, from which the page's TypeScript types are generated.
 
-python -m tests.wire_schema        writes js/schema/*.json; `npm run generate` in js/ makes TypeScript of them
+python -m tests.wire_schema        writes js/schema/*.json; `make schema` also makes TypeScript of them
 """
 
 from __future__ import annotations

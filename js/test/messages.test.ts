@@ -14,7 +14,7 @@ import { EVENTS, FROM_KERNEL, FROM_PAGE } from "./fixtures/written";
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 
 describe("generated types", () => {
-  it("are those of the schemas: if not, run `npm run generate`", async () => {
+  it("are those of the schemas: if not, run `make schema`", async () => {
     const made = await sources();
     expect([...made.keys()]).toEqual(["src/record/events.ts", "src/channel/messages.ts"]);
     for (const [path, source] of made) expect(read(path), path).toBe(source);
@@ -56,8 +56,7 @@ describe("generated types", () => {
       },
     };
     expect(typescript(schema, "ask.json", { "o.json": "./other" })).toBe(
-      `// Generated from schema/ask.json: do not edit. After a change in Python: python -m tests.wire_schema, then
-// npm run generate in js/.
+      `// Generated from schema/ask.json: do not edit. After a change in Python, run: make schema
 
 import type { Other } from "./other";
 

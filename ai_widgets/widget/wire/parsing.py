@@ -81,10 +81,10 @@ def _typed(content: object) -> PageMessage:
     except (msgspec.ValidationError, RecursionError):
         # Only a refused message pays for the second look: a JSON number may arrive as 3.0, where 3 is meant.
         known = {name: _whole(content[name]) for name in kind.__struct_fields__ if name in content}
-    sentence = refusal(known, kind)
-    if sentence is not None:
-        raise MessageError(sentence)
-    return msgspec.convert(known, kind)
+    try:
+        return msgspec.convert(known, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise MessageError(refusal(known, kind)) from error
 
 
 def _whole(value: object) -> object:

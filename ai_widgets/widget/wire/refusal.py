@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -12,25 +13,33 @@ from msgspec.structs import FieldInfo, fields
 from .messages import PageMessage
 
 
-def refusal(content: Mapping[Any, Any], kind: type[PageMessage]) -> str | None:
-    """Return the sentence on the first field of a message that is not allowed; None if every field is."""
-    for field in fields(kind):
+def refusal(content: Mapping[str, Any], kind: type[PageMessage]) -> str:
+    """Return the sentence on the first field of a refused message that is not allowed."""
+    for field, allowed in _fields(kind):
         if field.name not in content and not field.required:
             continue
         value = content.get(field.name)
         try:
             msgspec.convert(value, field.type)
         except (msgspec.ValidationError, RecursionError):
-            return f"{field.name} must be {allowed(field)}, not {shown(value)}."
-    return None
+            return f"{field.name} must be {allowed}, not {shown(value)}."
+    return "The message is not allowed."
 
 
-def allowed(field: FieldInfo) -> str:
-    """Describe the values that a field may have."""
-    if get_origin(field.type) is Literal:
+@cache
+def _fields(kind: type[PageMessage]) -> list[tuple[FieldInfo, str]]:
+    """Return the fields of a message, each with the values that it may have.
+
+    Cached: reading the annotations takes 0.2 ms, and a broken page may send thousands of bad messages a second.
+    """
+    return [(field, _allowed(field.type)) for field in fields(kind)]
+
+
+def _allowed(kind: Any) -> str:
+    if get_origin(kind) is Literal:
         # In the declared order, which `inspect` does not keep.
-        return f"one of {', '.join(get_args(field.type))}"
-    return _described(inspect.type_info(field.type))
+        return f"one of {', '.join(get_args(kind))}"
+    return _described(inspect.type_info(kind))
 
 
 def _described(kind: inspect.Type) -> str:

@@ -1,5 +1,4 @@
-// Generated from schema/messages.json: do not edit. After a change in Python: python -m tests.wire_schema, then
-// npm run generate in js/.
+// Generated from schema/messages.json: do not edit. After a change in Python, run: make schema
 
 import type { SessionEvent } from "../record/events";
 

@@ -1,5 +1,4 @@
-// Generated from schema/events.json: do not edit. After a change in Python: python -m tests.wire_schema, then
-// npm run generate in js/.
+// Generated from schema/events.json: do not edit. After a change in Python, run: make schema
 
 export const EVENTS_VERSION = 2;
 export const CHUNK_SECONDS = 0.4;
