@@ -6,7 +6,6 @@ import gzip
 import json
 import re
 from base64 import b64decode, b64encode
-from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ai_widgets.errors import RecordError
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice
@@ -160,6 +160,13 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["talk.html"]
     with pytest.raises(RecordError, match="cannot be written"):
         page.save(tmp_path / "missing" / "talk.html")
+
+
+def test_a_page_for_a_folder_that_is_missing_is_refused_before_a_run(tmp_path: Path) -> None:
+    html.check_folder(tmp_path / "talk.html")
+    for path in (tmp_path, tmp_path / "missing" / "talk.html"):
+        with pytest.raises(RecordError, match="Name a file in an existing folder"):
+            html.check_folder(path)
 
 
 def test_a_notebook_shows_the_page_in_a_frame_that_cannot_reach_it() -> None:

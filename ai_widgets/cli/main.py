@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="maximum length of a decoded file (default: six hours); 0 for no limit",
     )
     run.add_argument("--json", metavar="OUT.jsonl", help="write events as JSON lines; - for standard output")
+    run.add_argument("--html", metavar="OUT.html", help="write a page that shows and plays everything, for any browser")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
 

@@ -13,6 +13,7 @@ from ..audio.files import LONGEST_S
 from ..errors import AiWidgetsError, AudioError, SettingError, printable
 from ..inference import answer_files, check_files, expand_paths, load_model
 from ..protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
+from ..record.html import check_folder
 from ..record.record import SessionRecord
 from ..session.session import StreamingSession
 from ..settings import Settings
@@ -42,11 +43,17 @@ def run_files(given: argparse.Namespace) -> int:
     # All files are opened before the model is loaded, so that a bad name is reported at once.
     paths = expand_paths(given.audio, skipped.append)
     check_files(paths, longest_s)
+    if given.html is not None:
+        check_folder(given.html)
     with ExitStack() as stack:
         lines = _open_json(given.json, stack)
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
         model = load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)
-        session = StreamingSession(model.loaded, settings, SessionRecord(audio_seconds=0))
+        record = SessionRecord(audio_seconds=None if given.html else 0)
+        session = StreamingSession(model.loaded, settings, record)
+        if given.html is not None:
+            # Also after an error or Ctrl-C: the page then shows what was heard.
+            stack.callback(record.to_html, given.html)
         # Closes the file that the session was reading when an error occurred.
         stack.callback(session.close)
         print(f"{printable(model.loaded.name)} on {model.loaded.placement.line}", file=screen)

@@ -100,6 +100,20 @@ class HtmlPage:
         return target
 
 
+def check_folder(path: str | Path) -> None:
+    """Check, before a long run, that a page can be written to a path.
+
+    Raises
+    ------
+    RecordError
+        If the folder does not exist, or the path is a folder.
+    """
+    target = Path(path)
+    if target.is_dir() or not target.parent.is_dir():
+        what = "is a folder" if target.is_dir() else f"is in {target.parent}, which does not exist"
+        raise RecordError(f"The page cannot be written: {target} {what}. Name a file in an existing folder.")
+
+
 def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = True) -> HtmlPage:
     """Build the HTML page of a record. The same record gives the same page.
 
