@@ -1,4 +1,4 @@
-"""The saved form of a widget in a notebook: short text, and a transcript as a self-contained HTML table.
+"""The saved form of a widget in a notebook: short text, and a picture with the transcript as self-contained HTML.
 
 The view of a widget needs a kernel, or saved widget state and the network. So a second output beside the view holds the
 transcript: the page hides it while the view is shown, and the kernel updates it whenever a recording has been decided.
@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import traitlets
 
+from ..record.picture import timeline_svg
 from ..record.transcript import summary, transcript_html, transcript_text
 from .loading import ModelSource
 from .pipeline import Pipeline
@@ -97,7 +98,8 @@ class ShownWidget(SettingTraits):
         headline, record = self._headline, self._pipeline.record
         return {
             "text/plain": f"{headline}\n{transcript_text(record)}",
-            "text/html": f'<div class="{self._transcript.name}">{transcript_html(record, headline)}</div>',
+            "text/html": f'<div class="{self._transcript.name}">{timeline_svg(record)}'
+            f"{transcript_html(record, headline)}</div>",
         }
 
     def _save_transcript(self) -> None:
