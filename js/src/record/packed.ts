@@ -31,17 +31,24 @@ interface Table {
   mel?: [frames: number, bands: number, step: number];
 }
 
+/** The events of a page, and the log-mels of its chunks as bytes: as text they would take longer than all the rest. */
+export interface Unpacked {
+  events: SessionEvent[];
+  /** By chunk, ten frames of 32 bands; the events' own `mel` is empty. */
+  mels: ReadonlyMap<number, Uint8Array>;
+}
+
 /** In the order in which a chunk's events happen. */
 const TYPES = ["chunk", "decision", "token", "turn", "notice", "timing"] as const;
 
 /** Decompresses what `pack` wrote. */
-export async function unpack(packed: Uint8Array<ArrayBuffer>): Promise<SessionEvent[]> {
+export async function unpack(packed: Uint8Array<ArrayBuffer>): Promise<Unpacked> {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return eventsOf(new Uint8Array(await new Response(stream).arrayBuffer()));
 }
 
 /** The events of decompressed data, table by table. */
-export function eventsOf(bytes: Uint8Array<ArrayBuffer>): SessionEvent[] {
+export function eventsOf(bytes: Uint8Array<ArrayBuffer>): Unpacked {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const document: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   if (!isObject(document) || !isObject(document.tables) || !(Number(document.version) <= EVENTS_VERSION)) {
@@ -53,10 +60,11 @@ export function eventsOf(bytes: Uint8Array<ArrayBuffer>): SessionEvent[] {
     return bytes.subarray(4 + length + start, 4 + length + start + size);
   };
   const tables = document.tables as Record<string, Table>;
-  return TYPES.flatMap((type) => {
+  const events = TYPES.flatMap((type) => {
     const table = tables[type];
     return table ? rowsOf(type, table, blob) : [];
   });
+  return { events, mels: tables.chunk ? melsOf(tables.chunk, blob("mel")) : new Map() };
 }
 
 function rowsOf(type: string, table: Table, blob: (name: string) => Uint8Array): SessionEvent[] {
@@ -74,7 +82,7 @@ function rowsOf(type: string, table: Table, blob: (name: string) => Uint8Array):
     if (others) event.alternatives = others[i];
     events.push(event);
   }
-  if (type === "chunk") addSound(events, table, blob);
+  if (type === "chunk") addEnvelopes(events, table, blob("envelope"));
   return events as unknown as SessionEvent[];
 }
 
@@ -109,22 +117,29 @@ function alternativesOf(table: { counts: Column } & Record<string, Column>, rows
   });
 }
 
-/** Envelopes and log-mels, which are bytes. */
-function addSound(events: Record<string, unknown>[], table: Table, blob: (name: string) => Uint8Array): void {
-  const envelope = blob("envelope");
+function addEnvelopes(events: Record<string, unknown>[], table: Table, envelope: Uint8Array): void {
   const half = envelope.length / 2;
   const wide = table.peak_points ?? 1;
   const points = listOf(table.points ?? { all: ENVELOPE_POINTS }, events.length) as number[];
-  const hasMel = listOf(table.has_mel ?? { all: 0 }, events.length);
-  const frames = melFrames(blob("mel"), table.mel ?? [1, 1, 1]);
-  let mel = 0;
   events.forEach((event, i) => {
     event.envelope = Array.from({ length: Math.min(points[i] as number, ENVELOPE_POINTS) }, (_, point) => {
       const at = Math.floor((i * ENVELOPE_POINTS + point) / wide);
       return (((envelope[at] as number) << 8) | (envelope[half + at] as number)) / PEAK_UNIT;
     });
-    event.mel = hasMel[i] ? base64Of(frames, MEL_BANDS * MEL_FRAMES * mel++) : "";
+    event.mel = "";
   });
+}
+
+function melsOf(table: Table, differences: Uint8Array): Map<number, Uint8Array> {
+  const chunks = listOf(table.columns.chunk ?? [], table.rows) as number[];
+  const hasMel = listOf(table.has_mel ?? { all: 0 }, table.rows);
+  const frames = melFrames(differences, table.mel ?? [1, 1, 1]);
+  const size = MEL_BANDS * MEL_FRAMES;
+  const mels = new Map<number, Uint8Array>();
+  chunks.forEach((chunk, i) => {
+    if (hasMel[i]) mels.set(chunk, frames.subarray(mels.size * size, (mels.size + 1) * size));
+  });
+  return mels;
 }
 
 /** All log-mels frame by frame, from differences in time that lie band by band. */
@@ -143,8 +158,4 @@ function melFrames(differences: Uint8Array, [tall, wide, step]: [number, number,
     }
   }
   return whole;
-}
-
-function base64Of(bytes: Uint8Array, from: number): string {
-  return btoa(String.fromCharCode(...bytes.subarray(from, from + MEL_BANDS * MEL_FRAMES)));
 }
