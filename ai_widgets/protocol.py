@@ -138,7 +138,7 @@ class Chunk(Event, frozen=True):
         Peak magnitude (0…1) of each 25 ms, 16 values; drawn by the level lane.
     flags
         Conditions of the audio: `clipped`, `padded` (zeros were appended), `tail` (silence added after a clip),
-        `waited` (arrived during a reply), `late` (live audio, more than 0.4 s from capture to decision), `gated`,
+        `waited` (arrived during a reply), `late` (microphone, more than 0.4 s from capture to decision), `gated`,
         `dropped`, `repaired` (NaN or infinity replaced by 0), `channels_cancel` (the louder channel was used, because
         the average of all is silent), `dc_offset` (constant offset), `unheard` (not decided: the session had ended or
         the chunk could not be perceived).

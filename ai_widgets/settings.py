@@ -29,7 +29,7 @@ RESET_POSITIONS = 1500
 CARD_MAX_NEW_TOKENS = 4096
 """The model card's limit of a session; it applies to `context="stop"`."""
 WIDGET_REPLY_TOKENS = 256
-"""Tokens of one reply in the widget by default: a reply that does not end keeps a live demo from listening."""
+"""Tokens of one reply in the widget by default: a reply that does not end keeps a demonstration from listening."""
 MAX_QUOTED = 60
 """Characters of a given value that a sentence quotes; Python itself writes no number of thousands of digits."""
 MAX_NUMBER = 2**63 - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ai_widgets.audio.origin import Origin
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import Event
@@ -13,13 +14,13 @@ from ai_widgets.settings import Settings
 from ai_widgets.widget.live_settings import LiveSettings
 from ai_widgets.widget.loading import ModelSource
 from ai_widgets.widget.pipeline import Pipeline
-from ai_widgets.widget.stages.items import Owner
+from ai_widgets.widget.stages.events import PipelineEvents
 from tests.page import PATIENCE
 
 RULES = Settings(seed=3, max_reply_tokens=12)
 
 
-class Bench:
+class Bench(PipelineEvents):
     """A pipeline on a model that is there, or on what `load` returns."""
 
     def __init__(
@@ -33,6 +34,7 @@ class Bench:
         self.failures: list[Exception] = []
         self.warnings: list[str] = []
         self.loops: list[dict[str, Any]] = []
+        self.taken: list[int] = []
 
         def loaded() -> Model:
             if model is None:
@@ -41,14 +43,23 @@ class Bench:
 
         self.source = ModelSource(lambda _: (load or loaded)(), lambda: None)
         self.source.start()
-        owner = Owner(
-            self.finals.append,
-            lambda: self.loops.append(self.pipeline.gate.to_json()),
-            self.failures.append,
-            self.warnings.append,
-            lambda: None,
-        )
-        self.pipeline = Pipeline(self.source, rules, LiveSettings.of(live), owner, lambda: SessionRecord(None))
+        self.pipeline = Pipeline(self.source, rules, LiveSettings.of(live), self, lambda: SessionRecord(None))
+
+    def events_came(self, final: bool) -> None:
+        self.finals.append(final)
+
+    def loop_changed(self) -> None:
+        self.loops.append(self.pipeline.gate.to_json())
+
+    def session_failed(self, error: Exception) -> None:
+        self.failures.append(error)
+
+    def problem(self, code: str, sentence: str, page: str = "") -> None:
+        assert (code, page) == ("overload", "")
+        self.warnings.append(sentence)
+
+    def block_taken(self, origin: Origin) -> None:
+        self.taken.append(origin.seq)
 
     def events(self) -> list[Event]:
         assert self.pipeline.wait(PATIENCE)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ai_widgets.audio.origin import Origin
 from ai_widgets.errors import SettingError
 from ai_widgets.widget.live_settings import Arrival, LiveSettings, Overload, parted
 from ai_widgets.widget.stages.admission import MOST_WAITING, Admission, Verdict
@@ -23,13 +24,19 @@ QUIET: Array = np.full(1600, 0.001, np.float32)
 def judged(
     door: Admission, samples: Array = LOUD, mic: bool = True, speaking: bool = False, waiting: int = 0, **live: Any
 ) -> Verdict:
-    return door.judge(samples, 16_000, LiveSettings.of(live), mic, lambda: speaking, waiting)
+    return door.judge(samples, 16_000, Origin(1, 0, mic), LiveSettings.of(live), lambda: speaking, waiting)
 
 
 class TestArrival:
-    def test_keep_takes_all(self) -> None:
-        verdict = judged(Admission(), speaking=True)
-        assert verdict == Verdict(True)
+    def test_keep_takes_all_and_flags_what_arrives_during_a_reply(self) -> None:
+        assert judged(Admission(), speaking=True) == Verdict(True, ("waited",))
+        assert judged(Admission(), speaking=False) == Verdict(True)
+
+    @pytest.mark.parametrize("mic", [True, False])
+    def test_silence_that_the_page_sent_for_the_microphone_is_flagged(self, mic: bool) -> None:
+        origin = Origin(1, 0, mic)
+        verdict = Admission().judge(QUIET, 16_000, origin, LiveSettings(), lambda: False, 0, gated=True)
+        assert verdict == Verdict(True, ("gated",))
 
     def test_drop_leaves_out_while_it_speaks_and_tells_afterwards(self) -> None:
         door = Admission()
@@ -92,6 +99,23 @@ class TestOverload:
         assert "10 minutes" in verdict.warning
         assert judged(door, mic=mic, waiting=MOST_WAITING) == Verdict(False)
         assert judged(door, mic=mic).before[0].data["why"] == "full"
+
+    def test_drop_oldest_evicts_queued_chunks_of_a_microphone_only(self) -> None:
+        door, rules = Admission(), LiveSettings.of({"overload": "drop_oldest", "overload_chunks": 3})
+        assert [door.evicts(Origin(1, 0, True), rules, waiting) for waiting in (3, 4)] == [False, True]
+        assert not door.evicts(Origin(1, 0, False), rules, 60)
+        assert not door.evicts(Origin(1, 0, True), LiveSettings(), 60)
+
+    def test_evicted_chunks_are_counted_and_told_once(self) -> None:
+        door = Admission()
+        assert door.end_eviction() is None
+        for _ in range(3):
+            door.evict()
+        notice = door.end_eviction()
+        assert notice is not None
+        assert (notice.kind, notice.data) == ("dropped", {"chunks": 3, "seconds": 1.2, "why": "overload"})
+        assert door.end_eviction() is None
+        assert (door.evicted, door.dropped_s) == (3, pytest.approx(1.2))
 
     def test_one_gap_follows_another(self) -> None:
         door = Admission()

@@ -269,10 +269,10 @@ class TestCapture:
         for number in range(8):
             captured_ms = now - 7_800 + number * 100
             page.block(silence(0.25), time_s=number / 10, captured_ms=captured_ms, offset_ms=0.0)
-        assert 7.0 < page.widget._pipeline.counters["lag_s"] < 60
+        assert 7.0 < page.widget._channel.presenter.pipeline.counters["lag_s"] < 60
         page.widget.resume()
         assert page.widget.wait(PATIENCE)
-        assert page.widget._pipeline.counters["lag_s"] == 0.0
+        assert page.widget._channel.presenter.pipeline.counters["lag_s"] == 0.0
 
 
 class TestShape:

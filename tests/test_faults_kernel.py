@@ -62,7 +62,7 @@ class TestKernel:
         second.record(babble(1))
         settled(second)
         assert len(decisions(second)) == 6
-        assert not first.widget._pipeline.alive
+        assert not first.widget._channel.presenter.pipeline.alive
 
     def test_interrupted_while_a_cell_waits(self, build: Build, toy: Model) -> None:
         """KeyboardInterrupt ends the cell's waiting; the audio is answered all the same."""
@@ -268,7 +268,7 @@ class TestModel:
         page = build(Model(model))
         page.widget.feed(silence(1), 16_000, wait=False)
         page.widget.wait(PATIENCE)
-        run = page.widget._pipeline._running
+        run = page.widget._channel.presenter.pipeline._running
         assert (run.session, run.listener) == (None, None)
         with pytest.raises(MemoryError):
             page.widget.feed([], 16_000)

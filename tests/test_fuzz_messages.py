@@ -133,21 +133,21 @@ def test_a_hundred_thousand_messages(quick: Page, monkeypatch: pytest.MonkeyPatc
         content, buffers = sender.message()
         widget._handle_custom_msg(content, [memoryview(buffer) for buffer in buffers])
         if number % BATCH == BATCH - 1:
-            assert len(widget._outbox._queued) <= MAX_QUEUED
-            assert widget._pipeline.queued <= BATCH
+            assert len(widget._channel.presenter.outbox._queued) <= MAX_QUEUED
+            assert widget._channel.presenter.pipeline.queued <= BATCH
             # Two stages, two timers and a file.
             assert threading.active_count() <= threads + 5
     widget._handle_custom_msg({"type": "loop", "mode": "run"}, [])
     widget._handle_custom_msg({"type": "file", "action": "stop", "reason": "stopped"}, [])
     assert widget.wait(PATIENCE)
     # What is left is one session's record, a stream at most, and no queue.
-    assert widget._pipeline.queued == 0
-    assert widget._outbox._queued == []
+    assert widget._channel.presenter.pipeline.queued == 0
+    assert widget._channel.presenter.outbox._queued == []
     assert len(widget.record) < BATCH
     assert widget.error is None
     # And it still works.
     widget._handle_custom_msg({"type": "reset"}, [])
-    stream = widget._receiver.stream
+    stream = widget._channel.presenter.receiver.stream
     if stream is not None:
         close = {"type": "close", "stream": stream.number, "blocks": 0, "reason": "stopped", "page": ""}
         widget._handle_custom_msg(close, [])

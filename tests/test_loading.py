@@ -71,7 +71,7 @@ class TestClosed:
         assert begun.wait(PATIENCE)
         page.widget.close()
         closed.set()
-        page.widget._source.join(PATIENCE)
+        page.widget._channel.presenter.source.join(PATIENCE)
         assert len(reports) == 1
         assert page.problems() == []
         assert page.widget.error is None

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from ai_widgets.audio.intake import ChunkAudio, Intake
 from ai_widgets.audio.origin import Origin
 from ai_widgets.protocol import CHUNK_SAMPLES, Timing
+from ai_widgets.record.record import SessionRecord
 from ai_widgets.session.perceive import Heard
 from ai_widgets.widget.stages.items import Samples
+from ai_widgets.widget.stages.running_session import RunningSession
 from tests.page import Build, settled, silence
 from tests.signals import Array, babble, cuts, split
 
@@ -74,10 +76,13 @@ def test_the_end_of_a_recording_and_audio_from_python_name_no_block(build: Build
     assert [timing.seq for timing in timings[1:]] == [-1, -1, -1]
 
 
-def test_the_capture_of_audio_is_known_for_microphones_only() -> None:
-    arrived = perf_counter()
-    assert Origin(1, 0, microphone=True, arrived=arrived, age_s=0.25).captured == arrived - 0.25
-    assert Origin(1, 0, arrived=arrived, age_s=0.25).captured is None
+@pytest.mark.parametrize(("microphone", "least_s"), [(True, 60.25), (False, 0.0)])
+def test_the_lag_counts_from_the_capture_of_microphone_audio_only(microphone: bool, least_s: float) -> None:
+    running = RunningSession(SessionRecord(None))
+    running.arrive(0.4, Origin(1, 0, microphone, arrived=perf_counter() - 60, age_s=0.25))
+    assert running.waiting == 1
+    assert running.lag_s >= least_s
+    assert (running.lag_s > 0) == microphone
 
 
 @pytest.mark.parametrize("carrier", [Samples, ChunkAudio, Heard])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ai_widgets.audio.origin import Origin
 from ai_widgets.errors import SessionError
 from ai_widgets.inference import Model
 from ai_widgets.model.checkpoint import LoadedModel
@@ -92,11 +93,11 @@ class TestSameEvents:
         assert (notice.kind, notice.chunk, notice.data) == ("lost_blocks", 2, {"blocks": 2})
 
     def test_each_block_is_acknowledged_in_order(self, toy_loaded: LoadedModel, bench: Any) -> None:
-        one, taken = bench(toy_loaded), []
+        one = bench(toy_loaded)
         for number in range(5):
-            one.pipeline.push(babble(0.1), 16_000, (), lambda number=number: taken.append(number))
+            one.pipeline.push(babble(0.1), 16_000, Origin(1, number))
         one.events()
-        assert taken == list(range(5))
+        assert one.taken == list(range(5))
 
 
 class TestWaiting:
@@ -217,13 +218,11 @@ class TestFailure:
     def test_blocks_that_are_passed_over_are_acknowledged_too(self, toy_loaded: LoadedModel, bench: Any) -> None:
         # A player that streams a file waits for acknowledgements; a failed model must not leave it waiting.
         model, _ = scripted(toy_loaded, "x", x=RuntimeError("boom"))
-        one, taken = bench(model), []
+        one = bench(model)
         for number in range(8):
-            one.pipeline.push(
-                np.zeros(CHUNK_SAMPLES, np.float32), 16_000, (), lambda number=number: taken.append(number)
-            )
+            one.pipeline.push(np.zeros(CHUNK_SAMPLES, np.float32), 16_000, Origin(1, number))
         one.events()
-        assert taken == list(range(8))
+        assert one.taken == list(range(8))
 
     def test_a_reset_goes_on(self, toy_loaded: LoadedModel, bench: Any) -> None:
         model, _ = scripted(toy_loaded, "x..", x=RuntimeError("boom"))

@@ -42,7 +42,7 @@ def used(toy: Model, monkeypatch: pytest.MonkeyPatch) -> Any:
         widget.settings = {"bias": 1.0}
         widget.observe(lambda _: None, "state")
         widget.feed(silence(2), 16_000, end=True)
-        pipeline = widget._pipeline
+        pipeline = widget._channel.presenter.pipeline
         held = {"widget": widget, "pipeline": pipeline, "session": pipeline._running.session, "model": model}
         return widget, {name: weakref.ref(each) for name, each in held.items()} | {"loaded": weakref.ref(model.loaded)}
 

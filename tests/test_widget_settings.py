@@ -209,7 +209,7 @@ class TestTwoThreads:
             if (widget.settings["bias"], widget.settings["top_k"]) != (number / 8, number):
                 lost.append(number)
         assert lost == []
-        assert widget.settings == widget._pipeline.settings.to_json()
+        assert widget.settings == widget._channel.presenter.pipeline.settings.to_json()
 
     def test_every_way_to_set_at_once(self, page: Page) -> None:
         widget = page.widget

@@ -126,6 +126,13 @@ class TestOutputs:
         assert "closed" in outputs[4][0]["text/html"]
         assert all(VIEW not in data for data, _, _ in outputs[1:])
 
+    def test_the_text_in_place_of_the_view_names_the_model_whole(
+        self, build: Build, outputs: list[tuple[dict[str, Any], str, bool]]
+    ) -> None:
+        build("./no: such").widget._ipython_display_()
+        expected = "AudioInteraction ./no: such: run this cell to use it; its transcript follows."
+        assert outputs[0][0]["text/plain"] == expected
+
     def test_a_recording_that_goes_on_does_not_change_the_notebook(
         self, replying: Page, outputs: list[tuple[dict[str, Any], str, bool]], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms in the model's training format: of a whole clip, and incrementally for a live stream.
+"""Log-mel spectrograms in the model's training format: of a whole clip, and incrementally for a stream.
 
 The format is Whisper's with 128 bins (docs/protocol.md §6): Hann window 400, hop 160, centred with reflect padding,
 last STFT frame dropped, power, Slaney mel filters, clamp at 1e-10, log10, floor at (max − 8), then (x + 4) / 4. Two
@@ -150,7 +150,7 @@ def log_mel(samples: Array) -> Array:
 
 
 class StreamingLogMel:
-    """Incremental log-mel features of a live stream, equal to encoding the whole history again for every chunk.
+    """Incremental log-mel features of a stream, equal to encoding the whole history again for every chunk.
 
     The state is the last 360 samples and the running maximum. Cost and memory do not depend on the stream's length.
     """

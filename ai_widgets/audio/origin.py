@@ -34,8 +34,3 @@ class Origin:
     microphone: bool = False
     arrived: float = field(default_factory=perf_counter)
     age_s: float = 0.0
-
-    @property
-    def captured(self) -> float | None:
-        """Capture of the last sample, in seconds of `time.perf_counter`; None unless it is from a microphone."""
-        return self.arrived - self.age_s if self.microphone else None

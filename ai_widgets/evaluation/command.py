@@ -208,7 +208,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--hours", type=float, default=3.0, help=HOURS)
     p.add_argument(
         "--sessions", type=int, default=10,
-        help=f"live sessions of {MINUTES} minutes besides, for recall by age of session (default: 10; 0: none)",
+        help=f"continuous sessions of {MINUTES} minutes besides, for recall by age of session (default: 10; 0: none)",
     )  # fmt: skip
     p.add_argument("--seed", type=int, default=2026)
     p.add_argument("--no-curve", action="store_true", help="only the usual operating point")

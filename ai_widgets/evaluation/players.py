@@ -98,7 +98,7 @@ class ModelPlayer:
         return replies, p_text
 
     def times_real_time(self, scene: Scene) -> float:
-        """Time a live session over the scene, features and tower included."""
+        """Time a continuous session over the scene, features and tower included."""
         session = self._model.session(**self._settings)
         return _speed(scene, session.push)
 

@@ -219,7 +219,7 @@ def _age_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:
     ]  # fmt: skip
     head = ["minute of the session", "spoken turns", "answered", "sounds answered", "named", "false", "false per hour"]
     words = (
-        f"<p>{long['hours']:.2f} h of live sessions of {long['minutes_each']} minutes, composed from "
+        f"<p>{long['hours']:.2f} h of continuous sessions of {long['minutes_each']} minutes, composed from "
         f"{long['recordings']} recordings, each used at most once in a session.</p>"
     )
     return words + _table(head, rows)

@@ -150,7 +150,7 @@ class EndpointingPolicy:
         """Do nothing: a reply is a fixed text that is complete at once."""
 
     def push(self, samples: npt.ArrayLike) -> list[Event]:
-        """Feed live audio of any length and return the events; 16 kHz, mono, float in [-1, 1] or integer."""
+        """Feed the next audio of a stream and return the events; 16 kHz, mono, float in [-1, 1] or integer."""
         row, flags = mono_with_flags(samples)
         array, broken = repair(row)
         return self._all(self._chunker.push(array, (*flags, "repaired") if broken else flags))

@@ -1,6 +1,6 @@
 """Feed: the queue of a session's audio that is not decided yet.
 
-A call adds items: a block of live audio, a whole clip, the end of a recording, or a perceived chunk. The feed converts
+A call adds items: a block of a stream, a whole clip, the end of a recording, or a perceived chunk. The feed converts
 the first item to pieces, a few seconds at a time. `Taken` is the immutable progress of the feed; the loop commits it
 together with the events of the same step. After an interrupt, `settle` restores queue, intake and listener to the
 committed `Taken`, so that no sample is lost or heard twice.
@@ -24,13 +24,13 @@ from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
 from .perceive import Heard, Listener, hear_clip, hear_piece
 
 PIECE_SECONDS = 10
-"""Length of a piece of live audio that is resampled and split at once, in seconds. It bounds the memory, and the first
+"""Length of a piece of a stream that is resampled and split at once, in seconds. It bounds the memory, and the first
 chunk of a long block is decided before the rest is read."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Live audio of an array or a file, and the flags of all its chunks."""
+    """Block of a stream, of an array or a file, and the flags of all its chunks."""
 
     sound: ArraySamples | FileSamples
     flags: tuple[str, ...] = ()
@@ -239,7 +239,7 @@ class Feed:
         return self._after(item, taken, past, pieces, len(samples) if len(samples) == asked else 0)
 
     def _more_of_clip(self, number: int, item: Clip, taken: Taken, past: Taken, heard: bool) -> Taken:
-        # Live audio before the clip belongs to a separate clip.
+        # The stream before the clip belongs to a separate clip.
         before: list[Piece] = [] if taken.samples else [*self._rest(heard), End()]
         if self._clip is None or self._clip[0] != number:
             clip = ClipLogMel(item.sound, item.flags)
@@ -270,7 +270,7 @@ class Feed:
         return replace(going_on, pieces=ordered, place=0)
 
     def hear(self, chunk: ChunkAudio, taken: Taken) -> Heard:
-        """Perceive the next chunk of the live stream."""
+        """Perceive the next chunk of the stream."""
         self._listener_before = taken.chunks, self._listener.mark()
         return self._listener.hear(chunk)
 

@@ -110,7 +110,7 @@ class StreamingSession:
         return self._loop.state.talk.window.prefix or Framing.of(self.model, self.settings).prefix
 
     def push(self, samples: npt.ArrayLike, rate: int | None = None) -> list[Event]:
-        """Hear live audio of any length and return the events of it.
+        """Hear the next audio of a stream, of any length, and return the events of it.
 
         Samples that do not fill a chunk wait for the next call.
 
@@ -132,7 +132,7 @@ class StreamingSession:
         return [*self.stream(samples, rate)]
 
     def stream(self, samples: npt.ArrayLike, rate: int | None = None) -> EventStream:
-        """Hear live audio as `push` does; the events come as they happen, token by token.
+        """Hear audio of a stream as `push` does; the events come as they happen, token by token.
 
         Returns
         -------
@@ -159,7 +159,7 @@ class StreamingSession:
             As in `push`.
         floor
             `clip`: the log-mel floor is that of the whole clip, and clip and tail are encoded on their own, as the
-            authors' offline runner does. `running`: the clip goes on in the live stream.
+            authors' offline runner does. `running`: the clip goes on in the stream.
         tail_silence
             Seconds, rounded up to whole chunks; the authors use 1.
         """

@@ -1,8 +1,8 @@
 """The pipeline of the widget: blocks → [encode stage] → heard chunks → [decode stage] → events in the record.
 
 With two stages, audio that arrives during a reply is already encoded when the reply ends (the paper's asynchronous
-inference). The pipeline uses threads but no comm: callbacks report changes to its owner, which decides what to send.
-torch is imported with the model, on the loading thread, so that a widget is displayed at once.
+inference). The pipeline uses threads but no comm: it reports changes as `PipelineEvents`, and its owner decides what to
+send. torch is imported with the model, on the loading thread, so that a widget is displayed at once.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from .loading import ModelReleasedError, ModelSource
 from .stages.admission import PendingNotice
 from .stages.decode_stage import ChunkDecoder
 from .stages.encode_stage import ChunkEncoder
+from .stages.events import PipelineEvents
 from .stages.gate import Gate
-from .stages.items import Decodable, EndOfStream, Failure, Item, Owner, Samples, Wake
+from .stages.items import Decodable, EndOfStream, Failure, Item, Samples, Wake
 from .stages.running_session import RunningSession
 from .stages.session_feed import Feeder
 from .stages.stage import CLOSE_SECONDS, Stage
@@ -49,8 +50,8 @@ class Pipeline:
         Loads the model on a separate thread.
     settings, live
         Settings of the sessions that this pipeline opens, and settings that outlive a session.
-    owner
-        Callbacks for changes.
+    events
+        Told of changes.
     record
         Makes the record of a new session.
 
@@ -65,23 +66,23 @@ class Pipeline:
         source: ModelSource,
         settings: Settings,
         live: LiveSettings,
-        owner: Owner,
+        events: PipelineEvents,
         record: Callable[[], SessionRecord],
     ) -> None:
-        self._source, self._owner, self._record = source, owner, record
+        self._source, self._events, self._record = source, events, record
         self.settings, self.live = settings, live
         self.changing = RLock()
         self._running = RunningSession(record())
-        self.gate = Gate(owner.loop_changed, self._look_up)
+        self.gate = Gate(events.loop_changed, self._look_up)
         self._encode: Stage[Item] = Stage("ai_widgets encode", self._encode_item)
-        self._decode: Stage[Decodable] = Stage("ai_widgets decode", self._decode_item, AHEAD, owner.parked)
+        self._decode: Stage[Decodable] = Stage("ai_widgets decode", self._decode_item, AHEAD, events.decoder_idle)
         self._encoder = ChunkEncoder(source.model, self._is_current, self._decode.put)
         self._decoder = ChunkDecoder(
-            self.gate, lambda: self.live, self._is_current, self._open_session, owner.events_came
+            self.gate, lambda: self.live, self._is_current, self._open_session, events.events_came
         )
         stop_at_exit(self)
 
-    # Owner's side ----------------------------------------------------------------------------------------------------
+    # Called by its owner ---------------------------------------------------------------------------------------------
 
     @property
     def record(self) -> SessionRecord:
@@ -124,39 +125,39 @@ class Pipeline:
         """Number of items in both queues."""
         return len(self._encode) + len(self._decode)
 
-    def push(
-        self,
-        samples: Array,
-        rate: int,
-        flags: tuple[str, ...] = (),
-        taken: Callable[[], None] | None = None,
-        origin: Origin | None = None,
-    ) -> None:
-        """Queue mono float32 audio at its native rate.
+    def push(self, samples: Array, rate: int, origin: Origin | None = None, *, gated: bool = False) -> None:
+        """Queue mono float32 audio at its native rate, where the policies admit it.
 
-        `taken` is called once the encode stage takes the block up, or the block was dropped. Audio from Python is never
-        dropped, since the caller can be blocked.
+        Parameters
+        ----------
+        samples, rate
+            float32 [n] and their rate in Hz.
+        origin
+            Where the audio is from; None for Python. Audio from Python is never dropped, since the caller can be
+            blocked.
+        gated
+            Whether the page sent silence in place of the microphone's sound.
         """
         running, origin = self._running, origin or Origin()
+        flags: tuple[str, ...] = ()
         if origin.stream and running.failure is None:
             verdict = running.admission.judge(
-                samples, rate, self.live, origin.microphone, lambda: self.speaking, running.waiting
+                samples, rate, origin, self.live, lambda: self.speaking, running.waiting, gated=gated
             )
             for notice in verdict.before:
                 self._put((running, notice))
             if verdict.warning:
-                self._owner.overloaded(verdict.warning)
+                self._events.problem("overload", verdict.warning)
             if verdict.interrupts and not running.interrupted:
                 running.interrupted = True
                 self.interrupt()
             if not verdict.taken:
-                if taken is not None:
-                    taken()
-                self._owner.events_came(True)
+                self._events.block_taken(origin)
+                self._events.events_came(True)
                 return
-            flags = (*flags, *verdict.flags)
-        running.arrive(len(samples) / rate, origin.captured)
-        self._put((running, Samples(samples, rate, flags, origin, taken)))
+            flags = verdict.flags
+        running.arrive(len(samples) / rate, origin)
+        self._put((running, Samples(samples, rate, flags, origin)))
         if self.live.overload == "drop_oldest":
             # A paused decode stage drops the oldest queued chunks too.
             self.gate.nudge()
@@ -283,7 +284,7 @@ class Pipeline:
 
     def _look_up(self) -> None:
         """Send all events and wake the threads in `wait`, when the loop begins to block at the gate."""
-        self._owner.events_came(True)
+        self._events.events_came(True)
         self._encode.wake()
         self._decode.wake()
 
@@ -291,9 +292,9 @@ class Pipeline:
 
     def _encode_item(self, item: Item) -> None:
         running, part = item
-        if isinstance(part, Samples) and part.taken is not None:
+        if isinstance(part, Samples) and part.origin.stream:
             # Also for discarded blocks, since the sender may wait for the acknowledgement before it sends more.
-            part.taken()
+            self._events.block_taken(part.origin)
         if running is self._running and running.failure is None and not running.deaf:
             try:
                 self._encoder.encode(running, part)
@@ -302,7 +303,7 @@ class Pipeline:
                 running.deaf = True
                 self._decode.put((running, Failure(error)))
         # This item is still in progress, so `idle` is false; an empty queue means that it is the last one.
-        self._owner.events_came(len(self._encode) == 0)
+        self._events.events_came(len(self._encode) == 0)
 
     # Decode stage ----------------------------------------------------------------------------------------------------
 
@@ -321,7 +322,7 @@ class Pipeline:
             self._decoder.do_pending(running)
         except Exception as error:  # noqa: BLE001 - as above
             self._end_session(running, error)
-        self._owner.events_came(len(self._decode) == 0)
+        self._events.events_came(len(self._decode) == 0)
 
     def _open_session(self, running: RunningSession) -> StreamingSession:
         from ..session.session import StreamingSession
@@ -335,7 +336,7 @@ class Pipeline:
             return
         running.failure = error
         running.note(PendingNotice("error", describe(error), {"error": type(error).__name__}))
-        self._owner.session_failed(error)
+        self._events.session_failed(error)
         forget_frames(error)
         running.release()
-        self._owner.events_came(True)
+        self._events.events_came(True)

@@ -6,7 +6,6 @@ blocks of no open stream, become notices or problems, never an exception in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import get_ident
 from time import monotonic
 from typing import Literal
@@ -16,6 +15,7 @@ from ..audio.origin import Origin
 from ..errors import MessageError, SessionError
 from ..protocol import CHUNK_SECONDS
 from .pipeline import Pipeline
+from .stages.events import PipelineEvents
 from .wire.budget import Budget
 from .wire.gap_detection import CaptureClock, Clocks
 from .wire.messages import Block, Close, MicState, Open
@@ -37,15 +37,13 @@ HINDRANCES = {
 PIECE_SECONDS = 10 * CHUNK_SECONDS
 """Seconds of a piece in which an array is fed: the stages copy a piece, so a long array must not be one."""
 
-Report = Callable[[str, str, str], None]
-"""Callback (code, sentence, page) that sends a problem to a page."""
-
 
 class Stream:
     """The open recording; `expected` is the number of its next block."""
 
     def __init__(self, message: Open) -> None:
         self.opening = message
+        self.number = message.stream
         self.expected = 0
         self.noted = False
         self.last = monotonic()
@@ -59,10 +57,6 @@ class Stream:
         self.paused_at = 0.0
         # The page's code of the last interruption of the microphone since the last block; empty for none.
         self.hindered = ""
-
-    @property
-    def number(self) -> int:
-        return self.opening.stream
 
 
 def _occupied(opening: Open) -> str:
@@ -81,10 +75,8 @@ class Receiver:
     ----------
     pipeline
         Pipeline that the audio is passed to.
-    acknowledge
-        Called with stream and block number once the pipeline took a block up.
-    report
-        Sends a problem to one page.
+    events
+        Told of the problems of a page.
 
     Attributes
     ----------
@@ -92,8 +84,8 @@ class Receiver:
         The open stream of a page, or None.
     """
 
-    def __init__(self, pipeline: Pipeline, acknowledge: Callable[[int, int], None], report: Report) -> None:
-        self._pipeline, self._acknowledge, self._report = pipeline, acknowledge, report
+    def __init__(self, pipeline: Pipeline, events: PipelineEvents) -> None:
+        self._pipeline, self._events = pipeline, events
         self.stream: Stream | None = None
         self._mic = MicState("idle", "", "")
         self._fed = False
@@ -135,7 +127,7 @@ class Receiver:
         if stream is not None:
             if page != stream.opening.page and self._lives(stream):
                 sentence = "Another page records into this widget; stop that recording first, or wait for its end."
-                self._report("busy_elsewhere", sentence, page)
+                self._events.problem("busy_elsewhere", sentence, page)
                 return False
             # A reloaded page counts from 1 again, so any stream number is accepted.
             self._end(stream, "The previous recording was not closed; it ends here.", "replaced", 0.0)
@@ -211,12 +203,8 @@ class Receiver:
             stream.clocks.forget()
         stream.expected = block.seq + 1
         self._watch_clocks(stream, block)
-        flags: tuple[str, ...] = ("gated",) if block.gated else ()
-        if self._pipeline.speaking:
-            flags = (*flags, "waited")
         origin = Origin(block.stream, block.seq, microphone=True, age_s=stream.capture.age_s(block, now_ms()))
-        taken = lambda: self._acknowledge(block.stream, block.seq)  # noqa: E731
-        self._pipeline.push(block.samples, block.rate, flags, taken, origin)
+        self._pipeline.push(block.samples, block.rate, origin, gated=block.gated)
 
     def state(self, mic: MicState) -> None:
         """Take the state of the page's microphone: a pause or an interruption explains missing sound."""
@@ -283,7 +271,7 @@ class Receiver:
                 data["why"] = stream.hindered
             self._note("gap", f"{leap:.1f} {sentence}", **data)
             code = "suspended" if stream.hindered else "gap"
-            self._report(code, f"{stream.missed_s:.1f} {sentence}", stream.opening.page)
+            self._events.problem(code, f"{stream.missed_s:.1f} {sentence}", stream.opening.page)
         if stream.pause == "over":
             stream.pause = ""
         if not self._mic.problem:

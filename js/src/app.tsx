@@ -18,12 +18,12 @@ import { overheadSummary } from "./record/overhead";
 import { chunkCount } from "./record/record";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
-import type { LiveView } from "./view";
+import type { SessionView } from "./view";
 
 /** How often the latency figures on the root are renewed while events come. */
 const FIGURES_MS = 500;
 
-export function App({ view }: { view: LiveView }) {
+export function App({ view }: { view: SessionView }) {
   const root = useRef<HTMLDivElement>(null);
   const timeline = useRef<TimelineCanvas | null>(null);
   const theme = useSignal<Theme>("light");
@@ -164,7 +164,7 @@ function keepKeys(root: HTMLElement): () => void {
 }
 
 /** Writes how long chunks take beside the model's own time to `data-overhead`, where measurements read it. */
-function showFigures({ store }: LiveView, root: HTMLElement | null): () => void {
+function showFigures({ store }: SessionView, root: HTMLElement | null): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const show = () => {
     timer = undefined;

@@ -1,6 +1,6 @@
 /**
  * The channel to a kernel: owns store, connection, microphone and file of one widget model, whatever the number of its
- * views. Views attach, detach and call the methods of `LiveChannel`.
+ * views. Views attach, detach and call the methods of `SessionChannel`.
  */
 
 import { computed } from "@preact/signals";
@@ -8,7 +8,7 @@ import { DeviceList } from "./capture/devices";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
 import { hiddenProblem } from "./capture/problems";
-import type { LiveChannel } from "./channel/channel";
+import type { SessionChannel } from "./channel/channel";
 import { KernelClips } from "./channel/kernel-clips";
 import { lastWords } from "./channel/leaving";
 import { KernelLink, type KernelModel } from "./channel/link";
@@ -33,7 +33,7 @@ export interface ConversationOptions {
   captureHost?: CaptureHost;
 }
 
-export class Conversation implements LiveChannel {
+export class Conversation implements SessionChannel {
   readonly store: Store = createStore();
   /** Reads replies aloud; meanwhile the microphone follows the setting `reading`. */
   readonly speech = new Speech();
@@ -41,7 +41,7 @@ export class Conversation implements LiveChannel {
   readonly player = new ChunkPlayer(this);
   /** Plays what the kernel keeps of the session's audio. */
   readonly replay = new Replay(new KernelClips(this));
-  readonly live = true;
+  readonly ongoing = true;
   readonly #link: KernelLink;
   readonly #receiver: Receiver;
   readonly #requests: Requests;

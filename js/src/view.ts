@@ -1,7 +1,7 @@
 /** The state of one view that the other views of the same channel do not share: cursor, selection, step mode. */
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { Channel, LiveChannel } from "./channel/channel";
+import type { Channel, SessionChannel } from "./channel/channel";
 import type { Pace } from "./channel/messages";
 import { isChange, NO_CHANGE, type WhatIf, type WhatIfResult, whatIf } from "./record/what-if";
 import { type HiddenFrom, NOTHING_HIDDEN } from "./store/hidden";
@@ -38,7 +38,7 @@ export interface View<C extends Channel = Channel> {
 }
 
 /** The view of a session that runs: it can record, and change settings. */
-export type LiveView = View<LiveChannel>;
+export type SessionView = View<SessionChannel>;
 
 let views = 0;
 
@@ -56,7 +56,7 @@ export function createView<C extends Channel>(channel: C): View<C> {
     hiddenFrom: signal(NOTHING_HIDDEN),
     stepping: signal(false),
     settingsOpen: signal(false),
-    following: signal(channel.live),
+    following: signal(channel.ongoing),
     pace: signal<Pace>("realtime"),
     selecting: signal(false),
     whatIf: changes,

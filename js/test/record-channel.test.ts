@@ -37,7 +37,7 @@ it("shows record, model, settings and vocabulary, and nothing that a kernel woul
   expect(store.saved.value).toBe(true);
   expect(store.settings.value).toEqual(HEADER.settings);
   expect(store.vocabulary.value.tokens).toEqual(HEADER.tokens);
-  expect([channel.live, channel.ready]).toEqual([false, false]);
+  expect([channel.ongoing, channel.ready]).toEqual([false, false]);
   expect("record" in channel).toBe(false);
   expect(createView(channel).following.value).toBe(false);
 });

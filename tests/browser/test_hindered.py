@@ -132,7 +132,7 @@ def test_after_twenty_problems_a_refusal_is_answered_and_a_failure_ends_the_reco
     open_notebook: OpenNotebook,
 ) -> None:
     notebook = recording(open_notebook, STUB)
-    notebook.ask("[w._report('message', 'This message is none.') for _ in range(60)] and None")
+    notebook.ask("[w._channel.presenter.problem('message', 'This message is none.') for _ in range(60)] and None")
     notebook.expect_problem("message", "This message is none.*×60")
     temperature = notebook.setting("temperature")
     field = notebook.widget.first.get_by_test_id("field-temperature")

@@ -106,7 +106,7 @@ def test_it_shows_a_record_from_disk_without_a_network(
     expect(shown.get_by_role("heading", level=1)).to_have_text("A talk")
     expect(shown.get_by_test_id("turn-text").first).to_have_text(talk.text.splitlines()[0])
     # What needs a kernel is not there.
-    for name in ("record", "reset", "interrupt", "settings-toggle", "step-mode", "play-raw", "live"):
+    for name in ("record", "reset", "interrupt", "settings-toggle", "step-mode", "play-raw", "follow"):
         expect(shown.get_by_test_id(name)).to_have_count(0)
     page.screenshot(path=artifacts / "viewer.png", full_page=True)
 

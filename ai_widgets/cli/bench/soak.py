@@ -189,7 +189,7 @@ def _reading(widget: CountingWidget, audio_s: float) -> Reading:
         len(events),
         _events_bytes(events),
         threading.active_count(),
-        widget._pipeline.queued,
+        widget._channel.presenter.pipeline.queued,
         len(json.dumps(widget.history)),
         median(timing.decide_ms for timing in newest) if newest else 0.0,
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...errors import AiWidgetsError, AudioError, SessionError
 from ...process_exit import stop_at_exit
 from ...protocol import CHUNK_SECONDS
+from ..stages.events import PipelineEvents
 from ..stages.stage import CLOSE_SECONDS, GLANCE_SECONDS, Stage
 from .file_stream import FileStream
 
@@ -44,22 +45,12 @@ class FilePlayer:
     ----------
     pipeline
         Pipeline that the files are played into.
-    tell
-        Called with `FileStream.to_json` when the shown file's state or position changed; on any thread, without a lock.
-    report
-        Called with a sentence and a page where a file could not be read to its end.
-    finished
-        Called at the end of each file, also where it was stopped or failed.
+    events
+        Told of each change of the shown file, of the end of each file, and of files that cannot be read.
     """
 
-    def __init__(
-        self,
-        pipeline: Decider,
-        tell: Callable[[dict[str, Any]], None],
-        report: Callable[[str, str], None],
-        finished: Callable[[], None],
-    ) -> None:
-        self._pipeline, self._tell_owner, self._report, self._finished = pipeline, tell, report, finished
+    def __init__(self, pipeline: Decider, events: PipelineEvents) -> None:
+        self._pipeline, self._events = pipeline, events
         self._stage: Stage[FileStream] = Stage("ai_widgets file", self._play)
         self._changed = Condition()
         self._streams: list[FileStream] = []
@@ -188,13 +179,13 @@ class FilePlayer:
                     self._shown = stream
                 self._read(stream)
             stream.end("reset" if stream.feeder.over else "ended")
-            self._finished()
+            self._events.recording_ended()
             while not (stream.feeder.over or stream.reason != "ended" or self._pipeline.wait(GLANCE_SECONDS)):
                 self.look()
             stream.answered = True
             stream.look()
             if stream.reason == "error" and stream.error is not None:
-                self._report(str(stream.error), stream.page)
+                self._events.problem("file", str(stream.error), stream.page)
         finally:
             if stream.source is not None:
                 stream.source.close()
@@ -260,4 +251,4 @@ class FilePlayer:
         self._told = monotonic()
         shown = self.shown
         if shown:
-            self._tell_owner(shown)
+            self._events.file_changed(shown)

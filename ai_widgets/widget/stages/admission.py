@@ -1,7 +1,9 @@
-"""Decide for each arriving audio block: accept it, drop it, or accept it and interrupt the reply.
+"""Every decision to drop, flag or refuse audio because of a policy or a full queue.
 
-The policy is set by `LiveSettings`. No audio is dropped silently: a gap is measured while it lasts, and a notice at
-its place in the audio reports its length when it ends. This module uses no threads.
+An arriving block is accepted, dropped, or accepted and ends the reply; a queued chunk may be evicted for newer ones.
+The policies are in `LiveSettings`; the callers carry out what is decided here. No audio is dropped silently: a gap is
+measured while it lasts, and a notice at its place in the audio reports its length when it ends. This module uses no
+threads.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from math import ceil
 from typing import Any
 
 from ...audio.intake import Array, level_db
+from ...audio.origin import Origin
 from ...protocol import CHUNK_SECONDS
 from ..live_settings import LiveSettings
 
@@ -69,23 +72,42 @@ def dropped(seconds: float, why: str) -> PendingNotice:
     return PendingNotice("dropped", f"{seconds:.1f} s of audio were dropped: {WHY[why]}.", data)
 
 
+def _loud(samples: Array) -> bool:
+    return len(samples) > 0 and level_db(samples) > INTERRUPT_DB
+
+
 class Admission:
     """The drop policy of one session, with the gap that is open.
 
     Attributes
     ----------
-    dropped_s
-        Seconds of audio dropped on arrival so far.
+    evicted
+        Queued chunks that were dropped for newer ones so far.
     """
 
     def __init__(self) -> None:
-        self.dropped_s = 0.0
+        self.evicted = 0
+        self._eviction = 0
+        self._refused_s = 0.0
         self._why = ""
         self._gap_s = 0.0
         self._paused = False
 
+    @property
+    def dropped_s(self) -> float:
+        """Seconds of audio dropped so far, on arrival or from the queue."""
+        return self._refused_s + self.evicted * CHUNK_SECONDS
+
     def judge(
-        self, samples: Array, rate: int, live: LiveSettings, mic: bool, speaking: Callable[[], bool], waiting: int
+        self,
+        samples: Array,
+        rate: int,
+        origin: Origin,
+        live: LiveSettings,
+        speaking: Callable[[], bool],
+        waiting: int,
+        *,
+        gated: bool = False,
     ) -> Verdict:
         """Decide on a block from the browser.
 
@@ -93,39 +115,43 @@ class Admission:
         ----------
         samples, rate
             Mono float32 samples of the block and their rate in Hz.
+        origin
+            Origin of the block. The policies apply to microphones only: a file is read no faster than its chunks are
+            decided.
         live
             The policies `arrival` and `overload`.
-        mic
-            Whether the block comes from a microphone. The policies apply to microphones only: a file is read no faster
-            than its chunks are decided.
         speaking
             Returns whether the model generates a reply.
         waiting
             Chunks that are queued.
+        gated
+            Whether the page sent silence in place of the microphone's sound.
         """
         notices: list[PendingNotice] = []
         warning = ""
         why = ""
         if waiting >= MOST_WAITING:
             why = "full"
-        elif mic:
-            why, warning = self._overload(live, waiting, notices)
+        elif origin.microphone:
+            if live.overload == "pause":
+                why, warning = self._pause(live, waiting, notices)
             if not why and live.arrival == "drop" and speaking():
                 why = "speaking"
         if self._why and why != self._why:
             notices = [*self.end(), *notices]
-        flags: tuple[str, ...] = ()
         if why:
             if why == "full" and not self._why:
                 warning = f"{MOST_WAITING * CHUNK_SECONDS / 60:.0f} minutes of audio are queued; new audio is dropped."
             self._why = why
             self._gap_s += len(samples) / rate
-            self.dropped_s += len(samples) / rate
+            self._refused_s += len(samples) / rate
             return Verdict(False, before=tuple(notices), warning=warning)
-        if any(notice.kind == "dropped" for notice in notices):
-            flags = ("dropped",)
-        loud = mic and live.arrival == "interrupt" and len(samples) > 0 and level_db(samples) > INTERRUPT_DB
-        return Verdict(True, flags, loud and speaking(), tuple(notices))
+        dropped_before = any(notice.kind == "dropped" for notice in notices)
+        waited = origin.microphone and speaking()
+        conditions = {"gated": gated, "waited": waited, "dropped": dropped_before}
+        flags = tuple(flag for flag, holds in conditions.items() if holds)
+        interrupts = waited and live.arrival == "interrupt" and _loud(samples)
+        return Verdict(True, flags, interrupts, tuple(notices))
 
     def end(self) -> list[PendingNotice]:
         """End the open gap, if there is one, and return the notices to record."""
@@ -140,10 +166,22 @@ class Admission:
         self._why, self._gap_s = "", 0.0
         return notices
 
-    def _overload(self, live: LiveSettings, waiting: int, notices: list[PendingNotice]) -> tuple[str, str]:
+    def evicts(self, origin: Origin, live: LiveSettings, waiting: int) -> bool:
+        """Return whether a queued chunk is dropped for newer ones. Chunks of files never are: reading waits."""
+        return origin.microphone and live.overload == "drop_oldest" and waiting > live.overload_chunks
+
+    def evict(self) -> None:
+        """Count a queued chunk that was dropped."""
+        self.evicted += 1
+        self._eviction += 1
+
+    def end_eviction(self) -> PendingNotice | None:
+        """Return the notice of the queued chunks dropped since the last decided chunk, or None."""
+        count, self._eviction = self._eviction, 0
+        return dropped(count * CHUNK_SECONDS, "overload") if count else None
+
+    def _pause(self, live: LiveSettings, waiting: int, notices: list[PendingNotice]) -> tuple[str, str]:
         """Return why the policy `pause` drops audio now, and a sentence where dropping begins."""
-        if live.overload != "pause":
-            return "", ""
         if self._paused:
             # Hysteresis: resuming at the limit itself would switch with every chunk.
             return ("overload", "") if waiting > live.overload_chunks // 2 else ("", "")

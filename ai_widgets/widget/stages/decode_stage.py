@@ -73,14 +73,14 @@ class ChunkDecoder:
             if outcome == "closed" or not self._current(running):
                 return
             self.do_pending(running)
-            if self._overfull(running, heard):
+            if self._evicted(running, heard):
                 break
         if not self._current(running):
             return
-        if self._overfull(running, heard):
-            running.skip()
+        if self._evicted(running, heard):
+            running.evict()
             return
-        gap = running.end_skipping()
+        gap = running.admission.end_eviction()
         if gap is not None:
             running.note(gap)
             heard = replace(heard, flags=(*heard.flags, "dropped"))
@@ -121,7 +121,5 @@ class ChunkDecoder:
                 return False
         return self._current(running)
 
-    def _overfull(self, running: RunningSession, heard: Heard) -> bool:
-        """Return whether the overload policy drops this chunk. Chunks of files are never dropped: reading waits."""
-        live = self._live()
-        return heard.origin.microphone and live.overload == "drop_oldest" and running.waiting > live.overload_chunks
+    def _evicted(self, running: RunningSession, heard: Heard) -> bool:
+        return running.admission.evicts(heard.origin, self._live(), running.waiting)

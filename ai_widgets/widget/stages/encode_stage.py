@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...audio.intake import ChunkAudio, silence
+from ...audio.intake import silence
 from .admission import PendingNotice
 from .items import Decodable, EndOfStream, Samples
 from .running_session import RunningSession
@@ -45,13 +45,12 @@ class ChunkEncoder:
 
             running.listener = Listener(self._model())
         if isinstance(part, Samples):
-            self._hear(running, running.intake.push(part.samples, part.rate, part.flags, part.origin))
+            chunks = running.intake.push(part.samples, part.rate, part.flags, part.origin)
         else:
-            self._hear(running, running.intake.finish() + silence(part.tail_s))
-            running.clip += 1
-
-    def _hear(self, running: RunningSession, chunks: list[ChunkAudio]) -> None:
+            chunks = running.intake.finish() + silence(part.tail_s)
         for chunk in chunks:
             if not self._current(running) or running.listener is None:
                 return
             self._put((running, running.listener.hear(chunk, running.clip)))
+        if isinstance(part, EndOfStream):
+            running.clip += 1

@@ -41,8 +41,9 @@ class Feeder:
 
     def push(self, samples: Array, rate: int) -> None:
         """Queue mono float32 audio at its native rate."""
-        self._running.arrive(len(samples) / rate)
-        self._put((self._running, Samples(samples, rate, (), Origin())))
+        origin = Origin()
+        self._running.arrive(len(samples) / rate, origin)
+        self._put((self._running, Samples(samples, rate, (), origin)))
 
     def note(self, kind: str, message: str, **data: object) -> None:
         """Queue a notice, recorded at its place in the audio."""

@@ -51,6 +51,14 @@ def parse(content: object, buffers: Buffers = ()) -> Message:
     MessageError
         If the type is unknown, a field is missing or of the wrong type or size, or the buffer does not fit.
     """
+    try:
+        return _parsed(content, buffers)
+    except UnicodeEncodeError:
+        # Half of a character, as where a page cuts a text between two UTF-16 units.
+        raise MessageError("A message must be valid Unicode; this text has a lone surrogate.") from None
+
+
+def _parsed(content: object, buffers: Buffers) -> Message:
     message = _typed(content)
     match message:
         case SentBlock():

@@ -1,6 +1,6 @@
 /**
  * The interface between what is drawn and the side that decides. `Channel` is what every record offers, also one without
- * a kernel; `LiveChannel` adds what needs a session that runs. `Conversation` implements both over a kernel.
+ * a kernel; `SessionChannel` adds what needs a session that runs. `Conversation` implements both over a kernel.
  */
 import type { ChunkPlayer, SoundSource } from "../playback/chunk-player";
 import type { Replay } from "../playback/replay";
@@ -20,14 +20,14 @@ export interface Channel extends SoundSource {
   /** Plays the record's sound with a cursor across the lanes. */
   readonly replay: Replay;
   /** Whether a session may still go on: its record grows. */
-  readonly live: boolean;
+  readonly ongoing: boolean;
   /** Whether audio and changes of settings can be taken now. */
   readonly ready: boolean;
   /** Removes a problem from `store.problems`. */
   dismiss(problem: Problem): void;
 }
 
-export interface LiveChannel extends Channel {
+export interface SessionChannel extends Channel {
   /** Whether audio of this page, microphone or file, is being sent. */
   readonly running: boolean;
   /** Asks for the microphone and streams it until `stop`. */

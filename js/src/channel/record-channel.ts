@@ -80,7 +80,7 @@ export class RecordChannel implements Channel {
   readonly speech = new Speech();
   readonly player = new ChunkPlayer(this);
   readonly replay: Replay;
-  readonly live = false;
+  readonly ongoing = false;
   /** A record takes no audio and no changes. */
   readonly ready = false;
   readonly #audio: Blob | null;

@@ -14,9 +14,9 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
   const { player } = channel;
   const asked = player.asked.value;
   const said = player.said.value;
-  const offline = channel.live && (store.saved.value || store.line.value === "lost");
+  const offline = channel.ongoing && (store.saved.value || store.line.value === "lost");
   // A record holds the sound as the model heard it only.
-  const kinds = channel.live ? (["raw", "heard"] as const) : (["heard"] as const);
+  const kinds = channel.ongoing ? (["raw", "heard"] as const) : (["heard"] as const);
   return (
     <span class="aiw-play">
       {kinds.map((which) => (

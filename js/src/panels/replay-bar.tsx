@@ -19,7 +19,7 @@ export function ReplayBar({ view }: { view: View }) {
   const unused = replay.position.value === null;
   if (chunkCount(store.record) === 0) return null;
   // Without its kernel a session has no sound to replay.
-  if (channel.live && unused && (busy || !channel.ready)) return null;
+  if (channel.ongoing && unused && (busy || !channel.ready)) return null;
   const playing = replay.playing.value;
   const span = replay.span.value;
   return (
@@ -55,7 +55,7 @@ export function ReplayBar({ view }: { view: View }) {
       </label>
       <BarButton
         name="replay-loop"
-        title={`Repeat the selected span, or everything (${channel.live ? "O" : "L or O"} on the timeline)`}
+        title={`Repeat the selected span, or everything (${channel.ongoing ? "O" : "L or O"} on the timeline)`}
         pressed={replay.looping.value}
         press={() => replay.setLooping(!replay.looping.value)}
       >

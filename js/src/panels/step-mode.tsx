@@ -8,14 +8,14 @@ import { chunkStart, turnOf } from "../record/record";
 import { framesOf } from "../record/vocabulary";
 import { probability } from "../text/exact";
 import { isolated } from "../text/graphemes";
-import type { LiveView } from "../view";
+import type { SessionView } from "../view";
 import { Predictor } from "./predictor";
 import { SmallButton } from "./small-button";
 import { StepDiagram } from "./step-diagram";
 import { StepState } from "./step-state";
 import { passageOf } from "./step-walk";
 
-export function StepMode({ view }: { view: LiveView }) {
+export function StepMode({ view }: { view: SessionView }) {
   const steps = useMemo(() => new StepState(view), [view]);
   const mark = useRef<HTMLSpanElement>(null);
   useLayoutEffect(() => () => steps.end(), [steps]);
@@ -35,7 +35,7 @@ export function StepMode({ view }: { view: LiveView }) {
 }
 
 /** N for the next phase, 1 and 2 for the two guesses, anywhere in the widget but in a field. */
-function pressStepKey(event: KeyboardEvent, steps: StepState, view: LiveView): void {
+function pressStepKey(event: KeyboardEvent, steps: StepState, view: SessionView): void {
   if (!view.stepping.value || isCommand(event) || event.repeat) return;
   if (event.target instanceof Element && event.target.closest("input, select, textarea")) return;
   const guessing = steps.predicting.value;
@@ -46,7 +46,7 @@ function pressStepKey(event: KeyboardEvent, steps: StepState, view: LiveView): v
   claim(event);
 }
 
-function StepCard({ steps, view }: { steps: StepState; view: LiveView }) {
+function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
   const { record } = view.store;
   void view.store.version.value;
   const { cursor, source, predicting } = steps;
@@ -64,7 +64,7 @@ function StepCard({ steps, view }: { steps: StepState; view: LiveView }) {
     () =>
       effect(() => {
         // The view may lose its kernel while it is stepped.
-        if (source.value === "live" && view.store.saved.value) steps.use("replay");
+        if (source.value === "kernel" && view.store.saved.value) steps.use("replay");
       }),
     [],
   );
@@ -75,10 +75,15 @@ function StepCard({ steps, view }: { steps: StepState; view: LiveView }) {
       <header class="aiw-inspector-head">
         <h3 class="aiw-heading">
           Step mode{" "}
-          <small>{source.value === "live" ? "the loop is paused" : "a replay of what was heard"}</small>
+          <small>{source.value === "kernel" ? "the loop is paused" : "a replay of what was heard"}</small>
         </h3>
         <span class="aiw-inspector-tools">
-          <SourceButton steps={steps} source="live" title="Step the kernel's loop" disabled={!steps.live} />
+          <SourceButton
+            steps={steps}
+            source="kernel"
+            title="Step the kernel's loop"
+            disabled={!steps.connected}
+          />
           <SourceButton
             steps={steps}
             source="replay"
@@ -138,7 +143,7 @@ function StepCard({ steps, view }: { steps: StepState; view: LiveView }) {
 
 interface SourceProps {
   steps: StepState;
-  source: "live" | "replay";
+  source: "kernel" | "replay";
   title: string;
   disabled?: boolean;
 }
@@ -162,14 +167,14 @@ function nextText({ next }: StepState): string {
 }
 
 /** What was done last, in words. */
-function nowText(view: LiveView, { cursor, source }: StepState): string {
+function nowText(view: SessionView, { cursor, source }: StepState): string {
   const { record } = view.store;
   const { chunk, phase } = cursor.value;
   const hidden = view.hiddenFrom.value;
   const start = chunkStart(record, chunk);
   const name = `Chunk ${chunk}`;
   if (phase === "") {
-    return source.value === "live"
+    return source.value === "kernel"
       ? `The loop is paused before chunk ${chunk}: each press does one phase.`
       : `The replay begins at chunk ${chunk}: each press shows one phase.`;
   }

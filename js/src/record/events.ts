@@ -25,7 +25,7 @@ export interface Chunk {
   readonly envelope: readonly number[];
   /**
    * Conditions of the audio: `clipped`, `padded` (zeros were appended), `tail` (silence added after a clip),
-   * `waited` (arrived during a reply), `late` (live audio, more than 0.4 s from capture to decision),
+   * `waited` (arrived during a reply), `late` (microphone, more than 0.4 s from capture to decision),
    * `gated`, `dropped`, `repaired` (NaN or infinity replaced by 0), `channels_cancel` (the louder channel
    * was used, because the average of all is silent), `dc_offset` (constant offset), `unheard` (not decided:
    * the session had ended or the chunk could not be perceived).

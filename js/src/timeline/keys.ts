@@ -10,8 +10,8 @@ const HELP =
   "bracket select from and up to the chunk; Escape selects nothing; O loops";
 
 /** What the keys do, in words. A record that cannot grow has no newest chunk to follow. */
-export function keysHelp(live: boolean): string {
-  return live ? `${HELP}; L follows the newest chunk.` : `${HELP}, and so does L.`;
+export function keysHelp(ongoing: boolean): string {
+  return ongoing ? `${HELP}; L follows the newest chunk.` : `${HELP}, and so does L.`;
 }
 
 export const ZOOM_STEP = 1.4;
@@ -62,7 +62,7 @@ export function pressKey(key: string, shift: boolean, timeline: TimelineCanvas, 
       timeline.fit();
       return true;
     case "l":
-      if (channel.live) timeline.follow();
+      if (channel.ongoing) timeline.follow();
       else replay.setLooping(!replay.looping.peek());
       return true;
     case "o":

@@ -31,8 +31,8 @@ export function playedChunk(view: View): number | null {
 
 /** Puts the replay's cursor on a chunk: of a record always, of a session only once the replay was used. */
 export function cue(view: View, chunk: number | null): void {
-  const { live, replay } = view.channel;
-  if (chunk === null || (live && replay.position.peek() === null)) return;
+  const { ongoing, replay } = view.channel;
+  if (chunk === null || (ongoing && replay.position.peek() === null)) return;
   replay.seek(chunkStart(view.store.record, chunk));
 }
 

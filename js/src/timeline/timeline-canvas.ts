@@ -336,7 +336,7 @@ export class TimelineCanvas {
   /** Glides to the newest chunk; jumps where the person asked for less motion or the way is far. */
   #approachLive(): void {
     if (!this.view.following.peek()) return;
-    const target = time.liveStart(this.axis, this.end_s);
+    const target = time.followStart(this.axis, this.end_s);
     const way = target - this.axis.start;
     const pixel = 1 / time.pixelsPerSecond(this.axis);
     if (Math.abs(way) < pixel || Math.abs(way) > 4 || reducedMotion()) {

@@ -58,7 +58,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
         </Surface>
         {empty && (
           <p class="aiw-empty">
-            {view.channel.live
+            {view.channel.ongoing
               ? "Press Record and say something, or choose a file. The model decides every 0.4 s."
               : "This record is empty: nothing was heard."}
           </p>
@@ -87,15 +87,15 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
           >
             Fit
           </BarButton>
-          {view.channel.live && (
+          {view.channel.ongoing && (
             <BarButton
               look="aiw-bar-button"
-              name="live"
+              name="follow"
               title="Follow the newest chunk (L)"
               pressed={following.value}
               press={() => timeline.current?.follow()}
             >
-              Live
+              Follow
             </BarButton>
           )}
           <BarButton
@@ -138,7 +138,7 @@ function Surface({ id, view, surface, timeline, children }: SurfaceProps) {
       role="slider"
       tabIndex={0}
       aria-label="Timeline of chunks"
-      aria-description={keysHelp(view.channel.live)}
+      aria-description={keysHelp(view.channel.ongoing)}
       aria-orientation="horizontal"
       aria-valuemin={0}
       aria-valuemax={Math.max(0, count - 1)}
