@@ -140,7 +140,8 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
     about = page_facts(_header(record))
     model = about["model"]
     heading = encodable(title if title is not None else f"Session with {model}" if model else TITLE)
-    notes, sound = [], None
+    notes: list[str] = []
+    sound: bytes | None = None
     if audio:
         sound, notes = _sound(record)
     events: list[Event] = list(record.events)
