@@ -33,6 +33,7 @@ from .errors import (
 from .model.importing import collector_paused
 
 if TYPE_CHECKING:
+    from . import policies
     from .audio.files import load_audio
     from .inference import Model, load_model, run_inference
     from .protocol import Decision, Notice, Token, Turn
@@ -84,6 +85,7 @@ __all__ = [
     "Turn",
     "load_audio",
     "load_model",
+    "policies",
     "run_inference",
 ]
 
@@ -91,6 +93,9 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
+    if name == "policies":
+        with collector_paused():
+            return importlib.import_module(".policies", __name__)
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with collector_paused():

@@ -192,7 +192,8 @@ class Decision(Event, frozen=True):
     used, limit
         Context positions in use after the step, and the maximum.
     rule
-        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`.
+        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`. Of a policy:
+        `policy` (its name), its parameters and its state; see `policies.policy` for the other fields.
     """
 
     clip: int

@@ -7,7 +7,6 @@ from typing import Any
 
 from ai_widgets.audio.origin import Origin
 from ai_widgets.inference import Model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import Event
 from ai_widgets.record.record import SessionRecord
 from ai_widgets.settings import Settings
@@ -25,7 +24,7 @@ class Bench(PipelineEvents):
 
     def __init__(
         self,
-        model: LoadedModel | None = None,
+        model: Model | None = None,
         rules: Settings = RULES,
         load: Callable[[], Model] | None = None,
         **live: Any,
@@ -39,7 +38,7 @@ class Bench(PipelineEvents):
         def loaded() -> Model:
             if model is None:
                 raise RuntimeError("there is no model")
-            return Model(model)
+            return model
 
         self.source = ModelSource(lambda _: (load or loaded)(), lambda: None)
         self.source.start()

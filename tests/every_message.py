@@ -37,6 +37,7 @@ from tests.every_event import EVENTS
 FIXTURE = Path(__file__).parents[1] / "js" / "test" / "fixtures" / "written.ts"
 MODEL = {
     "status": "ready",
+    "kind": "model",
     "name": "toy",
     "detail": "cpu",
     "tokens": {"PAD": 3, "HAPPY": 9},
@@ -46,6 +47,7 @@ MODEL = {
 }
 LOADING = {
     "status": "loading",
+    "kind": "policy",
     "name": "toy",
     "detail": {"done": 5, "total": 90},
     "tokens": {},

@@ -116,8 +116,8 @@ def send_block(channel: Channel, seq: int, samples: Array, stream: int = 1) -> N
 
 class TestMessages:
     def test_a_recording_is_decided_shown_sent_and_acknowledged(self, connect: Connect, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, ".T", [spell("hello")])
-        channel, screen = connect(Model(model))
+        model, _ = scripted(toy, ".T", [spell("hello")])
+        channel, screen = connect(model)
         channel.receive(opening())
         for seq in range(4):
             send_block(channel, seq, silence(0.5))

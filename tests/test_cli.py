@@ -13,9 +13,11 @@ import pytest
 import soundfile
 
 import ai_widgets
+from ai_widgets.audio.folders import expand_paths
 from ai_widgets.cli.main import main
 from ai_widgets.errors import AudioError, AudioWarning
-from ai_widgets.inference import Model, expand_paths, run_inference
+from ai_widgets.inference import Model, run_inference
+from ai_widgets.policies import Energy
 from ai_widgets.protocol import Decision, Notice, Token, Turn
 from tests.scripted import scripted
 from tests.signals import babble
@@ -134,6 +136,46 @@ class TestContract:
         soundfile.write(path, np.concatenate([babble(0.4) * 1e-3, babble(2)]), 16_000, subtype="FLOAT")
         clip, running = (run(path, "--greedy", "--floor", floor).lines[0] for floor in ("clip", "running"))
         assert clip["logit_keep"] != running["logit_keep"]
+
+
+class TestPolicy:
+    def run(self, wav: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+        code = exit_code(["run", str(wav), "--policy", "energy", *words])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    def test_a_policy_answers_files_as_its_session_does(
+        self, wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "out.jsonl"
+        code, said = self.run(wav, capsys, "--json", str(out))
+        lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        session = Energy().session()
+        session.play(wav)
+        expected = [decision.to_json() for decision in session.record.of_type(Decision)]
+        assert [line for line in lines if line["type"] == "decision"] == expected
+        assert code == 0
+        assert said.startswith("energy baseline · threshold 12.0")
+        assert [line[-20:] for line in said.splitlines() if "0:" in line] == ["  I heard you speak."] * lines[-1][
+            "replies"
+        ]
+        summary = lines[-1]
+        assert (summary["checkpoint"], summary["device"], summary["dtype"]) == ("energy", None, None)
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (["--temperature", "0.3"], "temperature does not apply to the policy energy"),
+            (["--dtype", "bfloat16", "--revision", "x"], "--revision, --dtype cannot be given with --policy"),
+            (["--checkpoint", "folder"], "not allowed with argument --policy"),
+        ],
+    )
+    def test_an_option_of_a_model_is_refused(
+        self, wav: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+    ) -> None:
+        code, said = self.run(wav, capsys, *words)
+        assert code == 2
+        assert sentence in said
 
 
 class TestFolders:
@@ -327,8 +369,8 @@ class TestScreen:
         """What the screen shows of a scripted reply."""
 
         def show(reply: bytes, decisions: str = "T", **others: Any) -> str:
-            model, _ = scripted(toy.loaded, decisions, [list(reply)], **others)
-            monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: Model(model))
+            model, _ = scripted(toy, decisions, [list(reply)], **others)
+            monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: model)
             assert main(["run", str(wav), "--no-mask"]) == 0
             return capsys.readouterr().out
 

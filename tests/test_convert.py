@@ -98,8 +98,8 @@ def test_traits_tied_weights_and_a_second_conversion_are_kept(tmp_path: Path) ->
     second = load_model(convert(first, tmp_path / "second", "float32"), "cpu")
     original = load_model(source, "cpu")
     assert same(second, original)
-    assert second.loaded.traits == original.loaded.traits
-    assert second.loaded.rule == original.loaded.rule
+    assert second.traits == original.traits
+    assert second.rule == original.rule
 
 
 def test_how_it_samples_is_written_out(toy_folder: Path, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_source_that_does_not_say_how_it_samples(toy_folder: Path, tmp_path: P
     (source / "generation_config.json").unlink()
     with pytest.warns(CheckpointWarning, match=r"has no generation_config\.json"):
         target = convert(source, tmp_path / "x")
-    assert load_model(target, "cpu").loaded.notes == ()
+    assert load_model(target, "cpu").notes == ()
 
 
 def test_progress_counts_every_byte(toy_folder: Path, tmp_path: Path) -> None:

@@ -115,9 +115,9 @@ class Sender:
 def quick(build: Build, toy: Model) -> Page:
     """A page on a model that decides at once, whose comm keeps nothing: what is sent is counted only."""
     encoder: Any = type("Instant", (), {"encode": staticmethod(lambda _: np.zeros((1, 10, 1), np.float32))})()
-    loaded, _ = scripted(toy.loaded)
+    loaded, _ = scripted(toy)
     object.__setattr__(loaded, "encoder", encoder)
-    return build(Model(loaded))
+    return build(loaded)
 
 
 def test_a_hundred_thousand_messages(quick: Page, monkeypatch: pytest.MonkeyPatch) -> None:

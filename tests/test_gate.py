@@ -11,7 +11,6 @@ import pytest
 
 from ai_widgets.audio.origin import Origin
 from ai_widgets.inference import Model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Event, Notice, Turn
 from ai_widgets.widget.stages.gate import MOST_GRANTS, Gate
 from tests.benches import Bench
@@ -25,11 +24,11 @@ def chunks(count: int) -> Any:
 
 
 @pytest.fixture
-def bench(toy_loaded: LoadedModel) -> Iterator[Callable[..., Bench]]:
+def bench(toy: Model) -> Iterator[Callable[..., Bench]]:
     benches: list[Bench] = []
 
     def build(decisions: str = "", replies: Any = (), **options: Any) -> Bench:
-        model, _ = scripted(toy_loaded, decisions, replies)
+        model, _ = scripted(toy, decisions, replies)
         benches.append(Bench(model, **options))
         return benches[-1]
 
@@ -193,8 +192,8 @@ class TestGate:
 
 class TestWidget:
     def test_from_the_page(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, "T", [spell("hi")])
-        page = build(Model(model))
+        model, _ = scripted(toy, "T", [spell("hi")])
+        page = build(model)
         page.hello()
         page.send({"type": "loop", "mode": "pause"})
         page.open()
@@ -216,8 +215,8 @@ class TestWidget:
         assert page.widget.loop == {"mode": "run", "phase": "", "chunk": -1}
 
     def test_a_page_is_told_of_the_decision_at_which_the_loop_is_held(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, "...", [])
-        page = build(Model(model))
+        model, _ = scripted(toy, "...", [])
+        page = build(model)
         page.hello()
         page.send({"type": "loop", "mode": "step"})
         page.open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -91,7 +92,7 @@ class TestClosed:
         def load(_: Progress) -> Model:
             begun.set()
             assert go.wait(PATIENCE)
-            model = Model(toy.loaded)
+            model = replace(toy)
             loaded.append(weakref.ref(model))
             return model
 

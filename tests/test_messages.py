@@ -297,7 +297,7 @@ PLAYING = {
 
 class TestToTheBrowser:
     def test_every_message_is_plain_json(self) -> None:
-        model = {"status": "ready", "name": "toy", "detail": "", **UNKNOWN}
+        model = {"status": "ready", "kind": "model", "name": "toy", "detail": "", **UNKNOWN}
         hello = messages.Hello(3, 0, "page", None, True)
         sent = [
             outgoing.welcome(hello, False, 1, model, {"seed": 0}, {"arrival": "keep"}, {"mode": "run"}, {}),

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ai_widgets.model.checkpoint import LoadedModel
+from ai_widgets.inference import Model
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Token, Turn
 from ai_widgets.widget.live_settings import Arrival, Overload
 from tests.benches import Bench
@@ -18,7 +18,7 @@ from tests.scripted import scripted, spell
 
 ARRIVALS, OVERLOADS = get_args(Arrival), get_args(Overload)
 
-MODEL: list[LoadedModel] = []
+MODEL: list[Model] = []
 """The toy, put here by the fixture: hypothesis makes the machines itself."""
 
 
@@ -117,8 +117,8 @@ def consistent(events: tuple[Event, ...], complete: bool) -> None:
         assert tuple(e.token for e in events if isinstance(e, Token) and e.turn == turn.turn) == turn.tokens
 
 
-def test_worker_states(toy_loaded: LoadedModel) -> None:
-    MODEL[:] = [toy_loaded]
+def test_worker_states(toy: Model) -> None:
+    MODEL[:] = [toy]
     machine = WorkerStates.TestCase
     machine.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
     machine("runTest").runTest()

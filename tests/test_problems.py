@@ -122,8 +122,8 @@ class TestPage:
         assert page.widget.settings["bias"] == 0.0
 
     def test_a_failure_arrives_after_any_number_of_problems(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, ".x", x=RuntimeError("out of memory"))
-        page = build(Model(model))
+        model, _ = scripted(toy, ".x", x=RuntimeError("out of memory"))
+        page = build(model)
         page.hello()
         for number in range(100):
             page.send({"type": f"song {number}"})

@@ -21,9 +21,9 @@ def test_minutes_are_flat(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real features, resampler and tower; a scripted decoder that replies now and then."""
     monkeypatch.setattr(comm, "create_comm", Comm)
     monkeypatch.setattr(soak, "RECORDING_S", 120.0)
-    model, _ = scripted(toy.loaded, ("." * 30 + "T") * 60, [spell("all is well")] * 60)
+    model, _ = scripted(toy, ("." * 30 + "T") * 60, [spell("all is well")] * 60)
     audio_s = MINUTES * 60
-    readings, widget = soak.soak(Model(model), audio_s, warm_up_s=240.0, every_s=120.0, audio_seconds=60.0)
+    readings, widget = soak.soak(model, audio_s, warm_up_s=240.0, every_s=120.0, audio_seconds=60.0)
     assert soak.faults(readings, widget) == []
     recordings = 6
     tails = 3

@@ -243,7 +243,7 @@ class TestWelcome:
         welcome = page.of("welcome")[-1]
         assert (welcome["settings"]["bias"], welcome["live"]["reading"]) == (1.5, "listen")
         assert welcome["loop"] == {"mode": "run", "phase": "", "chunk": -1, "waiting": 0}
-        tokens = toy.loaded.traits.tokens
+        tokens = toy.traits.tokens
         assert welcome["tokens"]["KEEP_SILENCE"] == tokens["KEEP_SILENCE"]
         assert set(welcome["tokens"].values()) >= set(tokens.emotions.values())
         assert welcome["prefix"][0] == [tokens["ONLINE"], "ONLINE"]

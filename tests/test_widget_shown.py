@@ -43,8 +43,8 @@ class Texts(HTMLParser):
 
 @pytest.fixture
 def replying(build: Build, toy: Model) -> Page:
-    model, _ = scripted(toy.loaded, ".T.T", [spell("hello"), spell("<b>you")])
-    return build(Model(model))
+    model, _ = scripted(toy, ".T.T", [spell("hello"), spell("<b>you")])
+    return build(model)
 
 
 class TestText:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import AiWidgetsError, printable
+from ..policies import BY_NAME
 from ..settings import Settings
 from .setting_options import add_setting_options
 from .terminal import degrade_output, leave_quietly
@@ -62,7 +63,13 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run audio files through a checkpoint")
     run.add_argument("audio", nargs="+", help="audio files, or folders of them (sequence.json gives the order)")
-    run.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    listener = run.add_mutually_exclusive_group()
+    listener.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    listener.add_argument(
+        "--policy",
+        choices=tuple(BY_NAME),
+        help="a baseline in place of the checkpoint: a rule that replies when speech ends, always, or never",
+    )
     run.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
     run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")

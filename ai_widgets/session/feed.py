@@ -12,15 +12,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..audio.clip_features import ArraySamples, ClipLogMel, Progress
 from ..audio.file_notices import FileNotice
 from ..audio.file_samples import FileSamples
-from ..audio.intake import Array, ChunkAudio, Intake, silence
+from ..audio.intake import ChunkAudio, Intake, silence
 from ..errors import AudioError
-from ..model.checkpoint import LoadedModel
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
+from .listening import ListeningModel
 from .perceive import Heard, Listener, hear_clip, hear_piece
 
 PIECE_SECONDS = 10
@@ -129,7 +129,7 @@ class Feed:
     Parameters
     ----------
     model
-        Model whose encoder perceives the audio.
+        Model or policy that perceives the audio.
 
     Attributes
     ----------
@@ -137,13 +137,13 @@ class Feed:
         Whether an interrupt has reset the resampler, which loses a few milliseconds of audio.
     """
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: ListeningModel) -> None:
         self._model = model
         self._items: deque[tuple[int, Item]] = deque()
         self._intake = Intake()
         self._listener = Listener(model)
         self._intake_before: tuple[tuple[int, int], Intake, bool] | None = None
-        self._listener_before: tuple[int, tuple[Array | None, float]] | None = None
+        self._listener_before: tuple[int, Any] | None = None
         # Features of the clip in progress, kept because its floor is measured once.
         self._clip: tuple[int, ClipLogMel] | None = None
         self.lost_filter = False
@@ -229,21 +229,22 @@ class Feed:
     def _rest(self, heard: bool) -> list[ChunkAudio]:
         """Return the chunks of the audio pending in the intake, as at the end of a recording."""
         rest = self._intake.finish()
-        return rest if heard else [_unheard(chunk) for chunk in rest]
+        return _as_heard(rest, heard)
 
     def _more_of_block(self, item: Block, taken: Taken, past: Taken, heard: bool) -> Taken:
         asked = PIECE_SECONDS * item.sound.rate
         samples = item.sound.read(taken.samples, asked)
         chunks = self._intake.push(samples, item.sound.rate, item.flags)
-        pieces = chunks if heard else [_unheard(chunk) for chunk in chunks]
-        return self._after(item, taken, past, pieces, len(samples) if len(samples) == asked else 0)
+        return self._after(item, taken, past, _as_heard(chunks, heard), len(samples) if len(samples) == asked else 0)
 
     def _more_of_clip(self, number: int, item: Clip, taken: Taken, past: Taken, heard: bool) -> Taken:
+        # A policy has no log-mels: its stream perceives the chunks of the clip one after the other.
+        language = self._model.language
         # The stream before the clip belongs to a separate clip.
         before: list[Piece] = [] if taken.samples else [*self._rest(heard), End()]
         if self._clip is None or self._clip[0] != number:
             clip = ClipLogMel(item.sound, item.flags)
-            if heard:
+            if heard and language is not None:
                 clip.measure(item.progress)
                 self._clip = number, clip
         else:
@@ -252,10 +253,14 @@ class Feed:
         found = clip.piece(taken.samples // CHUNK_SAMPLES)
         tail = silence(item.tail_silence)
         if found is None:
-            rest = hear_clip(self._model, tail, 0) if heard else [_unheard(chunk) for chunk in tail]
+            rest: Sequence[Piece] = _as_heard(tail, heard)
+            if heard and language is not None:
+                rest = hear_clip(language, tail, 0)
             return self._after(item, taken, past, [*before, *rest, End()], 0)
         chunks, mels = found
-        pieces = hear_piece(self._model, chunks, mels, 0, begun) if heard else [_unheard(chunk) for chunk in chunks]
+        pieces: Sequence[Piece] = _as_heard(chunks, heard)
+        if heard and language is not None:
+            pieces = hear_piece(language, chunks, mels, 0, begun)
         return self._after(item, taken, past, [*before, *pieces], len(chunks) * CHUNK_SAMPLES)
 
     def _after(self, item: Block | Clip, taken: Taken, past: Taken, pieces: Sequence[Piece], samples: int) -> Taken:
@@ -275,8 +280,9 @@ class Feed:
         return self._listener.hear(chunk)
 
 
-def _unheard(chunk: ChunkAudio) -> ChunkAudio:
-    return replace(chunk, flags=(*chunk.flags, "unheard"))
+def _as_heard(chunks: list[ChunkAudio], heard: bool) -> list[ChunkAudio]:
+    """Return the chunks, flagged `unheard` if they are not to be perceived."""
+    return chunks if heard else [replace(chunk, flags=(*chunk.flags, "unheard")) for chunk in chunks]
 
 
 def _close(item: Item) -> None:

@@ -16,15 +16,13 @@ from typing import Any
 from ..audio.file_notices import FileNotice
 from ..audio.intake import envelope, level_db
 from ..errors import SessionError
-from ..model.checkpoint import LoadedModel
 from ..protocol import CHUNK_SECONDS, Chunk, Event, Notice
 from ..record.record import SessionRecord
 from ..settings import Settings
 from .feed import End, Feed, Given, Item
+from .listening import ListeningModel, TurnProgress
 from .loop_state import State, Work, timing_of
 from .perceive import Heard
-from .turn_state import TurnState
-from .turns import TurnTaking
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +43,7 @@ class Loop:
     Parameters
     ----------
     model
-        Model, shared and immutable.
+        Model or policy, shared and immutable.
     settings
         Settings of the first chunk.
     record
@@ -59,13 +57,13 @@ class Loop:
         State committed last.
     """
 
-    def __init__(self, model: LoadedModel, settings: Settings, record: SessionRecord) -> None:
+    def __init__(self, model: ListeningModel, settings: Settings, record: SessionRecord) -> None:
         self.settings = settings
         self._record = record
         self._chunks_before = record.chunks_heard
         self._model = model
         self._feed = Feed(model)
-        self.turns = TurnTaking(model, settings)
+        self.turns = model.take_turns(settings)
         self.state = State(self.turns.start)
 
     def put(self, items: Sequence[Item]) -> int:
@@ -146,7 +144,7 @@ class Loop:
         message = (
             "The context was reset: an interrupt stopped the move of its keys and values, so their content is lost."
         )
-        notice = Notice(chunk, "context_reset", message, {"used": state.talk.window.positions, "why": "interrupted"})
+        notice = Notice(chunk, "context_reset", message, {"used": state.talk.positions, "why": "interrupted"})
         talk, events = self.turns.cut(state.talk, "interrupted")
         self._commit(*events, notice, talk=talk.forgotten())
         self.turns.settle(self.state.talk)
@@ -288,9 +286,9 @@ class Loop:
                 notices = [_undecided(state.taken.chunks, error)] if lost else []
                 self._commit(*notices, taken=taken)
 
-    def _take_settings(self, talk: TurnState, chunk: int) -> tuple[TurnState, list[Event]]:
+    def _take_settings(self, talk: TurnProgress, chunk: int) -> tuple[TurnProgress, list[Event]]:
         """Apply settings that changed since the last chunk, with a notice."""
-        before, chosen = talk.terms.settings, self.settings
+        before, chosen = talk.settings, self.settings
         if chosen == before:
             return talk, []
         old, new = before.to_json(), chosen.to_json()

@@ -8,8 +8,8 @@ from time import perf_counter, time
 from ..audio.input_watch import InputWatch
 from ..protocol import Decision, Event, Timing
 from .feed import Taken
+from .listening import TurnProgress
 from .perceive import Heard
-from .turn_state import TurnState
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class State:
         Events of the last step, and the index in the record of the first of them.
     """
 
-    talk: TurnState
+    talk: TurnProgress
     taken: Taken = field(default_factory=Taken)
     work: Work | None = None
     clip: int = 0

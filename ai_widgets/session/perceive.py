@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from ..audio.features import Array, StreamingLogMel, log_mel, thumbnail
 from ..audio.intake import ChunkAudio
 from ..audio.origin import Origin
-from ..model.checkpoint import LoadedModel
+from ..model.interfaces import LanguageModel
 from ..protocol import MELS_PER_CHUNK
+from .listening import ListeningModel, Perceived
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Heard:
     clip
         Index of the chunk's clip.
     frames
-        Encoder frames [10, width] on the model's device; None if perception failed.
+        Encoder frames [10, width] on the model's device, or what a policy's stream perceived; None after a failure.
     features_ms, tower_ms
         Duration of the log-mel features and of the audio tower, in milliseconds.
     mel
@@ -46,7 +47,7 @@ class Heard:
     samples: Array
     flags: tuple[str, ...]
     clip: int
-    frames: Tensor | None
+    frames: Any | None
     features_ms: float = 0.0
     tower_ms: float = 0.0
     mel: str = ""
@@ -54,43 +55,64 @@ class Heard:
     origin: Origin = field(default_factory=Origin)
 
 
-class Listener:
-    """Encoder of a stream, chunk by chunk: log-mel with the running floor, then the audio tower."""
+class LogMelStream:
+    """Encoder of a live stream, chunk by chunk: log-mel with the running floor, then the audio tower."""
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LanguageModel) -> None:
         self._model = model
         self._features = StreamingLogMel()
 
     def mark(self) -> tuple[Array | None, float]:
-        """Return the state of the stream, for `return_to`."""
+        """Return the state of the features, for `return_to`."""
         return self._features.mark()
 
     def return_to(self, mark: tuple[Array | None, float]) -> None:
-        """Restore the state that `mark` returned; chunks heard since then have no effect."""
+        """Restore the state that `mark` returned; chunks perceived since then have no effect."""
         self._features.return_to(mark)
 
-    def hear(self, chunk: ChunkAudio, clip: int = 0) -> Heard:
-        """Encode the next chunk of the stream, at a cost independent of the stream's length; `clip` is its clip."""
+    def perceive(self, samples: Array) -> Perceived:
+        """Encode the next chunk, float32 [6400] at 16 kHz, at a cost independent of the stream's length."""
         start = perf_counter()
-        mels = self._features.push(chunk.samples)
+        mels = self._features.push(samples)
         between = perf_counter()
         with self._model.computing():
             frames = self._model.encoder.encode(mels)[0]
         end = perf_counter()
+        return Perceived(frames, (between - start) * 1e3, (end - between) * 1e3, thumbnail(mels))
+
+
+class Listener:
+    """Perception of a live stream that keeps the origin of each chunk beside what the model's stream perceived."""
+
+    def __init__(self, model: ListeningModel) -> None:
+        self._stream = model.open_stream()
+
+    def mark(self) -> Any:
+        """Return the state of the stream, for `return_to`."""
+        return self._stream.mark()
+
+    def return_to(self, mark: Any) -> None:
+        """Restore the state that `mark` returned; chunks heard since then have no effect."""
+        self._stream.return_to(mark)
+
+    def hear(self, chunk: ChunkAudio, clip: int = 0) -> Heard:
+        """Perceive the next chunk of the stream, at a cost independent of the stream's length; `clip` is its clip."""
+        start = perf_counter()
+        perceived = self._stream.perceive(chunk.samples)
         return Heard(
             chunk.samples,
             chunk.flags,
             clip,
-            frames,
-            (between - start) * 1e3,
-            (end - between) * 1e3,
-            thumbnail(mels),
+            perceived.frames,
+            perceived.features_ms,
+            perceived.tower_ms,
+            perceived.mel,
             max(0.0, start - chunk.origin.arrived) * 1e3,
             chunk.origin,
         )
 
 
-def hear_clip(model: LoadedModel, chunks: list[ChunkAudio], clip: int) -> list[Heard]:
+def hear_clip(model: LanguageModel, chunks: list[ChunkAudio], clip: int) -> list[Heard]:
     """Perceive a short clip at once, with one log-mel floor for the whole clip, as the authors' offline runner does.
 
     For a long clip use `clip_features.ClipLogMel` and `hear_piece`, which bound the memory.
@@ -103,7 +125,7 @@ def hear_clip(model: LoadedModel, chunks: list[ChunkAudio], clip: int) -> list[H
 
 
 def hear_piece(
-    model: LoadedModel, chunks: list[ChunkAudio], mels: Array, clip: int, start: float | None = None
+    model: LanguageModel, chunks: list[ChunkAudio], mels: Array, clip: int, start: float | None = None
 ) -> list[Heard]:
     """Encode chunks with known features in one batch.
 

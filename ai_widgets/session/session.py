@@ -21,15 +21,14 @@ import numpy.typing as npt
 from ..audio.clip_features import Progress
 from ..audio.files import LONGEST_S
 from ..errors import ReadOnlyError, SessionError
-from ..model.checkpoint import LoadedModel
 from ..protocol import Event
 from ..record.record import SessionRecord
 from ..record.transcript import summary, transcript_html
 from ..settings import Settings
 from .event_stream import EventStream
 from .feed import End, Given, Item
-from .framing import Framing
 from .given_audio import block, checked_tail, clip_items, file_items
+from .listening import ListeningModel
 from .loop import Loop, short
 from .perceive import Heard
 
@@ -43,7 +42,7 @@ class StreamingSession:
     Parameters
     ----------
     model
-        Shared, immutable.
+        Model or policy, shared and immutable.
     settings
         See `Settings`.
     record
@@ -59,7 +58,7 @@ class StreamingSession:
     """
 
     def __init__(
-        self, model: LoadedModel, settings: Settings | None = None, record: SessionRecord | None = None
+        self, model: ListeningModel, settings: Settings | None = None, record: SessionRecord | None = None
     ) -> None:
         self.model = model
         # Settings may be changed on another thread than the one that feeds; each step holds it.
@@ -97,17 +96,17 @@ class StreamingSession:
     @property
     def position(self) -> int:
         """Positions of the context in use."""
-        return self._loop.state.talk.window.positions
+        return self._loop.state.talk.positions
 
     @property
     def context_limit(self) -> int:
         """Positions the context may hold."""
-        return self._loop.state.talk.terms.framing.limit
+        return self._loop.state.talk.limit
 
     @property
     def prefix(self) -> tuple[int, ...]:
         """Tokens that the context begins with: those that were fed, or will be where it is bare."""
-        return self._loop.state.talk.window.prefix or Framing.of(self.model, self.settings).prefix
+        return self._loop.state.talk.prefix or self.model.framing(self.settings).prefix
 
     def push(self, samples: npt.ArrayLike, rate: int | None = None) -> list[Event]:
         """Hear the next audio of a stream, of any length, and return the events of it.
@@ -248,7 +247,7 @@ class StreamingSession:
         with self._lock:
             self._check_open()
             chosen = self.settings.changed(**settings)
-            Framing.of(self.model, chosen)
+            self.model.framing(chosen)
             self._finish_pending()
             self._loop.settings = chosen
         return chosen

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..protocol import CHUNK_SECONDS, Event, Notice
+from ..settings import Settings
 from .detokenize import ReplyText
 from .held import SPARE, Left, Window
 from .terms import Terms
@@ -56,6 +57,26 @@ class TurnState:
     reply: Reply | None = None
     leaving: int = 0
     ended: str | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Settings in use."""
+        return self.terms.settings
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """Tokens at the start of the context; empty before the first chunk."""
+        return self.window.prefix
+
+    @property
+    def positions(self) -> int:
+        """Number of context positions in use."""
+        return self.window.positions
+
+    @property
+    def limit(self) -> int:
+        """Maximum number of context positions."""
+        return self.terms.framing.limit
 
     @property
     def room(self) -> int:

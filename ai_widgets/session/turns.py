@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import SessionError
-from ..model.checkpoint import LoadedModel
+from ..model.interfaces import LanguageModel
 from ..model.overflow import not_finite
 from ..model.sampling import Distribution, Draw, draw
 from ..protocol import CHUNK_SECONDS, Alternative, Choice, Decision, Ending, Event, Notice, Token, Turn
@@ -48,7 +48,7 @@ class TurnTaking:
         If the context is too short for the prefix and one chunk.
     """
 
-    def __init__(self, model: LoadedModel, settings: Settings) -> None:
+    def __init__(self, model: LanguageModel, settings: Settings) -> None:
         self._model = model
         self._tokens = model.traits.tokens
         self._generator = np.random.default_rng(settings.seed)

@@ -17,7 +17,7 @@ from .assigning import StateTrait, check_assignment, completed
 from .channel import Channel
 from .front_end import BUNDLE, STYLE, check_built, text_of
 from .live_settings import LiveSettings, described, parted
-from .loading import loader
+from .loading import given_name, loader
 from .representations import WidgetView
 from .wire.comm import ShellSafeWidget
 from .wire.limits import Pace
@@ -25,7 +25,7 @@ from .wire.limits import Pace
 if TYPE_CHECKING:
     import torch
 
-    from ..inference import Model
+    from ..session.listening import ListeningModel
 
 DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
@@ -37,15 +37,15 @@ class AudioInteraction(ShellSafeWidget):
     Parameters
     ----------
     model
-        `tiny` (embedded), a folder, a hub id, or a `Model` that is loaded already. Loading runs in the background; the
-        widget can be used at once and answers as soon as the model is there.
+        `tiny` (embedded), a folder, a hub id, a `Model` that is loaded already, or a baseline policy such as
+        ``aiw.policies.Silero()``. Loading runs in the background; the widget can be used at once and answers as soon
+        as the model is there.
     device, dtype, revision
         As in `load_model`. (The microphone is the live setting `device`: ``w.set(device=…)``.)
     audio_seconds, keep_audio, audio_path
         What `record.audio` keeps: the newest ten minutes by default; see `SessionRecord`.
     **settings
-        Fields of `Settings`, such as ``greedy=True`` or ``bias=0.5``, and of `LiveSettings`, such as
-        ``arrival="drop"``.
+        Fields of `Settings`, such as ``greedy=True``, and of `LiveSettings`, such as ``arrival="drop"``.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class AudioInteraction(ShellSafeWidget):
 
     def __init__(
         self,
-        model: str | Path | Model = "tiny",
+        model: str | Path | ListeningModel = "tiny",
         *,
         device: str | torch.device = "auto",
         dtype: str | torch.dtype = "auto",
@@ -109,7 +109,7 @@ class AudioInteraction(ShellSafeWidget):
         check_built()
         session, live = parted(settings)
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
-        name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
+        name = given_name(model, chosen)
         self._view = WidgetView(self, f"AudioInteraction {name}")
         self._channel = Channel(
             self._view,
@@ -122,6 +122,9 @@ class AudioInteraction(ShellSafeWidget):
         )
         self._send_lock = self._view.send_lock
         super().__init__()
+        if not isinstance(model, (str, Path)) and model.language is None:
+            # None of the session's settings changes what a policy does, so its page offers none.
+            self.set_trait("settings_schema", described(()))
         self.set_trait("transcript", self._view.transcript.name)
         self.on_msg(self._receive)
         self._channel.start()
@@ -142,7 +145,7 @@ class AudioInteraction(ShellSafeWidget):
         return self._channel.presenter.pipeline.record
 
     @property
-    def model(self) -> Model:
+    def model(self) -> ListeningModel:
         """The model; waits until it is loaded and raises what loading raised."""
         return self._channel.presenter.source.wait()
 

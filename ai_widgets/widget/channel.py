@@ -29,8 +29,8 @@ from .wire.alarm import Alarm
 from .wire.limits import MAX_COUNT, PACES, PROTOCOL_VERSION, Pace
 
 if TYPE_CHECKING:
-    from ..inference import Model
     from ..model.hub import Progress
+    from ..session.listening import ListeningModel
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Channel:
         self,
         shown: Shown,
         name: str,
-        load: Callable[[Progress], Model],
+        load: Callable[[Progress], ListeningModel],
         settings: Settings,
         live: LiveSettings,
         record: Callable[[], SessionRecord],

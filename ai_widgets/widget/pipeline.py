@@ -31,7 +31,6 @@ from .stages.session_feed import Feeder
 from .stages.stage import CLOSE_SECONDS, Stage
 from .wire.failures import describe, forget_frames
 from .wire.limits import Mode
-from .wire.token_table import vocabulary
 
 if TYPE_CHECKING:
     from ..session.session import StreamingSession
@@ -76,7 +75,7 @@ class Pipeline:
         self.gate = Gate(events.loop_changed, self._look_up)
         self._encode: Stage[Item] = Stage("ai_widgets encode", self._encode_item)
         self._decode: Stage[Decodable] = Stage("ai_widgets decode", self._decode_item, AHEAD, events.decoder_idle)
-        self._encoder = ChunkEncoder(source.model, self._is_current, self._decode.put)
+        self._encoder = ChunkEncoder(source.wait, self._is_current, self._decode.put)
         self._decoder = ChunkDecoder(
             self.gate, lambda: self.live, self._is_current, self._open_session, events.events_came
         )
@@ -194,7 +193,7 @@ class Pipeline:
         model = self._source.loaded
         if model is not None:
             # Settings that the model does not support are refused now, not by the session at its next chunk.
-            vocabulary(model, settings)
+            model.framing(settings)
         news = {name: value for name, value in lively.to_json().items() if value != self.live.to_json()[name]}
         differs = settings != self.settings
         self.settings, self.live = settings, lively
@@ -327,7 +326,7 @@ class Pipeline:
     def _open_session(self, running: RunningSession) -> StreamingSession:
         from ..session.session import StreamingSession
 
-        return StreamingSession(self._source.model(), self.settings, running.record)
+        return StreamingSession(self._source.wait(), self.settings, running.record)
 
     def _end_session(self, running: RunningSession, error: Exception) -> None:
         """End a session whose model raised: keep the record and report the error. A reset begins a new session."""

@@ -29,8 +29,8 @@ from .wire.messages import Hello, MicState
 from .wire.outbox import Outbox
 
 if TYPE_CHECKING:
-    from ..inference import Model
     from ..model.hub import Progress
+    from ..session.listening import ListeningModel
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Presenter(PipelineEvents):
         self,
         shown: Shown,
         name: str,
-        load: Callable[[Progress], Model],
+        load: Callable[[Progress], ListeningModel],
         settings: Settings,
         live: LiveSettings,
         record: Callable[[], SessionRecord],

@@ -132,6 +132,7 @@ describe("payloads", () => {
   it("read model information in every form, and nothing else", () => {
     expect(readModelInfo({ status: "ready", name: "tiny", detail: { device: "cpu" } })).toEqual({
       status: "ready",
+      kind: "model",
       name: "tiny",
       detail: { device: "cpu" },
     });

@@ -11,7 +11,7 @@ from .items import Decodable, EndOfStream, Samples
 from .running_session import RunningSession
 
 if TYPE_CHECKING:
-    from ...model.checkpoint import LoadedModel
+    from ...session.listening import ListeningModel
 
 
 class ChunkEncoder:
@@ -29,7 +29,7 @@ class ChunkEncoder:
 
     def __init__(
         self,
-        model: Callable[[], LoadedModel],
+        model: Callable[[], ListeningModel],
         current: Callable[[RunningSession], bool],
         put: Callable[[Decodable], object],
     ) -> None:

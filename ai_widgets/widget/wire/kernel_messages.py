@@ -13,6 +13,7 @@ from .limits import Base64, FileState, Mode, Pace
 
 AnyEvent = Chunk | Decision | Token | Turn | Notice | Timing
 LoadingStatus = Literal["loading", "ready", "failed"]
+ModelKind = Literal["model", "policy"]
 
 
 class KernelMessage(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
@@ -24,13 +25,14 @@ class ModelInfo(msgspec.Struct, frozen=True):
 
     Attributes
     ----------
-    status, name
-        Progress of loading, and the model's name.
+    status, kind, name
+        Progress of loading, kind and name of the model. A `policy` is a baseline without tokens, logits and context.
     detail
         Sentence, or `done` and `total` in bytes while files are downloaded.
     """
 
     status: LoadingStatus
+    kind: ModelKind
     name: str
     detail: str | Mapping[str, Any]
 
@@ -203,7 +205,7 @@ class ModelStatus(KernelMessage, frozen=True, tag="model"):
 
     Attributes
     ----------
-    status, name, detail
+    status, kind, name, detail
         As in `ModelInfo`.
     tokens
         Ids of the special tokens by name.
@@ -216,6 +218,7 @@ class ModelStatus(KernelMessage, frozen=True, tag="model"):
     """
 
     status: LoadingStatus
+    kind: ModelKind
     name: str
     detail: str | Mapping[str, Any]
     tokens: Mapping[str, int]

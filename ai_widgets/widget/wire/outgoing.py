@@ -62,7 +62,7 @@ def welcome(
             first=hello.seen,
             page=hello.page,
             now_ms=now_ms(),
-            model=ModelInfo(model["status"], model["name"], model["detail"]),
+            model=ModelInfo(model["status"], model["kind"], model["name"], model["detail"]),
             settings=settings,
             live=live,
             loop=loop,
@@ -117,7 +117,7 @@ def reset(session: int) -> dict[str, Any]:
 
 
 def model_status(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Send the model's status; `model` has status, name, detail, tokens, prefix, block and limit."""
+    """Send the model's status; `model` has status, kind, name, detail, tokens, prefix, block and limit."""
     return written(ModelStatus(**model))
 
 

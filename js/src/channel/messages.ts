@@ -225,8 +225,12 @@ export interface Welcome {
 
 /** Status of the model, in `welcome` and in the trait `model_info`. */
 export interface ModelInfo {
-  /** Progress of loading, and the model's name. */
+  /**
+   * Progress of loading, kind and name of the model. A `policy` is a baseline without tokens, logits and
+   * context.
+   */
   readonly status: LoadingStatus;
+  readonly kind: "model" | "policy";
   readonly name: string;
   /** Sentence, or `done` and `total` in bytes while files are downloaded. */
   readonly detail: string | Readonly<Record<string, unknown>>;
@@ -316,6 +320,7 @@ export interface ModelStatus {
   readonly type: "model";
   /** As in `ModelInfo`. */
   readonly status: LoadingStatus;
+  readonly kind: "model" | "policy";
   readonly name: string;
   readonly detail: string | Readonly<Record<string, unknown>>;
   /** Ids of the special tokens by name. */

@@ -13,10 +13,16 @@ export function readKernelMessage(content: unknown): KernelMessage | null {
 
 /** `model_info` in any of its forms, made safe to show; null where it says nothing. */
 export function readModelInfo(value: unknown): ModelInfo | null {
-  if (typeof value === "string") return value ? { status: "ready", name: value, detail: "" } : null;
+  if (typeof value === "string")
+    return value ? { status: "ready", kind: "model", name: value, detail: "" } : null;
   if (!isObject(value)) return null;
-  const { status, name, detail } = value;
+  const { status, kind, name, detail } = value;
   if (status !== "loading" && status !== "ready" && status !== "failed") return null;
   const told = typeof detail === "string" || isObject(detail) ? detail : "";
-  return { status, name: typeof name === "string" ? name : "", detail: told };
+  return {
+    status,
+    kind: kind === "policy" ? "policy" : "model",
+    name: typeof name === "string" ? name : "",
+    detail: told,
+  };
 }

@@ -104,7 +104,7 @@ export class RecordChannel implements Channel {
     batch(() => {
       store.record = record;
       store.saved.value = true;
-      store.model.value = { status: "ready", ...header.model };
+      store.model.value = { status: "ready", kind: "model", ...header.model };
       store.settings.value = header.settings;
       if (header.vocabulary) store.vocabulary.value = header.vocabulary;
       store.version.value += 1;

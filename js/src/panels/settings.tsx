@@ -1,6 +1,7 @@
 /** The settings, folded away until asked for: the fields that the kernel's schema declares, and the browser's own. */
 import type { ComponentChildren } from "preact";
 import { BY_SCRIPT } from "../speech/speech";
+import { isPolicy } from "../store/policy";
 import type { Setting, Values } from "../store/settings";
 import type { SessionView } from "../view";
 import { ChoiceField, SliderField, SwitchField, TypedField } from "./settings-fields";
@@ -25,6 +26,12 @@ export function Settings({ view }: { view: SessionView }) {
       )}
       {store.saved.value && (
         <p class="aiw-hint">These are the settings of the saved session; run the cell to change them.</p>
+      )}
+      {isPolicy(store) && (
+        <p class="aiw-hint" data-testid="settings-of-policy">
+          This policy has no sampling, context or prompt, so their settings are left out; its own parameters
+          are given in Python, when it is made.
+        </p>
       )}
       <div class="aiw-settings-groups">
         {[...grouped(store.schema.value)].map(([title, settings]) => (

@@ -4,8 +4,10 @@ import { effect } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { claim, isCommand } from "../host/claim";
 import { CHUNK_SECONDS } from "../record/events";
+import { policyOf } from "../record/policy";
 import { chunkStart, turnOf } from "../record/record";
 import { framesOf } from "../record/vocabulary";
+import { isPolicy } from "../store/policy";
 import { probability } from "../text/exact";
 import { isolated } from "../text/graphemes";
 import type { SessionView } from "../view";
@@ -115,6 +117,7 @@ function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
           passage={hidden ? null : passageOf(cursor.value, record)}
           now={now}
           vocabulary={view.store.vocabulary.value}
+          policy={isPolicy(view.store)}
         />
         <div class="aiw-step-side">
           <p class="aiw-step-now" role="status" data-testid="step-now">
@@ -183,11 +186,16 @@ function nowText(view: SessionView, { cursor, source }: StepState): string {
     const loud = level ? ` (level ${level.rms_db.toFixed(0)} dB)` : "";
     const end = (start + CHUNK_SECONDS).toFixed(1);
     const frames = framesOf(view.store.vocabulary.value);
+    if (isPolicy(view.store)) return `${name}, perceived: ${start.toFixed(1)}–${end} s of audio${loud}.`;
     const became = frames ? `${frames.count} encoder frames` : "encoder frames";
     return `${name}, perceived: ${start.toFixed(1)}–${end} s of audio${loud} became ${became}.`;
   }
   const decision = chunk < hidden.decision ? record.decisions.get(chunk) : undefined;
   if (!decision) return `${name}: deciding.`;
+  const policy = policyOf(decision);
+  if (phase === "decide" && policy) {
+    return `${name}, decided by the rule of ${policy.name}: ${decision.choice}.`;
+  }
   const p = probability(decision.p_text);
   if (phase === "decide") return `${name}, decided: ${decision.choice}; p(TEXT_BEGIN) was ${p}.`;
   const turn = chunk < hidden.reply ? turnOf(record, chunk) : undefined;

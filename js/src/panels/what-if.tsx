@@ -47,7 +47,9 @@ export function WhatIfPanel({ view }: { view: View }) {
   const { store } = view;
   const open = useSignal(false);
   void store.version.value;
-  if (store.record.decided === 0) return null;
+  const { decisions } = store.record;
+  // A policy, which has no logits, has no rule; nor has a record of the first version.
+  if (decisions.rule(decisions.length - 1).greedy === undefined) return null;
   return (
     <details
       class="aiw-card aiw-what-if"

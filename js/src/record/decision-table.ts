@@ -3,6 +3,7 @@
 import { Columns } from "./columns";
 import type { Alternative, Choice, Decision, Rule } from "./events";
 import { Interned } from "./interned";
+import { heightOf, policyOf } from "./policy";
 import { largest, Pyramid, summit } from "./pyramid";
 
 /** Choices as numbers: of several, the highest is the one that must not be overlooked. 0 is "not decided yet". */
@@ -15,9 +16,17 @@ const NUMBERS = [
 ] as const;
 
 export class DecisionTable {
-  readonly columns = new Columns([...NUMBERS, "rule", "before", "firstOther", "others", "threshold"]);
-  /** The chunk of each stretch at which TEXT_BEGIN was likeliest. */
-  readonly likeliest = summit((chunk) => this.columns.of.p_text[chunk] as number);
+  readonly columns = new Columns([
+    ...NUMBERS,
+    "rule",
+    "before",
+    "firstOther",
+    "others",
+    "height",
+    "threshold",
+  ]);
+  /** The chunk of each stretch at which TEXT_BEGIN was likeliest; of a policy, the chunk with the highest score. */
+  readonly likeliest = summit((chunk) => this.columns.of.height[chunk] as number);
   readonly otherMost = largest();
   /** Codes of `CHOICE_CODES`. */
   readonly choice = new Pyramid((cells) => new Uint8Array(cells), Math.max, 0);
@@ -56,7 +65,12 @@ export class DecisionTable {
     of.before[chunk] = this.#befores.number(event.before);
     of.firstOther[chunk] = firstOther;
     of.others[chunk] = event.alternatives.length;
-    of.threshold[chunk] = threshold(event.p_other, rule.bias ?? 0);
+    const policy = policyOf(event);
+    const score = policy?.score;
+    // A policy without a detector has no threshold: its lane holds the decisions alone.
+    of.height[chunk] = score ? heightOf(score, score.value) : event.p_text;
+    if (policy) of.threshold[chunk] = score ? heightOf(score, score.threshold) : Number.NaN;
+    else of.threshold[chunk] = threshold(event.p_other, rule.bias ?? 0);
     event.alternatives.forEach(({ token, text, p, scaled, kept }, i) => {
       this.#others.write(firstOther + i, { token, text: this.#words.number(text), p, scaled, kept });
     });

@@ -82,7 +82,10 @@ export interface Decision {
   /** Context positions in use after the step, and the maximum. */
   readonly used: number;
   readonly limit: number;
-  /** Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`. */
+  /**
+   * Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`. Of a
+   * policy: `policy` (its name), its parameters and its state; see `policies.policy` for the other fields.
+   */
   readonly rule: Rule;
 }
 

@@ -151,7 +151,7 @@ export function createStore(): Store {
     level: signal<Level>({ peak: 0, rms: 0 }),
     version,
     line,
-    model: signal<ModelInfo>({ status: "loading", name: "", detail: "" }),
+    model: signal<ModelInfo>({ status: "loading", kind: "model", name: "", detail: "" }),
     mic,
     file,
     kernelWaiting,
