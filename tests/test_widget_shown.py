@@ -12,6 +12,11 @@ from ai_widgets.widget import representations as showing
 from tests.page import Build, Page, silence
 from tests.scripted import scripted, spell
 
+PICTURE = {"svg", "title", "g", "path", "text"}
+PICTURE_ATTRIBUTES = {
+    *("role", "aria-label", "viewbox", "width", "fill", "font-family", "font-size", "opacity", "d", "x", "y"),
+    "text-anchor",
+}
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -69,8 +74,8 @@ class TestBundle:
         assert data[VIEW]["model_id"] == widget.model_id
         seen = Texts(data["text/html"])
         assert seen.cells == ["0:00.8", "hello", "", "", "0:01.6", "<b>you", "", ""]
-        assert seen.tags <= {"div", "strong", "table", "thead", "tbody", "tr", "th", "td"}
-        assert seen.attributes <= {"class", "style", "dir", "scope"}
+        assert seen.tags <= {"div", "strong", "table", "thead", "tbody", "tr", "th", "td", *PICTURE}
+        assert seen.attributes <= {"class", "style", "dir", "scope", *PICTURE_ATTRIBUTES}
         for each in ("stopped", "1.6 s heard, 4 decisions, 2 replies", "hello"):
             assert each in data["text/plain"]
             assert each in data["text/html"]

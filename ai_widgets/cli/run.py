@@ -15,6 +15,7 @@ from ..errors import AiWidgetsError, AudioError, SettingError, printable
 from ..inference import load_model
 from ..policies import named
 from ..protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
+from ..record.html import check_folder
 from ..session.answer_files import answer_files
 from ..session.listening import ListeningModel
 from ..session.session import StreamingSession
@@ -46,11 +47,16 @@ def run_files(given: argparse.Namespace) -> int:
     # All files are opened before the model is loaded, so that a bad name is reported at once.
     paths = expand_paths(given.audio, skipped.append)
     check_files(paths, longest_s)
+    if given.html is not None:
+        check_folder(given.html)
     with ExitStack() as stack:
-        record = stack.enter_context(recording(given.save))
+        record = stack.enter_context(recording(given.save, audio=given.html is not None))
         lines = _open_json(given.json, stack)
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
         model = _listener(given)
+        if given.html is not None:
+            # Also after an error or Ctrl-C: the page then shows what was heard.
+            stack.callback(record.to_html, given.html)
         session = StreamingSession(model, settings, record)
         # Closes the file that the session was reading when an error occurred.
         stack.callback(session.close)

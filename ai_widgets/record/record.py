@@ -23,6 +23,7 @@ from .event_store import MAX_EVENTS, EventStore
 from .folder import Folder
 from .header import Header
 from .kept import KeptRecord
+from .page_view import PageView
 from .raw_store import RawSegment
 from .replayable import Replayable
 
@@ -32,7 +33,7 @@ AUDIO_SECONDS = 600.0
 E = TypeVar("E", bound=Event)
 
 
-class SessionRecord(KeptRecord, Replayable):
+class SessionRecord(KeptRecord, Replayable, PageView):
     """Append-only store of one session's events and audio.
 
     Parameters

@@ -1,4 +1,4 @@
-"""The saved form of a widget in a notebook: short text, and a transcript as a self-contained HTML table.
+"""The saved form of a widget in a notebook: short text, and a picture with the transcript as self-contained HTML.
 
 The view of a widget needs a kernel, or saved widget state and the network. So a second output beside the view holds the
 transcript: the page hides it while the view is shown, and the kernel updates it whenever a recording has been decided.
@@ -15,6 +15,7 @@ from threading import RLock
 from typing import Any
 from uuid import uuid4
 
+from ..record.picture import timeline_svg
 from ..record.record import SessionRecord
 from ..record.transcript import transcript_html, transcript_text
 from .wire.comm import ShellSafeWidget
@@ -114,7 +115,8 @@ class WidgetView:
         """Return text and HTML that need neither kernel nor extension."""
         return {
             "text/plain": f"{headline}\n{transcript_text(record)}",
-            "text/html": f'<div class="{self.transcript.name}">{transcript_html(record, headline)}</div>',
+            "text/html": f'<div class="{self.transcript.name}">{timeline_svg(record)}'
+            f"{transcript_html(record, headline)}</div>",
         }
 
     def display(self, bundle: Bundle, metadata: Bundle, headline: str, record: SessionRecord) -> None:

@@ -2,9 +2,9 @@
 
 import { useRef } from "preact/hooks";
 import { AUDIO_SUFFIXES, type Pace } from "../channel/messages";
-import type { View } from "../view";
+import type { SessionView } from "../view";
 
-export function DevicePicker({ view, disabled }: { view: View; disabled: boolean }) {
+export function DevicePicker({ view, disabled }: { view: SessionView; disabled: boolean }) {
   const { channel, store } = view;
   const chosen = store.live.value.device;
   const wanted = store.pending.value.device;
@@ -37,7 +37,7 @@ export function DevicePicker({ view, disabled }: { view: View; disabled: boolean
   );
 }
 
-export function FileChooser({ view, disabled }: { view: View; disabled: boolean }) {
+export function FileChooser({ view, disabled }: { view: SessionView; disabled: boolean }) {
   const input = useRef<HTMLInputElement>(null);
   const { pace } = view;
   const choose = () => {

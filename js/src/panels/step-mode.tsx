@@ -10,14 +10,14 @@ import { framesOf } from "../record/vocabulary";
 import { isPolicy } from "../store/policy";
 import { probability } from "../text/exact";
 import { isolated } from "../text/graphemes";
-import type { View } from "../view";
+import type { SessionView } from "../view";
 import { Predictor } from "./predictor";
 import { SmallButton } from "./small-button";
 import { StepDiagram } from "./step-diagram";
 import { StepState } from "./step-state";
 import { passageOf } from "./step-walk";
 
-export function StepMode({ view }: { view: View }) {
+export function StepMode({ view }: { view: SessionView }) {
   const steps = useMemo(() => new StepState(view), [view]);
   const mark = useRef<HTMLSpanElement>(null);
   useLayoutEffect(() => () => steps.end(), [steps]);
@@ -37,7 +37,7 @@ export function StepMode({ view }: { view: View }) {
 }
 
 /** N for the next phase, 1 and 2 for the two guesses, anywhere in the widget but in a field. */
-function pressStepKey(event: KeyboardEvent, steps: StepState, view: View): void {
+function pressStepKey(event: KeyboardEvent, steps: StepState, view: SessionView): void {
   if (!view.stepping.value || isCommand(event) || event.repeat) return;
   if (event.target instanceof Element && event.target.closest("input, select, textarea")) return;
   const guessing = steps.predicting.value;
@@ -48,7 +48,7 @@ function pressStepKey(event: KeyboardEvent, steps: StepState, view: View): void 
   claim(event);
 }
 
-function StepCard({ steps, view }: { steps: StepState; view: View }) {
+function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
   const { record } = view.store;
   void view.store.version.value;
   const { cursor, source, predicting } = steps;
@@ -170,7 +170,7 @@ function nextText({ next }: StepState): string {
 }
 
 /** What was done last, in words. */
-function nowText(view: View, { cursor, source }: StepState): string {
+function nowText(view: SessionView, { cursor, source }: StepState): string {
   const { record } = view.store;
   const { chunk, phase } = cursor.value;
   const hidden = view.hiddenFrom.value;

@@ -10,7 +10,7 @@ import {
 } from "@preact/signals";
 import { chunkCount } from "../record/record";
 import { hideFrom, NOTHING_HIDDEN } from "../store/hidden";
-import type { View } from "../view";
+import type { SessionView } from "../view";
 import { type Game, gameAt, guessed, isGuessed, NO_SCORE, revealed } from "./predict";
 import { type Cursor, canReplay, hiddenAfter, isPhase, nextOf } from "./step-walk";
 
@@ -33,7 +33,7 @@ export class StepState {
   #picked: number | null = null;
   #opened = false;
 
-  constructor(private readonly view: View) {
+  constructor(private readonly view: SessionView) {
     const { store } = view;
     this.cursor = computed(() => {
       if (this.source.value === "replay") return this.#replay.value;

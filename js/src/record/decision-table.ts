@@ -50,6 +50,10 @@ export class DecisionTable {
     return chunk < 0 ? 0 : this.choice.cell(0, chunk);
   }
 
+  choiceOf(chunk: number): Choice | null {
+    return CHOICES[this.choiceCode(chunk) - 1] ?? null;
+  }
+
   set(event: Decision): void {
     const { chunk, rule } = event;
     if (!this.has(chunk)) this.count += 1;
@@ -90,6 +94,11 @@ export class DecisionTable {
       before: [...this.#befores.value(of.before[chunk] as number)],
       rule: { ...this.#rules.value(of.rule[chunk] as number) },
     };
+  }
+
+  /** The sampling rule in effect at a chunk's decision; empty where there is none. */
+  rule(chunk: number): Readonly<Partial<Rule>> {
+    return this.has(chunk) ? this.#rules.value(this.columns.of.rule[chunk] as number) : {};
   }
 
   #alternatives(chunk: number): Alternative[] {
