@@ -27,6 +27,8 @@ from .errors import (
     NotEnoughMemoryError,
     NotFiniteError,
     ReadOnlyError,
+    RecordError,
+    RecordWarning,
     SessionError,
     SettingError,
 )
@@ -75,6 +77,8 @@ __all__ = [
     "NotFiniteError",
     "Notice",
     "ReadOnlyError",
+    "RecordError",
+    "RecordWarning",
     "SessionError",
     "SessionRecord",
     "SettingError",

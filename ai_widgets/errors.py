@@ -112,9 +112,29 @@ class NotEnoughMemoryError(AiWidgetsError, MemoryError):
     """Error for a model or a step that needs more memory than the device has."""
 
 
+class ChildError(AiWidgetsError, RuntimeError):
+    """Error for a child process that could not be started or failed; the message ends with its last line of output."""
+
+
 class RecordError(AiWidgetsError, ValueError):
     """Error for a recording that cannot be read or written; the message names the file and the reason."""
 
 
-class ChildError(AiWidgetsError, RuntimeError):
-    """Error for a child process that could not be started or failed; the message ends with its last line of output."""
+class RecordExistsError(RecordError):
+    """Error for a recording that would replace an existing file or folder."""
+
+
+class ForeignRecordError(RecordError):
+    """Error for a file or folder that is no recording of this package."""
+
+
+class NewerRecordError(RecordError):
+    """Error for a recording in a format of a newer version, which this version cannot read."""
+
+
+class RecordWarning(UserWarning):
+    """Warning for a recording that was read although a part of it is cut off, damaged or missing."""
+
+
+class MissingPackageError(AiWidgetsError, ImportError):
+    """Error for an optional package that is not installed; the message says how to install it."""

@@ -292,7 +292,7 @@ class Notice(Event, frozen=True):
         Word for programs. Of the context: `context_slide`, `context_reset`, `context_full`, `limit`. Of the model:
         `violation`, `undecided`. Of the settings: `settings`. Of the input: `silent_input`, `faint_input`,
         `dc_offset`, `channels_cancel`, `repaired` (each with `phase` begins or ends). Of a file: `cut`,
-        `header_repaired`, `damaged`.
+        `header_repaired`, `damaged`. Of the record: `audio_discarded`, `events_reduced`, `not_written`, `salvaged`.
     message
         Sentence for the user.
     data

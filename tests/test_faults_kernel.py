@@ -308,7 +308,7 @@ class TestModel:
 
 def test_disk_full_while_recording(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file ends where the disk was full; audio stays in memory, the session goes on, and a notice says so."""
-    page = build(keep_audio="file", audio_path=tmp_path)
+    page = build(keep=tmp_path)
     page.hello()
     page.widget.feed(babble(0.8), 16_000)
     real = os.write
@@ -321,7 +321,7 @@ def test_disk_full_while_recording(build: Build, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(os, "write", full)
     page.widget.feed(babble(0.8), 16_000)
     monkeypatch.undo()
-    (notice,) = told(page, "audio_not_written")
+    (notice,) = told(page, "not_written")
     assert (notice["why"], notice["seconds"]) == ("No space left on device", pytest.approx(0.8))
     assert len(decisions(page)) == 4
     np.testing.assert_allclose(page.widget.record.audio, np.concatenate([babble(0.8)] * 2), atol=1 / 16_384)

@@ -81,9 +81,16 @@ def _parser() -> argparse.ArgumentParser:
         help="maximum length of a decoded file (default: six hours); 0 for no limit",
     )
     run.add_argument("--json", metavar="OUT.jsonl", help="write events as JSON lines; - for standard output")
+    run.add_argument("--save", metavar="OUT.aiw", help="write the recording, events and audio, to a new file")
     run.add_argument("--html", metavar="OUT.html", help="write a page that shows and plays everything, for any browser")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
+
+    show = commands.add_parser("show", help="show a recording in the browser")
+    show.add_argument("recording", metavar="TALK.aiw", help="recording that run --save or record.save wrote")
+    show.add_argument("--title", help="title of the page (default: the recording's name)")
+    show.add_argument("--no-browser", action="store_true", help="print the page's path, open no browser")
+    show.set_defaults(command=_show)
 
     demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")
     demo.add_argument("--port", type=int, default=8888, help="port of JupyterLab (default: 8888)")
@@ -106,6 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     for name, words in passed_on.items():
         commands.add_parser(name, help=words, add_help=False)
     return parser
+
+
+def _show(given: argparse.Namespace) -> int:
+    from .show import show_recording
+
+    return show_recording(given)
 
 
 def _run(given: argparse.Namespace) -> int:

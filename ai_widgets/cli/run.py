@@ -14,9 +14,9 @@ from ..errors import AiWidgetsError, AudioError, SettingError, printable
 from ..inference import answer_files, check_files, expand_paths, load_model
 from ..protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
 from ..record.html import check_folder
-from ..record.record import SessionRecord
 from ..session.session import StreamingSession
 from ..settings import Settings
+from .saving import recording
 from .screen import Transcript
 from .setting_options import chosen
 from .terminal import json_line, output_or_nowhere
@@ -46,14 +46,14 @@ def run_files(given: argparse.Namespace) -> int:
     if given.html is not None:
         check_folder(given.html)
     with ExitStack() as stack:
+        record = stack.enter_context(recording(given.save, audio=given.html is not None))
         lines = _open_json(given.json, stack)
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
         model = load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)
-        record = SessionRecord(audio_seconds=None if given.html else 0)
-        session = StreamingSession(model.loaded, settings, record)
         if given.html is not None:
             # Also after an error or Ctrl-C: the page then shows what was heard.
             stack.callback(record.to_html, given.html)
+        session = StreamingSession(model.loaded, settings, record)
         # Closes the file that the session was reading when an error occurred.
         stack.callback(session.close)
         print(f"{printable(model.loaded.name)} on {model.loaded.placement.line}", file=screen)

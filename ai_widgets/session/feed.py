@@ -9,7 +9,7 @@ committed `Taken`, so that no sample is lost or heard twice.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TypeAlias
@@ -137,6 +137,9 @@ class Feed:
         Whether an interrupt has reset the resampler, which loses a few milliseconds of audio.
     """
 
+    raw: Callable[[Array, int, tuple[int, int]], None] | None = None
+    """Receives each block as it arrived: samples, rate, and a name by which a repeated call is recognised."""
+
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
         self._items: deque[tuple[int, Item]] = deque()
@@ -234,6 +237,8 @@ class Feed:
     def _more_of_block(self, item: Block, taken: Taken, past: Taken, heard: bool) -> Taken:
         asked = PIECE_SECONDS * item.sound.rate
         samples = item.sound.read(taken.samples, asked)
+        if self.raw is not None:
+            self.raw(samples, item.sound.rate, (taken.items, taken.samples))
         chunks = self._intake.push(samples, item.sound.rate, item.flags)
         pieces = chunks if heard else [_unheard(chunk) for chunk in chunks]
         return self._after(item, taken, past, pieces, len(samples) if len(samples) == asked else 0)

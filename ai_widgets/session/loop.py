@@ -14,13 +14,14 @@ from time import perf_counter
 from typing import Any
 
 from ..audio.file_notices import FileNotice
-from ..audio.intake import envelope, level_db
+from ..audio.intake import Array, envelope, level_db
 from ..errors import SessionError
 from ..model.checkpoint import LoadedModel
 from ..protocol import CHUNK_SECONDS, Chunk, Event, Notice
 from ..record.record import SessionRecord
 from ..settings import Settings
 from .feed import End, Feed, Given, Item
+from .heading import heading
 from .loop_state import State, Work, timing_of
 from .perceive import Heard
 from .turn_state import TurnState
@@ -62,9 +63,11 @@ class Loop:
     def __init__(self, model: LoadedModel, settings: Settings, record: SessionRecord) -> None:
         self.settings = settings
         self._record = record
+        record.begin(heading(model, settings))
         self._chunks_before = record.chunks_heard
         self._model = model
         self._feed = Feed(model)
+        self._feed.raw = self._keep_raw
         self.turns = TurnTaking(model, settings)
         self.state = State(self.turns.start)
 
@@ -235,6 +238,10 @@ class Loop:
         if self._record.chunks_heard <= self._chunks_before + chunk:
             self._record.append_audio(heard.samples)
         return self._record.last_notices
+
+    def _keep_raw(self, samples: Array, rate: int, key: tuple[int, int]) -> None:
+        """Append a block as it arrived to the record."""
+        self._record.append_raw(samples, rate, self.state.clip, key)
 
     def _go_on(self, state: State, work: Work) -> None:
         """Continue the chunk in progress: decide, produce the next reply token, or complete the chunk."""

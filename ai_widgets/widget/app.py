@@ -10,7 +10,8 @@ import numpy.typing as npt
 import traitlets
 
 from ..audio.intake import check_rate, mono
-from ..record.record import AUDIO_SECONDS, KeepAudio, SessionRecord
+from ..record.folder import check_keep
+from ..record.record import AUDIO_SECONDS, SessionRecord
 from ..record.transcript import summary
 from ..settings import WIDGET_REPLY_TOKENS, Declared, Settings
 from .assigning import StateTrait, check_assignment, completed
@@ -41,8 +42,10 @@ class AudioInteraction(ShellSafeWidget):
         widget can be used at once and answers as soon as the model is there.
     device, dtype, revision
         As in `load_model`. (The microphone is the live setting `device`: ``w.set(device=…)``.)
-    audio_seconds, keep_audio, audio_path
-        What `record.audio` keeps: the newest ten minutes by default; see `SessionRecord`.
+    audio_seconds
+        Length of the newest audio that `record.audio` keeps in memory, in seconds; None keeps all, 0 none.
+    keep
+        Folder into which every session is written while it happens (`SessionRecord.load` opens it); None: memory only.
     **settings
         Fields of `Settings`, such as ``greedy=True`` or ``bias=0.5``, and of `LiveSettings`, such as
         ``arrival="drop"``.
@@ -102,14 +105,14 @@ class AudioInteraction(ShellSafeWidget):
         dtype: str | torch.dtype = "auto",
         revision: str | None = None,
         audio_seconds: float | None = AUDIO_SECONDS,
-        keep_audio: KeepAudio = True,
-        audio_path: str | Path | None = None,
+        keep: str | Path | None = None,
         **settings: Any,
     ) -> None:
         check_built()
         session, live = parted(settings)
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
         name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
+        check_keep(keep)
         self._view = WidgetView(self, f"AudioInteraction {name}")
         self._channel = Channel(
             self._view,
@@ -117,7 +120,7 @@ class AudioInteraction(ShellSafeWidget):
             loader(model, device, dtype, revision),
             chosen,
             lively,
-            lambda: SessionRecord(audio_seconds, keep_audio, audio_path),
+            lambda: SessionRecord(audio_seconds, keep),
             pull="google.colab" in sys.modules,
         )
         self._send_lock = self._view.send_lock

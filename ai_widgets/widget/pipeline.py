@@ -327,6 +327,7 @@ class Pipeline:
     def _open_session(self, running: RunningSession) -> StreamingSession:
         from ..session.session import StreamingSession
 
+        running.record.note_live(self.live.to_json())
         return StreamingSession(self._source.model(), self.settings, running.record)
 
     def _end_session(self, running: RunningSession, error: Exception) -> None:

@@ -45,6 +45,7 @@ class ChunkEncoder:
 
             running.listener = Listener(self._model())
         if isinstance(part, Samples):
+            running.record.append_raw(part.samples, part.rate, running.clip)
             chunks = running.intake.push(part.samples, part.rate, part.flags, part.origin)
         else:
             chunks = running.intake.finish() + silence(part.tail_s)
