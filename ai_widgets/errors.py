@@ -112,10 +112,6 @@ class NotEnoughMemoryError(AiWidgetsError, MemoryError):
     """Error for a model or a step that needs more memory than the device has."""
 
 
-class RecordError(AiWidgetsError, ValueError):
-    """Error for a recording that cannot be read or written; the message names the file and the reason."""
-
-
 class ChildError(AiWidgetsError, RuntimeError):
     """Error for a child process that could not be started or failed; the message ends with its last line of output."""
 

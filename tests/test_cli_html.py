@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 import soundfile
@@ -51,3 +53,28 @@ def test_a_folder_that_is_missing_is_told_before_the_model_is_loaded(
     page = tmp_path / "missing" / "talk.html"
     assert main(["run", str(wav), "--checkpoint", "no-such-checkpoint", "--html", str(page)]) == 2
     assert "Name a file in an existing folder" in capsys.readouterr().err
+
+
+def test_a_recording_is_shown_in_the_browser(
+    toy_folder: Path, wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording = tmp_path / "talk.aiw"
+    options = ["--checkpoint", str(toy_folder), "--device", "cpu", "--save", str(recording)]
+    assert main(["run", str(wav), *options]) == 0
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    assert main(["show", str(recording)]) == 0
+    (address,) = opened
+    page = Path(url2pathname(urlsplit(address).path))
+    header = header_of(page.read_text(encoding="utf-8"))
+    assert header["title"] == "talk"
+    # The page says of the session what the recording does.
+    assert "seed" in header["settings"]
+    assert header["tokens"]["TEXT_BEGIN"] >= 0
+    assert header["prefix"]
+    assert str(page) in capsys.readouterr().out
+
+
+def test_what_is_no_recording_is_told(wav: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(wav)]) == 2
+    assert "recording" in capsys.readouterr().err

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from ai_widgets.errors import RecordError
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice
 from ai_widgets.record import html, packed_events
+from ai_widgets.record.header import Header
 from ai_widgets.record.packed_events import LEVELS, pack
 from ai_widgets.record.record import SessionRecord
 
@@ -54,18 +55,8 @@ class Elements(HTMLParser):
             self.scripts[self._script] = self.scripts.get(self._script, "") + data
 
 
-class Header:
-    """Header of a record, with texts that a person or a hub chose."""
-
-    def __init__(self, **values: Any) -> None:
-        self._values = values
-
-    def to_json(self) -> dict[str, Any]:
-        return self._values
-
-
 def with_header(record: SessionRecord, **values: Any) -> SessionRecord:
-    record.header = Header(**values)  # type: ignore[attr-defined]
+    record._header = Header(**values)
     return record
 
 

@@ -103,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--tolerance", type=float, help="largest difference of a logit that counts as the same (0.01)")
     replay.set_defaults(command=_replay)
 
+    show = commands.add_parser("show", help="show a recording in the browser")
+    show.add_argument("recording", metavar="TALK.aiw", help="recording that run --save or record.save wrote")
+    show.add_argument("--title", help="title of the page (default: the recording's name)")
+    show.add_argument("--no-browser", action="store_true", help="print the page's path, open no browser")
+    show.set_defaults(command=_show)
+
     demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")
     demo.add_argument("--port", type=int, default=8888, help="port of JupyterLab (default: 8888)")
     demo.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
@@ -124,6 +130,12 @@ def _parser() -> argparse.ArgumentParser:
     for name, words in passed_on.items():
         commands.add_parser(name, help=words, add_help=False)
     return parser
+
+
+def _show(given: argparse.Namespace) -> int:
+    from .show import show_recording
+
+    return show_recording(given)
 
 
 def _run(given: argparse.Namespace) -> int:

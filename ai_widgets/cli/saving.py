@@ -16,7 +16,7 @@ from ..record.save import check_target
 
 
 @contextmanager
-def recording(path: str | None) -> Iterator[SessionRecord]:
+def recording(path: str | None, *, audio: bool = False) -> Iterator[SessionRecord]:
     """Give the record of a run for a block; at the end of the block, also after an error or Ctrl-C, save it to `path`.
 
     Memory does not depend on the length of the run: events and audio are read from a folder beside `path`. That folder
@@ -26,6 +26,8 @@ def recording(path: str | None) -> Iterator[SessionRecord]:
     ----------
     path
         File to write; None to save nothing.
+    audio
+        Keep the audio in memory, if nothing is saved: an exported page contains it.
 
     Raises
     ------
@@ -35,7 +37,7 @@ def recording(path: str | None) -> Iterator[SessionRecord]:
         If its name does not end in `.aiw`, or it cannot be written.
     """
     if path is None:
-        yield SessionRecord(audio_seconds=0)
+        yield SessionRecord(audio_seconds=None if audio else 0)
         return
     target = Path(path).expanduser()
     check_target(target)

@@ -137,7 +137,7 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
         If the viewer's files were not built.
     """
     script, style, licenses = (_asset(name) for name in ("viewer.js", "viewer.css", "viewer.licenses.txt"))
-    about = page_facts(_header(record))
+    about = page_facts(record.header.to_json())
     model = about["model"]
     heading = encodable(title if title is not None else f"Session with {model}" if model else TITLE)
     notes: list[str] = []
@@ -196,11 +196,6 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
     parts.append(f'<script type="text/plain" id="aiw-licenses">{licenses}</script>')
     parts.append(f"<script>{script}</script>\n</body>\n</html>\n")
     return HtmlPage("\n".join(parts))
-
-
-def _header(record: SessionRecord) -> dict[str, Any]:
-    header = getattr(record, "header", None)
-    return {} if header is None else dict(header.to_json())
 
 
 def _asset(name: str) -> str:
