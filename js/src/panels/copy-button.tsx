@@ -1,4 +1,4 @@
-/** A button that copies text and says whether that worked. */
+/** Button that copies a text and reports whether copying succeeded. */
 
 import { useSignal } from "@preact/signals";
 import { copyText } from "../host/clipboard";
@@ -8,7 +8,7 @@ import { SmallButton } from "./small-button";
 const SAID_MS = 2000;
 
 interface Props {
-  /** Made when it is asked for. */
+  /** Creates the text when the button is pressed. */
   text: () => string;
   label: string;
 }

@@ -1,15 +1,15 @@
-/** An error boundary around one panel: a panel that cannot be drawn says so, and the others are drawn as before. */
+/** Error boundary around one panel: a panel that fails to render shows a sentence, and the others are not affected. */
 import { Component, type ComponentChildren } from "preact";
 import { BarButton } from "./bar-button";
 
 interface Props {
-  /** The panel's name in the sentence about the failure. */
+  /** Name of the panel in the sentence about the failure. */
   name: string;
   children: ComponentChildren;
 }
 
 interface State {
-  /** The error's text; null while the panel is drawn. */
+  /** Text of the error; null while the panel is rendered. */
   failure: string | null;
 }
 

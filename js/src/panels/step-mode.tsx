@@ -1,4 +1,4 @@
-/** Step mode: one press does one phase of the loop, shown on the protocol's diagram; the learner may guess first. */
+/** Step mode: each press runs one phase of the loop, shown in the protocol's diagram; the learner may guess first. */
 
 import { effect } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -36,7 +36,7 @@ export function StepMode({ view }: { view: SessionView }) {
   );
 }
 
-/** N for the next phase, 1 and 2 for the two guesses, anywhere in the widget but in a field. */
+/** Handle N for the next phase, and 1 and 2 for the two guesses, anywhere in the widget except in a field. */
 function pressStepKey(event: KeyboardEvent, steps: StepState, view: SessionView): void {
   if (!view.stepping.value || isCommand(event) || event.repeat) return;
   if (event.target instanceof Element && event.target.closest("input, select, textarea")) return;
@@ -65,7 +65,7 @@ function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
   useLayoutEffect(
     () =>
       effect(() => {
-        // The view may lose its kernel while it is stepped.
+        // The kernel may be lost while the view is in step mode.
         if (source.value === "kernel" && view.store.saved.value) steps.use("replay");
       }),
     [],
@@ -169,7 +169,7 @@ function nextText({ next }: StepState): string {
   return next.phase === "perceive" ? `perceive chunk ${next.chunk}` : next.phase;
 }
 
-/** What was done last, in words. */
+/** Describe the phase that was run last. */
 function nowText(view: SessionView, { cursor, source }: StepState): string {
   const { record } = view.store;
   const { chunk, phase } = cursor.value;
