@@ -1,4 +1,4 @@
-/** The faults of microphones, each with a sentence that names it and one that says what to do. */
+/** Problems of microphones, each with a sentence that names it and one with the remedy. */
 import type { Problem } from "../store/problem";
 
 export type CaptureProblemCode =
@@ -106,7 +106,7 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   ],
 };
 
-/** Recording goes on, or could. */
+/** Codes of problems that do not end a recording. */
 const CALM: readonly CaptureProblemCode[] = ["device_absent", "degraded", "hidden"];
 
 export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
@@ -120,17 +120,19 @@ export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
   };
 }
 
-/** The problem for a page that was hidden for `time` with an open microphone, while `chunks` chunks were heard. */
+/**
+ * Return the problem of a page that was hidden for `time` with an open microphone, while `chunks` chunks were heard.
+ */
 export function hiddenProblem(time: string, chunks: number): Problem {
   const problem = captureProblem("hidden");
   const sentence = problem.sentence.replace("{}", time).replace("{}", String(chunks));
   return { ...problem, sentence };
 }
 
-/** What the page's surroundings do to keep the microphone from it. */
+/** Part of the page's surroundings that blocks the microphone. */
 export type Hindrance =
   | { by: "host" | "server" }
-  /** The frame with its address, and the page that shows it, as far as the browser tells. */
+  /** Frame with its address, and the origin of the page that contains it, if reported. */
   | { by: "frame"; frame: string; embedder: string };
 
 export function policyProblem(hindrance: Hindrance, detail = ""): Problem {
@@ -147,7 +149,9 @@ export function policyProblem(hindrance: Hindrance, detail = ""): Problem {
   };
 }
 
-/** What a rejected `getUserMedia` means. `permission` is what the permissions API says afterwards, if anything. */
+/**
+ * Return the code of a rejected `getUserMedia`. `permission` is the result of the permissions API afterwards, if any.
+ */
 export function microphoneProblem(
   error: unknown,
   permission: string | null,

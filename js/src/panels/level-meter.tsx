@@ -1,4 +1,7 @@
-/** Level meter of the captured audio: each block sets it; between blocks a CSS transition moves it. */
+/**
+ * Level meter of the captured audio: each block sets the bar directly, without rendering; a CSS transition smooths
+ * it.
+ */
 import { effect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Store } from "../store/store";
