@@ -102,7 +102,7 @@ export class LatencyProbe {
     }
   }
 
-  /** Note that all events so far are painted. Return whether this completed any chunk. */
+  /** Note that all events so far are painted. Return whether any chunk was painted for the first time. */
   painted(now_ms: number): boolean {
     let news = false;
     for (const [chunk, way] of [...this.#ways]) {
