@@ -220,7 +220,7 @@ describe("step mode, replay", () => {
   it("ends where the decisions end", async () => {
     const { find, press } = await open({ connected: false });
     for (let i = 0; i < 12; i++) await press("n");
-    expect(find("step-hint").textContent).toContain("end of what was decided");
+    expect(find("step-hint").textContent).toContain("last decided chunk");
     expect(find("step").dataset.phase).toBe("decide");
   });
 

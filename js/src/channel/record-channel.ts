@@ -20,7 +20,7 @@ import type { Channel } from "./channel";
 const FORMAT = 1;
 /** Number of log-mels added without a pause: about ten milliseconds of work. */
 const MELS_AT_ONCE = 1000;
-const NO_AUDIO: Fetched = { why: "This page holds no audio of this chunk." };
+const NO_AUDIO: Fetched = { why: "This page has no audio of this chunk." };
 
 /** Facts of the record besides the events. */
 export interface RecordHeader {

@@ -12,7 +12,7 @@ import { type Buffers, viewOf } from "./payload";
 
 /** Time without an answer after which the user is told, in milliseconds: a kernel that runs a cell answers late. */
 export const ANSWER_MS = 60_000;
-export const UNANSWERED = "The kernel has not answered yet; until it does, nothing has changed.";
+export const UNANSWERED = "The kernel has not answered yet; nothing has changed so far.";
 /** Timeout of a requested sound in milliseconds: the user waits for the sound. */
 export const FETCH_MS = 10_000;
 
@@ -21,9 +21,9 @@ export const NO_ANSWER: Fetched = {
   why: "The kernel has not sent the sound within 10 s; it may be busy with a cell. Press the button again later.",
 };
 export const NO_SOUND: Fetched = {
-  why: "The kernel's answer held no sound that this page can read. Reload the page, so that both use the installed version.",
+  why: "The kernel's answer has no sound that this page can read. Reload the page, so that both use the installed version.",
 };
-const KERNEL_GONE: Fetched = { why: "The kernel is gone, and the sound with it." };
+const KERNEL_GONE: Fetched = { why: "The kernel is gone, so the sound is no longer available." };
 
 interface Asked {
   value: unknown;

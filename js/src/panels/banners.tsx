@@ -56,7 +56,7 @@ function Banner({
       <div class="aiw-banner-text">
         <strong>{sentence}</strong> <span>{wayOut}</span>
         {times > 1 && (
-          <span class="aiw-banner-times" data-testid="times" title={`It came ${times} times`}>
+          <span class="aiw-banner-times" data-testid="times" title={`Reported ${times} times`}>
             {" "}
             ×{times}
           </span>
@@ -108,7 +108,7 @@ export function busyText(store: Store): string {
   // The kernel reads a file a few chunks ahead.
   if (isPlaying(file.value)) return "";
   if (speaking.value) return `${many} while the model speaks.`;
-  return `The kernel is busy: ${many} and will be decided in their order.`;
+  return `The kernel is busy: ${many} and will be decided in order.`;
 }
 
 export function modelText({ status, name, detail }: ModelInfo): string {

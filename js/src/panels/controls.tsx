@@ -36,7 +36,7 @@ export function Controls({ view }: { view: SessionView }) {
         look="aiw-wide"
         shortcut="P"
         pressed={paused}
-        title={paused ? "Let the audio go on" : "Hold the audio: nothing is sent"}
+        title={paused ? "Resume the audio" : "Pause the audio: nothing is sent"}
         disabled={closed || !listening}
         press={() => channel.pause(!paused)}
       >
@@ -47,7 +47,9 @@ export function Controls({ view }: { view: SessionView }) {
         look="aiw-wide"
         shortcut="M"
         pressed={muted}
-        title={muted ? "Let the microphone be heard again" : "Let the model hear silence; the stream goes on"}
+        title={
+          muted ? "Unmute the microphone" : "Mute the microphone: silence is sent, and the session continues"
+        }
         disabled={closed || !recording}
         press={() => channel.mute(!muted)}
       >
@@ -63,7 +65,7 @@ export function Controls({ view }: { view: SessionView }) {
       </BarButton>
       <BarButton
         name="reset"
-        title="Forget everything and start a new session"
+        title="Discard this session and start a new one"
         disabled={closed}
         press={() => void channel.reset()}
       >
@@ -75,7 +77,7 @@ export function Controls({ view }: { view: SessionView }) {
         <BarButton
           name="step-mode"
           pressed={view.stepping.value}
-          title="Hold the loop and go through it phase by phase"
+          title="Pause the loop and run it phase by phase"
           // Without a kernel, a record can still be replayed.
           disabled={closed && store.record.decided === 0}
           press={() => {

@@ -38,7 +38,7 @@ export function FileBar({ view }: { view: SessionView }) {
       )}
       <BarButton
         name="file-end"
-        title={playing ? `Stop ${name}; what was heard of it stays` : "Remove this line"}
+        title={playing ? `Stop ${name}; what was heard so far is kept` : "Remove this line"}
         press={() => (playing ? void channel.stop() : channel.dismissFile())}
       >
         {playing ? "Cancel" : "OK"}

@@ -32,8 +32,8 @@ export function Inspector({ view }: { view: View }) {
       <section class="aiw-card aiw-inspector" aria-label="Inspector" data-testid="inspector">
         <h3 class="aiw-heading">Inspector</h3>
         <p class="aiw-hint">
-          Point at a chunk in the timeline to see what was fed and how the model decided; click it, or walk
-          there with the arrow keys and press Enter, to keep it here.
+          Point at a chunk in the timeline to inspect its tokens and its decision. To keep a chunk here, click
+          it, or move to it with the arrow keys and press Enter.
         </p>
       </section>
     );
@@ -81,7 +81,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
           </SmallButton>
           {selected.value === chunk && (
             <SmallButton
-              aria-label="Let go of this chunk"
+              aria-label="Deselect this chunk"
               title="Follow the cursor again"
               onClick={() => {
                 selected.value = null;
@@ -101,7 +101,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
         <p class="aiw-hint" data-testid="undecided">
           {isDecisionHidden(hidden, chunk)
             ? "Hidden until it is revealed in step mode."
-            : "Heard, and not decided yet."}
+            : "Heard, not decided yet."}
         </p>
       )}
       <More view={view} chunk={chunk} decision={decision} picked={picked} exact={exact.value} />

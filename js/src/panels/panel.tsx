@@ -27,7 +27,7 @@ export class Panel extends Component<Props, State> {
       <div class="aiw-banner" role="alert" data-testid="undrawn">
         <div class="aiw-banner-text">
           <strong>The {name} could not be drawn.</strong>{" "}
-          <span>The session goes on and nothing of it is lost. {failure}</span>
+          <span>The session continues and nothing is lost. {failure}</span>
         </div>
         <BarButton
           name="draw-again"

@@ -63,7 +63,7 @@ export function ReplayBar({ view }: { view: View }) {
       </BarButton>
       <BarButton
         name="replay-select"
-        title="Drag on the timeline selects a span. The same without this button: drag with Shift, or the keys [ and ]"
+        title="Select a span by dragging on the timeline. Without this button: drag with Shift, or use the keys [ and ]"
         pressed={view.selecting.value}
         press={() => {
           view.selecting.value = !view.selecting.value;
@@ -74,7 +74,7 @@ export function ReplayBar({ view }: { view: View }) {
       {span && (
         <span class="aiw-replay-span" data-testid="replay-span">
           {clock(span.from_s)} – {clock(span.to_s)}
-          <SmallButton label="Select nothing (Escape)" onClick={() => replay.select(null)}>
+          <SmallButton label="Clear the selection (Escape)" onClick={() => replay.select(null)}>
             ×
           </SmallButton>
         </span>

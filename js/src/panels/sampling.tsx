@@ -64,7 +64,7 @@ export function SamplingTable({ sampling, rule, decision, exact }: Props) {
         <DrawBar sampling={sampling} rule={rule} exact={exact} />
       ) : (
         <p class="aiw-hint">
-          This event was written by an older version, which did not record the steps between.
+          This event was written by an older version, which did not record the intermediate steps.
           {sampling.draw !== null && ` Draw ${decimals(sampling.draw)}.`}
         </p>
       )}

@@ -43,7 +43,7 @@ function Field({
   const { name, label, lines } = setting;
   // The labels of choices already explain them.
   const help = setting.kind === "choice" ? "" : setting.help;
-  const hint = lines > 1 ? `${help} Ctrl+Enter asks for it.` : help;
+  const hint = lines > 1 ? `${help} Ctrl+Enter applies it.` : help;
   const { store, channel } = view;
   const values: Values = { ...store.live.value, ...store.settings.value };
   const asking = name in store.pending.value;

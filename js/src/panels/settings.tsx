@@ -22,15 +22,15 @@ export function Settings({ view }: { view: SessionView }) {
       }}
     >
       {(store.settings.value === null || store.schema.value.length === 0) && (
-        <p class="aiw-hint">The kernel has not said yet what its settings are.</p>
+        <p class="aiw-hint">The kernel has not sent its settings yet.</p>
       )}
       {store.saved.value && (
         <p class="aiw-hint">These are the settings of the saved session; run the cell to change them.</p>
       )}
       {isPolicy(store) && (
         <p class="aiw-hint" data-testid="settings-of-policy">
-          This policy has no sampling, context or prompt, so their settings are left out; its own parameters
-          are given in Python, when it is made.
+          This policy has no sampling, context or prompt, so their settings are not shown. Its own parameters
+          are set in Python, when it is created.
         </p>
       )}
       <div class="aiw-settings-groups">
@@ -153,7 +153,7 @@ function VoiceField({ view }: { view: SessionView }) {
         ))}
       </select>
       <span id={`${id}-hint`} class="aiw-field-hint">
-        Kept in this browser. With a script of several languages, this page’s own counts.
+        Stored in this browser. A script of several languages is read in this page’s language.
       </span>
     </div>
   );

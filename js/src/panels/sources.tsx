@@ -79,7 +79,7 @@ export function FileChooser({ view, disabled }: { view: SessionView; disabled: b
         }}
       >
         <option value="realtime">real time</option>
-        <option value="fast">as fast as it goes</option>
+        <option value="fast">as fast as possible</option>
       </select>
     </span>
   );

@@ -105,7 +105,7 @@ export function Clock({ store }: { store: Store }) {
         class="aiw-counter"
         data-testid="dropped"
         data-dropped={dropped_chunks}
-        title={`Chunks that the policy for overload or arrival left out (${dropped_s.toFixed(1)} s)`}
+        title={`Chunks that the policy for overload or arrival dropped (${dropped_s.toFixed(1)} s)`}
       >
         dropped <b>{dropped_chunks}</b>
       </span>

@@ -89,7 +89,7 @@ function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
           <SourceButton
             steps={steps}
             source="replay"
-            title="Go once more through what was heard, from the picked chunk; the loop runs on"
+            title="Replay what was heard, from the selected chunk; the loop keeps running"
           />
           <label class="aiw-check">
             <input
@@ -102,7 +102,7 @@ function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
           </label>
           <SmallButton
             aria-label="Leave step mode"
-            title="Leave step mode; the loop runs on"
+            title="Leave step mode; the loop continues"
             onClick={() => {
               view.stepping.value = false;
             }}

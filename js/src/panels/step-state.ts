@@ -208,13 +208,13 @@ export class StepState {
     if (this.source.value === "replay") {
       if (canReplay(to, store.record)) return "";
       return chunkCount(store.record) === 0
-        ? "Nothing has been heard yet: record something, or choose a file, then come back."
-        : "This is the end of what was decided.";
+        ? "Nothing has been heard yet: first record something, or choose a file."
+        : "This is the last decided chunk.";
     }
     if (!this.connected) return "There is no kernel to step; replay what was heard instead.";
     const waiting = Math.max(store.waiting.value, store.loop.value.waiting, store.counters.value.waiting);
     if (to.phase === "perceive" && waiting === 0) {
-      return "No chunk is waiting: record, or choose a file. What arrives waits here until you step.";
+      return "No chunk is waiting: record, or choose a file. Chunks that arrive wait until the next step.";
     }
     return "";
   }

@@ -103,7 +103,7 @@ function replyCells(decision: Decision, turn: TurnRecord, vocabulary: Vocabulary
     const end = (tokens.at(-1)?.position ?? decision.position) + 2;
     cells.push(
       cell("special", "TEXT_END", vocabulary.tokens.TEXT_END ?? null, end, {
-        remark: cut ? "not drawn: the reply was cut and closed for the model" : "",
+        remark: cut ? "not drawn: added because the reply was truncated" : "",
       }),
     );
   }

@@ -44,7 +44,7 @@ export function ProtocolStrip({ decision, turn, vocabulary, picked, onPick }: Pr
         </span>
         <ol
           class="aiw-cells"
-          aria-label="Produced; the arrow keys walk"
+          aria-label="Produced; move with the arrow keys"
           onKeyDown={(event) => walkFocus(event, "button.aiw-cell-text")}
         >
           {shown.map((cell, i) => {
@@ -154,6 +154,6 @@ export function CacheGauge({ decision, context }: { decision: Decision; context:
 function nextToLeave(context: string | undefined, oldest: number, chunk: number): string {
   if (context === "stop") return "at the limit the session ends";
   if (context === "reset")
-    return `holds chunks ${oldest}–${chunk}; at the limit all but the prefix is forgotten`;
-  return `next to leave: chunk ${oldest}`;
+    return `holds chunks ${oldest}–${chunk}; at the limit all but the prefix is discarded`;
+  return `evicted next: chunk ${oldest}`;
 }

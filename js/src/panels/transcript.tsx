@@ -165,7 +165,7 @@ function microphoneText({ micOpen, live, track }: Store): string {
   if (!micOpen.value) return "the microphone is off";
   const echo = track.value?.echoCancellation === true ? "echo cancellation is on" : "no echo cancellation";
   const policy =
-    live.value.reading === "mute" ? "the microphone is muted meanwhile" : "the microphone listens on";
+    live.value.reading === "mute" ? "the microphone is muted meanwhile" : "the microphone stays on";
   return `${policy} · ${echo}`;
 }
 

@@ -26,9 +26,9 @@ interface Props {
 }
 
 const ENDINGS = {
-  limit: "cut at the limit",
+  limit: "truncated at the limit",
   interrupted: "interrupted",
-  error: "cut by an error",
+  error: "ended by an error",
   TEXT_END: "",
 };
 

@@ -150,7 +150,7 @@ function Result({ view }: { view: View }) {
   });
   const result = flips.value;
   if (!isChange(whatIf.value) || !result) {
-    return <p class="aiw-hint">Move a slider: the timeline marks each decision that would be another one.</p>;
+    return <p class="aiw-hint">Move a slider: the timeline marks each decision that would be different.</p>;
   }
   const { changed, unknown, exactUntil, exactToEnd } = result;
   return (
@@ -166,7 +166,7 @@ function Result({ view }: { view: View }) {
           {changed.length} of {count.value} decisions would be different.
         </strong>{" "}
         {changed[0] && firstText(view, changed[0])} {exactText(exactUntil, exactToEnd)}
-        {unknown.length > 0 && ` ${unknown.length} cannot be told from what was recorded.`}
+        {unknown.length > 0 && ` ${unknown.length} cannot be computed from the record.`}
       </p>
       {changed.length > 0 && <Walk view={view} flips={changed} />}
     </div>

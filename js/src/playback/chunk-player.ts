@@ -20,7 +20,7 @@ export interface SoundSource {
   fetchAudio(chunk: number): Promise<Fetched>;
 }
 
-export const NO_RAW = "This page holds no recording of this chunk any more.";
+export const NO_RAW = "This page no longer has a recording of this chunk.";
 
 export class ChunkPlayer {
   readonly #asked: Signal<Playing | null> = signal(null);

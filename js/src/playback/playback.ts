@@ -38,7 +38,7 @@ export class Playback {
     await within(SLACK_MS, context.resume(), "the loudspeaker does not start");
     if (this.#source !== source) return;
     source.start();
-    await within((samples.length / rate) * 1000 + SLACK_MS, ended, "the sound was held up");
+    await within((samples.length / rate) * 1000 + SLACK_MS, ended, "the sound did not end in time");
   }
 
   stop(): void {

@@ -152,7 +152,7 @@ export class Speech {
     });
     const names = [...missing].join(" and ");
     this.#remark.value = names
-      ? `No voice for ${names} is installed, so the browser's own choice reads it; the system's settings can add one.`
+      ? `No voice for ${names} is installed, so the browser reads it with its default voice. You can install one in the system's settings.`
       : "";
     return queue;
   }

@@ -32,8 +32,8 @@ export const PROTOCOL_MISMATCH: Problem = {
 
 export const BACK_AGAIN: Problem = {
   code: "reconnected",
-  sentence: "The line to the kernel is back.",
-  wayOut: "What was missed has been fetched. The microphone is off; press Record to go on.",
+  sentence: "The connection to the kernel is restored.",
+  wayOut: "Missed events have been fetched. The microphone is off; press Record to continue.",
   calm: true,
 };
 
@@ -41,11 +41,10 @@ export const BACK_AGAIN: Problem = {
 const WAYS_OUT: Record<string, string> = {
   model: "What was heard so far is kept. Press Reset for a new session, or run the cell again.",
   busy_elsewhere: "Then press Record or choose a file again.",
-  file: "What was heard of it is kept. Choose it again, or another file.",
+  file: "What was heard so far is kept. Choose the file again, or another one.",
   version: PROTOCOL_MISMATCH.wayOut,
-  gap: "Close other pages or programs that keep this computer busy.",
-  overload:
-    "Choose another policy in the settings, or a smaller model; the timeline marks what was not heard.",
+  gap: "Close other pages or programs that use much of the processor.",
+  overload: "Choose another policy in the settings, or a smaller model; the timeline marks dropped audio.",
 };
 
 /** Return a problem with the kernel's sentence. */

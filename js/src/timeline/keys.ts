@@ -6,12 +6,12 @@ import type { TimelineCanvas } from "./timeline-canvas";
 
 const HELP =
   "Left and right move by one chunk, with shift by a quarter of the window; page up and down by ten chunks; " +
-  "plus and minus zoom; Home and End; F fits everything; Enter picks the chunk; Space plays or pauses; left and right " +
-  "bracket select from and up to the chunk; Escape selects nothing; O loops";
+  "plus and minus zoom; Home and End move to the ends; F fits everything; Enter selects the chunk; " +
+  "Space plays or pauses; left and right bracket set the start and the end of the selection; Escape clears the selection; O loops";
 
 /** Describe the keys in words. A record that cannot grow has no newest chunk to follow. */
 export function keysHelp(ongoing: boolean): string {
-  return ongoing ? `${HELP}; L follows the newest chunk.` : `${HELP}, and so does L.`;
+  return ongoing ? `${HELP}; L follows the newest chunk.` : `${HELP}, as does L.`;
 }
 
 export const ZOOM_STEP = 1.4;
