@@ -81,9 +81,9 @@ def turn_taking(loop: Loop) -> TurnTaking:
 
 def turn_state(state: State) -> TurnState:
     """Return the state of a session that has a context; raises what `turn_taking` raises for a policy."""
-    if not isinstance(state.talk, TurnState):
+    if not isinstance(state.progress, TurnState):
         raise SessionError("A policy has no context that a fork could go back to.")
-    return state.talk
+    return state.progress
 
 
 def _rebuilt(model: ListeningModel, mark: Mark, record: SessionRecord, marks: Marks) -> tuple[Any, bool]:

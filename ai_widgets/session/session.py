@@ -87,7 +87,7 @@ class StreamingSession(AudioInput):
     @property
     def ended(self) -> str | None:
         """Why the session takes no more audio, or None while it does."""
-        return self._loop.state.talk.ended
+        return self._loop.state.progress.ended
 
     @property
     def closed(self) -> bool:
@@ -102,17 +102,17 @@ class StreamingSession(AudioInput):
     @property
     def position(self) -> int:
         """Positions of the context in use."""
-        return self._loop.state.talk.positions
+        return self._loop.state.progress.positions
 
     @property
     def context_limit(self) -> int:
         """Positions the context may hold."""
-        return self._loop.state.talk.limit
+        return self._loop.state.progress.limit
 
     @property
     def prefix(self) -> tuple[int, ...]:
         """Tokens that the context begins with: those that were fed, or will be where it is bare."""
-        return self._loop.state.talk.prefix or self.model.framing(self.settings).prefix
+        return self._loop.state.progress.prefix or self.model.framing(self.settings).prefix
 
     def change(self, **settings: Any) -> Settings:
         """Change settings while the session runs; they apply from the next chunk on, which brings a notice.
