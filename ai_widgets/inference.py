@@ -149,7 +149,7 @@ class Model:
         return replace(self, name=name, revision=revision)
 
     def replay(self, record: SessionRecord, tolerance: float = TOLERANCE) -> Replay:
-        """Hear a record again from its first chunk, and compare every decision, token and reply.
+        """Replay a record from its first chunk, and compare every decision, token and reply.
 
         Changed settings, interrupts, forced decisions and failures happen again at the same chunk and token.
 

@@ -26,7 +26,7 @@ SAMPLING, CONTEXT = "Decisions and sampling", "Context and limits"
 @declared
 @dataclass(frozen=True, kw_only=True)
 class Settings(Declared):
-    """Settings of a session. None means: what the checkpoint says."""
+    """Settings of a session. None means the checkpoint's own value."""
 
     # fmt: off
     greedy: bool = setting(

@@ -22,14 +22,14 @@ class AudioInput(ABC):
 
     @abstractmethod
     def _begin(self, *items: Item) -> EventStream:
-        """Take items, finish what was pending before them, and return the stream of their events."""
+        """Queue items, finish the items that were pending before them, and return the stream of their events."""
 
     @abstractmethod
     def _check_open(self) -> None:
         """Raise a `SessionError` if the session is closed."""
 
     def push(self, samples: npt.ArrayLike, rate: int | None = None) -> list[Event]:
-        """Hear the next audio of a stream, of any length, and return the events of it.
+        """Process the next audio of a stream, of any length, and return its events.
 
         Samples that do not fill a chunk wait for the next call.
 
@@ -51,12 +51,12 @@ class AudioInput(ABC):
         return [*self.stream(samples, rate)]
 
     def stream(self, samples: npt.ArrayLike, rate: int | None = None) -> EventStream:
-        """Hear audio of a stream as `push` does; the events come as they happen, token by token.
+        """Process audio of a stream as `push` does, and yield the events as they happen, token by token.
 
         Returns
         -------
         EventStream
-            An iterator. What is left of it is finished by the session's next call.
+            An iterator. The session's next call finishes steps that were not iterated.
         """
         return self._begin(block(samples, rate))
 
@@ -70,7 +70,7 @@ class AudioInput(ABC):
     def push_clip(
         self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
     ) -> list[Event]:
-        """Hear one whole clip, padded to chunks and followed by silence so that the model can reply.
+        """Process one whole clip, padded to chunks and followed by silence so that the model can reply.
 
         Parameters
         ----------
@@ -78,7 +78,7 @@ class AudioInput(ABC):
             As in `push`.
         floor
             `clip`: the log-mel floor is that of the whole clip, and clip and tail are encoded on their own, as the
-            authors' offline runner does. `running`: the clip goes on in the stream.
+            authors' offline runner does. `running`: the clip continues the stream.
         tail_silence
             Seconds, rounded up to whole chunks; the authors use 1.
         """
@@ -87,7 +87,7 @@ class AudioInput(ABC):
     def stream_clip(
         self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
     ) -> EventStream:
-        """Hear one whole clip as `push_clip` does; the events come as they happen."""
+        """Process one whole clip as `push_clip` does, and yield the events as they happen."""
         return self._begin(*clip_items(samples, rate, floor, tail_silence))
 
     def play(
@@ -99,7 +99,7 @@ class AudioInput(ABC):
         longest_s: float | None = LONGEST_S,
         progress: Progress | None = None,
     ) -> list[Event]:
-        """Hear an audio file as one recording, and return the events of it.
+        """Process an audio file as one recording, and return its events.
 
         The file is decoded piece by piece while it is heard: memory does not depend on its length. What is wrong with
         it (cut, damaged, channels that cancel) is a notice.
@@ -135,7 +135,7 @@ class AudioInput(ABC):
         longest_s: float | None = LONGEST_S,
         progress: Progress | None = None,
     ) -> EventStream:
-        """Hear an audio file as `play` does; the events come as they happen."""
+        """Process an audio file as `play` does, and yield the events as they happen."""
         self._check_open()
         return self._begin(*file_items(source, floor, tail_silence, longest_s, progress))
 

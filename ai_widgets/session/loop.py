@@ -51,7 +51,7 @@ class Loop:
     record
         Record that receives events and audio.
     state
-        State to go on from; by default that before the first chunk.
+        State to continue from; by default that before the first chunk.
     script
         What happens from outside at given chunks.
 

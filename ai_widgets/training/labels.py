@@ -106,7 +106,7 @@ def occasions(segments: Sequence[Segment], chunks: int) -> list[Occasion]:
 
 
 def label_chunks(segments: Sequence[Segment], chunks: int) -> ChunkLabels:
-    """Labels of a stream of `chunks` chunks."""
+    """Compute the labels of a stream of `chunks` chunks."""
     reply = np.zeros(chunks, np.uint8)
     for occasion in occasions(segments, chunks):
         if occasion.due < chunks:

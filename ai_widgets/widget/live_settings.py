@@ -1,7 +1,7 @@
-"""Live settings: policies and switches that hold while the widget lives, whichever session runs.
+"""Live settings: policies and switches of a widget, independent of the running session.
 
-They are no part of a session: the same audio gives the same events whatever they are. They say what becomes of audio
-that comes too early or too fast, and how the browser records.
+They are no part of a session: the events of given audio do not depend on them. They determine how the browser records,
+and whether audio that arrives during a reply or too fast is decided.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from ..setting_schema import Declared, declared, setting
 from ..settings import Settings
 
 OVERLOAD_CHUNKS = 50
-"""20 s: so far behind, an answer comes too late to be one."""
+"""Chunks, 20 s of audio: a reply with a larger lag is of no use."""
 MAX_OVERLOAD_CHUNKS = 1500
-"""Ten minutes of audio: as much as may wait at all (`admission.MOST_WAITING`)."""
+"""Chunks, ten minutes of audio: the limit of the queue (`admission.MOST_WAITING`)."""
 MAX_DEVICE = 500
 """Characters of a microphone's id; browsers give 64."""
 AUDIO = "Audio"
