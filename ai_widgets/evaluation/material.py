@@ -77,7 +77,7 @@ def _people(clips: list[Clip]) -> list[Clip]:
 
 
 def heldout_sounds(folder: Path) -> list[Clip]:
-    """Read ``folder/<label>/*``: sounds that nobody trained on, all of them. Labels are those of a manifest.
+    """Read ``folder/<label>/*``: sounds that nothing was trained on, all of them. Labels are those of a manifest.
 
     Raises
     ------

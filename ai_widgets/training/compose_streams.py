@@ -23,7 +23,9 @@ from ai_widgets.training.mels import clip_mels, running_mels
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
 TAIL_CHUNKS = 3
+"""Chunks of silence after each clip of a session, as a session appends them after a file."""
 REVERBERATION_S = 0.4
+"""Seconds by which reverberation may lengthen a sound."""
 
 
 @dataclass(frozen=True)
