@@ -208,7 +208,7 @@ def _asset(name: str) -> str:
         ) from error
     # The build keeps these out (js/build.mjs); a later change would end the element early.
     if "</script" in text.lower() or "</style" in text.lower() or "<!--" in text:
-        raise RecordError(f"The viewer's file {name} cannot stand inside an HTML page; build it anew.")
+        raise RecordError(f"The viewer's file {name} cannot be part of an HTML page; run `make` to build it again.")
     return text
 
 

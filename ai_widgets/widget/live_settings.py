@@ -44,7 +44,7 @@ class LiveSettings(Declared):
         "keep", "What happens to microphone audio that arrives during a reply.",
         label="Audio that arrives during a reply", group=AUDIO,
         choices={"keep": "decided after the reply", "drop": "never decided", "interrupt": "ends the reply"},
-        more="`keep` decides it after the reply; `drop` leaves it out, and a notice says how much; `interrupt` ends "
+        more="`keep` decides it after the reply; `drop` drops it, with a notice of its length; `interrupt` ends "
         "the reply as soon as something louder than −40 dBFS arrives. Files and audio from Python are always kept.")
     reading: Reading = setting(
         "mute", "What the microphone does while a reply is read aloud.", label="Microphone while a reply is read aloud",
@@ -55,7 +55,7 @@ class LiveSettings(Declared):
         label="When the model is too slow", group=AUDIO,
         choices={"lag": "fall behind", "drop_oldest": "drop the oldest chunks", "pause": "pause the intake"},
         more="`lag` falls behind, `drop_oldest` drops the oldest undecided chunks, `pause` takes no more audio until "
-        "half of them are decided. A notice says what was left out.")
+        "half of them are decided. A notice has the length of dropped audio.")
     overload_chunks: int = setting(
         OVERLOAD_CHUNKS, "Number of waiting chunks from which on `overload` applies.", label="Chunks of an overload",
         group=AUDIO, low=1, high=MAX_OVERLOAD_CHUNKS)

@@ -302,6 +302,6 @@ class Receiver:
             return
         if self._left_out:
             left_out, self._left_out = self._left_out, 0
-            sentence = f"{left_out:,} earlier notices on faulty audio were dropped, since they came too often."
+            sentence = f"{left_out:,} earlier notices on faulty audio were dropped, because their rate was too high."
             self._pipeline.note("notices_dropped", sentence, notices=left_out)
         self._pipeline.note(kind, message, **data)
