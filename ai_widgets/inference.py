@@ -170,6 +170,11 @@ class Model:
         ------
         SessionError, SettingError
             If the record lacks settings or audio, or holds several sessions; if this model cannot have its settings.
+
+        Examples
+        --------
+        >>> model.replay(SessionRecord.load("talk.aiw")).reproduced
+        True
         """
         return replay(self, record, tolerance)
 

@@ -38,15 +38,21 @@ class AudioInput(ABC):
         samples
             [n] or with channels, see `audio.mono`.
         rate
-            Samples per second; 16 000 by default. Another rate goes through a streaming resampler, so that any split
-            into blocks gives the same; it may change from call to call.
+            Sample rate in Hz; 16 000 by default. Another rate is resampled as one stream, so that the result does not
+            depend on the split into blocks; the rate may change from call to call.
 
         Raises
         ------
         AudioError
-            Not audio; nothing is heard then.
+            If the samples are not audio; none of them is heard then.
         SessionError
-            The session is closed.
+            If the session is closed.
+
+        Examples
+        --------
+        >>> for block in blocks:
+        ...     events = session.push(block, rate=48_000)
+        >>> session.finish(tail_silence=1.0)
         """
         return [*self.stream(samples, rate)]
 
@@ -57,13 +63,25 @@ class AudioInput(ABC):
         -------
         EventStream
             An iterator. The session's next call finishes steps that were not iterated.
+
+        Raises
+        ------
+        AudioError, SessionError
+            As `push`.
         """
         return self._begin(block(samples, rate))
 
     def finish(self, tail_silence: float = 0.0) -> list[Event]:
-        """End the recording: the waiting rest is padded to a chunk, `tail_silence` seconds of silence follow.
+        """End the recording: pad the remaining samples to a chunk, and append `tail_silence` seconds of silence.
 
         The session stays open; the next audio belongs to a new clip.
+
+        Raises
+        ------
+        SettingError
+            If `tail_silence` is not allowed.
+        SessionError
+            If the session is closed.
         """
         return [*self._begin(End(checked_tail(tail_silence)))]
 
@@ -81,6 +99,13 @@ class AudioInput(ABC):
             authors' offline runner does. `running`: the clip continues the stream.
         tail_silence
             Seconds, rounded up to whole chunks; the authors use 1.
+
+        Raises
+        ------
+        AudioError, SettingError
+            If the samples are not audio, or another argument is not allowed; nothing is heard then.
+        SessionError
+            If the session is closed.
         """
         return [*self.stream_clip(samples, rate, floor=floor, tail_silence=tail_silence)]
 
@@ -101,26 +126,33 @@ class AudioInput(ABC):
     ) -> list[Event]:
         """Process an audio file as one recording, and return its events.
 
-        The file is decoded piece by piece while it is heard: memory does not depend on its length. What is wrong with
-        it (cut, damaged, channels that cancel) is a notice.
+        The file is decoded piece by piece while it is heard: memory does not depend on its length. A fault
+        of the file (truncated, damaged, channels that cancel) is a notice.
 
         Parameters
         ----------
         source
             A path, or an open binary file that can be searched.
         floor, tail_silence
-            As in `push_clip`. With `running` its first chunk is decided at once; with `clip` the whole file is measured
-            before.
+            As in `push_clip`. With `running` the first chunk is decided at once; with `clip` the whole file is measured
+            first.
         longest_s
-            Seconds that it may decode to; None for any length.
+            Largest decoded length in seconds; None for no limit.
         progress
-            Gets the seconds that were measured, and all there are as far as that is known.
+            Receives the measured seconds, and the total seconds if known.
 
         Raises
         ------
         AudioError
-            It cannot be read; nothing is heard then. Where that turns out in the middle, all but the last seconds of
-            what came before were heard.
+            If the file cannot be read; nothing is heard then. If it is damaged in the middle, all but the last seconds
+            before the damage were heard.
+        SessionError
+            If the session is closed.
+
+        Examples
+        --------
+        >>> session.play("talk.m4a")
+        >>> print(session.record.text)
         """
         return [
             *self.stream_file(source, floor=floor, tail_silence=tail_silence, longest_s=longest_s, progress=progress)

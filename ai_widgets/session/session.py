@@ -133,6 +133,12 @@ class StreamingSession(AudioInput):
         ------
         SettingError
             If a value is not allowed; no setting is changed then.
+        SessionError
+            If the session is closed.
+
+        Examples
+        --------
+        >>> session.change(bias=0.5, temperature=0.7)
         """
         with self._lock:
             self._check_open()

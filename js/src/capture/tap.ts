@@ -21,6 +21,7 @@ export interface Tap {
 
 /** Timeout of the audio thread's last block, in milliseconds. */
 const FLUSH_MS = 300;
+/** Samples per call of a ScriptProcessor: a power of two, about 85 ms at 48 kHz. */
 const SCRIPT_BLOCK = 4096;
 
 export async function openTap(context: AudioContext, onBlock: OnBlock): Promise<Tap> {

@@ -27,7 +27,9 @@ export interface LinkListener {
   overfull(): void;
 }
 
+/** Delays before the hello is repeated, in milliseconds; the last one is repeated. */
 const HELLO_RETRY_MS = [1500, 3000, 6000, 10_000];
+/** Interval of polls in pull mode, in milliseconds: a decision every 400 ms is shown without much delay. */
 const POLL_MS = 250;
 /** Largest number of messages queued before the welcome: about five minutes of blocks. */
 const MOST_HELD = 3000;

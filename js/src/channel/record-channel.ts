@@ -17,6 +17,7 @@ import { createStore, dismissProblem, type Store } from "../store/store";
 import { isObject } from "../text/json";
 import type { Channel } from "./channel";
 
+/** Version of the page header that this viewer reads (`record/html.py`). */
 const FORMAT = 1;
 /** Number of log-mels added without a pause: about ten milliseconds of work. */
 const MELS_AT_ONCE = 1000;

@@ -5,6 +5,7 @@ import { copyText } from "../host/clipboard";
 import { Icon } from "./icon";
 import { SmallButton } from "./small-button";
 
+/** Time that the result of copying is shown, in milliseconds. */
 const SAID_MS = 2000;
 
 interface Props {

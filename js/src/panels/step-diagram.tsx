@@ -9,6 +9,7 @@ const STATES = [
   { phase: "decide", x: 152 },
   { phase: "respond", x: 312 },
 ] as const;
+/** Width of a state, and its top and height, in units of the drawing. */
 const WIDTH = 112;
 const TOP = 52;
 const HEIGHT = 58;

@@ -5,6 +5,7 @@
 
 type Cells = Float64Array | Float32Array | Int32Array | Uint16Array | Uint8Array;
 
+/** Number of cells that the lowest level allocates at first; a power of two. */
 const FIRST_ROWS = 256;
 
 export class Pyramid<T extends Cells> {

@@ -8,6 +8,7 @@ import { completeEvent } from "./complete-event";
 import { CHUNK_SECONDS, ENVELOPE_POINTS, MEL_BANDS, MEL_FRAMES, type SessionEvent } from "./events";
 import { applyEvent, emptyRecord, type SessionRecord } from "./record";
 
+/** Version of the history trait that this page reads (`widget/history.py`). */
 const HISTORY_VERSION = 1;
 /** Fields without a column, because they are the same or unknown in every row. */
 const CHUNK_DEFAULTS = {

@@ -18,6 +18,7 @@ const SCRIPTS: readonly (readonly [letters: RegExp, language: string, codes: rea
  * name is Chinese.
  */
 const DENSE = 3;
+/** Number of the first entries of `SCRIPTS` whose letters are dense. */
 const DENSE_SCRIPTS = 3;
 
 /** Return the languages of the page and of its reader, in order of preference. */

@@ -6,6 +6,7 @@ import { readout } from "../store/readout";
 import type { View } from "../view";
 import type { TimelineCanvas } from "./timeline-canvas";
 
+/** Distance of the box from the chunk, in pixels. */
 const GAP_PX = 14;
 
 export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: View }) {

@@ -14,7 +14,9 @@ export function keysHelp(ongoing: boolean): string {
   return ongoing ? `${HELP}; L follows the newest chunk.` : `${HELP}, as does L.`;
 }
 
+/** Factor of one zoom step by key or button. */
 export const ZOOM_STEP = 1.4;
+/** Chunks that page up and page down move by. */
 const PAGE_CHUNKS = 10;
 
 /** Run the command of a key; return false if the key has none. */

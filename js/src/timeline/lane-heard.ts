@@ -10,7 +10,9 @@ import { type Palette, ramp } from "./palette";
 
 /** Smallest width of a column of the picture, in pixels. */
 const COLUMN_PX = 1;
+/** Smallest width of a flag, in pixels, so that each one is visible. */
 const SMALLEST_MARK_PX = 2;
+/** Height of the strip of a flag, in pixels. */
 const STRIP_PX = 5;
 const STRIPS = ["padded", "gated", "dropped", "late"] as const satisfies DrawnFlag[];
 /** Numbers of frames that one column may average: the divisors of a chunk's ten. */

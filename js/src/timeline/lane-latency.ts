@@ -8,6 +8,7 @@ import { eachStretch, type Lane, type LaneFrame, type Stretch } from "./lane";
 
 /** Milliseconds at the top of the lane. */
 const CEILING_MS = 500;
+/** Smallest width of a bar, in pixels; narrower chunks share one. */
 const SMALLEST_BAR_PX = 2;
 const PAD_PX = 4;
 

@@ -9,7 +9,9 @@ import { chunkWidth, eachStretch, type Lane, type LaneFrame, type Stretch } from
 import { pixelsPerSecond } from "./time-axis";
 
 const PAD_PX = 7;
+/** Smallest width of a stretch of the trace, in pixels. */
 const STEP_PX = 2;
+/** Smallest width of a chunk whose point is drawn as a dot, in pixels. */
 const SMALLEST_DOTS_PX = 6;
 
 export const probabilityLane: Lane = {

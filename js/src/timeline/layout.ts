@@ -18,6 +18,7 @@ export const LANES: readonly Lane[] = [
   contextLane,
 ];
 
+/** Height of the ruler in CSS pixels. */
 export const RULER_HEIGHT = 22;
 /** Height of a folded lane in CSS pixels: room for its name. */
 export const FOLDED_HEIGHT = 20;

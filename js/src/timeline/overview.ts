@@ -9,6 +9,7 @@ import type { Palette } from "./palette";
 import type { Patterns } from "./patterns";
 import { DEFAULT_SPAN_S, type TimeAxis, timeAt, xOf } from "./time-axis";
 
+/** Height of the strip in CSS pixels. */
 export const OVERVIEW_HEIGHT = 26;
 /** Smallest width of the window's mark, in pixels, so that it can be seen and dragged. */
 const SMALLEST_WINDOW_PX = 10;

@@ -5,6 +5,7 @@ import { chunkStart, type SessionRecord, turnOf } from "../record/record";
 import { type HiddenFrom, isDecisionHidden, isReplyHidden } from "../store/hidden";
 import { CHOICE_WORDS } from "../store/readout";
 
+/** Height of a row in CSS pixels, the same for all rows, so that positions need no measuring. */
 export const ROW_PX = 24;
 /** Number of rows rendered above and below the visible ones, so that scrolling shows no gap. */
 const SPARE_ROWS = 6;

@@ -17,6 +17,7 @@ import { visibleChunks } from "./visible";
 const PATTERNS_WIDE = 48;
 /** Number of tiles kept on each side of the visible ones. */
 const SPARE_TILES = 2;
+/** Largest number of unused canvases that are kept for reuse. */
 const MOST_SPARE = 16;
 /** Time in a frame for new tiles while scaled tiles are shown, in milliseconds: a frame has 16 ms. */
 const BUDGET_MS = 6;

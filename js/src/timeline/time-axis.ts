@@ -10,8 +10,11 @@ export interface TimeAxis {
   width: number;
 }
 
+/** Visible seconds at first: 40 chunks. */
 export const DEFAULT_SPAN_S = 16;
+/** Visible seconds at the largest magnification: four chunks. */
 const SHORTEST_SPAN_S = 1.6;
+/** Visible seconds at the smallest magnification: a day. */
 const LONGEST_SPAN_S = 24 * 3600;
 /** Empty seconds that may be visible before the beginning and after the end. */
 const MARGIN_S = 0.8;
