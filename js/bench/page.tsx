@@ -14,7 +14,7 @@ import type { TimelineCanvas } from "../src/timeline/timeline-canvas";
 import { createView } from "../src/view";
 import { addChunks } from "./synthetic";
 
-const nobody: KernelModel = {
+const noKernel: KernelModel = {
   get: () => undefined,
   on: () => {},
   off: () => {},
@@ -22,7 +22,7 @@ const nobody: KernelModel = {
 } as KernelModel;
 
 const root = document.getElementById("widget") as HTMLElement;
-const view = createView(new Conversation(nobody));
+const view = createView(new Conversation(noKernel));
 let timeline: TimelineCanvas | null = null;
 
 if (location.hash === "#app") {

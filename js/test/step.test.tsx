@@ -211,7 +211,7 @@ describe("step mode, replay", () => {
     await press("n");
     expect(now()).toBe("Chunk 1, responding: “Fire”");
     expect(view.hiddenFrom.value).toEqual({ decision: 2, reply: 2 });
-    // What step mode itself brought into sight nobody picked.
+    // A chunk that step mode itself selected is not one that a person picked.
     find("step-replay").click();
     await drawn();
     expect(now()).toContain("begins at chunk 0");
