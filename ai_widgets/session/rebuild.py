@@ -1,4 +1,4 @@
-"""Rebuild the context of an earlier chunk: copy it where it still stands, else feed again what the events tell."""
+"""Rebuild the context of an earlier chunk: copy positions that are still held, else feed the events' tokens again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def bring(branch: Loop, loop: Loop, mark: Mark, record: SessionRecord) -> bool:
-    """Give a branch the context that the original had at a mark.
+    """Build the context that the original had at a mark, for a branch.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def bring(branch: Loop, loop: Loop, mark: Mark, record: SessionRecord) -> bool:
     mark
         State at which the fork begins.
     record
-        Of the original.
+        Record of the original.
 
     Returns
     -------
@@ -81,9 +81,9 @@ def turn_taking(loop: Loop) -> TurnTaking:
 
 def turn_state(state: State) -> TurnState:
     """Return the state of a session that has a context; raises what `turn_taking` raises for a policy."""
-    if not isinstance(state.talk, TurnState):
+    if not isinstance(state.progress, TurnState):
         raise SessionError("A policy has no context that a fork could go back to.")
-    return state.talk
+    return state.progress
 
 
 def _rebuilt(model: ListeningModel, mark: Mark, record: SessionRecord, marks: Marks) -> tuple[Any, bool]:
