@@ -47,6 +47,9 @@ WIRE_WORDS: Mapping[str, Any] = {
     "MicPhase": limits.MicPhase,
     "FileState": limits.FileState,
     "LoadingStatus": kernel_messages.LoadingStatus,
+    "RecordingFormat": limits.RecordingFormat,
+    "RecordingState": kernel_messages.RecordingState,
+    "ReplayState": kernel_messages.ReplayState,
 }
 """Names that the page has for types of words."""
 
@@ -83,6 +86,7 @@ def wire() -> Schema:
         "LOOP_MODES": list(limits.LOOP_MODES),
         "FILE_STATES": list(get_args(limits.FileState)),
         "AUDIO_SUFFIXES": sorted(AUDIO_SUFFIXES),
+        "RECORDING_SUFFIX": limits.RECORDING_SUFFIX,
         "KERNEL_TYPES": [kind.__struct_config__.tag for kind in kernel_messages.RECEIVED],
     }
     defs = _definitions((*messages.SENT, *kernel_messages.RECEIVED), WIRE_WORDS)
