@@ -18,7 +18,7 @@ from ai_widgets.audio.features import THUMBNAIL_BANDS, THUMBNAIL_FRAMES
 from ai_widgets.audio.files import AUDIO_SUFFIXES
 from ai_widgets.audio.intake import ENVELOPE_POINTS
 from ai_widgets.special_tokens import Emotion
-from ai_widgets.widget.wire import kernel_messages, limits, messages
+from ai_widgets.widget.wire import kernel_messages, kernel_recordings, limits, messages
 
 FOLDER = Path(__file__).parents[1] / "js" / "schema"
 Struct = type[msgspec.Struct]
@@ -48,8 +48,8 @@ WIRE_WORDS: Mapping[str, Any] = {
     "FileState": limits.FileState,
     "LoadingStatus": kernel_messages.LoadingStatus,
     "RecordingFormat": limits.RecordingFormat,
-    "RecordingState": kernel_messages.RecordingState,
-    "ReplayState": kernel_messages.ReplayState,
+    "RecordingState": kernel_recordings.RecordingState,
+    "ReplayState": kernel_recordings.ReplayState,
 }
 """Names that the page has for types of words."""
 

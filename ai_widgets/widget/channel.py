@@ -25,7 +25,7 @@ from .live_settings import LiveSettings, parted
 from .presenter import Presenter, Shown
 from .receiving import STALE_SECONDS
 from .recordings.recordings import Recordings
-from .wire import messages, outgoing, parsing
+from .wire import messages, outgoing, parsing, recording_messages
 from .wire.alarm import Alarm
 from .wire.limits import MAX_COUNT, PACES, PROTOCOL_VERSION, Pace
 
@@ -210,17 +210,17 @@ class Channel:
                 self.begin_session()
             case messages.Poll():
                 parts.outbox.flush()
-            case messages.Save():
+            case recording_messages.Save():
                 self.recordings.save(message)
-            case messages.Part():
+            case recording_messages.Part():
                 self.recordings.saver.part(message, binary=self._binary)
-            case messages.Release():
+            case recording_messages.Release():
                 self.recordings.saver.release(message)
-            case messages.Load():
+            case recording_messages.Load():
                 self.recordings.load(message)
-            case messages.Unload():
+            case recording_messages.Unload():
                 self.recordings.unload()
-            case messages.Replay():
+            case recording_messages.Replay():
                 self.recordings.replay(message)
 
     def look_at_stream(self) -> None:

@@ -91,10 +91,10 @@ class Recordings:
         """Begin to write what is shown to a file for a page."""
         record = self._parts.pipeline.record
         try:
-            if not len(record):
-                raise SessionError("There is nothing to save yet; record something first.")
             self._check_quiet()
             self.jobs.check_free()
+            if not len(record):
+                raise SessionError("There is nothing to save yet; record something first.")
         except SessionError as error:
             self.saver.refuse(message, str(error))
         else:

@@ -9,7 +9,7 @@ from ...protocol import Chunk
 from ...record.record import SessionRecord
 from ..wire import outgoing
 from ..wire.failures import describe
-from ..wire.kernel_messages import ReplayState
+from ..wire.kernel_recordings import ReplayState
 from .jobs import Job, JobCancelledError, Jobs
 
 if TYPE_CHECKING:

@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...protocol import SAMPLE_RATE, Event, plain
+from .kernel_message import KernelMessage
 from .kernel_messages import (
     Ack,
     AnyEvent,
     Audio,
     Events,
-    FilePart,
-    KernelMessage,
     LoopState,
     ModelInfo,
     ModelStatus,
@@ -26,13 +25,9 @@ from .kernel_messages import (
     NewSession,
     Playing,
     Problem,
-    Recording,
-    RecordingState,
-    Replayed,
-    ReplayState,
-    Saved,
     Welcome,
 )
+from .kernel_recordings import FilePart, Recording, RecordingState, Replayed, ReplayState, Saved
 from .limits import PROTOCOL_VERSION, Mode
 from .messages import Fetch, Hello
 from .recording_messages import Part
