@@ -8,7 +8,7 @@ import type { Fetched, Sound } from "../playback/sound";
 import type { Changes } from "../store/settings";
 import { type Store, showProblem } from "../store/store";
 import type { BrowserMessage, KernelMessage } from "./messages";
-import { type Buffers, viewOf } from "./payload";
+import { type Buffers, bytesOf, viewOf } from "./payload";
 
 /** A kernel that runs a cell may answer late, so it is waited for; after this long one is told. */
 export const ANSWER_MS = 60_000;
@@ -176,15 +176,6 @@ function soundOf(rate: number, data: string | undefined, buffer: unknown): Sound
   const samples = new Float32Array(view.byteLength >> 1);
   for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(2 * i, true) / 32768;
   return { samples, rate };
-}
-
-function bytesOf(data: string): Uint8Array | null {
-  try {
-    return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  } catch {
-    // No base64: the caller says that there is no sound.
-    return null;
-  }
 }
 
 /** Pages of one widget hear each other's answers, so each counts from a place of its own; below 2^53 in any case. */

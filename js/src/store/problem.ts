@@ -42,6 +42,8 @@ const WAYS_OUT: Record<string, string> = {
   model: "What was heard so far is kept. Press Reset for a new session, or run the cell again.",
   busy_elsewhere: "Then press Record or choose a file again.",
   file: "What was heard of it is kept. Choose it again, or another file.",
+  recording: "What was shown before is still shown.",
+  salvaged: "What is left of it is shown.",
   version: PROTOCOL_MISMATCH.wayOut,
   gap: "Close other pages or programs that keep this computer busy.",
   overload:
@@ -50,7 +52,7 @@ const WAYS_OUT: Record<string, string> = {
 
 /** A problem in the kernel's own sentence. */
 export function kernelProblem(code: string, sentence: string, detail: string, times = 1): Problem {
-  const calm = ["overload", "shortened", "gap", "suspended"].includes(code);
+  const calm = ["overload", "shortened", "gap", "suspended", "salvaged"].includes(code);
   return {
     code,
     sentence,

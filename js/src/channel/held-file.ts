@@ -2,7 +2,7 @@
  * The file that this page plays. The kernel decodes it and asks for the bytes it needs, range by range; so the page
  * holds one range at a time, however long the file is, and sends no faster than the kernel reads.
  */
-import type { BrowserMessage, KernelMessage } from "../channel/messages";
+import type { BrowserMessage, KernelMessage } from "./messages";
 
 type Need = Extract<KernelMessage, { type: "need" }>;
 
