@@ -163,11 +163,14 @@ describe("saving", () => {
     expect(find("saving")).toBeNull();
   });
 
-  it("is not offered while there is nothing to save", async () => {
+  it("is not offered while there is nothing to save, and offered with the first chunk", async () => {
     const { model, button } = show();
     model.welcome();
     await drawn();
     expect([button("save").disabled, button("save").title]).toEqual([true, "There is nothing to save yet"]);
+    model.events(0, [chunk(0)]);
+    await drawn();
+    expect(button("save").disabled).toBe(false);
   });
 });
 

@@ -18,7 +18,8 @@ export function Controls({ view }: { view: SessionView }) {
   const paused = isPaused(view);
   const listening = recording || isPlaying(store.file.value);
   const muted = store.muted.value;
-  const empty = chunkCount(store.record) === 0 || store.version.value < 0;
+  void store.version.value;
+  const empty = chunkCount(store.record) === 0;
   const what = running.value ? "Stop" : "Record";
   return (
     <div class="aiw-controls">
