@@ -13,7 +13,7 @@ from ..audio.intake import check_rate, mono
 from ..record.folder import check_keep
 from ..record.record import AUDIO_SECONDS, SessionRecord
 from ..record.transcript import summary
-from ..settings import WIDGET_REPLY_TOKENS, Declared, Settings
+from ..settings import WIDGET_REPLY_TOKENS, Settings
 from .assigning import StateTrait, check_assignment, completed
 from .channel import Channel
 from .front_end import BUNDLE, STYLE, check_built, text_of
@@ -315,7 +315,7 @@ class AudioInteraction(ShowsRecord, ShellSafeWidget):
         else:
             super().__setattr__(name, value)
 
-    def _in_effect(self, trait: str) -> Declared:
+    def _in_effect(self, trait: str) -> Settings | LiveSettings:
         pipeline = self._channel.presenter.pipeline
         return pipeline.live if trait == "live" else pipeline.settings
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import SettingError
-from ..settings import Declared, Settings, declared, setting
+from ..setting_schema import Declared, declared, setting
+from ..settings import Settings
 
 OVERLOAD_CHUNKS = 50
 """20 s: so far behind, an answer comes too late to be one."""

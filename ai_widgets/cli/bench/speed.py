@@ -23,7 +23,6 @@ import numpy.typing as npt
 import torch
 
 from ...audio.intake import ChunkAudio
-from ...child_process import output_of
 from ...errors import ChildError, SettingError
 from ...inference import Model, load_model
 from ...model.context import Context
@@ -36,6 +35,7 @@ from ...session.perceive import Heard, Listener
 from ...session.session import StreamingSession
 from ...session.turns import TurnTaking
 from ...settings import SLIDE_POSITIONS
+from ...training.child_process import output_of
 from .authors import compare as compare_authors
 from .session_age import holds, in_words, replies_by_minute
 
