@@ -153,6 +153,16 @@ class TestSave:
         (tmp_path / "talk.aiw").write_bytes(fetch(page, page.of("saved")[0]))
         assert stories(SessionRecord.load(tmp_path / "talk.aiw")) == stories(page.widget.record)
 
+    def test_a_page_may_ask_again_within_the_answer(self, heard: Page) -> None:
+        def again(message: dict[str, Any]) -> None:
+            if message["type"] == "saved" and message["request"] < 4:
+                heard.send({"type": "save", "format": "aiw", "request": message["request"] + 1, "page": heard.name})
+
+        heard.comm.listeners.append(again)
+        heard.send({"type": "save", "format": "aiw", "request": 1, "page": heard.name})
+        until(heard, "saved", request=4)
+        assert [(each["request"], each["problem"]) for each in heard.of("saved")] == [(n, "") for n in (1, 2, 3, 4)]
+
     def test_the_name_has_model_and_date_and_no_sign_of_a_path(self, toy: Model) -> None:
         session = toy.session(seed=1)
         session.push_clip(babble(1))
@@ -215,6 +225,18 @@ class TestSave:
         heard.open()
         go_on.set()
         assert "Audio began to arrive" in until(heard, "saved", request=8)["problem"]
+
+    @pytest.mark.parametrize("raised", [OSError(28, "No space left on device"), RuntimeError("unforeseen")])
+    def test_a_file_that_cannot_be_written_is_a_sentence_and_leaves_nothing(
+        self, heard: Page, monkeypatch: pytest.MonkeyPatch, raised: Exception
+    ) -> None:
+        def fail(*_: Any) -> None:
+            raise raised
+
+        before = left_over()
+        monkeypatch.setattr(SessionRecord, "save", fail)
+        assert str(raised) in ask(heard)["problem"]
+        assert left_over() == before
 
     @given(st.binary(max_size=300), st.integers(1, 40), st.data())
     def test_any_file_is_the_sum_of_its_parts_and_no_part_is_longer_than_allowed(
@@ -323,6 +345,17 @@ class TestOpen:
         assert "opened.aiw" not in sentence
         assert until(heard, "recording")["state"] == "none"
         assert heard.widget.record is own
+
+    def test_whatever_reading_raises_is_a_sentence_and_ends_opening(
+        self, page: Page, hold: Hold, talk: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: Any) -> None:
+            raise RuntimeError("unforeseen")
+
+        monkeypatch.setattr(recordings, "open_recording", fail)
+        hold(page, talk.read_bytes()).load()
+        page.until(lambda: any("talk.aiw could not be opened" in sentence for sentence in page.problems()))
+        assert until(page, "recording", state="none")["name"] == ""
 
     def test_a_file_that_is_too_large_is_refused_before_a_byte_is_sent(
         self, page: Page, hold: Hold, monkeypatch: pytest.MonkeyPatch

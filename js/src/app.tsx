@@ -70,10 +70,10 @@ export function App({ view }: { view: SessionView }) {
   };
   const drop = (event: DragEvent) => {
     dropping.value = false;
-    const file = event.dataTransfer?.files[0];
-    if (!file) return;
+    const files = event.dataTransfer?.files ?? [];
+    if (!files[0]) return;
     claim(event);
-    takeFile(view, file);
+    takeFile(view, files[0], files.length - 1);
   };
 
   void store.version.value;

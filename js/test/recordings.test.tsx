@@ -174,11 +174,11 @@ describe("saving", () => {
   });
 });
 
-function drop(el: HTMLElement, file: File): void {
+function drop(el: HTMLElement, ...files: File[]): void {
   const target = el.querySelector(".aiw") as HTMLElement;
   for (const type of ["dragover", "drop"]) {
     const event = new Event(type, { bubbles: true, cancelable: true });
-    Object.assign(event, { dataTransfer: { types: ["Files"], files: [file] } });
+    Object.assign(event, { dataTransfer: { types: ["Files"], files } });
     target.dispatchEvent(event);
   }
 }
@@ -196,6 +196,14 @@ describe("opening", () => {
     model.say(NONE);
     drop(el, new File(["RIFF"], "talk.wav"));
     await vi.waitFor(() => expect(model.of("play")[0]).toMatchObject({ stream: 2, name: "talk.wav" }));
+  });
+
+  it("takes the first of several files and says so", async () => {
+    const { model, el } = await talking();
+    drop(el, new File(["PK"], "one.aiw"), new File(["PK"], "two.aiw"));
+    await drawn();
+    expect(model.of("load")).toHaveLength(1);
+    expect(el.textContent).toContain("Only one.aiw was taken");
   });
 
   it("is chosen with the same button as audio, by keyboard too", async () => {

@@ -29,7 +29,8 @@ DRAG = """(element, [name, data, kinds]) => {
 
 STICKS_OUT = """root => [...root.querySelectorAll(
   '[data-testid=recording] *, [data-testid=check] *, [data-testid=save-formats] *'
-)].filter(part => part.getBoundingClientRect().right > root.getBoundingClientRect().right).map(part => part.outerHTML)"""
+)].filter(part => part.getBoundingClientRect().right > root.getBoundingClientRect().right)
+  .map(part => part.outerHTML)"""
 """Parts of this test's bars that stick out of a narrow widget."""
 
 

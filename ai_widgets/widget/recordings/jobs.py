@@ -76,6 +76,11 @@ class Jobs:
         if not self._stage.put(job):
             self._current = None
 
+    def finish(self, job: Job) -> None:
+        """Let the next job begin: a job calls this before it tells its result, since a page may answer at once."""
+        if self._current is job:
+            self._current = None
+
     def cancel(self, reason: str = "") -> None:
         """Cancel the job in progress, if there is one."""
         job = self._current
@@ -104,4 +109,4 @@ class Jobs:
         try:
             job.run(job)
         finally:
-            self._current = None
+            self.finish(job)

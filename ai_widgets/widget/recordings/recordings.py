@@ -6,6 +6,7 @@ what is in progress on its record.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
@@ -24,6 +25,8 @@ from ..wire.recording_messages import Load, Replay, Save
 from .jobs import Job, JobCancelledError, Jobs
 from .replaying import Replayer
 from .saving import Saver
+
+logger = logging.getLogger(__name__)
 
 
 class Recordings:
@@ -197,6 +200,7 @@ class Recordings:
             with self._lock:
                 job.check()
                 self._loading = None
+                self.jobs.finish(job)
                 self._show(record, name)
             if missing:
                 self._parts.problem("salvaged", missing, message.page)
@@ -205,7 +209,11 @@ class Recordings:
             problem = f"{name} was not opened. {error}" if str(error) else ""
         except (AiWidgetsError, OSError) as error:
             problem = str(error)
+        except Exception as error:
+            logger.exception("Opening %s failed.", name)
+            problem = f"{name} could not be opened ({type(error).__name__}: {error})."
         self._loading = None
+        self.jobs.finish(job)
         if problem:
             self._parts.problem("recording", problem, message.page)
         self._parts.put(self._shown)

@@ -100,6 +100,8 @@ class Replayer:
         message: str = "",
         of: Job | None = None,
     ) -> None:
+        if of is not None and state != "running":
+            self._jobs.finish(of)
         if of is not None and of is not self._job:
             return
         self.told = outgoing.replayed(state, done, total, chunk, message)

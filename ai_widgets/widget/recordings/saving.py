@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,8 @@ from ..files.saved_file import SavedFile
 from ..wire import outgoing
 from ..wire.recording_messages import Part, Release, Save
 from .jobs import Job, JobCancelledError, Jobs
+
+logger = logging.getLogger(__name__)
 
 MAX_NAME = 60
 """Characters of the model's name in the name of a saved file."""
@@ -81,12 +84,16 @@ class Saver:
             answer = {"problem": str(error) or "Saving was cancelled."}
         except (AiWidgetsError, OSError) as error:
             answer = {"problem": str(error).replace(str(saved.path), "the file")}
+        except Exception as error:
+            logger.exception("Saving failed.")
+            answer = {"problem": f"The file could not be written ({type(error).__name__}: {error})."}
         finally:
             self._writing = None
             if answer.get("size"):
                 self._saved = saved
             else:
                 saved.remove()
+        self._jobs.finish(job)
         self._put(outgoing.saved(message.request, message.page, **answer))
 
 

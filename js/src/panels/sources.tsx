@@ -38,8 +38,12 @@ export function DevicePicker({ view, disabled }: { view: SessionView; disabled: 
   );
 }
 
-/** Takes a file that was chosen or dropped: a recording is opened, anything else is played as audio. */
-export function takeFile({ channel, store, pace }: SessionView, file: File): void {
+/**
+ * Takes a file that was chosen or dropped: a recording is opened, anything else is played as audio.
+ *
+ * @param others number of files that were dropped with it
+ */
+export function takeFile({ channel, store, pace }: SessionView, file: File, others = 0): void {
   if (!channel.ready) {
     showProblem(store, {
       code: "recording",
@@ -48,6 +52,14 @@ export function takeFile({ channel, store, pace }: SessionView, file: File): voi
     });
   } else if (file.name.toLowerCase().endsWith(RECORDING_SUFFIX)) channel.recordings.open(file);
   else void channel.playFile(file, pace.value);
+  if (others > 0) {
+    showProblem(store, {
+      code: "one_file",
+      sentence: `Only ${file.name} was taken: one file at a time.`,
+      wayOut: "Drop the others one after the other.",
+      calm: true,
+    });
+  }
 }
 
 export function FileChooser({ view, disabled }: { view: SessionView; disabled: boolean }) {
