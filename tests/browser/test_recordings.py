@@ -27,6 +27,19 @@ DRAG = """(element, [name, data, kinds]) => {
     element.dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: transfer}));
 }"""
 
+ALTERED = """\
+from msgspec import structs
+
+altered = aiw.SessionRecord(None)
+altered.begin(w.record.header)
+for chunk in range(w.record.chunks_heard):
+    altered.append_audio(w.record.chunk_audio(chunk))
+for event in w.record.events:
+    other_p = event.type == "decision" and event.chunk == 11
+    altered.append(structs.replace(event, p_text=event.p_text + 0.25) if other_p else event)
+other.show(altered)
+"""
+"""The first widget's record with one number changed, shown in the other widget."""
 STICKS_OUT = """root => [...root.querySelectorAll(
   '[data-testid=recording] *, [data-testid=check] *, [data-testid=save-formats] *'
 )].filter(part => part.getBoundingClientRect().right > root.getBoundingClientRect().right)
@@ -54,7 +67,7 @@ def test_a_session_is_saved_opened_by_drop_and_reproduced(
     open_notebook: OpenNotebook, tmp_path: Path, dark: bool
 ) -> None:
     shade = "dark" if dark else "light"
-    notebook = open_notebook([WIDGET, PLAY, OTHER], dark=dark)
+    notebook = open_notebook([WIDGET, PLAY, OTHER, ALTERED], dark=dark)
     notebook.run_cell(0)
     first = notebook.widget.nth(0)
     expect(first.get_by_test_id("save")).to_be_disabled()
@@ -96,6 +109,14 @@ def test_a_session_is_saved_opened_by_drop_and_reproduced(
     assert grave_findings(notebook.page) == []
     second.scroll_into_view_if_needed()
     second.screenshot(path=notebook.artifacts / f"opened-{shade}.png")
+    notebook.run_cell(3)
+    second.get_by_test_id("check-start").click()
+    expect(second.get_by_test_id("badge")).to_have_attribute("data-badge", "differs")
+    expect(second.get_by_test_id("badge-text")).to_contain_text("(by 0.25)")
+    second.get_by_test_id("badge-chunk").click()
+    expect(second.get_by_test_id("inspector")).to_have_attribute("data-chunk", "11")
+    assert grave_findings(notebook.page) == []
+    second.screenshot(path=notebook.artifacts / f"differs-{shade}.png")
     if not dark:
         for widget, name in ((first, "save"), (second, "opened")):
             widget.evaluate("root => { root.parentElement.style.cssText = 'width: 300px; flex: none'; }")
