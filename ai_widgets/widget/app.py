@@ -19,6 +19,7 @@ from .channel import Channel
 from .front_end import BUNDLE, STYLE, check_built, text_of
 from .live_settings import LiveSettings, described, parted
 from .loading import given_name, loader
+from .recordings.shown_record import ShowsRecord
 from .representations import WidgetView
 from .wire.comm import ShellSafeWidget
 from .wire.limits import Pace
@@ -32,7 +33,7 @@ DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
 
 
-class AudioInteraction(ShellSafeWidget):
+class AudioInteraction(ShowsRecord, ShellSafeWidget):
     """Record the browser's microphone (or play a file), and watch the model perceive, decide and respond.
 
     Parameters
@@ -68,7 +69,7 @@ class AudioInteraction(ShellSafeWidget):
     transcript : str
         Class of the saved transcript's element, which pages hide while they show the view (`showing.py`).
     record : SessionRecord
-        Events and audio of the running session, with `decisions` and `turns` as DataFrames. Not synced.
+        Events and audio of the running session, or of the record that `show` shows. Not synced.
     """
 
     # Text and not paths: anywidget would tie each widget to a signal of the file, which keeps it alive for good.
@@ -139,11 +140,6 @@ class AudioInteraction(ShellSafeWidget):
     @traitlets.default("_css")
     def _style(self) -> str:
         return text_of(STYLE)
-
-    @property
-    def record(self) -> SessionRecord:
-        """Events and audio of the running session."""
-        return self._channel.presenter.pipeline.record
 
     @property
     def model(self) -> ListeningModel:
@@ -287,7 +283,7 @@ class AudioInteraction(ShellSafeWidget):
 
         An open microphone stays open and feeds the new one; a file that plays ends.
         """
-        self._channel.presenter.begin_session()
+        self._channel.begin_session()
 
     def close(self) -> None:
         """Stop loading and replying, end the threads, release model and session, remove the widget. The record stays.

@@ -37,16 +37,8 @@ from .limits import (
     TailSeconds,
     Text,
 )
-
-
-class PageMessage(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
-    """Message of a page. Its `type` is the class's name in lower case, or the given `tag`.
-
-    Attributes
-    ----------
-    page
-        Name of the page, in most messages.
-    """
+from .page_message import PageMessage
+from .recording_messages import Load, Part, Release, Replay, Save, Unload
 
 
 class SentHello(PageMessage, frozen=True, tag="hello"):
@@ -284,6 +276,7 @@ class Poll(PageMessage, frozen=True):
 SENT: tuple[type[PageMessage], ...] = (
     *(SentHello, Open, SentBlock, Close, Play, SentBytes, FileAction, MicState, Set, Fetch, Loop),
     *(Step, Interrupt, Reset, Poll),
+    *(Save, Part, Release, Load, Unload, Replay),
 )
 """All messages of a page, as they are sent."""
 
@@ -343,6 +336,6 @@ class Bytes(msgspec.Struct, frozen=True):
 
 Message = (
     Hello | Open | Block | Close | Play | Bytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset
-    | Poll
+    | Poll | Save | Part | Release | Load | Unload | Replay
 )  # fmt: skip
 Buffers = Sequence[bytes | bytearray | memoryview]

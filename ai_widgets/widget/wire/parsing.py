@@ -31,12 +31,12 @@ from .messages import (
     Hello,
     Message,
     Open,
-    PageMessage,
     SentBlock,
     SentBytes,
     SentHello,
     Set,
 )
+from .page_message import PageMessage
 from .refusal import refusal, shown
 
 KINDS: Mapping[str, type[PageMessage]] = {str(kind.__struct_config__.tag): kind for kind in SENT}
