@@ -101,7 +101,7 @@ export class AudioInput {
     if (JSON.stringify(wishes) !== JSON.stringify(wishesOf(this.store))) await this.adjust();
   }
 
-  /** The next number of a stream: microphone, file and recording are counted together. */
+  /** Return the next stream number; microphone, file and recording share one count. */
   nextStream(): number {
     this.#streams += 1;
     return this.#streams;

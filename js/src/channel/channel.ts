@@ -29,14 +29,14 @@ export interface Channel extends SoundSource {
 
 /** What can be done with recordings. The answers are in the store: `recording`, `opening`, `saving`, `replayed`. */
 export interface RecordingActions {
-  /** Shows a recording of this page in place of the session. */
+  /** Show a recording of this page in place of the session. */
   open(file: File): void;
-  /** Ends opening, or shows the session again. */
+  /** End opening, or show the session again. */
   close(): void;
-  /** Saves what is shown to a file of the browser. */
+  /** Save the shown record to a file of the browser. */
   save(format: RecordingFormat): void;
   cancelSaving(): void;
-  /** Runs what is shown again with the model, or ends that. */
+  /** Replay the shown record with the model, or cancel the replay. */
   replay(action: "start" | "cancel"): void;
 }
 

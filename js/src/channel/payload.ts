@@ -39,7 +39,7 @@ export function base64(bytes: ArrayBuffer): string {
   return btoa(binary);
 }
 
-/** The bytes of base64 text; null where it is none. */
+/** Return the bytes of base64 text; null if the text is no base64. */
 export function bytesOf(data: string): Uint8Array | null {
   try {
     return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));

@@ -41,7 +41,7 @@ export interface ReceiverListener {
   audio(message: Extract<KernelMessage, { type: "audio" }>, buffers: Buffers): void;
   /** Send the part of the file that the kernel requests. */
   needed(message: Extract<KernelMessage, { type: "need" }>): void;
-  /** A file was written for this page, or a part of it has come. */
+  /** Handle that a file was written for this page, or that a part of it arrived. */
   saved(message: Extract<KernelMessage, { type: "saved" }>): void;
   part(message: Extract<KernelMessage, { type: "part" }>, buffers: Buffers): void;
   /** Handle a refused change of settings: those of `names`, or all of the request if there are none. */
@@ -174,7 +174,7 @@ export class Receiver {
     this.#nameTokens();
   }
 
-  /** Tokens have the names of the model that drew them: a recording may be of another model. */
+  /** Name tokens by the model that drew them: a recording may be of another model. */
   #nameTokens(): void {
     const { recording, vocabulary } = this.store;
     vocabulary.value = recording.value?.vocabulary ?? this.#vocabulary ?? vocabulary.value;

@@ -34,7 +34,7 @@ export class Recordings {
     return opening.value !== null || saving.value !== null || replayed.value?.state === "running";
   }
 
-  /** Has the kernel read a recording of this page, and show it in place of the session. */
+  /** Request that the kernel reads a recording of this page and shows it in place of the session. */
   open(file: File): void {
     const { store, options } = this;
     dismissProblem(store, "recording");
@@ -54,7 +54,7 @@ export class Recordings {
     options.post({ type: "load", stream, name, size: file.size, page });
   }
 
-  /** Ends opening a recording, or shows the session again. */
+  /** End opening a recording, or show the session again. */
   close(): void {
     this.#held.drop();
     this.options.post({ type: "unload", page: this.options.page });
@@ -68,7 +68,7 @@ export class Recordings {
     this.#saver.cancel();
   }
 
-  /** Runs what is shown again with the model, and compares; or ends that. */
+  /** Replay the shown record with the model and compare, or cancel the replay. */
   replay(action: "start" | "cancel"): void {
     this.options.post({ type: "replay", action, page: this.options.page });
   }
@@ -85,7 +85,7 @@ export class Recordings {
     this.#saver.part(message, buffers);
   }
 
-  /** No answer can come any more. */
+  /** Forget all requests: no answer can arrive any more. */
   end(): void {
     this.#held.drop();
     this.#saver.end();

@@ -76,7 +76,7 @@ export class FileSaver {
     this.deliver(file, now.name);
   }
 
-  /** The kernel is gone. */
+  /** Cancel saving: the kernel is gone. */
   end(): void {
     clearTimeout(this.#timer);
     this.#parts = [];
@@ -110,7 +110,7 @@ export class FileSaver {
   }
 }
 
-/** Hands a file to the browser, which saves it or asks where. */
+/** Pass a file to the browser, which saves it or asks where. */
 function download(file: Blob, name: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);
@@ -119,7 +119,7 @@ function download(file: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), REVOKE_MS);
 }
 
-/** All pages of a widget hear its answers, so the numbers of one page are not those of another. */
+/** Return a random first number: all pages of a widget receive each other's answers. */
 function requestNumber(): number {
   return 1 + (crypto.getRandomValues(new Uint32Array(1))[0] as number);
 }

@@ -41,7 +41,7 @@ export function RecordingBars({ view }: { view: SessionView }) {
   );
 }
 
-/** The choice of a format, or how far saving is. */
+/** Render the choice of a format, or the progress of saving. */
 function SaveBar({ view }: { view: SessionView }) {
   const { store, channel } = view;
   const { recordings } = channel;
@@ -115,13 +115,13 @@ function Progress({ done, total, label }: { done: number; total: number; label: 
   );
 }
 
-/** Bytes in megabytes, with a digit where they are few. */
+/** Format bytes as megabytes, with one decimal below 10. */
 export function sizeText(done: number, total: number): string {
   const digits = total < 1e7 ? 1 : 0;
   return `${(done / 1e6).toFixed(digits)} of ${(total / 1e6).toFixed(digits)} MB`;
 }
 
-/** A fact of the recording: a date in the words of the reader's place, the last part of a folder. */
+/** Format a fact of the recording: a date in the reader's locale, the last part of a folder. */
 function shortFact(fact: string): string {
   const date = /^\d{4}-\d\d-\d\dT/.test(fact) ? new Date(fact) : null;
   if (date && !Number.isNaN(date.getTime())) {

@@ -39,7 +39,7 @@ export function DevicePicker({ view, disabled }: { view: SessionView; disabled: 
 }
 
 /**
- * Takes a file that was chosen or dropped: a recording is opened, anything else is played as audio.
+ * Handle a chosen or dropped file: open a recording, play any other file as audio.
  *
  * @param others number of files that were dropped with it
  */

@@ -40,7 +40,7 @@ export interface Saving {
   slow: boolean;
 }
 
-/** What a `recording` message shows: a recording, one that is being read, or neither. */
+/** Read a `recording` message: a shown recording, one that is being read, or neither. */
 export function readRecording(value: unknown): {
   shown: ShownRecording | null;
   opening: OpeningRecording | null;
@@ -56,7 +56,7 @@ export function readRecording(value: unknown): {
   return { shown: { name, facts, vocabulary: readVocabulary(value) }, opening: null };
 }
 
-/** A `replayed` message; null where nothing was replayed. */
+/** Read a `replayed` message; null if nothing was replayed. */
 export function readReplayed(value: unknown): ReplayCheck | null {
   if (!isObject(value) || typeof value.state !== "string" || value.state === "none") return null;
   return {
