@@ -125,7 +125,7 @@ def test_a_frame_that_may_not_use_the_microphone_is_named(open_notebook: OpenNot
     notebook.expect_problem("frame_policy", rf"The frame “.*” \({origin}/lab/.* is not allowed to use the microphone")
     notebook.expect_problem("frame_policy", 'allow="microphone" to that frame.*tab of its own')
     expect(notebook.problem("frame_policy")).not_to_contain_text("VS Code")
-    page.screenshot(path=outer._artifacts / "frame-policy.png")
+    page.screenshot(path=outer.artifacts / "frame-policy.png")
 
 
 def test_after_twenty_problems_a_refusal_is_answered_and_a_failure_ends_the_recording(
