@@ -37,6 +37,12 @@ COMPARED: Mapping[type[Event], tuple[str, ...]] = {
 """Fields that are compared, causes before effects: the first one that differs is reported."""
 WITHIN = frozenset({"logit_keep", "logit_text", "p_keep", "p_text", "p_other", "p_drawn", "p"})
 """Fields that are compared within the tolerance; all others must be equal."""
+OUTCOME: Mapping[type[Event], tuple[str, ...]] = {
+    Decision: ("chunk", "choice"),
+    Token: ("chunk", "index", "token"),
+    Turn: ("chunk", "ended", "emotion", "text"),
+}
+"""Fields of what was decided and said: where a fork, whose rule and numbers differ by intent, goes another way."""
 OPTIONAL = frozenset({"rule", "before"})
 """Fields that a record may lack: those that a record in memory discards of old events (`SessionRecord.reduced`)."""
 
@@ -168,8 +174,13 @@ def replay(model: ListeningModel, record: SessionRecord, tolerance: float = TOLE
     return Replay(other, None, compared, tolerance)
 
 
-def first_difference(recorded: Event | None, now: Event | None, tolerance: float = TOLERANCE) -> Difference | None:
-    """Compare two events, of which one may be missing, and return the first field that differs.
+def first_difference(
+    recorded: Event | None,
+    now: Event | None,
+    tolerance: float = TOLERANCE,
+    fields: Mapping[type[Event], tuple[str, ...]] = COMPARED,
+) -> Difference | None:
+    """Compare two events, of which one may be missing, and return the first of `fields` that differs.
 
     Examples
     --------
@@ -182,7 +193,7 @@ def first_difference(recorded: Event | None, now: Event | None, tolerance: float
             return None
         was, is_now = (None if event is None else event.type for event in (recorded, now))
         return Difference(known.chunk, known.type, "type", was, is_now)
-    for name in COMPARED[type(recorded)]:
+    for name in fields[type(recorded)]:
         was, is_now = getattr(recorded, name), getattr(now, name)
         if name in OPTIONAL and not was:
             continue
