@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from ai_widgets.widget.wire import limits, outgoing
+from ai_widgets.widget.wire.branch_messages import DropBranch, Fork
 from ai_widgets.widget.wire.messages import (
     Close,
     Fetch,
@@ -67,6 +68,17 @@ PLAYING = {
 }
 UNKNOWN_LENGTH = {**PLAYING, "seconds": None, "speed": None, "left_s": None}
 LOOP = {"mode": "run", "phase": "decide", "chunk": 3, "waiting": 2}
+BRANCH = {
+    "branch": 1,
+    "request": 7,
+    "chunk": 3,
+    "until": 9,
+    "changed": "bias 0.5, muted",
+    "state": "running",
+    "first_difference": "",
+    "differs_at": None,
+    "message": "",
+}
 HELLO = Hello(limits.PROTOCOL_VERSION, 0, "p", None, True)
 ASKED = Fetch("audio", 3, 5)
 SAMPLES = np.array([0.0, 0.5, -1.0], np.float32)
@@ -86,6 +98,10 @@ FROM_KERNEL: tuple[dict[str, Any], ...] = (
     outgoing.model_status(MODEL),
     outgoing.model_status(LOADING),
     outgoing.reset(2),
+    outgoing.branch(**BRANCH),
+    outgoing.branch(**{**BRANCH, "state": "done", "first_difference": "chunk 4, decision", "differs_at": 4}),
+    outgoing.branch_dropped(1),
+    outgoing.branch_events(1, 0, EVENTS),
     outgoing.problem("setting", "No such setting.", names=["warmth"], request=3),
 )
 """Messages as they are built by `outgoing`; the two times of day are replaced in the fixture."""
@@ -106,6 +122,8 @@ FROM_PAGE: tuple[PageMessage, ...] = (
     ASKED,
     Loop("step"),
     *(Step(), Interrupt(), Reset(), Poll()),
+    Fork(3, 9, {"bias": 0.5}, "TEXT_BEGIN", True, 7, "p"),
+    DropBranch(1),
 )
 
 

@@ -137,6 +137,13 @@ class Past:
     change
         What the fork changes.
 
+    Attributes
+    ----------
+    done
+        Number of chunks that the original has heard.
+    shared
+        Number of events that the fork's record begins with.
+
     Raises
     ------
     SessionError
@@ -148,14 +155,15 @@ class Past:
     def __init__(self, model: ListeningModel, loop: Loop, record: SessionRecord, change: Change) -> None:
         turn_taking(loop)
         now = loop.mark()
-        self._model, self._record, self._change = model, record, change
-        self._done = done = now.state.taken.chunks
+        self.model, self._record, self._change = model, record, change
+        self.done = done = now.state.taken.chunks
         self._chunks = chunks = record.of_type(Chunk)
         if len(chunks) != done or record.header.sessions > 1:
             raise SessionError("The record holds other sessions too; a session with a record of its own can be forked.")
         self._first = first = _first(change, chunks, _mark(loop, now, change.chunk))
         self._mark = mark = _mark(loop, now, first)
         self._audio = _audio(record, change, range(clip_start(chunks, first) if first < done else done, done))
+        self.shared = mark.events
         self._events, self._clip_open, self._marks = now.events, now.state.clip_open, loop.marks.before(first)
         model.framing(mark.settings.changed(**change.settings))
         self._context = copied(loop, mark) if first else None
@@ -165,7 +173,7 @@ class Past:
 
         This may feed the past again, which takes as long as a part of the session. The original is not used.
         """
-        model, change, first, mark = self._model, self._change, self._first, self._mark
+        model, change, first, mark = self.model, self._change, self._first, self._mark
         script = Script.of(self._record.since(0, self._events))
         settings, script = _from_there_on(mark, change, first, script)
         model.framing(settings)
@@ -177,7 +185,7 @@ class Past:
         if not exact:
             data = {"used": turn_state(mark.state).window.positions}
             record.append(Notice(first, "context_rebuilt", REBUILT, data))
-        if self._done > first:
+        if self.done > first:
             again = Rehearing(
                 model,
                 self._chunks,

@@ -204,6 +204,33 @@ def first_difference(
     return None
 
 
+def first_divergence(
+    original: SessionRecord, fork: SessionRecord, shared: int, last: int, *, complete: bool
+) -> Difference | None:
+    """Return the first decision, token or reply of a fork that is another one than the original's, or None.
+
+    Parameters
+    ----------
+    original, fork
+        Both records.
+    shared
+        Number of events that both begin with.
+    last
+        Last chunk to compare.
+    complete
+        Whether the fork has decided all chunks until then. Otherwise what it lacks is no difference, and its newest
+        chunk is not compared.
+    """
+    if not complete:
+        last = min(last, max((event.chunk for event in fork.since(shared)), default=0) - 1)
+
+    def told(record: SessionRecord) -> Iterator[Event]:
+        return (event for event in record.since(shared) if type(event) in OUTCOME and event.chunk <= last)
+
+    differences = (first_difference(was, now, 0.0, OUTCOME) for was, now in zip_longest(told(original), told(fork)))
+    return next((difference for difference in differences if difference is not None), None)
+
+
 def _story(record: SessionRecord) -> Iterator[Event]:
     return (event for event in record.events if type(event) in COMPARED)
 

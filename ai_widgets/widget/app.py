@@ -15,6 +15,7 @@ from ..record.record import AUDIO_SECONDS, SessionRecord
 from ..record.transcript import summary
 from ..settings import WIDGET_REPLY_TOKENS, Declared, Settings
 from .assigning import StateTrait, check_assignment, completed
+from .branches.forking import Forking
 from .channel import Channel
 from .front_end import BUNDLE, STYLE, check_built, text_of
 from .live_settings import LiveSettings, described, parted
@@ -32,7 +33,7 @@ DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
 
 
-class AudioInteraction(ShellSafeWidget):
+class AudioInteraction(Forking, ShellSafeWidget):
     """Record the browser's microphone (or play a file), and watch the model perceive, decide and respond.
 
     Parameters
@@ -86,14 +87,7 @@ class AudioInteraction(ShellSafeWidget):
     transcript = traitlets.Unicode(read_only=True).tag(sync=True)
 
     _kernel_owned = (
-        "state",
-        "settings",
-        "live",
-        "settings_schema",
-        "loop",
-        "model_info",
-        "counters",
-        "history",
+        *("state", "settings", "live", "settings_schema", "loop", "model_info", "counters", "history"),
         "transcript",
     )
 
