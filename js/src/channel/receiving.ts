@@ -2,6 +2,7 @@
 import { batch } from "@preact/signals";
 import { recordOfHistory } from "../record/saved";
 import { readVocabulary, type VocabularyFields } from "../record/vocabulary";
+import { addBranchEvents, clearBranches, takeBranch } from "../store/branches";
 import { readPlaying } from "../store/playing";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "../store/problem";
 import { readCounters, readLive, readLoop, readSchema, readSettings } from "../store/settings";
@@ -87,6 +88,12 @@ export class Receiver {
       case "model":
         this.#readModel(message);
         break;
+      case "branch":
+        takeBranch(store, message);
+        break;
+      case "branch_events":
+        if (!addBranchEvents(store, message) && !listener.unanswered()) listener.hello();
+        break;
       case "reset":
         clearRecord(store, message.session);
         break;
@@ -136,6 +143,8 @@ export class Receiver {
       if (store.saved.value) clearRecord(store, message.session);
       else this.#adopt(message.session);
       store.file.value = readPlaying(message.file) ?? store.file.value;
+      // All that are kept are told again.
+      clearBranches(store);
       // Of a very long session the kernel tells the newest part.
       store.record.count = Math.max(store.record.count, message.first ?? 0);
     });

@@ -83,6 +83,7 @@ export class RecordChannel implements Channel {
   readonly ongoing = false;
   /** A record takes no audio and no changes. */
   readonly ready = false;
+  readonly branching = null;
   readonly #audio: Blob | null;
   readonly #decode: (audio: Blob) => Promise<Sound>;
   #decoded: Promise<Sound> | null = null;

@@ -1,12 +1,16 @@
 /** Replays what was recorded: play and pause, position, speed, loop, and the selected span. */
 
 import { useComputed } from "@preact/signals";
-import { SPEEDS } from "../playback/replay";
+import { SPEEDS, type Span } from "../playback/replay";
+import { CHUNK_SECONDS } from "../record/events";
 import { chunkCount, recordEnd } from "../record/record";
+import { changedSettings } from "../record/what-if";
 import { isPlaying } from "../store/playing";
+import { isPolicy } from "../store/policy";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
 import { Icon } from "./icon";
+import { valueText } from "./run-on";
 import { SmallButton } from "./small-button";
 import { clock } from "./turn-item";
 
@@ -74,6 +78,7 @@ export function ReplayBar({ view }: { view: View }) {
       {span && (
         <span class="aiw-replay-span" data-testid="replay-span">
           {clock(span.from_s)} – {clock(span.to_s)}
+          <RunAgain view={view} span={span} />
           <SmallButton label="Select nothing (Escape)" onClick={() => replay.select(null)}>
             ×
           </SmallButton>
@@ -86,8 +91,33 @@ export function ReplayBar({ view }: { view: View }) {
   );
 }
 
+/** Decides the selected span again in a branch, with the values of the what-if panel. */
+function RunAgain({ view, span }: { view: View; span: Span }) {
+  const { store, channel, whatIf } = view;
+  const { branching } = channel;
+  if (!branching || store.saved.value || isPolicy(store)) return null;
+  const chunk = Math.floor(span.from_s / CHUNK_SECONDS + EDGE);
+  const until = Math.max(chunk, Math.ceil(span.to_s / CHUNK_SECONDS - EDGE) - 1);
+  const settings = changedSettings(store.record.decisions.rule(chunk), whatIf.value);
+  const told = Object.entries(settings).map(([name, value]) => `${name} ${valueText(value)}`);
+  const how =
+    told.length > 0 ? `with ${told.join(", ")}` : "with the values of the what-if panel, once some are set";
+  return (
+    <SmallButton
+      data-testid="run-again"
+      title={`Run chunks ${chunk} to ${until} again in a branch below, ${how}`}
+      onClick={() => branching.fork({ chunk, until, settings })}
+    >
+      Run this again
+    </SmallButton>
+  );
+}
+
 /** Players round their position: 0.4 s may read as 0.39999 s, in tenths of a second. */
 const PLAYERS_ERROR = 0.01;
+
+/** Part of a chunk that an end of a selected span may be off by rounding. */
+const EDGE = 1e-3;
 
 /** Apart from the bar: only this is drawn anew while the cursor moves, ten times a second at most. */
 function Position({ view }: { view: View }) {

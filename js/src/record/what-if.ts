@@ -94,6 +94,17 @@ export function ruleOf(recorded: Partial<Rule>, changes: WhatIf): Partial<Rule> 
   return rule;
 }
 
+/** The settings that a run with the changes needs, beside those of the recorded rule. */
+export function changedSettings(recorded: Partial<Rule>, changes: WhatIf): Record<string, unknown> {
+  const rule = ruleOf(recorded, changes);
+  const set = new Set(Object.entries(changes).flatMap(([name, value]) => (value === null ? [] : [name])));
+  if (set.delete("threshold")) set.add("greedy").add("bias");
+  // 0 keeps all tokens: to a session, which reads "the checkpoint's value" from null, that is 0 too.
+  return Object.fromEntries(
+    [...set].map((name) => [name, name === "top_k" ? changes.top_k : rule[name as keyof Rule]]),
+  );
+}
+
 /** The choice on one chunk under a rule; null where the record does not tell. A forced decision stays. */
 function choiceOn(decisions: DecisionTable, chunk: number, rule: Partial<Rule>): Choice | null {
   const { forced } = decisions.rule(chunk) as { forced?: Choice };

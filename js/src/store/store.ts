@@ -7,6 +7,7 @@ import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
 import { LatencyProbe } from "../record/latency-probe";
 import { applyEvent, emptyRecord, type SessionRecord } from "../record/record";
 import { NO_VOCABULARY, type Vocabulary } from "../record/vocabulary";
+import type { Branch } from "./branches";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./mic-state";
 import { isPlaying, type PlayingFile } from "./playing";
 import type { Problem } from "./problem";
@@ -70,6 +71,9 @@ export interface Store {
   /** Seconds of audio sent in the stream that is open, or was last. */
   readonly sentSeconds: Signal<number>;
   readonly problems: Signal<readonly Problem[]>;
+  /** Forks of the session, oldest first, and a count of the changes of their records. */
+  readonly branches: Signal<readonly Branch[]>;
+  readonly branchVersion: Signal<number>;
   /** The session's settings as the kernel's trait says; null before it says anything. */
   readonly settings: Signal<Values | null>;
   /** Which settings there are, as the kernel declares them; empty before it does. */
@@ -162,6 +166,8 @@ export function createStore(): Store {
     kernelState,
     sentSeconds,
     problems: signal([]),
+    branches: signal([]),
+    branchVersion: signal(0),
     settings: signal(null),
     schema: signal([]),
     live: signal(UNTOLD_LIVE),
@@ -221,6 +227,7 @@ export function clearRecord(store: Store, session: SessionId | null): void {
     store.latency.clear();
     store.kernelWaiting.value = 0;
     store.file.value = null;
+    store.branches.value = [];
     store.announcement.value = "";
     store.version.value += 1;
   });

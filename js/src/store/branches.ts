@@ -1,0 +1,44 @@
+/** Branches: forks of the session that the kernel runs beside it. Each has a record of its own from its fork on. */
+
+import { batch } from "@preact/signals";
+import type { BranchEvents, BranchState } from "../channel/messages";
+import { completeEvent } from "../record/complete-event";
+import { applyEvent, emptyRecord, type SessionRecord } from "../record/record";
+import type { Store } from "./store";
+
+/** A branch as the kernel tells it, and its events from the fork on, by the chunks of the original. */
+export interface Branch {
+  readonly told: BranchState;
+  /** Grows in place; `store.branchVersion` counts its changes. */
+  readonly record: SessionRecord;
+}
+
+/** Takes the state of a branch: a new one, a change, or the end of one that is kept no longer. */
+export function takeBranch(store: Store, told: BranchState): void {
+  const before = store.branches.value;
+  const known = before.find((branch) => branch.told.branch === told.branch);
+  const taken = { told, record: known?.record ?? emptyRecord() };
+  if (told.state === "dropped") store.branches.value = before.filter((branch) => branch !== known);
+  else if (known) store.branches.value = before.map((branch) => (branch === known ? taken : branch));
+  else store.branches.value = [...before, taken];
+}
+
+/** Takes events of a branch; returns false where some before them are missing. */
+export function addBranchEvents(store: Store, message: BranchEvents): boolean {
+  const branch = store.branches.value.find(({ told }) => told.branch === message.branch);
+  // A page that has not been welcomed yet is told all of it.
+  if (!branch) return false;
+  const held = branch.record.count - message.first;
+  if (held < 0) return false;
+  const fresh = message.events.slice(held);
+  if (fresh.length === 0) return true;
+  batch(() => {
+    for (const event of fresh) applyEvent(branch.record, completeEvent(event), store.vocabulary.value);
+    store.branchVersion.value += 1;
+  });
+  return true;
+}
+
+export function clearBranches(store: Store): void {
+  if (store.branches.value.length > 0) store.branches.value = [];
+}
