@@ -10,7 +10,7 @@ import { isPolicy } from "../store/policy";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
 import { Icon } from "./icon";
-import { valueText } from "./run-on";
+import { settingsText } from "./run-on";
 import { SmallButton } from "./small-button";
 import { clock } from "./turn-item";
 
@@ -99,13 +99,11 @@ function RunAgain({ view, span }: { view: View; span: Span }) {
   const chunk = Math.floor(span.from_s / CHUNK_SECONDS + EDGE);
   const until = Math.max(chunk, Math.ceil(span.to_s / CHUNK_SECONDS - EDGE) - 1);
   const settings = changedSettings(store.record.decisions.rule(chunk), whatIf.value);
-  const told = Object.entries(settings).map(([name, value]) => `${name} ${valueText(value)}`);
-  const how =
-    told.length > 0 ? `with ${told.join(", ")}` : "with the values of the what-if panel, once some are set";
+  const told = settingsText(settings) || "the values of the what-if panel, once some are set";
   return (
     <SmallButton
       data-testid="run-again"
-      title={`Run chunks ${chunk} to ${until} again in a branch below, ${how}`}
+      title={`Run chunks ${chunk} to ${until} again in a branch below, with ${told}`}
       onClick={() => branching.fork({ chunk, until, settings })}
     >
       Run this again

@@ -1,6 +1,7 @@
 /** Run on from a chunk with something changed: a branch. And what the branches decided there. */
 
-import { changedSettings, isChange } from "../record/what-if";
+import type { ForkRequest } from "../channel/channel";
+import { changedSettings } from "../record/what-if";
 import { isPolicy } from "../store/policy";
 import { CHOICE_WORDS } from "../store/readout";
 import type { View } from "../view";
@@ -12,9 +13,20 @@ export function RunOn({ view, chunk }: { view: View; chunk: number }) {
   const { branching } = channel;
   void [store.version.value, store.branchVersion.value];
   if (!branching || store.saved.value || isPolicy(store)) return null;
-  const disabled = store.line.value === "lost";
+  const lost = store.line.value === "lost";
   const settings = changedSettings(store.record.decisions.rule(chunk), view.whatIf.value);
-  const told = Object.entries(settings).map(([name, value]) => `${name} ${valueText(value)}`);
+  const told = settingsText(settings);
+  const ways: readonly [string, string, string, ForkRequest][] = [
+    ["speak", "speak", "speaks here: TEXT_BEGIN is forced", { chunk, force: "TEXT_BEGIN" }],
+    ["silent", "keep silent", "is silent here: KEEP_SILENCE is forced", { chunk, force: "KEEP_SILENCE" }],
+    ["mute", "mute this chunk", "hears silence in place of this chunk", { chunk, mute: true }],
+    [
+      "what-if",
+      told ? `with ${told}` : "with what-if values",
+      `has the values of the what-if panel from here on${told ? "" : "; move one of its sliders first"}`,
+      { chunk, settings },
+    ],
+  ];
   const here = store.branches.value.flatMap(({ told: { branch }, record }) => {
     const choice = record.decisions.choiceOf(chunk);
     return choice ? [{ branch, choice, p: record.decisions.columns.of.p_text[chunk] as number }] : [];
@@ -24,42 +36,17 @@ export function RunOn({ view, chunk }: { view: View; chunk: number }) {
     <div class="aiw-run-on" role="group" aria-label={`Run on from chunk ${chunk}`} data-testid="run-on">
       <span class="aiw-key">run on from here</span>
       <span class="aiw-run-on-buttons">
-        <SmallButton
-          data-testid="run-on-speak"
-          disabled={disabled}
-          title="A branch that speaks here: TEXT_BEGIN is forced"
-          onClick={() => branching.fork({ chunk, force: "TEXT_BEGIN" })}
-        >
-          speak
-        </SmallButton>
-        <SmallButton
-          data-testid="run-on-silent"
-          disabled={disabled}
-          title="A branch that is silent here: KEEP_SILENCE is forced"
-          onClick={() => branching.fork({ chunk, force: "KEEP_SILENCE" })}
-        >
-          keep silent
-        </SmallButton>
-        <SmallButton
-          data-testid="run-on-mute"
-          disabled={disabled}
-          title="A branch that hears silence in place of this chunk"
-          onClick={() => branching.fork({ chunk, mute: true })}
-        >
-          mute this chunk
-        </SmallButton>
-        <SmallButton
-          data-testid="run-on-what-if"
-          disabled={disabled || !isChange(view.whatIf.value)}
-          title={
-            told.length > 0
-              ? `A branch with ${told.join(", ")} from here on`
-              : "Move a slider of the what-if panel first: the branch has its values from here on"
-          }
-          onClick={() => branching.fork({ chunk, settings })}
-        >
-          {told.length > 0 ? `with ${told.join(", ")}` : "with what-if values"}
-        </SmallButton>
+        {ways.map(([name, words, does, request]) => (
+          <SmallButton
+            key={name}
+            data-testid={`run-on-${name}`}
+            disabled={lost || (name === "what-if" && !told)}
+            title={`A branch that ${does}`}
+            onClick={() => branching.fork(request)}
+          >
+            {words}
+          </SmallButton>
+        ))}
       </span>
       {here.length > 0 && (
         <span class="aiw-run-on-here" data-testid="run-on-here">
@@ -74,6 +61,10 @@ export function RunOn({ view, chunk }: { view: View; chunk: number }) {
   );
 }
 
-export function valueText(value: unknown): string {
-  return typeof value === "number" ? String(Math.round(value * 1000) / 1000) : String(value);
+/** Settings in words: `bias 0.5, greedy true`. */
+export function settingsText(settings: Readonly<Record<string, unknown>>): string {
+  const rounded = (value: unknown) => (typeof value === "number" ? Math.round(value * 1000) / 1000 : value);
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} ${rounded(value)}`)
+    .join(", ");
 }

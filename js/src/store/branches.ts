@@ -1,17 +1,10 @@
-/** Branches: forks of the session that the kernel runs beside it. Each has a record of its own from its fork on. */
+/** Takes what the kernel tells of branches into the store. */
 
 import { batch } from "@preact/signals";
 import type { BranchEvents, BranchState } from "../channel/messages";
 import { completeEvent } from "../record/complete-event";
-import { applyEvent, emptyRecord, type SessionRecord } from "../record/record";
+import { applyEvent, emptyRecord } from "../record/record";
 import type { Store } from "./store";
-
-/** A branch as the kernel tells it, and its events from the fork on, by the chunks of the original. */
-export interface Branch {
-  readonly told: BranchState;
-  /** Grows in place; `store.branchVersion` counts its changes. */
-  readonly record: SessionRecord;
-}
 
 /** Takes the state of a branch: a new one, a change, or the end of one that is kept no longer. */
 export function takeBranch(store: Store, told: BranchState): void {

@@ -7,7 +7,7 @@ import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
 import { LatencyProbe } from "../record/latency-probe";
 import { applyEvent, emptyRecord, type SessionRecord } from "../record/record";
 import { NO_VOCABULARY, type Vocabulary } from "../record/vocabulary";
-import type { Branch } from "./branches";
+import type { Branch } from "./branch";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./mic-state";
 import { isPlaying, type PlayingFile } from "./playing";
 import type { Problem } from "./problem";

@@ -7,7 +7,6 @@ import { BarButton } from "../panels/bar-button";
 import { chunkCount } from "../record/record";
 import { readout } from "../store/readout";
 import type { View } from "../view";
-import { BranchLanes } from "./branch-lanes";
 import { foldedLanes } from "./folding";
 import { attachGestures } from "./gestures";
 import { HoverBox } from "./hover-box";
@@ -21,13 +20,19 @@ import { TimelineCanvas } from "./timeline-canvas";
 /** Timelines made so far: each names itself, since many may be on one page. */
 let made = 0;
 
-export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: TimelineCanvas) => void }) {
+interface Props {
+  view: View;
+  onCanvas: (timeline: TimelineCanvas) => void;
+  /** What lies between the lanes and the bar below them. */
+  children?: ComponentChildren;
+}
+
+export function Timeline({ view, onCanvas, children }: Props) {
   const surface = useRef<HTMLDivElement>(null);
   const lanes = useRef<HTMLCanvasElement>(null);
   const marks = useRef<HTMLCanvasElement>(null);
   const overview = useRef<HTMLCanvasElement>(null);
   const timeline = useRef<TimelineCanvas | null>(null);
-  const canvas = useSignal<TimelineCanvas | null>(null);
   const asTable = useSignal(false);
   const id = useMemo(() => `aiw-timeline-${++made}`, []);
 
@@ -37,7 +42,6 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
     const canvases = { lanes: lanes.current, marks: marks.current, overview: overview.current };
     const made = new TimelineCanvas(canvases, root, view);
     timeline.current = made;
-    canvas.value = made;
     onCanvas(made);
     const detach = attachGestures(surface.current, made, view);
     return () => {
@@ -68,7 +72,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
         )}
         {asTable.value && <ChunkTable id={`${id}-row`} view={view} height={height} />}
       </div>
-      {canvas.value && <BranchLanes view={view} timeline={canvas.value} />}
+      {children}
       <div class="aiw-timeline-bar">
         <OverviewBar scrolls={id} canvas={overview} timeline={() => timeline.current} view={view} />
         <div class="aiw-zoom">

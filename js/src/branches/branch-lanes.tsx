@@ -3,16 +3,17 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { SmallButton } from "../panels/small-button";
 import { clock } from "../panels/turn-item";
+import { Walk } from "../panels/walk";
 import { differences } from "../record/branch-difference";
 import { chunkStart } from "../record/record";
-import type { Branch } from "../store/branches";
+import type { Branch } from "../store/branch";
 import { CHOICE_WORDS } from "../store/readout";
+import { Layer } from "../timeline/layer";
+import type { Scene } from "../timeline/painter";
+import type { TimelineCanvas } from "../timeline/timeline-canvas";
+import { chunkAt } from "../timeline/visible";
 import type { View } from "../view";
 import { BRANCH_HEIGHT, paintBranch } from "./branch-picture";
-import { Layer } from "./layer";
-import type { Scene } from "./painter";
-import type { TimelineCanvas } from "./timeline-canvas";
-import { chunkAt } from "./visible";
 
 const STATES: Record<string, string> = {
   queued: "waiting for its turn",
@@ -105,28 +106,14 @@ function Differences({ view, branch }: { view: View; branch: Branch }) {
   const { told, record } = branch;
   void [store.version.value, store.branchVersion.value];
   const found = differences(store.record, record, told.chunk);
-  const at = view.selected.value ?? -1;
-  const next = found.find((chunk) => chunk > at) ?? found[0];
-  const before = found.filter((chunk) => chunk < at).at(-1) ?? found.at(-1);
-  const go = (chunk: number | undefined) => chunk !== undefined && view.showChunk(chunk);
-  const [first] = found;
   return (
     <>
       <span role="status" class="aiw-branch-said" data-testid="branch-said" data-differences={found.length}>
-        {[STATES[told.state], told.message, differenceText(store.record, record, told.state, found, first)]
+        {[STATES[told.state], told.message, differenceText(store.record, record, told.state, found)]
           .filter(Boolean)
           .join(" · ")}
       </span>
-      {first !== undefined && (
-        <span class="aiw-what-if-walk">
-          <SmallButton data-testid="branch-previous" onClick={() => go(before)}>
-            ‹ previous
-          </SmallButton>
-          <SmallButton data-testid="branch-next" onClick={() => go(next)}>
-            next ›
-          </SmallButton>
-        </span>
-      )}
+      {found.length > 0 && <Walk view={view} name="branch" chunks={found} />}
     </>
   );
 }
@@ -136,8 +123,8 @@ function differenceText(
   branch: Branch["record"],
   state: string,
   found: readonly number[],
-  first: number | undefined,
 ): string {
+  const [first] = found;
   if (first === undefined) return state === "done" ? "the same decisions and replies" : "";
   const [was, now] = [original.decisions.choiceOf(first), branch.decisions.choiceOf(first)];
   const how = was && now && was !== now ? `${CHOICE_WORDS[was]} → ${CHOICE_WORDS[now]}` : "another reply";

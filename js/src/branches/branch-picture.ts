@@ -3,14 +3,14 @@
 import { differsAt } from "../record/branch-difference";
 import { CHUNK_SECONDS } from "../record/events";
 import { chunkStart, recordEnd, type SessionRecord } from "../record/record";
-import { chunkWidth, type LaneFrame } from "./lane";
-import { decisionLane } from "./lane-decision";
-import { probabilityLane } from "./lane-probability";
-import { replyLane } from "./lane-reply";
-import { drawWithin } from "./layer";
-import type { Scene } from "./painter";
-import { xOf } from "./time-axis";
-import { visibleChunks } from "./visible";
+import { chunkWidth, type LaneFrame } from "../timeline/lane";
+import { decisionLane } from "../timeline/lane-decision";
+import { probabilityLane } from "../timeline/lane-probability";
+import { replyLane } from "../timeline/lane-reply";
+import { drawWithin } from "../timeline/layer";
+import type { Scene } from "../timeline/painter";
+import { xOf } from "../timeline/time-axis";
+import { visibleChunks } from "../timeline/visible";
 
 /** Room of the marks of differences, above the decisions. */
 const MARKS_PX = 11;
