@@ -86,7 +86,7 @@ class TestAFork:
         assert events_of(heard, number) == branch.record.since(branch.shared)
         assert isinstance(events_of(heard, number)[0], Notice)
         assert {event.chunk for event in events_of(heard, number)} == set(range(4, 10))
-        assert (state["chunk"], state["changed"], state["state"]) == (4, "TEXT_BEGIN", "done")
+        assert (state["chunk"], state["changed"], state["state"]) == (4, "TEXT_BEGIN forced", "done")
 
     def test_ends_behind_the_last_chunk_of_a_span(self, heard: Page) -> None:
         heard.send({"type": "fork", "chunk": 3, "until": 5, "settings": {"bias": 2.0}, "request": 8})

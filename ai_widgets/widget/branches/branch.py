@@ -42,9 +42,9 @@ class Change:
     def __str__(self) -> str:
         parts = [f"{name} {value}" for name, value in self.settings.items()]
         if isinstance(self.force, str):
-            parts.append(self.force)
+            parts.append(f"{self.force} forced")
         else:
-            parts += [f"{name} at chunk {at}" for at, name in (self.force or {}).items()]
+            parts += [f"{name} forced at chunk {at}" for at, name in (self.force or {}).items()]
         muted = [at for at, other in (self.audio or {}).items() if other is None]
         parts += ["muted" if at == self.chunk else f"chunk {at} muted" for at in muted]
         parts += [f"other audio at chunk {at}" for at in (self.audio or {}) if at not in muted]
