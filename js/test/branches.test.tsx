@@ -237,6 +237,14 @@ describe("the lanes", () => {
     expect(model.of("drop_branch")).toEqual([{ type: "drop_branch", branch: 1 }]);
   });
 
+  it("do not tell what step mode hides", async () => {
+    const { conversation } = await branched();
+    const view = createView(conversation);
+    view.hiddenFrom.value = { decision: 1, reply: 1 };
+    const shown = await lanesOf(view);
+    expect(shown.find("branch-said").textContent).toBe("waiting for its turn");
+  });
+
   it("say that nothing differs, or what failed", async () => {
     const { model, conversation } = await recording();
     model.events(0, story(0, [null, null]));

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import SessionError
 from ...process_exit import stop_at_exit
-from ...protocol import Chunk, Timing
+from ...protocol import Chunk, Event, Timing
 from ..stages.stage import CLOSE_SECONDS, GLANCE_SECONDS, Stage
 from ..wire import outgoing
 from ..wire.failures import forget_frames
@@ -184,7 +184,7 @@ class Branches:
 
     def _forked(self, branch: Branch) -> StreamingSession | None:
         """Return the session of a branch, or None where it was cancelled before."""
-        if branch.done:
+        if branch.cancelled:
             return None
         self._pipeline.between_chunks(lambda session: _copy(branch, session))
         while (past := branch.wait_for_past(GLANCE_SECONDS)) is None:
@@ -201,17 +201,25 @@ class Branches:
 
     def _run_on(self, branch: Branch, session: StreamingSession) -> None:
         until = branch.change.until
-        for event in session.stream_on():
-            self._changed(False)
-            if branch.cancelled:
-                # What is pending is dropped, with a notice in the branch's record.
-                session.close()
-                return
-            last = event.chunk if isinstance(event, Timing) else event.chunk - 1 if isinstance(event, Chunk) else -1
-            if until is not None and last >= until:
-                break
-            self._pipeline.wait(YIELD_SECONDS)
-        session.release()
+        try:
+            for event in session.stream_on():
+                self._changed(False)
+                if branch.cancelled:
+                    # What is pending is dropped, with a notice in the branch's record.
+                    session.close()
+                    break
+                if until is not None and _complete(event) >= until:
+                    break
+                self._pipeline.wait(YIELD_SECONDS)
+        finally:
+            session.release()
+
+
+def _complete(event: Event) -> int:
+    """Return the newest chunk that is known to be complete by an event, −1 if it tells of none."""
+    if isinstance(event, Timing):
+        return event.chunk
+    return event.chunk - 1 if isinstance(event, Chunk) else -1
 
 
 def _copy(branch: Branch, session: StreamingSession | None) -> None:

@@ -105,7 +105,8 @@ function Differences({ view, branch }: { view: View; branch: Branch }) {
   const { store } = view;
   const { told, record } = branch;
   void [store.version.value, store.branchVersion.value];
-  const found = differences(store.record, record, told.chunk);
+  const shown = view.hiddenFrom.value.decision;
+  const found = differences(store.record, record, told.chunk).filter((chunk) => chunk < shown);
   return (
     <>
       <span role="status" class="aiw-branch-said" data-testid="branch-said" data-differences={found.length}>
