@@ -12,7 +12,7 @@ import ai_widgets
 
 PACKAGE = Path(ai_widgets.__file__).parent
 ROOMS = (
-    *("server_extension", "errors", "process_exit", "child_process", "special_tokens", "protocol", "settings"),
+    *("server_extension", "errors", "process_exit", "special_tokens", "protocol", "setting_schema", "settings"),
     *("audio", "model", "transformers", "record", "session", "inference", "policies", "analysis"),
     *("widget", "training", "evaluation", "serve", "cli"),
 )

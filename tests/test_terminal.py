@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from ai_widgets.child_process import last_words, output_of
 from ai_widgets.cli.bench import speed as bench
 from ai_widgets.cli.main import main
 from ai_widgets.cli.screen import Transcript
 from ai_widgets.errors import ChildError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Notice, Token, Turn
+from ai_widgets.training.child_process import last_words, output_of
 from tests.scripted import scripted
 from tests.signals import babble
 

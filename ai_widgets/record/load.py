@@ -1,4 +1,4 @@
-"""Open a recording: a folder, or one file; of a cut or altered one, what is left of it (docs/record-format.md)."""
+"""Open a recording: a folder, or one file; of a truncated or altered one, the readable part (docs/record-format.md)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def load(path: str | Path) -> SessionRecord:
     Raises
     ------
     RecordError
-        If there is no such file or it cannot be read; `ForeignRecordError` and `NewerRecordError`: see there.
+        If there is no such file or it cannot be read; also its subclasses `ForeignRecordError` and `NewerRecordError`.
 
     Warns
     -----

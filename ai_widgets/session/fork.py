@@ -235,7 +235,7 @@ def _from_there_on(mark: Mark, change: Change, first: int, script: Script) -> tu
 
 
 def _audio(record: SessionRecord, change: Change, needed: range) -> Audio:
-    """Return what gives the audio of the chunks in `needed`, also after the original has discarded it from memory."""
+    """Return a source of the audio of the chunks in `needed`, also after the original has discarded it from memory."""
     for at in needed:
         if at not in change.audio and not record.keeps(at):
             raise missing(at)

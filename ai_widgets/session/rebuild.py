@@ -1,4 +1,4 @@
-"""Rebuild the context of an earlier chunk: copy it where it still stands, else feed again what the events tell."""
+"""Rebuild the context of an earlier chunk: copy positions that are still held, else feed the events' tokens again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def copied(loop: Loop, mark: Mark) -> Any:
 
 
 def bring(branch: Loop, context: Any, mark: Mark, record: SessionRecord, marks: Marks) -> bool:
-    """Give a branch the context that the original had at a mark.
+    """Set the context that the original had at a mark, for a branch.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def bring(branch: Loop, context: Any, mark: Mark, record: SessionRecord, marks: 
     mark
         State at which the fork begins.
     record, marks
-        Of the original; the marks of the chunks before.
+        Record of the original, and the marks of the chunks before.
 
     Returns
     -------
@@ -88,9 +88,9 @@ def turn_taking(loop: Loop) -> TurnTaking:
 
 def turn_state(state: State) -> TurnState:
     """Return the state of a session that has a context; raises what `turn_taking` raises for a policy."""
-    if not isinstance(state.talk, TurnState):
+    if not isinstance(state.progress, TurnState):
         raise SessionError("A policy has no context that a fork could go back to.")
-    return state.talk
+    return state.progress
 
 
 def _rebuilt(model: ListeningModel, mark: Mark, record: SessionRecord, marks: Marks) -> tuple[Any, bool]:

@@ -1,6 +1,6 @@
 """Replay: hear a record again with a model, and compare every decision, token and reply with the recorded ones.
 
-The audio, the settings and the seed give the decisions. What happened from outside (`script`) happens again at the same
+Audio, settings and seed determine the decisions. External actions (`script`) are repeated at the same
 place: changed settings, interrupts, forced decisions, failures.
 """
 

@@ -65,7 +65,7 @@ class Clip:
 
 
 def active_frames(samples: Samples) -> npt.NDArray[np.bool_]:
-    """Say for every 10 ms whether it belongs to the sound rather than to its background.
+    """Return for every 10 ms whether it belongs to the sound rather than to its background.
 
     The threshold is 38 dB below the loudest frame, or 7 dB above the quietest tenth, whichever is higher.
     """
@@ -147,7 +147,7 @@ def make_clip(samples: Samples, kind: int, word: int, group: str, label: str, te
 
 
 def _spoken_text(row: dict[str, str]) -> str:
-    """What is said, where the manifest says it in words (orders are described by intent and slots)."""
+    """Return the spoken text, where the manifest gives it in words (commands are described by intent and slots)."""
     text = (row["text"] or "").strip().lower()
     if text.startswith("{"):
         return ""

@@ -50,7 +50,7 @@ class Shelf:
 
 
 def excerpt(samples: Samples, kind: int, word: int, start: int, end: int, phones: tuple[int, ...] = ()) -> Excerpt:
-    """Mel power of a clip."""
+    """Compute the mel power of a clip."""
     padded = np.pad(samples, EDGE, mode="reflect" if len(samples) > EDGE else "constant")
     return Excerpt(log10_mel(padded).T.astype(np.float16), kind, word, start // HOP, -(-end // HOP), phones)
 

@@ -13,7 +13,7 @@ from ..audio.intake import check_rate, mono
 from ..record.folder import check_keep
 from ..record.record import AUDIO_SECONDS, SessionRecord
 from ..record.transcript import summary
-from ..settings import WIDGET_REPLY_TOKENS, Declared, Settings
+from ..settings import WIDGET_REPLY_TOKENS, Settings
 from .assigning import StateTrait, check_assignment, completed
 from .branches.forking import Forking
 from .channel import Channel
@@ -57,7 +57,7 @@ class AudioInteraction(Forking, ShellSafeWidget):
         `idle`, `asking` (for the microphone), `listening`, `paused`, `speaking`, `stopped` or `error`. Synced, as are
         all of the following.
     settings, live : dict
-        What `Settings` and `LiveSettings` hold. A dict that is assigned changes what it names; see `set`.
+        Values of `Settings` and `LiveSettings`. An assigned dict changes the settings that it names; see `set`.
     settings_schema : list of dict
         Name, type, words and group of every setting, from which pages draw the settings panel.
     loop : dict
@@ -240,7 +240,7 @@ class AudioInteraction(Forking, ShellSafeWidget):
         return self._channel.presenter.player.playing
 
     def stop(self) -> None:
-        """End the file that plays, and those after it. What was read of it is answered."""
+        """End the file that plays, and those after it. Audio that was already read is still decided."""
         self._channel.presenter.player.end()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -253,8 +253,8 @@ class AudioInteraction(Forking, ShellSafeWidget):
     def set(self, **changes: Any) -> None:
         """Change settings of the session and live ones by name, all of them or none.
 
-        They hold from the next chunk that is decided, and a notice on the timeline says so. With another system prompt
-        the context starts over there.
+        They apply from the next decided chunk on, with a notice on the timeline. Another system prompt starts the
+        context over.
         """
         self._channel.change(changes)
 
@@ -263,17 +263,17 @@ class AudioInteraction(Forking, ShellSafeWidget):
         self._channel.presenter.pipeline.set_loop("pause")
 
     def resume(self) -> None:
-        """Let the loop run again."""
+        """Resume the loop after `pause` or `step`."""
         self._channel.presenter.pipeline.set_loop("run")
 
     def step(self, wait: bool = True) -> None:
-        """Pause the loop and run its next phase: perceive, decide or respond. Nothing where no audio is queued."""
+        """Pause the loop and run its next phase: perceive, decide or respond; do nothing if no audio is queued."""
         self._channel.presenter.pipeline.step()
         if wait:
             self.wait()
 
     def interrupt(self) -> None:
-        """End the running reply; listening goes on."""
+        """End the running reply; the session continues."""
         self._channel.presenter.pipeline.interrupt()
 
     def reset(self) -> None:
@@ -313,7 +313,7 @@ class AudioInteraction(Forking, ShellSafeWidget):
         else:
             super().__setattr__(name, value)
 
-    def _in_effect(self, trait: str) -> Declared:
+    def _in_effect(self, trait: str) -> Settings | LiveSettings:
         pipeline = self._channel.presenter.pipeline
         return pipeline.live if trait == "live" else pipeline.settings
 

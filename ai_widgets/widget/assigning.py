@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import traitlets
 
 from ..errors import ReadOnlyError, SettingError
-from ..settings import Declared
+from ..setting_schema import Declared
 from .live_settings import LIVE_NAMES, SESSION_NAMES, parted
 
 SET = "settings are changed with w.set(name=value), such as w.set(bias=1)"

@@ -281,7 +281,7 @@ class Pipeline:
             raise SessionError("This widget is closed; make a new widget to continue.")
 
     def _wake(self, running: RunningSession) -> None:
-        """Make the decode stage do its pending work, now or before its next chunk."""
+        """Wake the decode stage to do its pending work, now or before its next chunk."""
         if self.gate.mode != "run":
             self.gate.nudge()
         if not len(self._decode):
@@ -303,7 +303,7 @@ class Pipeline:
         if running is self._running and running.failure is None and not running.deaf:
             try:
                 self._encoder.encode(running, part)
-            except Exception as error:  # noqa: BLE001 - whatever a model raises must reach the user, and end this session only
+            except Exception as error:  # noqa: BLE001 - any exception of a model must reach the user, and end only this session
                 # Queued behind the chunks that were perceived before the failure, which are still decided.
                 running.deaf = True
                 self._decode.put((running, Failure(error)))

@@ -253,7 +253,7 @@ class Presenter(PipelineEvents):
         self.problem("model", describe(error), page, details(error))
 
     def decoder_idle(self) -> None:
-        """Write the history now: nothing is decided for a while."""
+        """Write the history now, because the decode stage is idle."""
         self._keeper.flush()
 
     def file_changed(self, file: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-/** One view of the widget: its root element with all panels, keys and dropped files. */
+/** One view of the widget: its root element with all panels, keyboard commands and dropped files. */
 
 import { effect, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
@@ -21,7 +21,7 @@ import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
 import type { SessionView } from "./view";
 
-/** How often the latency figures on the root are renewed while events come. */
+/** Interval between two updates of the latency figures on the root, in milliseconds. */
 const FIGURES_MS = 500;
 
 export function App({ view }: { view: SessionView }) {
@@ -35,13 +35,13 @@ export function App({ view }: { view: SessionView }) {
     () =>
       watchTheme((found) => {
         theme.value = found;
-        // The host's own style sheet may still be on its way.
+        // The host's style sheet may not be applied yet.
         requestAnimationFrame(() => requestAnimationFrame(() => timeline.value?.restyle()));
       }),
     [theme],
   );
   useLayoutEffect(() => (root.current ? keepKeys(root.current) : undefined), []);
-  // Another session: what was picked is gone.
+  // In another session the selection is no longer valid.
   useLayoutEffect(
     () =>
       effect(() => {
@@ -58,7 +58,7 @@ export function App({ view }: { view: SessionView }) {
     if (isCommand(event) || event.defaultPrevented) return;
     const typing = isField(event.target);
     if (!typing && !event.repeat && pressKey(view, event.key.toLowerCase())) claim(event);
-    // A field's keys are the field's: JupyterLab would take a slider's arrows for its own.
+    // Keys of a field must not reach the host: JupyterLab would handle a slider's arrow keys.
     else if (typing || event.target instanceof HTMLInputElement) event.stopPropagation();
   };
   const dragOver = (event: DragEvent) => {
@@ -81,7 +81,7 @@ export function App({ view }: { view: SessionView }) {
     <div
       ref={root}
       class="aiw"
-      // Its words are English, whatever runs to the left around it; replies take the direction of their own letters.
+      // The text is English, in a page of any direction; replies have the direction of their own letters.
       dir="ltr"
       role="group"
       aria-label="Audio interaction"
@@ -147,15 +147,15 @@ export function App({ view }: { view: SessionView }) {
   );
 }
 
-/** Whether letters typed here are meant as text. */
+/** Return whether letters typed into the target are text. */
 function isField(target: EventTarget | null): boolean {
   if (target instanceof HTMLInputElement) return target.type !== "checkbox" && target.type !== "range";
   return target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement;
 }
 
 /**
- * Notebook hosts take single keys (arrows, R, F, L) for commands of their own. Within the widget they are the
- * widget's; combinations such as ctrl+S stay the host's.
+ * Suppress single-key commands of notebook hosts (arrows, R, F, L) within the widget; combinations such as ctrl+S
+ * stay the host's.
  */
 function keepKeys(root: HTMLElement): () => void {
   const decide = (event: KeyboardEvent) => {
@@ -166,7 +166,7 @@ function keepKeys(root: HTMLElement): () => void {
   return () => window.removeEventListener("keydown", decide, true);
 }
 
-/** Writes how long chunks take beside the model's own time to `data-overhead`, where measurements read it. */
+/** Write the overhead of chunks to `data-overhead`, where measurements read it. */
 function showFigures({ store }: SessionView, root: HTMLElement | null): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const show = () => {

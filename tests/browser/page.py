@@ -214,7 +214,7 @@ class Notebook:
         raise AssertionError(f"{expression} stayed {answer!r}; expected {value!r}")
 
     def wait_count(self, what: str, at_least: int, seconds: float = PATIENCE_MS / 1000) -> None:
-        """Wait until the widget shows so many chunks, decisions or turns."""
+        """Wait until the widget shows a number of chunks, decisions or turns."""
         self.page.wait_for_function(
             "([what, least]) => Number(document.querySelector('[data-testid=aiw]')?.dataset[what] ?? -1) >= least",
             arg=[what, at_least],

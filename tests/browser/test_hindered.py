@@ -46,7 +46,7 @@ def released(notebook: Notebook, code: str, words: str, reason: str) -> None:
 def test_audio_that_the_system_holds_for_5_s_is_a_gap_on_the_timeline(open_notebook: OpenNotebook) -> None:
     notebook = recording(open_notebook)
     notebook.page.evaluate(HOLD)
-    notebook.expect_problem("interrupted", "has paused audio.*goes on when")
+    notebook.expect_problem("interrupted", "has paused audio.*continues when")
     expect(notebook.widget.first.get_by_test_id("state")).to_contain_text("suspended by the system")
     # What is measured is that time passes.
     notebook.page.wait_for_timeout(5_000)

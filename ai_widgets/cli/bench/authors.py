@@ -20,11 +20,11 @@ import numpy as np
 
 from ...audio.files import load_audio
 from ...audio.intake import cut
-from ...child_process import output_of
 from ...errors import SettingError
 from ...inference import Model
 from ...protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Event
 from ...session.perceive import hear_clip
+from ...training.child_process import output_of
 
 RUNNERS = ("infer_online.py", "infer.py")
 """Files that may hold their runner; the first that exists is called."""

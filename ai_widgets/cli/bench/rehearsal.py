@@ -26,7 +26,6 @@ import torch
 from torch import Tensor
 
 from ...audio.features import StreamingLogMel
-from ...child_process import output_of
 from ...errors import AiWidgetsError, CheckpointError
 from ...inference import Model, load_model
 from ...model.checkpoint import open_parts
@@ -35,6 +34,7 @@ from ...model.machine import gigabytes, host_memory
 from ...model.skeleton import need_of
 from ...model.weights import TOWER_FILES
 from ...protocol import CHUNK_SAMPLES, FRAMES_PER_CHUNK
+from ...training.child_process import output_of
 from .rehearsal_files import RELEASE, SMALL, write_release
 
 FORMATS = ("bfloat16", "bfloat16+int8", "bfloat16+int4")
@@ -232,7 +232,7 @@ def rates() -> dict[str, float]:
 
 
 def _seconds(work: Any) -> float:
-    """Processor time ÷ threads."""
+    """Measure the processor time of a call ÷ threads."""
     start = _clock()
     work()
     return _since(start)[1]

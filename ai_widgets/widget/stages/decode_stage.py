@@ -68,7 +68,7 @@ class ChunkDecoder:
             self._events_came(False)
 
     def decode(self, running: RunningSession, heard: Heard) -> None:
-        """Step the session by one chunk, or drop the chunk where the overload policy says so."""
+        """Step the session by one chunk, or drop the chunk according to the overload policy."""
         session = running.session = running.session or self._open_session(running)
         chunk = session.chunks_done
         while (outcome := self._gate.enter("perceive", chunk)) != "go":

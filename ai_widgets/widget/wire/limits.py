@@ -14,6 +14,7 @@ from msgspec import Meta
 from ...audio.intake import MAX_RATE, MIN_RATE
 
 PROTOCOL_VERSION = 3
+"""Version of the messages, equal in page and kernel; a page of another version is told to reload."""
 HANDSHAKE = bytes((1, 2, 3, 4))
 """Buffer of a hello. Some hosts drop binary buffers; then the browser sends base64."""
 MAX_TEXT = 500

@@ -109,7 +109,7 @@ class Outbox:
         """Queue the answer to a hello; events after the `seen` ones of this page follow.
 
         Events that were not sent yet are never skipped, since another page may have seen fewer. Where more than
-        `MAX_REPLAYED` events would follow, `first` is the index at which the page begins, and a problem says so.
+        `MAX_REPLAYED` events would follow, `first` is the index at which the page begins, with a problem as notice.
         """
         with self._lock:
             first = self._first_replayed(seen)

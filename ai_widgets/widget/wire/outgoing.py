@@ -99,7 +99,7 @@ def audio(fetch: Fetch, samples: npt.NDArray[np.float32] | None, binary: bool) -
 
 
 def need(stream: int, offset: int, length: int, page: str) -> dict[str, Any]:
-    """Ask a page for a part of its file."""
+    """Request a part of its file from a page."""
     return written(Need(stream, offset, length, page))
 
 

@@ -1,4 +1,4 @@
-"""Check of everything that a page sends: a typed message, or a `MessageError` that says what is allowed."""
+"""Checks of a page's messages: the result is a typed message, or a `MessageError` with the allowed values."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _typed(content: object) -> PageMessage:
     try:
         return msgspec.convert(content, kind)
     except (msgspec.ValidationError, RecursionError):
-        # Only a refused message pays for the second look: a JSON number may arrive as 3.0, where 3 is meant.
+        # Only a refused message is parsed again: a whole number in JSON may arrive as 3.0.
         known = {name: _whole(content[name]) for name in kind.__struct_fields__ if name in content}
     try:
         return msgspec.convert(known, kind)

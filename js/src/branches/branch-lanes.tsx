@@ -1,4 +1,4 @@
-/** The lanes of the branches below those of the session: each from its fork on, with a mark where it differs. */
+/** Lanes of the branches below those of the session: each from its fork on, with a mark where it differs. */
 
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { SmallButton } from "../panels/small-button";
@@ -23,7 +23,7 @@ const STATES: Record<string, string> = {
   failed: "failed",
 };
 
-/** Nothing where there are no branches. */
+/** Render the lanes of all branches; nothing without branches. */
 export function BranchLanes({ view, timeline }: { view: View; timeline: TimelineCanvas }) {
   return (
     <>
@@ -100,7 +100,7 @@ function BranchLane({ view, branch, timeline }: { view: View; branch: Branch; ti
   );
 }
 
-/** How far the branch is, where it first differs, and a way from one difference to the next. */
+/** Render the state of the branch, its first difference, and buttons that move between the differences. */
 function Differences({ view, branch }: { view: View; branch: Branch }) {
   const { store } = view;
   const { told, record } = branch;

@@ -1,4 +1,4 @@
-/** Paints the lanes of one branch: what is before the fork is the original's and left free. */
+/** Painting of the lanes of one branch. The chunks before the fork are the original's and are not painted. */
 
 import { differsAt } from "../record/branch-difference";
 import { CHUNK_SECONDS } from "../record/events";
@@ -12,7 +12,7 @@ import type { Scene } from "../timeline/painter";
 import { xOf } from "../timeline/time-axis";
 import { visibleChunks } from "../timeline/visible";
 
-/** Room of the marks of differences, above the decisions. */
+/** Height of the marks of differences above the decisions, in pixels. */
 const MARKS_PX = 11;
 const LANES = [
   [decisionLane, 30],
@@ -20,7 +20,7 @@ const LANES = [
   [replyLane, 50],
 ] as const;
 export const BRANCH_HEIGHT = MARKS_PX + LANES.reduce((sum, [, height]) => sum + height, 0);
-/** Half the width of a diamond; narrower chunks have a bar instead. */
+/** Half the width of a diamond in pixels; in chunks that are narrower a bar replaces it. */
 const DIAMOND_PX = 4;
 
 export interface BranchPicture {
@@ -53,7 +53,7 @@ export function paintBranch(context: CanvasRenderingContext2D, scene: Scene, bra
   drawDifferences({ ...frame, top: 0, height: MARKS_PX }, original);
 }
 
-/** The line from which on the branch has its own decisions, with a foot that points to them. */
+/** Paint the line of the fork, with an arrow to the branch's own decisions. */
 function drawFork(context: CanvasRenderingContext2D, { axis, palette }: Scene, x: number): void {
   if (x < axis.left - DIAMOND_PX || x > axis.left + axis.width) return;
   context.fillStyle = palette.focus;
@@ -65,7 +65,7 @@ function drawFork(context: CanvasRenderingContext2D, { axis, palette }: Scene, x
   context.fill();
 }
 
-/** A diamond above each chunk that differs: filled for another decision, empty for another reply. */
+/** Paint a diamond above each chunk that differs: filled for another decision, empty for another reply. */
 function drawDifferences(frame: LaneFrame, original: SessionRecord): void {
   const { context, record, axis, first, last, hidden, palette } = frame;
   const wide = chunkWidth(axis);
@@ -87,7 +87,7 @@ function drawDifferences(frame: LaneFrame, original: SessionRecord): void {
     diamond(context, x, MARKS_PX / 2);
     if (how === "decision") context.fill();
     else context.stroke();
-    // Around the whole chunk, so that it is found from the reply too.
+    // The cell is framed too: a diamond alone is overlooked in a full window.
     context.strokeRect(x - wide / 2 + 0.75, MARKS_PX, wide - 1.5, LANES[0][1] - 2);
   }
 }

@@ -1,4 +1,4 @@
-/** The replies of each branch beside those of the original, where they differ. */
+/** Table of each branch: its replies beside those of the original, where they differ. */
 
 import { type ReplyPair, replyPairs } from "../record/branch-difference";
 import { chunkStart } from "../record/record";
@@ -6,10 +6,10 @@ import { isReplyHidden } from "../store/hidden";
 import type { View } from "../view";
 import { clock } from "./turn-item";
 
-/** Rows that are drawn of each branch: the newest. */
+/** Rows shown of each branch, the newest. More would push the transcript out of its card. */
 const MOST_PAIRS = 20;
 
-/** Nothing where no reply differs. */
+/** Render a table for each branch with another reply. */
 export function BranchReplies({ view }: { view: View }) {
   const { store } = view;
   void [store.version.value, store.branchVersion.value];

@@ -1,4 +1,4 @@
-/** Replays what was recorded: play and pause, position, speed, loop, and the selected span. */
+/** Controls of the replay: play and pause, position, speed, loop, and the selected span. */
 
 import { useComputed } from "@preact/signals";
 import { SPEEDS, type Span } from "../playback/replay";
@@ -14,7 +14,7 @@ import { settingsText } from "./run-on";
 import { SmallButton } from "./small-button";
 import { clock } from "./turn-item";
 
-/** Shown for every record, and for a session once it has chunks and takes no audio. */
+/** Render the bar: for every record, and for a session that has chunks and receives no audio. */
 export function ReplayBar({ view }: { view: View }) {
   const { channel, store } = view;
   const { replay } = channel;
@@ -22,7 +22,7 @@ export function ReplayBar({ view }: { view: View }) {
   const busy = store.micOpen.value || isPlaying(store.file.value);
   const unused = replay.position.value === null;
   if (chunkCount(store.record) === 0) return null;
-  // Without its kernel a session has no sound to replay.
+  // A session's sound is in its kernel.
   if (channel.ongoing && unused && (busy || !channel.ready)) return null;
   const playing = replay.playing.value;
   const span = replay.span.value;
@@ -67,7 +67,7 @@ export function ReplayBar({ view }: { view: View }) {
       </BarButton>
       <BarButton
         name="replay-select"
-        title="Drag on the timeline selects a span. The same without this button: drag with Shift, or the keys [ and ]"
+        title="Select a span by dragging on the timeline. Without this button: drag with Shift, or use the keys [ and ]"
         pressed={view.selecting.value}
         press={() => {
           view.selecting.value = !view.selecting.value;
@@ -79,7 +79,7 @@ export function ReplayBar({ view }: { view: View }) {
         <span class="aiw-replay-span" data-testid="replay-span">
           {clock(span.from_s)} – {clock(span.to_s)}
           <RunAgain view={view} span={span} />
-          <SmallButton label="Select nothing (Escape)" onClick={() => replay.select(null)}>
+          <SmallButton label="Clear the selection (Escape)" onClick={() => replay.select(null)}>
             ×
           </SmallButton>
         </span>
@@ -91,7 +91,10 @@ export function ReplayBar({ view }: { view: View }) {
   );
 }
 
-/** Decides the selected span again in a branch, with the values of the what-if panel. */
+/** Tolerance of the ends of a span, in chunks: they are multiples of a chunk up to rounding. */
+const EDGE = 1e-3;
+
+/** Render the button that decides the selected span again in a branch, with the values of the what-if panel. */
 function RunAgain({ view, span }: { view: View; span: Span }) {
   const { store, channel, whatIf } = view;
   const { branching } = channel;
@@ -111,13 +114,10 @@ function RunAgain({ view, span }: { view: View; span: Span }) {
   );
 }
 
-/** Players round their position: 0.4 s may read as 0.39999 s, in tenths of a second. */
+/** Tolerance of a media element's position, in tenths of a second: 0.4 s may read as 0.39999 s. */
 const PLAYERS_ERROR = 0.01;
 
-/** Part of a chunk that an end of a selected span may be off by rounding. */
-const EDGE = 1e-3;
-
-/** Apart from the bar: only this is drawn anew while the cursor moves, ten times a second at most. */
+/** Render the position. A separate component, because it changes ten times a second during playback. */
 function Position({ view }: { view: View }) {
   const { channel, store } = view;
   const at = useComputed(() =>

@@ -1,4 +1,4 @@
-/** Run on from a chunk with something changed: a branch. And what the branches decided there. */
+/** Buttons that start a branch at a chunk, and the decisions of the branches there. */
 
 import type { ForkRequest } from "../channel/channel";
 import { changedSettings } from "../record/what-if";
@@ -7,7 +7,7 @@ import { CHOICE_WORDS } from "../store/readout";
 import type { View } from "../view";
 import { SmallButton } from "./small-button";
 
-/** Nothing where no kernel could run it. */
+/** Render the buttons; nothing without a kernel. */
 export function RunOn({ view, chunk }: { view: View; chunk: number }) {
   const { store, channel } = view;
   const { branching } = channel;
@@ -61,7 +61,7 @@ export function RunOn({ view, chunk }: { view: View; chunk: number }) {
   );
 }
 
-/** Settings in words: `bias 0.5, greedy true`. */
+/** Format settings: `bias 0.5, greedy true`. */
 export function settingsText(settings: Readonly<Record<string, unknown>>): string {
   const rounded = (value: unknown) => (typeof value === "number" ? Math.round(value * 1000) / 1000 : value);
   return Object.entries(settings)

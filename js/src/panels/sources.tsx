@@ -1,4 +1,4 @@
-/** Where sound comes from: the choice of a microphone, or of a file. */
+/** Choice of the audio source: a microphone or a file. */
 
 import { useRef } from "preact/hooks";
 import { AUDIO_SUFFIXES, type Pace } from "../channel/messages";
@@ -21,7 +21,7 @@ export function DevicePicker({ view, disabled }: { view: SessionView; disabled: 
       aria-busy={wanted !== undefined}
       onChange={(event) => {
         const { value } = event.currentTarget;
-        // The kernel's trait decides what is shown as chosen.
+        // The kernel's trait decides which device is shown as selected.
         event.currentTarget.value = chosen;
         channel.set({ device: value });
       }}
@@ -44,7 +44,7 @@ export function FileChooser({ view, disabled }: { view: SessionView; disabled: b
     const file = input.current?.files?.[0];
     if (!input.current || !file) return;
     void view.channel.playFile(file, pace.value);
-    // The same file may be chosen again.
+    // Cleared so that the same file may be chosen again.
     input.current.value = "";
   };
   return (
@@ -79,7 +79,7 @@ export function FileChooser({ view, disabled }: { view: SessionView; disabled: b
         }}
       >
         <option value="realtime">real time</option>
-        <option value="fast">as fast as it goes</option>
+        <option value="fast">as fast as possible</option>
       </select>
     </span>
   );

@@ -1,4 +1,4 @@
-/** Two buttons that go from one of some chunks to the next. */
+/** Render two buttons that move between given chunks. */
 import type { View } from "../view";
 import { SmallButton } from "./small-button";
 

@@ -1,4 +1,4 @@
-/** What if: sliders over the recorded logits, and which decisions another rule would have changed. Nothing is run. */
+/** What-if panel: sliders for another rule on the recorded logits, and the decisions that change. No model is run. */
 
 import { useComputed, useSignal } from "@preact/signals";
 import type { Rule } from "../record/events";
@@ -16,7 +16,7 @@ interface Slider {
   min: number;
   max: number;
   step: number;
-  /** Where the slider stands while the recorded value counts, and that value in words. */
+  /** Position of the slider for the recorded value, and this value in words. */
   recorded: (rule: Partial<Rule>) => readonly [value: number, words: string];
 }
 
@@ -49,7 +49,7 @@ export function WhatIfPanel({ view }: { view: View }) {
   const open = useSignal(false);
   void store.version.value;
   const { decisions } = store.record;
-  // A policy, which has no logits, has no rule; nor has a record of the first version.
+  // A policy has no logits; a record of version 1 has no rule.
   if (decisions.rule(decisions.length - 1).greedy === undefined) return null;
   return (
     <details
@@ -58,7 +58,7 @@ export function WhatIfPanel({ view }: { view: View }) {
       open={open.value}
       onToggle={(event) => {
         open.value = event.currentTarget.open;
-        // What is not seen marks nothing in the timeline.
+        // A closed panel marks nothing in the timeline.
         if (!open.value) view.whatIf.value = NO_CHANGE;
       }}
     >
@@ -151,7 +151,7 @@ function Result({ view }: { view: View }) {
   });
   const result = flips.value;
   if (!isChange(whatIf.value) || !result) {
-    return <p class="aiw-hint">Move a slider: the timeline marks each decision that would be another one.</p>;
+    return <p class="aiw-hint">Move a slider: the timeline marks each decision that would be different.</p>;
   }
   const { changed, unknown, exactUntil, exactToEnd } = result;
   return (
@@ -167,7 +167,7 @@ function Result({ view }: { view: View }) {
           {changed.length} of {count.value} decisions would be different.
         </strong>{" "}
         {changed[0] && firstText(view, changed[0])} {exactText(exactUntil, exactToEnd)}
-        {unknown.length > 0 && ` ${unknown.length} cannot be told from what was recorded.`}
+        {unknown.length > 0 && ` ${unknown.length} cannot be computed from the record.`}
       </p>
       {changed.length > 0 && <Walk view={view} name="what-if" chunks={changed.map(({ chunk }) => chunk)} />}
     </div>

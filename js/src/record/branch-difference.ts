@@ -1,4 +1,4 @@
-/** Where a branch decides or replies otherwise than the original. */
+/** Differences between the decisions and replies of a branch and those of the original. */
 
 import { firstAtOrAfter, type SessionRecord, turnOf } from "./record";
 
@@ -11,7 +11,7 @@ export interface ReplyPair {
 
 export type Differs = "decision" | "reply" | null;
 
-/** What differs at a chunk that both have decided. */
+/** Return what differs at a chunk; null unless both have decided it. */
 export function differsAt(original: SessionRecord, branch: SessionRecord, chunk: number): Differs {
   const [was, now] = [original.decisions.choiceOf(chunk), branch.decisions.choiceOf(chunk)];
   if (was === null || now === null) return null;
@@ -20,7 +20,7 @@ export function differsAt(original: SessionRecord, branch: SessionRecord, chunk:
   return turnOf(original, chunk)?.text === turnOf(branch, chunk)?.text ? null : "reply";
 }
 
-/** The chunks that differ, in order. */
+/** Return the chunks that differ, in order. */
 export function differences(original: SessionRecord, branch: SessionRecord, from: number): number[] {
   const found = [];
   for (let chunk = from; chunk < branch.decisions.length; chunk++) {
@@ -29,7 +29,7 @@ export function differences(original: SessionRecord, branch: SessionRecord, from
   return found;
 }
 
-/** The replies of both at each chunk where they differ, in order. */
+/** Return the replies of both at each chunk where they differ, in order. */
 export function replyPairs(original: SessionRecord, branch: SessionRecord, from: number): ReplyPair[] {
   const chunks = new Set(
     [original, branch].flatMap(({ turns }) =>

@@ -1,4 +1,4 @@
-/** One fork of the session that the kernel runs beside it. */
+/** A fork of the session that the kernel runs beside it. */
 
 import type { BranchState } from "../channel/messages";
 import type { SessionRecord } from "../record/record";

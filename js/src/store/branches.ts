@@ -1,4 +1,4 @@
-/** Takes what the kernel tells of branches into the store. */
+/** Updates of the store by the kernel's messages about branches. */
 
 import { batch } from "@preact/signals";
 import type { BranchEvents, BranchState } from "../channel/messages";
@@ -6,7 +6,7 @@ import { completeEvent } from "../record/complete-event";
 import { applyEvent, emptyRecord } from "../record/record";
 import type { Store } from "./store";
 
-/** Takes the state of a branch: a new one, a change, or the end of one that is kept no longer. */
+/** Add, update or remove a branch by its newest state. */
 export function takeBranch(store: Store, told: BranchState): void {
   const before = store.branches.value;
   const known = before.find((branch) => branch.told.branch === told.branch);
@@ -16,10 +16,10 @@ export function takeBranch(store: Store, told: BranchState): void {
   else store.branches.value = [...before, taken];
 }
 
-/** Takes events of a branch; returns false where some before them are missing. */
+/** Add events to a branch. Return false if earlier events are missing. */
 export function addBranchEvents(store: Store, message: BranchEvents): boolean {
   const branch = store.branches.value.find(({ told }) => told.branch === message.branch);
-  // A page that has not been welcomed yet is told all of it.
+  // The answer to the next hello holds the branch and all of its events.
   if (!branch) return false;
   const held = branch.record.count - message.first;
   if (held < 0) return false;
@@ -32,6 +32,7 @@ export function addBranchEvents(store: Store, message: BranchEvents): boolean {
   return true;
 }
 
+/** Remove all branches. */
 export function clearBranches(store: Store): void {
   if (store.branches.value.length > 0) store.branches.value = [];
 }

@@ -1,4 +1,4 @@
-/** The timeline panel: lanes one can point at, drag, zoom, fold and walk with the keyboard; or the same as a table. */
+/** Timeline panel: lanes with pointer, drag, zoom, folding and keyboard commands; or the same as a table. */
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, RefObject } from "preact";
@@ -17,13 +17,13 @@ import { OverviewBar } from "./overview-bar";
 import { ChunkTable } from "./table";
 import { TimelineCanvas } from "./timeline-canvas";
 
-/** Timelines made so far: each names itself, since many may be on one page. */
+/** Number of timelines created, for unique ids: a page may have several. */
 let made = 0;
 
 interface Props {
   view: View;
   onCanvas: (timeline: TimelineCanvas) => void;
-  /** What lies between the lanes and the bar below them. */
+  /** Content between the lanes and the bar below them. */
   children?: ComponentChildren;
 }
 
@@ -131,7 +131,7 @@ interface SurfaceProps {
   children: ComponentChildren;
 }
 
-/** Apart from the panel, since it is drawn anew whenever the cursor moves. */
+/** Render the surface. A separate component, because it is rendered at each move of the cursor. */
 function Surface({ id, view, surface, timeline, children }: SurfaceProps) {
   const { store, hovered, hiddenFrom } = view;
   void store.version.value;
