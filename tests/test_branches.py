@@ -252,6 +252,7 @@ class TestLimits:
         assert [branch.number for branch in heard.widget.branches] == [2, 3, 4, 5]
         assert made[0].wait(PATIENCE)
         heard.until(lambda: bool(heard.problems()))
+        assert [problem["code"] for problem in heard.of("problem")] == ["branch_closed"]
         assert heard.problems() == ["Branch 1 (chunk 0) was closed: at most 4 branches are kept."]
         heard.until(lambda: any((state["branch"], state["state"]) == (1, "dropped") for state in heard.of("branch")))
 

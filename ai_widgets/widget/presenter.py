@@ -111,7 +111,9 @@ class Presenter(PipelineEvents):
         self.outbox = Outbox(
             shown.send, lambda: self.pipeline.record, lambda: self.pipeline.waiting, shown.send_lock, pull=pull
         )
-        self.branches = Branches(self.pipeline, self.source, self.branches_changed, partial(self.problem, "branch"))
+        self.branches = Branches(
+            self.pipeline, self.source, self.branches_changed, partial(self.problem, "branch_closed")
+        )
         self.outbox.branches = self.branches.messages
         self._keeper = HistoryKeeper(self._show_history)
         self._keeper.follow(self.pipeline.record, self.outbox.session)

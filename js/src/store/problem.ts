@@ -49,7 +49,7 @@ const WAYS_OUT: Record<string, string> = {
 
 /** Return a problem with the kernel's sentence. */
 export function kernelProblem(code: string, sentence: string, detail: string, times = 1): Problem {
-  const calm = ["overload", "shortened", "gap", "suspended"].includes(code);
+  const calm = ["overload", "shortened", "gap", "suspended", "branch_closed"].includes(code);
   return {
     code,
     sentence,
