@@ -6,7 +6,7 @@ place: changed settings, interrupts, forced decisions, failures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -72,9 +72,14 @@ class Difference:
     now: Any
     by: float | None = None
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """The difference without its chunk, such as `decision, p_text: 0.1 → 0.3 (by 0.2)`."""
         by = "" if self.by is None else f" (by {self.by:.3g})"
-        return f"chunk {self.chunk}, {self.event}, {self.field}: {_told(self.recorded)} → {_told(self.now)}{by}"
+        return f"{self.event}, {self.field}: {_told(self.recorded)} → {_told(self.now)}{by}"
+
+    def __str__(self) -> str:
+        return f"chunk {self.chunk}, {self.what}"
 
 
 @dataclass(frozen=True)
@@ -152,19 +157,35 @@ def rerun(
 def run_again(model: ListeningModel, record: SessionRecord, force: str | None = None, **changed: Any) -> SessionRecord:
     """Run `rerun` to its end and return the record. A chunk that the model fails at is left without a decision."""
     loop, other = rerun(model, record, force, **changed)
+    _run(loop)
+    return other
+
+
+def _run(loop: Loop, watch: Callable[[], object] | None = None) -> None:
+    """Run a loop to its end. `watch` is called after each step."""
     while True:
         try:
             if not loop.advance():
                 break
         except AiWidgetsError:
             continue
+        if watch is not None:
+            watch()
     loop.turns.release()
-    return other
 
 
-def replay(model: ListeningModel, record: SessionRecord, tolerance: float = TOLERANCE) -> Replay:
-    """Hear a record again, and compare; see `inference.Model.replay`."""
-    other = run_again(model, record)
+def replay(
+    model: ListeningModel,
+    record: SessionRecord,
+    tolerance: float = TOLERANCE,
+    watch: Callable[[int], object] | None = None,
+) -> Replay:
+    """Hear a record again, and compare; see `inference.Model.replay`.
+
+    `watch` is called after each step with the number of chunks heard; what it raises ends the replay.
+    """
+    loop, other = rerun(model, record)
+    _run(loop, None if watch is None else lambda: watch(other.chunks_heard))
     compared = 0
     for recorded, now in zip_longest(_story(record), _story(other)):
         difference = first_difference(recorded, now, tolerance)

@@ -20,6 +20,7 @@ from .channel import Channel
 from .front_end import BUNDLE, STYLE, check_built, text_of
 from .live_settings import LiveSettings, described, parted
 from .loading import given_name, loader
+from .recordings.shown_record import ShowsRecord
 from .representations import WidgetView
 from .wire.comm import ShellSafeWidget
 from .wire.limits import Pace
@@ -33,7 +34,7 @@ DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
 
 
-class AudioInteraction(Forking, ShellSafeWidget):
+class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
     """Record the browser's microphone (or play a file), and watch the model perceive, decide and respond.
 
     Parameters
@@ -69,7 +70,7 @@ class AudioInteraction(Forking, ShellSafeWidget):
     transcript : str
         Class of the saved transcript's element, which pages hide while they show the view (`showing.py`).
     record : SessionRecord
-        Events and audio of the running session, with `decisions` and `turns` as DataFrames. Not synced.
+        Events and audio of the running session, or of the record that `show` shows. Not synced.
     """
 
     # Text and not paths: anywidget would tie each widget to a signal of the file, which keeps it alive for good.
@@ -133,11 +134,6 @@ class AudioInteraction(Forking, ShellSafeWidget):
     @traitlets.default("_css")
     def _style(self) -> str:
         return text_of(STYLE)
-
-    @property
-    def record(self) -> SessionRecord:
-        """Events and audio of the running session."""
-        return self._channel.presenter.pipeline.record
 
     @property
     def model(self) -> ListeningModel:
@@ -281,7 +277,7 @@ class AudioInteraction(Forking, ShellSafeWidget):
 
         An open microphone stays open and feeds the new one; a file that plays ends.
         """
-        self._channel.presenter.begin_session()
+        self._channel.begin_session()
 
     def close(self) -> None:
         """Stop loading and replying, end the threads, release model and session, remove the widget. The record stays.

@@ -56,6 +56,8 @@ class Pipeline:
 
     Attributes
     ----------
+    opened
+        Record that is shown in place of the running session's, which stays as it is; or None.
     changing
         Lock held while settings are read, changed and written back; also held by the owner while it displays them.
     """
@@ -70,6 +72,7 @@ class Pipeline:
     ) -> None:
         self._source, self._events, self._record = source, events, record
         self.settings, self.live = settings, live
+        self.opened: SessionRecord | None = None
         self.changing = RLock()
         self._running = RunningSession(record())
         self.gate = Gate(events.loop_changed, self._look_up)
@@ -85,8 +88,8 @@ class Pipeline:
 
     @property
     def record(self) -> SessionRecord:
-        """The running session's record."""
-        return self._running.record
+        """The record that is shown: the running session's, unless another one is opened."""
+        return self._running.record if self.opened is None else self.opened
 
     @property
     def failure(self) -> Exception | None:
@@ -209,9 +212,8 @@ class Pipeline:
 
     def between_chunks(self, task: Task) -> None:
         """Run `task` with the running session, or None without one, on the decode thread before the next chunk."""
-        running = self._running
-        running.pending.append(task)
-        self._wake(running)
+        self._running.pending.append(task)
+        self._wake(self._running)
 
     def set_loop(self, mode: Mode) -> None:
         """Run freely, pause before the next phase, or run one phase for each `step`."""
@@ -239,7 +241,7 @@ class Pipeline:
         """Begin a new session with a new record; queued audio of the old session is dropped."""
         old = self._running
         # The stages discard queued items of the old running.
-        self._running = RunningSession(self._record())
+        self._running, self.opened = RunningSession(self._record()), None
         if old.session is not None:
             old.session.interrupt()
         self.gate.begin_session()

@@ -171,8 +171,11 @@ class Presenter(PipelineEvents):
         if self._shown.show("model_info", info):
             self.put(outgoing.model_status(info))
 
-    def welcome(self, hello: Hello) -> None:
-        """Send a page the whole state, and the events that it lacks."""
+    def welcome(self, hello: Hello, recording: dict[str, Any], replayed: dict[str, Any]) -> None:
+        """Send a page the whole state, and the events that it lacks.
+
+        `recording` and `replayed` are the newest messages of these types.
+        """
         outbox, pipeline = self.outbox, self.pipeline
         welcome = outgoing.welcome(
             hello,
@@ -183,6 +186,8 @@ class Presenter(PipelineEvents):
             pipeline.live.to_json(),
             {**pipeline.gate.to_json(), "waiting": pipeline.waiting},
             self.player.shown,
+            recording,
+            replayed,
         )
         outbox.welcome(welcome, hello.seen if hello.session == outbox.session else 0)
         self.branches.welcome()
@@ -202,6 +207,22 @@ class Presenter(PipelineEvents):
         self.player.forget()
         self.outbox.begin_session(self._reset)
         self.receiver.begin_session()
+        self._follow()
+
+    def show_record(self, record: SessionRecord | None) -> None:
+        """Show a record in place of the running session's, which stays as it is; None shows the session again."""
+        if self.pipeline.opened is record:
+            return
+
+        def replace() -> None:
+            self.pipeline.opened = record
+
+        self.branches.show(record is None)
+        self.outbox.begin_session(replace)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Show the record that is shown from now on in history and state."""
         self._keeper.follow(self.pipeline.record, self.outbox.session)
         self._shown.show("history", {})
         self._save()

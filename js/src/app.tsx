@@ -10,8 +10,11 @@ import { Controls, pressKey } from "./panels/controls";
 import { FileBar } from "./panels/file-bar";
 import { Inspector } from "./panels/inspector";
 import { Panel } from "./panels/panel";
+import { RecordingBars } from "./panels/recording-bars";
 import { ReplayBar } from "./panels/replay-bar";
+import { ReplayBadge } from "./panels/replay-check";
 import { Settings } from "./panels/settings";
+import { takeFile } from "./panels/sources";
 import { StepMode } from "./panels/step-mode";
 import { Transcript } from "./panels/transcript";
 import { WhatIfPanel } from "./panels/what-if";
@@ -68,10 +71,10 @@ export function App({ view }: { view: SessionView }) {
   };
   const drop = (event: DragEvent) => {
     dropping.value = false;
-    const file = event.dataTransfer?.files[0];
-    if (!file) return;
+    const files = event.dataTransfer?.files ?? [];
+    if (!files[0]) return;
     claim(event);
-    void view.channel.playFile(file, view.pace.value);
+    takeFile(view, files[0], files.length - 1);
   };
 
   void store.version.value;
@@ -95,6 +98,7 @@ export function App({ view }: { view: SessionView }) {
       data-chunks={chunkCount(record)}
       data-decisions={record.decided}
       data-turns={record.turns.length}
+      data-recording={store.recording.value !== null}
       data-dropping={dropping.value}
       onKeyDown={keyDown}
       onDragOver={dragOver}
@@ -106,6 +110,7 @@ export function App({ view }: { view: SessionView }) {
       <Panel name="control bar">
         <Controls view={view} />
         <FileBar view={view} />
+        <RecordingBars view={view} />
       </Panel>
       <Panel name="settings panel">
         <Settings view={view} />
@@ -125,6 +130,7 @@ export function App({ view }: { view: SessionView }) {
       </Panel>
       <Panel name="replay bar">
         <ReplayBar view={view} />
+        <ReplayBadge view={view} />
       </Panel>
       <Panel name="step mode">
         <StepMode view={view} />

@@ -14,6 +14,7 @@ import { lastWords } from "./channel/leaving";
 import { KernelLink, type KernelModel } from "./channel/link";
 import type { CloseReason, LoopMode, Pace } from "./channel/messages";
 import { Receiver, TRAITS } from "./channel/receiving";
+import { Recordings } from "./channel/recordings";
 import { NOT_KEPT, Requests } from "./channel/requests";
 import { ChunkPlayer } from "./playback/chunk-player";
 import { Replay } from "./playback/replay";
@@ -54,6 +55,7 @@ export class Conversation implements SessionChannel {
     },
     drop: (branch) => this.#link.send({ type: "drop_branch", branch }),
   };
+  readonly recordings: Recordings;
   readonly #link: KernelLink;
   readonly #receiver: Receiver;
   readonly #requests: Requests;
@@ -90,13 +92,23 @@ export class Conversation implements SessionChannel {
       page: this.#link.page,
       host,
     });
+    this.recordings = new Recordings(store, {
+      page: this.#link.page,
+      post: (message, bytes) => this.#link.send(message, bytes),
+      nextStream: () => this.#input.nextStream(),
+    });
     this.#receiver = new Receiver(store, this.#link.page, {
       hello: () => this.#link.hello(),
       helloAt: () => this.#link.helloAt,
       unanswered: () => this.#link.unanswered,
       acknowledged: (stream, seq) => this.#input.acknowledged(stream, seq),
       audio: (message, buffers) => this.#requests.audio(message, buffers),
-      needed: (message) => this.#input.answerNeed(message),
+      needed: (message) => {
+        this.#input.answerNeed(message);
+        this.recordings.needed(message);
+      },
+      saved: (message) => this.recordings.saved(message),
+      part: (message, buffers) => this.recordings.part(message, buffers),
       refused: (sentence, names, request) => this.#requests.refuse(sentence, names, request),
       elsewhere: () => this.#input.end("error"),
       back: () => showProblem(store, BACK_AGAIN),
@@ -134,6 +146,7 @@ export class Conversation implements SessionChannel {
     this.replay.end();
     this.#input.end("view_removed");
     this.#requests.end();
+    this.recordings.end();
     this.#devices.end();
     clearTimeout(this.#grace);
     globalThis.removeEventListener?.("pagehide", this.#onPageHide);
@@ -233,7 +246,9 @@ export class Conversation implements SessionChannel {
    * Return the sound of a chunk as the device delivered it; null if this page did not record it or has discarded it.
    */
   rawAudio(chunk: number): Sound | null {
-    const { record } = this.store;
+    const { record, recording } = this.store;
+    // A recording's numbers of streams and blocks are of another page.
+    if (recording.value) return null;
     const timing = record.timings.get(chunk);
     if (!timing || timing.seq < 0) return null;
     let first = chunk;
@@ -270,6 +285,7 @@ export class Conversation implements SessionChannel {
       store.waiting.value > 0 ||
       store.branches.value.some(({ told }) => told.state === "queued" || told.state === "running") ||
       store.record.speaking ||
+      this.recordings.busy ||
       loading
     );
   }
@@ -278,6 +294,7 @@ export class Conversation implements SessionChannel {
     this.store.line.value = "lost";
     this.#input.end("kernel_lost");
     this.#requests.end();
+    this.recordings.end();
     showProblem(this.store, KERNEL_LOST);
   }
 

@@ -24,6 +24,8 @@ export interface View<C extends Channel = Channel> {
   stepping: Signal<boolean>;
   /** Whether the settings are shown. */
   settingsOpen: Signal<boolean>;
+  /** Whether the choice of a format to save in is shown. */
+  savingOpen: Signal<boolean>;
   /** Whether the timeline follows the newest chunk. */
   following: Signal<boolean>;
   /** Pace at which a chosen or dropped file is played. */
@@ -56,6 +58,7 @@ export function createView<C extends Channel>(channel: C): View<C> {
     hiddenFrom: signal(NOTHING_HIDDEN),
     stepping: signal(false),
     settingsOpen: signal(false),
+    savingOpen: signal(false),
     following: signal(channel.ongoing),
     pace: signal<Pace>("realtime"),
     selecting: signal(false),

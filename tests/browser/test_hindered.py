@@ -105,7 +105,7 @@ class Framed(Notebook):
 
     def __init__(self, frame: Frame, outer: Notebook) -> None:
         self.page: Any = frame
-        self._artifacts, self.name = outer._artifacts, outer.name
+        self.artifacts, self.name = outer.artifacts, outer.name
 
 
 def test_a_frame_that_may_not_use_the_microphone_is_named(open_notebook: OpenNotebook) -> None:

@@ -65,6 +65,7 @@ class Branches:
         self._told: dict[int, _Told] = {}
         self._gone: list[int] = []
         self._count = 0
+        self._shown = True
         stop_at_exit(self)
 
     @property
@@ -128,9 +129,16 @@ class Branches:
         with self._lock:
             self._told = {number: _Told() for number in self._kept}
 
+    def show(self, shown: bool) -> None:
+        """Tell pages of branches, or not while they show another record than the session's."""
+        self._shown = shown
+        self.welcome()
+
     def messages(self) -> Iterable[dict[str, Any]]:
         """Return the messages that pages lack, in order."""
         with self._lock:
+            if not self._shown:
+                return []
             due = [outgoing.branch_dropped(number) for number in self._gone]
             self._gone.clear()
             for number, told in self._told.items():

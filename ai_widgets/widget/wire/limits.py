@@ -42,6 +42,12 @@ Pace = Literal["fast", "realtime"]
 PACES: tuple[Pace, ...] = get_args(Pace)
 FileState = Literal["opening", "playing", "paused", "ended", "stopped", "failed"]
 """State of a file as the page shows it."""
+RecordingFormat = Literal["aiw", "html"]
+"""Format in which a page saves what is shown: a recording with audio, or an HTML page."""
+RECORDING_SUFFIX = ".aiw"
+MAX_RECORDING_BYTES = 2 << 30
+"""Bytes of a recording that a page sends: some 20 hours with audio. It is copied to the kernel's temporary folder; a
+larger one is opened from the kernel's disk."""
 Mode = Literal["run", "pause", "step"]
 """Mode of the loop: run freely, pause before the next phase, or do one phase for each `step`."""
 LOOP_MODES: tuple[Mode, ...] = get_args(Mode)

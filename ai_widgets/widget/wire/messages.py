@@ -39,6 +39,7 @@ from .limits import (
     Text,
 )
 from .page_message import PageMessage
+from .recording_messages import Load, Part, Release, Replay, Save, Unload
 
 
 class SentHello(PageMessage, frozen=True, tag="hello"):
@@ -277,6 +278,7 @@ SENT: tuple[type[PageMessage], ...] = (
     *(SentHello, Open, SentBlock, Close, Play, SentBytes, FileAction, MicState, Set, Fetch, Loop),
     *(Step, Interrupt, Reset, Poll),
     *(Fork, DropBranch),
+    *(Save, Part, Release, Load, Unload, Replay),
 )
 """All messages of a page, as they are sent."""
 
@@ -336,6 +338,6 @@ class Bytes(msgspec.Struct, frozen=True):
 
 Message = (
     Hello | Open | Block | Close | Play | Bytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset
-    | Poll | Fork | DropBranch
+    | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay
 )  # fmt: skip
 Buffers = Sequence[bytes | bytearray | memoryview]

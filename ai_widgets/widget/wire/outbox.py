@@ -27,7 +27,7 @@ MAX_REPLAYED = 10_000
 MAX_QUEUED = 200
 """Queued answers; the oldest is dropped beyond it. Answers queue up in pull mode only, where a page polls four times a
 second."""
-NEWEST_ONLY = ("loop", "model", "reset", "welcome")
+NEWEST_ONLY = ("loop", "model", "recording", "replayed", "reset", "welcome")
 """Types of messages that carry a state: a newer message replaces the queued one, and none is dropped."""
 
 
@@ -118,8 +118,11 @@ class Outbox:
                 self._sent = min(seen, self._sent)
                 return
             self._sent = first
-            left_out = f"{first - seen:,} older events of this session are not shown; the kernel's record has them all."
-            self.put_problem("shortened", left_out, page=message["page"])
+            self._tell_left_out(first - seen, message["page"])
+
+    def _tell_left_out(self, events: int, page: str = "") -> None:
+        left_out = f"{events:,} older events of this session are not shown; the kernel's record has them all."
+        self.put_problem("shortened", left_out, page=page)
 
     def _first_replayed(self, seen: int) -> int:
         """Return the index of the first event to send to a page that has `seen`: there, or at a newer chunk."""
@@ -133,12 +136,17 @@ class Outbox:
         return newest
 
     def begin_session(self, begin: Callable[[], None]) -> None:
-        """Run `begin`, which replaces the record, under the lock, so that no event is sent under a wrong session."""
+        """Run `begin`, which replaces the record, under the lock, so that no event is sent under a wrong session.
+
+        Where the new record has more than `MAX_REPLAYED` events, only the newest of them are sent.
+        """
         with self._lock:
             begin()
             self.session += 1
-            self._sent = 0
-            self.put(outgoing.reset(self.session))
+            self._sent = self._first_replayed(0)
+            self.put(outgoing.reset(self.session, self._sent))
+            if self._sent:
+                self._tell_left_out(self._sent)
 
     def flush(self) -> None:
         """Send all that is due: messages, problems, events, branches, the file's position, the acknowledgement."""

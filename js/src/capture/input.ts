@@ -1,5 +1,6 @@
 /** Audio input: a microphone or a file, one at a time, and its start, pause, mute, gate and end. */
 import { batch, computed } from "@preact/signals";
+import { HeldFile } from "../channel/held-file";
 import { leave } from "../channel/leaving";
 import type { Payload } from "../channel/link";
 import type { BrowserMessage, CloseReason, KernelMessage, Pace } from "../channel/messages";
@@ -12,7 +13,6 @@ import { announced, isPlaying } from "../store/playing";
 import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../store/problem";
 import { dismissProblem, moveMic, type Store, showProblem } from "../store/store";
 import { captureLag } from "./capture-lag";
-import { HeldFile } from "./held-file";
 import { type CaptureHost, wishesOf } from "./host";
 import { captureProblem } from "./problems";
 import { RawRing } from "./raw-ring";
@@ -101,14 +101,19 @@ export class AudioInput {
     if (JSON.stringify(wishes) !== JSON.stringify(wishesOf(this.store))) await this.adjust();
   }
 
+  /** Return the next stream number; microphone, file and recording share one count. */
+  nextStream(): number {
+    this.#streams += 1;
+    return this.#streams;
+  }
+
   /** Have the kernel play a file, which it reads from this page range by range. */
   async playFile(file: File, pace: Pace): Promise<void> {
     if (this.running) await this.stop("stopped");
     this.#dismissOld();
-    this.#streams += 1;
     const { page } = this.options;
     const name = fitText(file.name);
-    const stream = this.#streams;
+    const stream = this.nextStream();
     this.#heldFile.hold(stream, file);
     this.store.file.value = announced(name, page);
     this.post({ type: "play", stream, name, size: file.size, pace, tail_s: FILE_TAIL_S, page });
@@ -255,10 +260,9 @@ export class AudioInput {
   }
 
   #openStream(name: string, rate: number, track: Record<string, unknown>): OutgoingStream {
-    this.#streams += 1;
     const { page } = this.options;
     const { clock } = this.store.latency;
-    const opening = { stream: this.#streams, name, rate, page, track };
+    const opening = { stream: this.nextStream(), name, rate, page, track };
     this.#stream = new OutgoingStream({ ...opening, offset: () => clock.ms }, this.post);
     this.#last = this.#stream;
     this.store.captureLag.value = 0;

@@ -8,7 +8,7 @@ import type { Speech } from "../speech/speech";
 import type { Problem } from "../store/problem";
 import type { Changes } from "../store/settings";
 import type { Store } from "../store/store";
-import type { CloseReason, LoopMode, Pace } from "./messages";
+import type { CloseReason, LoopMode, Pace, RecordingFormat } from "./messages";
 
 export interface Channel extends SoundSource {
   /** State that the views render. Only the channel writes it. */
@@ -45,7 +45,21 @@ export interface Branching {
   drop(branch: number): void;
 }
 
+/** What can be done with recordings. The answers are in the store: `recording`, `opening`, `saving`, `replayed`. */
+export interface RecordingActions {
+  /** Show a recording of this page in place of the session. */
+  open(file: File): void;
+  /** End opening, or show the session again. */
+  close(): void;
+  /** Save the shown record to a file of the browser. */
+  save(format: RecordingFormat): void;
+  cancelSaving(): void;
+  /** Replay the shown record with the model, or cancel the replay. */
+  replay(action: "start" | "cancel"): void;
+}
+
 export interface SessionChannel extends Channel {
+  readonly recordings: RecordingActions;
   /** Whether this page sends audio of a microphone or a file. */
   readonly running: boolean;
   /** Request the microphone and stream it until `stop`. */

@@ -38,3 +38,13 @@ export function base64(bytes: ArrayBuffer): string {
   }
   return btoa(binary);
 }
+
+/** Return the bytes of base64 text; null if the text is no base64. */
+export function bytesOf(data: string): Uint8Array | null {
+  try {
+    return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  } catch {
+    // No base64: the caller says what is missing.
+    return null;
+  }
+}

@@ -1,10 +1,11 @@
 /** Receiver of the kernel's messages: welcome, events, traits and problems go into the store. */
 import { batch } from "@preact/signals";
 import { recordOfHistory } from "../record/saved";
-import { readVocabulary, type VocabularyFields } from "../record/vocabulary";
+import { readVocabulary, type Vocabulary, type VocabularyFields } from "../record/vocabulary";
 import { addBranchEvents, clearBranches, takeBranch } from "../store/branches";
 import { readPlaying } from "../store/playing";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "../store/problem";
+import { readRecording, readReplayed } from "../store/recording";
 import { readCounters, readLive, readLoop, readSchema, readSettings } from "../store/settings";
 import {
   addEvents,
@@ -41,6 +42,9 @@ export interface ReceiverListener {
   audio(message: Extract<KernelMessage, { type: "audio" }>, buffers: Buffers): void;
   /** Send the part of the file that the kernel requests. */
   needed(message: Extract<KernelMessage, { type: "need" }>): void;
+  /** Handle that a file was written for this page, or that a part of it arrived. */
+  saved(message: Extract<KernelMessage, { type: "saved" }>): void;
+  part(message: Extract<KernelMessage, { type: "part" }>, buffers: Buffers): void;
   /** Handle a refused change of settings: those of `names`, or all of the request if there are none. */
   refused(sentence: string, names: readonly string[], request: number): void;
   /** Handle that the kernel accepts audio of another page. */
@@ -52,6 +56,8 @@ export interface ReceiverListener {
 export class Receiver {
   /** Values of the traits when they were read last: a changed value is a new object. */
   readonly #traits = new Map<string, unknown>();
+  /** Of the kernel's model. */
+  #vocabulary: Vocabulary | null = null;
 
   constructor(
     private readonly store: Store,
@@ -96,6 +102,20 @@ export class Receiver {
         break;
       case "reset":
         clearRecord(store, message.session);
+        // Of a very long recording the kernel tells the newest part.
+        store.record.count = message.first ?? 0;
+        break;
+      case "recording":
+        this.#recording(message);
+        break;
+      case "replayed":
+        store.replayed.value = readReplayed(message);
+        break;
+      case "saved":
+        listener.saved(message);
+        break;
+      case "part":
+        listener.part(message, buffers);
         break;
       case "problem":
         if (isFor(message.page, this.page)) this.#problem(message);
@@ -139,6 +159,8 @@ export class Receiver {
       store.live.value = readLive(message.live) ?? store.live.value;
       store.loop.value = readLoop(message.loop) ?? store.loop.value;
       this.#learnVocabulary(message);
+      this.#recording(message.recording);
+      store.replayed.value = readReplayed(message.replayed);
       // The saved record is shown until the kernel sends its own.
       if (store.saved.value) clearRecord(store, message.session);
       else this.#adopt(message.session);
@@ -157,7 +179,23 @@ export class Receiver {
 
   #learnVocabulary(message: VocabularyFields): void {
     const vocabulary = readVocabulary(message);
-    if (vocabulary) this.store.vocabulary.value = vocabulary;
+    if (vocabulary) this.#vocabulary = vocabulary;
+    this.#nameTokens();
+  }
+
+  /** Name tokens by the model that drew them: a recording may be of another model. */
+  #nameTokens(): void {
+    const { recording, vocabulary } = this.store;
+    vocabulary.value = recording.value?.vocabulary ?? this.#vocabulary ?? vocabulary.value;
+  }
+
+  #recording(message: unknown): void {
+    const { recording, opening } = this.store;
+    const read = readRecording(message);
+    opening.value = read.opening;
+    if (read.opening) return;
+    recording.value = read.shown;
+    this.#nameTokens();
   }
 
   #events(message: Extract<KernelMessage, { type: "events" }>): void {

@@ -8,7 +8,7 @@ import type { Fetched, Sound } from "../playback/sound";
 import type { Changes } from "../store/settings";
 import { type Store, showProblem } from "../store/store";
 import type { BrowserMessage, KernelMessage } from "./messages";
-import { type Buffers, viewOf } from "./payload";
+import { type Buffers, bytesOf, viewOf } from "./payload";
 
 /** Time without an answer after which the user is told, in milliseconds: a kernel that runs a cell answers late. */
 export const ANSWER_MS = 60_000;
@@ -176,15 +176,6 @@ function soundOf(rate: number, data: string | undefined, buffer: unknown): Sound
   const samples = new Float32Array(view.byteLength >> 1);
   for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(2 * i, true) / 32768;
   return { samples, rate };
-}
-
-function bytesOf(data: string): Uint8Array | null {
-  try {
-    return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  } catch {
-    // Invalid base64: the caller reports that there is no sound.
-    return null;
-  }
 }
 
 /** Return a random first number, below 2^53: all pages of a widget receive each other's answers. */

@@ -1,6 +1,7 @@
 /** Control bar: record or stop, pause, mute, interrupt, reset; the sources of audio; state, level and time. */
 
 import { useComputed } from "@preact/signals";
+import { chunkCount } from "../record/record";
 import { isPlaying } from "../store/playing";
 import type { SessionView } from "../view";
 import { BarButton } from "./bar-button";
@@ -17,6 +18,8 @@ export function Controls({ view }: { view: SessionView }) {
   const paused = isPaused(view);
   const listening = recording || isPlaying(store.file.value);
   const muted = store.muted.value;
+  void store.version.value;
+  const empty = chunkCount(store.record) === 0;
   const what = running.value ? "Stop" : "Record";
   return (
     <div class="aiw-controls">
@@ -70,6 +73,17 @@ export function Controls({ view }: { view: SessionView }) {
         press={() => void channel.reset()}
       >
         Reset
+      </BarButton>
+      <BarButton
+        name="save"
+        title={empty ? "There is nothing to save yet" : "Save what is shown, with its audio"}
+        opens={[view.savingOpen.value, `${view.id}-save`]}
+        disabled={closed || empty || store.saving.value !== null}
+        press={() => {
+          view.savingOpen.value = !view.savingOpen.value;
+        }}
+      >
+        Save
       </BarButton>
       <StatePill store={store} />
       <RecordingLight store={store} />

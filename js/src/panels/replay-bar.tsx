@@ -98,7 +98,7 @@ const EDGE = 1e-3;
 function RunAgain({ view, span }: { view: View; span: Span }) {
   const { store, channel, whatIf } = view;
   const { branching } = channel;
-  if (!branching || store.saved.value || isPolicy(store)) return null;
+  if (!branching || store.saved.value || store.recording.value || isPolicy(store)) return null;
   const chunk = Math.floor(span.from_s / CHUNK_SECONDS + EDGE);
   const until = Math.max(chunk, Math.ceil(span.to_s / CHUNK_SECONDS - EDGE) - 1);
   const settings = changedSettings(store.record.decisions.rule(chunk), whatIf.value);

@@ -12,7 +12,7 @@ export function RunOn({ view, chunk }: { view: View; chunk: number }) {
   const { store, channel } = view;
   const { branching } = channel;
   void [store.version.value, store.branchVersion.value];
-  if (!branching || store.saved.value || isPolicy(store)) return null;
+  if (!branching || store.saved.value || store.recording.value || isPolicy(store)) return null;
   const lost = store.line.value === "lost";
   const settings = changedSettings(store.record.decisions.rule(chunk), view.whatIf.value);
   const told = settingsText(settings);

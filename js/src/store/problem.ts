@@ -42,6 +42,8 @@ const WAYS_OUT: Record<string, string> = {
   model: "What was heard so far is kept. Press Reset for a new session, or run the cell again.",
   busy_elsewhere: "Then press Record or choose a file again.",
   file: "What was heard so far is kept. Choose the file again, or another one.",
+  recording: "What was shown before is still shown.",
+  salvaged: "The readable part of the recording is shown.",
   version: PROTOCOL_MISMATCH.wayOut,
   gap: "Close other pages or programs that use much of the processor.",
   overload: "Choose another policy in the settings, or a smaller model; the timeline marks dropped audio.",
@@ -49,7 +51,7 @@ const WAYS_OUT: Record<string, string> = {
 
 /** Return a problem with the kernel's sentence. */
 export function kernelProblem(code: string, sentence: string, detail: string, times = 1): Problem {
-  const calm = ["overload", "shortened", "gap", "suspended", "branch_closed"].includes(code);
+  const calm = ["overload", "shortened", "gap", "suspended", "branch_closed", "salvaged"].includes(code);
   return {
     code,
     sentence,

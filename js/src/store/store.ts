@@ -11,6 +11,7 @@ import type { Branch } from "./branch";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./mic-state";
 import { isPlaying, type PlayingFile } from "./playing";
 import type { Problem } from "./problem";
+import type { OpeningRecording, ReplayCheck, Saving, ShownRecording } from "./recording";
 import {
   type Changes,
   type Counters,
@@ -56,6 +57,14 @@ export interface Store {
   readonly mic: Signal<MicState>;
   /** File that plays, or played last in this session: of this page, of another page, or of the kernel's disk. */
   readonly file: Signal<PlayingFile | null>;
+  /** The recording that is shown in place of the session; null while the session is shown. */
+  readonly recording: Signal<ShownRecording | null>;
+  /** A recording that the kernel is reading. */
+  readonly opening: Signal<OpeningRecording | null>;
+  /** The replay of what is shown: in progress, or its result. */
+  readonly replayed: Signal<ReplayCheck | null>;
+  /** A file that is being saved for this page. */
+  readonly saving: Signal<Saving | null>;
   /** Number of chunks that have arrived at the kernel and are not decided yet, from its newest message. */
   readonly kernelWaiting: Signal<number>;
   /** Number of chunks that this page has sent and the kernel has not acknowledged: a busy kernel cannot report. */
@@ -158,6 +167,10 @@ export function createStore(): Store {
     model: signal<ModelInfo>({ status: "loading", kind: "model", name: "", detail: "" }),
     mic,
     file,
+    recording: signal(null),
+    opening: signal(null),
+    replayed: signal(null),
+    saving: signal(null),
     kernelWaiting,
     untaken,
     waiting,
@@ -200,6 +213,8 @@ export function addEvents(store: Store, events: readonly SessionEvent[]): void {
   for (const written of events) {
     const event = completeEvent(written);
     applyEvent(store.record, event, store.vocabulary.value);
+    // What is recorded was measured and announced when it happened.
+    if (store.recording.value) continue;
     store.latency.take(event, now_ms, hidden);
     if (event.type === "turn") finished = event.text;
   }

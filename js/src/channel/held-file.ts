@@ -2,7 +2,7 @@
  * File that this page plays. The kernel decodes it and requests the bytes range by range, so that the page reads one
  * range at a time, whatever the file's length, and sends no faster than the kernel reads.
  */
-import type { BrowserMessage, KernelMessage } from "../channel/messages";
+import type { BrowserMessage, KernelMessage } from "./messages";
 
 type Need = Extract<KernelMessage, { type: "need" }>;
 
