@@ -15,6 +15,7 @@ from ai_widgets.errors import AudioError, SessionError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.policies import Energy
 from ai_widgets.protocol import Chunk, Decision, Event, Notice
+from ai_widgets.record.record import SessionRecord
 from ai_widgets.widget.branches.branch import Branch
 from ai_widgets.widget.branches.branches import MAX_BRANCHES
 from tests.page import PATIENCE, Build, Page, settled
@@ -289,6 +290,19 @@ class TestLimits:
         assert "from 0 to 10" in first
         assert "warmth" in second
         assert "force" in third
+
+    def test_a_recording_in_place_of_the_session_is_not_forked_and_has_no_lanes(self, heard: Page) -> None:
+        branch = heard.widget.fork(2)
+        assert branch.wait(PATIENCE)
+        ended(heard, 1)
+        presenter = heard.widget._channel.presenter
+        presenter.show_record(SessionRecord())
+        before = len(heard.of("branch"))
+        with pytest.raises(SessionError, match="A recording is shown"):
+            heard.widget.fork(1)
+        assert len(heard.of("branch")) == before
+        presenter.show_record(None)
+        assert [state["state"] for state in heard.of("branch")[before:]] == ["queued", "done"]
 
     def test_a_policy_has_nothing_to_fork(self, build: Build) -> None:
         page = build(Energy())

@@ -216,8 +216,8 @@ class Presenter(PipelineEvents):
 
         def replace() -> None:
             self.pipeline.opened = record
+            self.branches.show(record is None)
 
-        self.branches.show(record is None)
         self.outbox.begin_session(replace)
         self._follow()
 

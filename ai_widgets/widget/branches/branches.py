@@ -121,6 +121,7 @@ class Branches:
             self._kept.clear()
             self._told.clear()
             self._gone.clear()
+            self._shown = True
         for branch in old:
             branch.cancel()
 
@@ -165,6 +166,8 @@ class Branches:
         pipeline = self._pipeline
         if pipeline.failure is not None:
             raise SessionError("This session ended with an error; begin a new one (reset) to fork it.")
+        if pipeline.opened is not None:
+            raise SessionError("A recording is shown in place of the session; close it to fork the session.")
         record = pipeline.record
         if not record.chunks_heard:
             raise SessionError("Nothing was heard yet: a fork begins at a chunk that the session has heard.")
@@ -198,7 +201,8 @@ class Branches:
         while (past := branch.wait_for_past(GLANCE_SECONDS)) is None:
             if branch.done:
                 return None
-            if self._pipeline.failure is not None or self._pipeline.record is not branch.original:
+            pipeline = self._pipeline
+            if pipeline.failure is not None or not (pipeline.opened or pipeline.record is branch.original):
                 raise SessionError("The session ended before the fork could be made.")
         from ...session.session import StreamingSession
 
