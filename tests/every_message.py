@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from ai_widgets.widget.wire import limits, outgoing
+from ai_widgets.widget.wire.branch_messages import DropBranch, Fork
 from ai_widgets.widget.wire.messages import (
     Close,
     Fetch,
@@ -74,6 +75,17 @@ FACTS = {
     **{name: MODEL[name] for name in ("tokens", "prefix", "block", "limit")},
 }
 LOOP = {"mode": "run", "phase": "decide", "chunk": 3, "waiting": 2}
+BRANCH = {
+    "branch": 1,
+    "request": 7,
+    "chunk": 3,
+    "until": 9,
+    "changed": "bias 0.5, muted",
+    "state": "running",
+    "first_difference": "",
+    "differs_at": None,
+    "message": "",
+}
 NO_RECORDING, NO_REPLAY = outgoing.recording("none"), outgoing.replayed("none")
 HELLO = Hello(limits.PROTOCOL_VERSION, 0, "p", None, True)
 ASKED = Fetch("audio", 3, 5)
@@ -94,6 +106,10 @@ FROM_KERNEL: tuple[dict[str, Any], ...] = (
     outgoing.model_status(MODEL),
     outgoing.model_status(LOADING),
     outgoing.reset(2),
+    outgoing.branch(**BRANCH),
+    outgoing.branch(**{**BRANCH, "state": "done", "first_difference": "chunk 4, decision", "differs_at": 4}),
+    outgoing.branch_dropped(1),
+    outgoing.branch_events(1, 0, EVENTS),
     outgoing.saved(7, "p", "tiny-2026-01-31-1405.aiw", 1_000_000, "No audio before 1:00.0."),
     outgoing.saved(7, "p", problem="There is nothing to save yet."),
     outgoing.part(Part(7, 512, "p"), b"PK", True)[0],
@@ -124,6 +140,8 @@ FROM_PAGE: tuple[PageMessage, ...] = (
     ASKED,
     Loop("step"),
     *(Step(), Interrupt(), Reset(), Poll()),
+    Fork(3, 9, {"bias": 0.5}, "TEXT_BEGIN", True, 7, "p"),
+    DropBranch(1),
     Save("aiw", 7, "p"),
     Part(7, 512, "p"),
     Release(7, "p"),

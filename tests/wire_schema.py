@@ -92,7 +92,8 @@ def wire() -> Schema:
     defs = _definitions((*messages.SENT, *kernel_messages.RECEIVED), WIRE_WORDS)
     for name in events()["$defs"]:
         defs.pop(name, None)
-    defs["Events"]["properties"]["events"]["items"] = {"$ref": "events.json#/$defs/SessionEvent"}
+    for kind in ("Events", "BranchEvents"):
+        defs[kind]["properties"]["events"]["items"] = {"$ref": "events.json#/$defs/SessionEvent"}
     unions = {"BrowserMessage": messages.SENT, "KernelMessage": kernel_messages.RECEIVED}
     return _schema(unions, defs, constants)
 

@@ -37,6 +37,12 @@ COMPARED: Mapping[type[Event], tuple[str, ...]] = {
 """Fields that are compared, causes before effects: the first one that differs is reported."""
 WITHIN = frozenset({"logit_keep", "logit_text", "p_keep", "p_text", "p_other", "p_drawn", "p"})
 """Fields that are compared within the tolerance; all others must be equal."""
+OUTCOME: Mapping[type[Event], tuple[str, ...]] = {
+    Decision: ("chunk", "choice"),
+    Token: ("chunk", "index", "token"),
+    Turn: ("chunk", "ended", "emotion", "text"),
+}
+"""Fields of what was decided and said: where a fork, whose rule and numbers differ by intent, goes another way."""
 OPTIONAL = frozenset({"rule", "before"})
 """Fields that a record may lack: those that a record in memory discards of old events (`SessionRecord.reduced`)."""
 
@@ -189,8 +195,13 @@ def replay(
     return Replay(other, None, compared, tolerance)
 
 
-def first_difference(recorded: Event | None, now: Event | None, tolerance: float = TOLERANCE) -> Difference | None:
-    """Compare two events, of which one may be missing, and return the first field that differs.
+def first_difference(
+    recorded: Event | None,
+    now: Event | None,
+    tolerance: float = TOLERANCE,
+    fields: Mapping[type[Event], tuple[str, ...]] = COMPARED,
+) -> Difference | None:
+    """Compare two events, of which one may be missing, and return the first of `fields` that differs.
 
     Examples
     --------
@@ -203,7 +214,7 @@ def first_difference(recorded: Event | None, now: Event | None, tolerance: float
             return None
         was, is_now = (None if event is None else event.type for event in (recorded, now))
         return Difference(known.chunk, known.type, "type", was, is_now)
-    for name in COMPARED[type(recorded)]:
+    for name in fields[type(recorded)]:
         was, is_now = getattr(recorded, name), getattr(now, name)
         if name in OPTIONAL and not was:
             continue
@@ -212,6 +223,33 @@ def first_difference(recorded: Event | None, now: Event | None, tolerance: float
         if was != is_now and not (name in WITHIN and by is not None and by <= tolerance):
             return Difference(recorded.chunk, recorded.type, name, was, is_now, by)
     return None
+
+
+def first_divergence(
+    original: SessionRecord, fork: SessionRecord, shared: int, last: int, *, complete: bool
+) -> Difference | None:
+    """Return the first decision, token or reply of a fork that is another one than the original's, or None.
+
+    Parameters
+    ----------
+    original, fork
+        Both records.
+    shared
+        Number of events that both begin with.
+    last
+        Last chunk to compare.
+    complete
+        Whether the fork has decided all chunks until then. Otherwise what it lacks is no difference, and its newest
+        chunk is not compared.
+    """
+    if not complete:
+        last = min(last, max((event.chunk for event in fork.since(shared)), default=0) - 1)
+
+    def told(record: SessionRecord) -> Iterator[Event]:
+        return (event for event in record.since(shared) if type(event) in OUTCOME and event.chunk <= last)
+
+    differences = (first_difference(was, now, 0.0, OUTCOME) for was, now in zip_longest(told(original), told(fork)))
+    return next((difference for difference in differences if difference is not None), None)
 
 
 def _story(record: SessionRecord) -> Iterator[Event]:

@@ -24,7 +24,7 @@ from ..settings import Settings
 from .audio_input import AudioInput
 from .event_stream import EventStream
 from .feed import Item
-from .fork import Change, Forced, Replaced, forked
+from .fork import Change, Forced, Past, Replaced
 from .listening import ListeningModel
 from .loop import Loop
 from .loop_notices import short
@@ -193,12 +193,24 @@ class StreamingSession(AudioInput):
         >>> fork.run_on()
         >>> session.fork(12, force="TEXT_BEGIN", audio={13: None}).run_on()
         """
+        return self.around(self.model, *self.past(chunk, force, audio, changed).fork())
+
+    def past(
+        self,
+        chunk: int,
+        force: Forced | Mapping[int, Forced] | None,
+        audio: Replaced | None,
+        changed: Mapping[str, Any],
+    ) -> Past:
+        """Copy what a fork needs of this session, which may go on while another thread makes the fork of it.
+
+        Takes milliseconds between two chunks; parameters and exceptions as in `fork`.
+        """
         with self._lock:
             if not self._closed:
                 self._finish_pending()
             change = Change.of(self._record, self.chunks_done, chunk, force, audio, changed)
-            loop, record = forked(self.model, self._loop, self._record, change)
-        return self.around(self.model, loop, record)
+            return Past(self.model, self._loop, self._record, change)
 
     def run_on(self) -> list[Event]:
         """Decide the pending audio, as after a fork, and return its events."""
@@ -229,6 +241,12 @@ class StreamingSession(AudioInput):
                 return
             self._loop.close()
             self._end_stream()
+            self._closed = True
+            self._loop.turns.release()
+
+    def release(self) -> None:
+        """Free the context's memory without a word in the record, where what is pending shall never be decided."""
+        with self._lock:
             self._closed = True
             self._loop.turns.release()
 

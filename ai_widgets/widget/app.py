@@ -15,6 +15,7 @@ from ..record.record import AUDIO_SECONDS, SessionRecord
 from ..record.transcript import summary
 from ..settings import WIDGET_REPLY_TOKENS, Settings
 from .assigning import StateTrait, check_assignment, completed
+from .branches.forking import Forking
 from .channel import Channel
 from .front_end import BUNDLE, STYLE, check_built, text_of
 from .live_settings import LiveSettings, described, parted
@@ -33,7 +34,7 @@ DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
 
 
-class AudioInteraction(ShowsRecord, ShellSafeWidget):
+class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
     """Record the browser's microphone (or play a file), and watch the model perceive, decide and respond.
 
     Parameters
@@ -87,14 +88,7 @@ class AudioInteraction(ShowsRecord, ShellSafeWidget):
     transcript = traitlets.Unicode(read_only=True).tag(sync=True)
 
     _kernel_owned = (
-        "state",
-        "settings",
-        "live",
-        "settings_schema",
-        "loop",
-        "model_info",
-        "counters",
-        "history",
+        *("state", "settings", "live", "settings_schema", "loop", "model_info", "counters", "history"),
         "transcript",
     )
 

@@ -19,20 +19,26 @@ from ..audio.intake import Array
 from ..errors import AiWidgetsError, SessionError, SettingError
 from ..record.record import SessionRecord
 from ..settings import Settings
+from .branches.branch import Change
 from .files.file_stream import FileStream
 from .files.page_files import PageFiles
 from .live_settings import LiveSettings, parted
 from .presenter import Presenter, Shown
 from .receiving import STALE_SECONDS
 from .recordings.recordings import Recordings
-from .wire import messages, outgoing, parsing, recording_messages
+from .wire import branch_messages, messages, outgoing, parsing, recording_messages
 from .wire.alarm import Alarm
+from .wire.budget import Budget
 from .wire.limits import MAX_COUNT, PACES, PROTOCOL_VERSION, Pace
 
 if TYPE_CHECKING:
     from ..model.hub import Progress
     from ..session.listening import ListeningModel
 
+FORK_BURST = 8
+"""Forks that a page may ask for at once: twice as many as are kept."""
+FORK_SECONDS = 1.0
+"""Seconds until it may ask for one more, faster than a person does."""
 logger = logging.getLogger(__name__)
 
 
@@ -70,6 +76,7 @@ class Channel:
         # Messages arrive on the main shell's thread or on the thread of a subshell, calls of Python on any thread.
         self._receive_lock = RLock()
         self._binary = False
+        self._forks = Budget(FORK_BURST, FORK_SECONDS)
         self._pages = PageFiles(self.presenter.player, self.presenter.pipeline.feeder, self._ask_for_bytes)
         self.recordings = Recordings(self.presenter, self._receive_lock)
         self._alarm = Alarm(self.look_at_stream)
@@ -208,6 +215,10 @@ class Channel:
                 parts.pipeline.interrupt()
             case messages.Reset():
                 self.begin_session()
+            case branch_messages.Fork():
+                self._fork(message)
+            case branch_messages.DropBranch():
+                parts.branches.drop(message.branch)
             case messages.Poll():
                 parts.outbox.flush()
             case recording_messages.Save():
@@ -283,6 +294,17 @@ class Channel:
             self._answer_refused(str(error), names, message.request)
             # The page shows the requested values until it receives the current ones.
             self._shown.show_again("settings", "live")
+
+    def _fork(self, message: branch_messages.Fork) -> None:
+        try:
+            if not self._forks.spend():
+                raise SessionError("Too many forks at once; wait for those that run.")
+            audio = {message.chunk: None} if message.mute else None
+            force = message.force or None
+            change = Change(message.chunk, message.until, message.settings, force, audio)
+            self.presenter.branches.fork(change, message.request)
+        except AiWidgetsError as error:
+            self.presenter.problem("branch", str(error), message.page)
 
     def _refuse(self, content: object, error: AiWidgetsError) -> None:
         """Report a message that was refused; a `set` message with a request number gets its answer."""

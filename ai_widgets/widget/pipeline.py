@@ -26,7 +26,7 @@ from .stages.encode_stage import ChunkEncoder
 from .stages.events import PipelineEvents
 from .stages.gate import Gate
 from .stages.items import Decodable, EndOfStream, Failure, Item, Samples, Wake
-from .stages.running_session import RunningSession
+from .stages.running_session import RunningSession, Task
 from .stages.session_feed import Feeder
 from .stages.stage import CLOSE_SECONDS, Stage
 from .wire.failures import describe, forget_frames
@@ -209,6 +209,11 @@ class Pipeline:
             running.pending.append(PendingNotice("settings", f"Changed: {said}.", data))
         if differs or news:
             self._wake(running)
+
+    def between_chunks(self, task: Task) -> None:
+        """Run `task` with the running session, or None without one, on the decode thread before the next chunk."""
+        self._running.pending.append(task)
+        self._wake(self._running)
 
     def set_loop(self, mode: Mode) -> None:
         """Run freely, pause before the next phase, or run one phase for each `step`."""

@@ -2,6 +2,7 @@
 
 import { effect, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { BranchLanes } from "./branches/branch-lanes";
 import { claim, isCommand } from "./host/claim";
 import { type Theme, watchTheme } from "./host/theme";
 import { Banners, ModelLine } from "./panels/banners";
@@ -28,7 +29,7 @@ const FIGURES_MS = 500;
 
 export function App({ view }: { view: SessionView }) {
   const root = useRef<HTMLDivElement>(null);
-  const timeline = useRef<TimelineCanvas | null>(null);
+  const timeline = useSignal<TimelineCanvas | null>(null);
   const theme = useSignal<Theme>("light");
   const dropping = useSignal(false);
   const { store } = view;
@@ -38,7 +39,7 @@ export function App({ view }: { view: SessionView }) {
       watchTheme((found) => {
         theme.value = found;
         // The host's style sheet may not be applied yet.
-        requestAnimationFrame(() => requestAnimationFrame(() => timeline.current?.restyle()));
+        requestAnimationFrame(() => requestAnimationFrame(() => timeline.value?.restyle()));
       }),
     [theme],
   );
@@ -121,9 +122,11 @@ export function App({ view }: { view: SessionView }) {
         <Timeline
           view={view}
           onCanvas={(made) => {
-            timeline.current = made;
+            timeline.value = made;
           }}
-        />
+        >
+          {timeline.value && <BranchLanes view={view} timeline={timeline.value} />}
+        </Timeline>
       </Panel>
       <Panel name="replay bar">
         <ReplayBar view={view} />

@@ -8,7 +8,7 @@ import { DeviceList } from "./capture/devices";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
 import { hiddenProblem } from "./capture/problems";
-import type { SessionChannel } from "./channel/channel";
+import type { Branching, ForkRequest, SessionChannel } from "./channel/channel";
 import { KernelClips } from "./channel/kernel-clips";
 import { lastWords } from "./channel/leaving";
 import { KernelLink, type KernelModel } from "./channel/link";
@@ -46,6 +46,15 @@ export class Conversation implements SessionChannel {
   /** Replays the audio that the kernel keeps. */
   readonly replay = new Replay(new KernelClips(this));
   readonly ongoing = true;
+  readonly branching: Branching = {
+    fork: (asked: ForkRequest) => {
+      const { chunk, settings = {}, mute = false } = asked;
+      const change = { settings: { ...settings }, force: asked.force ?? "", mute } as const;
+      const until = asked.until ?? null;
+      this.#link.send({ type: "fork", chunk, until, ...change, request: 0, page: this.#link.page });
+    },
+    drop: (branch) => this.#link.send({ type: "drop_branch", branch }),
+  };
   readonly recordings: Recordings;
   readonly #link: KernelLink;
   readonly #receiver: Receiver;
@@ -274,6 +283,7 @@ export class Conversation implements SessionChannel {
       this.#input.streaming ||
       isPlaying(store.file.value) ||
       store.waiting.value > 0 ||
+      store.branches.value.some(({ told }) => told.state === "queued" || told.state === "running") ||
       store.record.speaking ||
       this.recordings.busy ||
       loading

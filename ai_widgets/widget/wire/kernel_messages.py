@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from ...protocol import Chunk, Decision, Notice, Timing, Token, Turn
 from .kernel_message import KernelMessage
 from .kernel_recordings import FilePart, Recording, Replayed, Saved
-from .limits import Base64, FileState, Mode, Pace
+from .limits import Base64, BranchStatus, FileState, Mode, Pace
 
 AnyEvent = Chunk | Decision | Token | Turn | Notice | Timing
 LoadingStatus = Literal["loading", "ready", "failed"]
@@ -242,6 +242,53 @@ class NewSession(KernelMessage, frozen=True, tag="reset"):
     first: int
 
 
+class BranchState(KernelMessage, frozen=True, tag="branch"):
+    """State of a branch: a fork of the session that runs beside it.
+
+    Attributes
+    ----------
+    branch, request
+        Number of the branch, and of the `fork` that asked for it; 0 for Python.
+    chunk, until
+        First chunk that is decided again, and the last one; null: the last one that the session had heard.
+    changed
+        What it changes, in words.
+    state
+        State of the branch; `dropped`: it is kept no longer.
+    first_difference, differs_at
+        First decision, token or reply that differs from the original's, in words, and its chunk; empty and null if
+        there is none, or the branch has not ended.
+    message
+        Sentence of what it failed with, or empty.
+    """
+
+    branch: int
+    request: int
+    chunk: int
+    until: int | None
+    changed: str
+    state: BranchStatus | Literal["dropped"]
+    first_difference: str
+    differs_at: int | None
+    message: str
+
+
+class BranchEvents(KernelMessage, frozen=True, tag="branch_events"):
+    """Events of a branch in order, without those that it shares with the original.
+
+    Attributes
+    ----------
+    branch, first
+        Number of the branch, and index of the first event among its own.
+    events
+        Events of its record.
+    """
+
+    branch: int
+    first: int
+    events: Sequence[AnyEvent]
+
+
 class Problem(KernelMessage, frozen=True):
     """Problem in one sentence.
 
@@ -271,7 +318,8 @@ class Problem(KernelMessage, frozen=True):
 
 
 RECEIVED: tuple[type[KernelMessage], ...] = (
-    *(Welcome, Events, Ack, Audio, Need, Playing, LoopState, ModelStatus, NewSession, Problem),
+    *(Welcome, Events, Ack, Audio, Need, Playing, LoopState, ModelStatus, NewSession, BranchState),
+    *(BranchEvents, Problem),
     *(Saved, FilePart, Recording, Replayed),
 )
 """All messages that a page receives."""

@@ -52,6 +52,8 @@ Mode = Literal["run", "pause", "step"]
 """Mode of the loop: run freely, pause before the next phase, or do one phase for each `step`."""
 LOOP_MODES: tuple[Mode, ...] = get_args(Mode)
 CloseReason = Literal["stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "stalled", "error"]
+BranchStatus = Literal["queued", "running", "done", "cancelled", "failed"]
+"""State of a branch: it waits for the session or for another branch, it decides, or it has ended."""
 MicPhase = Literal["idle", "asking", "listening", "paused", "stopped", "error"]
 SampleFormat = Literal["int16", "float32"]
 DTYPES: Mapping[SampleFormat, npt.DTypeLike] = {"int16": "<i2", "float32": "<f4"}

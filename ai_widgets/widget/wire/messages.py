@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET, Meta, UnsetType
 
+from .branch_messages import DropBranch, Fork
 from .limits import (
     MAX_MS,
     MAX_SECONDS,
@@ -276,6 +277,7 @@ class Poll(PageMessage, frozen=True):
 SENT: tuple[type[PageMessage], ...] = (
     *(SentHello, Open, SentBlock, Close, Play, SentBytes, FileAction, MicState, Set, Fetch, Loop),
     *(Step, Interrupt, Reset, Poll),
+    *(Fork, DropBranch),
     *(Save, Part, Release, Load, Unload, Replay),
 )
 """All messages of a page, as they are sent."""
@@ -336,6 +338,6 @@ class Bytes(msgspec.Struct, frozen=True):
 
 Message = (
     Hello | Open | Block | Close | Play | Bytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset
-    | Poll | Save | Part | Release | Load | Unload | Replay
+    | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay
 )  # fmt: skip
 Buffers = Sequence[bytes | bytearray | memoryview]

@@ -6,7 +6,7 @@ again to a reloaded page, that number is set back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import RLock
 from time import monotonic, perf_counter
 from typing import Any
@@ -46,6 +46,11 @@ class Outbox:
         Monotonic time in seconds, for the rate limit of problems.
     pull
         Whether messages are sent only when a page polls.
+
+    Attributes
+    ----------
+    branches
+        Returns the due messages about branches.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Outbox:
         self._sent = 0
         self._waiting_sent = 0
         self._taken: tuple[int, int] | None = None
+        self.branches: Callable[[], Iterable[dict[str, Any]]] = tuple
         self._playing: dict[str, Any] | None = None
         self._last_flush = 0.0
         self.session = 1
@@ -143,7 +149,7 @@ class Outbox:
                 self._tell_left_out(self._sent)
 
     def flush(self) -> None:
-        """Send all that is due: queued messages, problems, new events, the file's position, the acknowledgement."""
+        """Send all that is due: messages, problems, events, branches, the file's position, the acknowledgement."""
         with self._lock:
             self._last_flush = perf_counter()
             queued, self._queued = self._queued, []
@@ -157,6 +163,8 @@ class Outbox:
                 self._waiting_sent = self._waiting()
                 self._send(outgoing.events(self.session, self._sent, batch, self._waiting_sent), ())
                 self._sent += len(batch)
+            for message in self.branches():
+                self._send(message, ())
             if self._playing is not None:
                 playing, self._playing = self._playing, None
                 self._send(playing, ())

@@ -17,6 +17,8 @@ from .kernel_messages import (
     Ack,
     AnyEvent,
     Audio,
+    BranchEvents,
+    BranchState,
     Events,
     LoopState,
     ModelInfo,
@@ -120,6 +122,21 @@ def playing(file: Mapping[str, Any]) -> dict[str, Any]:
 def loop(mode: Mode, phase: str, chunk: int, waiting: int) -> dict[str, Any]:
     """Send the loop's state."""
     return written(LoopState(mode, phase, chunk, waiting))
+
+
+def branch(**state: Any) -> dict[str, Any]:
+    """Send the state of a branch; `state` has the fields of `BranchState`."""
+    return written(BranchState(**state))
+
+
+def branch_dropped(number: int) -> dict[str, Any]:
+    """Say that a branch is kept no longer."""
+    return written(BranchState(number, 0, 0, None, "", "dropped", "", None, ""))
+
+
+def branch_events(number: int, first: int, batch: Sequence[Event]) -> dict[str, Any]:
+    """Send events of a branch, the first of them with index `first` among its own."""
+    return written(BranchEvents(number, first, cast(Sequence[AnyEvent], batch)))
 
 
 def reset(session: int, first: int = 0) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from ...errors import MessageError
+from .branch_messages import Fork
 from .limits import (
     DTYPES,
     HANDSHAKE,
@@ -71,6 +72,8 @@ def _parsed(content: object, buffers: Buffers) -> Message:
             return Hello(message.protocol, message.seen, message.page, _session(message.session), binary)
         case Open():
             return msgspec.structs.replace(message, track=_bounded(message.track, "track", MAX_TRACK_BYTES))
+        case Fork():
+            return msgspec.structs.replace(message, settings=_bounded(message.settings, "settings", MAX_CHANGES_BYTES))
         case Set():
             return msgspec.structs.replace(message, changes=_bounded(message.changes, "changes", MAX_CHANGES_BYTES))
     return cast(Message, message)

@@ -23,8 +23,26 @@ export interface Channel extends SoundSource {
   readonly ongoing: boolean;
   /** Whether audio and changes of settings are accepted now. */
   readonly ready: boolean;
+  /** Forks of the session; null without a kernel. */
+  readonly branching: Branching | null;
   /** Remove a problem from `store.problems`. */
   dismiss(problem: Problem): void;
+}
+
+/** What a branch changes from its first chunk on; the kernel says what is possible. */
+export interface ForkRequest {
+  chunk: number;
+  /** The last chunk that is decided again. */
+  until?: number;
+  settings?: Readonly<Record<string, unknown>>;
+  force?: "TEXT_BEGIN" | "KEEP_SILENCE";
+  mute?: boolean;
+}
+
+/** Forks of the session; `store.branches` holds them. */
+export interface Branching {
+  fork(request: ForkRequest): void;
+  drop(branch: number): void;
 }
 
 /** What can be done with recordings. The answers are in the store: `recording`, `opening`, `saving`, `replayed`. */

@@ -9,7 +9,7 @@ export const LOOP_MODES = ["run","pause","step"] as const;
 export const FILE_STATES = ["opening","playing","paused","ended","stopped","failed"] as const;
 export const AUDIO_SUFFIXES = [".3gp",".aac",".ac3",".aif",".aifc",".aiff",".amr",".au",".caf",".flac",".m4a",".m4b",".mka",".mkv",".mov",".mp3",".mp4",".oga",".ogg",".opus",".rf64",".snd",".w64",".wav",".webm",".wma"] as const;
 export const RECORDING_SUFFIX = ".aiw";
-export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","problem","saved","part","recording","replayed"] as const;
+export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed"] as const;
 
 export type Pace = "fast" | "realtime";
 
@@ -195,6 +195,31 @@ export interface Reset {
 /** Request for the queued messages, in pull mode. */
 export interface Poll {
   readonly type: "poll";
+}
+
+/** Request for a branch: the session's audio from a chunk on is decided again, with something changed. */
+export interface Fork {
+  readonly type: "fork";
+  /** First chunk that is decided again, and the last one; null: the last one that the session has heard. */
+  readonly chunk: number;
+  readonly until: number | null;
+  /** Settings from that chunk on by name, at most `MAX_CHANGES_BYTES`. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Decision at the chunk, or empty. */
+  readonly force: "" | "KEEP_SILENCE" | "TEXT_BEGIN";
+  /** Whether silence replaces the chunk's audio. */
+  readonly mute: boolean;
+  /** Number that the `branch` message repeats. */
+  readonly request: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** Request to end a branch and keep it no longer. */
+export interface DropBranch {
+  readonly type: "drop_branch";
+  /** Number of the branch. */
+  readonly branch: number;
 }
 
 /** Request to write what is shown to a file, answered by `saved`; the page asks for its parts with `part`. */
@@ -421,6 +446,39 @@ export interface NewSession {
   readonly first: number;
 }
 
+/** State of a branch: a fork of the session that runs beside it. */
+export interface BranchState {
+  readonly type: "branch";
+  /** Number of the branch, and of the `fork` that asked for it; 0 for Python. */
+  readonly branch: number;
+  readonly request: number;
+  /** First chunk that is decided again, and the last one; null: the last one that the session had heard. */
+  readonly chunk: number;
+  readonly until: number | null;
+  /** What it changes, in words. */
+  readonly changed: string;
+  /** State of the branch; `dropped`: it is kept no longer. */
+  readonly state: "cancelled" | "done" | "failed" | "queued" | "running" | "dropped";
+  /**
+   * First decision, token or reply that differs from the original's, in words, and its chunk; empty and null
+   * if there is none, or the branch has not ended.
+   */
+  readonly first_difference: string;
+  readonly differs_at: number | null;
+  /** Sentence of what it failed with, or empty. */
+  readonly message: string;
+}
+
+/** Events of a branch in order, without those that it shares with the original. */
+export interface BranchEvents {
+  readonly type: "branch_events";
+  /** Number of the branch, and index of the first event among its own. */
+  readonly branch: number;
+  readonly first: number;
+  /** Events of its record. */
+  readonly events: readonly SessionEvent[];
+}
+
 /** Problem in one sentence. */
 export interface Problem {
   readonly type: "problem";
@@ -500,6 +558,6 @@ export interface Replayed {
   readonly message: string;
 }
 
-export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | Save | Part | Release | Load | Unload | Replay;
+export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay;
 
-export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | Problem | Saved | FilePart | Recording | Replayed;
+export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed;

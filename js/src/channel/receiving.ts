@@ -2,6 +2,7 @@
 import { batch } from "@preact/signals";
 import { recordOfHistory } from "../record/saved";
 import { readVocabulary, type Vocabulary, type VocabularyFields } from "../record/vocabulary";
+import { addBranchEvents, clearBranches, takeBranch } from "../store/branches";
 import { readPlaying } from "../store/playing";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "../store/problem";
 import { readRecording, readReplayed } from "../store/recording";
@@ -93,6 +94,12 @@ export class Receiver {
       case "model":
         this.#readModel(message);
         break;
+      case "branch":
+        takeBranch(store, message);
+        break;
+      case "branch_events":
+        if (!addBranchEvents(store, message) && !listener.unanswered()) listener.hello();
+        break;
       case "reset":
         clearRecord(store, message.session);
         // Of a very long recording the kernel tells the newest part.
@@ -158,6 +165,8 @@ export class Receiver {
       if (store.saved.value) clearRecord(store, message.session);
       else this.#adopt(message.session);
       store.file.value = readPlaying(message.file) ?? store.file.value;
+      // The kernel sends all kept branches again.
+      clearBranches(store);
       // The kernel sends only the newest part of a very long session.
       store.record.count = Math.max(store.record.count, message.first ?? 0);
     });

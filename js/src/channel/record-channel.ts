@@ -84,6 +84,7 @@ export class RecordChannel implements Channel {
   readonly ongoing = false;
   /** A record accepts neither audio nor changes. */
   readonly ready = false;
+  readonly branching = null;
   readonly #audio: Blob | null;
   readonly #decode: (audio: Blob) => Promise<Sound>;
   #decoded: Promise<Sound> | null = null;

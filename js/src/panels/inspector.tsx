@@ -12,6 +12,7 @@ import { eventsOf, pretty } from "./event-json";
 import { LatencyRows, latencySummary } from "./latency-table";
 import { PlayButtons } from "./play-buttons";
 import { PolicyStep } from "./policy-step";
+import { RunOn } from "./run-on";
 import { SamplingTable } from "./sampling";
 import { decisionSampling, tokenSampling } from "./sampling-steps";
 import { SmallButton } from "./small-button";
@@ -104,6 +105,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
             : "Heard, not decided yet."}
         </p>
       )}
+      {decision && <RunOn view={view} chunk={chunk} />}
       <More view={view} chunk={chunk} decision={decision} picked={picked} exact={exact.value} />
     </section>
   );

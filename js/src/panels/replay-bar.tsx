@@ -1,12 +1,16 @@
 /** Controls of the replay: play and pause, position, speed, loop, and the selected span. */
 
 import { useComputed } from "@preact/signals";
-import { SPEEDS } from "../playback/replay";
+import { SPEEDS, type Span } from "../playback/replay";
+import { CHUNK_SECONDS } from "../record/events";
 import { chunkCount, recordEnd } from "../record/record";
+import { changedSettings } from "../record/what-if";
 import { isPlaying } from "../store/playing";
+import { isPolicy } from "../store/policy";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
 import { Icon } from "./icon";
+import { settingsText } from "./run-on";
 import { SmallButton } from "./small-button";
 import { clock } from "./turn-item";
 
@@ -74,6 +78,7 @@ export function ReplayBar({ view }: { view: View }) {
       {span && (
         <span class="aiw-replay-span" data-testid="replay-span">
           {clock(span.from_s)} – {clock(span.to_s)}
+          <RunAgain view={view} span={span} />
           <SmallButton label="Clear the selection (Escape)" onClick={() => replay.select(null)}>
             ×
           </SmallButton>
@@ -83,6 +88,29 @@ export function ReplayBar({ view }: { view: View }) {
         {replay.said.value}
       </span>
     </div>
+  );
+}
+
+/** Tolerance of the ends of a span, in chunks: they are multiples of a chunk up to rounding. */
+const EDGE = 1e-3;
+
+/** Render the button that decides the selected span again in a branch, with the values of the what-if panel. */
+function RunAgain({ view, span }: { view: View; span: Span }) {
+  const { store, channel, whatIf } = view;
+  const { branching } = channel;
+  if (!branching || store.saved.value || store.recording.value || isPolicy(store)) return null;
+  const chunk = Math.floor(span.from_s / CHUNK_SECONDS + EDGE);
+  const until = Math.max(chunk, Math.ceil(span.to_s / CHUNK_SECONDS - EDGE) - 1);
+  const settings = changedSettings(store.record.decisions.rule(chunk), whatIf.value);
+  const told = settingsText(settings) || "the values of the what-if panel, once some are set";
+  return (
+    <SmallButton
+      data-testid="run-again"
+      title={`Run chunks ${chunk} to ${until} again in a branch below, with ${told}`}
+      onClick={() => branching.fork({ chunk, until, settings })}
+    >
+      Run this again
+    </SmallButton>
   );
 }
 

@@ -7,6 +7,7 @@ import { isPolicy } from "../store/policy";
 import type { Store } from "../store/store";
 import { SHADES } from "../style/shade";
 import type { View } from "../view";
+import { BranchReplies } from "./branch-replies";
 import { CopyButton } from "./copy-button";
 import { Icon } from "./icon";
 import { SmallButton } from "./small-button";
@@ -69,6 +70,7 @@ export function Transcript({ view }: { view: View }) {
           />
         ))}
       </ol>
+      <BranchReplies view={view} />
       <ReadingLine view={view} />
       {pointed.value && <TokenTip pointed={pointed.value} />}
       <p class="aiw-hidden" aria-live="polite" data-testid="announcement">

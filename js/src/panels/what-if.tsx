@@ -7,6 +7,7 @@ import { CHOICE_WORDS } from "../store/readout";
 import type { View } from "../view";
 import { SmallButton } from "./small-button";
 import { clock } from "./turn-item";
+import { Walk } from "./walk";
 
 interface Slider {
   name: "threshold" | "bias" | "temperature";
@@ -168,7 +169,7 @@ function Result({ view }: { view: View }) {
         {changed[0] && firstText(view, changed[0])} {exactText(exactUntil, exactToEnd)}
         {unknown.length > 0 && ` ${unknown.length} cannot be computed from the record.`}
       </p>
-      {changed.length > 0 && <Walk view={view} flips={changed} />}
+      {changed.length > 0 && <Walk view={view} name="what-if" chunks={changed.map(({ chunk }) => chunk)} />}
     </div>
   );
 }
@@ -182,21 +183,4 @@ function exactText(exactUntil: number | null, exactToEnd: boolean): string {
   if (exactToEnd) return "This is exact to the end of the record.";
   if (exactUntil === null) return "All of this is an estimate.";
   return `This is exact up to and including chunk ${exactUntil}; hatched: estimates, since the context would differ.`;
-}
-
-/** Render buttons that move between the changed decisions. */
-function Walk({ view, flips }: { view: View; flips: readonly Flip[] }) {
-  const at = view.selected.value ?? -1;
-  const next = flips.find(({ chunk }) => chunk > at) ?? flips[0];
-  const before = flips.filter(({ chunk }) => chunk < at).at(-1) ?? flips.at(-1);
-  return (
-    <span class="aiw-what-if-walk">
-      <SmallButton data-testid="what-if-previous" onClick={() => before && view.showChunk(before.chunk)}>
-        ‹ previous
-      </SmallButton>
-      <SmallButton data-testid="what-if-next" onClick={() => next && view.showChunk(next.chunk)}>
-        next ›
-      </SmallButton>
-    </span>
-  );
 }

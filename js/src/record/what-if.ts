@@ -94,6 +94,17 @@ export function ruleOf(recorded: Partial<Rule>, changes: WhatIf): Partial<Rule> 
   return rule;
 }
 
+/** Return the settings that a run with the changes needs, beside those of the recorded rule. */
+export function changedSettings(recorded: Partial<Rule>, changes: WhatIf): Record<string, unknown> {
+  const rule = ruleOf(recorded, changes);
+  const set = new Set(Object.entries(changes).flatMap(([name, value]) => (value === null ? [] : [name])));
+  if (set.delete("threshold")) set.add("greedy").add("bias");
+  // A session reads 0 as all tokens and null as the checkpoint's value.
+  return Object.fromEntries(
+    [...set].map((name) => [name, name === "top_k" ? changes.top_k : rule[name as keyof Rule]]),
+  );
+}
+
 /** Return the choice on one chunk under a rule; null if the record does not determine it. A forced decision is kept. */
 function choiceOn(decisions: DecisionTable, chunk: number, rule: Partial<Rule>): Choice | null {
   const { forced } = decisions.rule(chunk) as { forced?: Choice };

@@ -51,7 +51,7 @@ const WAYS_OUT: Record<string, string> = {
 
 /** Return a problem with the kernel's sentence. */
 export function kernelProblem(code: string, sentence: string, detail: string, times = 1): Problem {
-  const calm = ["overload", "shortened", "gap", "suspended", "salvaged"].includes(code);
+  const calm = ["overload", "shortened", "gap", "suspended", "branch_closed", "salvaged"].includes(code);
   return {
     code,
     sentence,

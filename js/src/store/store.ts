@@ -7,6 +7,7 @@ import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
 import { LatencyProbe } from "../record/latency-probe";
 import { applyEvent, emptyRecord, type SessionRecord } from "../record/record";
 import { NO_VOCABULARY, type Vocabulary } from "../record/vocabulary";
+import type { Branch } from "./branch";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./mic-state";
 import { isPlaying, type PlayingFile } from "./playing";
 import type { Problem } from "./problem";
@@ -79,6 +80,9 @@ export interface Store {
   /** Seconds of audio sent in the stream that is open or was open last. */
   readonly sentSeconds: Signal<number>;
   readonly problems: Signal<readonly Problem[]>;
+  /** Forks of the session, oldest first, and a count of the changes of their records. */
+  readonly branches: Signal<readonly Branch[]>;
+  readonly branchVersion: Signal<number>;
   /** Settings of the session from the kernel's trait; null before the first value. */
   readonly settings: Signal<Values | null>;
   /** Settings that the kernel declares; empty before it does. */
@@ -175,6 +179,8 @@ export function createStore(): Store {
     kernelState,
     sentSeconds,
     problems: signal([]),
+    branches: signal([]),
+    branchVersion: signal(0),
     settings: signal(null),
     schema: signal([]),
     live: signal(UNTOLD_LIVE),
@@ -236,6 +242,7 @@ export function clearRecord(store: Store, session: SessionId | null): void {
     store.latency.clear();
     store.kernelWaiting.value = 0;
     store.file.value = null;
+    store.branches.value = [];
     store.announcement.value = "";
     store.version.value += 1;
   });

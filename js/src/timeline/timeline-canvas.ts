@@ -8,7 +8,7 @@ import { FrameRequests, SHARED_MS } from "./frame-requests";
 import { Layer } from "./layer";
 import { type Layout, layoutOf } from "./layout";
 import { OVERVIEW_HEIGHT, overviewAxis, paintRecord, paintWindow, windowMark, windowStart } from "./overview";
-import { paintLanes, paintMarks } from "./painter";
+import { paintLanes, paintMarks, type Scene } from "./painter";
 import { type Palette, readPalette } from "./palette";
 import { Patterns } from "./patterns";
 import { followReplay } from "./replay-cursor";
@@ -57,6 +57,7 @@ export class TimelineCanvas {
   #glided = 0;
   #stale: "lanes" | "marks" = "lanes";
   #cleanups: (() => void)[] = [];
+  readonly #followers = new Set<(scene: Scene) => void>();
 
   constructor(
     canvases: Canvases,
@@ -120,6 +121,13 @@ export class TimelineCanvas {
     if (what === "lanes") this.#stale = "lanes";
     if (mayWait) this.#requests.soon();
     else this.#requests.next();
+  }
+
+  /** Call `paint` after each painting of the lanes. Return a function that ends it. */
+  paintAlong(paint: (scene: Scene) => void): () => void {
+    this.#followers.add(paint);
+    this.invalidate();
+    return () => this.#followers.delete(paint);
   }
 
   /** Return the left edge of a chunk, in pixels of the lanes. */
@@ -290,6 +298,7 @@ export class TimelineCanvas {
       hidden: hiddenFrom.peek(),
       scale,
     };
+    for (const paint of this.#followers) paint(scene);
     if (!paintLanes(context, scene, this.#tiles)) this.invalidate();
   }
 

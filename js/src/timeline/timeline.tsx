@@ -20,7 +20,14 @@ import { TimelineCanvas } from "./timeline-canvas";
 /** Number of timelines created, for unique ids: a page may have several. */
 let made = 0;
 
-export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: TimelineCanvas) => void }) {
+interface Props {
+  view: View;
+  onCanvas: (timeline: TimelineCanvas) => void;
+  /** Content between the lanes and the bar below them. */
+  children?: ComponentChildren;
+}
+
+export function Timeline({ view, onCanvas, children }: Props) {
   const surface = useRef<HTMLDivElement>(null);
   const lanes = useRef<HTMLCanvasElement>(null);
   const marks = useRef<HTMLCanvasElement>(null);
@@ -65,6 +72,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
         )}
         {asTable.value && <ChunkTable id={`${id}-row`} view={view} height={height} />}
       </div>
+      {children}
       <div class="aiw-timeline-bar">
         <OverviewBar scrolls={id} canvas={overview} timeline={() => timeline.current} view={view} />
         <div class="aiw-zoom">
