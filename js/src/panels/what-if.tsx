@@ -64,7 +64,7 @@ export function WhatIfPanel({ view }: { view: View }) {
     >
       <summary>
         <h3 class="aiw-heading">
-          What if <small>another rule had decided on the recorded logits</small>
+          What if <small>decisions of another rule on the recorded logits</small>
         </h3>
       </summary>
       {open.value && <Body view={view} />}
