@@ -88,6 +88,16 @@ def test_a_folder_can_be_read_in_one_glance(folder: str, most: int) -> None:
     assert len(list((PACKAGE / folder).glob("*.py"))) <= most
 
 
+FRONT_END = PACKAGE.parent / "js" / "src"
+GENERATED = ("channel/messages.ts", "record/events.ts")
+SOURCES = [path for path in sorted(FRONT_END.rglob("*.ts*")) if path.relative_to(FRONT_END).as_posix() not in GENERATED]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(FRONT_END).as_posix())
+def test_a_file_of_the_front_end_has_at_most_350_lines(path: Path) -> None:
+    assert lines(path) <= MAX_LINES
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_has_one_duty_and_at_most_350_lines(name: str) -> None:
     most, _ = LONG_FILES.get(name, (MAX_LINES, ""))

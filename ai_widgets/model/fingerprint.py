@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 import torch
@@ -36,10 +37,22 @@ def fingerprint(model: LanguageModel) -> str:
     return known
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _add(digest: hashlib._Hash, module: torch.nn.Module) -> None:
-    for name, tensor in module.named_parameters():
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        flat = tensor.detach().reshape(-1)
-        step = max(1, flat.numel() // SAMPLES)
-        digest.update(flat[::step][:SAMPLES].to("cpu", torch.float64).numpy().tobytes())
+    for name, parameter in module.named_parameters():
+        for tensor in _plain(parameter):
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            flat = tensor.reshape(-1)
+            step = max(1, flat.numel() // SAMPLES)
+            digest.update(flat[::step][:SAMPLES].to("cpu", torch.float64).numpy().tobytes())
+
+
+def _plain(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the tensor, or the parts of a quantised one: torchao's classes support no views."""
+    flatten = getattr(tensor, "__tensor_flatten__", None)
+    if flatten is None:
+        yield tensor
+        return
+    names, _ = flatten()
+    for name in names:
+        yield from _plain(getattr(tensor, name))

@@ -103,8 +103,7 @@ export class AudioInput {
 
   /** Return the next stream number; microphone, file and recording share one count. */
   nextStream(): number {
-    this.#streams += 1;
-    return this.#streams;
+    return ++this.#streams;
   }
 
   /** Have the kernel play a file, which it reads from this page range by range. */

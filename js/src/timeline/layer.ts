@@ -1,4 +1,11 @@
 /** A canvas as wide as its place on the page, in device pixels, drawn on in CSS pixels. */
+/** The canvas elements of a timeline. */
+export interface Canvases {
+  lanes: HTMLCanvasElement;
+  marks: HTMLCanvasElement;
+  overview: HTMLCanvasElement;
+}
+
 export class Layer {
   readonly context: CanvasRenderingContext2D | null;
   width = 0;

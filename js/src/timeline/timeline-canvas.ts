@@ -4,8 +4,9 @@ import { CHUNK_SECONDS } from "../record/events";
 import { chunkCount, chunkStart, recordEnd } from "../record/record";
 import type { View } from "../view";
 import { foldedLanes } from "./folding";
-import { FrameRequests, SHARED_MS } from "./frame-requests";
-import { Layer } from "./layer";
+import { FrameRequests } from "./frame-requests";
+import { glide } from "./glide";
+import { type Canvases, Layer } from "./layer";
 import { type Layout, layoutOf } from "./layout";
 import { OVERVIEW_HEIGHT, overviewAxis, paintRecord, paintWindow, windowMark, windowStart } from "./overview";
 import { paintLanes, paintMarks, type Scene } from "./painter";
@@ -17,14 +18,6 @@ import { TileCache } from "./tiles";
 import * as time from "./time-axis";
 import { chunkAt } from "./visible";
 
-export interface Canvases {
-  lanes: HTMLCanvasElement;
-  marks: HTMLCanvasElement;
-  overview: HTMLCanvasElement;
-}
-
-/** Time constant of a glide to the newest chunk, in milliseconds: two thirds of the distance. */
-const GLIDE_MS = 60;
 /** Width for which the default span is made, in pixels; a narrower view shows fewer seconds, not smaller chunks. */
 const FULL_WIDTH = 700;
 
@@ -342,25 +335,15 @@ export class TimelineCanvas {
     this.axis = { ...this.axis, start: Math.round(this.axis.start * pace) / pace };
   }
 
-  /** Glide towards the newest chunk; jump if the person prefers reduced motion or the distance is large. */
+  /** Glide towards the newest chunk. */
   #approachLive(): void {
     if (!this.view.following.peek()) return;
     const target = time.followStart(this.axis, this.end_s);
-    const way = target - this.axis.start;
-    const pixel = 1 / time.pixelsPerSecond(this.axis);
-    if (Math.abs(way) < pixel || Math.abs(way) > 4 || reducedMotion()) {
-      this.axis = { ...this.axis, start: target };
-      return;
-    }
     const now = performance.now();
-    const part = 1 - Math.exp(-Math.min(now - this.#glided, SHARED_MS) / GLIDE_MS);
+    const start = glide(this.axis, target, now - this.#glided);
+    this.axis = { ...this.axis, start };
+    if (start === target) return;
     this.#glided = now;
-    const step = Math.sign(way) * Math.max(Math.abs(way) * part, pixel);
-    this.axis = { ...this.axis, start: this.axis.start + step };
     this.invalidate("lanes", true);
   }
-}
-
-function reducedMotion(): boolean {
-  return globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches ?? false;
 }
