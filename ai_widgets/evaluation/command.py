@@ -200,6 +200,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--speech", type=Path, help="speech cache made by python -m ai_widgets.training.speech")
     p.add_argument("--extra", type=Path, help="more sounds, one folder a label")
     p.add_argument(
+        "--unseen", action="store_true", help="of --data, the sources that neither trained nor chose anything"
+    )
+    p.add_argument(
         "--heldout", type=Path, nargs="+", default=[], metavar="DIR",
         help="sounds for evaluation alone, DIR/<label>/*.wav (ogg, flac, …); labels are alarm, knock, dog, baby_cry, "
         "sneeze, rooster, music and speech; every other one is ambience",
@@ -234,7 +237,7 @@ def main(argv: Sequence[str]) -> int:
         if path is not None and not path.parent.is_dir():
             raise SettingError(f"{path} cannot be written: there is no folder {path.parent}.")
     listeners = [_player(name, given) for name in dict.fromkeys(given.policy)]
-    found = material.gather(given.data, given.speech, given.extra, given.clips, given.heldout)
+    found = material.gather(given.data, given.speech, given.extra, given.clips, given.heldout, given.unseen)
     started = perf_counter()
     total = round(given.hours * 3600 + given.sessions * MINUTES * 60)
     with tqdm(total=total, desc="listening", bar_format=BAR, file=sys.stderr) as bar:

@@ -23,7 +23,7 @@ from ai_widgets.training.corpus import (
     synthetic_speech,
 )
 from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH
-from ai_widgets.training.lexicon import DIGITS
+from ai_widgets.training.lexicon import DIGITS, KEYWORDS
 
 SPEECH_LABEL = "speech"
 
@@ -52,7 +52,8 @@ class Material:
         self.digits = _people([c for c in evaluation if 0 < c.word <= len(DIGITS)]) or _people(
             [c for c in validation if 0 < c.word <= len(DIGITS)]
         )
-        self.keywords = _people([c for c in everything if len(DIGITS) < c.word < REPLY_SPEECH])
+        self.keywords = _people([c for c in everything if len(DIGITS) < c.word <= len(DIGITS) + len(KEYWORDS)])
+        self.commands = _people([c for c in everything if len(DIGITS) + len(KEYWORDS) < c.word < REPLY_SPEECH])
         self.speech = _people([c for c in everything if c.word == REPLY_SPEECH])
 
     def seconds_of(self, sources: Iterable[str]) -> float:
@@ -63,7 +64,7 @@ class Material:
     def describe(self) -> dict[str, dict[str, float]]:
         """Number and seconds of the recordings, by use and label."""
         table: dict[str, dict[str, float]] = {}
-        for use in ("ambience", "sounds", "digits", "keywords", "speech"):
+        for use in ("ambience", "sounds", "digits", "keywords", "commands", "speech"):
             for clip in getattr(self, use):
                 row = table.setdefault(clip.label if use in ("ambience", "sounds") else use, {"clips": 0, "seconds": 0})
                 row["clips"] += 1
@@ -106,17 +107,19 @@ def gather(
     extra: Path | None,
     clips: Path | None,
     heldout: Sequence[Path] = (),
+    unseen: bool = False,
 ) -> Material:
     """Read folders of recordings, a speech cache, more sounds, a clip cache and sounds that are for evaluation alone.
 
     Any of them may be missing.
 
-    A clip of the cache that is in one of the folders as well is taken once.
+    A clip of the cache that is in one of the folders as well is taken once. With `unseen`, the recordings of `data` are
+    those of sources that neither trained nor chose anything (`corpus.UNSEEN_SOURCES`), in place of the validation split.
     """
     validation: list[Clip] = []
     evaluation: list[Clip] = []
     for folder in data:
-        validation += recordings(folder, ["validation"])
+        validation += recordings(folder, ["unseen" if unseen else "validation"])
         evaluation += recordings(folder, ["evaluation"])
     for folder in heldout:
         evaluation += heldout_sounds(folder)

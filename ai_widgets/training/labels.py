@@ -32,7 +32,7 @@ SAME_EPISODE = 4.0
 
 NO_REPLY = 0
 REPLY_SPEECH = OTHER_SPEECH
-"""Reply labels: 0 none, 1 … 16 the words, 17 other speech, then one for each kind of sound."""
+"""Reply labels: 0 none, 1 … 21 the words, 22 other speech, then one for each kind of sound."""
 REPLY_OF_KIND = {kind: REPLY_SPEECH + place for place, kind in enumerate(EVIDENCE, start=1)}
 REPLIES = REPLY_SPEECH + len(EVIDENCE) + 1
 
@@ -59,7 +59,7 @@ class ChunkLabels:
     kind
         [chunks, 10] what each 40 ms frame holds.
     word
-        [chunks, 10] 1 … 17 in and just after the later part of a spoken word or other speech, else 0.
+        [chunks, 10] 1 … 22 in and just after the later part of a spoken word or other speech, else 0.
     """
 
     reply: npt.NDArray[np.uint8]

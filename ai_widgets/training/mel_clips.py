@@ -79,7 +79,8 @@ def shelve(
             else:
                 shelf.words.setdefault(clip.word, {}).setdefault(source, []).append(made)
     for kind, maker in GENERATED.items():
-        for _ in range(generated):
+        # Recordings teach more than generated sounds do, so that they are the larger part where there are enough.
+        for _ in range(generated // 3 if len(shelf.sounds.get(kind, [])) >= generated // 6 else generated):
             samples = maker(rng, float(rng.uniform(1.2, 3.5)))
             if kind != KNOCK and rng.random() < 0.4:
                 samples = acoustics.room(samples, rng, 1.0)
