@@ -171,6 +171,33 @@ def test_splits_hold_folds_and_evaluation_apart() -> None:
     assert corpus.split_of("digits_eval_only/0_george_0.opus") == "evaluation"
 
 
+def test_a_group_is_never_on_two_sides() -> None:
+    for group in (f"fs:{number}" for number in range(200)):
+        sides = {
+            corpus.split_of(f"{source}/{number}.opus", group) for source in ("esc50", "music") for number in range(4)
+        }
+        assert len(sides) == 1
+    shares = [corpus.split_of("esc50/a.opus", f"fs:{number}") for number in range(2000)]
+    assert 0.12 < shares.count("validation") / 2000 < 0.18
+    assert 0.12 < shares.count("unseen") / 2000 < 0.18
+
+
+def test_unseen_sources_and_their_recordists_are_only_reported(tmp_path: Path) -> None:
+    rows = ["events/a.wav,dog,,x,CC0,fs:one", "esc50/b.wav,dog,,x,CC0,fs:one", "esc50/c.wav,dog,,x,CC0,fs:0",
+            "esc50/d.wav,laughter,,x,CC0,fs:0"]  # fmt: skip
+    inner = tmp_path / "more"
+    for row in rows:
+        path = inner / row.split(",")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(path, babble(1, 0.5), SAMPLE_RATE)
+    (inner / "manifest.csv").write_text(
+        "\n".join(["path,label,text,source,licence,speaker_or_file_group", *rows]), encoding="utf-8"
+    )
+    assert corpus.split_of("esc50/c.wav", "fs:0") == "train"
+    assert [clip.group for clip in corpus.recordings(tmp_path, ["train", "validation"])] == ["esc50/c.wav"]
+    assert [clip.group for clip in corpus.recordings(tmp_path, ["unseen"])] == ["events/a.wav", "esc50/b.wav"]
+
+
 def test_the_export_loads_and_the_session_sees_what_was_trained(trained: Path) -> None:
     folder = trained / "checkpoint"
     model = load_model(folder)

@@ -114,7 +114,7 @@ def gather(
     Any of them may be missing.
 
     A clip of the cache that is in one of the folders as well is taken once. With `unseen`, the recordings of `data` are
-    those of sources that neither trained nor chose anything (`corpus.UNSEEN_SOURCES`), in place of the validation split.
+    those of sources that neither trained nor chose anything (`corpus.UNSEEN_SOURCES`) instead of the validation split.
     """
     validation: list[Clip] = []
     evaluation: list[Clip] = []
