@@ -28,6 +28,7 @@ from ai_widgets.errors import SettingError
 from ai_widgets.evaluation import figures, material, players
 from ai_widgets.evaluation.age import by_age
 from ai_widgets.evaluation.figures import Tally
+from ai_widgets.evaluation.gap import gap
 from ai_widgets.evaluation.long_sessions import MINUTES, MOST_SESSIONS, long_sessions
 from ai_widgets.evaluation.material import Material
 from ai_widgets.evaluation.players import ModelPlayer, Player
@@ -46,7 +47,7 @@ SESSION_SETTINGS = ("greedy", "context", "context_limit", "context_seconds", "fo
 """Settings of the checkpoint's sessions that have an option; `--seed` is that of the scenes."""
 POLICIES = ("model", "silero", "energy")
 CURVE_EVERY = 4
-VERSION = 3
+VERSION = 4
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
 
 
@@ -200,7 +201,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--speech", type=Path, help="speech cache made by python -m ai_widgets.training.speech")
     p.add_argument("--extra", type=Path, help="more sounds, one folder a label")
     p.add_argument(
-        "--unseen", action="store_true", help="of --data, the sources that neither trained nor chose anything"
+        "--unseen",
+        action="store_true",
+        help="also hear the sources that moved no weight and chose no operating point, and print the gap",
     )
     p.add_argument(
         "--heldout", type=Path, nargs="+", default=[], metavar="DIR",
@@ -237,11 +240,19 @@ def main(argv: Sequence[str]) -> int:
         if path is not None and not path.parent.is_dir():
             raise SettingError(f"{path} cannot be written: there is no folder {path.parent}.")
     listeners = [_player(name, given) for name in dict.fromkeys(given.policy)]
-    found = material.gather(given.data, given.speech, given.extra, given.clips, given.heldout, given.unseen)
+    heldout = () if given.unseen else given.heldout
+    heard = [material.gather(given.data, given.speech, given.extra, given.clips, heldout)]
+    if given.unseen:
+        heard.append(material.gather_unseen(given.data, given.heldout))
     started = perf_counter()
-    total = round(given.hours * 3600 + given.sessions * MINUTES * 60)
+    total = round(given.hours * 3600 + given.sessions * MINUTES * 60) * len(heard)
     with tqdm(total=total, desc="listening", bar_format=BAR, file=sys.stderr) as bar:
-        result = evaluate(listeners, found, given.hours, given.seed, not given.no_curve, bar.update, given.sessions)
+        result, *unseen = [
+            evaluate(listeners, found, given.hours, given.seed, not given.no_curve, bar.update, given.sessions)
+            for found in heard
+        ]
+    if unseen:
+        result["unseen"] = {**unseen[0], "gap": gap(result["policies"], unseen[0]["policies"])}
     versions = {name: version(name) for name in ("torch", "transformers", "numpy")}
     result = {
         "version": VERSION, "checkpoint": given.checkpoint, "greedy": given.greedy, "settings": _settings(given),

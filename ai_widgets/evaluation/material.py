@@ -13,6 +13,7 @@ from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training import clipcache
 from ai_widgets.training.corpus import (
     AMBIENCE,
+    GROUP_COLUMN,
     LABEL_KINDS,
     SPEECH,
     Clip,
@@ -103,23 +104,35 @@ def heldout_sounds(folder: Path) -> list[Clip]:
 
 def gather(
     data: Sequence[Path],
-    speech: Path | None,
-    extra: Path | None,
-    clips: Path | None,
+    speech: Path | None = None,
+    extra: Path | None = None,
+    clips: Path | None = None,
     heldout: Sequence[Path] = (),
-    unseen: bool = False,
 ) -> Material:
-    """Read folders of recordings, a speech cache, more sounds, a clip cache and sounds that are for evaluation alone.
+    """Read the held-out recordings of sources that training uses, and the sounds that are for evaluation alone.
 
-    Any of them may be missing.
+    Parameters
+    ----------
+    data
+        Folders of recordings with a manifest.
+    speech
+        Speech cache; of its voices the validation split is read.
+    extra
+        Folder of more sounds, one folder a label; the validation split is read.
+    clips
+        Clip cache of the validation split. A clip that is in one of the folders as well is taken once.
+    heldout
+        Folders of sounds that nothing was trained on.
 
-    A clip of the cache that is in one of the folders as well is taken once. With `unseen`, the recordings of `data` are
-    those of sources that neither trained nor chose anything (`corpus.UNSEEN_SOURCES`) instead of the validation split.
+    Returns
+    -------
+    Material
+        What is there; any of the parameters may be missing, but not all.
     """
     validation: list[Clip] = []
     evaluation: list[Clip] = []
     for folder in data:
-        validation += recordings(folder, ["unseen" if unseen else "validation"])
+        validation += recordings(folder, ["validation"])
         evaluation += recordings(folder, ["evaluation"])
     for folder in heldout:
         evaluation += heldout_sounds(folder)
@@ -137,3 +150,33 @@ def gather(
         known = {clip.group for clip in validation}
         validation += [clip for clip in cached if clip.group not in known]
     return Material(validation, evaluation)
+
+
+def gather_unseen(data: Sequence[Path], heldout: Sequence[Path] = ()) -> Material:
+    """Read the recordings of sources that moved no weight and chose no operating point.
+
+    Parameters
+    ----------
+    data
+        Folders of recordings with a manifest; the splits `unseen` and `evaluation` are read.
+    heldout
+        Folders of sounds that nothing was trained on.
+
+    Returns
+    -------
+    Material
+        The recordings, all of them usable in long streams.
+
+    Raises
+    ------
+    SettingError
+        Where no manifest names a source or a group that is held back.
+    """
+    clips = [clip for folder in data for clip in recordings(folder, ["unseen", "evaluation"])]
+    clips += [clip for folder in heldout for clip in heldout_sounds(folder)]
+    if not clips:
+        raise SettingError(
+            "--unseen needs recordings of sources that are held back: none of the manifests has a column "
+            f"{GROUP_COLUMN} or a folder for evaluation only (see ai_widgets.training.corpus)."
+        )
+    return Material(clips)

@@ -80,6 +80,11 @@ class Clip:
     label: str
     text: str = ""
 
+    @property
+    def source(self) -> str:
+        """Corpus of the recording or engine of the synthetic voice: the first part of `group`."""
+        return self.group.split("/", maxsplit=1)[0]
+
 
 def active_frames(samples: Samples) -> npt.NDArray[np.bool_]:
     """Say for every 10 ms whether it belongs to the sound rather than to its background.

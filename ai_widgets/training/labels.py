@@ -39,13 +39,14 @@ REPLIES = REPLY_SPEECH + len(EVIDENCE) + 1
 
 @dataclass(frozen=True)
 class Segment:
-    """Something that sounds from sample `start` to sample `end` of a stream."""
+    """Something that sounds from sample `start` to sample `end` of a stream; `source` is its corpus, where known."""
 
     start: int
     end: int
     kind: int
     word: int = 0
     whole: bool = True
+    source: str = ""
 
 
 @dataclass
@@ -81,6 +82,8 @@ class Occasion:
         The right reply.
     due
         Chunk that carries the reply; the number of chunks or more where the stream ends first.
+    source
+        Corpus of its first segment; empty where unknown.
     """
 
     start: int
@@ -88,6 +91,7 @@ class Occasion:
     kind: int
     label: int
     due: int
+    source: str = ""
 
 
 def occasions(segments: Sequence[Segment], chunks: int) -> list[Occasion]:
@@ -133,7 +137,7 @@ def _utterance(pieces: list[Segment], due: int) -> Occasion:
     only = pieces[0]
     named = len(pieces) == 1 and only.whole and 0 < only.word < OTHER_SPEECH
     label = only.word if named else REPLY_SPEECH
-    return Occasion(only.start, max(s.end for s in pieces), SPEECH, label, due)
+    return Occasion(only.start, max(s.end for s in pieces), SPEECH, label, due, only.source)
 
 
 def _episodes(segments: Sequence[Segment]) -> list[Occasion]:
@@ -150,7 +154,7 @@ def _episodes(segments: Sequence[Segment]) -> list[Occasion]:
         heard = segment.start + int(EVIDENCE[kind] * SAMPLE_RATE)
         newest[kind] = len(found)
         due = -(-heard // CHUNK_SAMPLES) - 1
-        found.append(Occasion(segment.start, segment.end, kind, REPLY_OF_KIND[kind], due))
+        found.append(Occasion(segment.start, segment.end, kind, REPLY_OF_KIND[kind], due, segment.source))
     return found
 
 

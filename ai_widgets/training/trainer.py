@@ -45,9 +45,14 @@ class Recipe:
     compiles the network with `torch.compile`, which takes minutes and pays off where batches have few shapes
     (`curriculum.py`). `reply_bias` is added to the exported logit of TEXT_BEGIN, `unknown_bias` to those of the tokens
     that say that a word is unknown (`operating_point.py`); the training state does not contain them.
+
+    `minutes` are minutes of processor time of one thread, so that other processes do not shorten a training.
+    `attended` limits attention to that many positions, the size of a sliding context, so that long streams train what a
+    session computes after slides; 0 for no limit.
     """
 
     minutes: float = 20.0
+    attended: int = 0
     rate: float = 2e-3
     warmup: float = 0.02
     weight_decay: float = 0.05
@@ -116,6 +121,8 @@ class Trainer:
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
         self.step, self.used_s, self.heard_s = 0, 0.0, 0.0
+        if recipe.attended:
+            self.network.limit_attention(len(self.builder.prefix), recipe.attended)
         self.average: Network | None = copy.deepcopy(self.network) if recipe.averaged else None
         if (out / STATE_FILE).is_file():
             self._resume()
@@ -164,7 +171,7 @@ class Trainer:
         if self.step == 0:
             bar.write(f"{parameters(self.network) / 1e6:.2f} M parameters, {self.pool.hours:.1f} h of streams")
         while self.used_s < budget_s:
-            begun = time.monotonic()
+            begun = time.process_time()
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
             batch = draw(self.used_s / budget_s)
@@ -179,7 +186,7 @@ class Trainer:
             recent.append(report)
             now = time.monotonic()
             before = round(self.used_s)
-            self.used_s += now - begun
+            self.used_s += (time.process_time() - begun) / recipe.threads
             bar.update(min(round(self.used_s), round(budget_s)) - before)
             if now - logged >= recipe.log_every_s or self.used_s >= budget_s:
                 logged = now
