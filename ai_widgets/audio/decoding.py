@@ -120,13 +120,21 @@ class FfmpegDecoder:
     damaged
         Number of packets that could not be decoded; they are skipped.
 
+    Parameters
+    ----------
+    to_the_end
+        Read to the end of the file, whatever length its header gives.
+    rate
+        Sample rate of the rows; None for that of the stream. libsndfile gives Opus at the rate of the recording,
+        FFmpeg at 48 kHz.
+
     Raises
     ------
     DecodeError
         If FFmpeg cannot open the file, or the file has no audio stream.
     """
 
-    def __init__(self, source: Source, to_the_end: bool = False) -> None:
+    def __init__(self, source: Source, to_the_end: bool = False, rate: int | None = None) -> None:
         import av
 
         self._failures = (av.error.FFmpegError, OSError, ValueError)
@@ -145,7 +153,7 @@ class FfmpegDecoder:
             self._container.close()
             raise DecodeError("it holds no sound")
         self._stream = self._container.streams.audio[0]
-        self.rate, self.channels = int(self._stream.rate or 0), int(self._stream.channels or 0)
+        self.rate, self.channels = rate or int(self._stream.rate or 0), int(self._stream.channels or 0)
         self.frames: int | None = None
 
     @property
@@ -171,7 +179,7 @@ class FfmpegDecoder:
             yield from _split(np.concatenate(waiting, axis=1).T, size)
 
     def _planes(self) -> Iterator[Array]:
-        """Yield the planes [channels, n] of each frame, converted to the rate and channels of the first frame."""
+        """Yield the planes [channels, n] of each frame, converted to `rate` and the channels of the stream."""
         layout = self._stream.layout.name
         wanted = (DECODED, layout, self.rate)
         resampler: Any = None

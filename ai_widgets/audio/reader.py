@@ -176,11 +176,11 @@ class AudioReader(Iterator[Array]):
             return
         decoder.close()
         try:
-            self._decoder = other = FfmpegDecoder(self._source)
+            self._decoder = other = FfmpegDecoder(self._source, rate=self.rate)
         except DecodeError:
             self._decoder = None
             return
-        if (other.rate, other.channels) != (self.rate, self.channels):
+        if other.channels != self.channels:
             return
         skip = done
         try:
