@@ -1,8 +1,8 @@
-"""``ai-widgets evaluate``: a checkpoint or a baseline on streams it was never trained on.
+"""Evaluate a checkpoint or a baseline on streams it was never trained on: ``ai-widgets evaluate``.
 
     ai-widgets evaluate --checkpoint tiny --data DATA --policy model silero --json OUT.json --report OUT.html
 
-Everybody hears the same scenes: they depend on the recordings, the hours and the seed alone, and the hash of their
+All players hear the same scenes: the scenes depend on the recordings, the hours and the seed alone, and the hash of their
 audio is in the JSON. Every fourth scene is heard at all operating points of a player (each bias of a checkpoint in a
 session of its own, since what it has said changes what it says next); that gives the curve of false replies over recall
 on which players are compared.
@@ -60,7 +60,7 @@ def evaluate(
     progress: Callable[[int], object] | None = None,
     sessions: int = 0,
 ) -> dict[str, Any]:
-    """Let every listener hear the same scenes and return the figures.
+    """Play the same scenes to every listener and return the figures.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def _long(
     seed: int,
     progress: Callable[[int], object] | None,
 ) -> tuple[list[list[Score]], dict[str, Any]]:
-    """Scores of the long sessions for each listener at its own operating point, and what the sessions held."""
+    """Score the long sessions for each listener at its own operating point; also describe the sessions."""
     aged: list[list[Score]] = [[] for _ in listeners]
     digest = hashlib.sha256()
     sources: set[str] = set()
@@ -154,7 +154,7 @@ def _long(
 
 
 def _distinct(material: Material, chunks: Counter[str], sources: dict[str, Counter[str]]) -> dict[str, Any]:
-    """How much ambience is heard, class by class, and how much of it is distinct.
+    """Describe how much ambience is heard, by class, and how much of it is distinct.
 
     Recordings return, in other mixes, speeds, levels and rooms: ``recorded_hours`` is how long they are when each is
     counted once. What is generated is never the same.
@@ -179,7 +179,7 @@ def _distinct(material: Material, chunks: Counter[str], sources: dict[str, Count
 
 
 def _compare(results: dict[str, Any]) -> dict[str, Any]:
-    """Put every other policy beside the first one, at a recall at least as high, over the swept scenes."""
+    """Compare every other policy with the first one, at a recall at least as high, over the swept scenes."""
     (first, reference), *others = results.items()
     if not reference["curve"] or not others:
         return {}
@@ -188,7 +188,7 @@ def _compare(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's options."""
+    """Return the command's option parser."""
     p = argparse.ArgumentParser(
         prog="ai-widgets evaluate", description="Measure how well a checkpoint or a baseline replies."
     )
@@ -228,7 +228,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Entry point; returns the exit code. What cannot be used raises an `AiWidgetsError`."""
+    """Run the command and return the exit code; raise an `AiWidgetsError` for input that cannot be used."""
     given = parser().parse_args(argv)
     if not any((given.data, given.speech, given.extra, given.clips, given.heldout)):
         raise SettingError("There is nothing to evaluate on: give --data, --speech, --extra, --heldout or --clips.")
@@ -261,7 +261,9 @@ def main(argv: Sequence[str]) -> int:
         "elapsed_s": round(perf_counter() - started, 1), "versions": {"python": platform.python_version(), **versions},
     }  # fmt: skip
     if given.json is not None:
-        given.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        given.json.write_text(
+            json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
     if given.report is not None:
         from ai_widgets.evaluation.report import page
 
@@ -279,5 +281,5 @@ def _player(name: str, given: argparse.Namespace) -> Player:
 
 
 def _settings(given: argparse.Namespace) -> dict[str, Any]:
-    """Settings of the checkpoint's sessions, as they were given."""
+    """Return the settings of the checkpoint's sessions, as given."""
     return {name: getattr(given, name) for name in SESSION_SETTINGS}

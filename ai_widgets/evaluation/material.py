@@ -30,7 +30,7 @@ SPEECH_LABEL = "speech"
 
 
 class Material:
-    """Clips by what they are for.
+    """The clips of an evaluation, sorted by their use.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ class Material:
         self.speech = _people([c for c in everything if c.word == REPLY_SPEECH])
 
     def seconds_of(self, sources: Iterable[str]) -> float:
-        """Seconds of the recordings of some sources, each counted once."""
+        """Return the seconds of the ambience of some groups, each recording counted once."""
         wanted = set(sources)
         return sum(len(c.samples) for c in self.ambience if c.group in wanted) / SAMPLE_RATE
 
     def describe(self) -> dict[str, dict[str, float]]:
-        """Number and seconds of the recordings, by use and label."""
+        """Count the recordings and their seconds, by use and label."""
         table: dict[str, dict[str, float]] = {}
         for use in ("ambience", "sounds", "digits", "keywords", "commands", "speech"):
             for clip in getattr(self, use):
@@ -74,12 +74,12 @@ class Material:
 
 
 def _people(clips: list[Clip]) -> list[Clip]:
-    """Recordings of people; where there are none, synthetic voices (their label is the engine's name)."""
+    """Return the recordings of people or, without any, the synthetic voices (their label is the engine's name)."""
     return [c for c in clips if c.label == SPEECH_LABEL] or clips
 
 
 def heldout_sounds(folder: Path) -> list[Clip]:
-    """Read ``folder/<label>/*``: sounds that nobody trained on, all of them. Labels are those of a manifest.
+    """Read ``folder/<label>/*``: sounds that nothing was trained on, all of them. Labels are those of a manifest.
 
     Raises
     ------

@@ -87,7 +87,7 @@ class Clip:
 
 
 def active_frames(samples: Samples) -> npt.NDArray[np.bool_]:
-    """Say for every 10 ms whether it belongs to the sound rather than to its background.
+    """Return for every 10 ms whether it belongs to the sound rather than to its background.
 
     The threshold is 38 dB below the loudest frame, or 7 dB above the quietest tenth, whichever is higher.
     """
@@ -133,7 +133,7 @@ def _fraction(name: str) -> float:
 
 
 def split_of(path: str, group: str = "", unseen_groups: frozenset[str] = frozenset()) -> Split:
-    """Say to which split a file of the recordings belongs.
+    """Return the split of a recording.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def make_clip(samples: Samples, kind: int, word: int, group: str, label: str, te
 
 
 def _spoken_text(row: dict[str, str]) -> str:
-    """What is said, where the manifest says it in words (orders are described by intent and slots)."""
+    """Return the spoken text, where the manifest gives it in words (commands are described by intent and slots)."""
     text = (row["text"] or "").strip().lower()
     if text.startswith("{"):
         return ""
@@ -225,7 +225,7 @@ def _listed(manifest: Path, wanted: set[Split]) -> Iterator[Clip]:
 
 
 def voice_split(engine: str, voice: str) -> Split:
-    """Say to which split a synthetic voice belongs; engines with one voice are for training.
+    """Return the split of a synthetic voice; engines with one voice are for training.
 
     A warped voice (``kokoro/blend7~12``) belongs where its source does.
     """

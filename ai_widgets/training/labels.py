@@ -1,4 +1,4 @@
-"""Which chunk of a stream carries which reply: the rule behind every label.
+"""Decide which chunk of a stream carries which reply: the rule behind every label.
 
 A stream is a timeline of `Segment`s. Chunk by chunk, at the moment the chunk ends:
 
@@ -39,7 +39,7 @@ REPLIES = REPLY_SPEECH + len(EVIDENCE) + 1
 
 @dataclass(frozen=True)
 class Segment:
-    """Something that sounds from sample `start` to sample `end` of a stream; `source` is its corpus, where known."""
+    """A sound from sample `start` to sample `end` of a stream; `source` is its corpus, where known."""
 
     start: int
     end: int
@@ -70,7 +70,7 @@ class ChunkLabels:
 
 @dataclass(frozen=True)
 class Occasion:
-    """Something that wants one reply: an utterance or an episode of a sound.
+    """An utterance or an episode of a sound, which is due one reply.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ def occasions(segments: Sequence[Segment], chunks: int) -> list[Occasion]:
 
 
 def label_chunks(segments: Sequence[Segment], chunks: int) -> ChunkLabels:
-    """Labels of a stream of `chunks` chunks."""
+    """Compute the labels of a stream of `chunks` chunks."""
     reply = np.zeros(chunks, np.uint8)
     for occasion in occasions(segments, chunks):
         if occasion.due < chunks:

@@ -1,4 +1,4 @@
-"""The shelf: clips as mel power, sorted by what they are, ready to be composed into windows."""
+"""Store clips as mel power, sorted by kind and word, from which windows are composed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Excerpt:
 
 @dataclass
 class Shelf:
-    """Excerpts by what they are, so that every word and every sound comes equally often.
+    """The excerpts, sorted by kind and word, so that each word and each sound is drawn equally often.
 
     `generated` names the labels of `ambience` that no microphone recorded.
     """
@@ -50,7 +50,7 @@ class Shelf:
 
 
 def excerpt(samples: Samples, kind: int, word: int, start: int, end: int, phones: tuple[int, ...] = ()) -> Excerpt:
-    """Mel power of a clip."""
+    """Compute the mel power of a clip."""
     padded = np.pad(samples, EDGE, mode="reflect" if len(samples) > EDGE else "constant")
     return Excerpt(log10_mel(padded).T.astype(np.float16), kind, word, start // HOP, -(-end // HOP), phones)
 
