@@ -2,9 +2,9 @@
 
     ai-widgets evaluate --checkpoint tiny --data DATA --policy model silero --json OUT.json --report OUT.html
 
-All players hear the same scenes: the scenes depend on the recordings, the hours and the seed alone, and the hash of their
-audio is in the JSON. Every fourth scene is heard at all operating points of a player (each bias of a checkpoint in a
-session of its own, since what it has said changes what it says next); that gives the curve of false replies over recall
+All players hear the same scenes: the scenes depend on the recordings, the hours and the seed alone, and the hash of
+their audio is in the JSON. Every fourth scene is heard at all operating points of a player (each bias of a checkpoint in
+a session of its own, because each reply changes the following ones); that gives the curve of false replies over recall
 on which players are compared.
 """
 
