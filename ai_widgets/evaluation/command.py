@@ -3,9 +3,9 @@
     ai-widgets evaluate --checkpoint tiny --data DATA --policy model silero --json OUT.json --report OUT.html
 
 All players hear the same scenes: the scenes depend on the recordings, the hours and the seed alone, and the hash of
-their audio is in the JSON. Every fourth scene is heard at all operating points of a player (each bias of a checkpoint in
-a session of its own, because each reply changes the following ones); that gives the curve of false replies over recall
-on which players are compared.
+their audio is in the JSON. Every fourth scene is heard at all operating points of a player (each bias of a checkpoint
+in a session of its own, because each reply changes the following ones); that gives the curve of false replies over
+recall on which players are compared.
 """
 
 from __future__ import annotations
@@ -241,7 +241,10 @@ def main(argv: Sequence[str]) -> int:
             raise SettingError(f"{path} cannot be written: there is no folder {path.parent}.")
     listeners = [_player(name, given) for name in dict.fromkeys(given.policy)]
     heldout = () if given.unseen else given.heldout
-    heard = [material.gather(given.data, given.speech, given.extra, given.clips, heldout)]
+    seen = material.gather(
+        given.data, given.speech, given.extra, given.clips, heldout, evaluation_only=not given.unseen
+    )
+    heard = [seen]
     if given.unseen:
         heard.append(material.gather_unseen(given.data, given.heldout))
     started = perf_counter()

@@ -108,6 +108,8 @@ def gather(
     extra: Path | None = None,
     clips: Path | None = None,
     heldout: Sequence[Path] = (),
+    *,
+    evaluation_only: bool = True,
 ) -> Material:
     """Read the held-out recordings of sources that training uses, and the sounds that are for evaluation alone.
 
@@ -123,6 +125,8 @@ def gather(
         Clip cache of the validation split. A clip that is in one of the folders as well is taken once.
     heldout
         Folders of sounds that nothing was trained on.
+    evaluation_only
+        Whether to read the recordings of `data` that are marked for evaluation only.
 
     Returns
     -------
@@ -133,7 +137,8 @@ def gather(
     evaluation: list[Clip] = []
     for folder in data:
         validation += recordings(folder, ["validation"])
-        evaluation += recordings(folder, ["evaluation"])
+        if evaluation_only:
+            evaluation += recordings(folder, ["evaluation"])
     for folder in heldout:
         evaluation += heldout_sounds(folder)
     if speech is not None:
