@@ -8,7 +8,8 @@ NODE_MINIMUM := 20
 NODE_PATH_FILE := $(CURDIR)/.venv/node-path
 WITH_NODE = PATH="$$(cat '$(NODE_PATH_FILE)'):$$PATH"
 BUNDLE := ai_widgets/widget/static/widget.js
-BUNDLE_SOURCES := $(shell find js/src -type f 2>/dev/null) js/build.mjs js/bundling.mjs js/package.json
+BUNDLE_SOURCES := $(shell find js/src -type f 2>/dev/null) js/build.mjs js/bundling.mjs js/schema-types.mjs \
+  $(wildcard js/schema/*.json) js/package.json
 
 # A wheel holds no symbolic links, so its npm is a copy that does not find its own files: we make the links anew.
 define NODE_FROM_WHEEL
@@ -23,7 +24,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -51,6 +52,12 @@ $(BUNDLE): $(BUNDLE_SOURCES) js/node_modules/.installed
 # NO_BROWSER=1 only prints the address; PORT=… chooses another one than 8888.
 demo: setup
 	$(BIN)/ai-widgets demo --folder notebooks $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
+
+# After a change of an event or a message in Python: its schema, examples and TypeScript.
+schema: setup
+	$(PY) -m tests.wire_schema
+	$(PY) -m tests.every_message
+	cd js && $(WITH_NODE) npm run --silent generate
 
 test: lint types test-python test-quant test-js test-wheel test-browser
 	@echo "All checks passed."
@@ -106,4 +113,4 @@ audit: setup
 	$(WITH_NODE) $(PY) .ci/audit.py
 
 clean:
-	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static ai_widgets/record/static .pytest_cache .mypy_cache .ruff_cache

@@ -27,12 +27,15 @@ from .errors import (
     NotEnoughMemoryError,
     NotFiniteError,
     ReadOnlyError,
+    RecordError,
+    RecordWarning,
     SessionError,
     SettingError,
 )
 from .model.importing import collector_paused
 
 if TYPE_CHECKING:
+    from . import analysis, policies
     from .audio.files import load_audio
     from .inference import Model, load_model, run_inference
     from .protocol import Decision, Notice, Token, Turn
@@ -75,6 +78,8 @@ __all__ = [
     "NotFiniteError",
     "Notice",
     "ReadOnlyError",
+    "RecordError",
+    "RecordWarning",
     "SessionError",
     "SessionRecord",
     "SettingError",
@@ -82,8 +87,10 @@ __all__ = [
     "StreamingSession",
     "Token",
     "Turn",
+    "analysis",
     "load_audio",
     "load_model",
+    "policies",
     "run_inference",
 ]
 
@@ -91,6 +98,9 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("analysis", "policies"):
+        with collector_paused():
+            return importlib.import_module(f".{name}", __name__)
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with collector_paused():

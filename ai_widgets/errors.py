@@ -88,9 +88,53 @@ class MessageError(AiWidgetsError, ValueError):
     """Error for a browser message of the wrong type, size or order."""
 
 
+class EventError(AiWidgetsError, ValueError):
+    """Error for the JSON form of an event that lacks a field or has a value of another type."""
+
+
+class UnknownEventError(EventError):
+    """Error for an event type that this version does not know. A reader may keep the event unread.
+
+    Attributes
+    ----------
+    type
+        The unknown type; None if it is missing or no text.
+    """
+
+    def __init__(self, given: object, known: Sequence[str]) -> None:
+        self.type = given if isinstance(given, str) else None
+        quoted = printable(given[:MAX_QUOTED_NAME]) if isinstance(given, str) else given
+        what = repr(quoted) if quoted is None or isinstance(quoted, str) else f"A {type(given).__name__}"
+        super().__init__(f"{what} is not an event type; the types are {', '.join(known)}.")
+
+
 class NotEnoughMemoryError(AiWidgetsError, MemoryError):
     """Error for a model or a step that needs more memory than the device has."""
 
 
 class ChildError(AiWidgetsError, RuntimeError):
     """Error for a child process that could not be started or failed; the message ends with its last line of output."""
+
+
+class RecordError(AiWidgetsError, ValueError):
+    """Error for a recording that cannot be read or written; the message names the file and the reason."""
+
+
+class RecordExistsError(RecordError):
+    """Error for a recording that would replace an existing file or folder."""
+
+
+class ForeignRecordError(RecordError):
+    """Error for a file or folder that is no recording of this package."""
+
+
+class NewerRecordError(RecordError):
+    """Error for a recording in a format of a newer version, which this version cannot read."""
+
+
+class RecordWarning(UserWarning):
+    """Warning for a recording that was read although a part of it is cut off, damaged or missing."""
+
+
+class MissingPackageError(AiWidgetsError, ImportError):
+    """Error for an optional package that is not installed; the message says how to install it."""

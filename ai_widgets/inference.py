@@ -2,44 +2,80 @@
 
 from __future__ import annotations
 
-import json
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from .audio.clip_features import Progress
-from .audio.files import LONGEST_S, open_audio
-from .audio.folders import audio_in, skipped_words
-from .errors import AudioError, AudioWarning, CheckpointWarning
-from .model.checkpoint import LoadedModel, load
+from .audio.files import LONGEST_S
+from .audio.folders import check_files, expand_paths
+from .errors import CheckpointWarning
+from .model.checkpoint import load
+from .model.decoder import Decoder
+from .model.encoder import Encoder
 from .model.hub import Progress as LoadProgress
+from .model.placement import Placement
+from .model.sampling import SamplingRule
+from .model.threads import intra_op_threads
+from .model.traits import Traits
 from .process_exit import computation
-from .protocol import Event
 from .record.record import SessionRecord
 from .record.transcript import facts_html
+from .session.answer_files import answer_files
+from .session.framing import Framing
+from .session.perceive import LogMelStream
+from .session.replay import TOLERANCE, Replay, replay, rerun
 from .session.session import StreamingSession
+from .session.turns import TurnTaking
 from .settings import Settings
 
 if TYPE_CHECKING:
     import torch
-
-SEQUENCE_FILE = "sequence.json"
-"""File in a folder of audio that lists the names of the files to play, in order."""
+    from tokenizers import Tokenizer
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
-    """Loaded checkpoint, shared by any number of sessions, in turn or concurrently.
+    """Loaded checkpoint, immutable and shared by any number of sessions, in turn or concurrently.
+
+    Made by `load_model`. It satisfies the interfaces `model.interfaces.LanguageModel` and
+    `session.listening.ListeningModel`, on which sessions, the widget and the evaluation depend.
 
     Attributes
     ----------
-    loaded
-        Encoder, decoder, tokenizer and traits.
+    name
+        Name as given: `tiny`, a folder or a hub id.
+    revision
+        Commit of the hub repository; None for a local folder.
+    encoder, decoder, tokenizer
+        Audio encoder, language model and tokenizer.
+    traits
+        Training-dependent facts of the checkpoint.
+    rule
+        Sampling defaults of the checkpoint (generation_config.json).
+    positions
+        Maximum number of context positions, from the language model's configuration.
+    placement
+        Device and number format.
+    threads
+        Number of torch's intra-op threads; None for torch's default.
+    notes
+        Sentences about missing parts of the checkpoint and their replacements.
     """
 
-    def __init__(self, loaded: LoadedModel) -> None:
-        self.loaded = loaded
+    name: str
+    revision: str | None
+    encoder: Encoder
+    decoder: Decoder
+    tokenizer: Tokenizer
+    traits: Traits
+    rule: SamplingRule
+    positions: int
+    placement: Placement
+    threads: int | None = None
+    notes: tuple[str, ...] = ()
 
     def session(self, record: SessionRecord | None = None, **settings: Any) -> StreamingSession:
         """Open a streaming session.
@@ -61,21 +97,103 @@ class Model:
         >>> with model.session(seed=0) as session:
         ...     events = session.push(samples, rate=48_000)
         """
-        return StreamingSession(self.loaded, Settings.of(settings), record)
+        return StreamingSession(self, Settings.of(settings), record)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Run a block that computes with this model: set the intra-op threads, and delay process exit until its end."""
+        with computation(), intra_op_threads(self.threads):
+            yield
+
+    def encode_text(self, text: str) -> list[int]:
+        """Encode a text to token ids, without special tokens."""
+        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def decode_tokens(self, tokens: list[int]) -> str:
+        """Decode token ids to text; special and emotion tokens are skipped."""
+        words = [token for token in tokens if self.traits.tokens.name(token) is None]
+        text: str = self.tokenizer.decode(words, skip_special_tokens=True)
+        return text
+
+    def token_text(self, token: int) -> str:
+        """Return the special name of a token, or its text."""
+        return self.traits.tokens.name(token) or str(self.tokenizer.decode([token], skip_special_tokens=False))
+
+    # As `ListeningModel` --------------------------------------------------------------------------------------------
+
+    @property
+    def language(self) -> Model:
+        """The model itself: it has tokens, logits and a context."""
+        return self
+
+    @property
+    def detail(self) -> str:
+        """Placement, and the notes about missing parts of the checkpoint."""
+        return " · ".join([str(self.placement), *self.notes])
+
+    def framing(self, settings: Settings) -> Framing:
+        """Compute the tokens around the audio of a session; `SettingError` if its context is too short."""
+        return Framing.of(self, settings)
+
+    def open_stream(self) -> LogMelStream:
+        """Create the perception of a new live stream."""
+        return LogMelStream(self)
+
+    def take_turns(self, settings: Settings) -> TurnTaking:
+        """Create the steps decide and respond of a new session; `SettingError` if its context is too short."""
+        return TurnTaking(self, settings)
+
+    def renamed(self, name: str, revision: str | None) -> Model:
+        """Return the model with the same weights under another name of the same files, such as a relative path."""
+        return replace(self, name=name, revision=revision)
+
+    def replay(self, record: SessionRecord, tolerance: float = TOLERANCE) -> Replay:
+        """Hear a record again from its first chunk, and compare every decision, token and reply.
+
+        Changed settings, interrupts, forced decisions and failures happen again at the same chunk and token.
+
+        Parameters
+        ----------
+        record
+            Record with all of its audio; it is not changed.
+        tolerance
+            Largest absolute difference of a logit or a probability that counts as the same. Tokens, random numbers,
+            texts and positions must be equal.
+
+        Returns
+        -------
+        Replay
+            `reproduced`, `first_difference` and the new `record`. Cost: that of the session.
+
+        Raises
+        ------
+        SessionError, SettingError
+            If the record lacks settings or audio, or holds several sessions; if this model cannot have its settings.
+        """
+        return replay(self, record, tolerance)
+
+    def rerun(self, record: SessionRecord) -> StreamingSession:
+        """Return a session in which the audio of a record is pending; raises what `replay` raises.
+
+        Examples
+        --------
+        >>> model.rerun(SessionRecord.load("talk.aiw")).fork(12, bias=0.5).run_on()
+        """
+        return StreamingSession.around(self, *rerun(self, record))
 
     def _repr_html_(self) -> str:
-        loaded = self.loaded
         facts = {
-            "revision": loaded.revision or "",
-            "runs on": loaded.placement.line,
-            "context": f"at most {loaded.positions:,} positions",
-            "vocabulary": f"{loaded.decoder.vocabulary:,} tokens",
+            "revision": self.revision or "",
+            "runs on": self.placement.line,
+            "context": f"at most {self.positions:,} positions",
+            "vocabulary": f"{self.decoder.vocabulary:,} tokens",
         }
-        return facts_html(f"Model {loaded.name}", facts)
+        return facts_html(f"Model {self.name}", facts)
 
     def __repr__(self) -> str:
-        pinned = f" @ {self.loaded.revision}" if self.loaded.revision else ""
-        return f"<Model {self.loaded.name}{pinned} on {self.loaded.placement}>"
+        pinned = f" @ {self.revision}" if self.revision else ""
+        return f"<Model {self.name}{pinned} on {self.placement}>"
 
 
 def load_model(
@@ -100,7 +218,7 @@ def load_model(
     device, dtype
         `auto` or a name; see `model.placement.choose`.
     revision
-        Branch, tag or commit of a hub repository. The resolved commit is `Model.loaded.revision`.
+        Branch, tag or commit of a hub repository. The resolved commit is `Model.revision`.
     quantize
         `int8` or `int4`: store the language model's matrices in that format (needs `ai_widgets[quant]`).
     compiled
@@ -134,126 +252,14 @@ def load_model(
     --------
     >>> import ai_widgets as aiw
     >>> first, second = aiw.load_model("tiny", device="cpu"), aiw.load_model("tiny", device="cpu")
-    >>> first.loaded is second.loaded
+    >>> first is second
     True
     """
     with computation():
-        loaded = load(name, device, dtype, quantize, revision, progress, compiled=compiled)
-    for note in loaded.notes:
+        model = load(Model, name, device, dtype, quantize, revision, progress, compiled=compiled)
+    for note in model.notes:
         warn(note, CheckpointWarning, stacklevel=2)
-    return Model(loaded)
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(sentence, AudioWarning, stacklevel=4)
-
-
-def expand_paths(paths: Iterable[str | Path], tell: Callable[[str], None] = _warn) -> list[Path]:
-    """Expand a list of files and folders to a list of files.
-
-    A folder with `sequence.json` (a list of names) is replaced by the named files in that order; any other folder by
-    its audio files, sorted by name.
-
-    Parameters
-    ----------
-    paths
-        Files and folders.
-    tell
-        Receives a sentence about the files of a folder that are skipped; by default an `AudioWarning` is issued.
-
-    Raises
-    ------
-    AudioError
-        If a folder contains no audio files, or its `sequence.json` is not a list of file names.
-    """
-    files: list[Path] = []
-    for given in paths:
-        path = Path(given)
-        if path.is_dir():
-            files += _folder_files(path, tell)
-        else:
-            files.append(path)
-    return files
-
-
-def _folder_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
-    sequence = folder / SEQUENCE_FILE
-    if not sequence.exists():
-        files, skipped = audio_in(folder)
-        if not files:
-            others = f" ({skipped_words(folder, skipped)})" if skipped else ""
-            raise AudioError(f"The folder {folder} contains no audio files and no {SEQUENCE_FILE}{others}.")
-        if skipped:
-            tell(skipped_words(folder, skipped))
-        return files
-    try:
-        names = json.loads(sequence.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise AudioError(f"{sequence} is not valid JSON: {error}.") from error
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise AudioError(f"{sequence} must be a list of file names.")
-    return [folder / name for name in names]
-
-
-def answer_files(
-    session: StreamingSession,
-    paths: Iterable[str | Path],
-    *,
-    floor: str = "clip",
-    tail_silence: float = 1.0,
-    longest_s: float | None = LONGEST_S,
-    begin: Callable[[Path], None] | None = None,
-    progress: Progress | None = None,
-) -> Iterator[Event]:
-    """Play files to a session one after the other and yield the events; see `StreamingSession.play`.
-
-    Every file is opened once before the first file is played, so that an unreadable file is reported before any
-    computation. Files are decoded in pieces; memory does not depend on their length.
-
-    Parameters
-    ----------
-    session
-        Session that receives the audio.
-    paths
-        Files and folders; see `expand_paths`.
-    floor, tail_silence, longest_s
-        As in `StreamingSession.play`.
-    begin
-        Called with each file before its first event.
-    progress
-        Receives the seconds measured for the floor of a whole clip, and the total seconds if known.
-
-    Yields
-    ------
-    Event
-        Each event as soon as it is known.
-
-    Raises
-    ------
-    AudioError
-        If a file cannot be read.
-    """
-    files = expand_paths(paths)
-    check_files(files, longest_s)
-    for path in files:
-        if begin is not None:
-            begin(path)
-        yield from session.stream_file(
-            path, floor=floor, tail_silence=tail_silence, longest_s=longest_s, progress=progress
-        )
-
-
-def check_files(paths: Iterable[Path], longest_s: float | None = LONGEST_S) -> None:
-    """Open each file and decode its first block, to report an unreadable file early.
-
-    Raises
-    ------
-    AudioError
-        If a file cannot be read.
-    """
-    for path in paths:
-        with open_audio(path, longest_s=longest_s) as reader:
-            next(reader)
+    return model
 
 
 def run_inference(

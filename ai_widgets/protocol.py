@@ -1,16 +1,19 @@
 """Time grid and session events of the Audio-Interaction model.
 
-The timeline, tables, saved histories and plots are all built from the frozen events of this module. The module imports
-neither torch nor audio libraries nor Jupyter. Source: the model card and the paper (arXiv 2606.05121, §3). Audio is
-split into chunks of 0.4 s; after each chunk the model decides KEEP_SILENCE or TEXT_BEGIN; a reply ends with TEXT_END.
+The timeline, tables, saved histories and plots are built from the frozen events of this module. They are structs of
+msgspec, which writes and checks their JSON form. The module imports neither torch nor audio libraries nor Jupyter.
+Source: the model card and the paper (arXiv 2606.05121, §3). Audio is split into chunks of 0.4 s; after each chunk the
+model decides KEEP_SILENCE or TEXT_BEGIN; a reply ends with TEXT_END.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
+import msgspec
+
+from .errors import EventError, UnknownEventError, printable
 from .special_tokens import Emotion
 
 SAMPLE_RATE = 16_000
@@ -24,8 +27,8 @@ MELS_PER_CHUNK = 40
 FRAMES_PER_CHUNK = 10
 """Encoder frames per chunk, 40 ms each; each frame replaces the embedding of one PAD token."""
 EVENTS_VERSION = 2
-"""Version of the event fields, stored with saved events. Fields added in a later version have defaults, so that events
-of an earlier version can be read."""
+"""Version of the event fields, stored with saved events. New fields of a later version have defaults, so that events of
+an earlier version can be read."""
 
 Choice = Literal["KEEP_SILENCE", "TEXT_BEGIN", "OTHER"]
 """Name of the token drawn at a decision; `OTHER` is a protocol violation."""
@@ -33,8 +36,7 @@ Ending = Literal["TEXT_END", "limit", "interrupted", "error"]
 """Reason why a reply ended: the model's own end token, a limit of tokens or positions, an interrupt, or an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(msgspec.Struct, frozen=True, gc=False):
     """Candidate token of one step, with its probability at each stage of sampling.
 
     Attributes
@@ -47,8 +49,8 @@ class Alternative:
         Probability after mask, bias and temperature: softmax over the allowed tokens. With greedy decoding the
         temperature is 1.
     kept
-        Probability after top-k and top-p, normalised again: the distribution that is drawn from. 0 if the token was
-        removed. With greedy decoding 1 for the drawn token.
+        Probability after top-k and top-p, normalised again: the distribution that is drawn from. 0 if removed; with
+        greedy decoding 1 for the drawn token.
     """
 
     token: int
@@ -58,14 +60,11 @@ class Alternative:
     kept: float = 0.0
 
 
-_ALTERNATIVE = tuple(item.name for item in fields(Alternative))
-
 EVENT_TYPES: dict[str, type[Event]] = {}
-"""Event classes by `type`, the word for programs."""
+"""Event classes by `type`, the word for programs: the class's name in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
     """Base class of all events.
 
     Attributes
@@ -79,24 +78,15 @@ class Event:
     type: ClassVar[str]
     chunk: int
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **config: Any) -> None:
+        super().__init_subclass__(**config)
+        cls.type = cls.__name__.lower()
         EVENT_TYPES[cls.type] = cls
 
     def to_json(self) -> dict[str, Any]:
         """Convert the event to plain JSON values, `type` first. `from_json` is the inverse."""
-        values: dict[str, Any] = {"type": self.type}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name == "alternatives":
-                value = [{name: getattr(a, name) for name in _ALTERNATIVE} for a in value]
-            elif isinstance(value, Emotion):
-                value = value.value
-            elif isinstance(value, tuple):
-                value = list(value)
-            elif isinstance(value, Mapping):
-                value = dict(value)
-            values[item.name] = value
-        return values
+        values: dict[str, Any] = msgspec.to_builtins(self, enc_hook=plain)
+        return {name: list(value) if type(value) is tuple else value for name, value in values.items()}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> Event:
@@ -104,34 +94,36 @@ class Event:
 
         Raises
         ------
-        ValueError
-            If `type` is not an event type.
+        UnknownEventError
+            If `type` is no event type of this version; a newer version may have written it.
+        EventError
+            If a field is missing or has a value of another type.
 
         Examples
         --------
         >>> Event.from_json(Notice(3, "limit", "The limit is reached.").to_json())
         <Notice at chunk 3, limit: The limit is reached.>
         """
-        kind = EVENT_TYPES.get(values.get("type", ""))
+        given = values.get("type")
+        kind = EVENT_TYPES.get(given) if isinstance(given, str) else None
         if kind is None:
-            raise ValueError(f"{values.get('type')!r} is not an event type; the types are {', '.join(EVENT_TYPES)}.")
-        known: dict[str, Any] = {}
-        for item in fields(kind):
-            if item.name not in values:
-                continue
-            value = values[item.name]
-            if item.name == "alternatives":
-                value = tuple(Alternative(**a) for a in value)
-            elif item.name == "emotion" and value is not None:
-                value = Emotion(value)
-            elif isinstance(value, list):
-                value = tuple(value)
-            known[item.name] = value
-        return kind(**known)
+            raise UnknownEventError(given, tuple(EVENT_TYPES))
+        try:
+            return msgspec.convert(values, kind)
+        except msgspec.ValidationError as error:
+            raise EventError(f"The event {given!r} is damaged: {printable(str(error))}.") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk(Event):
+def plain(value: object) -> object:
+    """Convert a mapping, or a number or array of NumPy, to a plain value."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"An event holds JSON values only, not {type(value).__name__}.")
+
+
+class Chunk(Event, frozen=True):
     """Event of one chunk of model input, 0.4 s of 16 kHz audio.
 
     Attributes
@@ -146,30 +138,34 @@ class Chunk(Event):
         Peak magnitude (0…1) of each 25 ms, 16 values; drawn by the level lane.
     flags
         Conditions of the audio: `clipped`, `padded` (zeros were appended), `tail` (silence added after a clip),
-        `waited` (arrived during a reply), `late` (live audio with more than 0.4 s between capture and decision),
-        `gated`, `dropped`, `repaired` (NaN or infinity replaced by 0), `channels_cancel` (the louder channel was used,
-        because the average of all channels is silent), `dc_offset` (constant offset), `unheard` (not decided: the
-        session had ended or the chunk could not be perceived).
+        `waited` (arrived during a reply), `late` (microphone, more than 0.4 s from capture to decision), `gated`,
+        `dropped`, `repaired` (NaN or infinity replaced by 0), `channels_cancel` (the louder channel was used, because
+        the average of all is silent), `dc_offset` (constant offset), `unheard` (not decided: the session had ended or
+        the chunk could not be perceived).
     mel
         Thumbnail of the encoder's input features: base64 of 10 frames × 32 bands, one byte each, frame by frame, the
         lowest band first (`audio.features.thumbnail`). Empty if unknown.
+    floor
+        Log-mel floor of the frames: below the maximum of the stream so far (`running`) or of the whole clip (`clip`).
+    lead
+        State of the running features where the chunk before is not in the record (`session.features_state`), or empty.
     """
 
-    type = "chunk"
     clip: int
     start_s: float
     rms_db: float
     envelope: tuple[float, ...]
     flags: tuple[str, ...] = ()
     mel: str = ""
+    floor: Literal["running", "clip"] = "running"
+    lead: str = ""
 
     def __repr__(self) -> str:
         flags = f", {' '.join(self.flags)}" if self.flags else ""
         return f"<Chunk {self.chunk} at {self.start_s:.1f} s: {self.rms_db:.0f} dB{flags}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Event):
+class Decision(Event, frozen=True):
     """Event of the model's decision after one chunk: keep silent or begin a reply.
 
     Attributes
@@ -197,15 +193,13 @@ class Decision(Event):
     before
         Tokens fed before the chunk's block: the prefix if the context was empty, otherwise the last drawn token,
         followed by TEXT_END if a reply was truncated. Empty if a slide left only the prefix.
-    oldest
-        Index of the oldest chunk in the context.
-    used, limit
-        Context positions in use after the step, and the maximum.
+    oldest, used, limit
+        Oldest chunk in the context, positions in use after the step, and their maximum.
     rule
-        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`.
+        Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`; of a forced
+        decision also `forced`, the token's name. Of a policy its name (`policy`), parameters and state.
     """
 
-    type = "decision"
     clip: int
     start_s: float
     token: int
@@ -224,24 +218,21 @@ class Decision(Event):
     oldest: int = 0
     used: int = 0
     limit: int = 0
-    rule: Mapping[str, Any] = field(default_factory=dict)
+    rule: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Decision {self.chunk} at {self.start_s:.1f} s: {self.choice}, p(TEXT_BEGIN) {self.p_text:.3g}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Token(Event):
+class Token(Event, frozen=True):
     """Event of one reply token, the emotion token included, TEXT_END excluded.
 
     Attributes
     ----------
     turn, index
         Index of the reply in the session, and of the token in the reply.
-    token
-        Token id.
-    p
-        Raw probability of the token.
+    token, p
+        Token id, and its raw probability.
     text
         Text that the token adds to the visible reply; empty for an emotion, and while the UTF-8 bytes of a character
         are incomplete.
@@ -249,7 +240,6 @@ class Token(Event):
         As in `Decision`.
     """
 
-    type = "token"
     turn: int
     index: int
     token: int
@@ -265,8 +255,7 @@ class Token(Event):
         return f"<Token {self.index} of reply {self.turn}: {self.text or self.token!r}, p {self.p:.3g}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Turn(Event):
+class Turn(Event, frozen=True):
     """Event of a complete reply, emitted when the reply ends.
 
     Attributes
@@ -283,7 +272,6 @@ class Turn(Event):
         Reason of the end: `TEXT_END`, `limit`, `interrupted` (Ctrl-C, a closed session) or `error` of the model.
     """
 
-    type = "turn"
     turn: int
     clip: int
     start_s: float
@@ -298,34 +286,31 @@ class Turn(Event):
         return f"<Turn {self.turn} at {self.start_s:.1f} s{mood}: {self.text!r}{ended}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Notice(Event):
+class Notice(Event, frozen=True):
     """Event that informs the user: a limit, a slide, a reset, a violation, changed settings, or lost audio.
 
     Attributes
     ----------
     kind
         Word for programs. Of the context: `context_slide`, `context_reset`, `context_full`, `limit`. Of the model:
-        `violation`, `undecided`. Of the settings: `settings`. Of the input: `silent_input`, `faint_input`,
-        `dc_offset`, `channels_cancel`, `repaired` (each with `phase` begins or ends). Of a file: `cut`,
-        `header_repaired`, `damaged`.
+        `violation`, `undecided`. Of the settings: `settings`. Of a fork: `fork`, `context_rebuilt`. Of the input:
+        `silent_input`, `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (with `phase`). Of a file: `cut`,
+        `header_repaired`, `damaged`. Of the record: `audio_discarded`, `events_reduced`, `not_written`, `salvaged`.
     message
         Sentence for the user.
     data
         Values of the sentence, for programs.
     """
 
-    type = "notice"
     kind: str
     message: str
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<Notice at chunk {self.chunk}, {self.kind}: {self.message}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Timing(Event):
+class Timing(Event, frozen=True):
     """Event of the processing times of one chunk, in milliseconds on the kernel's clock.
 
     Attributes
@@ -348,7 +333,6 @@ class Timing(Event):
         kernel's message queue. 0 if the audio is not from a microphone or the time is unknown.
     """
 
-    type = "timing"
     features_ms: float
     tower_ms: float
     decide_ms: float
@@ -362,6 +346,5 @@ class Timing(Event):
     capture_ms: float = 0.0
 
     def __repr__(self) -> str:
-        parts = {"features": self.features_ms, "tower": self.tower_ms, "decide": self.decide_ms, "reply": self.reply_ms}
-        spent = ", ".join(f"{name} {milliseconds:.1f}" for name, milliseconds in parts.items())
-        return f"<Timing of chunk {self.chunk}: {spent} ms, queued {self.queue_ms:.0f} ms>"
+        spent = f"features {self.features_ms:.1f}, tower {self.tower_ms:.1f}, decide {self.decide_ms:.1f}"
+        return f"<Timing of chunk {self.chunk}: {spent}, reply {self.reply_ms:.1f} ms, queued {self.queue_ms:.0f} ms>"

@@ -1,14 +1,18 @@
-// Bundles the front end into the Python package: one ES module and one style sheet, nothing to fetch at run time, and the
-// licences of the libraries inside.
+// Bundles the front end into the Python package: the widget, and the viewer of exported records. Each is one script and one
+// style sheet, with nothing to fetch at run time, and the licences of the libraries inside.
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 import { SOURCES } from "./bundling.mjs";
+import { generate } from "./schema-types.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const out = join(here, "..", "ai_widgets", "widget", "static");
+const package_ = join(here, "..", "ai_widgets");
+/** Largest size of the widget's files, in bytes: a notebook loads them for every widget. */
 const LARGEST_BUNDLE = 220_000;
+/** Largest size of the viewer's files, in bytes: each exported page contains them. */
+const LARGEST_VIEWER = 180_000;
 
 // The worklet runs in another world and is loaded from a Blob URL, so it travels as text: minified text.
 const workletText = {
@@ -31,30 +35,38 @@ async function licensesOf({ inputs }) {
   return (await Promise.all(texts)).join("\n\n");
 }
 
-await mkdir(out, { recursive: true });
-const { metafile } = await build({
-  absWorkingDir: here,
-  entryPoints: { widget: "src/widget.tsx" },
-  outdir: out,
-  ...SOURCES,
-  format: "esm",
-  plugins: [workletText],
-  charset: "utf8",
-  legalComments: "none",
-  metafile: true,
-});
-await writeFile(join(out, "widget.licenses.txt"), await licensesOf(metafile));
-await build({
-  absWorkingDir: here,
-  entryPoints: { widget: "src/style/widget.css" },
-  outdir: out,
-  bundle: true,
-  minify: true,
-  target: ["chrome111", "firefox113", "safari16.4"],
-});
-
-for (const name of ["widget.js", "widget.css"]) {
-  const { size } = await stat(join(out, name));
-  console.log(`${name}  ${(size / 1000).toFixed(1)} kB`);
-  if (size > LARGEST_BUNDLE) throw new Error(`${name} is larger than ${LARGEST_BUNDLE} bytes`);
+/** Bundles one entry point, its style sheet, and the licences of what is in it, into one folder of the package. */
+async function bundle(name, { folder, format, largest }) {
+  const out = join(package_, folder, "static");
+  await mkdir(out, { recursive: true });
+  const { metafile } = await build({
+    absWorkingDir: here,
+    entryPoints: { [name]: `src/${name}.tsx` },
+    outdir: out,
+    ...SOURCES,
+    format,
+    plugins: [workletText],
+    charset: "utf8",
+    legalComments: "none",
+    metafile: true,
+  });
+  await writeFile(join(out, `${name}.licenses.txt`), await licensesOf(metafile));
+  await build({
+    absWorkingDir: here,
+    entryPoints: { [name]: `src/style/${name}.css` },
+    outdir: out,
+    bundle: true,
+    minify: true,
+    target: ["chrome111", "firefox113", "safari16.4"],
+  });
+  for (const file of [`${name}.js`, `${name}.css`]) {
+    const { size } = await stat(join(out, file));
+    console.log(`${file}  ${(size / 1000).toFixed(1)} kB`);
+    if (size > largest) throw new Error(`${file} is larger than ${largest} bytes`);
+  }
 }
+
+await generate();
+await bundle("widget", { folder: "widget", format: "esm", largest: LARGEST_BUNDLE });
+// A script inside a page: its names must not become the page's.
+await bundle("viewer", { folder: "record", format: "iife", largest: LARGEST_VIEWER });

@@ -12,7 +12,6 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from ai_widgets.inference import Model, load_model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.widget.app import AudioInteraction
 from tests.page import RULES, Build, Comm, Page
 from tests.reference_checkpoint import REFERENCE, TOY, write_checkpoint
@@ -51,11 +50,6 @@ def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def toy(toy_folder: Path) -> Model:
     return load_model(toy_folder, "cpu")
-
-
-@pytest.fixture(scope="session")
-def toy_loaded(toy: Model) -> LoadedModel:
-    return toy.loaded
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from comm.base_comm import BaseComm
 
 from ai_widgets.protocol import CHUNK_SAMPLES, Event
 from ai_widgets.widget.app import AudioInteraction
-from ai_widgets.widget.wire import messages
+from ai_widgets.widget.wire import limits
 from tests.signals import Array
 
 PATIENCE = 120.0
@@ -101,14 +101,14 @@ class Page:
         self.comm.handle_msg({"content": {"data": data}, "buffers": views})
 
     def hello(
-        self, seen: int = 0, protocol: int = messages.PROTOCOL_VERSION, session: int | None = 1, binary: bool = True
+        self, seen: int = 0, protocol: int = limits.PROTOCOL_VERSION, session: int | None = 1, binary: bool = True
     ) -> None:
         content = {"type": "hello", "protocol": protocol, "seen": seen, "page": self.name, "session": session}
-        self.send(content, [messages.HANDSHAKE] if binary else [])
+        self.send(content, [limits.HANDSHAKE] if binary else [])
 
-    def open(self, rate: int = 16_000, source: str = "mic", tail_s: float = 1.0, track: Any = None) -> None:
+    def open(self, rate: int = 16_000, tail_s: float = 1.0, track: Any = None) -> None:
         self.stream, self.seq = self.stream + 1, 0
-        opening = {"stream": self.stream, "source": source, "name": "x", "rate": rate, "tail_s": tail_s}
+        opening = {"stream": self.stream, "source": "mic", "name": "x", "rate": rate, "tail_s": tail_s}
         self.send({"type": "open", "page": self.name, "track": track or {}, **opening})
 
     def block(

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from ai_widgets.audio.features import MEL_BINS
-from ai_widgets.inference import Model, load_model
+from ai_widgets.inference import load_model
 from ai_widgets.protocol import MELS_PER_CHUNK
 from ai_widgets.session import perceive
 from ai_widgets.widget.app import AudioInteraction
@@ -47,11 +47,11 @@ def main(source: str, path: Path, checkpoint: str) -> None:
     """Play the file from the `disk`, or from a `page`."""
     frames, features = torch.zeros(1, 10, 1), np.zeros((MEL_BINS, MELS_PER_CHUNK), np.float32)
     perceive.StreamingLogMel.push = lambda *_: features  # type: ignore[assignment, method-assign]
-    loaded, _ = scripted(load_model(checkpoint, "cpu").loaded)
+    loaded, _ = scripted(load_model(checkpoint, "cpu"))
     encoder: Any = type("Instant", (), {"encode": staticmethod(lambda _: frames)})()
     object.__setattr__(loaded, "encoder", encoder)
     comm.create_comm = Comm
-    widget = AudioInteraction(Model(loaded))
+    widget = AudioInteraction(loaded)
     page = Page(widget)
     # What the page got would be its own memory.
     page.comm.publish_msg = _forget(page.comm)

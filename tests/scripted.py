@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from ai_widgets.model.checkpoint import LoadedModel
+from ai_widgets.inference import Model
+from ai_widgets.model.decoder import Decoder
+from ai_widgets.model.interfaces import TokenDecoder
 
 Choice = int | Exception
 
@@ -47,6 +49,11 @@ class ScriptedContext:
             raise AssertionError(f"{position} of {self.position} positions cannot stay")
         self.tokens = self.tokens[:position]
 
+    def branch(self, position: int) -> ScriptedContext:
+        other = ScriptedContext(self.limit)
+        other.tokens = self.tokens[:position]
+        return other
+
     def repair(self) -> bool:
         return True
 
@@ -71,12 +78,12 @@ class ScriptedDecoder:
 
     def __init__(
         self,
-        model: LoadedModel,
+        model: Model,
         decisions: Iterable[Choice],
         replies: Iterable[Sequence[Choice]],
         during: Callable[[Fed], object] | None,
     ) -> None:
-        self._tokens, self._vocabulary = model.traits.tokens, model.decoder.vocabulary
+        self._tokens, self.vocabulary = model.traits.tokens, model.decoder.vocabulary
         self._decisions, self._replies = iter(decisions), iter(replies)
         self._reply: list[Choice] = []
         self._during = during
@@ -96,7 +103,7 @@ class ScriptedDecoder:
         chosen = self._next(frames is not None)
         if isinstance(chosen, Exception):
             raise chosen
-        logits = torch.zeros(self._vocabulary)
+        logits = torch.zeros(self.vocabulary)
         logits[chosen] = 20.0
         return logits
 
@@ -110,12 +117,12 @@ class ScriptedDecoder:
 
 
 def scripted(
-    model: LoadedModel,
+    model: Model,
     decisions: str = "",
     replies: Iterable[Sequence[Choice]] = (),
     during: Callable[[Fed], object] | None = None,
     **others: Choice,
-) -> tuple[LoadedModel, ScriptedDecoder]:
+) -> tuple[Model, ScriptedDecoder]:
     """A model whose decisions are spelled: `.` keeps silent, `T` begins a reply, other letters as `others` say."""
     letters: dict[str, Choice] = {
         ".": model.traits.tokens["KEEP_SILENCE"],
@@ -123,7 +130,9 @@ def scripted(
         **others,
     }
     decoder = ScriptedDecoder(model, [letters[letter] for letter in decisions], replies, during)
-    return replace(model, decoder=decoder), decoder  # type: ignore[arg-type]
+    fake: TokenDecoder = decoder
+    # `Model.decoder` is of the real class, whose weights some callers read; sessions need a `TokenDecoder` only.
+    return replace(model, decoder=cast(Decoder, fake)), decoder
 
 
 def spell(text: str) -> list[int]:

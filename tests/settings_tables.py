@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ai_widgets.settings import Declared, Settings
+from ai_widgets.setting_schema import Declared
+from ai_widgets.settings import Settings
 from ai_widgets.widget.live_settings import LiveSettings, described
 
 README = Path(__file__).parents[1] / "README.md"

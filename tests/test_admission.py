@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ai_widgets.audio.origin import Origin
 from ai_widgets.errors import SettingError
 from ai_widgets.widget.live_settings import Arrival, LiveSettings, Overload, parted
 from ai_widgets.widget.stages.admission import MOST_WAITING, Admission, Verdict
@@ -23,13 +24,19 @@ QUIET: Array = np.full(1600, 0.001, np.float32)
 def judged(
     door: Admission, samples: Array = LOUD, mic: bool = True, speaking: bool = False, waiting: int = 0, **live: Any
 ) -> Verdict:
-    return door.judge(samples, 16_000, LiveSettings.of(live), mic, lambda: speaking, waiting)
+    return door.judge(samples, 16_000, Origin(1, 0, mic), LiveSettings.of(live), lambda: speaking, waiting)
 
 
 class TestArrival:
-    def test_keep_takes_all(self) -> None:
-        verdict = judged(Admission(), speaking=True)
-        assert verdict == Verdict(True)
+    def test_keep_takes_all_and_flags_what_arrives_during_a_reply(self) -> None:
+        assert judged(Admission(), speaking=True) == Verdict(True, ("waited",))
+        assert judged(Admission(), speaking=False) == Verdict(True)
+
+    @pytest.mark.parametrize("mic", [True, False])
+    def test_silence_that_the_page_sent_for_the_microphone_is_flagged(self, mic: bool) -> None:
+        origin = Origin(1, 0, mic)
+        verdict = Admission().judge(QUIET, 16_000, origin, LiveSettings(), lambda: False, 0, gated=True)
+        assert verdict == Verdict(True, ("gated",))
 
     def test_drop_leaves_out_while_it_speaks_and_tells_afterwards(self) -> None:
         door = Admission()
@@ -46,7 +53,7 @@ class TestArrival:
     def test_a_gap_at_the_end_is_told_too(self) -> None:
         door = Admission()
         judged(door, speaking=True, arrival="drop")
-        assert [remark.kind for remark in door.end()] == ["dropped"]
+        assert [notice.kind for notice in door.end()] == ["dropped"]
         assert door.end() == []
 
     @pytest.mark.parametrize(
@@ -72,12 +79,12 @@ class TestOverload:
         first = judged(door, waiting=10, **rules)
         assert not first.taken
         assert "dropped until the model has caught up" in first.warning
-        assert [(remark.kind, remark.data["waiting"]) for remark in first.before] == [("paused", 10)]
+        assert [(notice.kind, notice.data["waiting"]) for notice in first.before] == [("paused", 10)]
         for waiting in (12, 9, 6):
             assert judged(door, waiting=waiting, **rules) == Verdict(False)
         again = judged(door, waiting=5, **rules)
         assert (again.taken, again.flags) == (True, ("dropped",))
-        assert [remark.kind for remark in again.before] == ["dropped", "resumed"]
+        assert [notice.kind for notice in again.before] == ["dropped", "resumed"]
         assert again.before[0].data == {"chunks": 1, "seconds": 0.4, "why": "overload"}
         assert judged(door, waiting=9, **rules) == Verdict(True)
 
@@ -93,12 +100,29 @@ class TestOverload:
         assert judged(door, mic=mic, waiting=MOST_WAITING) == Verdict(False)
         assert judged(door, mic=mic).before[0].data["why"] == "full"
 
+    def test_drop_oldest_evicts_queued_chunks_of_a_microphone_only(self) -> None:
+        door, rules = Admission(), LiveSettings.of({"overload": "drop_oldest", "overload_chunks": 3})
+        assert [door.evicts(Origin(1, 0, True), rules, waiting) for waiting in (3, 4)] == [False, True]
+        assert not door.evicts(Origin(1, 0, False), rules, 60)
+        assert not door.evicts(Origin(1, 0, True), LiveSettings(), 60)
+
+    def test_evicted_chunks_are_counted_and_told_once(self) -> None:
+        door = Admission()
+        assert door.end_eviction() is None
+        for _ in range(3):
+            door.evict()
+        notice = door.end_eviction()
+        assert notice is not None
+        assert (notice.kind, notice.data) == ("dropped", {"chunks": 3, "seconds": 1.2, "why": "overload"})
+        assert door.end_eviction() is None
+        assert (door.evicted, door.dropped_s) == (3, pytest.approx(1.2))
+
     def test_one_gap_follows_another(self) -> None:
         door = Admission()
         judged(door, speaking=True, arrival="drop")
         second = judged(door, waiting=10, arrival="drop", overload="pause", overload_chunks=10)
-        assert [remark.kind for remark in second.before] == ["dropped", "paused"]
-        assert [remark.data.get("why") for remark in door.end()] == ["overload", "overload"]
+        assert [notice.kind for notice in second.before] == ["dropped", "paused"]
+        assert [notice.data.get("why") for notice in door.end()] == ["overload", "overload"]
 
 
 @given(
@@ -120,10 +144,10 @@ def test_what_is_refused_is_what_is_told(steps: list[tuple[bool, bool, int, str,
         refused += not verdict.taken
         told += verdict.before
     told += door.end()
-    gaps = [remark.data["seconds"] for remark in told if remark.kind == "dropped"]
+    gaps = [notice.data["seconds"] for notice in told if notice.kind == "dropped"]
     assert sum(gaps) == pytest.approx(refused * 0.1, abs=1e-3)
     assert door.dropped_s == pytest.approx(refused * 0.1)
-    kinds = [remark.kind for remark in told if remark.kind in ("paused", "resumed")]
+    kinds = [notice.kind for notice in told if notice.kind in ("paused", "resumed")]
     assert kinds == ["paused", "resumed"] * (len(kinds) // 2)
 
 

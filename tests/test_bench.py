@@ -42,11 +42,11 @@ def test_the_bare_model_does_not_disturb_the_session(toy: Model, monkeypatch: py
     sessions = []
     make = toy.session
 
-    def session(**settings: object) -> object:
+    def session(_: Model, **settings: object) -> object:
         sessions.append(make(**settings))
         return sessions[-1]
 
-    monkeypatch.setattr(toy, "session", session)
+    monkeypatch.setattr(Model, "session", session)
     step, bare = bench.compare_with_bare(toy)
     assert step > 0 < bare
     (used,) = sessions
@@ -68,7 +68,7 @@ def test_a_larger_vocabulary_changes_no_logit_of_the_model(toy: Model) -> None:
         assert ours.logit_text == pytest.approx(theirs.logit_text, abs=1e-4)
         assert ours.logit_keep == pytest.approx(theirs.logit_keep, abs=1e-4)
     # An added token has a logit of its own, and can be fed.
-    decoder = large.loaded.decoder
+    decoder = large.decoder
     assert decoder.feed(decoder.context(50), [4_999])[4_999] != 0
 
 
@@ -136,7 +136,7 @@ class TestAuthors:
 
 class TestCompiling:
     def test_a_compiled_model_says_the_same(self, toy: Model) -> None:
-        decoder = type(toy.loaded.decoder)(toy.loaded.decoder.model, "exact")
+        decoder = type(toy.decoder)(toy.decoder.model, "exact")
         before = decoder.feed(decoder.context(50), [1, 2, 3])
         try:
             assert decoder.compile(backend="eager")
@@ -151,10 +151,10 @@ class TestCompiling:
         load_model("tiny", "cpu")
         assert compiled == []
         model = load_model("tiny", "cpu", compiled=True)
-        assert compiled == [model.loaded.decoder]
+        assert compiled == [model.decoder]
 
     def test_where_it_fails_the_model_stays_as_it_was(self, toy: Model, caplog: pytest.LogCaptureFixture) -> None:
-        decoder = toy.loaded.decoder
+        decoder = toy.decoder
         before = decoder.feed(decoder.context(50), [1, 2, 3])
 
         def broken(*_: object, **__: object) -> object:

@@ -29,7 +29,7 @@ def folder(toy_folder: Path, tmp_path: Path) -> Path:
 
 
 def weights(model: Model) -> dict[str, torch.Tensor]:
-    language, tower = model.loaded.decoder.model.state_dict(), model.loaded.encoder.tower.state_dict()
+    language, tower = model.decoder.model.state_dict(), model.encoder.tower.state_dict()
     return dict(language) | {f"tower.{name}": tensor for name, tensor in tower.items()}
 
 
@@ -86,7 +86,7 @@ class TestLayouts:
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
     def test_weights_are_converted_to_the_dtype(self, toy_folder: Path, dtype: str) -> None:
         loaded = load_model(toy_folder, "cpu", dtype)
-        assert loaded.loaded.decoder.dtype == loaded.loaded.encoder.dtype == getattr(torch, dtype)
+        assert loaded.decoder.dtype == loaded.encoder.dtype == getattr(torch, dtype)
         floating = [tensor.dtype for name, tensor in weights(loaded).items() if "positional" not in name]
         assert set(floating) == {getattr(torch, dtype)}
 
@@ -103,10 +103,10 @@ class TestLayouts:
         assert torch.equal(loaded["lm_head.weight"], loaded["model.embed_tokens.weight"])
 
     def test_the_checkpoints_own_sampling_and_limits(self, toy: Model, folder: Path) -> None:
-        assert (toy.loaded.rule.temperature, toy.loaded.rule.top_k, toy.loaded.rule.top_p) == (0.3, 3, 1.0)
-        assert toy.loaded.positions == 2048
+        assert (toy.rule.temperature, toy.rule.top_k, toy.rule.top_p) == (0.3, 3, 1.0)
+        assert toy.positions == 2048
         (folder / "generation_config.json").write_text('{"temperature": 0.7}')
-        rule = load_model(folder, "cpu").loaded.rule
+        rule = load_model(folder, "cpu").rule
         assert (rule.temperature, rule.top_k, rule.top_p) == (0.7, None, 1.0)
 
     @pytest.mark.parametrize("content", [None, "{}", '{"eos_token_id": 7}', '{"temperature": null, "top_k": 0}'])
@@ -120,19 +120,19 @@ class TestLayouts:
             CheckpointWarning, match=r"generation_config\.json.* temperature=0\.3, top_k=3; add the file"
         ):
             model = load_model(folder, "cpu")
-        rule = model.loaded.rule
+        rule = model.rule
         assert (rule.temperature, rule.top_k, rule.top_p, rule.greedy) == (0.3, 3, 1.0, False)
-        assert len(model.loaded.notes) == 1
-        assert toy.loaded.notes == ()
+        assert len(model.notes) == 1
+        assert toy.notes == ()
 
     def test_the_widget_shows_what_a_checkpoint_lacks(self, toy: Model, build: Build) -> None:
-        page = build(Model(replace(toy.loaded, notes=("It does not say how it samples.",))))
+        page = build(replace(toy, notes=("It does not say how it samples.",)))
         page.hello()
         assert page.of("model")[-1]["detail"] == "cpu · float32 · It does not say how it samples."
 
     def test_a_model_says_what_it_is(self, toy: Model, toy_folder: Path) -> None:
         assert repr(toy) == f"<Model {toy_folder} on cpu · float32>"
-        assert toy.loaded.revision is None
+        assert toy.revision is None
 
 
 class TestTensors:
@@ -313,4 +313,4 @@ def test_an_encoder_file_in_torchs_old_format_loads(toy: Model, folder: Path) ->
 
 def test_a_model_of_more_layers(tmp_path: Path) -> None:
     model = load_model(write_checkpoint(tmp_path, replace(TOY, layers=3)), "cpu")
-    assert len(model.loaded.decoder.model.model.layers) == 3
+    assert len(model.decoder.model.model.layers) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,15 @@ import pytest
 import soundfile
 
 import ai_widgets
+from ai_widgets.audio.folders import expand_paths
+from ai_widgets.cli import run as run_module
 from ai_widgets.cli.main import main
 from ai_widgets.errors import AudioError, AudioWarning
-from ai_widgets.inference import Model, expand_paths, run_inference
-from ai_widgets.protocol import Decision, Notice, Token, Turn
+from ai_widgets.inference import Model, run_inference
+from ai_widgets.policies import Energy
+from ai_widgets.protocol import Decision, Event, Notice, Token, Turn
+from ai_widgets.record.record import SessionRecord
+from ai_widgets.session.session import StreamingSession
 from tests.scripted import scripted
 from tests.signals import babble
 from tests.test_audio_files import encode
@@ -134,6 +140,83 @@ class TestContract:
         soundfile.write(path, np.concatenate([babble(0.4) * 1e-3, babble(2)]), 16_000, subtype="FLOAT")
         clip, running = (run(path, "--greedy", "--floor", floor).lines[0] for floor in ("clip", "running"))
         assert clip["logit_keep"] != running["logit_keep"]
+
+
+class TestPolicy:
+    def run(self, wav: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+        code = exit_code(["run", str(wav), "--policy", "energy", *words])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    def test_a_policy_answers_files_as_its_session_does(
+        self, wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        out = tmp_path / "out.jsonl"
+        code, said = self.run(wav, capsys, "--json", str(out))
+        lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+        session = Energy().session()
+        session.play(wav)
+        expected = [decision.to_json() for decision in session.record.of_type(Decision)]
+        assert [line for line in lines if line["type"] == "decision"] == expected
+        assert code == 0
+        assert said.startswith("energy baseline · threshold 12.0")
+        assert [line[-20:] for line in said.splitlines() if "0:" in line] == ["  I heard you speak."] * lines[-1][
+            "replies"
+        ]
+        summary = lines[-1]
+        assert (summary["checkpoint"], summary["device"], summary["dtype"]) == ("energy", None, None)
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (["--temperature", "0.3"], "temperature does not apply to the policy energy"),
+            (["--dtype", "bfloat16", "--revision", "x"], "--revision, --dtype cannot be given with --policy"),
+            (["--checkpoint", "folder"], "not allowed with argument --policy"),
+        ],
+    )
+    def test_an_option_of_a_model_is_refused(
+        self, wav: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+    ) -> None:
+        code, said = self.run(wav, capsys, *words)
+        assert code == 2
+        assert sentence in said
+
+
+class TestSave:
+    def test_the_recording_is_that_of_the_run(self, run: Any, wav: Path, tmp_path: Path) -> None:
+        done = run(wav, "--seed", "3", "--save", tmp_path / "talk.aiw")
+        record = SessionRecord.load(tmp_path / "talk.aiw")
+        assert done.code == 0
+        assert [turn.text for turn in record.of_type(Turn)] == [
+            line["text"] for line in done.lines if line["type"] == "turn"
+        ]
+        assert record.header.settings["seed"] == 3
+        assert record.seconds == pytest.approx(done.lines[-1]["audio_s"])
+        assert len(record.audio) == record.chunks_heard * 6_400
+        assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+    def test_an_existing_file_is_refused_before_the_model_is_loaded(self, run: Any, wav: Path, tmp_path: Path) -> None:
+        (tmp_path / "talk.aiw").write_text("precious")
+        done = run(wav, "--save", tmp_path / "talk.aiw", checkpoint="/no/such/checkpoint")
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "talk.aiw exists already" in done.err
+        assert (tmp_path / "talk.aiw").read_text() == "precious"
+
+    @pytest.mark.parametrize("name", ["talk.wav", "no/talk.aiw"])
+    def test_another_name_is_refused(self, run: Any, wav: Path, tmp_path: Path, name: str) -> None:
+        done = run(wav, "--save", tmp_path / name)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+
+    def test_what_was_heard_before_an_error_is_saved(
+        self, run: Any, wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(session: StreamingSession, *_: object, **__: object) -> Iterator[Event]:
+            yield from session.push(babble(2))
+            raise AudioError("The file broke.")
+
+        monkeypatch.setattr(run_module, "answer_files", broken)
+        assert run(wav, "--save", tmp_path / "talk.aiw").code == 2
+        assert SessionRecord.load(tmp_path / "talk.aiw").seconds == pytest.approx(2.0)
 
 
 class TestFolders:
@@ -327,8 +410,8 @@ class TestScreen:
         """What the screen shows of a scripted reply."""
 
         def show(reply: bytes, decisions: str = "T", **others: Any) -> str:
-            model, _ = scripted(toy.loaded, decisions, [list(reply)], **others)
-            monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: Model(model))
+            model, _ = scripted(toy, decisions, [list(reply)], **others)
+            monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: model)
             assert main(["run", str(wav), "--no-mask"]) == 0
             return capsys.readouterr().out
 

@@ -203,3 +203,24 @@ def test_a_slide_costs_the_same_however_much_is_held() -> None:
         return min(times)
 
     assert seconds(20_000) < 3 * seconds(150) + 1e-4
+
+
+@pytest.mark.parametrize("before", [3, 20, 200])
+def test_a_branch_goes_on_bit_for_bit_and_leaves_the_original_alone(before: int) -> None:
+    decoder = decoder_of(2)
+
+    def feed(context: Context, block: list[int]) -> Tensor:
+        if context.room < BLOCK:
+            context.slide(KEEP, BLOCK)
+        return decoder.feed(context, block)
+
+    original = decoder.context(KEEP + 12 * BLOCK)
+    decoder.feed(original, list(range(KEEP)))
+    for block in blocks(before):
+        feed(original, block)
+    at, steps, others = original.position, blocks(30, seed=1), blocks(30, seed=2)
+    early, late = original.branch(at), original.branch(at)
+    for block in others:
+        feed(early, block)
+    expected = [feed(original, block) for block in steps]
+    assert all(torch.equal(feed(late, block), logits) for block, logits in zip(steps, expected, strict=True))

@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from ai_widgets.cli.main import main
 from ai_widgets.errors import AiWidgetsError, CheckpointError, CheckpointWarning, SettingError
-from ai_widgets.inference import Model, answer_files, load_model
+from ai_widgets.inference import Model, load_model
 from ai_widgets.model import convert as convert_module
 from ai_widgets.model.convert import convert
+from ai_widgets.session.answer_files import answer_files
 from tests.reference_checkpoint import TOY, write_checkpoint
 from tests.test_checkpoint import weights
 from tests.test_parity import LOGIT_TOLERANCE, turns_of, vectors, watched
@@ -98,8 +99,8 @@ def test_traits_tied_weights_and_a_second_conversion_are_kept(tmp_path: Path) ->
     second = load_model(convert(first, tmp_path / "second", "float32"), "cpu")
     original = load_model(source, "cpu")
     assert same(second, original)
-    assert second.loaded.traits == original.loaded.traits
-    assert second.loaded.rule == original.loaded.rule
+    assert second.traits == original.traits
+    assert second.rule == original.rule
 
 
 def test_how_it_samples_is_written_out(toy_folder: Path, tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_a_source_that_does_not_say_how_it_samples(toy_folder: Path, tmp_path: P
     (source / "generation_config.json").unlink()
     with pytest.warns(CheckpointWarning, match=r"has no generation_config\.json"):
         target = convert(source, tmp_path / "x")
-    assert load_model(target, "cpu").loaded.notes == ()
+    assert load_model(target, "cpu").notes == ()
 
 
 def test_progress_counts_every_byte(toy_folder: Path, tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ TOLERANCE = {"atol": 2e-3, "rtol": 0}
 
 @pytest.fixture(scope="module")
 def exact(toy: Model) -> Decoder:
-    return Decoder(toy.loaded.decoder.model, "exact")
+    return Decoder(toy.decoder.model, "exact")
 
 
 @pytest.fixture(scope="module")
 def rounded(toy: Model) -> Decoder:
-    return Decoder(toy.loaded.decoder.model, "float16")
+    return Decoder(toy.decoder.model, "float16")
 
 
 def tokens_of(count: int, seed: int = 0) -> list[int]:
@@ -36,7 +36,7 @@ def tokens_of(count: int, seed: int = 0) -> list[int]:
 @pytest.fixture(scope="module")
 def plain(toy: Model) -> Qwen2ForCausalLM:
     """The same weights in a model that is transformers' from end to end."""
-    return their_language_model(toy.loaded.decoder.model)
+    return their_language_model(toy.decoder.model)
 
 
 @torch.inference_mode()

@@ -15,7 +15,7 @@ from tests.signals import Array, babble
 
 @pytest.fixture(scope="module")
 def encoder(toy: Model) -> Encoder:
-    return toy.loaded.encoder
+    return toy.encoder
 
 
 def mels_of(chunks: int, seed: int = 0) -> Array:
@@ -57,7 +57,7 @@ def test_chunks_do_not_see_each_other(encoder: Encoder) -> None:
 def test_bfloat16_is_close(encoder: Encoder, toy_folder: object) -> None:
     from ai_widgets.inference import load_model
 
-    half = load_model(str(toy_folder), "cpu", "bfloat16").loaded.encoder
+    half = load_model(str(toy_folder), "cpu", "bfloat16").encoder
     assert half.dtype == torch.bfloat16
     frames = half.encode(mels_of(2))
     assert frames.dtype == torch.bfloat16

@@ -15,14 +15,15 @@ import soundfile as sf
 
 from ai_widgets.cli import main as cli
 from ai_widgets.errors import AudioError, AudioWarning, SettingError
-from ai_widgets.evaluation import figures, players
+from ai_widgets.evaluation import figures
 from ai_widgets.evaluation.command import evaluate
 from ai_widgets.evaluation.material import Material, gather, gather_unseen
-from ai_widgets.evaluation.players import BaselinePlayer, ModelPlayer, Point
+from ai_widgets.evaluation.players import BaselinePlayer, ModelPlayer, Point, baseline
+from ai_widgets.evaluation.report import page
 from ai_widgets.evaluation.scenes import SHARES, Scene, scenes
 from ai_widgets.evaluation.scoring import Reply, label_name
 from ai_widgets.inference import Model
-from ai_widgets.policies.energy import EnergyPolicy
+from ai_widgets.policies.energy import Energy
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Turn
 from ai_widgets.session.perceive import Heard
 from ai_widgets.training import clipcache, corpus, sounds
@@ -125,9 +126,9 @@ def test_recordings_for_evaluation_come_first_and_nothing_is_no_material() -> No
 
 
 def test_a_swept_baseline_replies_as_the_policy_itself(played: list[Scene]) -> None:
-    player = players.energy()
+    player = baseline("energy")
     for scene in played:
-        policy = EnergyPolicy()
+        policy = Energy().session()
         events = list(policy.push(scene.audio))
         replies, p_text = player.reply(player.hear(scene), scene, player.points[0], 0)
         assert [r.chunk for r in replies] == [e.chunk for e in events if isinstance(e, Turn)]
@@ -168,9 +169,9 @@ def test_a_guess_is_read_in_fewer_steps(toy: Model, played: list[Scene], monkeyp
     player = ModelPlayer(toy)
     frames = player.hear(scene)
     steps = []
-    forward = toy.loaded.decoder.model.model.forward
+    forward = toy.decoder.model.model.forward
     monkeypatch.setattr(
-        toy.loaded.decoder.model.model, "forward", lambda *a, **k: steps.append(1) or forward(*a, **k)
+        toy.decoder.model.model, "forward", lambda *a, **k: steps.append(1) or forward(*a, **k)
     )  # fmt: skip
     replies, _ = player.reply(frames, scene, {"bias": -50.0}, 0)
     assert replies == []
@@ -284,17 +285,28 @@ def test_perfect_and_mute_listeners_get_what_they_deserve(material: Material) ->
 
 def test_the_streams_do_not_depend_on_who_listens(material: Material) -> None:
     one = evaluate([Mute()], material, HOURS, SEED)
-    two = evaluate([players.energy()], material, HOURS, SEED, curves=False)
+    two = evaluate([baseline("energy")], material, HOURS, SEED, curves=False)
     assert one["streams"] == two["streams"]
     assert two["policies"]["energy"]["curve"] == []
 
 
 def test_a_curve_has_every_operating_point_once(material: Material) -> None:
-    player = BaselinePlayer(EnergyPolicy, (12.0, 20.0))
+    player = BaselinePlayer(Energy(), (12.0, 20.0))
     curve = evaluate([player], material, HOURS, SEED)["policies"]["energy"]["curve"]
     settings = [tuple(point["setting"].values()) for point in curve]
     assert settings[0] == (12.0, 0.6)
     assert len(set(settings)) == len(settings) == 12
+
+
+def test_always_and_never_bound_every_policy(material: Material) -> None:
+    result = evaluate([baseline("always"), baseline("never")], material, HOURS, SEED)
+    always, never = (result["policies"][name] for name in ("always", "never"))
+    assert always["spoken"]["answered_within_3_chunks"]["value"] == 1
+    assert never["spoken"]["answered_within_3_chunks"]["value"] == 0
+    # One reply after each chunk of 0.4 s.
+    assert always["ambience"]["false_per_hour"]["value"] == pytest.approx(9000, rel=0.05)
+    assert never["ambience"]["false_per_hour"]["value"] == 0
+    assert "always" in page(result)
 
 
 def test_equal_recall_picks_the_fewest_false_replies_that_answer_enough() -> None:
@@ -337,12 +349,12 @@ def test_the_command_writes_figures_and_a_page(
     assert "third and later minute: spoken turns answered" in words
     result = json.loads(out.read_text(encoding="utf-8"))
     assert list(result["policies"]) == ["energy"]
-    page = html.read_text(encoding="utf-8")
-    assert page.count("plotly-graph-div") == 6
-    assert "Spoken turns answered, by age of session" in page
-    assert "energy, third and later" in page
-    assert 'src="http' not in page
-    assert result["streams"]["sha256"][:16] in page
+    written = html.read_text(encoding="utf-8")
+    assert written.count("plotly-graph-div") == 6
+    assert "Spoken turns answered, by age of session" in written
+    assert "energy, third and later" in written
+    assert 'src="http' not in written
+    assert result["streams"]["sha256"][:16] in written
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from ai_widgets.audio.intake import Intake
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Chunk, Decision, Notice, Timing
-from ai_widgets.widget.receiving import MOST_REMARKS
+from ai_widgets.widget.receiving import MOST_NOTICES
 from ai_widgets.widget.wire.gap_detection import RECENT_BLOCKS, STOOD_S, CaptureClock, Clocks
-from ai_widgets.widget.wire.messages import MAX_BLOCK_BYTES, Block
+from ai_widgets.widget.wire.limits import MAX_BLOCK_BYTES
+from ai_widgets.widget.wire.messages import Block
 from ai_widgets.widget.wire.outgoing import now_ms
 from tests.events import said
 from tests.page import PATIENCE, RULES, Page, settled, silence
@@ -87,18 +88,18 @@ class TestOrder:
     def test_a_broken_sender_does_not_fill_the_record(self, page: Page) -> None:
         page.open()
         page.block(silence(0.1))
-        for _ in range(2 * MOST_REMARKS):
+        for _ in range(2 * MOST_NOTICES):
             page.block(silence(0), seq=0)
         settled(page)
         notices = page.widget.record.of_type(Notice)
-        assert MOST_REMARKS <= len(notices) < 1.1 * MOST_REMARKS
+        assert MOST_NOTICES <= len(notices) < 1.1 * MOST_NOTICES
 
 
 class TestClocks:
     """Blocks of 0.1 s. What the browser never recorded is in none of them; only their clocks tell."""
 
-    def listen(self, page: Page, *clocks: tuple[float, float], source: str = "mic") -> None:
-        page.open(tail_s=0.0, source=source)
+    def listen(self, page: Page, *clocks: tuple[float, float]) -> None:
+        page.open(tail_s=0.0)
         for time_s, captured_s in clocks:
             page.block(silence(0.25), time_s=time_s, captured_ms=1e12 + captured_s * 1e3)
 
@@ -153,7 +154,7 @@ class TestClocks:
         assert [data["why"] for data in told(page, "paused")] == ["person"]
 
     def test_audio_that_the_system_held_for_5_s_is_a_gap_that_says_so(self, page: Page) -> None:
-        """A call: the page says that it is held and that it goes on again, and the blocks after it are 5 s later."""
+        """A call: the page says that it is suspended and that it resumes; the blocks after it are 5 s later."""
         self.listen(page, (0.0, 0.0))
         page.send({"type": "state", "state": "listening", "problem": "interrupted", "message": "The system held it."})
         page.send({"type": "state", "state": "listening", "problem": "", "message": ""})
@@ -162,7 +163,7 @@ class TestClocks:
         assert told(page, "gap") == [{"seconds": pytest.approx(5.0), "why": "interrupted"}]
         assert [data["problem"] for data in told(page, "microphone")] == ["interrupted", ""]
         (problem,) = page.of("problem")
-        assert problem["code"] == "held"
+        assert problem["code"] == "suspended"
         assert problem["message"].startswith("5.0 s of sound are missing: the operating system suspended the audio")
 
     @pytest.mark.parametrize("state", ["idle", "asking", "listening", "stopped", "error"])
@@ -206,11 +207,6 @@ class TestClocks:
         page.block(silence(0.25), seq=6, time_s=0.6, captured_ms=1e12 + 600)
         settled(page)
         assert (told(page, "lost_blocks"), told(page, "gap")) == ([{"blocks": 5}], [])
-
-    def test_a_file_has_no_clock(self, page: Page) -> None:
-        self.listen(page, (0.0, 0.0), (0.1, 60.0), source="file")
-        settled(page)
-        assert told(page, "gap") == []
 
     def test_a_page_that_tells_no_wall_clock(self, page: Page) -> None:
         page.open(tail_s=0.0)
@@ -273,17 +269,10 @@ class TestCapture:
         for number in range(8):
             captured_ms = now - 7_800 + number * 100
             page.block(silence(0.25), time_s=number / 10, captured_ms=captured_ms, offset_ms=0.0)
-        assert 7.0 < page.widget._worker.counters["lag_s"] < 60
+        assert 7.0 < page.widget._channel.presenter.pipeline.counters["lag_s"] < 60
         page.widget.resume()
         assert page.widget.wait(PATIENCE)
-        assert page.widget._worker.counters["lag_s"] == 0.0
-
-    def test_a_file_has_no_lag(self, page: Page) -> None:
-        page.widget.pause()
-        page.open(source="file")
-        page.block(silence(30), captured_ms=now_ms() - 60_000, offset_ms=0.0)
-        assert page.widget._worker.counters["lag_s"] == 0.0
-        page.widget.resume()
+        assert page.widget._channel.presenter.pipeline.counters["lag_s"] == 0.0
 
 
 class TestShape:

@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from ai_widgets.inference import Model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Notice, Turn
 from ai_widgets.widget import receiving
 from tests.events import said
@@ -38,8 +37,8 @@ class Slow:
     def __init__(self, toy: Model, decided: str = "", replies: Any = ()) -> None:
         self.passes = threading.Semaphore(0)
         self.begun = threading.Event()
-        loaded, _ = scripted(toy.loaded, decided, replies, self._hold)
-        self.model = Model(loaded)
+        loaded, _ = scripted(toy, decided, replies, self._hold)
+        self.model = loaded
 
     def _hold(self, _: Any) -> None:
         self.begun.set()
@@ -62,7 +61,7 @@ class TestKernel:
         second.record(babble(1))
         settled(second)
         assert len(decisions(second)) == 6
-        assert not first.widget._worker.alive
+        assert not first.widget._channel.presenter.pipeline.alive
 
     def test_interrupted_while_a_cell_waits(self, build: Build, toy: Model) -> None:
         """KeyboardInterrupt ends the cell's waiting; the audio is answered all the same."""
@@ -178,8 +177,8 @@ class TestSlowModel:
                 speaking.set()
                 assert go.wait(PATIENCE)
 
-        model, _ = scripted(toy.loaded, "T...", [spell("a long one")], hold)
-        page = build(Model(model), arrival=arrival)
+        model, _ = scripted(toy, "T...", [spell("a long one")], hold)
+        page = build(model, arrival=arrival)
         page.open(tail_s=0.0)
         page.block(silence(1))
         assert speaking.wait(PATIENCE)
@@ -235,23 +234,23 @@ class TestModel:
         assert page.widget.state == "listening"
 
     def test_exception_in_encode(self, build: Build, toy: Model) -> None:
-        encoder: Any = Failing(toy.loaded.encoder, ValueError("no such kernel"), at=3)
-        model = replace(scripted(toy.loaded)[0], encoder=encoder)
-        self.fails(build(Model(model)), "The model failed with ValueError: no such kernel", 2)
+        encoder: Any = Failing(toy.encoder, ValueError("no such kernel"), at=3)
+        model = replace(scripted(toy)[0], encoder=encoder)
+        self.fails(build(model), "The model failed with ValueError: no such kernel", 2)
 
     def test_exception_in_decode(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, "..x", x=RuntimeError("boom"))
-        self.fails(build(Model(model)), "The model failed with RuntimeError: boom", 2)
+        model, _ = scripted(toy, "..x", x=RuntimeError("boom"))
+        self.fails(build(model), "The model failed with RuntimeError: boom", 2)
 
     @pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["host", "device"])
     def test_out_of_memory_in_a_step(self, build: Build, toy: Model, error: Exception) -> None:
-        model, _ = scripted(toy.loaded, ".x", x=error)
-        page = build(Model(model))
+        model, _ = scripted(toy, ".x", x=error)
+        page = build(model)
         self.fails(page, "The model ran out of memory", 1)
 
     def test_a_recording_that_nobody_would_answer(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, "x", x=RuntimeError("boom"))
-        page = build(Model(model))
+        model, _ = scripted(toy, "x", x=RuntimeError("boom"))
+        page = build(model)
         page.hello()
         page.open(tail_s=0.0)
         page.block(silence(1))
@@ -264,18 +263,18 @@ class TestModel:
         assert "boom" in again["message"]
 
     def test_a_failed_session_holds_no_memory(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, "x", x=MemoryError())
-        page = build(Model(model))
+        model, _ = scripted(toy, "x", x=MemoryError())
+        page = build(model)
         page.widget.feed(silence(1), 16_000, wait=False)
         page.widget.wait(PATIENCE)
-        run = page.widget._worker._run
+        run = page.widget._channel.presenter.pipeline._running
         assert (run.session, run.listener) == (None, None)
         with pytest.raises(MemoryError):
             page.widget.feed([], 16_000)
 
     def test_reply_that_never_ends(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, "T.", [spell("on and on " * 500)])
-        page = build(Model(model), max_reply_tokens=40)
+        model, _ = scripted(toy, "T.", [spell("on and on " * 500)])
+        page = build(model, max_reply_tokens=40)
         page.widget.feed(silence(2), 16_000)
         (turn,) = page.widget.record.of_type(Turn)
         assert (turn.ended, len(turn.tokens)) == ("limit", 40)
@@ -285,8 +284,8 @@ class TestModel:
     def test_hostile_reply_text(self, build: Build, toy: Model) -> None:
         """Text goes out as JSON text, as it is; the page sets it as text (js/test)."""
         text = "<img src=x onerror=alert(1)>\u202e</script>\x00"
-        model, _ = scripted(toy.loaded, "T", [spell(text)])
-        page = build(Model(model), max_reply_tokens=None)
+        model, _ = scripted(toy, "T", [spell(text)])
+        page = build(model, max_reply_tokens=None)
         page.hello()
         page.widget.feed(silence(1), 16_000)
         (turn,) = [event for event in page.events() if isinstance(event, Turn)]
@@ -294,8 +293,8 @@ class TestModel:
         assert page.widget.record.text == text
 
     @pytest.mark.parametrize("context", ["slide", "reset", "stop"])
-    def test_context_full(self, build: Build, toy_loaded: LoadedModel, context: str) -> None:
-        page = build(Model(toy_loaded), context=context, context_limit=160, bias=-100.0)
+    def test_context_full(self, build: Build, toy: Model, context: str) -> None:
+        page = build(toy, context=context, context_limit=160, bias=-100.0)
         page.widget.feed(silence(30), 16_000)
         kind = {"slide": "context_slide", "reset": "context_reset", "stop": "context_full"}[context]
         assert told(page, kind)
@@ -308,7 +307,7 @@ class TestModel:
 
 def test_disk_full_while_recording(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file ends where the disk was full; audio stays in memory, the session goes on, and a notice says so."""
-    page = build(keep_audio="file", audio_path=tmp_path)
+    page = build(keep=tmp_path)
     page.hello()
     page.widget.feed(babble(0.8), 16_000)
     real = os.write
@@ -321,7 +320,7 @@ def test_disk_full_while_recording(build: Build, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(os, "write", full)
     page.widget.feed(babble(0.8), 16_000)
     monkeypatch.undo()
-    (notice,) = told(page, "audio_not_written")
+    (notice,) = told(page, "not_written")
     assert (notice["why"], notice["seconds"]) == ("No space left on device", pytest.approx(0.8))
     assert len(decisions(page)) == 4
     np.testing.assert_allclose(page.widget.record.audio, np.concatenate([babble(0.8)] * 2), atol=1 / 16_384)

@@ -1,4 +1,4 @@
-"""Log-mel as Whisper defines it; a live stream's features equal re-encoding its whole history for every chunk."""
+"""Log-mel as Whisper defines it; a stream's features equal re-encoding its whole history for every chunk."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class Clock:
 
     def advance(self, page: Page, seconds: float) -> None:
         self.now += seconds
-        page.widget._player.look()
+        page.widget._channel.presenter.player.look()
 
 
 class TestBackPressure:
@@ -191,13 +191,13 @@ class TestBackPressure:
     def test_a_long_array_is_fed_in_views_of_it(self, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
         page = build()
         samples, pushed = beeps(40.0), []
-        push = page.widget._worker._encode.put
+        push = page.widget._channel.presenter.pipeline._encode.put
 
         def spy(item: Any, **options: Any) -> bool:
             pushed.append(item[1])
             return push(item, **options)
 
-        monkeypatch.setattr(page.widget._worker._encode, "put", spy)
+        monkeypatch.setattr(page.widget._channel.presenter.pipeline._encode, "put", spy)
         page.widget.feed(samples, 16_000)
         assert [len(part.samples) for part in pushed] == [64_000] * 10
         assert all(np.shares_memory(part.samples, samples) for part in pushed)
@@ -362,15 +362,15 @@ class TestEnding:
         file.announce()
         page.until(lambda: bool(page.of("need")))
         page.widget.close()
-        assert not page.widget._player._stage.alive
+        assert not page.widget._channel.presenter.player._stage.alive
 
     def test_a_model_that_fails_ends_it(self, build: Build, hold: Hold) -> None:
         page = build()
         hold(page, wav_bytes(beeps(600.0))).announce()
         page.until(lambda: chunks(page) > 3)
-        page.widget._worker._run.failure = RuntimeError("broken")
-        page.widget._events_came(True)
-        assert page.widget._player.wait(30)
+        page.widget._channel.presenter.pipeline._running.failure = RuntimeError("broken")
+        page.widget._channel.presenter.events_came(True)
+        assert page.widget._channel.presenter.player.wait(30)
         assert page.widget.playing is None
 
 
@@ -511,9 +511,9 @@ class TestFromDisk:
         page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
         page.send({"type": "file", "action": "pause", "reason": "stopped", "page": page.name})
         page.widget.resume()
-        assert page.widget.wait(60) is False, "a file that is held is no end"
+        assert page.widget.wait(60) is False, "a paused file has not ended"
         assert page.widget.state == "paused"
-        assert until_state(page, "held")["state"] == "held"
+        assert until_state(page, "paused")["state"] == "paused"
         page.send({"type": "file", "action": "resume", "reason": "stopped", "page": page.name})
         assert page.widget.wait(60)
         assert chunks(page) == 50 + 3
@@ -521,7 +521,7 @@ class TestFromDisk:
     def test_widgets_that_played_are_freed(self, toy: Model, tmp_path: Path) -> None:
         widget = AudioInteraction(toy)
         widget.play(self.write(tmp_path, 1.0))
-        player = weakref.ref(widget._player)
+        player = weakref.ref(widget._channel.presenter.player)
         widget.close()
         del widget
         gc.collect()

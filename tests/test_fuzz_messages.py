@@ -78,7 +78,7 @@ class Sender:
             }
             buffers = [bytes((1, 2, 3, 4))]
         elif kind == "open":
-            opening = {"stream": stream, "source": choose.choice(["mic", "file"]), "name": "x", "rate": 16_000}
+            opening = {"stream": stream, "source": "mic", "name": "x", "rate": 16_000}
             content |= {**opening, "tail_s": 0.0, "page": page, "track": {"sampleRate": 48_000}}
         elif kind == "block":
             content |= {"stream": stream, "seq": choose.randint(0, 40), "rate": choose.choice([16_000, 48_000])}
@@ -115,9 +115,9 @@ class Sender:
 def quick(build: Build, toy: Model) -> Page:
     """A page on a model that decides at once, whose comm keeps nothing: what is sent is counted only."""
     encoder: Any = type("Instant", (), {"encode": staticmethod(lambda _: np.zeros((1, 10, 1), np.float32))})()
-    loaded, _ = scripted(toy.loaded)
+    loaded, _ = scripted(toy)
     object.__setattr__(loaded, "encoder", encoder)
-    return build(Model(loaded))
+    return build(loaded)
 
 
 def test_a_hundred_thousand_messages(quick: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,21 +133,21 @@ def test_a_hundred_thousand_messages(quick: Page, monkeypatch: pytest.MonkeyPatc
         content, buffers = sender.message()
         widget._handle_custom_msg(content, [memoryview(buffer) for buffer in buffers])
         if number % BATCH == BATCH - 1:
-            assert len(widget._outbox._queued) <= MAX_QUEUED
-            assert widget._worker.queued <= BATCH
+            assert len(widget._channel.presenter.outbox._queued) <= MAX_QUEUED
+            assert widget._channel.presenter.pipeline.queued <= BATCH
             # Two stages, two timers and a file.
             assert threading.active_count() <= threads + 5
     widget._handle_custom_msg({"type": "loop", "mode": "run"}, [])
     widget._handle_custom_msg({"type": "file", "action": "stop", "reason": "stopped"}, [])
     assert widget.wait(PATIENCE)
     # What is left is one session's record, a stream at most, and no queue.
-    assert widget._worker.queued == 0
-    assert widget._outbox._queued == []
+    assert widget._channel.presenter.pipeline.queued == 0
+    assert widget._channel.presenter.outbox._queued == []
     assert len(widget.record) < BATCH
     assert widget.error is None
     # And it still works.
     widget._handle_custom_msg({"type": "reset"}, [])
-    stream = widget._receiver.stream
+    stream = widget._channel.presenter.receiver.stream
     if stream is not None:
         close = {"type": "close", "stream": stream.number, "blocks": 0, "reason": "stopped", "page": ""}
         widget._handle_custom_msg(close, [])

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ai_widgets.audio.origin import Origin
 from ai_widgets.inference import Model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Event, Notice, Turn
 from ai_widgets.widget.stages.gate import MOST_GRANTS, Gate
-from ai_widgets.widget.stages.items import BlockOf
 from tests.benches import Bench
 from tests.events import said
 from tests.page import PATIENCE, Build, Page
@@ -25,26 +24,26 @@ def chunks(count: int) -> Any:
 
 
 @pytest.fixture
-def bench(toy_loaded: LoadedModel) -> Iterator[Callable[..., Bench]]:
+def bench(toy: Model) -> Iterator[Callable[..., Bench]]:
     benches: list[Bench] = []
 
     def build(decisions: str = "", replies: Any = (), **options: Any) -> Bench:
-        model, _ = scripted(toy_loaded, decisions, replies)
+        model, _ = scripted(toy, decisions, replies)
         benches.append(Bench(model, **options))
         return benches[-1]
 
     yield build
     for each in benches:
-        each.worker.close()
-        assert not each.worker.alive
+        each.pipeline.close()
+        assert not each.pipeline.alive
 
 
 def stepped(bench: Bench) -> list[Event]:
     """Do one phase; the events it brought, without notices."""
-    before = len(bench.worker.record)
-    bench.worker.step()
-    bench.worker.wait(PATIENCE)
-    return [event for event in bench.worker.record.since(before) if not isinstance(event, Notice)]
+    before = len(bench.pipeline.record)
+    bench.pipeline.step()
+    bench.pipeline.wait(PATIENCE)
+    return [event for event in bench.pipeline.record.since(before) if not isinstance(event, Notice)]
 
 
 def kinds(events: list[Event]) -> list[str]:
@@ -54,10 +53,10 @@ def kinds(events: list[Event]) -> list[str]:
 class TestPhases:
     def test_one_a_step(self, bench: Any) -> None:
         one = bench(".T.", [spell("hi")])
-        one.worker.set_loop("step")
-        one.worker.push(chunks(3), 16_000)
-        assert not one.worker.wait(PATIENCE)  # held
-        gate = one.worker.gate
+        one.pipeline.set_loop("step")
+        one.pipeline.push(chunks(3), 16_000)
+        assert not one.pipeline.wait(PATIENCE)  # held
+        gate = one.pipeline.gate
         phases = [(kinds(said(stepped(one))), gate.phase, gate.chunk) for _ in range(7)]
         assert phases == [
             (["chunk"], "perceive", 0),
@@ -68,14 +67,14 @@ class TestPhases:
             (["chunk"], "perceive", 2),
             (["decision"], "decide", 2),
         ]
-        assert one.worker.wait(PATIENCE)
-        assert one.worker.waiting == 0
+        assert one.pipeline.wait(PATIENCE)
+        assert one.pipeline.waiting == 0
 
     def test_the_same_events_as_without_holding(self, bench: Any) -> None:
         held, free = bench(".T.", [spell("hi")]), bench(".T.", [spell("hi")])
-        held.worker.set_loop("step")
+        held.pipeline.set_loop("step")
         for one in (held, free):
-            one.worker.push(chunks(3), 16_000)
+            one.pipeline.push(chunks(3), 16_000)
         for _ in range(7):
             stepped(held)
         notices = [event for event in held.events() if isinstance(event, Notice)]
@@ -86,15 +85,15 @@ class TestPhases:
         one = bench()
         for _ in range(3):
             assert stepped(one) == []
-        one.worker.push(chunks(1), 16_000)
-        assert not one.worker.wait(PATIENCE)
-        assert "chunk" not in kinds(list(one.worker.record.events))
+        one.pipeline.push(chunks(1), 16_000)
+        assert not one.pipeline.wait(PATIENCE)
+        assert "chunk" not in kinds(list(one.pipeline.record.events))
 
     def test_the_time_of_holding_is_not_the_models(self, bench: Any) -> None:
         one = bench("T", [spell("hi")])
-        one.worker.set_loop("step")
-        one.worker.push(chunks(1), 16_000)
-        one.worker.wait(PATIENCE)
+        one.pipeline.set_loop("step")
+        one.pipeline.push(chunks(1), 16_000)
+        one.pipeline.wait(PATIENCE)
         for _ in range(3):
             assert not threading.Event().wait(0.2)  # a person thinks
             last = stepped(one)
@@ -106,68 +105,68 @@ class TestPhases:
 class TestModes:
     def test_pause_and_resume(self, bench: Any) -> None:
         one = bench()
-        one.worker.push(chunks(2), 16_000)
+        one.pipeline.push(chunks(2), 16_000)
         one.events()
-        one.worker.set_loop("pause")
-        one.worker.push(chunks(2), 16_000)
-        assert not one.worker.wait(PATIENCE)
-        assert one.worker.waiting == 2
-        one.worker.set_loop("run")
+        one.pipeline.set_loop("pause")
+        one.pipeline.push(chunks(2), 16_000)
+        assert not one.pipeline.wait(PATIENCE)
+        assert one.pipeline.waiting == 2
+        one.pipeline.set_loop("run")
         notices = [event.kind for event in one.events() if isinstance(event, Notice)]
         assert notices == ["paused", "resumed"]
-        assert one.worker.waiting == 0
+        assert one.pipeline.waiting == 0
         assert [loop["mode"] for loop in one.loops] == ["pause", "run"]
 
     def test_a_change_of_settings_while_held_is_told_at_once(self, bench: Any) -> None:
         one = bench()
-        one.worker.push(chunks(1), 16_000)
+        one.pipeline.push(chunks(1), 16_000)
         one.events()
-        one.worker.set_loop("pause")
-        one.worker.push(chunks(1), 16_000)
-        one.worker.wait(PATIENCE)
-        one.worker.change({}, {"arrival": "drop"})
-        one.worker.set_loop("run")
+        one.pipeline.set_loop("pause")
+        one.pipeline.push(chunks(1), 16_000)
+        one.pipeline.wait(PATIENCE)
+        one.pipeline.change({}, {"arrival": "drop"})
+        one.pipeline.set_loop("run")
         notices = [event for event in one.events() if isinstance(event, Notice)]
         assert [notice.kind for notice in notices] == ["paused", "settings", "resumed"]
         assert notices[1].data["changed"] == {"arrival": "drop"}
 
     def test_reset_while_held_in_the_middle_of_a_chunk(self, bench: Any) -> None:
         one = bench("T..", [spell("hi")])
-        one.worker.set_loop("step")
-        one.worker.push(chunks(2), 16_000)
-        one.worker.wait(PATIENCE)
+        one.pipeline.set_loop("step")
+        one.pipeline.push(chunks(2), 16_000)
+        one.pipeline.wait(PATIENCE)
         stepped(one)
         stepped(one)
-        old = one.worker.record
-        one.worker.reset()
-        assert (one.worker.gate.phase, one.worker.gate.chunk) == ("", -1)
-        one.worker.push(chunks(1), 16_000)
-        one.worker.set_loop("run")
+        old = one.pipeline.record
+        one.pipeline.reset()
+        assert (one.pipeline.gate.phase, one.pipeline.gate.chunk) == ("", -1)
+        one.pipeline.push(chunks(1), 16_000)
+        one.pipeline.set_loop("run")
         assert kinds(said(one.events()))[-2:] == ["chunk", "decision"]
         assert [turn.ended for turn in old.of_type(Turn)] == ["interrupted"], "a reply that began has an end"
 
     def test_close_while_held(self, bench: Any) -> None:
         one = bench("T", [spell("hi")])
-        one.worker.set_loop("step")
-        one.worker.push(chunks(3), 16_000)
-        one.worker.wait(PATIENCE)
+        one.pipeline.set_loop("step")
+        one.pipeline.push(chunks(3), 16_000)
+        one.pipeline.wait(PATIENCE)
         stepped(one)
-        one.worker.close()
-        assert not one.worker.alive
+        one.pipeline.close()
+        assert not one.pipeline.alive
 
     def test_drop_oldest_while_held_keeps_the_newest(self, bench: Any) -> None:
         one = bench(overload="drop_oldest", overload_chunks=3)
-        one.worker.set_loop("pause")
+        one.pipeline.set_loop("pause")
         for number in range(10):
-            one.worker.push(np.full(CHUNK_SAMPLES, number / 100, np.float32), 16_000, block=BlockOf(1, number, True))
-        assert not one.worker.wait(PATIENCE)
-        one.worker.set_loop("run")
+            one.pipeline.push(np.full(CHUNK_SAMPLES, number / 100, np.float32), 16_000, origin=Origin(1, number, True))
+        assert not one.pipeline.wait(PATIENCE)
+        one.pipeline.set_loop("run")
         events = one.events()
         (notice,) = [event for event in events if isinstance(event, Notice) and event.kind == "dropped"]
         assert notice.data == {"chunks": 7, "seconds": 2.8, "why": "overload"}
         peaks = [event.envelope[0] for event in events if event.type == "chunk"]
         assert peaks == pytest.approx([0.07, 0.08, 0.09])
-        assert one.worker.counters["dropped_chunks"] == 7
+        assert one.pipeline.counters["dropped_chunks"] == 7
 
 
 class TestGate:
@@ -193,8 +192,8 @@ class TestGate:
 
 class TestWidget:
     def test_from_the_page(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, "T", [spell("hi")])
-        page = build(Model(model))
+        model, _ = scripted(toy, "T", [spell("hi")])
+        page = build(model)
         page.hello()
         page.send({"type": "loop", "mode": "pause"})
         page.open()
@@ -216,8 +215,8 @@ class TestWidget:
         assert page.widget.loop == {"mode": "run", "phase": "", "chunk": -1}
 
     def test_a_page_is_told_of_the_decision_at_which_the_loop_is_held(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, "...", [])
-        page = build(Model(model))
+        model, _ = scripted(toy, "...", [])
+        page = build(model)
         page.hello()
         page.send({"type": "loop", "mode": "step"})
         page.open()

@@ -25,7 +25,7 @@ class TestDownload:
     @pytest.mark.parametrize("revision", [None, "main", "v1", FIRST])
     def test_whatever_revision_is_given_a_commit_is_downloaded(self, hub: StubHub, revision: str | None) -> None:
         model = load_model(REPO, "cpu", revision=revision)
-        assert model.loaded.revision == FIRST
+        assert model.revision == FIRST
         assert FIRST in repr(model)
         files = [asked for asked in hub.asked if "/resolve/" in asked]
         assert files
@@ -39,7 +39,7 @@ class TestDownload:
                 hub.push(newer, SECOND)
 
         hub.when_asked = push
-        assert load_model(REPO, "cpu").loaded.revision == FIRST
+        assert load_model(REPO, "cpu").revision == FIRST
         assert all(FIRST in asked for asked in hub.asked if "/resolve/" in asked)
 
     def test_only_what_is_needed_is_downloaded(self, hub: StubHub, published: Path) -> None:
@@ -109,7 +109,7 @@ class TestDownload:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "owner").mkdir()
         (tmp_path / "owner" / "model").symlink_to(toy_folder)
-        assert load_model(REPO, "cpu").loaded.revision is None
+        assert load_model(REPO, "cpu").revision is None
         assert hub.asked == []
 
     @pytest.mark.parametrize("name", ["gone", "a/b/c", "/gone", "./gone/x", "~/gone", "../x", "a/", "/b"])
@@ -130,14 +130,12 @@ class TestOffline:
         asked = list(hub.asked)
         go_offline(monkeypatch)
         model = load_model(REPO, "cpu", revision=revision)
-        assert model.loaded.revision == FIRST
+        assert model.revision == FIRST
         assert hub.asked == asked
 
     def test_in_a_process_of_its_own_with_the_flag_of_the_environment(self, hub: StubHub, tmp_path: Path) -> None:
         """`HF_HUB_OFFLINE=1`, as people set it; the hub would answer, and is not asked."""
-        script = (
-            "import ai_widgets as aiw, sys; print(aiw.load_model(sys.argv[1], 'cpu', progress=False).loaded.revision)"
-        )
+        script = "import ai_widgets as aiw, sys; print(aiw.load_model(sys.argv[1], 'cpu', progress=False).revision)"
         environment = {
             **os.environ,
             "HF_HOME": str(tmp_path / "home"),
@@ -164,7 +162,7 @@ class TestOffline:
     ) -> None:
         load_model(REPO, "cpu")
         hub.answer = Answer(status)
-        assert load_model(REPO, "cpu").loaded.revision == FIRST
+        assert load_model(REPO, "cpu").revision == FIRST
         assert "The copy in the local cache is used" in caplog.text
 
     @pytest.mark.usefixtures("hub")
@@ -206,4 +204,4 @@ class TestOffline:
         go_offline(monkeypatch)
         with pytest.raises(HubUnreachableError, match=f"or load a cached commit with revision='{FIRST}'"):
             load_model(REPO, "cpu")
-        assert load_model(REPO, "cpu", revision=FIRST).loaded.revision == FIRST
+        assert load_model(REPO, "cpu", revision=FIRST).revision == FIRST

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -71,7 +72,7 @@ class TestClosed:
         assert begun.wait(PATIENCE)
         page.widget.close()
         closed.set()
-        page.widget._source.join(PATIENCE)
+        page.widget._channel.presenter.source.join(PATIENCE)
         assert len(reports) == 1
         assert page.problems() == []
         assert page.widget.error is None
@@ -91,7 +92,7 @@ class TestClosed:
         def load(_: Progress) -> Model:
             begun.set()
             assert go.wait(PATIENCE)
-            model = Model(toy.loaded)
+            model = replace(toy)
             loaded.append(weakref.ref(model))
             return model
 

@@ -42,8 +42,8 @@ import ai_widgets.cli.run
 from ai_widgets.cli.main import main
 from ai_widgets.inference import Model, load_model
 from tests.scripted import scripted
-model, _ = scripted(load_model(sys.argv[3], "cpu", progress=False).loaded)
-ai_widgets.cli.run.load_model = lambda *_, **__: Model(model)
+model, _ = scripted(load_model(sys.argv[3], "cpu", progress=False))
+ai_widgets.cli.run.load_model = lambda *_, **__: model
 out = sys.argv[1] + ".jsonl"
 assert main(["run", sys.argv[2], "--json", out]) == 0
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

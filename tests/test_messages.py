@@ -16,10 +16,10 @@ from ai_widgets.errors import MessageError
 from ai_widgets.protocol import Notice
 from ai_widgets.widget.files.page_file import PIECE_BYTES
 from ai_widgets.widget.wire import messages, outgoing
-from ai_widgets.widget.wire.fields import MAX_COUNT, MAX_TEXT
-from ai_widgets.widget.wire.messages import MAX_BLOCK_BYTES
+from ai_widgets.widget.wire.limits import MAX_BLOCK_BYTES, MAX_COUNT, MAX_TEXT
 from ai_widgets.widget.wire.parsing import parse
 from ai_widgets.widget.wire.token_table import UNKNOWN
+from tests.every_message import from_page
 
 OPEN = {"type": "open", "stream": 1, "source": "mic", "name": "Mic", "rate": 48_000, "tail_s": 1.0}
 BLOCK = {"type": "block", "stream": 1, "seq": 0, "rate": 48_000, "format": "float32", "time_s": 0.5}
@@ -147,7 +147,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**OPEN, "stream": 0}, "stream must be a whole number from 1"),
     ({**OPEN, "stream": 1.5}, "stream must be"),
     ({**OPEN, "stream": MAX_COUNT + 1}, "stream must be"),
-    ({**OPEN, "source": "radio"}, "source must be one of mic, file"),
+    ({**OPEN, "source": "radio"}, "source must be one of mic, not 'radio'"),
     ({**OPEN, "source": ["mic"]}, "source must be one of"),
     ({**OPEN, "rate": 3_999}, "rate must be"),
     ({**OPEN, "rate": 384_001}, "rate must be"),
@@ -205,6 +205,20 @@ def test_refused_with_a_sentence(content: dict[str, Any], words: str) -> None:
     assert words in message
     assert message.endswith(".")
     assert len(message) < 250
+
+
+EVERY_FIELD = [(message, name) for message in from_page() for name in message if name not in ("type", "session")]
+
+
+@pytest.mark.parametrize(
+    "wrong", [object(), [1], b"1", -(10**400), float("nan")], ids=lambda wrong: type(wrong).__name__
+)
+@pytest.mark.parametrize(("message", "name"), EVERY_FIELD, ids=str)
+def test_a_value_that_fits_no_field_is_refused_by_the_fields_name(
+    message: dict[str, Any], name: str, wrong: Any
+) -> None:
+    with pytest.raises(MessageError, match=f"^{name} must be .* not .*[.]$"):
+        parse({**message, name: wrong})
 
 
 @pytest.mark.parametrize(
@@ -269,9 +283,21 @@ def test_nor_from_known_messages_with_odd_fields(good: dict[str, Any], data: st.
         parse(content, raw)
 
 
+PLAYING = {
+    "name": "talk.wav",
+    "page": "p",
+    "state": "paused",
+    "pace": "fast",
+    "position_s": 1.5,
+    "seconds": None,
+    "speed": 2.0,
+    "left_s": None,
+}
+
+
 class TestToTheBrowser:
     def test_every_message_is_plain_json(self) -> None:
-        model = {"status": "ready", "name": "toy", "detail": "", **UNKNOWN}
+        model = {"status": "ready", "kind": "model", "name": "toy", "detail": "", **UNKNOWN}
         hello = messages.Hello(3, 0, "page", None, True)
         sent = [
             outgoing.welcome(hello, False, 1, model, {"seed": 0}, {"arrival": "keep"}, {"mode": "run"}, {}),
@@ -279,7 +305,7 @@ class TestToTheBrowser:
             outgoing.ack(1, 4),
             outgoing.audio(messages.Fetch("audio", 3, 5), np.zeros(4, np.float32), False)[0],
             outgoing.need(1, 0, 5, "page"),
-            outgoing.playing({"name": "talk.wav", "seconds": None}),
+            outgoing.playing(PLAYING),
             outgoing.loop("pause", "", -1, 0),
             outgoing.model_status(model),
             outgoing.reset(2),

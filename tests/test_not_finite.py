@@ -32,10 +32,10 @@ def half(toy_folder: Path) -> Model:
 
 
 def with_language_model(model: Model, spoil: Callable[[Any], object]) -> Model:
-    network = deepcopy(model.loaded.decoder.model)
+    network = deepcopy(model.decoder.model)
     with torch.no_grad():
         spoil(network)
-    return Model(replace(model.loaded, decoder=Decoder(network, model.loaded.decoder.rope_positions)))
+    return replace(model, decoder=Decoder(network, model.decoder.rope_positions))
 
 
 def overflow_in_layer_two(network: Any) -> None:
@@ -59,10 +59,10 @@ class TestWhere:
             session.push(AUDIO)
 
     def test_in_the_encoder(self, half: Model) -> None:
-        tower = deepcopy(half.loaded.encoder.tower)
+        tower = deepcopy(half.encoder.tower)
         with torch.no_grad():
             tower.proj.weight.fill_(torch.inf)  # type: ignore[union-attr, operator]
-        session = Model(replace(half.loaded, encoder=Encoder(tower))).session()
+        session = replace(half, encoder=Encoder(tower)).session()
         with pytest.raises(NotFiniteError, match=r"chunk 0 .* in the audio encoder, whose frames of this chunk"):
             session.push(AUDIO)
 
@@ -73,18 +73,18 @@ class TestWhere:
 
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
     def test_of_a_decision_token_alone(self, toy: Model, value: float) -> None:
-        keep = toy.loaded.traits.tokens["KEEP_SILENCE"]
+        keep = toy.traits.tokens["KEEP_SILENCE"]
         session = toy.session()
-        feed = toy.loaded.decoder.feed
+        feed = toy.decoder.feed
 
         def spoilt(*given: Any) -> torch.Tensor:
             logits = feed(*given).clone()
             logits[keep] = value
             return logits
 
-        decoder = deepcopy(toy.loaded.decoder)
+        decoder = deepcopy(toy.decoder)
         decoder.feed = spoilt  # type: ignore[method-assign, assignment]
-        session = Model(replace(toy.loaded, decoder=decoder)).session()
+        session = replace(toy, decoder=decoder).session()
         with pytest.raises(NotFiniteError):
             session.push(AUDIO)
 
@@ -92,7 +92,7 @@ class TestWhere:
 class TestWhatIsKept:
     def test_it_is_the_first_and_nothing_recorded_is_lost(self, toy: Model) -> None:
         """Two good chunks, then NaN; a reply under way is cut with an error."""
-        model, decoder = scripted(toy.loaded, ".T", [spell("abcdef")])
+        model, decoder = scripted(toy, ".T", [spell("abcdef")])
         feed = decoder.feed
 
         def spoilt(*given: Any) -> torch.Tensor:
@@ -100,7 +100,7 @@ class TestWhatIsKept:
             return logits * torch.nan if len(decoder.fed) == 4 else logits
 
         decoder.feed = spoilt  # type: ignore[method-assign]
-        session = Model(model).session(temperature=1.0)
+        session = model.session(temperature=1.0)
         with pytest.raises(NotFiniteError, match="token 1 of the reply to chunk 1"):
             session.push(AUDIO)
         assert len(session.record.of_type(Decision)) == 2

@@ -18,8 +18,9 @@ from ai_widgets.audio.features import StreamingLogMel, log_mel
 from ai_widgets.audio.files import load_audio
 from ai_widgets.audio.intake import cut, silence
 from ai_widgets.cli.main import main
-from ai_widgets.inference import Model, answer_files, run_inference
+from ai_widgets.inference import Model, run_inference
 from ai_widgets.protocol import Decision, Event, Token, Turn
+from ai_widgets.session.answer_files import answer_files
 from tests.signals import FIXTURES
 
 REFERENCE = FIXTURES / "reference"
@@ -39,12 +40,12 @@ def vectors(name: str) -> dict[str, Any]:
 @contextmanager
 def watched(model: Model) -> Iterator[list[Step]]:
     """Every forward pass of the model, as a row of the reference's `steps`."""
-    decoder, steps = model.loaded.decoder, []
+    decoder, steps = model.decoder, []
     feed = type(decoder).feed
 
     def spy(self: Any, context: Any, tokens: list[int], frames: Any = None, frames_at: int = 0) -> torch.Tensor:
         logits = feed(self, context, tokens, frames, frames_at)
-        special = model.loaded.traits.tokens
+        special = model.traits.tokens
         steps.append(
             {
                 "tokens": list(tokens),
@@ -67,7 +68,7 @@ def watched(model: Model) -> Iterator[list[Step]]:
 
 def turns_of(model: Model, events: list[Event]) -> list[list[int]]:
     """Events in the reference's form: the ids of each turn."""
-    tokens = model.loaded.traits.tokens
+    tokens = model.traits.tokens
     turns: list[list[int]] = []
     for event in events:
         if isinstance(event, Decision):
@@ -149,7 +150,7 @@ def test_offline_frames(reference: Model) -> None:
             parts += [cut(load_audio(path)), silence(1.0)]
         for place, part in enumerate(parts):
             mels = log_mel(np.concatenate([chunk.samples for chunk in part]))
-            frames = reference.loaded.encoder.encode(mels).numpy()
+            frames = reference.encoder.encode(mels).numpy()
             np.testing.assert_allclose(frames, expected[f"feat{place}"], atol=FRAME_TOLERANCE, rtol=0)
 
 
@@ -158,7 +159,7 @@ def test_streaming_frames(reference: Model) -> None:
     with np.load(REFERENCE / "streaming_clip2.npz") as expected:
         samples = expected["audio"].astype(np.float32) / 32_768
         streaming = StreamingLogMel()
-        frames = [reference.loaded.encoder.encode(streaming.push(chunk.samples))[0] for chunk in cut(samples)]
+        frames = [reference.encoder.encode(streaming.push(chunk.samples))[0] for chunk in cut(samples)]
         np.testing.assert_allclose(torch.stack(frames).numpy(), expected["feats"], atol=FRAME_TOLERANCE, rtol=0)
 
 

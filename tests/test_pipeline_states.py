@@ -1,4 +1,4 @@
-"""The worker against a small reference model: whatever is asked in whatever order, it ends idle with a sound record."""
+"""The pipeline against a small reference model: after any calls in any order it ends idle, with a sound record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ai_widgets.model.checkpoint import LoadedModel
+from ai_widgets.inference import Model
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Token, Turn
 from ai_widgets.widget.live_settings import Arrival, Overload
 from tests.benches import Bench
@@ -18,7 +18,7 @@ from tests.scripted import scripted, spell
 
 ARRIVALS, OVERLOADS = get_args(Arrival), get_args(Overload)
 
-MODEL: list[LoadedModel] = []
+MODEL: list[Model] = []
 """The toy, put here by the fixture: hypothesis makes the machines itself."""
 
 
@@ -29,40 +29,40 @@ class WorkerStates(RuleBasedStateMachine):
     def begin(self) -> None:
         model, _ = scripted(MODEL[0], "..T." * 200, [spell("hello you")] * 200)
         self.bench = Bench(model)
-        self.worker = self.bench.worker
+        self.pipeline = self.bench.pipeline
         self.samples = 0
         self.finished = 0
         self.mode = "run"
 
     @rule(samples=st.sampled_from([0, 1, 1600, CHUNK_SAMPLES, 3 * CHUNK_SAMPLES + 7]))
     def feed(self, samples: int) -> None:
-        self.worker.push(np.zeros(samples, np.float32), 16_000)
+        self.pipeline.push(np.zeros(samples, np.float32), 16_000)
         self.samples += samples
 
     @rule(tail=st.sampled_from([0.0, 0.4, 1.0]))
     def end_stream(self, tail: float) -> None:
-        self.worker.end_stream(tail)
+        self.pipeline.end_stream(tail)
         self.finished += -(-self.samples // CHUNK_SAMPLES) + -(-round(tail * 16_000) // CHUNK_SAMPLES)
         self.samples = 0
 
     @rule()
     def interrupt(self) -> None:
-        self.worker.interrupt()
+        self.pipeline.interrupt()
 
     @rule()
     def reset(self) -> None:
-        self.worker.reset()
+        self.pipeline.reset()
         self.samples = self.finished = 0
 
     @rule(mode=st.sampled_from(["run", "pause", "step"]))
     def loop(self, mode: str) -> None:
-        self.worker.set_loop(mode)  # type: ignore[arg-type]
+        self.pipeline.set_loop(mode)  # type: ignore[arg-type]
         self.mode = mode
 
     @rule(times=st.integers(1, 4))
     def step(self, times: int) -> None:
         for _ in range(times):
-            self.worker.step()
+            self.pipeline.step()
         self.mode = "step"
 
     @rule(
@@ -71,35 +71,35 @@ class WorkerStates(RuleBasedStateMachine):
         bias=st.sampled_from([0.0, 1.0]),
     )
     def change(self, arrival: str, overload: str, bias: float) -> None:
-        self.worker.change({"bias": bias}, {"arrival": arrival, "overload": overload})
+        self.pipeline.change({"bias": bias}, {"arrival": arrival, "overload": overload})
 
     @rule()
     def wait(self) -> None:
-        assert self.worker.wait(PATIENCE) or self.mode != "run"
+        assert self.pipeline.wait(PATIENCE) or self.mode != "run"
 
     @rule()
     @precondition(lambda self: self.mode == "run")
     def answered(self) -> None:
-        assert self.worker.wait(PATIENCE)
-        assert self.worker.waiting == 0
+        assert self.pipeline.wait(PATIENCE)
+        assert self.pipeline.waiting == 0
         chunks = self.finished + self.samples // CHUNK_SAMPLES
-        events = self.worker.record.events
+        events = self.pipeline.record.events
         assert sum(isinstance(event, Decision) for event in events) == chunks
         consistent(events, complete=True)
 
     @invariant()
     def sound(self) -> None:
-        if hasattr(self, "worker"):
-            assert self.worker.failure is None
-            assert self.worker.gate.mode == self.mode
-            consistent(self.worker.record.events, complete=False)
+        if hasattr(self, "pipeline"):
+            assert self.pipeline.failure is None
+            assert self.pipeline.gate.mode == self.mode
+            consistent(self.pipeline.record.events, complete=False)
 
     def teardown(self) -> None:
-        if hasattr(self, "worker"):
-            self.worker.close()
-            assert not self.worker.alive
+        if hasattr(self, "pipeline"):
+            self.pipeline.close()
+            assert not self.pipeline.alive
             assert self.bench.failures == []
-            consistent(self.worker.record.events, complete=False)
+            consistent(self.pipeline.record.events, complete=False)
 
 
 def consistent(events: tuple[Event, ...], complete: bool) -> None:
@@ -117,8 +117,8 @@ def consistent(events: tuple[Event, ...], complete: bool) -> None:
         assert tuple(e.token for e in events if isinstance(e, Token) and e.turn == turn.turn) == turn.tokens
 
 
-def test_worker_states(toy_loaded: LoadedModel) -> None:
-    MODEL[:] = [toy_loaded]
+def test_worker_states(toy: Model) -> None:
+    MODEL[:] = [toy]
     machine = WorkerStates.TestCase
     machine.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
     machine("runTest").runTest()

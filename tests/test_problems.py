@@ -122,8 +122,8 @@ class TestPage:
         assert page.widget.settings["bias"] == 0.0
 
     def test_a_failure_arrives_after_any_number_of_problems(self, build: Build, toy: Model) -> None:
-        model, _ = scripted(toy.loaded, ".x", x=RuntimeError("out of memory"))
-        page = build(Model(model))
+        model, _ = scripted(toy, ".x", x=RuntimeError("out of memory"))
+        page = build(model)
         page.hello()
         for number in range(100):
             page.send({"type": f"song {number}"})
@@ -138,7 +138,7 @@ class TestPage:
 
     def test_in_pull_mode_no_state_is_crowded_out_by_answers(self, build: Build) -> None:
         page = build()
-        outbox = page.widget._outbox
+        outbox = page.widget._channel.presenter.outbox
         outbox.put(outgoing.loop("pause", "", -1, 0))
         for number in range(1000):
             outbox.put(outgoing.problem("setting", "No.", request=number + 1))
@@ -154,10 +154,10 @@ class TestQuiet:
         page.block(silence(1))
         settled(page)
         assert page.widget.state == "listening"
-        stream = page.widget._receiver.stream
+        stream = page.widget._channel.presenter.receiver.stream
         assert stream is not None
         stream.last -= 60
-        page.widget._look_at_stream()
+        page.widget._channel.look_at_stream()
         assert page.widget.state == "stopped"
         settled(page)
         notices = [notice.kind for notice in page.widget.record.of_type(Notice)]
@@ -171,6 +171,6 @@ class TestQuiet:
     def test_a_timer_looks_where_no_message_comes(self, page: Page) -> None:
         page.open()
         page.block(silence(1))
-        assert page.widget._alarm._timer is not None
+        assert page.widget._channel._alarm._timer is not None
         page.widget.close()
-        assert page.widget._alarm._timer is None
+        assert page.widget._channel._alarm._timer is None

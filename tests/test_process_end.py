@@ -24,7 +24,7 @@ PROGRAMS = {
         "w = aiw.AudioInteraction(bias=900, max_reply_tokens=None)\nw.model\nw.feed(x, 16000, wait=False)\n"
         "import time\nwhile not len(w.record): time.sleep(0.001)\n"
     ),
-    "a widget is held at its gate": "w = aiw.AudioInteraction()\nw.pause()\nw.feed(x, 16000, wait=False)\nw.model\n",
+    "a widget is paused at its gate": "w = aiw.AudioInteraction()\nw.pause()\nw.feed(x, 16000, wait=False)\nw.model\n",
     "a widget was closed while it loads": "m = aiw.load_model('tiny')\nw = aiw.AudioInteraction()\nw.close()\n",
     "an exception ends the program": (
         "w = aiw.AudioInteraction()\nw.feed(x, 16000, wait=False)\nraise SystemExit(0)\n"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 import json
+import math
+import pickle
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_widgets.errors import CheckpointError
+from ai_widgets.errors import CheckpointError, EventError, UnknownEventError
 from ai_widgets.protocol import (
     CHUNK_SAMPLES,
     CHUNK_SECONDS,
@@ -28,6 +32,7 @@ from ai_widgets.protocol import (
     Turn,
 )
 from ai_widgets.special_tokens import TOKEN_NAMES, Emotion, SpecialTokens
+from tests.every_event import EVENTS, FIXTURE
 
 number = st.floats(allow_nan=False, allow_infinity=False)
 share = st.floats(0, 1)
@@ -110,10 +115,17 @@ def test_an_event_survives_json(event: Event) -> None:
     assert Event.from_json(json.loads(json.dumps(event.to_json()))) == event
 
 
+@pytest.mark.parametrize(("event", "line"), zip(EVENTS, FIXTURE.read_text("utf-8").split("\n")[:-1], strict=True))
+def test_the_json_text_of_an_event_stays_the_same(event: Event, line: str) -> None:
+    """Saved sessions, exported notebooks and open pages hold this text."""
+    assert json.dumps(event.to_json(), ensure_ascii=False) == line
+    assert Event.from_json(json.loads(line)) == event
+
+
 @given(events)
 def test_json_begins_with_the_type_and_holds_every_field(event: Event) -> None:
     values = event.to_json()
-    assert list(values) == ["type", *(item.name for item in dataclasses.fields(event))]
+    assert list(values) == ["type", *event.__struct_fields__]
     assert EVENT_TYPES[values["type"]] is type(event)
 
 
@@ -141,14 +153,78 @@ def test_events_of_version_1_can_be_read() -> None:
 
 @given(events)
 def test_events_are_frozen(event: Event) -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError, match="immutable"):
         event.chunk = 0  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("values", [{}, {"type": "song"}, {"type": ""}])
+@pytest.mark.parametrize("values", [{}, {"type": "song"}, {"type": ""}, {"type": ["turn"]}, {"type": 10**5000}])
 def test_an_unknown_event_type_names_the_known_ones(values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="the types are chunk, decision, token, turn, notice, timing"):
         Event.from_json(values)
+
+
+def read(values: dict[str, Any]) -> Event | EventError:
+    """The event of a JSON form, or why there is none."""
+    try:
+        return Event.from_json(values)
+    except EventError as error:
+        return error
+
+
+@given(events)
+def test_a_lost_field_has_its_default_or_is_named(event: Event) -> None:
+    for name in event.to_json().keys() - {"type"}:
+        values = event.to_json()
+        del values[name]
+        outcome = read(values)
+        assert type(outcome) is type(event) or f"`{name}`" in str(outcome)
+
+
+@given(events, st.data())
+def test_any_value_in_a_field_is_read_or_refused_by_name(event: Event, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(event.to_json().keys() - {"type"})))
+    wrong = data.draw(plain | st.just(10**400) | st.just(math.nan))
+    outcome = read({**event.to_json(), name: wrong})
+    assert type(outcome) is type(event) or name in str(outcome)
+
+
+@given(events, plain)
+def test_any_value_as_a_type_is_a_known_or_an_unknown_type(event: Event, wrong: Any) -> None:
+    outcome = read({**event.to_json(), "type": wrong})
+    assert isinstance(outcome, UnknownEventError)
+    assert outcome.type == (wrong if isinstance(wrong, str) else None)
+
+
+def test_a_reader_can_tell_an_event_of_a_newer_version_from_a_damaged_one() -> None:
+    with pytest.raises(UnknownEventError, match="'song' is not an event type") as unknown:
+        Event.from_json({"type": "song", "chunk": 3, "melody": "la"})
+    assert unknown.value.type == "song"
+    with pytest.raises(EventError, match=r"'notice' is damaged.*`kind`") as damaged:
+        Event.from_json({"type": "notice", "chunk": 3})
+    assert not isinstance(damaged.value, UnknownEventError)
+
+
+@given(events)
+def test_events_are_copied_and_pickled(event: Event) -> None:
+    for other in (copy.copy(event), copy.deepcopy(event), pickle.loads(pickle.dumps(event))):  # noqa: S301
+        assert (type(other), other) == (type(event), event)
+
+
+def test_the_type_is_read_from_a_class_and_from_an_event() -> None:
+    assert list(EVENT_TYPES) == ["chunk", "decision", "token", "turn", "notice", "timing"]
+    assert [kind.type for kind in EVENT_TYPES.values()] == list(EVENT_TYPES)
+    assert {event.type for event in EVENTS} == set(EVENT_TYPES)
+
+
+def test_values_of_numpy_and_other_mappings_are_written_as_plain_json() -> None:
+    data = MappingProxyType({"level": np.float32(0.5), "peaks": np.array([1.0, 2.0]), "more": MappingProxyType({})})
+    written = json.dumps(Notice(1, "limit", "A limit.", data).to_json()["data"])
+    assert written == '{"level": 0.5, "peaks": [1.0, 2.0], "more": {}}'
+
+
+def test_numbers_that_are_not_finite_survive_python_json() -> None:
+    event = Timing(3, math.inf, -math.inf, 1.0, 0.0, 0.0)
+    assert Event.from_json(json.loads(json.dumps(event.to_json()))) == event
 
 
 class TestSpecialTokens:

@@ -18,7 +18,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ai_widgets.audio.intake import ChunkAudio
 from ai_widgets.inference import Model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Token, Turn
 from ai_widgets.session.perceive import Heard, Listener
 from ai_widgets.session.session import StreamingSession
@@ -147,7 +146,7 @@ class Reference:
 class ProtocolMachine(RuleBasedStateMachine):
     """Hear silence or a question, interrupt, change settings, end a recording: session and reference stay together."""
 
-    model: ClassVar[LoadedModel]
+    model: ClassVar[Model]
     heard: ClassVar[Heard]
 
     @initialize(
@@ -254,11 +253,11 @@ class ProtocolMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("examples", [60])
-def test_session_and_reference_stay_together(toy_loaded: LoadedModel, examples: int) -> None:
-    ProtocolMachine.model = toy_loaded
+def test_session_and_reference_stay_together(toy: Model, examples: int) -> None:
+    ProtocolMachine.model = toy
     # Not silence, of which the session would tell after a while.
     sound = np.random.default_rng(0).normal(0, 0.05, CHUNK_SAMPLES).astype(np.float32)
-    ProtocolMachine.heard = Listener(toy_loaded).hear(ChunkAudio(sound))
+    ProtocolMachine.heard = Listener(toy).hear(ChunkAudio(sound))
     from hypothesis.stateful import run_state_machine_as_test
 
     run_state_machine_as_test(

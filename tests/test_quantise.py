@@ -83,10 +83,10 @@ def test_the_embedded_checkpoint_decides_the_same(
 
 def test_only_matrices_of_the_language_model_are_quantised() -> None:
     model = load_model("tiny", "cpu", quantize="int8")
-    kinds: dict[str, Any] = {name: type(one).__name__ for name, one in model.loaded.decoder.model.named_modules()}
+    kinds: dict[str, Any] = {name: type(one).__name__ for name, one in model.decoder.model.named_modules()}
     assert kinds["lm_head"] == kinds["model.layers.0.self_attn.q_proj"] == "Int8Linear"
     assert kinds["model.embed_tokens"] == "Embedding"
-    assert {parameter.dtype for parameter in model.loaded.encoder.tower.parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in model.encoder.tower.parameters()} == {torch.float32}
 
 
 def test_int4_says_which_widths_it_needs(tmp_path: Any) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import subprocess
 import sys
 from pathlib import Path
 from threading import Thread
@@ -12,12 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 
-from ai_widgets.audio.files import load_audio
 from ai_widgets.errors import SettingError
 from ai_widgets.inference import Model
-from ai_widgets.protocol import EVENTS_VERSION, Decision, Notice
+from ai_widgets.protocol import EVENTS_VERSION, Notice
 from ai_widgets.record.record import SessionRecord
 from tests.signals import Array, babble
 
@@ -81,31 +76,18 @@ class TestAudio:
     def test_letting_go_is_told_once(self, toy: Model) -> None:
         session = toy.session(SessionRecord(0.8), max_reply_tokens=1)
         list(session.push(babble(2)))
-        (notice,) = (event for event in session.record.of_type(Notice) if event.kind == "audio_let_go")
+        (notice,) = (event for event in session.record.of_type(Notice) if event.kind == "audio_discarded")
         assert (notice.chunk, notice.data) == (2, {"seconds": 0.8})
         assert notice.message == "Audio older than 0.8 seconds is discarded from this chunk on. All events are kept."
         assert len(session.record.audio) == 2 * 6_400
 
-    @pytest.mark.parametrize("values", [(0.0,), (None,), (600.0, False)])
-    def test_where_nothing_is_let_go_or_nothing_kept_there_is_nothing_to_tell(self, values: tuple[Any, ...]) -> None:
-        record = SessionRecord(*values)
+    @pytest.mark.parametrize("seconds", [0.0, None])
+    def test_where_nothing_is_discarded_or_nothing_kept_there_is_nothing_to_tell(self, seconds: float | None) -> None:
+        record = SessionRecord(seconds)
         for _ in range(5):
             assert record.append_audio(np.zeros(6_400, np.float32)) == []
-        assert len(record.audio) == (5 * 6_400 if values == (None,) else 0)
+        assert len(record.audio) == (5 * 6_400 if seconds is None else 0)
         assert record.seconds == pytest.approx(2.0)
-
-    @pytest.mark.parametrize(
-        ("values", "words"),
-        [
-            ({"keep_audio": "disk"}, "keep_audio must be True, False or 'file', not 'disk'"),
-            ({"audio_path": "talk.au"}, "audio_path is for keep_audio='file' only"),
-            ({"keep_audio": "file", "audio_path": "/nowhere/at/all.au"}, "must be in a writable folder"),
-            ({"keep_audio": "file", "audio_path": "talk.wav"}, "must be a folder or end in .au, not 'talk.wav'"),
-        ],
-    )
-    def test_what_cannot_be_kept_is_refused(self, values: dict[str, Any], words: str) -> None:
-        with pytest.raises(SettingError, match=words):
-            SessionRecord(**values)
 
     def test_a_session_may_write_into_a_given_record(self, toy: Model) -> None:
         record = SessionRecord(0.4)
@@ -119,11 +101,11 @@ class TestAudio:
 class TestReadWhileItIsWritten:
     """What a reader gets is the chunk that was asked for, or None: never its neighbour."""
 
-    @pytest.mark.parametrize("keep", [True, "file"])
-    def test_a_chunk_that_comes_at_any_line_of_a_read(self, tmp_path: Path, keep: Any) -> None:
+    @pytest.mark.parametrize("kept", [False, True])
+    def test_a_chunk_that_comes_at_any_line_of_a_read(self, tmp_path: Path, kept: bool) -> None:
         """Deterministic: at the n-th traced line of the reading call another thread would add a chunk."""
         for line in range(1, 40):
-            record = SessionRecord(0.8, keep, tmp_path if keep == "file" else None)
+            record = SessionRecord(0.8, tmp_path if kept else None)
             for number in range(4):
                 record.append_audio(np.full(6_400, number, np.float32))
             lines = 0
@@ -144,10 +126,10 @@ class TestReadWhileItIsWritten:
                 finally:
                     sys.settrace(None)
                 assert samples is None or np.array_equal(samples, np.full(6_400, chunk)), (line, chunk)
-                assert samples is not None or keep is True
+                assert samples is not None or not kept
 
     def test_a_fetch_beside_a_fast_writer(self, tmp_path: Path) -> None:
-        record = SessionRecord(0.8, "file", tmp_path)
+        record = SessionRecord(0.8, tmp_path)
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-6)
 
@@ -173,7 +155,7 @@ class TestReadWhileItIsWritten:
         line, done = 0, False
         while not done:
             line += 1
-            record = SessionRecord(0.8, "file", tmp_path)
+            record = SessionRecord(0.8, tmp_path)
             lines, done = 0, True
 
             def trace(*_: Any, at: int = line) -> Any:
@@ -198,95 +180,3 @@ class TestReadWhileItIsWritten:
             assert record.audio.reshape(5, -1)[:, 0].tolist() == [0, 1, 2, 3, 4]
             assert [record.chunk_audio(number)[0] for number in range(5)] == [0, 1, 2, 3, 4]  # type: ignore[index]
         assert line > 20
-
-
-class TestFile:
-    """`keep_audio="file"`: all of the audio in a file that only ever grows."""
-
-    def filled(self, path: Path, chunks: int, seconds: float | None = 0.8) -> tuple[SessionRecord, list[Array]]:
-        record = SessionRecord(seconds, "file", path)
-        random = np.random.default_rng(0)
-        audio = [random.standard_normal(6_400).astype(np.float32) for _ in range(chunks)]
-        for samples in audio:
-            assert record.append_audio(samples) == []
-        return record, audio
-
-    def test_all_of_it_to_the_last_bit(self, tmp_path: Path) -> None:
-        record, audio = self.filled(tmp_path / "talk.au", 7)
-        assert record.audio_path == tmp_path / "talk.au"
-        assert record.audio_start_s == 0
-        np.testing.assert_array_equal(record.audio, np.concatenate(audio))
-        for number, samples in enumerate(audio):
-            np.testing.assert_array_equal(record.chunk_audio(number), samples)
-        assert record.chunk_audio(7) is None
-        assert len(record._audio) == 2
-
-    def test_other_programs_read_it_at_any_time(self, tmp_path: Path) -> None:
-        """No header is rewritten and nothing waits in a buffer, so what a crash leaves behind is whole."""
-        record, audio = self.filled(tmp_path / "talk.au", 3)
-        for more in range(3, 6):
-            np.testing.assert_array_equal(load_audio(tmp_path / "talk.au"), np.concatenate(audio))
-            audio.append(np.full(6_400, more / 10, np.float32))
-            record.append_audio(audio[-1])
-        samples, rate = soundfile.read(str(tmp_path / "talk.au"), dtype="float32")
-        assert rate == 16_000
-        np.testing.assert_array_equal(samples, np.concatenate(audio))
-
-    def test_a_process_that_is_killed_loses_nothing_that_was_heard(self, tmp_path: Path) -> None:
-        program = (
-            "import os, sys, numpy as np\n"
-            "from ai_widgets.record.record import SessionRecord\n"
-            "record = SessionRecord(0.4, 'file', sys.argv[1])\n"
-            "for number in range(5): record.append_audio(np.full(6400, number, np.float32))\n"
-            "os.kill(os.getpid(), 9)\n"
-        )
-        done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "talk.au")], check=False)
-        assert done.returncode != 0
-        samples = load_audio(tmp_path / "talk.au")
-        np.testing.assert_array_equal(samples.reshape(5, 6_400)[:, 0], np.arange(5))
-
-    def test_it_never_writes_over_a_file(self, tmp_path: Path) -> None:
-        paths = [self.filled(tmp_path / "talk.au", 1)[0].audio_path for _ in range(3)]
-        assert [path.name for path in paths if path] == ["talk.au", "talk-2.au", "talk-3.au"]
-
-    def test_a_folder_gets_a_new_name(self, tmp_path: Path) -> None:
-        record, _ = self.filled(tmp_path, 1)
-        assert record.audio_path is not None
-        assert record.audio_path.parent == tmp_path
-        assert record.audio_path.stat().st_size == 28 + 4 * 6_400
-
-    def test_before_the_first_chunk_nothing_is_written(self, tmp_path: Path) -> None:
-        record, _ = self.filled(tmp_path / "talk.au", 0)
-        assert (record.audio_path, len(record.audio), list(tmp_path.iterdir())) == (None, 0, [])
-
-    @pytest.mark.parametrize("part", [0, 1_000])
-    def test_a_full_disk_is_told_and_memory_goes_on(
-        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int
-    ) -> None:
-        """Whether the disk refuses at once or takes a part of a chunk first."""
-        record = SessionRecord(0.8, "file", tmp_path / "talk.au")
-        session = toy.session(record, max_reply_tokens=1)
-        audio = babble(4)
-        list(session.push(audio[: 3 * 6_400]))
-        write = os.write
-
-        def full(file: int, data: bytes) -> int:
-            if part == 0:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return write(file, data[:part])
-
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "write", full)
-            events = list(session.push(audio[3 * 6_400 :]))
-        told = [(event.kind, event.chunk) for event in events if isinstance(event, Notice) and "audio" in event.kind]
-        assert told == [("audio_not_written", 3), ("audio_let_go", 3)]
-        assert len([event for event in events if isinstance(event, Decision)]) == 7
-        notice = next(event for event in events if isinstance(event, Notice) and event.kind == "audio_not_written")
-        assert notice.data["path"] == str(tmp_path / "talk.au")
-        assert notice.data["seconds"] == pytest.approx(1.2)
-        # The file ends with a whole chunk; between it and memory there is a gap now.
-        np.testing.assert_array_equal(load_audio(tmp_path / "talk.au"), audio[: 3 * 6_400])
-        np.testing.assert_array_equal(record.chunk_audio(2), audio[2 * 6_400 : 3 * 6_400])
-        assert record.chunk_audio(5) is None
-        np.testing.assert_array_equal(record.audio, audio[8 * 6_400 :])
-        assert record.audio_start_s == pytest.approx(3.2)

@@ -295,6 +295,18 @@ class TestChoice:
         draw(Distribution(self.ROW), SamplingRule(greedy=True), generator)
         assert generator.random() == np.random.default_rng(0).random()
 
+    def test_a_forced_token_takes_its_number_and_tells_the_probabilities_of_the_draw(self) -> None:
+        raw, rule = Distribution(self.ROW), SamplingRule(temperature=2.0)
+        free = np.random.default_rng(3)
+        drawn = draw(raw, rule, free)
+        for forced in range(len(self.ROW)):
+            bound = np.random.default_rng(3)
+            taken = draw(raw, rule, bound, forced=forced)
+            assert (taken.token, taken.draw) == (forced, drawn.draw)
+            assert bound.random() == np.random.default_rng(3).random(2)[1]
+            assert taken.p_drawn == next(each.kept for each in taken.likeliest if each.token == forced)
+        assert draw(raw, rule, free, allowed=(0, 1), forced=3).p_drawn == 0
+
     def test_one_number_a_draw_and_the_same_seed_the_same_tokens(self) -> None:
         def tokens(seed: int) -> list[int]:
             generator = np.random.default_rng(seed)

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from ai_widgets.audio.intake import ChunkAudio
-from ai_widgets.model.checkpoint import LoadedModel
+from ai_widgets.audio.origin import Origin
+from ai_widgets.inference import Model
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Timing, Token, Turn
 from ai_widgets.session.perceive import Listener
 from ai_widgets.session.session import StreamingSession
@@ -27,18 +28,18 @@ def kinds(events: list[Event]) -> list[str]:
 
 
 @pytest.fixture
-def ids(toy_loaded: LoadedModel) -> dict[str, int]:
-    return dict(toy_loaded.traits.tokens.ids)
+def ids(toy: Model) -> dict[str, int]:
+    return dict(toy.traits.tokens.ids)
 
 
 @pytest.fixture
-def happy(toy_loaded: LoadedModel) -> int:
-    return toy_loaded.traits.tokens.emotions[Emotion.HAPPY]
+def happy(toy: Model) -> int:
+    return toy.traits.tokens.emotions[Emotion.HAPPY]
 
 
 class TestSequence:
-    def test_token_for_token(self, toy_loaded: LoadedModel, ids: dict[str, int], happy: int) -> None:
-        model, decoder = scripted(toy_loaded, ".T..", [[happy, *spell("ok")]])
+    def test_token_for_token(self, toy: Model, ids: dict[str, int], happy: int) -> None:
+        model, decoder = scripted(toy, ".T..", [[happy, *spell("ok")]])
         list(StreamingSession(model).push(np.zeros(4 * CHUNK_SAMPLES, np.float32)))
         block = [ids["AUDIO_BEGIN"], *[ids["PAD"]] * 10, ids["ASSISTANT"]]
         prompt = list(TOY_PROMPT.encode())
@@ -55,8 +56,8 @@ class TestSequence:
             [keep, *block],
         ]
 
-    def test_positions_are_consecutive_and_a_decision_costs_thirteen(self, toy_loaded: LoadedModel) -> None:
-        model, decoder = scripted(toy_loaded, "..T.", [spell("ab")])
+    def test_positions_are_consecutive_and_a_decision_costs_thirteen(self, toy: Model) -> None:
+        model, decoder = scripted(toy, "..T.", [spell("ab")])
         session = StreamingSession(model)
         events = list(session.push(np.zeros(4 * CHUNK_SAMPLES, np.float32)))
         ends = [fed.start + len(fed.tokens) for fed in decoder.fed]
@@ -67,37 +68,37 @@ class TestSequence:
         assert [*positions[:5], ends[5] - 1, positions[5]] == [end - 1 for end in ends]
         assert session.position == ends[-1]
 
-    def test_each_blocks_slots_hold_the_frames_of_its_chunk(self, toy_loaded: LoadedModel) -> None:
-        model, decoder = scripted(toy_loaded)
+    def test_each_blocks_slots_hold_the_frames_of_its_chunk(self, toy: Model) -> None:
+        model, decoder = scripted(toy)
         session = StreamingSession(model)
         samples = babble(1.2)
         list(session.push_clip(samples, tail_silence=0))
         from ai_widgets.audio.features import log_mel
 
-        frames = toy_loaded.encoder.encode(log_mel(samples))
+        frames = toy.encoder.encode(log_mel(samples))
         for number, fed in enumerate(decoder.fed):
             assert fed.frames is not None
             torch.testing.assert_close(fed.frames, frames[number], atol=1e-6, rtol=0)
             slots = fed.tokens[fed.frames_at : fed.frames_at + 10]
-            assert set(slots) == {toy_loaded.traits.tokens["PAD"]}
+            assert set(slots) == {toy.traits.tokens["PAD"]}
 
-    def test_the_system_prompt_can_be_changed(self, toy_loaded: LoadedModel) -> None:
+    def test_the_system_prompt_can_be_changed(self, toy: Model) -> None:
         for prompt in ("Say ü.", ""):
-            model, decoder = scripted(toy_loaded)
+            model, decoder = scripted(toy)
             list(StreamingSession(model, Settings(system_prompt=prompt)).push(ONE))
             assert decoder.fed[0].tokens[4:-13] == list(prompt.encode())
 
-    def test_at_most_one_reply_a_chunk(self, toy_loaded: LoadedModel) -> None:
+    def test_at_most_one_reply_a_chunk(self, toy: Model) -> None:
         """A reply that ends at once is followed by the next chunk, not by another reply."""
-        model, decoder = scripted(toy_loaded, "TT", [[], []])
+        model, decoder = scripted(toy, "TT", [[], []])
         events = list(StreamingSession(model).push(np.zeros(2 * CHUNK_SAMPLES, np.float32)))
         assert [turn.chunk for turn in events if isinstance(turn, Turn)] == [0, 1]
         assert [len(fed.tokens) for fed in decoder.fed][1:] == [1, 13, 1]
 
 
 class TestEvents:
-    def test_their_order(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded, ".T", [spell("hi")])
+    def test_their_order(self, toy: Model) -> None:
+        model, _ = scripted(toy, ".T", [spell("hi")])
         events = list(StreamingSession(model).push(np.zeros(2 * CHUNK_SAMPLES, np.float32)))
         assert kinds(events) == [
             *["chunk", "decision", "timing"],
@@ -105,8 +106,8 @@ class TestEvents:
         ]
         assert [event.chunk for event in events] == [0] * 3 + [1] * 6
 
-    def test_a_turn(self, toy_loaded: LoadedModel, happy: int) -> None:
-        model, _ = scripted(toy_loaded, "..T", [[happy, *spell("hello")]])
+    def test_a_turn(self, toy: Model, happy: int) -> None:
+        model, _ = scripted(toy, "..T", [[happy, *spell("hello")]])
         session = StreamingSession(model)
         events = list(session.push(np.zeros(3 * CHUNK_SAMPLES, np.float32)))
         turn = next(event for event in events if isinstance(event, Turn))
@@ -116,19 +117,19 @@ class TestEvents:
         assert [token.token for token in tokens] == list(turn.tokens)
         assert [token.text for token in tokens] == ["", "h", "e", "l", "l", "o"]
 
-    def test_without_an_emotion_the_first_token_is_text(self, toy_loaded: LoadedModel, happy: int) -> None:
-        model, _ = scripted(toy_loaded, "TT", [spell("yes"), [*spell("a"), happy, *spell("b")]])
+    def test_without_an_emotion_the_first_token_is_text(self, toy: Model, happy: int) -> None:
+        model, _ = scripted(toy, "TT", [spell("yes"), [*spell("a"), happy, *spell("b")]])
         events = list(StreamingSession(model).push(np.zeros(2 * CHUNK_SAMPLES, np.float32)))
         turns = [event for event in events if isinstance(event, Turn)]
         assert [(turn.emotion, turn.text) for turn in turns] == [(None, "yes"), (None, "ab")]
 
-    def test_an_empty_reply(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded, "T", [[]])
+    def test_an_empty_reply(self, toy: Model) -> None:
+        model, _ = scripted(toy, "T", [[]])
         events = list(StreamingSession(model).push(ONE))
         assert [event for event in events if isinstance(event, Turn)] == [Turn(0, 0, 0, 0.0, None, "", (), "TEXT_END")]
 
-    def test_chunks_carry_time_level_and_flags(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded)
+    def test_chunks_carry_time_level_and_flags(self, toy: Model) -> None:
+        model, _ = scripted(toy)
         session = StreamingSession(model)
         loud = np.tile([1.0, -1.0], CHUNK_SAMPLES // 2)
         loud[100] = np.nan
@@ -142,16 +143,16 @@ class TestEvents:
         assert "padded" in chunks[2].flags
         assert chunks[3].flags == ("tail",)
 
-    def test_every_chunk_is_timed(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded, ".T", [spell("x")])
+    def test_every_chunk_is_timed(self, toy: Model) -> None:
+        model, _ = scripted(toy, ".T", [spell("x")])
         events = list(StreamingSession(model).push(babble(0.8)))
         first, second = (event for event in events if isinstance(event, Timing))
         assert min(first.features_ms, first.tower_ms, first.decide_ms) > 0
         assert first.reply_ms == 0 < second.reply_ms
         assert (first.queue_ms, second.queue_ms) == (0, 0)
 
-    def test_the_record_holds_what_the_iterator_gave(self, toy_loaded: LoadedModel) -> None:
-        session = StreamingSession(toy_loaded)
+    def test_the_record_holds_what_the_iterator_gave(self, toy: Model) -> None:
+        session = StreamingSession(toy)
         events = list(session.push(babble(4)))
         assert session.record.events == tuple(events)
         np.testing.assert_array_equal(session.record.audio, babble(4))
@@ -159,8 +160,8 @@ class TestEvents:
 
 class TestFigures:
     @pytest.fixture(scope="class")
-    def events(self, toy_loaded: LoadedModel) -> list[Event]:
-        session = StreamingSession(toy_loaded, Settings(max_reply_tokens=30, alternatives=4))
+    def events(self, toy: Model) -> list[Event]:
+        session = StreamingSession(toy, Settings(max_reply_tokens=30, alternatives=4))
         events = list(session.push_clip(babble(16)))
         assert {event.choice for event in events if isinstance(event, Decision)} == {"KEEP_SILENCE", "TEXT_BEGIN"}
         return events
@@ -177,13 +178,13 @@ class TestFigures:
                 odds = np.exp(np.float64(event.logit_text) - event.logit_keep)
                 assert event.p_text == pytest.approx(event.p_keep * odds, rel=1e-3, abs=1e-9)
 
-    def test_the_token_is_its_choice(self, events: list[Event], toy_loaded: LoadedModel) -> None:
+    def test_the_token_is_its_choice(self, events: list[Event], toy: Model) -> None:
         for event in events:
             if isinstance(event, Decision):
-                assert event.token == toy_loaded.traits.tokens[event.choice]
+                assert event.token == toy.traits.tokens[event.choice]
                 assert 0 < event.p_drawn <= 1
 
-    def test_alternatives_are_the_likeliest_by_name(self, events: list[Event], toy_loaded: LoadedModel) -> None:
+    def test_alternatives_are_the_likeliest_by_name(self, events: list[Event], toy: Model) -> None:
         for event in events:
             if isinstance(event, (Decision, Token)):
                 assert len(event.alternatives) >= 4
@@ -192,7 +193,7 @@ class TestFigures:
                 masses = [alternative.p for alternative in event.alternatives]
                 assert masses == sorted(masses, reverse=True)
                 for alternative in event.alternatives:
-                    assert alternative.text == toy_loaded.token_text(alternative.token)
+                    assert alternative.text == toy.token_text(alternative.token)
         named = {alternative.text for e in events if isinstance(e, Decision) for alternative in e.alternatives}
         assert {"KEEP_SILENCE", "TEXT_BEGIN"} <= named
 
@@ -213,10 +214,8 @@ class TestFigures:
 class TestInsight:
     """What an inspector shows of a step is what happened in it."""
 
-    def test_a_decision_says_what_was_fed_and_how_it_was_drawn(
-        self, toy_loaded: LoadedModel, ids: dict[str, int]
-    ) -> None:
-        model, decoder = scripted(toy_loaded, ".T.", [spell("ok")])
+    def test_a_decision_says_what_was_fed_and_how_it_was_drawn(self, toy: Model, ids: dict[str, int]) -> None:
+        model, decoder = scripted(toy, ".T.", [spell("ok")])
         session = StreamingSession(model, Settings(temperature=0.5, top_k=0, bias=0.25, seed=7))
         decisions = [e for e in session.push(np.zeros(3 * CHUNK_SAMPLES, np.float32)) if isinstance(e, Decision)]
         steps = [fed for fed in decoder.fed if fed.frames is not None]
@@ -237,8 +236,8 @@ class TestInsight:
         assert decisions[1].before == (ids["KEEP_SILENCE"],)
         assert decisions[2].before == (ids["TEXT_END"],)
 
-    def test_a_decisions_steps_can_be_followed_with_the_raw_logits(self, toy_loaded: LoadedModel) -> None:
-        session = StreamingSession(toy_loaded, Settings(temperature=2.0, bias=0.5, max_reply_tokens=3, alternatives=2))
+    def test_a_decisions_steps_can_be_followed_with_the_raw_logits(self, toy: Model) -> None:
+        session = StreamingSession(toy, Settings(temperature=2.0, bias=0.5, max_reply_tokens=3, alternatives=2))
         for event in session.push(babble(4)):
             if not isinstance(event, Decision):
                 continue
@@ -249,21 +248,23 @@ class TestInsight:
             assert text.scaled == pytest.approx(odds / (1 + odds), rel=1e-9)
             assert shown[event.choice].kept == event.p_drawn
 
-    def test_a_chunk_carries_what_the_model_heard(self, toy_loaded: LoadedModel) -> None:
+    def test_a_chunk_carries_what_the_model_heard(self, toy: Model) -> None:
         from ai_widgets.audio.features import StreamingLogMel, thumbnail
 
         samples, live = babble(1.2), StreamingLogMel()
-        events = list(StreamingSession(toy_loaded, Settings(max_reply_tokens=1)).push(samples))
+        events = list(StreamingSession(toy, Settings(max_reply_tokens=1)).push(samples))
         heard = [event.mel for event in events if isinstance(event, Chunk)]
         assert heard == [thumbnail(live.push(chunk)) for chunk in samples.reshape(3, -1)]
 
-    @pytest.mark.parametrize(("waited_s", "live", "late"), [(0.0, True, False), (0.5, True, True), (0.5, False, False)])
-    def test_live_audio_that_waited_is_late(
-        self, toy_loaded: LoadedModel, waited_s: float, live: bool, late: bool
+    @pytest.mark.parametrize(
+        ("waited_s", "microphone", "late"), [(0.0, True, False), (0.5, True, True), (0.5, False, False)]
+    )
+    def test_audio_of_a_microphone_that_waited_is_late(
+        self, toy: Model, waited_s: float, microphone: bool, late: bool
     ) -> None:
-        model, _ = scripted(toy_loaded)
-        arrived = perf_counter() - waited_s
-        heard = Listener(model).hear(ChunkAudio(ONE), arrived=arrived, stream=2, seq=4, live=live)
+        model, _ = scripted(toy)
+        origin = Origin(2, 4, microphone, arrived=perf_counter() - waited_s)
+        heard = Listener(model).hear(ChunkAudio(ONE, origin=origin))
         before = time()
         events = list(StreamingSession(model).step(heard))
         chunk, timing = events[0], events[-1]
@@ -271,7 +272,7 @@ class TestInsight:
         assert isinstance(timing, Timing)
         assert ("late" in chunk.flags) == late
         assert (timing.stream, timing.seq) == (2, 4)
-        if live:
+        if microphone:
             assert timing.encode_wait_ms >= waited_s * 1e3
             assert timing.queue_ms >= timing.encode_wait_ms - 1
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ai_widgets.audio.intake import ChunkAudio, Intake
 from ai_widgets.errors import AudioError, SessionError, SettingError
 from ai_widgets.inference import Model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Token, Turn
 from ai_widgets.session.perceive import Heard, Listener
 from ai_widgets.session.session import StreamingSession
@@ -105,9 +104,9 @@ class TestPush:
             session.push(AUDIO, rate)
         assert len(session.record) == session.chunks_done == 0
 
-    def test_a_long_block_is_taken_in_pieces(self, toy_loaded: LoadedModel) -> None:
+    def test_a_long_block_is_taken_in_pieces(self, toy: Model) -> None:
         """The first decision of a long recording does not wait until all of it is resampled."""
-        session = StreamingSession(scripted(toy_loaded)[0])
+        session = StreamingSession(scripted(toy)[0])
         stream = session.stream(np.zeros(48_000 * 120, np.float32), 48_000)
         assert isinstance(next(stream), Chunk)
         assert session._loop.state.taken.samples == 48_000 * 10
@@ -160,8 +159,8 @@ class TestStream:
         session.push(AUDIO[12_800:19_200])
         assert [d.rule["bias"] for d in session.record.of_type(Decision)] == [-1.0, -1.0, 3.0]
 
-    def test_a_loop_of_streams_does_not_queue_for_ever(self, toy_loaded: LoadedModel) -> None:
-        session = StreamingSession(scripted(toy_loaded)[0])
+    def test_a_loop_of_streams_does_not_queue_for_ever(self, toy: Model) -> None:
+        session = StreamingSession(scripted(toy)[0])
         for number in range(50):
             session.stream(np.zeros(CHUNK_SAMPLES, np.float32))
             assert session.chunks_done == number
@@ -177,8 +176,8 @@ class TestStream:
         assert [*events, *more] == list(session.record.events)
         assert {event.chunk for event in more} == {20}
 
-    def test_reading_the_record_runs_nothing_and_never_raises(self, toy_loaded: LoadedModel) -> None:
-        model, decoder = scripted(toy_loaded, "x", x=RuntimeError("no"))
+    def test_reading_the_record_runs_nothing_and_never_raises(self, toy: Model) -> None:
+        model, decoder = scripted(toy, "x", x=RuntimeError("no"))
         session = StreamingSession(model)
         session.stream(np.zeros(CHUNK_SAMPLES, np.float32))
         assert len(session.record.events) == len(session.record.decisions) == len(decoder.fed) == 0
@@ -226,8 +225,8 @@ class TestClose:
             session.finish()
         assert session.record.of_type(Notice) == []
 
-    def test_a_reply_that_is_being_spoken_ends_as_interrupted(self, toy_loaded: LoadedModel) -> None:
-        session = StreamingSession(scripted(toy_loaded, "T", [spell("hello")])[0])
+    def test_a_reply_that_is_being_spoken_ends_as_interrupted(self, toy: Model) -> None:
+        session = StreamingSession(scripted(toy, "T", [spell("hello")])[0])
         for event in session.stream(np.zeros(2 * CHUNK_SAMPLES, np.float32)):
             if isinstance(event, Token) and event.index == 1:
                 session.close()
@@ -314,7 +313,7 @@ def test_what_is_no_audio_changes_nothing(toy: Model, expected: list[Event], bad
 
 def test_perceiving_and_deciding_can_be_two_stages(toy: Model, expected: list[Event]) -> None:
     """As the widget runs them: a listener ahead, `step` behind."""
-    listener, session = Listener(toy.loaded), toy.session(**RULES)
+    listener, session = Listener(toy), toy.session(**RULES)
     chunks = [ChunkAudio(samples) for samples in AUDIO.reshape(-1, CHUNK_SAMPLES)]
     heard: list[Heard] = [listener.hear(chunk) for chunk in chunks]
     events = [event for item in heard for event in session.step(item)]

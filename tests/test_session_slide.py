@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from ai_widgets.audio.intake import ChunkAudio
 from ai_widgets.errors import ReadOnlyError, SettingError
 from ai_widgets.inference import Model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, Decision, Event, Notice, Token, Turn
 from ai_widgets.session.framing import Framing
 from ai_widgets.session.held import Left, Window
@@ -44,13 +43,13 @@ def slides(events: Iterable[Event]) -> list[Notice]:
 
 
 class TestSliding:
-    def test_it_is_the_default_and_stays_below_2048(self, toy_loaded: LoadedModel) -> None:
-        session = StreamingSession(toy_loaded)
+    def test_it_is_the_default_and_stays_below_2048(self, toy: Model) -> None:
+        session = StreamingSession(toy)
         assert (session.settings.context, session.context_limit) == ("slide", 2_000)
         assert session._loop.state.talk.terms.max_new_tokens is None
 
-    def test_the_oldest_leaves_and_the_rest_stays(self, toy_loaded: LoadedModel) -> None:
-        model, decoder = scripted(toy_loaded)
+    def test_the_oldest_leaves_and_the_rest_stays(self, toy: Model) -> None:
+        model, decoder = scripted(toy)
         session = StreamingSession(model, Settings(context_limit=FOUR))
         events = list(session.push(silence(9)))
         assert [d.oldest for d in of(Decision, events)] == [0, 0, 0, 0, 1, 2, 3, 4, 5]
@@ -63,8 +62,8 @@ class TestSliding:
         assert {d.limit for d in of(Decision, events)} == {FOUR}
         assert session.ended is None
 
-    def test_the_notice_says_what_left(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded, "T", [spell("hello")])
+    def test_the_notice_says_what_left(self, toy: Model) -> None:
+        model, _ = scripted(toy, "T", [spell("hello")])
         events = list(StreamingSession(model, Settings(context_limit=FOUR)).push(silence(4)))
         (notice,) = slides(events)
         # The block, TEXT_BEGIN, five letters and TEXT_END.
@@ -80,8 +79,8 @@ class TestSliding:
             == "The oldest 0.4 s of audio and 1 reply were evicted from the context; 37 of 67 positions are used."
         )
 
-    def test_a_slide_makes_spare_room_so_that_not_every_chunk_needs_one(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded)
+    def test_a_slide_makes_spare_room_so_that_not_every_chunk_needs_one(self, toy: Model) -> None:
+        model, _ = scripted(toy)
         events = list(StreamingSession(model).push(silence(400)))
         left = [notice.data["chunks"] for notice in slides(events)]
         assert len(left) == 23
@@ -90,9 +89,9 @@ class TestSliding:
         assert [first for first, _ in left] == [0, *(last + 1 for _, last in left[:-1])]
         assert max(d.used for d in of(Decision, events)) <= 2_000
 
-    def test_after_the_last_chunk_left_only_the_prefix_is_there(self, toy_loaded: LoadedModel) -> None:
+    def test_after_the_last_chunk_left_only_the_prefix_is_there(self, toy: Model) -> None:
         """A reply filled the context: it has to leave with its chunk, and its TEXT_END with it."""
-        model, decoder = scripted(toy_loaded, ".T..", [spell("x" * 60)])
+        model, decoder = scripted(toy, ".T..", [spell("x" * 60)])
         session = StreamingSession(model, Settings(context_limit=FOUR))
         events = list(session.push(silence(4)))
         decisions = of(Decision, events)
@@ -102,14 +101,14 @@ class TestSliding:
         assert decoder.fed[-2].start == PREFIX
 
     @pytest.mark.parametrize(("seconds", "held"), [(0.4, 1), (1.2, 3), (2.0, 5), (2.3, 5)])
-    def test_a_limit_in_seconds(self, toy_loaded: LoadedModel, seconds: float, held: int) -> None:
-        model, _ = scripted(toy_loaded)
+    def test_a_limit_in_seconds(self, toy: Model, seconds: float, held: int) -> None:
+        model, _ = scripted(toy)
         events = list(StreamingSession(model, Settings(context_seconds=seconds)).push(silence(12)))
         decisions = of(Decision, events)
         assert [d.chunk - d.oldest + 1 for d in decisions] == [min(n + 1, held) for n in range(12)]
 
-    def test_a_long_limit_in_seconds_leaves_spare_room_too(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded)
+    def test_a_long_limit_in_seconds_leaves_spare_room_too(self, toy: Model) -> None:
+        model, _ = scripted(toy)
         events = list(StreamingSession(model, Settings(context_seconds=40.0)).push(silence(300)))
         held = [d.chunk - d.oldest + 1 for d in of(Decision, events)]
         assert max(held) == 100
@@ -117,8 +116,8 @@ class TestSliding:
         assert len(slides(events)) == 200 // 7 + 1
 
     @pytest.mark.parametrize("context", ["reset", "stop"])
-    def test_seconds_bound_the_other_policies_too(self, toy_loaded: LoadedModel, context: Any) -> None:
-        model, _ = scripted(toy_loaded)
+    def test_seconds_bound_the_other_policies_too(self, toy: Model, context: Any) -> None:
+        model, _ = scripted(toy)
         events = list(StreamingSession(model, Settings(context=context, context_seconds=1.2)).push(silence(5)))
         kinds = [(notice.kind, notice.chunk) for notice in of(Notice, events)]
         assert kinds == [({"reset": "context_reset", "stop": "context_full"}[context], 3)]
@@ -126,15 +125,15 @@ class TestSliding:
 
     def test_where_positions_are_rounded_it_stays_below_2048(self, reference: Model) -> None:
         """The published weights: distances between rounded positions would change with a slide."""
-        assert reference.loaded.traits.rope_positions == "float16"
-        assert reference.loaded.positions > 2_048
+        assert reference.traits.rope_positions == "float16"
+        assert reference.positions > 2_048
         assert reference.session(context_limit=4_000).context_limit == 2_048
         assert reference.session(context="stop", context_limit=4_000).context_limit == 4_000
 
 
 class TestReplies:
-    def test_a_reply_that_does_not_fit_slides_on(self, toy_loaded: LoadedModel) -> None:
-        model, decoder = scripted(toy_loaded, "...T", [spell("long enough")])
+    def test_a_reply_that_does_not_fit_slides_on(self, toy: Model) -> None:
+        model, decoder = scripted(toy, "...T", [spell("long enough")])
         session = StreamingSession(model, Settings(context_limit=FOUR))
         events = list(session.push(silence(5)))
         (turn,) = of(Turn, events)
@@ -144,8 +143,8 @@ class TestReplies:
         assert kinds == ["chunk", "decision", *["token"] * 4, "notice", *["token"] * 7, "turn", "timing"]
         assert max(fed.start + len(fed.tokens) for fed in decoder.fed) <= FOUR
 
-    def test_a_reply_that_never_ends_runs_into_the_limit(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded, "..T..", [spell("x" * 500)])
+    def test_a_reply_that_never_ends_runs_into_the_limit(self, toy: Model) -> None:
+        model, _ = scripted(toy, "..T..", [spell("x" * 500)])
         session = StreamingSession(model, Settings(context_limit=FOUR))
         events = list(session.push(silence(5)))
         (turn,) = of(Turn, events)
@@ -158,8 +157,8 @@ class TestReplies:
         ]
         assert len(of(Decision, events)) == 5
 
-    def test_an_interrupted_reply_makes_no_room(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded, "...T", [spell("long enough")])
+    def test_an_interrupted_reply_makes_no_room(self, toy: Model) -> None:
+        model, _ = scripted(toy, "...T", [spell("long enough")])
         session = StreamingSession(model, Settings(context_limit=FOUR))
         events = []
         for event in session.stream(silence(4)):
@@ -184,9 +183,9 @@ class TestWithTheRealDecoder:
 
         assert figures(sliding[:begun]) == figures(long[:begun])
 
-    def test_an_hour_is_flat(self, toy_loaded: LoadedModel) -> None:
+    def test_an_hour_is_flat(self, toy: Model) -> None:
         """Nothing of a chunk depends on how long the session has run."""
-        model, decoder = scripted(toy_loaded)
+        model, decoder = scripted(toy)
         session = StreamingSession(model, Settings(alternatives=0))
         heard = Listener(model).hear(ChunkAudio(silence(1)))
         for _ in range(9_000):
@@ -200,8 +199,8 @@ class TestWithTheRealDecoder:
 
 
 class TestChange:
-    def test_it_applies_from_the_next_chunk_and_is_noted(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded)
+    def test_it_applies_from_the_next_chunk_and_is_noted(self, toy: Model) -> None:
+        model, _ = scripted(toy)
         session = StreamingSession(model)
         list(session.push(silence(2)))
         chosen = session.change(temperature=2, bias=1.5, max_reply_tokens=4)
@@ -220,8 +219,8 @@ class TestChange:
         decision = of(Decision, events)[0]
         assert (decision.rule["temperature"], decision.rule["bias"]) == (2.0, 1.5)
 
-    def test_what_is_not_allowed_changes_nothing(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded)
+    def test_what_is_not_allowed_changes_nothing(self, toy: Model) -> None:
+        model, _ = scripted(toy)
         session = StreamingSession(model)
         before = session.settings
         for bad, words in [
@@ -236,8 +235,8 @@ class TestChange:
         assert session.settings == before
         assert of(Notice, session.push(silence(1))) == []
 
-    def test_several_changes_at_once_are_one_notice(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded)
+    def test_several_changes_at_once_are_one_notice(self, toy: Model) -> None:
+        model, _ = scripted(toy)
         session = StreamingSession(model)
         session.change(bias=1.0)
         session.change(bias=2.0)
@@ -255,8 +254,8 @@ class TestChange:
         changed = draws(session)
         assert changed[0] == draws(toy.session(seed=5, max_reply_tokens=1))[0]
 
-    def test_a_context_may_shrink_and_grow(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded)
+    def test_a_context_may_shrink_and_grow(self, toy: Model) -> None:
+        model, _ = scripted(toy)
         session = StreamingSession(model, Settings(context_limit=10 * FOUR))
         list(session.push(silence(30)))
         session.change(context_limit=FOUR)
@@ -266,8 +265,8 @@ class TestChange:
         session.change(context_limit=5 * FOUR)
         assert slides(session.push(silence(18))) == []
 
-    def test_another_policy(self, toy_loaded: LoadedModel) -> None:
-        model, _ = scripted(toy_loaded)
+    def test_another_policy(self, toy: Model) -> None:
+        model, _ = scripted(toy)
         session = StreamingSession(model, Settings(context_limit=FOUR))
         list(session.push(silence(4)))
         session.change(context="reset")
@@ -278,8 +277,8 @@ class TestChange:
         assert session.ended is not None
 
     @pytest.mark.parametrize("context", ["slide", "reset", "stop"])
-    def test_another_prompt_starts_the_context_over_and_says_so(self, toy_loaded: LoadedModel, context: Any) -> None:
-        model, decoder = scripted(toy_loaded)
+    def test_another_prompt_starts_the_context_over_and_says_so(self, toy: Model, context: Any) -> None:
+        model, decoder = scripted(toy)
         session = StreamingSession(model, Settings(context=context))
         session.push(silence(2))
         before = session.prefix
@@ -293,11 +292,11 @@ class TestChange:
         assert session.prefix == of(Decision, events)[0].before
         assert of(Decision, events)[0].oldest == 2
 
-    def test_the_same_prompt_in_other_words_starts_nothing_over(self, toy_loaded: LoadedModel) -> None:
-        model, decoder = scripted(toy_loaded)
+    def test_the_same_prompt_in_other_words_starts_nothing_over(self, toy: Model) -> None:
+        model, decoder = scripted(toy)
         session = StreamingSession(model)
         session.push(silence(2))
-        session.change(system_prompt=toy_loaded.traits.system_prompt)
+        session.change(system_prompt=toy.traits.system_prompt)
         assert [notice.kind for notice in of(Notice, session.push(silence(1)))] == ["settings"]
         assert decoder.fed[-1].start > 0
 
@@ -306,10 +305,10 @@ class TestChange:
         limits=st.lists(st.integers(PREFIX + BLOCK + 1, 700), min_size=1, max_size=4),
     )
     def test_677_of_60_a_prompt_and_a_smaller_limit_at_once(
-        self, toy_loaded: LoadedModel, prompts: list[str], limits: list[int]
+        self, toy: Model, prompts: list[str], limits: list[int]
     ) -> None:
         """Whatever is changed together, the prefix fed is that of the settings, and the limit is kept at once."""
-        model, _ = scripted(toy_loaded)
+        model, _ = scripted(toy)
         session = StreamingSession(model, Settings(context_limit=700, system_prompt="a" * 600))
         session.push(silence(6))
         for prompt, limit in zip(prompts, limits, strict=False):
@@ -324,8 +323,8 @@ class TestChange:
             assert session.prefix == Framing.of(model, session.settings).prefix
             assert session._loop.turns._context.position == session.position
 
-    def test_two_threads_that_change_settings_lose_none(self, toy_loaded: LoadedModel) -> None:
-        session = StreamingSession(scripted(toy_loaded)[0])
+    def test_two_threads_that_change_settings_lose_none(self, toy: Model) -> None:
+        session = StreamingSession(scripted(toy)[0])
         interval = sys.getswitchinterval()
         sys.setswitchinterval(1e-5)
         try:
@@ -350,8 +349,8 @@ class TestChange:
             (lambda session: delattr(session.settings, "bias"), r"session.change\("),
         ],
     )
-    def test_a_wrong_way_to_set_says_the_right_one(self, toy_loaded: LoadedModel, assign: Any, words: str) -> None:
-        session = StreamingSession(scripted(toy_loaded)[0])
+    def test_a_wrong_way_to_set_says_the_right_one(self, toy: Model, assign: Any, words: str) -> None:
+        session = StreamingSession(scripted(toy)[0])
         before = session.settings
         with pytest.raises(ReadOnlyError, match=words):
             assign(session)

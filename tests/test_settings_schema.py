@@ -18,7 +18,8 @@ from ai_widgets.cli.setting_options import add_setting_options, chosen
 from ai_widgets.errors import SettingError
 from ai_widgets.evaluation.command import SESSION_SETTINGS
 from ai_widgets.evaluation.command import parser as evaluate_parser
-from ai_widgets.settings import Declared, Setting, Settings, declared, setting
+from ai_widgets.setting_schema import Declared, Setting, declared, setting
+from ai_widgets.settings import Settings
 from ai_widgets.widget.live_settings import LiveSettings, described
 from tests.page import Build
 from tests.settings_tables import FIXTURE, README, filled, fixture, table

@@ -50,13 +50,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def weights_of(model: Model) -> int:
     """Where the first matrix lies in memory."""
-    return int(model.loaded.decoder.model.model.embed_tokens.weight.data_ptr())
+    return int(model.decoder.model.model.embed_tokens.weight.data_ptr())
 
 
 class TestSame:
     def test_the_same_call_gives_the_same_weights(self, folder: Path, reads: list[str]) -> None:
         first, second = load_model(folder, "cpu"), load_model(folder, "cpu")
-        assert first.loaded is second.loaded
+        assert first is second
         assert len(reads) == 1
 
     @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ class TestSame:
         self, folder: Path, reads: list[str], options: dict[str, Any]
     ) -> None:
         first, second = load_model(folder, "cpu", "float32"), load_model(folder, **options)
-        assert first.loaded.decoder is second.loaded.decoder
+        assert first.decoder is second.decoder
         assert len(reads) == 1
 
     def test_two_spellings_of_a_folder_share_and_keep_their_names(
@@ -82,7 +82,7 @@ class TestSame:
     ) -> None:
         monkeypatch.chdir(folder.parent)
         first, second = load_model(folder, "cpu"), load_model("copy", "cpu")
-        assert (first.loaded.name, second.loaded.name) == (str(folder), "copy")
+        assert (first.name, second.name) == (str(folder), "copy")
         assert weights_of(first) == weights_of(second)
         # The second keeps the weights in use when the first has gone.
         where = weights_of(first)
@@ -92,19 +92,19 @@ class TestSame:
         assert len(reads) == 1
 
     def test_the_embedded_checkpoint(self) -> None:
-        assert load_model("tiny", "cpu").loaded is load_model("tiny", "cpu").loaded
+        assert load_model("tiny", "cpu") is load_model("tiny", "cpu")
 
     @pytest.mark.usefixtures("hub")
     def test_a_branch_and_the_commit_it_stands_for(self, reads: list[str]) -> None:
         by_branch, by_commit = load_model(REPO, "cpu"), load_model(REPO, "cpu", revision=FIRST)
-        assert by_branch.loaded is by_commit.loaded
+        assert by_branch is by_commit
         assert len(reads) == 1
 
     def test_a_cell_that_is_run_again(self, folder: Path, reads: list[str]) -> None:
         """Two widgets of one name: one model in memory."""
         first, second = (AudioInteraction(folder, device="cpu") for _ in range(2))
         try:
-            assert first.model.loaded is second.model.loaded
+            assert first.model is second.model
             assert len(reads) == 1
         finally:
             first.close()
@@ -114,22 +114,22 @@ class TestSame:
 class TestOthers:
     def test_another_format_is_another_model(self, folder: Path) -> None:
         first, second = load_model(folder, "cpu", "float32"), load_model(folder, "cpu", "bfloat16")
-        assert first.loaded.decoder is not second.loaded.decoder
-        assert second.loaded.decoder.dtype == torch.bfloat16
+        assert first.decoder is not second.decoder
+        assert second.decoder.dtype == torch.bfloat16
 
     def test_a_compiled_model_is_another_one(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         compiled: list[Any] = []
         monkeypatch.setattr("ai_widgets.model.decoder.Decoder.compile", lambda self: compiled.append(self))
         plain, fast, again = (load_model(folder, "cpu", compiled=which) for which in (False, True, True))
-        assert plain.loaded is not fast.loaded
-        assert fast.loaded is again.loaded
-        assert compiled == [fast.loaded.decoder]
+        assert plain is not fast
+        assert fast is again
+        assert compiled == [fast.decoder]
 
     def test_a_branch_that_moved_is_another_model(self, hub: StubHub, tmp_path: Path) -> None:
         first = load_model(REPO, "cpu")
         hub.push(folder_of(tmp_path / "newer", seed=7), SECOND)
         second = load_model(REPO, "cpu")
-        assert (first.loaded.revision, second.loaded.revision) == (FIRST, SECOND)
+        assert (first.revision, second.revision) == (FIRST, SECOND)
         assert weights_of(first) != weights_of(second)
 
     @pytest.mark.parametrize("file", ["generation_config.json", "tokenizer.json", TOWER_FILES[0], "model_config.yaml"])
@@ -140,7 +140,7 @@ class TestOthers:
         path.write_bytes(path.read_bytes() + (b"" if path.suffix == ".pth" else b"\n"))
         os.utime(path, ns=(time + 10**9, time + 10**9))
         second = load_model(folder, "cpu")
-        assert first.loaded is not second.loaded
+        assert first is not second
         assert len(reads) == 2
 
     def test_a_file_that_was_replaced_by_one_of_the_same_size_and_time(self, folder: Path, reads: list[str]) -> None:
@@ -151,13 +151,13 @@ class TestOthers:
         os.utime(other, ns=(stat.st_atime_ns, stat.st_mtime_ns))
         other.replace(path)
         second = load_model(folder, "cpu")
-        assert (first.loaded.rule.temperature, second.loaded.rule.temperature) == (0.3, 0.7)
+        assert (first.rule.temperature, second.rule.temperature) == (0.3, 0.7)
         assert len(reads) == 2
 
     def test_what_lies_beside_a_checkpoint_changes_nothing(self, folder: Path, reads: list[str]) -> None:
         first = load_model(folder, "cpu")
         (folder / "README.md").write_text("changed")
-        assert load_model(folder, "cpu").loaded is first.loaded
+        assert load_model(folder, "cpu") is first
         assert len(reads) == 1
 
 
@@ -165,7 +165,7 @@ class TestFreed:
     def test_weights_are_freed_when_nobody_uses_them(self, folder: Path, reads: list[str]) -> None:
         model = load_model(folder, "cpu")
         session = model.session()
-        gone = [weakref.ref(one) for one in (model.loaded, model.loaded.decoder, model.loaded.decoder.model)]
+        gone = [weakref.ref(one) for one in (model, model.decoder, model.decoder.model)]
         del model
         gc.collect()
         assert gone[0]() is not None, "the session uses it"
@@ -180,7 +180,7 @@ class TestFreed:
         gc.collect()
         other = load_model(shutil.copytree(folder, tmp_path / "other"), "cpu")
         in_use = [use.model() for uses in checkpoint._IN_USE._uses.values() for use in uses]
-        assert other.loaded in in_use
+        assert other in in_use
         assert None not in in_use
 
 
@@ -207,7 +207,7 @@ class TestConcurrent:
 
     def test_eight_at_once_read_once(self, folder: Path, reads: list[str]) -> None:
         models = self.together(8, lambda _: load_model(folder, "cpu"))
-        assert len({id(model.loaded) for model in models}) == 1
+        assert len({id(model) for model in models}) == 1
         assert len(reads) == 1
 
     def test_one_that_fails_does_not_poison_the_others(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +223,7 @@ class TestConcurrent:
         found = self.together(4, lambda _: load_model(folder, "cpu"))
         failed = [one for one in found if isinstance(one, Exception)]
         assert [str(one) for one in failed] == ["a bad moment."]
-        assert len({id(one.loaded) for one in found if isinstance(one, Model)}) == 1
+        assert len({id(one) for one in found if isinstance(one, Model)}) == 1
         assert len(calls) == 2
 
     def test_one_that_is_cancelled_leaves_the_loading_to_the_one_that_waits(
@@ -256,7 +256,7 @@ class TestConcurrent:
         model = load_model(folder, "cpu", progress=told)
         thread.join()
         assert len(found) == 1
-        assert model.loaded.decoder.vocabulary == 288
+        assert model.decoder.vocabulary == 288
         assert len(reads) == 2
 
     def test_one_that_waits_is_told_of_the_progress_and_can_be_cancelled(self) -> None:
@@ -301,7 +301,7 @@ class TestMemory:
         return Machine(Hardware("cpu", "x", cpu_free, 10_000 * MILLION, False), (gpu,))
 
     def held(self, toy: Model, device: str, dtype: torch.dtype, asked: str = "") -> tuple[ModelsInUse, Any]:
-        model = replace(toy.loaded, placement=Placement(torch.device(device), dtype))
+        model = replace(toy, placement=Placement(torch.device(device), dtype))
         in_use = ModelsInUse()
         in_use.add("files", Request(asked or device, "auto", None, False), self.NEED, model)
         return in_use, model

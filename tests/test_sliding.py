@@ -19,16 +19,16 @@ from tests.signals import FIXTURES, babble
 
 
 def frames_of(model: Model, samples: object) -> Tensor:
-    return torch.stack([heard.frames for heard in hear_clip(model.loaded, cut(samples), 0)])  # type: ignore[arg-type]
+    return torch.stack([heard.frames for heard in hear_clip(model, cut(samples), 0)])  # type: ignore[arg-type]
 
 
 def test_with_one_layer_nothing_of_what_left_is_carried_along(toy: Model) -> None:
     """Keys and values then come from the embeddings alone: every decision must be that of a fresh context."""
-    shallow = random_language_model(replace(toy.loaded.decoder.model.shape, layers=1), seed=7)
+    shallow = random_language_model(replace(toy.decoder.model.shape, layers=1), seed=7)
     with torch.no_grad():
         # So that decisions are near and differ from chunk to chunk.
         shallow.lm_head.weight *= 20
-    model = Model(replace(toy.loaded, decoder=Decoder(shallow, "exact")))
+    model = replace(toy, decoder=Decoder(shallow, "exact"))
     compared = list(compare(model, frames_of(toy, babble(30)), context_limit=300, max_reply_tokens=9))
     assert len(compared) > 30
     for one in compared:

@@ -61,7 +61,7 @@ class TestTables:
         renamed = {"rule": "rule_seed", "type": None}
         for name, kind in EVENT_TYPES.items():
             columns = {*COLUMNS[kind], *DETAILS[kind]}
-            for item in kind.__dataclass_fields__:
+            for item in kind.__struct_fields__:
                 assert renamed.get(item, item) in {*columns, None}, (name, item)
 
     def test_the_properties_are_these_tables(self, record: SessionRecord) -> None:

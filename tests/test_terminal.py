@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from ai_widgets.child_process import last_words, output_of
 from ai_widgets.cli.bench import speed as bench
 from ai_widgets.cli.main import main
 from ai_widgets.cli.screen import Transcript
 from ai_widgets.errors import ChildError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Notice, Token, Turn
+from ai_widgets.training.child_process import last_words, output_of
 from tests.scripted import scripted
 from tests.signals import babble
 
@@ -46,8 +46,8 @@ def wav(tmp_path: Path) -> Path:
 @pytest.fixture
 def chinese(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that answers in Chinese."""
-    model, _ = scripted(toy.loaded, "T", [list("你好 – ça va?".encode())])
-    monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: Model(model))
+    model, _ = scripted(toy, "T", [list("你好 – ça va?".encode())])
+    monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: model)
 
 
 ENCODINGS = ["ascii", "cp1252", "latin-1", "shift_jis"]
@@ -224,8 +224,8 @@ def test_ten_minutes_print_replies_and_one_line_about_the_context(
 ) -> None:
     """128 of 180 lines were notices of the context, and one cut a reply in two."""
     decisions = ("." * 99 + "T") * 15
-    model, _ = scripted(toy.loaded, decisions, [list(b"hello")] * 15)
-    monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: Model(model))
+    model, _ = scripted(toy, decisions, [list(b"hello")] * 15)
+    monkeypatch.setattr("ai_widgets.cli.run.load_model", lambda *_, **__: model)
     noise = (np.random.default_rng(0).standard_normal(600 * 16_000) * 1_000).astype(np.int16)
     soundfile.write(tmp_path / "a.wav", noise, 16_000)
     out = tmp_path / "out.jsonl"

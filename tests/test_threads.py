@@ -162,7 +162,7 @@ def as_float16(end: int, count: int = 13) -> list[int]:
 class TestPositions:
     def test_the_tables_are_replaced_together(self, toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another session asks at the worst moment: when the longer table is there and the rounded one is not."""
-        decoder = Decoder(toy.loaded.decoder.model, "float16")
+        decoder = Decoder(toy.decoder.model, "float16")
         arange, others = torch.arange, list[list[int]]()
 
         class Watched(torch.Tensor):
@@ -180,7 +180,7 @@ class TestPositions:
     @pytest.mark.usefixtures("hasty")
     def test_two_threads(self, toy: Model) -> None:
         for _ in range(50):
-            decoder = Decoder(toy.loaded.decoder.model, "float16")
+            decoder = Decoder(toy.decoder.model, "float16")
             start, wrong = Barrier(2), list[int]()
 
             def ask(decoder: Decoder = decoder, start: Barrier = start, wrong: list[int] = wrong) -> None:
@@ -206,8 +206,8 @@ def hasty() -> Iterator[None]:
 
 @pytest.mark.usefixtures("hasty")
 def test_sessions_of_one_model_on_several_threads_answer_as_alone(toy: Model) -> None:
-    decoder = Decoder(toy.loaded.decoder.model, "float16")
-    model = Model(replace(toy.loaded, decoder=decoder))
+    decoder = Decoder(toy.decoder.model, "float16")
+    model = replace(toy, decoder=decoder)
 
     def answers(seed: int) -> list[tuple[str, float]]:
         session = model.session(seed=seed, context="slide", context_limit=400)

@@ -51,7 +51,7 @@ def test_it_is_small() -> None:
 
 
 def test_it_has_a_token_table_of_its_own(tiny: Model) -> None:
-    assert tiny.loaded.traits.tokens.highest < tiny.loaded.decoder.vocabulary < 20_000
+    assert tiny.traits.tokens.highest < tiny.decoder.vocabulary < 20_000
     assert repr(tiny) == "<Model tiny on cpu · float32>"
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from ai_widgets.inference import Model, load_model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.model.convert import convert
 from ai_widgets.protocol import CHUNK_SAMPLES, Decision, Notice
 from ai_widgets.session.framing import Framing
@@ -28,42 +27,42 @@ LIMIT = PREFIX + 5 * STEP
 
 
 @pytest.fixture
-def made_for(toy_loaded: LoadedModel) -> LoadedModel:
+def made_for(toy: Model) -> Model:
     """The toy, with a traits file that says 2 s: five chunks."""
-    return replace(toy_loaded, traits=replace(toy_loaded.traits, context_seconds=SECONDS))
+    return replace(toy, traits=replace(toy.traits, context_seconds=SECONDS))
 
 
-def limit(model: LoadedModel, **settings: object) -> int:
+def limit(model: Model, **settings: object) -> int:
     return Framing.of(model, Settings.of(dict(settings))).limit
 
 
 class TestDefault:
-    def test_a_sliding_context_is_as_long_as_in_training(self, made_for: LoadedModel) -> None:
+    def test_a_sliding_context_is_as_long_as_in_training(self, made_for: Model) -> None:
         assert limit(made_for) == LIMIT
 
-    def test_a_setting_goes_before_it(self, made_for: LoadedModel) -> None:
+    def test_a_setting_goes_before_it(self, made_for: Model) -> None:
         assert limit(made_for, context_limit=500) == 500
         assert limit(made_for, context_seconds=30.0) == SLIDE_POSITIONS, "the seconds that were asked for fit in"
 
-    def test_a_checkpoint_that_does_not_say_has_a_minute(self, toy_loaded: LoadedModel) -> None:
-        assert limit(toy_loaded) == SLIDE_POSITIONS
+    def test_a_checkpoint_that_does_not_say_has_a_minute(self, toy: Model) -> None:
+        assert limit(toy) == SLIDE_POSITIONS
 
-    def test_the_authors_ways_are_as_they_were(self, made_for: LoadedModel) -> None:
+    def test_the_authors_ways_are_as_they_were(self, made_for: Model) -> None:
         assert limit(made_for, context="reset") == RESET_POSITIONS
         assert limit(made_for, context="stop") == made_for.positions
 
-    def test_a_long_prompt_takes_nothing_away_from_the_audio(self, made_for: LoadedModel) -> None:
+    def test_a_long_prompt_takes_nothing_away_from_the_audio(self, made_for: Model) -> None:
         prompt = "Listen carefully to everything. " * 8
         grown = len(Framing.of(made_for, Settings(system_prompt=prompt)).prefix)
         assert grown > LIMIT
         assert limit(made_for, system_prompt=prompt) == grown + 5 * STEP
 
-    def test_never_more_than_the_checkpoint_has_positions_for(self, toy_loaded: LoadedModel) -> None:
-        endless = replace(toy_loaded, traits=replace(toy_loaded.traits, context_seconds=86_400.0))
-        assert limit(endless) == toy_loaded.positions
+    def test_never_more_than_the_checkpoint_has_positions_for(self, toy: Model) -> None:
+        endless = replace(toy, traits=replace(toy.traits, context_seconds=86_400.0))
+        assert limit(endless) == toy.positions
 
-    def test_every_decision_notice_and_page_says_it(self, made_for: LoadedModel) -> None:
-        session = Model(made_for).session(bias=-100.0)
+    def test_every_decision_notice_and_page_says_it(self, made_for: Model) -> None:
+        session = made_for.session(bias=-100.0)
         events = list(session.push(np.zeros(8 * CHUNK_SAMPLES, np.float32)))
         decisions = [event for event in events if isinstance(event, Decision)]
         slides = [event for event in events if isinstance(event, Notice) and event.kind == "context_slide"]
@@ -76,7 +75,7 @@ class TestDefault:
 
 class TestTravel:
     def test_the_embedded_checkpoint_says_what_its_recipe_trained(self) -> None:
-        traits = load_model("tiny", "cpu").loaded.traits
+        traits = load_model("tiny", "cpu").traits
         assert SHIPPED.course is not None
         assert traits.context_seconds == trained_seconds([], SHIPPED.course, 156) == 12.0
 
@@ -86,7 +85,7 @@ class TestTravel:
         file = source / "audio_interaction.json"
         file.write_text(json.dumps({**json.loads(file.read_text()), "context": {"seconds": SECONDS}}))
         converted = load_model(convert(source, tmp_path / "converted", dtype="float32"), "cpu")
-        assert converted.loaded.traits.context_seconds == SECONDS
+        assert converted.traits.context_seconds == SECONDS
         assert converted.session().context_limit == LIMIT
 
 

@@ -203,7 +203,7 @@ def test_unseen_sources_and_their_recordists_are_only_reported(tmp_path: Path) -
 def test_the_export_loads_and_the_session_sees_what_was_trained(trained: Path) -> None:
     folder = trained / "checkpoint"
     model = load_model(folder)
-    loaded = model.loaded
+    loaded = model
     assert (trained / "run" / "log.jsonl").is_file()
     lengths = pool.Pool(trained / "pool").chunks
     assert loaded.traits.context_seconds == pytest.approx(trained_seconds(lengths, None, 10_000))
@@ -249,7 +249,7 @@ def test_a_course_of_windows_trains_and_exports_the_average(clips: list[corpus.C
     state = torch.load(tmp_path / "run" / "state.pt", weights_only=True)
     name = "lm.model.norm.weight"
     assert not torch.equal(state["average"][name], state["network"][name])
-    model = load_model(tmp_path / "checkpoint").loaded
+    model = load_model(tmp_path / "checkpoint")
     exported = model.decoder.model.state_dict()
     assert torch.allclose(exported["model.norm.weight"].float(), state["average"][name], atol=1e-3)
     rows = exported["lm_head.weight"].float() - state["average"]["lm.lm_head.weight"]
@@ -337,7 +337,7 @@ def test_a_run_begins_with_a_checkpoint_of_its_sizes(
     (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "rate": 0.0}))
     begin = ["--start", str(trained / "checkpoint")]
     assert cli.main([*arguments(tmp_path, 0.005), *begin]) == 0
-    parts = [load_model(run / "checkpoint").loaded.encoder.tower.state_dict() for run in (trained, tmp_path)]
+    parts = [load_model(run / "checkpoint").encoder.tower.state_dict() for run in (trained, tmp_path)]
     assert torch.equal(parts[0]["conv1.weight"], parts[1]["conv1.weight"])
     (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "sizes": {**TINY["sizes"], "layers": 3}}))
     assert cli.main([*arguments(tmp_path, 0.005), *begin]) == 2

@@ -169,8 +169,8 @@ class TestSame:
         """One pass over the whole sequence there; step by step over a cache here."""
         processor, model = opened
         inputs = processor(audio=clip(2.0), sampling_rate=16_000, tail_silence=0)
-        decoder, traits = ours.loaded.decoder, ours.loaded.traits
-        frames = ours.loaded.encoder.encode(log_mel(np.pad(clip(2.0), (0, -32_000 % CHUNK_SAMPLES))))
+        decoder, traits = ours.decoder, ours.traits
+        frames = ours.encoder.encode(log_mel(np.pad(clip(2.0), (0, -32_000 % CHUNK_SAMPLES))))
         prefix, keep = inputs["input_ids"][0].tolist(), traits.tokens["KEEP_SILENCE"]
         block = [traits.tokens["AUDIO_BEGIN"], *[traits.tokens["PAD"]] * 10, traits.tokens["ASSISTANT"]]
         context, expected, row = decoder.context(400), [], list(prefix)
@@ -198,7 +198,7 @@ class TestSame:
             output_logits=True,
         )
         events = events_of(ours, samples, greedy=not do_sample, seed=seed)
-        tokens = ours.loaded.traits.tokens
+        tokens = ours.traits.tokens
         drawn = drawn_by(events, tokens["TEXT_END"])
         assert len(answer.logits) == len(drawn)
         decisions = [event for event in events if isinstance(event, Decision)]
@@ -222,21 +222,21 @@ class TestSame:
     def test_tokenizer(self, opened: tuple[Any, Any], ours: Model, text: str) -> None:
         processor, _ = opened
         ids = processor.tokenizer(text, add_special_tokens=False).input_ids
-        assert ids == ours.loaded.encode_text(text)
-        assert processor.tokenizer.decode(ids, skip_special_tokens=True) == ours.loaded.tokenizer.decode(ids)
+        assert ids == ours.encode_text(text)
+        assert processor.tokenizer.decode(ids, skip_special_tokens=True) == ours.tokenizer.decode(ids)
 
     def test_auto_tokenizer(self, converted: Path, ours: Model) -> None:
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(converted)
-        for text in ("Hello, world.", "你好 😊", ours.loaded.traits.system_prompt):
-            assert tokenizer(text, add_special_tokens=False).input_ids == ours.loaded.encode_text(text)
+        for text in ("Hello, world.", "你好 😊", ours.traits.system_prompt):
+            assert tokenizer(text, add_special_tokens=False).input_ids == ours.encode_text(text)
 
     def test_a_system_prompt_of_ones_own(self, opened: tuple[Any, Any], ours: Model) -> None:
         processor, model = opened
         sequence = model.generate(**processor(audio=clip(3.0), sampling_rate=16_000, text="Be quiet."), do_sample=False)
         events = events_of(ours, clip(3.0), greedy=True, system_prompt="Be quiet.")
-        tokens = ours.loaded.traits.tokens
+        tokens = ours.traits.tokens
         row = sequence[0].tolist()
         assert [row[place + 1] for place, token in enumerate(row[:-1]) if token == tokens["ASSISTANT"]] == [
             event.token for event in events if isinstance(event, Decision)
@@ -256,7 +256,7 @@ def test_rounded_positions(reference_folder: Path, reference: Model, tmp_path: P
 
     model = AutoModelForMultimodalLM.from_pretrained(convert(reference_folder, tmp_path / "x", "float32"))
     tokens = np.random.default_rng(0).integers(0, 1000, 2100).tolist()
-    decoder = reference.loaded.decoder
+    decoder = reference.decoder
     context = decoder.context(2200)
     decoder.feed(context, tokens[:2090])
     expected = [decoder.feed(context, [token]) for token in tokens[2090:]]

@@ -241,17 +241,17 @@ def test_training_can_begin_with_a_checkpoint(trained: Path, folder: Path, tmp_p
     words = vocabulary.build(["Quite another text."])
     network = make(sizes_of(model), words.size, seed=3)
     take_over(network, words, model)
-    theirs, ours = model.loaded.decoder.model, network.lm
+    theirs, ours = model.decoder.model, network.lm
     torch.testing.assert_close(ours.model.layers[0].mlp.up_proj.weight, theirs.model.layers[0].mlp.up_proj.weight)
     torch.testing.assert_close(
         ours.lm_head.weight[words.ids["KEEP_SILENCE"]],
-        theirs.lm_head.weight[model.loaded.traits.tokens["KEEP_SILENCE"]],
+        theirs.lm_head.weight[model.traits.tokens["KEEP_SILENCE"]],
     )
     # A piece of text that both know keeps its row, and there are some of our own.
-    known, new = model.loaded.tokenizer.get_vocab(), words.tokenizer.get_vocab()
+    known, new = model.tokenizer.get_vocab(), words.tokenizer.get_vocab()
     torch.testing.assert_close(ours.model.embed_tokens.weight[new["Q"]], theirs.model.embed_tokens.weight[known["Q"]])
     assert new.keys() - known.keys()
-    torch.testing.assert_close(network.tower.conv1.weight, model.loaded.encoder.tower.conv1.weight)
+    torch.testing.assert_close(network.tower.conv1.weight, model.encoder.tower.conv1.weight)
     out = tmp_path / "begun"
     assert train(folder, out, 0.01, "--start", str(trained / "checkpoint")) == 0
-    assert load_model(out / "checkpoint").loaded.positions == model.loaded.positions
+    assert load_model(out / "checkpoint").positions == model.positions

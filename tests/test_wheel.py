@@ -46,6 +46,8 @@ def test_holds_front_end_checkpoint_and_notebook(wheel: Path) -> None:
         sizes = {item.filename: item.file_size for item in archive.infolist()}
     assert sizes["ai_widgets/widget/static/widget.js"] <= 220_000
     assert "ai_widgets/widget/static/widget.css" in sizes
+    assert sizes["ai_widgets/record/static/viewer.js"] <= 180_000
+    assert {"ai_widgets/record/static/viewer.css", "ai_widgets/record/static/viewer.licenses.txt"} <= sizes.keys()
     # Preact's licence asks to be passed on with it.
     assert "ai_widgets/widget/static/widget.licenses.txt" in sizes
     assert "ai_widgets/notebooks/01_quickstart.ipynb" in sizes

@@ -29,7 +29,8 @@ class TestHello:
         assert (welcome["protocol"], welcome["binary"], welcome["pull"], welcome["session"]) == (3, True, False, 1)
         assert welcome["page"] == "one"
         assert abs(welcome["now_ms"] - time() * 1e3) < PATIENCE * 1e3
-        assert welcome["model"] == {"status": "ready", "name": toy.loaded.name, "detail": "cpu · float32"}
+        told = {"status": "ready", "kind": "model", "name": toy.name, "detail": "cpu · float32"}
+        assert welcome["model"] == told
 
     def test_spoiled_buffers_are_told(self, build: Build) -> None:
         page = build()
@@ -186,26 +187,23 @@ class TestRecording:
         assert [event.kind for event in remarked(events)] == ["stream_ended"]
         assert [event.clip for event in events if isinstance(event, Chunk)] == [0, 1]
 
-    def test_a_file_waits_for_nobody(self, build: Build, toy: Model) -> None:
-        """Chunks of a microphone that came while the model spoke are flagged; a file's are not."""
-        flags = {}
-        for source in ("mic", "file"):
-            speaking, go = threading.Event(), threading.Event()
+    def test_a_chunk_of_the_microphone_that_came_during_a_reply_is_flagged(self, build: Build, toy: Model) -> None:
+        speaking, go = threading.Event(), threading.Event()
 
-            def hold(fed: Any, speaking: threading.Event = speaking, go: threading.Event = go) -> None:
-                if fed.tokens == spell("i"):
-                    speaking.set()
-                    assert go.wait(PATIENCE)
+        def hold(fed: Any) -> None:
+            if fed.tokens == spell("i"):
+                speaking.set()
+                assert go.wait(PATIENCE)
 
-            model, _ = scripted(toy.loaded, "T..", [spell("hi you")], hold)
-            page = build(Model(model))
-            page.open(source=source)
-            page.block(silence(1))
-            assert speaking.wait(PATIENCE)
-            page.block(silence(1))
-            go.set()
-            flags[source] = [set(event.flags) - {"late"} for event in settled(page) if isinstance(event, Chunk)]
-        assert flags == {"mic": [set(), {"waited"}], "file": [set(), set()]}
+        model, _ = scripted(toy, "T..", [spell("hi you")], hold)
+        page = build(model)
+        page.open()
+        page.block(silence(1))
+        assert speaking.wait(PATIENCE)
+        page.block(silence(1))
+        go.set()
+        flags = [set(event.flags) - {"late"} for event in settled(page) if isinstance(event, Chunk)]
+        assert flags == [set(), {"waited"}]
 
 
 class TestReset:
@@ -237,8 +235,8 @@ class TestReset:
             if fed.tokens == spell("o"):
                 pages[0].send({"type": "interrupt"})
 
-        model, _ = scripted(toy.loaded, "T", [spell("a long one")], interrupt)
-        pages.append(build(Model(model)))
+        model, _ = scripted(toy, "T", [spell("a long one")], interrupt)
+        pages.append(build(model))
         pages[0].widget.feed(silence(1), 16_000)
         assert [turn.ended for turn in pages[0].widget.record.of_type(Turn)] == ["interrupted"]
 
@@ -277,7 +275,7 @@ def test_replies_stream_token_by_token(build: Build, toy: Model, monkeypatch: py
             shown.append(sum(isinstance(event, Token) for event in pages[0].events()))
 
     monkeypatch.setattr("ai_widgets.widget.wire.outbox.FLUSH_SECONDS", 0.0)
-    model, _ = scripted(toy.loaded, "T", [spell("hello you!")], look)
-    pages.append(build(Model(model)))
+    model, _ = scripted(toy, "T", [spell("hello you!")], look)
+    pages.append(build(model))
     pages[0].widget.feed(silence(1), 16_000)
     assert shown == [10]

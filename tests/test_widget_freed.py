@@ -31,7 +31,7 @@ def used(toy: Model, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(comm, "create_comm", Comm)
 
     def make() -> tuple[AudioInteraction, dict[str, weakref.ref[Any]]]:
-        model = Model(replace(toy.loaded))
+        model = replace(toy)
         page = Page(AudioInteraction(model, seed=3))
         page.until(lambda: bool(page.of("model")))
         page.hello()
@@ -42,9 +42,9 @@ def used(toy: Model, monkeypatch: pytest.MonkeyPatch) -> Any:
         widget.settings = {"bias": 1.0}
         widget.observe(lambda _: None, "state")
         widget.feed(silence(2), 16_000, end=True)
-        worker = widget._worker
-        held = {"widget": widget, "worker": worker, "session": worker._run.session, "model": model}
-        return widget, {name: weakref.ref(each) for name, each in held.items()} | {"loaded": weakref.ref(model.loaded)}
+        pipeline = widget._channel.presenter.pipeline
+        held = {"widget": widget, "pipeline": pipeline, "session": pipeline._running.session, "model": model}
+        return widget, {name: weakref.ref(each) for name, each in held.items()} | {"loaded": weakref.ref(model)}
 
     return make
 
@@ -77,7 +77,7 @@ class TestClosed:
         widget, references = used()
         decisions = len(widget.record.of_type(Decision))
         widget.close()
-        assert alive(references) == ["widget", "worker"]
+        assert alive(references) == ["widget", "pipeline"]
         assert len(widget.record.of_type(Decision)) == decisions > 0
         with pytest.raises(SessionError, match="closed"):
             widget.model  # noqa: B018
@@ -131,8 +131,8 @@ class TestClosed:
 
     def test_what_was_not_answered_is_a_notice(self, build: Build, toy: Model) -> None:
         speaking = threading.Event()
-        model, _ = scripted(toy.loaded, "T" * 9, [spell("on and on " * 20)] * 9, lambda _: speaking.set())
-        page = build(Model(model), max_reply_tokens=None)
+        model, _ = scripted(toy, "T" * 9, [spell("on and on " * 20)] * 9, lambda _: speaking.set())
+        page = build(model, max_reply_tokens=None)
         page.widget.feed(silence(9), 16_000, wait=False)
         assert speaking.wait(PATIENCE)
         page.widget.close()

@@ -209,7 +209,7 @@ class TestTwoThreads:
             if (widget.settings["bias"], widget.settings["top_k"]) != (number / 8, number):
                 lost.append(number)
         assert lost == []
-        assert widget.settings == widget._worker.settings.to_json()
+        assert widget.settings == widget._channel.presenter.pipeline.settings.to_json()
 
     def test_every_way_to_set_at_once(self, page: Page) -> None:
         widget = page.widget
@@ -243,7 +243,7 @@ class TestWelcome:
         welcome = page.of("welcome")[-1]
         assert (welcome["settings"]["bias"], welcome["live"]["reading"]) == (1.5, "listen")
         assert welcome["loop"] == {"mode": "run", "phase": "", "chunk": -1, "waiting": 0}
-        tokens = toy.loaded.traits.tokens
+        tokens = toy.traits.tokens
         assert welcome["tokens"]["KEEP_SILENCE"] == tokens["KEEP_SILENCE"]
         assert set(welcome["tokens"].values()) >= set(tokens.emotions.values())
         assert welcome["prefix"][0] == [tokens["ONLINE"], "ONLINE"]
@@ -303,7 +303,7 @@ class TestAudio:
         page.widget.feed(silence(3), 16_000)
         page.send({"type": "fetch", "what": "audio", "chunk": chunk})
         assert page.of("audio")[0]["ok"] is False
-        assert page.widget.counters["let_go_s"] == 0.8
+        assert page.widget.counters["discarded_s"] == 0.8
 
 
 class TestCounters:
@@ -313,7 +313,7 @@ class TestCounters:
         page.open()
         for _ in range(5):
             page.block(silence(1))
-        counters = {"waiting": 2, "dropped_chunks": 3, "dropped_s": 1.2, "let_go_s": 0.0}
+        counters = {"waiting": 2, "dropped_chunks": 3, "dropped_s": 1.2, "discarded_s": 0.0}
         page.until(lambda: {**page.widget.counters, **counters} == page.widget.counters)
         assert [problem["code"] for problem in page.of("problem")] == ["overload"]
 

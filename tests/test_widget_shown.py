@@ -12,6 +12,11 @@ from ai_widgets.widget import representations as showing
 from tests.page import Build, Page, silence
 from tests.scripted import scripted, spell
 
+PICTURE = {"svg", "title", "g", "path", "text"}
+PICTURE_ATTRIBUTES = {
+    *("role", "aria-label", "viewbox", "width", "fill", "font-family", "font-size", "opacity", "d", "x", "y"),
+    "text-anchor",
+}
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -38,8 +43,8 @@ class Texts(HTMLParser):
 
 @pytest.fixture
 def replying(build: Build, toy: Model) -> Page:
-    model, _ = scripted(toy.loaded, ".T.T", [spell("hello"), spell("<b>you")])
-    return build(Model(model))
+    model, _ = scripted(toy, ".T.T", [spell("hello"), spell("<b>you")])
+    return build(model)
 
 
 class TestText:
@@ -69,8 +74,8 @@ class TestBundle:
         assert data[VIEW]["model_id"] == widget.model_id
         seen = Texts(data["text/html"])
         assert seen.cells == ["0:00.8", "hello", "", "", "0:01.6", "<b>you", "", ""]
-        assert seen.tags <= {"div", "strong", "table", "thead", "tbody", "tr", "th", "td"}
-        assert seen.attributes <= {"class", "style", "dir", "scope"}
+        assert seen.tags <= {"div", "strong", "table", "thead", "tbody", "tr", "th", "td", *PICTURE}
+        assert seen.attributes <= {"class", "style", "dir", "scope", *PICTURE_ATTRIBUTES}
         for each in ("stopped", "1.6 s heard, 4 decisions, 2 replies", "hello"):
             assert each in data["text/plain"]
             assert each in data["text/html"]
@@ -120,6 +125,13 @@ class TestOutputs:
         widget.close()
         assert "closed" in outputs[4][0]["text/html"]
         assert all(VIEW not in data for data, _, _ in outputs[1:])
+
+    def test_the_text_in_place_of_the_view_names_the_model_whole(
+        self, build: Build, outputs: list[tuple[dict[str, Any], str, bool]]
+    ) -> None:
+        build("./no: such").widget._ipython_display_()
+        expected = "AudioInteraction ./no: such: run this cell to use it; its transcript follows."
+        assert outputs[0][0]["text/plain"] == expected
 
     def test_a_recording_that_goes_on_does_not_change_the_notebook(
         self, replying: Page, outputs: list[tuple[dict[str, Any], str, bool]], monkeypatch: pytest.MonkeyPatch

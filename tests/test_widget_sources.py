@@ -59,11 +59,6 @@ class TestFeedWhileAPageRecords:
         with pytest.raises(SessionError, match="stop the recording in that page"):
             page.widget.play(tmp_path / "a.wav")
 
-    def test_a_file_of_the_page_is_named(self, page: Page) -> None:
-        page.open(source="file")
-        with pytest.raises(SessionError, match="plays the file x"):
-            page.widget.feed(silence(1), 16_000)
-
     def test_a_page_that_is_gone_stands_in_no_way(self, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
         sender = threading.Thread(target=lambda: (page.open(tail_s=0.0), page.block(level(0.1, 0.5))))
         sender.start()

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms in the model's training format: of a whole clip, and incrementally for a live stream.
+"""Log-mel spectrograms in the model's training format: of a whole clip, and incrementally for a stream.
 
 The format is Whisper's with 128 bins (docs/protocol.md §6): Hann window 400, hop 160, centred with reflect padding,
 last STFT frame dropped, power, Slaney mel filters, clamp at 1e-10, log10, floor at (max − 8), then (x + 4) / 4. Two
@@ -44,6 +44,8 @@ THUMBNAIL_LOW, THUMBNAIL_RANGE = -1.0, 2.5
 """Log-mel value of byte 0, and distance to the value of byte 255. Digital silence is −1.5, a loud voice about 1."""
 
 Array = npt.NDArray[np.float32]
+Mark = tuple[Array | None, float]
+"""State of a stream's features: the last 360 samples (None before the first chunk), and the running maximum."""
 
 
 @cache
@@ -150,7 +152,7 @@ def log_mel(samples: Array) -> Array:
 
 
 class StreamingLogMel:
-    """Incremental log-mel features of a live stream, equal to encoding the whole history again for every chunk.
+    """Incremental log-mel features of a stream, equal to encoding the whole history again for every chunk.
 
     The state is the last 360 samples and the running maximum. Cost and memory do not depend on the stream's length.
     """
@@ -159,11 +161,11 @@ class StreamingLogMel:
         self._left: Array | None = None
         self._maximum = -np.inf
 
-    def mark(self) -> tuple[Array | None, float]:
+    def mark(self) -> Mark:
         """Return the state of the stream, for `return_to`."""
         return self._left, self._maximum
 
-    def return_to(self, mark: tuple[Array | None, float]) -> None:
+    def return_to(self, mark: Mark) -> None:
         """Restore the state that `mark` returned; chunks pushed since then have no effect."""
         self._left, self._maximum = mark
 

@@ -1,11 +1,17 @@
-"""List the audio files of a folder and the files that are skipped."""
+"""Expand files and folders to lists of audio files, and report unreadable files early."""
 
 from __future__ import annotations
 
+import json
+import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ..errors import printable
-from .files import AUDIO_SUFFIXES
+from ..errors import AudioError, AudioWarning, printable
+from .files import AUDIO_SUFFIXES, LONGEST_S, open_audio
+
+SEQUENCE_FILE = "sequence.json"
+"""File in a folder of audio that lists the names of the files to play, in order."""
 
 MOST_NAMED = 8
 """Maximum number of skipped files that a message names; further files are counted."""
@@ -47,3 +53,67 @@ def skipped_words(folder: Path, skipped: list[str]) -> str:
     shown = ", ".join(skipped[:MOST_NAMED])
     more = f" and {len(skipped) - MOST_NAMED} more" if len(skipped) > MOST_NAMED else ""
     return f"Skipped in {printable(str(folder))}: {shown}{more}."
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, AudioWarning, stacklevel=4)
+
+
+def expand_paths(paths: Iterable[str | Path], tell: Callable[[str], None] = _warn) -> list[Path]:
+    """Expand a list of files and folders to a list of files.
+
+    A folder with `sequence.json` (a list of names) is replaced by the named files in that order; any other folder by
+    its audio files, sorted by name.
+
+    Parameters
+    ----------
+    paths
+        Files and folders.
+    tell
+        Receives a sentence about the files of a folder that are skipped; by default an `AudioWarning` is issued.
+
+    Raises
+    ------
+    AudioError
+        If a folder contains no audio files, or its `sequence.json` is not a list of file names.
+    """
+    files: list[Path] = []
+    for given in paths:
+        path = Path(given)
+        if path.is_dir():
+            files += _folder_files(path, tell)
+        else:
+            files.append(path)
+    return files
+
+
+def _folder_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
+    sequence = folder / SEQUENCE_FILE
+    if not sequence.exists():
+        files, skipped = audio_in(folder)
+        if not files:
+            others = f" ({skipped_words(folder, skipped)})" if skipped else ""
+            raise AudioError(f"The folder {folder} contains no audio files and no {SEQUENCE_FILE}{others}.")
+        if skipped:
+            tell(skipped_words(folder, skipped))
+        return files
+    try:
+        names = json.loads(sequence.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise AudioError(f"{sequence} is not valid JSON: {error}.") from error
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise AudioError(f"{sequence} must be a list of file names.")
+    return [folder / name for name in names]
+
+
+def check_files(paths: Iterable[Path], longest_s: float | None = LONGEST_S) -> None:
+    """Open each file and decode its first block, to report an unreadable file early.
+
+    Raises
+    ------
+    AudioError
+        If a file cannot be read.
+    """
+    for path in paths:
+        with open_audio(path, longest_s=longest_s) as reader:
+            next(reader)

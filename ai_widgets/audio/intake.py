@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..errors import AudioError
 from ..protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from .downmix import Downmix
+from .origin import Origin
 
 Array = npt.NDArray[np.float32]
 
@@ -33,10 +34,11 @@ ENVELOPE_POINTS = 16
 
 @dataclass(frozen=True)
 class ChunkAudio:
-    """Samples of one chunk, float32 [6400] at 16 kHz, with the flags of `protocol.Chunk`."""
+    """Samples of one chunk, float32 [6400] at 16 kHz, with the flags of `protocol.Chunk` and their origin."""
 
     samples: Array
     flags: tuple[str, ...] = ()
+    origin: Origin = field(default_factory=Origin)
 
 
 def mono(samples: object, rate: int = SAMPLE_RATE) -> Array:
@@ -188,7 +190,7 @@ class Chunker:
     """Splitter of blocks of any length into chunks; the remainder is kept for the next block.
 
     No sample is lost or added; only `flush` pads. The flags of a block apply to every chunk that contains a sample of
-    the block.
+    the block; its origin applies to every chunk that it completes.
     """
 
     def __init__(self) -> None:
@@ -196,10 +198,11 @@ class Chunker:
         self._length = 0
         self._flags: set[str] = set()
 
-    def push(self, samples: Array, flags: Iterable[str] = ()) -> list[ChunkAudio]:
-        """Add samples [n] at 16 kHz and return the completed chunks."""
+    def push(self, samples: Array, flags: Iterable[str] = (), origin: Origin | None = None) -> list[ChunkAudio]:
+        """Add samples [n] at 16 kHz and return the completed chunks; `origin` None is audio that arrives now."""
         if not len(samples):
             return []
+        origin = origin or Origin()
         self._parts.append(samples)
         self._length += len(samples)
         self._flags.update(flags)
@@ -208,7 +211,7 @@ class Chunker:
         joined = np.concatenate(self._parts)
         whole = self._length - self._length % CHUNK_SAMPLES
         first, *others = joined[:whole].reshape(-1, CHUNK_SAMPLES)
-        chunks = [_chunk(first, self._flags), *(_chunk(piece, set(flags)) for piece in others)]
+        chunks = [_chunk(first, self._flags, origin), *(_chunk(piece, set(flags), origin) for piece in others)]
         # A copy, so that the rest does not keep the whole block alive.
         self._parts = [joined[whole:].copy()] if whole < self._length else []
         self._length -= whole
@@ -221,7 +224,7 @@ class Chunker:
             return []
         padded = np.zeros(CHUNK_SAMPLES, np.float32)
         padded[: self._length] = np.concatenate(self._parts)
-        chunk = _chunk(padded, self._flags | {"padded"})
+        chunk = _chunk(padded, self._flags | {"padded"}, Origin())  # no block completes it
         self._parts, self._length, self._flags = [], 0, set()
         return [chunk]
 
@@ -237,10 +240,10 @@ class Chunker:
         return other
 
 
-def _chunk(samples: Array, flags: set[str]) -> ChunkAudio:
+def _chunk(samples: Array, flags: set[str], origin: Origin) -> ChunkAudio:
     if int(np.count_nonzero(np.abs(samples) >= CLIP_LEVEL)) >= CLIP_RUN:
         flags = flags | {"clipped"}
-    return ChunkAudio(np.ascontiguousarray(samples), tuple(sorted(flags)))
+    return ChunkAudio(np.ascontiguousarray(samples), tuple(sorted(flags)), origin)
 
 
 class Intake:
@@ -258,7 +261,9 @@ class Intake:
         self._resampler: soxr.ResampleStream | None = None
         self._chunker = Chunker()
 
-    def push(self, samples: Array, rate: int, flags: tuple[str, ...] = ()) -> list[ChunkAudio]:
+    def push(
+        self, samples: Array, rate: int, flags: tuple[str, ...] = (), origin: Origin | None = None
+    ) -> list[ChunkAudio]:
         """Add one block and return the completed chunks.
 
         Parameters
@@ -269,6 +274,8 @@ class Intake:
             Sample rate, in Hz; it may change from block to block.
         flags
             Flags of every chunk that contains a sample of the block.
+        origin
+            Origin of every chunk that the block completes; None for audio that arrives now.
 
         Examples
         --------
@@ -279,13 +286,13 @@ class Intake:
             flags = (*flags, "repaired")
         chunks: list[ChunkAudio] = []
         if rate != self._rate:
-            chunks += self._end_resampler()
+            chunks += self._end_resampler(origin)
             self._rate = rate
             if rate != SAMPLE_RATE:
                 self._resampler = self._soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
         if self._resampler is not None:
             samples = self._resampler.resample_chunk(samples)
-        return chunks + self._chunker.push(samples, flags)
+        return chunks + self._chunker.push(samples, flags, origin)
 
     @property
     def waiting(self) -> int:
@@ -311,12 +318,12 @@ class Intake:
         self._rate = None
         return chunks
 
-    def _end_resampler(self) -> list[ChunkAudio]:
+    def _end_resampler(self, origin: Origin | None = None) -> list[ChunkAudio]:
         if self._resampler is None:
             return []
         rest = self._resampler.resample_chunk(np.zeros(0, np.float32), last=True)
         self._resampler = None
-        return self._chunker.push(rest)
+        return self._chunker.push(rest, origin=origin)
 
 
 def cut(samples: Array, flags: Iterable[str] = ()) -> list[ChunkAudio]:

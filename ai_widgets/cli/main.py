@@ -1,4 +1,4 @@
-"""Parse the command line ``ai-widgets run | demo | convert | train | …``. Options and JSON lines are stable."""
+"""Parse the command line ``ai-widgets run | replay | demo | convert | …``. Options and JSON lines are stable."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import AiWidgetsError, printable
+from ..policies import BY_NAME
 from ..settings import Settings
 from .setting_options import add_setting_options
 from .terminal import degrade_output, leave_quietly
@@ -28,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0, or 2 for input that cannot be used."""
+    """Run one command and return the exit code: 0, 2 for input that cannot be used, or 1 for `replay`."""
     degrade_output()
     # These commands have option parsers of their own; their arguments are passed on unparsed.
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -62,7 +63,13 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run audio files through a checkpoint")
     run.add_argument("audio", nargs="+", help="audio files, or folders of them (sequence.json gives the order)")
-    run.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    listener = run.add_mutually_exclusive_group()
+    listener.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    listener.add_argument(
+        "--policy",
+        choices=tuple(BY_NAME),
+        help="a baseline in place of the checkpoint: a rule that replies when speech ends, always, or never",
+    )
     run.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
     run.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
     run.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
@@ -81,8 +88,26 @@ def _parser() -> argparse.ArgumentParser:
         help="maximum length of a decoded file (default: six hours); 0 for no limit",
     )
     run.add_argument("--json", metavar="OUT.jsonl", help="write events as JSON lines; - for standard output")
+    run.add_argument("--save", metavar="OUT.aiw", help="write the recording, events and audio, to a new file")
+    run.add_argument("--html", metavar="OUT.html", help="write a page that shows and plays everything, for any browser")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
+
+    replay = commands.add_parser("replay", help="run a recording again and say whether everything is the same")
+    replay.add_argument("recording", metavar="TALK.aiw", help="recording that `run --save` or a record wrote")
+    replay.add_argument("--checkpoint", help="tiny, a folder or a hub id (default: the one in the recording)")
+    replay.add_argument("--revision", help="commit, tag or branch of a hub checkpoint (default: as recorded)")
+    replay.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
+    replay.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
+    replay.add_argument("--quantize", help="int8 or int4 weights (needs ai_widgets[quant])")
+    replay.add_argument("--tolerance", type=float, help="largest difference of a logit that counts as the same (0.01)")
+    replay.set_defaults(command=_replay)
+
+    show = commands.add_parser("show", help="show a recording in the browser")
+    show.add_argument("recording", metavar="TALK.aiw", help="recording that run --save or record.save wrote")
+    show.add_argument("--title", help="title of the page (default: the recording's name)")
+    show.add_argument("--no-browser", action="store_true", help="print the page's path, open no browser")
+    show.set_defaults(command=_show)
 
     demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")
     demo.add_argument("--port", type=int, default=8888, help="port of JupyterLab (default: 8888)")
@@ -107,10 +132,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _show(given: argparse.Namespace) -> int:
+    from .show import show_recording
+
+    return show_recording(given)
+
+
 def _run(given: argparse.Namespace) -> int:
     from .run import run_files
 
     return run_files(given)
+
+
+def _replay(given: argparse.Namespace) -> int:
+    from .replay import replay_recording
+
+    return replay_recording(given)
 
 
 def _convert(given: argparse.Namespace) -> int:

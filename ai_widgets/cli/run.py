@@ -10,12 +10,17 @@ from time import perf_counter
 from typing import Any, TextIO
 
 from ..audio.files import LONGEST_S
+from ..audio.folders import check_files, expand_paths
 from ..errors import AiWidgetsError, AudioError, SettingError, printable
-from ..inference import answer_files, check_files, expand_paths, load_model
+from ..inference import load_model
+from ..policies import named
 from ..protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
-from ..record.record import SessionRecord
+from ..record.html import check_folder
+from ..session.answer_files import answer_files
+from ..session.listening import ListeningModel
 from ..session.session import StreamingSession
 from ..settings import Settings
+from .saving import recording
 from .screen import Transcript
 from .setting_options import chosen
 from .terminal import json_line, output_or_nowhere
@@ -42,14 +47,22 @@ def run_files(given: argparse.Namespace) -> int:
     # All files are opened before the model is loaded, so that a bad name is reported at once.
     paths = expand_paths(given.audio, skipped.append)
     check_files(paths, longest_s)
+    if given.html is not None:
+        check_folder(given.html)
     with ExitStack() as stack:
+        record = stack.enter_context(recording(given.save, audio=given.html is not None))
         lines = _open_json(given.json, stack)
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
-        model = load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)
-        session = StreamingSession(model.loaded, settings, SessionRecord(audio_seconds=0))
+        model = _listener(given)
+        if given.html is not None:
+            # Also after an error or Ctrl-C: the page then shows what was heard.
+            stack.callback(record.to_html, given.html)
+        session = StreamingSession(model, settings, record)
         # Closes the file that the session was reading when an error occurred.
         stack.callback(session.close)
-        print(f"{printable(model.loaded.name)} on {model.loaded.placement.line}", file=screen)
+        language = model.language
+        line = model.detail if language is None else f"on {language.placement.line}"
+        print(f"{printable(model.name)} {line}", file=screen)
         for sentence in skipped:
             print(sentence, file=screen)
         started = perf_counter()
@@ -72,11 +85,23 @@ def run_files(given: argparse.Namespace) -> int:
             for event in session.record.since(told):
                 _tell(event, transcript, lines)
             raise
-        summary = _summary(session, given.checkpoint, len(paths), perf_counter() - started)
+        summary = _summary(session, given.policy or given.checkpoint, len(paths), perf_counter() - started)
         transcript.end(summary)
         if lines is not None:
             lines.write(json_line(summary, lines) + "\n")
     return 0
+
+
+def _listener(given: argparse.Namespace) -> ListeningModel:
+    """Return the policy that `--policy` names, or load the checkpoint."""
+    if given.policy is None:
+        return load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)
+    of_model = {"--revision": given.revision, "--quantize": given.quantize}
+    of_model |= {"--device": given.device, "--dtype": given.dtype}
+    useless = [option for option, value in of_model.items() if value not in (None, "auto")]
+    if useless:
+        raise SettingError(f"{', '.join(useless)} cannot be given with --policy: a policy has no weights.")
+    return named(given.policy)
 
 
 def _longest(seconds: float | None) -> float | None:
@@ -109,14 +134,14 @@ def _tell(event: Event, transcript: Transcript, lines: TextIO | None) -> None:
 
 
 def _summary(session: StreamingSession, checkpoint: str, clips: int, seconds: float) -> dict[str, Any]:
-    record = session.record
+    record, language = session.record, session.model.language
     decisions, turns = record.of_type(Decision), record.of_type(Turn)
     computed = [t.features_ms + t.tower_ms + t.decide_ms for t in record.of_type(Timing)]
     return {
         "type": "summary",
         "checkpoint": checkpoint,
-        "device": str(session.model.placement.device),
-        "dtype": str(session.model.placement.dtype).removeprefix("torch."),
+        "device": None if language is None else str(language.placement.device),
+        "dtype": None if language is None else str(language.placement.dtype).removeprefix("torch."),
         "clips": clips,
         "audio_s": round(record.seconds, 3),
         "chunks": len(record.of_type(Chunk)),

@@ -105,7 +105,8 @@ class Transcript:
     def _end_reply(self, turn: Turn) -> None:
         if self._turn != turn.turn:
             self._open_reply(turn)
-            print("(empty reply)", end="", file=self._screen)
+            # A policy's reply is a fixed text without tokens.
+            print(printable(turn.text) or "(empty reply)", end="", file=self._screen)
         mark = "" if turn.emotion is None else f"  [{turn.emotion.value}]"
         print(mark if turn.ended == "TEXT_END" else f"{mark} ({turn.ended})", file=self._screen)
         self._turn = None

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Collection
 from typing import TypeVar
 
-from ..settings import Declared
+from ..setting_schema import Declared
 
 D = TypeVar("D", bound=Declared)
 

@@ -5,7 +5,7 @@ One module per step::
     material    recordings that no checkpoint was trained on
     scenes      material -> labelled streams of eight suites; a seed always gives the same streams
     long_sessions
-                material -> live sessions of six minutes, for recall by age of session
+                material -> continuous sessions of six minutes, for recall by age of session
     lookahead   a decoder that reads recorded streams several chunks at a time
     players     a checkpoint or a baseline that replies to a scene
     scoring     replies and occasions -> outcomes

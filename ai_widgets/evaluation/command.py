@@ -25,17 +25,18 @@ from typing import Any
 from tqdm import tqdm
 
 from ai_widgets.errors import SettingError
-from ai_widgets.evaluation import figures, material, players
+from ai_widgets.evaluation import figures, material
 from ai_widgets.evaluation.age import by_age
 from ai_widgets.evaluation.figures import Tally
 from ai_widgets.evaluation.gap import gap
 from ai_widgets.evaluation.long_sessions import MINUTES, MOST_SESSIONS, long_sessions
 from ai_widgets.evaluation.material import Material
-from ai_widgets.evaluation.players import ModelPlayer, Player
+from ai_widgets.evaluation.players import ModelPlayer, Player, baseline
 from ai_widgets.evaluation.scenes import GENERATED, Scene, scenes
 from ai_widgets.evaluation.scoring import Score, score
 from ai_widgets.evaluation.words import in_words
 from ai_widgets.inference import load_model
+from ai_widgets.policies import BY_NAME
 from ai_widgets.protocol import CHUNK_SECONDS
 from ai_widgets.settings import Settings
 
@@ -45,7 +46,7 @@ HOURS = (
 )
 SESSION_SETTINGS = ("greedy", "context", "context_limit", "context_seconds", "forget_after_reply")
 """Settings of the checkpoint's sessions that have an option; `--seed` is that of the scenes."""
-POLICIES = ("model", "silero", "energy")
+POLICIES = ("model", *BY_NAME)
 CURVE_EVERY = 4
 VERSION = 4
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
@@ -214,7 +215,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--hours", type=float, default=3.0, help=HOURS)
     p.add_argument(
         "--sessions", type=int, default=10,
-        help=f"live sessions of {MINUTES} minutes besides, for recall by age of session (default: 10; 0: none)",
+        help=f"continuous sessions of {MINUTES} minutes besides, for recall by age of session (default: 10; 0: none)",
     )  # fmt: skip
     p.add_argument("--seed", type=int, default=2026)
     p.add_argument("--no-curve", action="store_true", help="only the usual operating point")
@@ -276,10 +277,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _player(name: str, given: argparse.Namespace) -> Player:
-    if name == "silero":
-        return players.silero()
-    if name == "energy":
-        return players.energy()
+    if name != "model":
+        return baseline(name)
     return ModelPlayer(load_model(given.checkpoint, given.device), **_settings(given))
 
 

@@ -38,7 +38,7 @@ Plan = dict[str, Any]
 
 def plans(model: Model, seconds: Sequence[float]) -> dict[str, Plan]:
     """Return the settings of each context by name: one for each length, and the alternatives."""
-    framing = Framing.of(model.loaded, Settings(context="stop"))
+    framing = Framing.of(model, Settings(context="stop"))
     prefix, chunk = len(framing.prefix), len(framing.block) + 1
     lengths = {f"{s:g} s": {"context_limit": prefix + round(s / CHUNK_SECONDS) * chunk} for s in seconds}
     return {

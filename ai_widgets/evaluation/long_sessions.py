@@ -1,9 +1,9 @@
-"""Compose live sessions of several minutes, to compare recall late in a session with recall early in it.
+"""Compose continuous sessions of several minutes, to compare recall late in a session with recall early in it.
 
 A session holds about seventy different recordings, one after the other, with pauses that end an utterance or an
 episode: spoken turns, sounds to be named (recorded and generated), and ambience to be ignored. Where there are enough
-recordings, none is used twice in a session, and spoken ones are used again only after all others. A session is live:
-one stream with the running log-mel floor. The same material, number and seed give the same sessions.
+recordings, none is used twice in a session, and spoken ones are used again only after all others. A session is
+continuous: one stream with the running log-mel floor. The same material, number and seed give the same sessions.
 """
 
 from __future__ import annotations

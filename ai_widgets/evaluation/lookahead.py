@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ai_widgets.model.checkpoint import LoadedModel
+from ai_widgets.inference import Model
 from ai_widgets.model.context import Context
 from ai_widgets.model.decoder import Decoder
 
@@ -52,7 +52,7 @@ class LookaheadDecoder(Decoder):
         Model whose weights are used.
     """
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: Model) -> None:
         super().__init__(model.decoder.model, model.decoder.rope_positions)
         self._keep = model.traits.tokens["KEEP_SILENCE"]
         self._before_frames = model.traits.chunk.index("FRAMES")

@@ -19,9 +19,9 @@ from ai_widgets.evaluation.lookahead import LookaheadDecoder
 from ai_widgets.evaluation.scenes import Scene
 from ai_widgets.evaluation.scoring import Reply
 from ai_widgets.inference import Model
-from ai_widgets.policies.endpointing import REPLY, Endpointer, EndpointingPolicy
-from ai_widgets.policies.energy import EnergyPolicy
-from ai_widgets.policies.silero import SileroPolicy
+from ai_widgets.policies import named
+from ai_widgets.policies.endpointing import EndpointingPolicy
+from ai_widgets.policies.policy import REPLY, Policy
 from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, Turn
 from ai_widgets.session.perceive import Heard
 from ai_widgets.training.replies import understood
@@ -70,8 +70,8 @@ class ModelPlayer:
     def __init__(self, model: Model, **settings: Any) -> None:
         self._model = model
         # Speculative decoding of recorded streams: faster, with the same decisions (see `lookahead`).
-        self._decoder = LookaheadDecoder(model.loaded)
-        self._ahead = Model(replace(model.loaded, decoder=self._decoder))
+        self._decoder = LookaheadDecoder(model)
+        self._ahead = replace(model, decoder=self._decoder)
         self._settings = {"alternatives": 0, **settings}
         self.points: Sequence[Point] = [{"bias": bias} for bias in (0.0, *BIASES)]
 
@@ -83,7 +83,7 @@ class ModelPlayer:
     def hear(self, scene: Scene) -> Any:
         """Encode all chunks of a scene in one batch; chunks are independent given their log-mels."""
         mels = np.ascontiguousarray(scene.mels.transpose(1, 0, 2)).reshape(scene.mels.shape[1], -1)
-        return self._model.loaded.encoder.encode(mels)
+        return self._model.encoder.encode(mels)
 
     def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[list[Reply], list[float]]:
         """Run the scene through a new session."""
@@ -98,36 +98,35 @@ class ModelPlayer:
         return replies, p_text
 
     def times_real_time(self, scene: Scene) -> float:
-        """Time a live session over the scene, features and tower included."""
+        """Time a continuous session over the scene, features and tower included."""
         session = self._model.session(**self._settings)
         return _speed(scene, session.push)
 
 
 class BaselinePlayer:
-    """A baseline as a player, swept over thresholds and hangovers on the same scores.
+    """A baseline policy as a player. All operating points are applied to the same scores.
 
     Parameters
     ----------
-    make
-        Makes a new policy, for every scene.
+    policy
+        Policy at its default operating point.
     thresholds
-        Thresholds of the sweep, besides the policy's default.
+        Thresholds of the sweep of an endpointing policy, besides its default.
     """
 
-    def __init__(self, make: Callable[[], EndpointingPolicy], thresholds: Sequence[float]) -> None:
-        self._make = make
-        policy = make()
+    def __init__(self, policy: Policy, thresholds: Sequence[float] = ()) -> None:
+        self._policy = policy
         self.name = policy.name
-        self._window = policy.window
-        self._rule = policy.rule
-        own: Point = {"threshold": policy.rule.threshold, "hangover_s": policy.rule.hangover_s}
-        grid: list[Point] = [{"threshold": t, "hangover_s": h} for t, h in product(thresholds, HANGOVERS)]
-        self.points: Sequence[Point] = [own, *(point for point in grid if point != own)]
+        self.points: Sequence[Point] = [{}]
+        if isinstance(policy, EndpointingPolicy):
+            own: Point = {"threshold": policy.rule.threshold, "hangover_s": policy.rule.hangover_s}
+            grid: list[Point] = [{"threshold": t, "hangover_s": h} for t, h in product(thresholds, HANGOVERS)]
+            self.points = [own, *(point for point in grid if point != own)]
 
     def hear(self, scene: Scene) -> list[list[float]]:
         """Score the windows that end in each chunk."""
-        policy = self._make()
-        return [policy.scores(chunk) for chunk in scene.audio.reshape(-1, CHUNK_SAMPLES)]
+        stream = self._policy.open_stream()
+        return [stream.perceive(chunk).frames for chunk in scene.audio.reshape(-1, CHUNK_SAMPLES)]
 
     def reply(
         self,
@@ -137,25 +136,31 @@ class BaselinePlayer:
         seed: int,  # noqa: ARG002 - a rule draws nothing
     ) -> tuple[list[Reply], list[float]]:
         """Apply the policy's rule at an operating point."""
-        endpointer = Endpointer(replace(self._rule, **point), self._window)
-        fires = [endpointer.after(scores) for scores in heard]
+        policy = self._policy
+        if isinstance(policy, EndpointingPolicy):
+            policy = policy.at(**point)
+        state, fires = policy.start(), list[bool]()
+        for scores in heard:
+            state, ruling = policy.rule_after(state, scores)
+            fires.append(ruling.reply)
         label = understood(REPLY)
         return [Reply(chunk, label, REPLY) for chunk, fire in enumerate(fires) if fire], [float(fire) for fire in fires]
 
     def times_real_time(self, scene: Scene) -> float:
-        """Time a policy over the scene."""
-        policy = self._make()
-        return _speed(scene, policy.push)
+        """Time a live session over the scene."""
+        return _speed(scene, self._policy.session().push)
 
 
-def silero() -> BaselinePlayer:
-    """Return the player of endpointing by silero-vad."""
-    return BaselinePlayer(SileroPolicy, (0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98))
+THRESHOLDS: dict[str, Sequence[float]] = {
+    "silero": (0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98),
+    "energy": (6.0, 9.0, 12.0, 15.0, 20.0, 25.0, 30.0),
+}
+"""Thresholds of the sweep of each endpointing policy, in the unit of its score."""
 
 
-def energy() -> BaselinePlayer:
-    """Return the player of endpointing by level."""
-    return BaselinePlayer(EnergyPolicy, (6.0, 9.0, 12.0, 15.0, 20.0, 25.0, 30.0))
+def baseline(name: str) -> BaselinePlayer:
+    """Return the player of the policy with a name of `policies.BY_NAME`."""
+    return BaselinePlayer(named(name), THRESHOLDS.get(name, ()))
 
 
 def _note(event: Event, replies: list[Reply], p_text: list[float]) -> None:

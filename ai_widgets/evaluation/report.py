@@ -9,7 +9,7 @@ from typing import Any
 from ai_widgets.evaluation.figures import COLUMNS, front
 from ai_widgets.evaluation.words import estimate, headlines, title
 
-COLOURS = ("#3366cc", "#dc6900", "#2e8b57")
+COLOURS = ("#3366cc", "#dc6900", "#2e8b57", "#a0522d", "#7b68ae")
 LAYOUT = {"template": "plotly_white", "height": 440, "margin": {"l": 60, "r": 20, "t": 90, "b": 50},
           "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"}}  # fmt: skip
 STYLE = """
@@ -175,14 +175,19 @@ def _headline_table(result: dict[str, Any]) -> str:
 
 def _equal_recall(result: dict[str, Any]) -> str:
     rows = [
-        [name, _setting(p), f"{p['recall']:.3f}" + ("" if p.get("reached", True) else " (its maximum)"),
-         estimate(p["false_per_hour"]), estimate(p["false_per_hour_of_ambience"]), f"{p['early']:.3f}"]
+        [name, _setting(p), _three(p["recall"]) + ("" if p.get("reached", True) else " (its maximum)"),
+         estimate(p["false_per_hour"]), estimate(p["false_per_hour_of_ambience"]), _three(p["early"])]
         for name, p in result["at_equal_recall"].items() if p is not None
     ]  # fmt: skip
     if not rows:
         return ""
     head = ["at equal recall", "setting", "recall", "false per hour", "… of ambience", "early"]
     return _table(head, rows) + _same_recalls(result["equal_recall"])
+
+
+def _three(share: float | None) -> str:
+    """Format a share with three decimals; a dash where nothing was due, as in a short evaluation."""
+    return "–" if share is None else f"{share:.3f}"
 
 
 def _same_recalls(equal: dict[str, Any]) -> str:
@@ -219,7 +224,7 @@ def _age_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:
     ]  # fmt: skip
     head = ["minute of the session", "spoken turns", "answered", "sounds answered", "named", "false", "false per hour"]
     words = (
-        f"<p>{long['hours']:.2f} h of live sessions of {long['minutes_each']} minutes, composed from "
+        f"<p>{long['hours']:.2f} h of continuous sessions of {long['minutes_each']} minutes, composed from "
         f"{long['recordings']} recordings, each used at most once in a session.</p>"
     )
     return words + _table(head, rows)

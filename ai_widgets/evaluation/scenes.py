@@ -10,7 +10,7 @@
 | silence | zeros |
 
 In each suite but `mixed` and `silence`, every other scene is heard as a file (one log-mel floor, one second of silence
-at the end), the others live.
+at the end), the others as a stream.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def _bed(rng: Rng, length: int, name: str, beds: dict[str, list[Clip]]) -> tuple
 def _heard(
     suite: str, name: str, audio: Samples, rng: Rng, number: int, segments: list[Segment], sources: list[str]
 ) -> Scene:
-    """Set the level of a stream, quantise it to 16 bits, and compute its features live or as a file."""
+    """Set the level of a stream, quantise it to 16 bits, and compute its features as a stream or as a file."""
     level = acoustics.decibels(rng.uniform(-45, -3)) / (float(np.abs(audio).max()) + 1e-9)
     audio = acoustics.quantised(audio * np.float32(level))
     audio = np.pad(audio, (0, -len(audio) % CHUNK_SAMPLES))

@@ -27,7 +27,6 @@ from tqdm import tqdm
 from ai_widgets.evaluation.material import gather
 from ai_widgets.evaluation.scenes import scenes
 from ai_widgets.inference import Model, load_model
-from ai_widgets.model.checkpoint import LoadedModel
 from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, Token, Turn
 from ai_widgets.session.framing import Framing
 from ai_widgets.session.perceive import Heard
@@ -55,7 +54,7 @@ class Comparison:
 class _Fresh:
     """A context that was rebuilt at the last slide."""
 
-    def __init__(self, model: LoadedModel, prefix: Tensor, heard: Sequence[Tensor], limit: int) -> None:
+    def __init__(self, model: Model, prefix: Tensor, heard: Sequence[Tensor], limit: int) -> None:
         self._decoder, self._tokens = model.decoder, model.traits.tokens
         # Twice the session's limit: the session may slide within a reply, this context does not.
         self._context = model.decoder.context(2 * limit)
@@ -81,10 +80,9 @@ def compare(model: Model, frames: Tensor, **settings: Any) -> Iterator[Compariso
     **settings
         Settings of the session.
     """
-    loaded = model.loaded
     session = model.session(**{"greedy": True, "alternatives": 0, **settings})
-    framing = Framing.of(loaded, session.settings)
-    prefix = loaded.decoder.embed(framing.prefix)
+    framing = Framing.of(model, session.settings)
+    prefix = model.decoder.embed(framing.prefix)
     silence = np.zeros(CHUNK_SAMPLES, np.float32)
     # Embeddings fed for each chunk: its block, and the tokens drawn after it.
     blocks: list[Tensor] = []
@@ -94,12 +92,12 @@ def compare(model: Model, frames: Tensor, **settings: Any) -> Iterator[Compariso
     for chunk, each in enumerate(frames):
         events = list(session.step(Heard(silence, (), 0, each)))
         decision = next(event for event in events if isinstance(event, Decision))
-        blocks.append(loaded.decoder.embed(framing.block, each, framing.frames_at))
+        blocks.append(model.decoder.embed(framing.block, each, framing.frames_at))
         if decision.oldest != oldest:
             oldest = decision.oldest
             starts = [oldest, *(max(oldest, chunk - round(s / CHUNK_SECONDS)) for s in SHORTER_S)]
             contexts = [
-                _Fresh(loaded, prefix, _between(blocks, said, first, chunk), session.context_limit) for first in starts
+                _Fresh(model, prefix, _between(blocks, said, first, chunk), session.context_limit) for first in starts
             ]
         if contexts:
             # Where the slide evicted all older chunks, the last reply was evicted with its chunk.
@@ -107,7 +105,7 @@ def compare(model: Model, frames: Tensor, **settings: Any) -> Iterator[Compariso
             fresh, *shorter = (context.p_text(heard) for context in contexts)
             slid = _share(decision.logit_keep, decision.logit_text)
             yield Comparison(chunk, oldest, slid, fresh, tuple(shorter))
-        said.append(loaded.decoder.embed(_said(events, loaded.traits.tokens["TEXT_END"])))
+        said.append(model.decoder.embed(_said(events, model.traits.tokens["TEXT_END"])))
 
 
 def _between(blocks: Sequence[Tensor], said: Sequence[Tensor], first: int, chunk: int) -> list[Tensor]:
@@ -179,11 +177,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     heard = []
     for scene in scenes(material, given.hours, given.seed):
         mels = np.ascontiguousarray(scene.mels.transpose(1, 0, 2)).reshape(scene.mels.shape[1], -1)
-        with model.loaded.computing():
-            heard.append(model.loaded.encoder.encode(mels))
+        with model.computing():
+            heard.append(model.encoder.encode(mels))
     frames = torch.cat(heard)
     progress = tqdm(compare(model, frames, context_limit=given.context_limit), unit=" decisions")
-    with model.loaded.computing():
+    with model.computing():
         compared = list(progress)
     sys.stdout.write(json.dumps({"seconds": len(frames) * CHUNK_SECONDS, **figures(compared)}, indent=1) + "\n")
     return 0

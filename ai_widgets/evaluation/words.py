@@ -24,7 +24,8 @@ def in_words(result: dict[str, Any]) -> str:
     long = streams["long_sessions"]
     if long["hours"]:
         lines.append(
-            f"{long['hours']:.2f} h of live sessions of {long['minutes_each']} minutes, {long['recordings']} recordings"
+            f"{long['hours']:.2f} h of continuous sessions of {long['minutes_each']} minutes, "
+            f"{long['recordings']} recordings"
         )
     for name, policy in result["policies"].items():
         lines.append(f"\n{printable(title(result, name))}")

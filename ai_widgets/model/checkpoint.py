@@ -11,18 +11,16 @@ device's memory.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from tqdm.auto import tqdm
 
 from ..errors import CheckpointError
-from ..process_exit import computation, hold_at_exit
+from ..process_exit import hold_at_exit
 from .configuration import read_rule, read_shape, read_tokenizer, read_tower_config
 from .decoder import Decoder
 from .encoder import Encoder
@@ -31,78 +29,16 @@ from .machine import memory_named
 from .placement import Need, Placement, choose, threads_for
 from .pointers import refuse_pointers
 from .quantise import destinations, install, require_torchao
-from .sampling import SamplingRule
 from .shards import Stored
-from .sharing import ModelsInUse, Request, Turns, identity
+from .sharing import M, ModelsInUse, Request, Turns, identity
 from .skeleton import finish_language_model, finish_tower, language_skeleton, need_of, tower_skeleton
-from .threads import intra_op_threads
-from .traits import Traits, read_traits
+from .traits import read_traits
 from .weights import TOWER_OPTIONAL, Dense, check, fill, language_model_tensors, tower_tensors
 
 PROGRESS_FROM = 200_000_000
 """Size of the weights, in bytes, from which loading shows a progress bar; smaller models load too fast for it."""
 HEAD_WEIGHT = "lm_head.weight"
 """Tensor of the output layer, absent in a checkpoint with tied embeddings."""
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """Loaded checkpoint, immutable and shared by any number of sessions.
-
-    Attributes
-    ----------
-    name
-        Name as given: `tiny`, a folder or a hub id.
-    revision
-        Commit of the hub repository; None for a local folder.
-    encoder, decoder, tokenizer
-        Audio encoder, language model and tokenizer.
-    traits
-        Training-dependent facts of the checkpoint.
-    rule
-        Sampling defaults of the checkpoint (generation_config.json).
-    positions
-        Maximum number of context positions, from the language model's configuration.
-    placement
-        Device and number format.
-    threads
-        Number of torch's intra-op threads; None for torch's default.
-    notes
-        Sentences about missing parts of the checkpoint and their replacements.
-    """
-
-    name: str
-    revision: str | None
-    encoder: Encoder
-    decoder: Decoder
-    tokenizer: Tokenizer
-    traits: Traits
-    rule: SamplingRule
-    positions: int
-    placement: Placement
-    threads: int | None = None
-    notes: tuple[str, ...] = ()
-
-    @contextmanager
-    def computing(self) -> Iterator[None]:
-        """Run a block that computes with this model: set the intra-op threads, and delay process exit until its end."""
-        with computation(), intra_op_threads(self.threads):
-            yield
-
-    def encode_text(self, text: str) -> list[int]:
-        """Encode a text to token ids, without special tokens."""
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
-
-    def decode_tokens(self, tokens: list[int]) -> str:
-        """Decode token ids to text; special and emotion tokens are skipped."""
-        words = [token for token in tokens if self.traits.tokens.name(token) is None]
-        text: str = self.tokenizer.decode(words, skip_special_tokens=True)
-        return text
-
-    def token_text(self, token: int) -> str:
-        """Return the special name of a token, or its text."""
-        return self.traits.tokens.name(token) or str(self.tokenizer.decode([token], skip_special_tokens=False))
 
 
 @dataclass(frozen=True)
@@ -145,6 +81,7 @@ def open_parts(folder: Path) -> Parts:
 
 
 def load(
+    make: Callable[..., M],
     name: str | Path,
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
@@ -153,10 +90,18 @@ def load(
     progress: Progress | bool = True,
     *,
     compiled: bool = False,
-) -> LoadedModel:
-    """Load a checkpoint onto a device, or share its weights; the parameters are those of `inference.load_model`.
+) -> M:
+    """Load a checkpoint onto a device, or share its weights.
 
     Thread-safe: concurrent loads of the same files read the weights once.
+
+    Parameters
+    ----------
+    make
+        Class of the model, called with the fields of `inference.Model`. A shared model is of the class that the first
+        load of its files was given.
+    name, device, dtype, quantize, revision, progress, compiled
+        As in `inference.load_model`.
 
     Raises
     ------
@@ -177,18 +122,25 @@ def load(
     with _TURNS.take(files, callback) as reports:
         found = _IN_USE.find(files, request)
         if found is None:
-            found = _read(str(name), folder, commit, request, reports, bar=progress is True)
+            found = _read(str(name), folder, commit, request, reports, progress is True, make)
         model, need = found
         if (model.name, model.revision) != (str(name), commit):
             # Another name of the same files, such as a relative path: share the weights, keep the name as given.
-            model = replace(model, name=str(name), revision=commit)
+            model = model.renamed(str(name), commit)
         _IN_USE.add(files, request, need, model)
-    return model
+    shared: M = model
+    return shared
 
 
 def _read(
-    name: str, folder: Path, commit: str | None, request: Request, report: Progress, bar: bool
-) -> tuple[LoadedModel, Need]:
+    name: str,
+    folder: Path,
+    commit: str | None,
+    request: Request,
+    report: Progress,
+    bar: bool,
+    make: Callable[..., M],
+) -> tuple[M, Need]:
     """Read a folder's weights into memory, and return the model and its memory need."""
     refuse_pointers(folder)
     traits = read_traits(folder)
@@ -211,24 +163,24 @@ def _read(
     if request.compiled:
         decoder.compile()
     threads = threads_for(need.parameters, placement.device)
-    model = LoadedModel(
-        name,
-        commit,
-        Encoder(parts.tower),
-        decoder,
-        tokenizer,
-        traits,
-        rule,
-        parts.positions,
-        placement,
-        threads,
-        notes,
+    model = make(
+        name=name,
+        revision=commit,
+        encoder=Encoder(parts.tower),
+        decoder=decoder,
+        tokenizer=tokenizer,
+        traits=traits,
+        rule=rule,
+        positions=parts.positions,
+        placement=placement,
+        threads=threads,
+        notes=notes,
     )
     return model, need
 
 
 _TURNS = Turns()
-_IN_USE = ModelsInUse()
+_IN_USE: ModelsInUse[Any] = ModelsInUse()
 """Registry of the process's models, which with `_TURNS` is the only state of this module."""
 
 

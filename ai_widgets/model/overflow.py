@@ -10,12 +10,11 @@ from torch import Tensor
 from ..errors import NotFiniteError
 
 if TYPE_CHECKING:
-    from .checkpoint import LoadedModel
-    from .context import Context
+    from .interfaces import LanguageModel, TokenContext
 
 
 def not_finite(
-    model: LoadedModel, what: str, frames: Tensor | None, context: Context, tokens: list[int], at: int
+    model: LanguageModel, what: str, frames: Tensor | None, context: TokenContext, tokens: list[int], at: int
 ) -> NotFiniteError:
     """Build the error for logits that are not finite.
 
@@ -44,7 +43,7 @@ def not_finite(
     )
 
 
-def _layer(model: LoadedModel, context: Context, tokens: list[int], frames: Tensor | None, at: int) -> str:
+def _layer(model: LanguageModel, context: TokenContext, tokens: list[int], frames: Tensor | None, at: int) -> str:
     """Find the first layer whose output is not finite, in words, by running the step again."""
     decoder: Any = model.decoder
     layers = getattr(getattr(getattr(decoder, "model", None), "model", None), "layers", None)

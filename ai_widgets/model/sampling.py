@@ -263,6 +263,7 @@ def draw(
     bias: tuple[int, float] | None = None,
     likeliest: int = 5,
     report: Sequence[int] = (),
+    forced: int | None = None,
 ) -> Draw:
     """Draw one token.
 
@@ -280,6 +281,9 @@ def draw(
         Number of the most probable tokens to report; the drawn token and those of `report` are added. 0 reports none.
     report
         Token ids to report in any case.
+    forced
+        Token id to return in place of the drawn one; the draw still takes its number from the generator, so that later
+        draws are those of a run without it. Its `p_drawn` is 0 if it could not have been drawn.
 
     Examples
     --------
@@ -298,8 +302,7 @@ def draw(
     scaled = Softmax(scores, 1.0 if rule.greedy else rule.temperature)
     number = None if rule.greedy else float(generator.random())
     remaining = Remaining(scaled, rule, number or 0.0)
-    place = remaining.place(number or 0.0)
-    token = ids[place]
+    token = ids[remaining.place(number or 0.0)] if forced is None else forced
 
     def candidate(token: int) -> Candidate:
         p = raw.p(float(logits[token]))
@@ -310,5 +313,5 @@ def draw(
 
     asked = dict.fromkeys((*highest(logits, likeliest).tolist(), token, *report)) if likeliest else ()
     candidates = sorted(map(candidate, asked), key=lambda candidate: -candidate.p)
-    p = raw.p(float(logits[token]))
-    return Draw(token, p, remaining.p(place), number, int(logits.argmax()), tuple(candidates))
+    drawn = candidate(token)
+    return Draw(token, drawn.p, drawn.kept, number, int(logits.argmax()), tuple(candidates))

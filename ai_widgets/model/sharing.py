@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Lock
-from typing import TYPE_CHECKING
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 
@@ -20,14 +20,33 @@ from ..errors import NotEnoughMemoryError, SettingError
 from .configuration import files_of
 from .hub import Progress, Reports
 from .machine import Machine, look, with_free
-from .placement import Need, choose
-
-if TYPE_CHECKING:
-    from .checkpoint import LoadedModel
+from .placement import Need, Placement, choose
 
 GLANCE_SECONDS = 0.25
 """Interval, in seconds, at which a load that waits for another load of the same files reports the other's progress; the
 callback may cancel the wait."""
+
+
+class Shareable(Protocol):
+    """Model whose weights several names of the same files may share."""
+
+    @property
+    def name(self) -> str:
+        """Name as given to the loader."""
+
+    @property
+    def revision(self) -> str | None:
+        """Commit of the hub repository; None for a local folder."""
+
+    @property
+    def placement(self) -> Placement:
+        """Device and number format."""
+
+    def renamed(self, name: str, revision: str | None) -> Any:
+        """Return the model with the same weights under another name."""
+
+
+M = TypeVar("M", bound=Shareable)
 
 
 class Turns:
@@ -84,22 +103,20 @@ class Request:
 
 
 @dataclass(frozen=True)
-class _Use:
+class _Use(Generic[M]):
     request: Request
     need: Need
-    model: weakref.ref[LoadedModel]
+    model: weakref.ref[M]
 
 
-class ModelsInUse:
+class ModelsInUse(Generic[M]):
     """Registry of the models in memory, by their files and requests."""
 
     def __init__(self) -> None:
         self._changing = Lock()
-        self._uses: dict[Hashable, list[_Use]] = {}
+        self._uses: dict[Hashable, list[_Use[M]]] = {}
 
-    def find(
-        self, files: Hashable, request: Request, machine: Callable[[], Machine] = look
-    ) -> tuple[LoadedModel, Need] | None:
+    def find(self, files: Hashable, request: Request, machine: Callable[[], Machine] = look) -> tuple[M, Need] | None:
         """Find a model in memory that a request would load again, and its memory need; None if there is none.
 
         A model matches if its request is equal, or if the request resolves to the model's placement. The request is
@@ -123,7 +140,7 @@ class ModelsInUse:
                 return model, use.need
         return None
 
-    def add(self, files: Hashable, request: Request, need: Need, model: LoadedModel) -> None:
+    def add(self, files: Hashable, request: Request, need: Need, model: M) -> None:
         """Register a model under a request; a model may have several requests. The reference is weak."""
         with self._changing:
             uses = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..audio.intake import level_db
 from ..protocol import SAMPLE_RATE
-from ..record.record import SessionRecord
-from .endpointing import Array, Endpointing, EndpointingPolicy
+from .endpointing import Endpointing, EndpointingPolicy
+from .policy import Array
 
 
 class LevelDetector:
@@ -25,28 +25,45 @@ class LevelDetector:
         self._background = background
         return level - background
 
+    def mark(self) -> float | None:
+        """Return the background level in dBFS, for `return_to`; None before the first window."""
+        return self._background
 
-class EnergyPolicy(EndpointingPolicy):
+    def return_to(self, mark: float | None) -> None:
+        """Restore the background level that `mark` returned."""
+        self._background = mark
+
+
+class Energy(EndpointingPolicy):
     """Endpointing by level, the simplest baseline: speech is audio at least `threshold` dB louder than its background.
 
     Parameters
     ----------
     threshold, release, hangover_s, shortest_s
         See `Endpointing`; the first two in dB.
-    record
-        Record of events and audio; a new record by default.
+
+    Raises
+    ------
+    SettingError
+        If a value is not allowed (see `Endpointing`).
+
+    Examples
+    --------
+    >>> aiw.AudioInteraction(aiw.policies.Energy(threshold=15))
     """
 
     name = "energy"
+    window = LevelDetector.window
+    score_name = "dB above the background"
+    score_range = (0.0, 40.0)
 
     def __init__(
-        self,
-        *,
-        threshold: float = 12.0,
-        release: float = 4.0,
-        hangover_s: float = 0.6,
-        shortest_s: float = 0.1,
-        record: SessionRecord | None = None,
+        self, *, threshold: float = 12.0, release: float = 4.0, hangover_s: float = 0.6, shortest_s: float = 0.1
     ) -> None:
-        rule = Endpointing(threshold=threshold, release=release, hangover_s=hangover_s, shortest_s=shortest_s)
-        super().__init__(LevelDetector(), rule, record)
+        super().__init__(
+            Endpointing(threshold=threshold, release=release, hangover_s=hangover_s, shortest_s=shortest_s)
+        )
+
+    def open_detector(self) -> LevelDetector:
+        """Create the detector of a new stream."""
+        return LevelDetector()

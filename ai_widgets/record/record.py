@@ -1,67 +1,63 @@
 """`SessionRecord`: the events of a session and its audio.
 
-The record is append-only: a stored event never changes. Audio in memory is bounded (the newest ten minutes by default);
-events are small and unbounded. Audio is written to disk only with ``keep_audio="file"``.
+The record is append-only: a stored event never changes. Memory is bounded: the newest ten minutes of audio and the
+newest 50,000 events are complete in memory by default, and the numbers of all events. With ``keep="folder"`` all of it
+is also written to disk while it happens.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ..audio.sink import AudioSpool
 from ..errors import SettingError
-from ..protocol import (
-    CHUNK_SAMPLES,
-    CHUNK_SECONDS,
-    EVENTS_VERSION,
-    SAMPLE_RATE,
-    Chunk,
-    Decision,
-    Event,
-    Notice,
-    Timing,
-    Token,
-    Turn,
-)
-from .tables import kind_of, table
-from .transcript import summary, transcript_html, transcript_text
-
-if TYPE_CHECKING:
-    import pandas as pd
+from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, EVENTS_VERSION, SAMPLE_RATE, Event, Notice
+from .audio_store import AudioStore
+from .discards import audio_discarded, events_reduced
+from .event_store import MAX_EVENTS, EventStore
+from .folder import Folder
+from .header import Header
+from .kept import KeptRecord
+from .page_view import PageView
+from .raw_store import RawSegment
+from .replayable import Replayable
 
 AUDIO_SECONDS = 600.0
 """Default length of audio kept in memory, in seconds: 38 MB as 16 kHz float32."""
 
 E = TypeVar("E", bound=Event)
-KeepAudio: TypeAlias = Literal[True, False, "file"]
 
 
-class SessionRecord:
+class SessionRecord(KeptRecord, Replayable, PageView):
     """Append-only store of one session's events and audio.
 
     Parameters
     ----------
     audio_seconds
-        Length of the newest audio to keep in memory, in seconds; None keeps all audio.
-    keep_audio
-        True: keep audio in memory. ``"file"``: also append all audio to a file; a crash loses at most the last chunk.
-        False: keep no audio.
-    audio_path
-        Audio file for ``keep_audio="file"``: a name that ends in `.au`, or a folder for a new file; None for a new
-        temporary file. The attribute `audio_path` is the path in use.
+        Length of the newest audio to keep in memory, in seconds; None keeps all audio, 0 none.
+    keep
+        Also write events and audio to disk while they happen; a crash loses at most the last chunk. A name that ends in
+        `.aiw`: the folder of this recording, which must not exist. Any other name: a folder in which the recording gets
+        a name made of the time. The attribute `path` is the recording in use.
+    max_events
+        Number of the newest events to keep complete in memory without `keep`. Of older events the tables stay, the
+        details (alternatives, envelopes, log-mels) are discarded.
 
     Raises
     ------
+    RecordExistsError
+        If `keep` names a recording that exists.
     SettingError
-        If a parameter has a value that is not allowed, or the folder of `audio_path` is not writable.
+        If a parameter has a value that is not allowed, or the folder is not writable.
 
     Examples
     --------
-    >>> record = SessionRecord(audio_seconds=60, keep_audio="file")
+    >>> record = SessionRecord(keep="talk.aiw")
     >>> session = model.session(record)
     """
 
@@ -70,29 +66,127 @@ class SessionRecord:
     def __init__(
         self,
         audio_seconds: float | None = AUDIO_SECONDS,
-        keep_audio: KeepAudio = True,
-        audio_path: str | Path | None = None,
+        keep: str | Path | None = None,
+        *,
+        max_events: int = MAX_EVENTS,
     ) -> None:
         if audio_seconds is not None and audio_seconds < 0:
             raise SettingError(f"audio_seconds must be at least 0 or None, not {audio_seconds!r}.")
-        if keep_audio not in (True, False, "file"):
-            raise SettingError(f"keep_audio must be True, False or 'file', not {keep_audio!r}.")
-        if audio_path is not None and keep_audio != "file":
-            raise SettingError("audio_path is for keep_audio='file' only; give both, or neither.")
-        self._events: list[Event] = []
-        seconds = audio_seconds if keep_audio else 0.0
-        self._max_chunks = None if seconds is None else int(np.ceil(seconds / CHUNK_SECONDS))
-        # By chunk index, so that a reader on another thread gets the audio of that chunk or none.
-        self._audio: dict[int, npt.NDArray[np.float32]] = {}
-        self._spool = AudioSpool(audio_path) if keep_audio == "file" else None
-        self._spooling = self._spool is not None
-        self._discarding = False
-        self._chunks_heard = 0
+        if max_events < 1:
+            raise SettingError(f"max_events must be at least 1, not {max_events!r}.")
+        super().__init__()
+        max_chunks = None if audio_seconds is None else int(np.ceil(audio_seconds / CHUNK_SECONDS))
+        self._max_chunks, self._max_events = max_chunks, max_events
+        self._folder = None if keep is None else Folder(keep)
+        self._begin_with(Header(), EventStore(max_events), AudioStore(max_chunks))
+
+    def _begin_with(
+        self, header: Header, events: EventStore, audio: AudioStore, path: Path | None = None, owned: object = None
+    ) -> None:
+        """Set all fields; `owned` is what must live as long as the record, such as a temporary folder."""
+        self._header, self._events, self._audio = header, events, audio
+        self._path, self._owned = path, owned
+        self._raw: tuple[RawSegment, ...] = ()
+        self._untold: tuple[Notice, ...] = ()
+        self._told: set[str] = set()
         self._last_notices: tuple[int, list[Notice]] = (-1, [])
 
+    @classmethod
+    def load(cls, path: str | Path) -> SessionRecord:
+        """Open a recording, a folder or one file; of a cut or damaged one, what is left of it.
+
+        Events and audio stay on the disk and are read when they are asked for. New events are appended in memory only.
+
+        Parameters
+        ----------
+        path
+            Recording that `keep` or `save` wrote.
+
+        Raises
+        ------
+        RecordError
+            If there is no such file or it cannot be read. `ForeignRecordError`: it is no recording.
+            `NewerRecordError`: a later version wrote it in a format that this version cannot read.
+
+        Warns
+        -----
+        RecordWarning
+            If a part is cut off, damaged or missing; a notice `salvaged` of the record says the same.
+
+        Examples
+        --------
+        >>> record = SessionRecord.load("talk.aiw")
+        >>> record.turns
+        """
+        from .load import load
+
+        return load(path)
+
+    def save(self, path: str | Path, *, overwrite: bool = False, folder: bool = False) -> Path:
+        """Write the record to a new recording, under a temporary name that is renamed when all is written.
+
+        Parameters
+        ----------
+        path
+            Name that ends in `.aiw`.
+        overwrite
+            Replace a recording of that name.
+        folder
+            Write a folder, as `keep` does; otherwise one file, a zip archive with FLAC audio.
+
+        Returns
+        -------
+        Path
+            The recording.
+
+        Raises
+        ------
+        RecordExistsError
+            If the name exists and `overwrite` is False, or is not a recording.
+        RecordError
+            If the name does not end in `.aiw`, or the recording cannot be written.
+
+        Examples
+        --------
+        >>> record.save("talk.aiw")
+        """
+        from .save import save
+
+        return save(self, path, overwrite=overwrite, folder=folder)
+
+    def begin(self, header: Header) -> None:
+        """Note that a session begins to write into the record; the session calls it once.
+
+        Parameters
+        ----------
+        header
+            Model, settings and framing of the session.
+        """
+        self._header = self._header.begun(header)
+        if self._opened and self._folder is not None and self._events.filing:
+            try:
+                self._folder.update(self._header)
+            except OSError as error:
+                self._stop_writing(error)
+
+    def note_live(self, live: Mapping[str, Any]) -> None:
+        """Note the settings of the widget, before its session begins."""
+        if not self._header.sessions:
+            self._header = replace(self._header, live=dict(live))
+
+    @property
+    def header(self) -> Header:
+        """Model, settings, framing and versions of the session, as at its start."""
+        return self._header
+
     def append(self, event: Event) -> None:
-        """Append one event."""
-        self._events.append(event)
+        """Append one event. An interrupted call may be repeated."""
+        self._open_folder()
+        try:
+            self._events.append(event)
+        except OSError as error:
+            self._stop_writing(error)
+            self._events.append(event)
 
     def append_audio(self, samples: npt.NDArray[np.float32]) -> list[Notice]:
         """Append one chunk of audio. An interrupted call has no effect and may be repeated.
@@ -105,23 +199,24 @@ class SessionRecord:
         Returns
         -------
         list of Notice
-            Usually empty: the start of discarding old audio, or a failure to write the audio file. The caller appends
-            the notices to the record.
+            Usually empty: the start of discarding old audio or details of old events, or a failure to write the
+            recording. The caller appends the notices to the record.
         """
-        chunk = self._chunks_heard
+        chunk = self._audio.chunks
         if self._last_notices[0] != chunk:
             self._last_notices = chunk, []
         notices = self._last_notices[1]
-        self._write(chunk, samples, notices)
-        self._audio[chunk] = samples
-        if self._max_chunks is not None and len(self._audio) > self._max_chunks:
-            if self._max_chunks and not (self._discarding or self._spooling):
-                seconds = self._max_chunks * CHUNK_SECONDS
-                message = f"Audio older than {_duration(seconds)} is discarded from this chunk on. All events are kept."
-                _add_once(notices, Notice(chunk, "audio_let_go", message, {"seconds": seconds}))
-                self._discarding = True
-            self._audio.pop(chunk - self._max_chunks, None)
-        self._chunks_heard = chunk + 1
+        self._open_folder()
+        try:
+            self._audio.write(samples)
+        except OSError as error:
+            self._stop_writing(error)
+        for notice in (*self._untold, *self._discarding(chunk)):
+            if all(other.kind != notice.kind for other in notices):
+                notices.append(notice)
+            self._told.add(notice.kind)
+        self._audio.hold(samples)
+        self._untold = ()
         return notices
 
     @property
@@ -129,61 +224,54 @@ class SessionRecord:
         """Notices that the last call of `append_audio` returned."""
         return self._last_notices[1]
 
+    def copy_events(self, write: Callable[[bytes], object]) -> None:
+        """Pass the lines of all events to `write`, as `events.jsonl` holds them.
+
+        Raises
+        ------
+        OSError
+            If the recording on disk cannot be read.
+        """
+        self._events.copy(write)
+
+    def audio_pieces(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield `audio` in pieces of whole chunks, float32 [n · 6400], without having all of it in memory."""
+        return self._audio.pieces()
+
     @property
     def chunks_heard(self) -> int:
         """Number of chunks whose audio was appended."""
-        return self._chunks_heard
-
-    def _write(self, chunk: int, samples: npt.NDArray[np.float32], notices: list[Notice]) -> None:
-        """Append one chunk to the audio file; after a failure the file is closed and no longer written."""
-        if self._spool is None or not self._spooling:
-            return
-        try:
-            self._spool.write(chunk, samples)
-        except OSError as error:
-            where = self._spool.path or "its file"
-            why = error.strerror or str(error)
-            message = (
-                f"Audio can no longer be written to {where} ({why}). From this chunk on it is kept in memory only."
-            )
-            data = {"path": str(where), "why": why, "seconds": self._spool.chunks * CHUNK_SECONDS}
-            _add_once(notices, Notice(chunk, "audio_not_written", message, data))
-            self._spooling = False
-            self._spool.close()
-
-    @property
-    def audio_path(self) -> Path | None:
-        """Path of the audio file; None without `keep_audio="file"` and before the first chunk."""
-        return self._spool.path if self._spool is not None else None
+        return self._audio.chunks
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All events, in the order of their occurrence."""
-        return tuple(self._events)
+        """All events, in the order of their occurrence; those of `reduced` without details."""
+        return tuple(self._events.get(0, len(self._events)))
 
     def since(self, index: int, most: int | None = None) -> list[Event]:
         """Return the events from index `index` on, at most `most` of them (all if None)."""
-        return self._events[index : None if most is None else index + most]
+        last = len(self._events)
+        return self._events.get(index, last if most is None else min(last, index + most))
 
     def __len__(self) -> int:
         return len(self._events)
 
     @property
+    def reduced(self) -> range:
+        """Indices of the events whose details (alternatives, envelopes, log-mels) were discarded."""
+        first, last = self._header.reduced
+        own = self._events.reduced
+        return own if first == last else range(first, last if own.start == own.stop else own.stop)
+
+    @property
     def audio(self) -> npt.NDArray[np.float32]:
-        """Audio that is kept, float32 [n] at 16 kHz mono, from `audio_start_s` on; with an audio file, all audio."""
-        held = dict(self._audio)
-        first = min(held, default=self._chunks_heard)
-        parts = [held[chunk] for chunk in sorted(held)]
-        if self._spool is not None and self._spool.chunks >= first:
-            parts.insert(0, self._spool.read(0, first))
-        return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        """Audio that is kept, float32 [n] at 16 kHz mono, from `audio_start_s` on; of a kept recording, all audio."""
+        return self._audio.all
 
     @property
     def audio_start_s(self) -> float:
         """Start of `audio` on the session's audio clock, in seconds: above 0 after older audio was discarded."""
-        first = min(dict(self._audio), default=self._chunks_heard)
-        in_one_piece = self._spool is not None and self._spool.chunks >= first
-        return 0.0 if in_one_piece else first * CHUNK_SECONDS
+        return self._audio.start_s
 
     def chunk_audio(self, chunk: int) -> npt.NDArray[np.float32] | None:
         """Return the samples of one chunk, float32 [6400], or None if they are not kept.
@@ -194,15 +282,16 @@ class SessionRecord:
         --------
         >>> samples = record.chunk_audio(0)
         """
-        samples = self._audio.get(chunk)
-        if samples is None and self._spool is not None and 0 <= chunk < self._spool.chunks:
-            return self._spool.read(chunk, 1)
-        return samples
+        return self._audio.chunk(chunk)
+
+    def keeps(self, chunk: int) -> bool:
+        """Return whether `chunk_audio` returns the samples of a chunk."""
+        return self._audio.keeps(chunk)
 
     @property
     def seconds(self) -> float:
         """Length of all audio of the session, in seconds, whether kept or discarded."""
-        return self._chunks_heard * CHUNK_SAMPLES / SAMPLE_RATE
+        return self._audio.chunks * CHUNK_SAMPLES / SAMPLE_RATE
 
     def of_type(self, kind: type[E]) -> list[E]:
         """Return all events of one class, in order.
@@ -211,128 +300,22 @@ class SessionRecord:
         --------
         >>> [turn.text for turn in record.of_type(Turn)]
         """
-        return [event for event in self._events if isinstance(event, kind)]
+        return list(self._events.each(kind))
 
-    def table(self, kind: type[Event] | str, *, details: bool = False) -> pd.DataFrame:
-        """Return all events of one kind as a table with one row per event.
-
-        Parameters
-        ----------
-        kind
-            `chunk`, `decision`, `token`, `turn`, `notice` or `timing`, or the event class.
-        details
-            Also include columns of lists and mappings: alternatives, sampling rule, token ids, data of notices.
-            `record.tables` lists all columns.
-
-        Returns
-        -------
-        pandas.DataFrame
-            The columns are those of the property of that kind, such as `decisions`.
-
-        Raises
-        ------
-        SettingError
-            If there is no such kind.
+    def count(self, kind: type[Event]) -> int:
+        """Return the number of events of one class.
 
         Examples
         --------
-        >>> record.table("decision", details=True)[["chunk", "rule_temperature", "alternatives"]]
+        >>> record.count(Turn)
         """
-        chosen = kind_of(kind)
-        return table(self.of_type(chosen), chosen, details=details)
+        return self._events.count(kind)
 
-    @property
-    def chunks(self) -> pd.DataFrame:
-        """Table of the chunks, one row each.
-
-        Columns: `chunk`, `clip` (indices), `start_s` (seconds), `rms_db` (dBFS), `flags` (joined by spaces). See
-        `protocol.Chunk`.
-
-        Examples
-        --------
-        >>> record.chunks.rms_db.max()
-        """
-        return self.table(Chunk)
-
-    @property
-    def decisions(self) -> pd.DataFrame:
-        """Table of the decisions, one row each.
-
-        Columns: `chunk`, `clip` (indices), `start_s` (seconds), `choice`, `p_text`, `p_keep`, `p_other` (raw
-        probabilities), `logit_text`, `logit_keep` (raw logits), `token`, `p_drawn`, `draw`, `argmax` (the draw),
-        `position`, `oldest`, `used`, `limit` (the context). See `protocol.Decision`.
-
-        Examples
-        --------
-        >>> record.decisions[["start_s", "choice", "p_text"]]
-        """
-        return self.table(Decision)
-
-    @property
-    def tokens(self) -> pd.DataFrame:
-        """Table of the reply tokens, one row each.
-
-        Columns: `chunk`, `turn`, `index` (indices), `start_s` (seconds), `text`, `token` (id), `p` (raw probability),
-        `p_drawn`, `draw`, `argmax` (the draw), `position` (in the context). See `protocol.Token`.
-        """
-        return self.table(Token)
-
-    @property
-    def turns(self) -> pd.DataFrame:
-        """Table of the replies, one row each.
-
-        Columns: `chunk`, `turn`, `clip` (indices), `start_s` (seconds), `emotion`, `text`, `tokens` (number of tokens),
-        `ended` (reason). See `protocol.Turn`.
-
-        Examples
-        --------
-        >>> record.turns[["start_s", "text"]]
-        """
-        return self.table(Turn)
-
-    @property
-    def notices(self) -> pd.DataFrame:
-        """Table of the notices, one row each.
-
-        Columns: `chunk` (index), `start_s` (seconds), `kind` (word for programs), `message` (sentence). See
-        `protocol.Notice`.
-        """
-        return self.table(Notice)
-
-    @property
-    def timings(self) -> pd.DataFrame:
-        """Table of the processing times, one row per decided chunk.
-
-        Columns: `chunk` (index), `start_s` (seconds); `features_ms`, `tower_ms`, `decide_ms`, `reply_ms`, `queue_ms`,
-        `encode_wait_ms`, `capture_ms` (durations in milliseconds); `arrived_ms`, `decided_ms` (Unix time in
-        milliseconds); `stream`, `seq` (block of the browser). See `protocol.Timing`.
-
-        Examples
-        --------
-        >>> record.timings.decide_ms.quantile(0.95)
-        """
-        return self.table(Timing)
-
-    @property
-    def text(self) -> str:
-        """Text of all replies, one line each."""
-        return "\n".join(turn.text for turn in self.of_type(Turn))
-
-    def __repr__(self) -> str:
-        return f"<SessionRecord: {summary(self)}>"
-
-    def __str__(self) -> str:
-        return transcript_text(self)
-
-    def _repr_html_(self) -> str:
-        return transcript_html(self, "Session record")
-
-
-def _add_once(notices: list[Notice], notice: Notice) -> None:
-    """Add a notice if there is none of its kind: `append_audio` may be repeated after an interrupt."""
-    if all(other.kind != notice.kind for other in notices):
-        notices.append(notice)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
+    def _discarding(self, chunk: int) -> list[Notice]:
+        """Return the notices of what is discarded from this chunk on, each once."""
+        found: list[Notice] = []
+        if self._audio.discards and "audio_discarded" not in self._told and self._max_chunks:
+            found.append(audio_discarded(chunk, self._max_chunks * CHUNK_SECONDS))
+        if self._events.discards and "events_reduced" not in self._told:
+            found.append(events_reduced(chunk, self._max_events))
+        return found

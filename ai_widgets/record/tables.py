@@ -34,10 +34,10 @@ COLUMNS: Mapping[type[Event], tuple[str, ...]] = {
 `flags` are joined by spaces, `tokens` of a turn is their number, and `start_s` is computed for every event."""
 
 DETAILS: Mapping[type[Event], tuple[str, ...]] = {
-    Chunk: ("envelope", "mel"),
+    Chunk: ("envelope", "mel", "floor", "lead"),
     Decision: (
         *("alternatives", "before", "rule_greedy", "rule_temperature", "rule_top_k", "rule_top_p"),
-        *("rule_bias", "rule_mask", "rule_seed"),
+        *("rule_bias", "rule_mask", "rule_seed", "rule_forced"),
     ),
     Token: ("alternatives",),
     Turn: ("token_ids",),
@@ -78,12 +78,48 @@ def table(events: Iterable[Event], kind: type[Event] | str, *, details: bool = F
     SettingError
         If there is no such kind.
     """
+    chosen, given = kind_of(kind), list(events)
+    columns = [*COLUMNS[chosen], *(DETAILS[chosen] if details else ())]
+    return _frame({column: [_value(event, chosen, column) for event in given] for column in columns})
+
+
+def columns_table(column: Callable[[str], list[Any] | None], kind: type[Event]) -> pd.DataFrame | None:
+    """Build the table of a kind from whole columns, without details.
+
+    Parameters
+    ----------
+    column
+        Returns the values of a field for all events, or None if there is no column of it.
+    kind
+        Event class.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        None if a column is missing; `table` builds the table from the events then.
+    """
+    chunks = column("chunk")
+    if chunks is None:
+        return None
+    found: dict[str, list[Any]] = {}
+    for name in COLUMNS[kind]:
+        if name == "start_s":
+            found[name] = [chunk * CHUNK_SECONDS for chunk in chunks]
+            continue
+        values = column(name)
+        if values is None:
+            return None
+        found[name] = [" ".join(flags) for flags in values] if name == "flags" else values
+    return _frame(found)
+
+
+def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:
+    """Build a table of columns. Those of text hold Python objects, since a model's text may be no valid Unicode."""
     import pandas as pd
 
-    chosen = kind_of(kind)
-    columns = [*COLUMNS[chosen], *(DETAILS[chosen] if details else ())]
-    rows = [[_value(event, chosen, column) for column in columns] for event in events]
-    return pd.DataFrame(rows, columns=columns)
+    kinds = {name: {*map(type, values)} for name, values in columns.items()}
+    objects = {name for name, types in kinds.items() if not types or types & {str, list, dict}}
+    return pd.DataFrame({name: pd.Series(v, dtype=object if name in objects else None) for name, v in columns.items()})
 
 
 def kind_of(kind: type[Event] | str) -> type[Event]:

@@ -14,7 +14,7 @@ from ..errors import printable
 from ..protocol import CHUNK_SECONDS, Decision, Turn
 
 if TYPE_CHECKING:
-    from .record import SessionRecord
+    from .views import RecordViews
 
 MAX_REPLIES = 50
 """Maximum number of replies in a transcript, the newest ones: a saved notebook stores the transcript."""
@@ -32,13 +32,13 @@ def clock(seconds: float) -> str:
     return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"
 
 
-def summary(record: SessionRecord) -> str:
+def summary(record: RecordViews) -> str:
     """Format the length and the counts of a record in one line."""
-    decisions, replies = len(record.of_type(Decision)), len(record.of_type(Turn))
+    decisions, replies = record.count(Decision), record.count(Turn)
     return f"{record.seconds:.1f} s heard, {_count(decisions, 'decision')}, {_count(replies, 'reply')}"
 
 
-def transcript_text(record: SessionRecord) -> str:
+def transcript_text(record: RecordViews) -> str:
     """Format the summary and the replies of a record as plain text, one line each.
 
     Examples
@@ -58,7 +58,7 @@ def transcript_text(record: SessionRecord) -> str:
     return "\n".join(lines)
 
 
-def transcript_html(record: SessionRecord, title: str, facts: Mapping[str, str] | None = None) -> str:
+def transcript_html(record: RecordViews, title: str, facts: Mapping[str, str] | None = None) -> str:
     """Format a record as self-contained HTML: a title, the summary, and a table of the replies.
 
     Parameters
@@ -103,7 +103,7 @@ def facts_html(title: str, facts: Mapping[str, str]) -> str:
     return f"<div><strong>{escape(title)}</strong><table><tbody>{rows}</tbody></table></div>"
 
 
-def _newest(record: SessionRecord) -> tuple[list[Turn], int]:
+def _newest(record: RecordViews) -> tuple[list[Turn], int]:
     turns = record.of_type(Turn)
     return turns[-MAX_REPLIES:], max(0, len(turns) - MAX_REPLIES)
 

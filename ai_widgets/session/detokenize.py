@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..model.checkpoint import LoadedModel
+from ..model.interfaces import LanguageModel
 from ..special_tokens import Emotion
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -27,7 +27,7 @@ class ReplyText:
         Text that the last token made visible.
     """
 
-    def __init__(self, model: LoadedModel, tokens: tuple[int, ...] = (), shown: str = "", added: str = "") -> None:
+    def __init__(self, model: LanguageModel, tokens: tuple[int, ...] = (), shown: str = "", added: str = "") -> None:
         self._model = model
         self._shown = shown
         self.tokens = tokens

@@ -1,6 +1,6 @@
 """Feed: the queue of a session's audio that is not decided yet.
 
-A call adds items: a block of live audio, a whole clip, the end of a recording, or a perceived chunk. The feed converts
+A call adds items: a block of a stream, a whole clip, the end of a recording, or a perceived chunk. The feed converts
 the first item to pieces, a few seconds at a time. `Taken` is the immutable progress of the feed; the loop commits it
 together with the events of the same step. After an interrupt, `settle` restores queue, intake and listener to the
 committed `Taken`, so that no sample is lost or heard twice.
@@ -9,28 +9,29 @@ committed `Taken`, so that no sample is lost or heard twice.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..audio.clip_features import ArraySamples, ClipLogMel, Progress
 from ..audio.file_notices import FileNotice
 from ..audio.file_samples import FileSamples
 from ..audio.intake import Array, ChunkAudio, Intake, silence
 from ..errors import AudioError
-from ..model.checkpoint import LoadedModel
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
+from .listening import ListeningModel
 from .perceive import Heard, Listener, hear_clip, hear_piece
+from .rehear import Again, Rehearing
 
 PIECE_SECONDS = 10
-"""Length of a piece of live audio that is resampled and split at once, in seconds. It bounds the memory, and the first
+"""Length of a piece of a stream that is resampled and split at once, in seconds. It bounds the memory, and the first
 chunk of a long block is decided before the rest is read."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Live audio of an array or a file, and the flags of all its chunks."""
+    """Block of a stream, of an array or a file, and the flags of all its chunks."""
 
     sound: ArraySamples | FileSamples
     flags: tuple[str, ...] = ()
@@ -80,8 +81,8 @@ class Given:
     seconds = CHUNK_SECONDS
 
 
-Item: TypeAlias = Block | Clip | End | Given
-Piece: TypeAlias = ChunkAudio | Heard | Given | End | FileNotice
+Item: TypeAlias = Block | Clip | End | Given | Rehearing
+Piece: TypeAlias = ChunkAudio | Heard | Given | Again | End | FileNotice
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,9 @@ class Feed:
     Parameters
     ----------
     model
-        Model whose encoder perceives the audio.
+        Model or policy that perceives the audio.
+    features
+        State of the running features before the first chunk; None for a new stream.
 
     Attributes
     ----------
@@ -137,13 +140,18 @@ class Feed:
         Whether an interrupt has reset the resampler, which loses a few milliseconds of audio.
     """
 
-    def __init__(self, model: LoadedModel) -> None:
+    raw: Callable[[Array, int, tuple[int, int]], None] | None = None
+    """Receives each block as it arrived: samples, rate, and a name by which a repeated call is recognised."""
+
+    def __init__(self, model: ListeningModel, features: Any | None = None) -> None:
         self._model = model
         self._items: deque[tuple[int, Item]] = deque()
         self._intake = Intake()
         self._listener = Listener(model)
+        if features is not None:
+            self._listener.return_to(features)
         self._intake_before: tuple[tuple[int, int], Intake, bool] | None = None
-        self._listener_before: tuple[int, tuple[Array | None, float]] | None = None
+        self._listener_before: tuple[int, Any] | None = None
         # Features of the clip in progress, kept because its floor is measured once.
         self._clip: tuple[int, ClipLogMel] | None = None
         self.lost_filter = False
@@ -180,6 +188,8 @@ class Feed:
         items = [item for number, item in self._items if number >= taken.items]
         begun = items[0] if items else None
         done = taken.samples / begun.sound.rate if isinstance(begun, (Block, Clip)) else 0.0
+        if isinstance(begun, Rehearing):
+            done = taken.samples * CHUNK_SECONDS
         return max(0.0, pieces + sum(item.seconds for item in items) - done)
 
     def drop(self) -> None:
@@ -212,6 +222,11 @@ class Feed:
         number, item = self._items[0]
         if isinstance(item, Given):
             return Taken(number + 1, pieces=(item,), chunks=taken.chunks)
+        if isinstance(item, Rehearing):
+            again = item.pieces(taken.samples) if heard else item.unperceived(taken.samples)
+            if not again:
+                return replace(taken, items=number + 1, samples=0, pieces=(End(),) if item.closing else (), place=0)
+            return replace(taken, samples=taken.samples + len(again), pieces=again, place=0)
         intake, lost = self._intake.resumed()
         self._intake_before = (taken.items, taken.samples), intake, lost
         past = replace(taken, items=number + 1, samples=0, reported=0, place=0)
@@ -229,21 +244,24 @@ class Feed:
     def _rest(self, heard: bool) -> list[ChunkAudio]:
         """Return the chunks of the audio pending in the intake, as at the end of a recording."""
         rest = self._intake.finish()
-        return rest if heard else [_unheard(chunk) for chunk in rest]
+        return _as_heard(rest, heard)
 
     def _more_of_block(self, item: Block, taken: Taken, past: Taken, heard: bool) -> Taken:
         asked = PIECE_SECONDS * item.sound.rate
         samples = item.sound.read(taken.samples, asked)
+        if self.raw is not None:
+            self.raw(samples, item.sound.rate, (taken.items, taken.samples))
         chunks = self._intake.push(samples, item.sound.rate, item.flags)
-        pieces = chunks if heard else [_unheard(chunk) for chunk in chunks]
-        return self._after(item, taken, past, pieces, len(samples) if len(samples) == asked else 0)
+        return self._after(item, taken, past, _as_heard(chunks, heard), len(samples) if len(samples) == asked else 0)
 
     def _more_of_clip(self, number: int, item: Clip, taken: Taken, past: Taken, heard: bool) -> Taken:
-        # Live audio before the clip belongs to a separate clip.
+        # A policy has no log-mels: its stream perceives the chunks of the clip one after the other.
+        language = self._model.language
+        # The stream before the clip belongs to a separate clip.
         before: list[Piece] = [] if taken.samples else [*self._rest(heard), End()]
         if self._clip is None or self._clip[0] != number:
             clip = ClipLogMel(item.sound, item.flags)
-            if heard:
+            if heard and language is not None:
                 clip.measure(item.progress)
                 self._clip = number, clip
         else:
@@ -252,10 +270,14 @@ class Feed:
         found = clip.piece(taken.samples // CHUNK_SAMPLES)
         tail = silence(item.tail_silence)
         if found is None:
-            rest = hear_clip(self._model, tail, 0) if heard else [_unheard(chunk) for chunk in tail]
+            rest: Sequence[Piece] = _as_heard(tail, heard)
+            if heard and language is not None:
+                rest = hear_clip(language, tail, 0)
             return self._after(item, taken, past, [*before, *rest, End()], 0)
         chunks, mels = found
-        pieces = hear_piece(self._model, chunks, mels, 0, begun) if heard else [_unheard(chunk) for chunk in chunks]
+        pieces: Sequence[Piece] = _as_heard(chunks, heard)
+        if heard and language is not None:
+            pieces = hear_piece(language, chunks, mels, 0, begun)
         return self._after(item, taken, past, [*before, *pieces], len(chunks) * CHUNK_SAMPLES)
 
     def _after(self, item: Block | Clip, taken: Taken, past: Taken, pieces: Sequence[Piece], samples: int) -> Taken:
@@ -270,13 +292,24 @@ class Feed:
         return replace(going_on, pieces=ordered, place=0)
 
     def hear(self, chunk: ChunkAudio, taken: Taken) -> Heard:
-        """Perceive the next chunk of the live stream."""
+        """Perceive the next chunk of the stream."""
         self._listener_before = taken.chunks, self._listener.mark()
         return self._listener.hear(chunk)
 
+    def hear_again(self, piece: Again, taken: Taken) -> Heard:
+        """Perceive a chunk of a record as it was perceived then."""
+        if piece.heard.frames is not None:
+            return piece.heard
+        if piece.lead is not None:
+            self._listener_before = taken.chunks, self._listener.mark()
+            self._listener.return_to(piece.lead)
+            return replace(self._listener.hear(piece.audio), clip=piece.heard.clip)
+        return replace(self.hear(piece.audio, taken), clip=piece.heard.clip)
 
-def _unheard(chunk: ChunkAudio) -> ChunkAudio:
-    return replace(chunk, flags=(*chunk.flags, "unheard"))
+
+def _as_heard(chunks: list[ChunkAudio], heard: bool) -> list[ChunkAudio]:
+    """Return the chunks, flagged `unheard` if they are not to be perceived."""
+    return chunks if heard else [replace(chunk, flags=(*chunk.flags, "unheard")) for chunk in chunks]
 
 
 def _close(item: Item) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import SettingError
-from ..model.checkpoint import LoadedModel
 from ..model.decoder import EXACT_POSITIONS
+from ..model.interfaces import LanguageModel
 from ..protocol import CHUNK_SECONDS, FRAMES_PER_CHUNK
 from ..settings import RESET_POSITIONS, SLIDE_POSITIONS, Settings
 
@@ -33,7 +33,7 @@ class Framing:
     limit: int
 
     @staticmethod
-    def of(model: LoadedModel, settings: Settings) -> Framing:
+    def of(model: LanguageModel, settings: Settings) -> Framing:
         """Compute the framing of a session.
 
         Raises
@@ -61,7 +61,7 @@ class Framing:
         return framing
 
 
-def _limit(model: LoadedModel, settings: Settings, prefix: int, chunk: int) -> int:
+def _limit(model: LanguageModel, settings: Settings, prefix: int, chunk: int) -> int:
     """Compute the positions of the context from those of the `prefix` and of one silent `chunk`."""
     most = model.positions
     trained = model.traits.context_seconds

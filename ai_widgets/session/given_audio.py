@@ -22,7 +22,7 @@ MAX_TAIL_S = 600.0
 
 
 def block(samples: npt.ArrayLike, rate: int | None) -> Block:
-    """Check samples of any length and rate (None: 16 kHz) and return them as one block of the live stream.
+    """Check samples of any length and rate (None: 16 kHz) and return them as one block of the stream.
 
     Raises
     ------

@@ -14,27 +14,27 @@ from time import perf_counter
 from typing import Any
 
 from ..audio.file_notices import FileNotice
-from ..audio.intake import envelope, level_db
+from ..audio.intake import Array, envelope, level_db
 from ..errors import SessionError
-from ..model.checkpoint import LoadedModel
 from ..protocol import CHUNK_SECONDS, Chunk, Event, Notice
 from ..record.record import SessionRecord
 from ..settings import Settings
+from .features_state import same, written
 from .feed import End, Feed, Given, Item
+from .heading import heading
+from .listening import ListeningModel, TurnProgress
+from .loop_notices import lost_context, short, undecided
 from .loop_state import State, Work, timing_of
+from .marks import Mark, Marks
 from .perceive import Heard
-from .turn_state import TurnState
-from .turns import TurnTaking
+from .rehear import Again
+from .script import Script
 
 logger = logging.getLogger(__name__)
 
 LATE_S = CHUNK_SECONDS
-"""Delay from capture to decision, in seconds without the model's computing time, above which a live chunk is flagged
-`late`: the length of a chunk, after which the next chunk has been captured."""
-LONGEST_VALUE = 60
-"""Maximum length of a setting's value in a notice, in characters; a longer value is truncated."""
-LONGEST_ERROR = 300
-"""Maximum length of an error's message in a notice, in characters; a longer message is truncated."""
+"""Delay from capture to decision, in seconds without the model's computing time, above which a chunk of a microphone is
+flagged `late`: the length of a chunk, after which the next chunk has been captured."""
 FILTER_LOST = "An interrupt stopped the resampler: a few milliseconds of audio before this chunk were lost."
 """Message of the notice `input_interrupted`."""
 
@@ -45,28 +45,48 @@ class Loop:
     Parameters
     ----------
     model
-        Model, shared and immutable.
+        Model or policy, shared and immutable.
     settings
         Settings of the first chunk.
     record
         Record that receives events and audio.
+    state
+        State to go on from; by default that before the first chunk.
+    script
+        What happens from outside at given chunks.
 
     Attributes
     ----------
+    model
+        As given.
     settings
         Settings that apply from the next chunk on.
     state
         State committed last.
+    script, marks
+        What happens from outside, and the states before the newest chunks.
     """
 
-    def __init__(self, model: LoadedModel, settings: Settings, record: SessionRecord) -> None:
+    def __init__(
+        self,
+        model: ListeningModel,
+        settings: Settings,
+        record: SessionRecord,
+        state: State | None = None,
+        script: Script | None = None,
+    ) -> None:
         self.settings = settings
+        self.script = Script() if script is None else script
         self._record = record
-        self._chunks_before = record.chunks_heard
-        self._model = model
-        self._feed = Feed(model)
-        self.turns = TurnTaking(model, settings)
-        self.state = State(self.turns.start)
+        if state is None:
+            record.begin(heading(model, settings))
+        self.model = model
+        self.turns = model.take_turns(settings)
+        self.state = State(self.turns.start) if state is None else state
+        self._chunks_before = record.chunks_heard - self.state.taken.chunks
+        self._feed = Feed(model, None if state is None else state.features)
+        self._feed.raw = self._keep_raw
+        self.marks = Marks()
 
     def put(self, items: Sequence[Item]) -> int:
         """Append items to the feed, all or none, and return the number of the first."""
@@ -75,6 +95,11 @@ class Loop:
     def busy_before(self, item: int) -> bool:
         """Return whether an item before number `item`, or a chunk in progress, is still to be completed."""
         return self.state.work is not None or self.state.taken.busy_before(item)
+
+    def mark(self) -> Mark:
+        """Return the state before the next chunk. No chunk may be in progress."""
+        self._settle()
+        return Mark.of(self.state, self.settings, len(self._record))
 
     def close(self) -> None:
         """End the reply in progress, drop pending audio with a notice; call `turns.release` to free the memory."""
@@ -112,7 +137,7 @@ class Loop:
             self._settle()
             began = True
             # Around the whole step, because process exit must not interrupt the native code of resampler and tokenizer.
-            with self._model.computing():
+            with self.model.computing():
                 return self._do_next()
         except BaseException as error:
             try:
@@ -142,13 +167,9 @@ class Loop:
     def _restart_lost_context(self) -> None:
         """Reset the context after an interrupt stopped the move of its keys and values."""
         state = self.state
-        chunk = max(0, state.taken.chunks - 1)
-        message = (
-            "The context was reset: an interrupt stopped the move of its keys and values, so their content is lost."
-        )
-        notice = Notice(chunk, "context_reset", message, {"used": state.talk.window.positions, "why": "interrupted"})
         talk, events = self.turns.cut(state.talk, "interrupted")
-        self._commit(*events, notice, talk=talk.forgotten())
+        talk, notice = lost_context(talk, max(0, state.taken.chunks - 1))
+        self._commit(*events, notice, talk=talk)
         self.turns.settle(self.state.talk)
 
     def _do_next(self) -> bool:
@@ -189,43 +210,58 @@ class Loop:
             heard = piece.heard
         elif isinstance(piece, Heard):
             heard = replace(piece, clip=state.clip)
+        elif isinstance(piece, Again):
+            unheard = failed is not None or "unheard" in piece.audio.flags
+            heard = piece.heard if unheard else self._feed.hear_again(piece, state.taken)
         elif piece is None or isinstance(piece, (End, FileNotice)):
             raise SessionError("The feed has no pending chunk.")
         elif failed is not None or "unheard" in piece.flags:
-            heard = Heard(piece.samples, piece.flags, state.clip, None)
+            heard = Heard(piece.samples, piece.flags, state.clip, None, origin=piece.origin)
         else:
             heard = replace(self._feed.hear(piece, state.taken), clip=state.clip)
         started, chunk = perf_counter(), state.taken.chunks
         perceived = (heard.features_ms + heard.tower_ms) / 1e3
         # Audio that is not from a microphone has no deadline, so that its time in queues does not make it late.
-        queued = max(0.0, started - heard.arrived - perceived) if heard.live else 0.0
+        origin = heard.origin
+        queued = max(0.0, started - origin.arrived - perceived) if origin.microphone else 0.0
         notices: list[Event] = [*self._keep_audio(chunk, heard)]
-        talk = state.talk
-        if failed is None and heard.frames is not None:
+        talk, decided = state.talk, failed is None and heard.frames is not None
+        if decided and chunk not in self.script.undecided:
+            if chunk in self.script.lost:
+                talk, notice = lost_context(talk, chunk)
+                notices.append(notice)
             talk, changed = self._take_settings(talk, chunk)
             talk, made = self.turns.make_room(talk, chunk)
             notices += [*changed, *made]
         watch, flags, seen = state.watch.after(chunk, heard.samples, heard.flags)
         notices += seen
-        if queued + (heard.age_s if heard.live else 0.0) > LATE_S:
+        if origin.microphone and queued + origin.age_s > LATE_S:
             flags = (*flags, "late")
-        unheard = talk.ended is not None or heard.frames is None or failed is not None
+        unheard = talk.ended is not None or not decided or chunk in self.script.undecided
         if unheard and "unheard" not in flags:
             flags = (*flags, "unheard")
         if failed is not None:
-            notices.append(_undecided(chunk, failed))
+            notices.append(undecided(chunk, failed))
         if self._feed.lost_filter:
             notices.append(Notice(chunk, "input_interrupted", FILTER_LOST))
         start_s, samples = chunk * CHUNK_SECONDS, heard.samples
         work = None if unheard else Work(heard, chunk, heard.clip, queued, perf_counter() - started)
+        known, before = heard.before is None or same(heard.before, state.features), heard.before
+        lead = "" if before is None or known or not decided else written(before)
+        event = Chunk(
+            chunk, heard.clip, start_s, level_db(samples), envelope(samples), flags, heard.mel, heard.floor, lead
+        )
+        self.marks.put(chunk, Mark.of(state, self.settings, len(self._record)))
         self._commit(
-            Chunk(chunk, heard.clip, start_s, level_db(samples), envelope(samples), flags, heard.mel),
+            event,
             *notices,
             talk=talk,
             taken=state.taken.past(chunk=True),
             work=work,
+            clip=heard.clip if isinstance(piece, Again) else state.clip,
             clip_open=True,
             watch=watch,
+            features=heard.after if decided and heard.after is not None else state.features,
         )
         self._feed.lost_filter = False
 
@@ -235,6 +271,10 @@ class Loop:
             self._record.append_audio(heard.samples)
         return self._record.last_notices
 
+    def _keep_raw(self, samples: Array, rate: int, key: tuple[int, int]) -> None:
+        """Append a block as it arrived to the record."""
+        self._record.append_raw(samples, rate, self.state.clip, key)
+
     def _go_on(self, state: State, work: Work) -> None:
         """Continue the chunk in progress: decide, produce the next reply token, or complete the chunk."""
         decision = work.decision
@@ -243,14 +283,18 @@ class Loop:
             if frames is None:
                 raise SessionError(f"Chunk {work.chunk} was not perceived.")
             started = perf_counter()
-            talk, decision = self.turns.decide(state.talk, work.chunk, work.clip, frames)
+            forced = self.script.force.get(work.chunk)
+            talk, decision = self.turns.decide(state.talk, work.chunk, work.clip, frames, forced)
             now = perf_counter()
             work = replace(work, decision=decision, decided=now, decide_s=work.decide_s + now - started)
             self._commit(decision, talk=talk, work=work)
         elif state.talk.reply is not None:
-            started = perf_counter()
-            talk, events = self.turns.speak(state.talk)
-            work = replace(work, reply_s=work.reply_s + perf_counter() - started)
+            started, cut = perf_counter(), self.script.cuts.get(work.chunk)
+            if cut is not None and cut.steps == work.steps:
+                talk, events = self.turns.cut(state.talk, cut.why)
+            else:
+                talk, events = self.turns.speak(state.talk)
+            work = replace(work, reply_s=work.reply_s + perf_counter() - started, steps=work.steps + 1)
             self._commit(*events, talk=talk, work=work)
         else:
             completed: list[Event] = []
@@ -277,19 +321,22 @@ class Loop:
             # The next call decides the pending chunk.
             return
         elif work is not None:
-            self._commit(_undecided(work.chunk, error), work=None)
+            self._commit(undecided(work.chunk, error), work=None)
         elif state.taken.next is not None and not isinstance(state.taken.next, (End, FileNotice)):
             self._begin_chunk(state, error)
         elif state.taken.next is None:
             taken = self._feed.more(state.taken, heard=False)
             if taken is not None:
                 lost = any("unheard" in getattr(piece, "flags", ()) for piece in taken.pieces)
-                notices = [_undecided(state.taken.chunks, error)] if lost else []
+                notices = [undecided(state.taken.chunks, error)] if lost else []
                 self._commit(*notices, taken=taken)
 
-    def _take_settings(self, talk: TurnState, chunk: int) -> tuple[TurnState, list[Event]]:
+    def _take_settings(self, talk: TurnProgress, chunk: int) -> tuple[TurnProgress, list[Event]]:
         """Apply settings that changed since the last chunk, with a notice."""
-        before, chosen = talk.terms.settings, self.settings
+        again = self.script.settings.get(chunk)
+        if again is not None:
+            self.settings = self.settings.changed(**again)
+        before, chosen = talk.settings, self.settings
         if chosen == before:
             return talk, []
         old, new = before.to_json(), chosen.to_json()
@@ -299,15 +346,3 @@ class Loop:
             chunk, "settings", f"Settings changed from this chunk on: {words}.", {"changed": changed, "settings": new}
         )
         return self.turns.changed(talk, chosen), [notice]
-
-
-def _undecided(chunk: int, error: BaseException | None) -> Notice:
-    why = f"{type(error).__name__}: {error}"
-    message = f"This chunk has no decision and is not in the context: {why[:LONGEST_ERROR]}"
-    return Notice(chunk, "undecided", message, {"error": type(error).__name__})
-
-
-def short(value: object) -> str:
-    """Format a setting's value for a sentence, truncated to `LONGEST_VALUE` characters."""
-    text = "the default" if value is None else str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from time import perf_counter, time
 
+from ..audio.features import Mark as FeaturesMark
 from ..audio.input_watch import InputWatch
 from ..protocol import Decision, Event, Timing
+from .features_state import FRESH
 from .feed import Taken
+from .listening import TurnProgress
 from .perceive import Heard
-from .turn_state import TurnState
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Work:
         Time of the decision, in seconds of `time.perf_counter`.
     decision
         Decision on the chunk; None before it is made.
+    steps
+        Tokens and slides of the reply so far.
     """
 
     heard: Heard
@@ -38,6 +42,7 @@ class Work:
     reply_s: float = 0.0
     decided: float = 0.0
     decision: Decision | None = None
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,23 +61,26 @@ class State:
         Index of the current clip, and whether a chunk of it was heard.
     watch
         Conditions observed in the input.
+    features
+        State of the running features after the newest perceived chunk.
     events, events_at
         Events of the last step, and the index in the record of the first of them.
     """
 
-    talk: TurnState
+    talk: TurnProgress
     taken: Taken = field(default_factory=Taken)
     work: Work | None = None
     clip: int = 0
     clip_open: bool = False
     watch: InputWatch = field(default_factory=InputWatch)
+    features: FeaturesMark = FRESH
     events: tuple[Event, ...] = ()
     events_at: int = 0
 
 
 def timing_of(work: Work) -> Timing:
     """Build the timing of a chunk: durations of the monotonic clock, times converted to Unix time."""
-    heard, epoch = work.heard, time() - perf_counter()
+    heard, origin, epoch = work.heard, work.heard.origin, time() - perf_counter()
     return Timing(
         work.chunk,
         heard.features_ms,
@@ -80,10 +88,10 @@ def timing_of(work: Work) -> Timing:
         work.decide_s * 1e3,
         work.reply_s * 1e3,
         work.queued_s * 1e3,
-        heard.stream,
-        heard.seq,
-        (epoch + heard.arrived) * 1e3,
+        origin.stream,
+        origin.seq,
+        (epoch + origin.arrived) * 1e3,
         (epoch + work.decided) * 1e3,
-        heard.encode_wait_ms if heard.live else 0.0,
-        heard.age_s * 1e3 if heard.live else 0.0,
+        heard.encode_wait_ms if origin.microphone else 0.0,
+        origin.age_s * 1e3 if origin.microphone else 0.0,
     )

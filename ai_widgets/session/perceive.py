@@ -1,20 +1,26 @@
 """Perceive: convert a chunk of audio to log-mel features and to the encoder's ten frames.
 
-`Listener` perceives a live stream, `hear_clip` a whole clip at once. Both are independent of the model's decisions.
+`Listener` perceives a stream chunk by chunk, `hear_clip` a whole clip at once. Both are independent of the model's
+decisions.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from torch import Tensor
 
-from ..audio.features import Array, StreamingLogMel, log_mel, thumbnail
+from ..audio.features import Array, Mark, StreamingLogMel, log_mel, thumbnail
 from ..audio.intake import ChunkAudio
-from ..model.checkpoint import LoadedModel
+from ..audio.origin import Origin
+from ..model.interfaces import LanguageModel
 from ..protocol import MELS_PER_CHUNK
+from .listening import ListeningModel, Perceived
+
+Floor: TypeAlias = Literal["running", "clip"]
+"""Maximum that the log-mel floor of a chunk is relative to: of the stream so far, or of the whole clip."""
 
 
 @dataclass(frozen=True)
@@ -30,105 +36,97 @@ class Heard:
     clip
         Index of the chunk's clip.
     frames
-        Encoder frames [10, width] on the model's device; None if perception failed.
+        Encoder frames [10, width] on the model's device, or what a policy's stream perceived; None after a failure.
     features_ms, tower_ms
         Duration of the log-mel features and of the audio tower, in milliseconds.
-    arrived
-        Arrival of the chunk's last sample, in seconds of `time.perf_counter`.
     mel
         Thumbnail of the features (`audio.features.thumbnail`).
-    stream, seq
-        Stream and sequence number of the browser block that completed the chunk; 0 and −1 for audio from Python.
     encode_wait_ms
-        Time between `arrived` and the start of the features, in milliseconds.
-    live
-        Whether the audio comes from a microphone.
-    age_s
-        Time between the capture of the chunk's last sample and `arrived`, in seconds.
+        Time between the chunk's arrival and the start of the features, in milliseconds.
+    origin
+        Origin of the audio that completed the chunk.
+    floor
+        Log-mel floor of the frames: `running`, or `clip` for the floor of the whole clip.
+    before, after
+        State of the running features before and after the chunk (`StreamingLogMel.mark`); None with the clip's floor.
     """
 
     samples: Array
     flags: tuple[str, ...]
     clip: int
-    frames: Tensor | None
+    frames: Any | None
     features_ms: float = 0.0
     tower_ms: float = 0.0
-    arrived: float = field(default_factory=perf_counter)
     mel: str = ""
-    stream: int = 0
-    seq: int = -1
     encode_wait_ms: float = 0.0
-    live: bool = False
-    age_s: float = 0.0
+    origin: Origin = field(default_factory=Origin)
+    floor: Floor = "running"
+    before: Mark | None = None
+    after: Mark | None = None
 
 
-class Listener:
+class LogMelStream:
     """Encoder of a live stream, chunk by chunk: log-mel with the running floor, then the audio tower."""
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LanguageModel) -> None:
         self._model = model
         self._features = StreamingLogMel()
 
-    def mark(self) -> tuple[Array | None, float]:
-        """Return the state of the stream, for `return_to`."""
+    def mark(self) -> Mark:
+        """Return the state of the features, for `return_to`."""
         return self._features.mark()
 
-    def return_to(self, mark: tuple[Array | None, float]) -> None:
-        """Restore the state that `mark` returned; chunks heard since then have no effect."""
+    def return_to(self, mark: Mark) -> None:
+        """Restore the state that `mark` returned; chunks perceived since then have no effect."""
         self._features.return_to(mark)
 
-    def hear(
-        self,
-        chunk: ChunkAudio,
-        clip: int = 0,
-        arrived: float | None = None,
-        *,
-        stream: int = 0,
-        seq: int = -1,
-        live: bool = False,
-        age_s: float = 0.0,
-    ) -> Heard:
-        """Encode the next chunk of the stream, at a cost independent of the stream's length.
-
-        Parameters
-        ----------
-        chunk, clip
-            Audio of the chunk, and index of its clip.
-        arrived
-            Arrival of the chunk's last sample, in seconds of `time.perf_counter`; None for now.
-        stream, seq
-            Stream and sequence number of the browser block that completed the chunk; the defaults mean audio from
-            Python.
-        live
-            Whether the audio comes from a microphone.
-        age_s
-            Time between the capture of the chunk's last sample and `arrived`, in seconds.
-        """
+    def perceive(self, samples: Array) -> Perceived:
+        """Encode the next chunk, float32 [6400] at 16 kHz, at a cost independent of the stream's length."""
         start = perf_counter()
-        mels = self._features.push(chunk.samples)
+        mels = self._features.push(samples)
         between = perf_counter()
         with self._model.computing():
             frames = self._model.encoder.encode(mels)[0]
         end = perf_counter()
-        since = start if arrived is None else arrived
+        return Perceived(frames, (between - start) * 1e3, (end - between) * 1e3, thumbnail(mels))
+
+
+class Listener:
+    """Perception of a live stream that keeps the origin of each chunk beside what the model's stream perceived."""
+
+    def __init__(self, model: ListeningModel) -> None:
+        self._stream = model.open_stream()
+        # A fork goes back to the features of a language model; a policy has none.
+        self._has_features = model.language is not None
+
+    def mark(self) -> Any:
+        """Return the state of the stream, for `return_to`."""
+        return self._stream.mark()
+
+    def return_to(self, mark: Any) -> None:
+        """Restore the state that `mark` returned; chunks heard since then have no effect."""
+        self._stream.return_to(mark)
+
+    def hear(self, chunk: ChunkAudio, clip: int = 0) -> Heard:
+        """Perceive the next chunk of the stream, at a cost independent of the stream's length; `clip` is its clip."""
+        start, before = perf_counter(), self._stream.mark() if self._has_features else None
+        perceived = self._stream.perceive(chunk.samples)
         return Heard(
             chunk.samples,
             chunk.flags,
             clip,
-            frames,
-            (between - start) * 1e3,
-            (end - between) * 1e3,
-            since,
-            thumbnail(mels),
-            stream,
-            seq,
-            max(0.0, start - since) * 1e3,
-            live,
-            age_s,
+            perceived.frames,
+            perceived.features_ms,
+            perceived.tower_ms,
+            perceived.mel,
+            max(0.0, start - chunk.origin.arrived) * 1e3,
+            chunk.origin,
+            before=before,
+            after=self._stream.mark() if self._has_features else None,
         )
 
 
-def hear_clip(model: LoadedModel, chunks: list[ChunkAudio], clip: int) -> list[Heard]:
+def hear_clip(model: LanguageModel, chunks: list[ChunkAudio], clip: int) -> list[Heard]:
     """Perceive a short clip at once, with one log-mel floor for the whole clip, as the authors' offline runner does.
 
     For a long clip use `clip_features.ClipLogMel` and `hear_piece`, which bound the memory.
@@ -141,7 +139,7 @@ def hear_clip(model: LoadedModel, chunks: list[ChunkAudio], clip: int) -> list[H
 
 
 def hear_piece(
-    model: LoadedModel, chunks: list[ChunkAudio], mels: Array, clip: int, start: float | None = None
+    model: LanguageModel, chunks: list[ChunkAudio], mels: Array, clip: int, start: float | None = None
 ) -> list[Heard]:
     """Encode chunks with known features in one batch.
 
@@ -168,8 +166,9 @@ def hear_piece(
             each,
             (between - start) * share,
             (end - between) * share,
-            start,
             thumbnail(mels[:, place * MELS_PER_CHUNK : (place + 1) * MELS_PER_CHUNK]),
+            origin=chunk.origin,
+            floor="clip",
         )
         for place, (chunk, each) in enumerate(zip(chunks, frames, strict=True))
     ]

@@ -11,30 +11,26 @@ docs/protocol.md §3, paper §3.
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from threading import RLock
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy.typing as npt
-
-from ..audio.clip_features import Progress
-from ..audio.files import LONGEST_S
 from ..errors import ReadOnlyError, SessionError
-from ..model.checkpoint import LoadedModel
 from ..protocol import Event
 from ..record.record import SessionRecord
 from ..record.transcript import summary, transcript_html
 from ..settings import Settings
+from .audio_input import AudioInput
 from .event_stream import EventStream
-from .feed import End, Given, Item
-from .framing import Framing
-from .given_audio import block, checked_tail, clip_items, file_items
-from .loop import Loop, short
-from .perceive import Heard
+from .feed import Item
+from .fork import Change, Forced, Replaced, forked
+from .listening import ListeningModel
+from .loop import Loop
+from .loop_notices import short
 
 
-class StreamingSession:
+class StreamingSession(AudioInput):
     """One conversation with a model: audio in, events out.
 
     `push`, `finish`, `push_clip`, `play` do the work and return its events; `stream` and `stream_clip` give them as
@@ -43,7 +39,7 @@ class StreamingSession:
     Parameters
     ----------
     model
-        Shared, immutable.
+        Model or policy, shared and immutable.
     settings
         See `Settings`.
     record
@@ -59,7 +55,7 @@ class StreamingSession:
     """
 
     def __init__(
-        self, model: LoadedModel, settings: Settings | None = None, record: SessionRecord | None = None
+        self, model: ListeningModel, settings: Settings | None = None, record: SessionRecord | None = None
     ) -> None:
         self.model = model
         # Settings may be changed on another thread than the one that feeds; each step holds it.
@@ -68,6 +64,15 @@ class StreamingSession:
         self._loop = Loop(model, settings or Settings(), self._record)
         self._stream: EventStream | None = None
         self._closed = False
+
+    @classmethod
+    def around(cls, model: ListeningModel, loop: Loop, record: SessionRecord) -> StreamingSession:
+        """Return the session of a loop that is already at some chunk."""
+        session = cls.__new__(cls)
+        session.model, session._lock = model, RLock()
+        session._record, session._loop = record, loop
+        session._stream, session._closed = None, False
+        return session
 
     @property
     def record(self) -> SessionRecord:
@@ -97,132 +102,17 @@ class StreamingSession:
     @property
     def position(self) -> int:
         """Positions of the context in use."""
-        return self._loop.state.talk.window.positions
+        return self._loop.state.talk.positions
 
     @property
     def context_limit(self) -> int:
         """Positions the context may hold."""
-        return self._loop.state.talk.terms.framing.limit
+        return self._loop.state.talk.limit
 
     @property
     def prefix(self) -> tuple[int, ...]:
         """Tokens that the context begins with: those that were fed, or will be where it is bare."""
-        return self._loop.state.talk.window.prefix or Framing.of(self.model, self.settings).prefix
-
-    def push(self, samples: npt.ArrayLike, rate: int | None = None) -> list[Event]:
-        """Hear live audio of any length and return the events of it.
-
-        Samples that do not fill a chunk wait for the next call.
-
-        Parameters
-        ----------
-        samples
-            [n] or with channels, see `audio.mono`.
-        rate
-            Samples per second; 16 000 by default. Another rate goes through a streaming resampler, so that any split
-            into blocks gives the same; it may change from call to call.
-
-        Raises
-        ------
-        AudioError
-            Not audio; nothing is heard then.
-        SessionError
-            The session is closed.
-        """
-        return [*self.stream(samples, rate)]
-
-    def stream(self, samples: npt.ArrayLike, rate: int | None = None) -> EventStream:
-        """Hear live audio as `push` does; the events come as they happen, token by token.
-
-        Returns
-        -------
-        EventStream
-            An iterator. What is left of it is finished by the session's next call.
-        """
-        return self._begin(block(samples, rate))
-
-    def finish(self, tail_silence: float = 0.0) -> list[Event]:
-        """End the recording: the waiting rest is padded to a chunk, `tail_silence` seconds of silence follow.
-
-        The session stays open; the next audio belongs to a new clip.
-        """
-        return [*self._begin(End(checked_tail(tail_silence)))]
-
-    def push_clip(
-        self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
-    ) -> list[Event]:
-        """Hear one whole clip, padded to chunks and followed by silence so that the model can reply.
-
-        Parameters
-        ----------
-        samples, rate
-            As in `push`.
-        floor
-            `clip`: the log-mel floor is that of the whole clip, and clip and tail are encoded on their own, as the
-            authors' offline runner does. `running`: the clip goes on in the live stream.
-        tail_silence
-            Seconds, rounded up to whole chunks; the authors use 1.
-        """
-        return [*self.stream_clip(samples, rate, floor=floor, tail_silence=tail_silence)]
-
-    def stream_clip(
-        self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
-    ) -> EventStream:
-        """Hear one whole clip as `push_clip` does; the events come as they happen."""
-        return self._begin(*clip_items(samples, rate, floor, tail_silence))
-
-    def play(
-        self,
-        source: str | Path | BinaryIO,
-        *,
-        floor: str = "running",
-        tail_silence: float = 1.0,
-        longest_s: float | None = LONGEST_S,
-        progress: Progress | None = None,
-    ) -> list[Event]:
-        """Hear an audio file as one recording, and return the events of it.
-
-        The file is decoded piece by piece while it is heard: memory does not depend on its length. What is wrong with
-        it (cut, damaged, channels that cancel) is a notice.
-
-        Parameters
-        ----------
-        source
-            A path, or an open binary file that can be searched.
-        floor, tail_silence
-            As in `push_clip`. With `running` its first chunk is decided at once; with `clip` the whole file is measured
-            before.
-        longest_s
-            Seconds that it may decode to; None for any length.
-        progress
-            Gets the seconds that were measured, and all there are as far as that is known.
-
-        Raises
-        ------
-        AudioError
-            It cannot be read; nothing is heard then. Where that turns out in the middle, all but the last seconds of
-            what came before were heard.
-        """
-        return [
-            *self.stream_file(source, floor=floor, tail_silence=tail_silence, longest_s=longest_s, progress=progress)
-        ]
-
-    def stream_file(
-        self,
-        source: str | Path | BinaryIO,
-        *,
-        floor: str = "running",
-        tail_silence: float = 1.0,
-        longest_s: float | None = LONGEST_S,
-        progress: Progress | None = None,
-    ) -> EventStream:
-        """Hear an audio file as `play` does; the events come as they happen."""
-        self._check_open()
-        return self._begin(*file_items(source, floor, tail_silence, longest_s, progress))
-
-    def step(self, heard: Heard) -> EventStream:
-        """Decide after one chunk that was perceived elsewhere, and respond if so decided; the events as they happen."""
-        return self._begin(Given(heard))
+        return self._loop.state.talk.prefix or self.model.framing(self.settings).prefix
 
     def change(self, **settings: Any) -> Settings:
         """Change settings while the session runs; they apply from the next chunk on, which brings a notice.
@@ -248,10 +138,74 @@ class StreamingSession:
         with self._lock:
             self._check_open()
             chosen = self.settings.changed(**settings)
-            Framing.of(self.model, chosen)
+            self.model.framing(chosen)
             self._finish_pending()
             self._loop.settings = chosen
         return chosen
+
+    def fork(
+        self,
+        chunk: int,
+        *,
+        force: Forced | Mapping[int, Forced] | None = None,
+        audio: Replaced | None = None,
+        **changed: Any,
+    ) -> StreamingSession:
+        """Return a session that shares the past up to a chunk and decides from there on, with something changed.
+
+        What this session heard from there on is pending in the fork: `run_on` decides it again, as does the fork's next
+        call; new audio follows it. What happened from outside happens again: changes of settings that are not among
+        `changed`, and interrupts, after as many tokens. Random numbers go on as in this session, which is not changed
+        and may go on, too. A closed session can be forked.
+
+        Parameters
+        ----------
+        chunk
+            Index of the first chunk that is decided again; the number of chunks so far for none.
+        force
+            Decision at `chunk`, or decisions by chunk: TEXT_BEGIN or KEEP_SILENCE. The event says `forced` in its rule;
+            its probabilities are the model's.
+        audio
+            Other audio by chunk: at most 6400 samples at 16 kHz, the index of another chunk, or None for silence.
+        **changed
+            Fields of `Settings`, from `chunk` on. Another system prompt replays the session from its start.
+
+        Returns
+        -------
+        StreamingSession
+            Its record begins with the shared events, followed by the notice `fork`. Cost: `session.fork`.
+
+        Raises
+        ------
+        SessionError
+            If there is no such chunk, or its state or its audio is no longer kept.
+        SettingError, AudioError
+            If a setting, `force` or `audio` is not allowed.
+
+        Examples
+        --------
+        >>> fork = session.fork(chunk=12, bias=0.5)
+        >>> fork.run_on()
+        >>> session.fork(12, force="TEXT_BEGIN", audio={13: None}).run_on()
+        """
+        with self._lock:
+            if not self._closed:
+                self._finish_pending()
+            change = Change.of(self._record, self.chunks_done, chunk, force, audio, changed)
+            loop, record = forked(self.model, self._loop, self._record, change)
+        return self.around(self.model, loop, record)
+
+    def run_on(self) -> list[Event]:
+        """Decide what is pending, as after a fork, and return the events of it."""
+        return [*self.stream_on()]
+
+    def stream_on(self) -> EventStream:
+        """Decide what is pending as `run_on` does; the events come as they happen."""
+        with self._lock:
+            self._check_open()
+            self._end_stream()
+            self._stream = stream = EventStream(self._next_event, len(self._record))
+        return stream
 
     def interrupt(self) -> None:
         """End the running reply after the token at work. Without a running reply nothing happens. Safe to call from

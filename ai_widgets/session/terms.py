@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..model.checkpoint import LoadedModel
+from ..model.interfaces import LanguageModel
 from ..model.sampling import SamplingRule
 from ..protocol import CHUNK_SECONDS
 from ..settings import CARD_MAX_NEW_TOKENS, Settings
@@ -36,7 +36,7 @@ class Terms:
     framing: Framing
 
     @staticmethod
-    def of(model: LoadedModel, settings: Settings) -> Terms:
+    def of(model: LanguageModel, settings: Settings) -> Terms:
         """Resolve the settings of a session.
 
         Raises

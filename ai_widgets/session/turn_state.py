@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..protocol import CHUNK_SECONDS, Event, Notice
+from ..settings import Settings
 from .detokenize import ReplyText
 from .held import SPARE, Left, Window
 from .terms import Terms
@@ -58,6 +59,26 @@ class TurnState:
     ended: str | None = None
 
     @property
+    def settings(self) -> Settings:
+        """Settings in use."""
+        return self.terms.settings
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """Tokens at the start of the context; empty before the first chunk."""
+        return self.window.prefix
+
+    @property
+    def positions(self) -> int:
+        """Number of context positions in use."""
+        return self.window.positions
+
+    @property
+    def limit(self) -> int:
+        """Maximum number of context positions."""
+        return self.terms.framing.limit
+
+    @property
     def room(self) -> int:
         """Number of free positions; negative after the limit was lowered below the positions in use."""
         return self.terms.framing.limit - self.window.positions
@@ -97,3 +118,22 @@ def _slide_notice(chunk: int, left: Left, used: int, limit: int) -> Notice:
     )
     data = {"chunks": [left.first, left.last], "turns": left.turns, "positions": left.positions}
     return Notice(chunk, "context_slide", message, {**data, "used": used, "limit": limit})
+
+
+def ended(state: TurnState, chunk: int, kind: str, message: str) -> tuple[TurnState, list[Event]]:
+    """Return the state of a session that takes no more audio, and the notice why."""
+    data = {"used": state.window.positions, "limit": state.terms.framing.limit, "drawn": state.drawn}
+    return replace(state, ended=message), [Notice(chunk, kind, message, data)]
+
+
+def reply_limit(state: TurnState, spoken: int) -> str | None:
+    """Return the limit that forbids another token of the reply, in words, or None."""
+    if state.room < len(state.due):
+        return f"the context's {state.terms.framing.limit} positions are used"
+    most = state.terms.settings.max_reply_tokens
+    if most is not None and spoken >= most:
+        return f"it reached {most} tokens (max_reply_tokens)"
+    allowed = state.terms.max_new_tokens
+    if allowed is not None and state.drawn >= allowed:
+        return f"the session has drawn its {allowed} tokens (max_new_tokens)"
+    return None

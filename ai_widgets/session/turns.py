@@ -16,7 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import SessionError
-from ..model.checkpoint import LoadedModel
+from ..model.interfaces import LanguageModel
 from ..model.overflow import not_finite
 from ..model.sampling import Distribution, Draw, draw
 from ..protocol import CHUNK_SECONDS, Alternative, Choice, Decision, Ending, Event, Notice, Token, Turn
@@ -24,7 +24,7 @@ from ..settings import Settings
 from .detokenize import ReplyText
 from .held import Window
 from .terms import Terms
-from .turn_state import Reply, TurnState
+from .turn_state import Reply, TurnState, ended, reply_limit
 
 
 class TurnTaking:
@@ -48,7 +48,7 @@ class TurnTaking:
         If the context is too short for the prefix and one chunk.
     """
 
-    def __init__(self, model: LoadedModel, settings: Settings) -> None:
+    def __init__(self, model: LanguageModel, settings: Settings) -> None:
         self._model = model
         self._tokens = model.traits.tokens
         self._generator = np.random.default_rng(settings.seed)
@@ -65,6 +65,19 @@ class TurnTaking:
     def release(self) -> None:
         """Free the memory of keys and values."""
         self._context = self._model.decoder.context(self._context.limit)
+
+    def branch(self, window: Window, now: Window) -> Any:
+        """Return a copy of the context's positions that `window` held, or None if the context `now` lacks some.
+
+        The context begins with them unless a chunk was evicted since, or the memory was freed.
+        """
+        if window.oldest != now.oldest or self._context.position < window.positions:
+            return None
+        return self._context.branch(window.positions)
+
+    def adopt(self, context: Any, window: Window) -> None:
+        """Go on with a context that holds exactly the positions of `window`."""
+        self._context, self._slid = context, window
 
     def settle(self, state: TurnState) -> bool:
         """Bring keys and values to `state`: truncate what an interrupted step fed, and evict what has left the window.
@@ -112,7 +125,7 @@ class TurnTaking:
         terms, events = state.terms, list[Event]()
         allowed = terms.max_new_tokens
         if allowed is not None and state.drawn >= allowed:
-            return _end(state, chunk, "limit", f"The session has drawn its {allowed} tokens (max_new_tokens).")
+            return ended(state, chunk, "limit", f"The session has drawn its {allowed} tokens (max_new_tokens).")
         limit = terms.framing.limit
         if state.window.prefix and state.window.prefix != terms.framing.prefix:
             data = {"used": state.window.positions, "limit": limit, "why": "system_prompt"}
@@ -131,14 +144,16 @@ class TurnTaking:
                 f"The context is full: {len(state.window) * CHUNK_SECONDS:.1f} s of audio are in it (context_seconds)"
             )
         if terms.settings.context == "stop":
-            return _end(state, chunk, "context_full", f"{full}, so the session has ended.")
+            return ended(state, chunk, "context_full", f"{full}, so the session has ended.")
         if terms.settings.context == "slide":
             return state.slid(chunk, needed, many, keep=0)
         data = {"used": used, "limit": limit, "why": "full"}
         message = f"{full}; it was reset to the prefix."
         return state.forgotten(), [Notice(chunk, "context_reset", message, data)]
 
-    def decide(self, state: TurnState, chunk: int, clip: int, frames: Tensor) -> tuple[TurnState, Decision]:
+    def decide(
+        self, state: TurnState, chunk: int, clip: int, frames: Tensor, forced: str | None = None
+    ) -> tuple[TurnState, Decision]:
         """Feed a chunk and draw the decision.
 
         Parameters
@@ -149,6 +164,8 @@ class TurnTaking:
             Index of the chunk in the session, and of its clip.
         frames
             Encoder frames [10, width].
+        forced
+            Name of the token to take in place of the drawn one; the draw itself happens as always.
 
         Raises
         ------
@@ -175,6 +192,7 @@ class TurnTaking:
                 allowed=(keep, text) if terms.settings.mask else None,
                 bias=(text, terms.settings.bias) if terms.settings.bias else None,
                 report=(keep, text),
+                forced=None if forced is None else self._tokens[forced],
             )
         if not window.prefix:
             window = window.begun(opening)
@@ -203,7 +221,7 @@ class TurnTaking:
             oldest=chunk if window.oldest is None else window.oldest,
             used=window.positions,
             limit=framing.limit,
-            rule=terms.in_effect,
+            rule=terms.in_effect if forced is None else {**terms.in_effect, "forced": forced},
         )
         after = replace(
             state, window=window, due=(drawn.token,), drawn=state.drawn + 1, random=random, leaving=0, reply=None
@@ -234,7 +252,7 @@ class TurnTaking:
             after, events = state.slid(reply.chunk, 1, 0, keep=1)
             if events:
                 return after, events
-        limit = _reply_limit(state, len(reply.text.tokens))
+        limit = reply_limit(state, len(reply.text.tokens))
         if limit is not None:
             after, events = self.cut(state, "limit")
             notice = Notice(reply.chunk, "limit", f"The reply was truncated: {limit}.", {"turn": reply.turn})
@@ -271,7 +289,7 @@ class TurnTaking:
         )
         return replace(after, reply=replace(reply, text=text)), [token]
 
-    def cut(self, state: TurnState, ended: Ending) -> tuple[TurnState, list[Event]]:
+    def cut(self, state: TurnState, why: Ending) -> tuple[TurnState, list[Event]]:
         """End the reply in progress before its TEXT_END; without a reply return the state unchanged.
 
         The next feed begins with the reply's last token and TEXT_END, so that the context is as in training.
@@ -279,13 +297,13 @@ class TurnTaking:
         if state.reply is None:
             return state, []
         closed = replace(state, due=(*state.due, self._tokens["TEXT_END"])) if state.due else state
-        return self._end_reply(closed, state.reply, ended)
+        return self._end_reply(closed, state.reply, why)
 
-    def _end_reply(self, state: TurnState, reply: Reply, ended: Ending) -> tuple[TurnState, list[Event]]:
+    def _end_reply(self, state: TurnState, reply: Reply, why: Ending) -> tuple[TurnState, list[Event]]:
         text = reply.text
         start_s = reply.chunk * CHUNK_SECONDS
         events: list[Event] = [
-            Turn(reply.chunk, reply.turn, reply.clip, start_s, text.emotion, text.text, text.tokens, ended)
+            Turn(reply.chunk, reply.turn, reply.clip, start_s, text.emotion, text.text, text.tokens, why)
         ]
         state = replace(state, reply=None)
         if state.terms.settings.forget_after_reply:
@@ -321,21 +339,3 @@ class TurnTaking:
         return tuple(
             Alternative(c.token, self._model.token_text(c.token), c.p, c.scaled, c.kept) for c in drawn.likeliest
         )
-
-
-def _end(state: TurnState, chunk: int, kind: str, message: str) -> tuple[TurnState, list[Event]]:
-    data = {"used": state.window.positions, "limit": state.terms.framing.limit, "drawn": state.drawn}
-    return replace(state, ended=message), [Notice(chunk, kind, message, data)]
-
-
-def _reply_limit(state: TurnState, spoken: int) -> str | None:
-    """Return the limit that forbids another token of the reply, in words, or None."""
-    if state.room < len(state.due):
-        return f"the context's {state.terms.framing.limit} positions are used"
-    most = state.terms.settings.max_reply_tokens
-    if most is not None and spoken >= most:
-        return f"it reached {most} tokens (max_reply_tokens)"
-    allowed = state.terms.max_new_tokens
-    if allowed is not None and state.drawn >= allowed:
-        return f"the session has drawn its {allowed} tokens (max_new_tokens)"
-    return None

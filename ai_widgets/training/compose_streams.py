@@ -1,7 +1,8 @@
 """Training streams: clips, generated sounds and ambience composed into minutes of listening with known labels.
 
-A stream is *live* (one piece, running floor) or a *session of clips* (each clip with the floor of the whole clip and
-followed by a second of digital silence, as the command line feeds files). Streams may begin in the middle of anything.
+A stream is *continuous* (one piece, running floor) or a *session of clips* (each clip with the floor of the whole clip
+and followed by a second of digital silence, as the command line feeds files). Streams may begin in the middle of
+anything.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ai_widgets.protocol import CHUNK_SAMPLES, MELS_PER_CHUNK
 
 
 def running_mels(samples: Array) -> Array:
-    """Compute features [chunks, 128, 40] of a live stream (running floor, right edge of every chunk reflected).
+    """Compute features [chunks, 128, 40] of a stream (running floor, right edge of every chunk reflected).
 
     Parameters
     ----------

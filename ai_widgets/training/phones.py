@@ -10,8 +10,8 @@ import shutil
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from ai_widgets.child_process import output_of
 from ai_widgets.errors import SettingError
+from ai_widgets.training.child_process import output_of
 
 VOICE = "en-us"
 LEFT_OUT = frozenset("ˈˌːʲ ̩͡‿-_()0123456789")

@@ -32,7 +32,7 @@ import numpy.typing as npt
 import soundfile as sf
 import soxr
 
-from ai_widgets.child_process import output_of
+from ai_widgets.training.child_process import output_of
 from ai_widgets.training.lexicon import KEYWORDS, SHORT_TEXTS, WORDS, sentence
 
 SAMPLE_RATE = 16000

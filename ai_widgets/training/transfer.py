@@ -34,7 +34,7 @@ def open_start(name: str | Path) -> Model:
         Where the checkpoint has more than `LARGEST` parameters.
     """
     model = load_model(name, "cpu", "float32")
-    parts = (model.loaded.encoder.tower, model.loaded.decoder.model)
+    parts = (model.encoder.tower, model.decoder.model)
     count = sum(p.numel() for part in parts for p in part.parameters())
     if count > LARGEST:
         raise SettingError(
@@ -46,12 +46,12 @@ def open_start(name: str | Path) -> Model:
 
 def sizes_of(model: Model) -> Sizes:
     """Return the sizes of a network that fit a checkpoint's weights."""
-    text, audio = model.loaded.decoder.model.shape, model.loaded.encoder.tower.shape
+    text, audio = model.decoder.model.shape, model.encoder.tower.shape
     return Sizes(
         width=text.width, layers=text.layers, heads=text.heads, kv_heads=text.key_heads, mlp=text.mlp,
         tower_width=audio.d_model, tower_layers=audio.encoder_layers, tower_heads=audio.encoder_attention_heads,
         tower_mlp=audio.encoder_ffn_dim,
-        block_size=model.loaded.positions,
+        block_size=model.positions,
     )  # fmt: skip
 
 
@@ -63,9 +63,8 @@ def take_over(network: Network, words: Vocabulary, model: Model) -> None:
     CheckpointError
         Where the checkpoint lacks a tensor.
     """
-    loaded = model.loaded
-    _copy(network.tower, dict(loaded.encoder.tower.state_dict()), NOT_USED)
-    state = dict(loaded.decoder.model.state_dict())
+    _copy(network.tower, dict(model.encoder.tower.state_dict()), NOT_USED)
+    state = dict(model.decoder.model.state_dict())
     rows = _same_tokens(words, model)
     for name in BY_TOKEN:
         old, new = state.pop(name), network.lm.get_parameter(name)
@@ -77,9 +76,9 @@ def take_over(network: Network, words: Vocabulary, model: Model) -> None:
 
 def _same_tokens(words: Vocabulary, model: Model) -> dict[int, int]:
     """Map our token ids to the checkpoint's: text pieces by their spelling, special tokens and emotions by name."""
-    known = model.loaded.tokenizer.get_vocab()
+    known = model.tokenizer.get_vocab()
     rows = {ours: known[piece] for piece, ours in words.tokenizer.get_vocab().items() if piece in known}
-    table = model.loaded.traits.tokens
+    table = model.traits.tokens
     named = {**table.ids, **{emotion.name: token for emotion, token in table.emotions.items()}}
     rows.update({ours: named[name] for name, ours in (words.ids | words.emotions).items() if name in named})
     return rows

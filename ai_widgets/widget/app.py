@@ -1,58 +1,54 @@
-"""`AudioInteraction`: the widget. It adapts the worker to Jupyter's comm and decides nothing itself."""
+"""`AudioInteraction`: the widget. It joins traits, comm and notebook to its channel, and decides nothing itself."""
 
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
-from threading import RLock
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 import traitlets
 
-from ..audio.files import open_audio
 from ..audio.intake import check_rate, mono
-from ..errors import SessionError, SettingError
-from ..record.record import AUDIO_SECONDS, KeepAudio, SessionRecord
+from ..record.folder import check_keep
+from ..record.record import AUDIO_SECONDS, SessionRecord
+from ..record.transcript import summary
 from ..settings import WIDGET_REPLY_TOKENS, Settings
-from .assigning import check_assignment
-from .files.file_stream import FileStream
+from .assigning import StateTrait, check_assignment, completed
+from .channel import Channel
 from .front_end import BUNDLE, STYLE, check_built, text_of
-from .history_writer import HistoryKeeper
-from .live_settings import LiveSettings, parted
-from .loading import ModelSource, loader
-from .pipeline import Worker
-from .representations import ShownWidget
-from .stages.items import Owner
-from .wire.messages import PACES, Pace
-from .wire.outbox import Outbox
+from .live_settings import LiveSettings, described, parted
+from .loading import given_name, loader
+from .representations import WidgetView
+from .wire.comm import ShellSafeWidget
+from .wire.limits import Pace
 
 if TYPE_CHECKING:
     import torch
 
-    from ..inference import Model
+    from ..session.listening import ListeningModel
 
 DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
 
 
-class AudioInteraction(ShownWidget):
+class AudioInteraction(ShellSafeWidget):
     """Record the browser's microphone (or play a file), and watch the model perceive, decide and respond.
 
     Parameters
     ----------
     model
-        `tiny` (embedded), a folder, a hub id, or a `Model` that is loaded already. Loading runs in the background; the
-        widget can be used at once and answers as soon as the model is there.
+        `tiny` (embedded), a folder, a hub id, a `Model` that is loaded already, or a baseline policy such as
+        ``aiw.policies.Silero()``. Loading runs in the background; the widget can be used at once and answers as soon
+        as the model is there.
     device, dtype, revision
         As in `load_model`. (The microphone is the live setting `device`: ``w.set(device=…)``.)
-    audio_seconds, keep_audio, audio_path
-        What `record.audio` keeps: the newest ten minutes by default; see `SessionRecord`.
+    audio_seconds
+        Length of the newest audio that `record.audio` keeps in memory, in seconds; None keeps all, 0 none.
+    keep
+        Folder into which every session is written while it happens (`SessionRecord.load` opens it); None: memory only.
     **settings
-        Fields of `Settings`, such as ``greedy=True`` or ``bias=0.5``, and of `LiveSettings`, such as
-        ``arrival="drop"``.
+        Fields of `Settings`, such as ``greedy=True``, and of `LiveSettings`, such as ``arrival="drop"``.
 
     Attributes
     ----------
@@ -66,7 +62,7 @@ class AudioInteraction(ShownWidget):
     loop : dict
         `mode` (`run`, `pause`, `step`), `phase` (`perceive`, `decide`, `respond`: done last, or at work), its `chunk`.
     counters : dict
-        Chunks `waiting`, `lag_s`, `dropped_chunks`, `dropped_s`, and `let_go_s`: seconds of audio no longer kept.
+        Chunks `waiting`, `lag_s`, `dropped_chunks`, `dropped_s`, and `discarded_s`: seconds of audio no longer kept.
     history : dict
         The newest part of the record, compact and bounded (`history.py`): what a saved notebook shows.
     transcript : str
@@ -79,36 +75,62 @@ class AudioInteraction(ShownWidget):
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
 
-    history = traitlets.Dict(read_only=True).tag(sync=True)
+    state = traitlets.Unicode("idle", read_only=True).tag(sync=True)
+    settings = traitlets.Dict().tag(sync=True)
+    live = traitlets.Dict().tag(sync=True)
+    settings_schema = traitlets.List(described(), read_only=True).tag(sync=True)
+    loop = StateTrait("the loop is changed with w.pause(), w.resume() and w.step()")
+    model_info = StateTrait("another model needs another widget")
+    counters = StateTrait("its figures count what the session did")
+    history = StateTrait("w.reset() begins a new one")
+    transcript = traitlets.Unicode(read_only=True).tag(sync=True)
+
+    _kernel_owned = (
+        "state",
+        "settings",
+        "live",
+        "settings_schema",
+        "loop",
+        "model_info",
+        "counters",
+        "history",
+        "transcript",
+    )
 
     def __init__(
         self,
-        model: str | Path | Model = "tiny",
+        model: str | Path | ListeningModel = "tiny",
         *,
         device: str | torch.device = "auto",
         dtype: str | torch.dtype = "auto",
         revision: str | None = None,
         audio_seconds: float | None = AUDIO_SECONDS,
-        keep_audio: KeepAudio = True,
-        audio_path: str | Path | None = None,
+        keep: str | Path | None = None,
         **settings: Any,
     ) -> None:
         check_built()
         session, live = parted(settings)
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
-        name = str(model) if isinstance(model, (str, Path)) else model.loaded.name
-        source = ModelSource(loader(model, device, dtype, revision), self._model_changed)
-        worker = Worker(
-            source, chosen, lively, self._owner(), lambda: SessionRecord(audio_seconds, keep_audio, audio_path)
+        name = given_name(model, chosen)
+        check_keep(keep)
+        self._view = WidgetView(self, f"AudioInteraction {name}")
+        self._channel = Channel(
+            self._view,
+            name,
+            loader(model, device, dtype, revision),
+            chosen,
+            lively,
+            lambda: SessionRecord(audio_seconds, keep),
+            pull="google.colab" in sys.modules,
         )
-        self._send_lock = RLock()
-        pull = "google.colab" in sys.modules
-        outbox = Outbox(self.send, lambda: self.record, lambda: self.waiting, self._send_lock, pull=pull)
-        self._keeper = HistoryKeeper(self._keep)
-        self._keeper.follow(worker.record, outbox.session)
-        super().__init__(name, source, worker, outbox, pull)
-        self._publish_settings()
-        self._source.start()
+        self._send_lock = self._view.send_lock
+        super().__init__()
+        if not isinstance(model, (str, Path)) and model.language is None:
+            # None of the session's settings changes what a policy does, so its page offers none.
+            self.set_trait("settings_schema", described(()))
+        self.set_trait("transcript", self._view.transcript.name)
+        self.on_msg(self._receive)
+        self._channel.start()
 
     @traitlets.default("_esm")
     def _front_end(self) -> str:
@@ -118,27 +140,25 @@ class AudioInteraction(ShownWidget):
     def _style(self) -> str:
         return text_of(STYLE)
 
-    # Python side -----------------------------------------------------------------------------------------------------
-
     @property
     def record(self) -> SessionRecord:
         """Events and audio of the running session."""
-        return self._worker.record
+        return self._channel.presenter.pipeline.record
 
     @property
-    def model(self) -> Model:
+    def model(self) -> ListeningModel:
         """The model; waits until it is loaded and raises what loading raised."""
-        return self._source.wait()
+        return self._channel.presenter.source.wait()
 
     @property
     def error(self) -> Exception | None:
         """What stopped the session, or None."""
-        return self._worker.failure
+        return self._channel.presenter.pipeline.failure
 
     @property
     def waiting(self) -> int:
         """Chunks that have arrived and are not decided yet."""
-        return self._worker.waiting
+        return self._channel.presenter.pipeline.waiting
 
     def feed(
         self, samples: npt.ArrayLike, rate: int, *, end: bool = False, tail_silence: float = 1.0, wait: bool = True
@@ -155,7 +175,7 @@ class AudioInteraction(ShownWidget):
             The recording ends here: the rest is padded to a chunk and `tail_silence` seconds of silence follow, so that
             the model can reply to what it heard last.
         wait
-            Return only when everything is answered, or the loop is held (`pause`). An interrupt of the cell ends the
+            Return only when everything is answered, or the loop is paused. An interrupt of the cell ends the
             waiting; the audio is answered all the same.
 
         Raises
@@ -167,13 +187,7 @@ class AudioInteraction(ShownWidget):
         Exception
             What ended the session.
         """
-        array, checked = mono(samples), check_rate(rate)
-        if end:
-            self._keeper.recording_ended()
-        with self._receive_lock:
-            if self._player.active:
-                raise SessionError("A file plays in this widget; wait for its end (`wait()`) or end it (`stop()`).")
-            self._receiver.feed(array, checked, end=end, tail_s=tail_silence)
+        self._channel.feed(mono(samples), check_rate(rate), end=end, tail_s=tail_silence)
         if wait:
             self.wait()
         failure = self.error
@@ -183,8 +197,7 @@ class AudioInteraction(ShownWidget):
     def play(self, path: str | Path, *, tail_silence: float = 1.0, wait: bool = True, pace: Pace = "fast") -> None:
         """Play an audio file as one recording, after the files that play already.
 
-        The file is read and decoded in pieces, only as fast as chunks are decided: its length does not matter. Pages
-        show its position; `playing` tells it here.
+        The file is decoded in pieces, only as fast as chunks are decided. `playing` and the pages show its position.
 
         Parameters
         ----------
@@ -193,8 +206,8 @@ class AudioInteraction(ShownWidget):
         tail_silence
             Seconds of silence that follow, so that the model can reply to what it heard last.
         wait
-            Return only when everything is answered, or the loop or the file is held. An interrupt of the cell ends the
-            waiting; the file plays on until its end, or until `stop`.
+            Return only when everything is answered, or the loop or the file is paused. An interrupt of the cell ends
+            the waiting; the file plays on until its end, or until `stop`.
         pace
             `fast`: as fast as chunks are decided. `realtime`: no faster than it would be spoken.
 
@@ -212,17 +225,7 @@ class AudioInteraction(ShownWidget):
         >>> w.playing["position_s"]  # doctest: +SKIP
         754.4
         """
-        if pace not in PACES:
-            raise SettingError(f"pace must be one of {', '.join(PACES)}, not {pace!r}.")
-        # A file that is none is known here, and not on the thread that plays.
-        with open_audio(path, longest_s=None):
-            pass
-        name = Path(path).name
-        read = partial(open_audio, path, name=name, longest_s=None)
-        with self._receive_lock:
-            self._receiver.claim(apart=True)
-            stream = FileStream(name, read, self._worker.feeder(), tail_silence, pace)
-            self._player.play(stream)
+        stream = self._channel.play(path, tail_silence, pace)
         if not wait:
             return
         try:
@@ -237,24 +240,21 @@ class AudioInteraction(ShownWidget):
     def playing(self) -> dict[str, Any] | None:
         """The file that plays, or None.
 
-        Its `name`, `state` (`opening`, `playing`, `held`), `position_s`, `seconds` (None where the file does not say),
-        `speed` (× real time) and `left_s`, both None until they are known.
+        Its `name`, `state` (`opening`, `playing`, `paused`), `position_s`, `seconds` (None where the file does not
+        say), `speed` (× real time) and `left_s`, both None until they are known.
         """
-        return self._player.playing
+        return self._channel.presenter.player.playing
 
     def stop(self) -> None:
         """End the file that plays, and those after it. What was read of it is answered."""
-        self._player.end()
+        self._channel.presenter.player.end()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all audio so far is answered.
 
-        False when `timeout` seconds passed first, or where the loop or the file that plays is held.
+        False when `timeout` seconds passed first, or where the loop or the file that plays is paused.
         """
-        started = monotonic()
-        if not self._player.wait(timeout, unless=lambda: self._worker.gate.holding):
-            return False
-        return self._worker.wait(None if timeout is None else max(0.0, timeout - (monotonic() - started)))
+        return self._channel.wait(timeout)
 
     def set(self, **changes: Any) -> None:
         """Change settings of the session and live ones by name, all of them or none.
@@ -262,38 +262,32 @@ class AudioInteraction(ShownWidget):
         They hold from the next chunk that is decided, and a notice on the timeline says so. With another system prompt
         the context starts over there.
         """
-        self._change(changes)
+        self._channel.change(changes)
 
     def pause(self) -> None:
-        """Hold the loop before its next phase. Audio goes on to arrive, and waits."""
-        self._worker.set_loop("pause")
+        """Pause the loop before its next phase. Audio still arrives, and is queued."""
+        self._channel.presenter.pipeline.set_loop("pause")
 
     def resume(self) -> None:
         """Let the loop run again."""
-        self._worker.set_loop("run")
+        self._channel.presenter.pipeline.set_loop("run")
 
     def step(self, wait: bool = True) -> None:
-        """Hold the loop and do its next phase: perceive, decide or respond. Nothing where no audio waits."""
-        self._worker.step()
+        """Pause the loop and run its next phase: perceive, decide or respond. Nothing where no audio is queued."""
+        self._channel.presenter.pipeline.step()
         if wait:
             self.wait()
 
     def interrupt(self) -> None:
         """End the running reply; listening goes on."""
-        self._worker.interrupt()
+        self._channel.presenter.pipeline.interrupt()
 
     def reset(self) -> None:
         """Begin a new session: empty record, bare prefix.
 
         An open microphone stays open and feeds the new one; a file that plays ends.
         """
-        self._player.forget()
-        self._outbox.begin_session(self._worker.reset)
-        self._receiver.begin_session()
-        self._keeper.follow(self._worker.record, self._outbox.session)
-        self.set_trait("history", {})
-        self._save_transcript()
-        self._events_came(True)
+        self._channel.presenter.begin_session()
 
     def close(self) -> None:
         """Stop loading and replying, end the threads, release model and session, remove the widget. The record stays.
@@ -301,44 +295,56 @@ class AudioInteraction(ShownWidget):
         ipywidgets holds every widget that was not closed, also one whose variable was assigned anew.
         """
         # ipywidgets also closes what is thrown away, and that may be a widget whose arguments were refused.
-        if hasattr(self, "_worker"):
-            self._alarm.close()
-            self._player.close()
-            self._outbox.close()
-            self._worker.close()
+        if hasattr(self, "_channel"):
+            self._channel.close()
             if self.comm is not None:
-                self._keeper.flush()
-                self._events_came(True)
+                presenter = self._channel.presenter
+                presenter.settle()
                 super().close()
-                self._save_transcript()
+                self._view.save(presenter.headline, self.record)
         super().close()
+
+    # For traitlets, ipywidgets and IPython ---------------------------------------------------------------------------
+
+    def _receive(self, _: object, content: object, buffers: list[Any]) -> None:
+        self._remember_context()
+        self._channel.receive(content, buffers)
 
     def __setattr__(self, name: str, value: Any) -> None:
         check_assignment(self, name, value, derived=type(self).__name__ != AudioInteraction.__name__)
-        super().__setattr__(name, value)
+        if name in ("settings", "live"):
+            # What is assigned is completed with what is in effect, so nothing may be changed in between.
+            with self._channel.presenter.pipeline.changing:
+                super().__setattr__(name, value)
+        else:
+            super().__setattr__(name, value)
 
-    # Worker's side ---------------------------------------------------------------------------------------------------
+    def _in_effect(self, trait: str) -> Settings | LiveSettings:
+        pipeline = self._channel.presenter.pipeline
+        return pipeline.live if trait == "live" else pipeline.settings
 
-    def _owner(self) -> Owner:
-        return Owner(
-            events_came=self._events_came,
-            loop_changed=self._tell_loop,
-            session_failed=self._session_failed,
-            overloaded=lambda message: self._report("overload", message),
-            parked=self._keep_history,
-        )
+    @traitlets.validate("settings", "live")
+    def _check_assigned(self, proposal: Any) -> dict[str, Any]:
+        name = proposal["trait"].name
+        return completed(name, proposal["value"], self._in_effect(name))
 
-    def _events_came(self, final: bool) -> None:
-        super()._events_came(final)
-        self._keeper.look(idle=final and not self.waiting)
+    @traitlets.observe("settings", "live")
+    def _assigned(self, change: Any) -> None:
+        in_effect = self._in_effect(change["name"]).to_json()
+        changes = {name: value for name, value in change["new"].items() if in_effect[name] != value}
+        if changes:
+            self._channel.change(changes)
 
-    def _keep_history(self) -> None:
-        self._keeper.flush()
+    def __repr__(self) -> str:
+        # A widget whose arguments were refused has no session.
+        if not hasattr(self, "_channel"):
+            return object.__repr__(self)
+        return f"<{self._channel.presenter.headline}; {summary(self.record)}>"
 
-    def _keep(self, history: dict[str, Any], settled: bool) -> None:
-        self.set_trait("history", history)
-        if settled:
-            self._save_transcript()
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        view, metadata = super()._repr_mimebundle_() if self.comm is not None else ({}, {})
+        return {**view, **self._view.saved(self._channel.presenter.headline, self.record)}, metadata
 
-    def _stream_ended(self) -> None:
-        self._keeper.recording_ended()
+    def _ipython_display_(self) -> None:
+        bundle, metadata = self._repr_mimebundle_()
+        self._view.display(bundle, metadata, self._channel.presenter.headline, self.record)

@@ -7,10 +7,14 @@ only change the displayed copy.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from ..errors import ReadOnlyError
-from .live_settings import LIVE_NAMES, SESSION_NAMES
+import traitlets
+
+from ..errors import ReadOnlyError, SettingError
+from ..setting_schema import Declared
+from .live_settings import LIVE_NAMES, SESSION_NAMES, parted
 
 SET = "settings are changed with w.set(name=value), such as w.set(bias=1)"
 LONGEST_VALUE = 40
@@ -50,6 +54,47 @@ class ReadOnlyDict(dict[str, Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return dict, (dict(self),)
+
+
+class StateTrait(traitlets.Dict):
+    """A synced dict that only the kernel writes.
+
+    Parameters
+    ----------
+    way
+        How a user changes the state that it shows instead, as the end of a sentence.
+    """
+
+    def __init__(self, way: str) -> None:
+        self._way = way
+        super().__init__(read_only=True)
+        self.tag(sync=True)
+
+    def validate(self, obj: Any, value: Any) -> ReadOnlyDict:
+        """Return the value as a dict that users cannot change."""
+        return ReadOnlyDict(super().validate(obj, value) or {}, self._way)
+
+
+def completed(name: str, values: Mapping[str, Any], settings: Declared) -> ReadOnlyDict:
+    """Complete assigned settings with those in effect: what is assigned need not name everything.
+
+    Parameters
+    ----------
+    name, values
+        The trait (`settings` or `live`) and what was assigned to it.
+    settings
+        The settings in effect that the trait shows.
+
+    Raises
+    ------
+    SettingError
+        A name that the other trait holds, an unknown one, or a value that is not allowed.
+    """
+    for each in values:
+        if (each in LIVE_NAMES) != (name == "live"):
+            parted({each: None})
+            raise SettingError(f"{each} belongs to `{'settings' if name == 'live' else 'live'}`, not to `{name}`.")
+    return ReadOnlyDict(settings.changed(**values).to_json(), SET)
 
 
 def check_assignment(widget: object, name: str, value: Any, *, derived: bool) -> None:

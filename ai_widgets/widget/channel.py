@@ -1,236 +1,260 @@
-"""The connection of a widget with its pages: messages in, messages and synced traits out.
+"""`Channel`: what pages send and what Python calls, validated and passed to the parts of a widget.
 
-Every incoming message is validated first (`parsing.parse`), and a bad message is answered, never raised. What the
-worker reports is sent at once or, in pull mode, queued in the outbox until a page asks.
+Every incoming message is validated first (`parsing.parse`), and a bad message is answered, never raised. What the parts
+report is shown by the presenter. The channel needs no comm and no widget: any `Shown` does.
 """
 
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from threading import RLock
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import traitlets
-
-from ..errors import AiWidgetsError, SettingError
-from .assigning import ReadOnlyDict
-from .files.file_player import FilePlayer
+from ..audio.files import open_audio
+from ..audio.intake import Array
+from ..errors import AiWidgetsError, SessionError, SettingError
+from ..record.record import SessionRecord
+from ..settings import Settings
+from .files.file_stream import FileStream
 from .files.page_files import PageFiles
-from .loading import ModelSource
-from .model_info import describe_model
-from .pipeline import Worker
-from .receiving import STALE_SECONDS, Receiver
+from .live_settings import LiveSettings, parted
+from .presenter import Presenter, Shown
+from .receiving import STALE_SECONDS
 from .wire import messages, outgoing, parsing
 from .wire.alarm import Alarm
-from .wire.comm import ShellSafeWidget
-from .wire.failures import describe, details
-from .wire.fields import MAX_COUNT
-from .wire.outbox import Outbox
+from .wire.limits import MAX_COUNT, PACES, PROTOCOL_VERSION, Pace
+
+if TYPE_CHECKING:
+    from ..model.hub import Progress
+    from ..session.listening import ListeningModel
 
 logger = logging.getLogger(__name__)
 
-COUNT_SECONDS = 0.25
-"""Least seconds between two updates of the trait `counters`, which change with every chunk."""
 
-
-STATE_DICTS = {
-    "loop": "the loop is changed with w.pause(), w.resume() and w.step()",
-    "model_info": "another model needs another widget",
-    "counters": "its figures count what the session did",
-    "history": "w.reset() begins a new one",
-}
-"""Synced dicts that only the kernel writes, and how a user changes the state they show (end of a sentence)."""
-
-
-class Conversing(ShellSafeWidget):
-    """A widget that exchanges messages with its pages.
+class Channel:
+    """The connection of a widget's parts with its pages and with Python.
 
     Parameters
     ----------
-    name
-        Name of the model.
-    source, worker, outbox
-        The model's loader, the pipeline, and the queue of outgoing messages.
-    pull
-        Whether pages poll for messages, for hosts that show nothing sent by a background thread.
+    shown
+        The widget that pages show. It is not used before `start`.
+    name, load, settings, live, record, pull
+        As in `Presenter`.
+
+    Attributes
+    ----------
+    presenter
+        The parts, and what is shown of them.
     """
 
-    _kernel_owned = ("state", "settings", "live", "settings_schema", "transcript", *STATE_DICTS)
-
-    state = traitlets.Unicode("idle", read_only=True).tag(sync=True)
-    model_info = traitlets.Dict(read_only=True).tag(sync=True)
-    loop = traitlets.Dict(read_only=True).tag(sync=True)
-    counters = traitlets.Dict(read_only=True).tag(sync=True)
-
-    def __init__(self, name: str, source: ModelSource, worker: Worker, outbox: Outbox, pull: bool) -> None:
-        self._name, self._source, self._worker, self._outbox, self._pull = name, source, worker, outbox, pull
-        self._mic = messages.MicState("idle", "", "")
-        self._binary = False
+    def __init__(
+        self,
+        shown: Shown,
+        name: str,
+        load: Callable[[Progress], ListeningModel],
+        settings: Settings,
+        live: LiveSettings,
+        record: Callable[[], SessionRecord],
+        *,
+        pull: bool = False,
+    ) -> None:
+        self._shown = shown
+        self.presenter = Presenter(shown, name, load, settings, live, record, pull)
+        # Messages arrive on the main shell's thread or on the thread of a subshell, calls of Python on any thread.
         self._receive_lock = RLock()
-        self._counted = float("-inf")
-        self._prefix: tuple[int, ...] | None = None
-        self._receiver = Receiver(worker, outbox.acknowledge, self._tell_page)
-        self._player = FilePlayer(worker, self._tell_playing, self._file_failed, self._stream_ended)
-        self._page_files = PageFiles(self._player, worker.feeder, self._ask_for_bytes)
-        self._alarm = Alarm(self._look_at_stream)
-        super().__init__()
-        self.set_trait("model_info", self._describe_model())
-        self.set_trait("loop", worker.gate.to_json())
-        self.set_trait("counters", worker.counters)
-        self.on_msg(self._receive)
+        self._binary = False
+        self._pages = PageFiles(self.presenter.player, self.presenter.pipeline.feeder, self._ask_for_bytes)
+        self._alarm = Alarm(self.look_at_stream)
 
-    @traitlets.validate(*STATE_DICTS)
-    def _read_only(self, proposal: Any) -> ReadOnlyDict:
-        return ReadOnlyDict(proposal["value"], STATE_DICTS[proposal["trait"].name])
+    def start(self) -> None:
+        """Show the first state, and begin to load the model."""
+        self.presenter.start()
 
-    @abstractmethod
-    def reset(self) -> None:
-        """Begin a new session."""
+    def close(self) -> None:
+        """End threads and timers and release the model; the record stays."""
+        self._alarm.close()
+        self.presenter.close()
 
-    @abstractmethod
-    def _change(self, changes: Mapping[str, Any]) -> None:
-        """Change settings by name."""
+    # From Python -----------------------------------------------------------------------------------------------------
 
-    @abstractmethod
-    def _stream_ended(self) -> None:
-        """Note the end of a recording."""
+    def feed(self, samples: Array, rate: int, *, end: bool, tail_s: float) -> None:
+        """Queue mono float32 audio of Python; `end` ends the recording, `tail_s` seconds of silence follow.
+
+        Raises
+        ------
+        SessionError
+            A file plays, or a page's stream is open.
+        """
+        parts = self.presenter
+        if end:
+            parts.recording_ended()
+        with self._receive_lock:
+            if parts.player.active:
+                raise SessionError("A file plays in this widget; wait for its end (`wait()`) or end it (`stop()`).")
+            parts.receiver.feed(samples, rate, end=end, tail_s=tail_s)
+
+    def play(self, path: str | Path, tail_s: float, pace: Pace) -> FileStream:
+        """Queue a file of the disk behind the files that play; see `AudioInteraction.play`."""
+        if pace not in PACES:
+            raise SettingError(f"pace must be one of {', '.join(PACES)}, not {pace!r}.")
+        # A file that is none is known here, and not on the thread that plays.
+        with open_audio(path, longest_s=None):
+            pass
+        name = Path(path).name
+        read = partial(open_audio, path, name=name, longest_s=None)
+        parts = self.presenter
+        with self._receive_lock:
+            parts.receiver.claim(apart=True)
+            stream = FileStream(name, read, parts.pipeline.feeder(), tail_s, pace)
+            parts.player.play(stream)
+        return stream
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until all audio is decided. Return False after `timeout` seconds, or where loop or file are paused."""
+        started, pipeline = monotonic(), self.presenter.pipeline
+        if not self.presenter.player.wait(timeout, unless=lambda: pipeline.gate.blocked):
+            return False
+        return pipeline.wait(None if timeout is None else max(0.0, timeout - (monotonic() - started)))
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Change settings by name, all or none, and show them.
+
+        Raises
+        ------
+        SettingError
+            An unknown name, or a value that is not allowed.
+        """
+        session, live = parted(changes)
+        # One lock from reading to showing: what another thread changes meanwhile would be set back.
+        with self.presenter.pipeline.changing:
+            self.presenter.pipeline.change(session, live)
+            self.presenter.show_settings()
+        self.presenter.show_model()
 
     # From the browser ------------------------------------------------------------------------------------------------
 
-    def _receive(self, _: object, content: object, buffers: Sequence[Any]) -> None:
+    def receive(self, content: object, buffers: Sequence[Any] = ()) -> None:
         """Validate and enqueue a message; a bad message is answered with a problem and never raises."""
-        self._remember_context()
-        # Messages arrive on the main shell's thread or on the thread of a subshell.
         with self._receive_lock:
             try:
                 self._take(parsing.parse(content, buffers))
             except AiWidgetsError as error:
                 self._refuse(content, error)
-        if self._pull:
-            self._outbox.flush()
+        if self.presenter.pull:
+            self.presenter.outbox.flush()
 
     def _take(self, message: messages.Message) -> None:
+        parts = self.presenter
         match message:
             case messages.Block():
-                begins = message.seq == 0 or self._receiver.quiet
-                self._receiver.block(message)
+                begins = message.seq == 0 or parts.receiver.quiet
+                parts.receiver.block(message)
                 if begins:
-                    self._update_state()
+                    parts.show_state()
                 self._alarm.set(STALE_SECONDS)
             case messages.Hello():
                 self._welcome(message)
             case messages.Open():
                 if not self._file_plays(message.page):
-                    self._receiver.open(message)
-                self._update_state()
-                if self._worker.failure is not None:
+                    parts.receiver.open(message)
+                parts.show_state()
+                if parts.pipeline.failure is not None:
                     # The audio would never be decided; the page ends the recording at this message.
-                    self._session_failed(self._worker.failure)
+                    parts.session_failed(parts.pipeline.failure)
             case messages.Close():
-                self._stream_ended()
-                self._receiver.close(message)
-                self._update_state()
+                parts.recording_ended()
+                parts.receiver.close(message)
+                parts.show_state()
             case messages.Play():
                 self._play_for(message)
             case messages.Bytes():
-                self._page_files.take(message)
+                self._pages.take(message)
             case messages.FileAction():
                 self._act_on_file(message)
-                self._update_state()
+                parts.show_state()
             case messages.MicState():
-                self._mic = message
-                self._receiver.state(message)
-                self._update_state()
+                parts.mic = message
+                parts.receiver.state(message)
+                parts.show_state()
             case messages.Set():
                 self._set(message)
             case messages.Fetch():
-                self._fetch(message)
+                samples = parts.pipeline.record.chunk_audio(message.chunk)
+                parts.put(*outgoing.audio(message, samples, self._binary))
             case messages.Loop():
-                self._worker.set_loop(message.mode)
+                parts.pipeline.set_loop(message.mode)
             case messages.Step():
-                self._worker.step()
+                parts.pipeline.step()
             case messages.Interrupt():
-                self._worker.interrupt()
+                parts.pipeline.interrupt()
             case messages.Reset():
-                self.reset()
+                parts.begin_session()
             case messages.Poll():
-                self._outbox.flush()
+                parts.outbox.flush()
 
-    def _look_at_stream(self) -> None:
+    def look_at_stream(self) -> None:
         """Note a stream that has become quiet. A timer calls this, since a closed page sends no message."""
+        receiver = self.presenter.receiver
         with self._receive_lock:
-            stream = self._receiver.stream
-            if stream is None or not stream.mic:
+            stream = receiver.stream
+            if stream is None:
                 return
-            self._receiver.look()
-            if not self._receiver.quiet:
+            receiver.look()
+            if not receiver.quiet:
                 self._alarm.set(STALE_SECONDS)
-        self._update_state()
+        self.presenter.show_state()
 
     def _welcome(self, hello: messages.Hello) -> None:
-        if hello.protocol != messages.PROTOCOL_VERSION:
+        if hello.protocol != PROTOCOL_VERSION:
             sentence = (
-                f"The page uses protocol {hello.protocol}, the kernel {messages.PROTOCOL_VERSION}; reload the page "
+                f"The page uses protocol {hello.protocol}, the kernel {PROTOCOL_VERSION}; reload the page "
                 "and restart the kernel so that both come from one installation."
             )
-            self._tell_page("version", sentence, hello.page)
+            self.presenter.problem("version", sentence, hello.page)
             return
-        self._binary = hello.binary and not self._pull
-        welcome = outgoing.welcome(
-            hello,
-            self._pull,
-            self._outbox.session,
-            self._describe_model(),
-            self._worker.settings.to_json(),
-            self._worker.live.to_json(),
-            {**self._worker.gate.to_json(), "waiting": self._worker.waiting},
-            self._player.shown,
-        )
-        self._outbox.welcome(welcome, hello.seen if hello.session == self._outbox.session else 0)
-        failure = self._worker.failure
-        if failure is not None and self._source.failure is None:
-            # The page may have been opened after the failure. Failed loading is part of the model's status.
-            self._session_failed(failure, hello.page)
-        self._outbox.flush()
+        self._binary = hello.binary and not self.presenter.pull
+        self.presenter.welcome(hello)
 
     def _play_for(self, message: messages.Play) -> None:
-        if self._file_plays(message.page) or not self._receiver.make_way(message.page):
+        parts = self.presenter
+        if self._file_plays(message.page) or not parts.receiver.make_way(message.page):
             return
-        if self._worker.failure is not None:
-            self._session_failed(self._worker.failure)
+        if parts.pipeline.failure is not None:
+            parts.session_failed(parts.pipeline.failure)
             return
-        self._page_files.play(message)
-        self._update_state()
+        self._pages.play(message)
+        parts.show_state()
 
     def _file_plays(self, page: str) -> bool:
         """Return whether a file plays, and send a problem to the page that asks to send audio."""
-        if self._player.active:
+        if self.presenter.player.active:
             sentence = "A file plays in this widget; stop the file first, or wait for its end."
-            self._tell_page("busy_elsewhere", sentence, page)
-        return self._player.active
+            self.presenter.problem("busy_elsewhere", sentence, page)
+        return self.presenter.player.active
 
     def _act_on_file(self, message: messages.FileAction) -> None:
         if message.action == "stop":
             # A user may stop any file; a page that closes ends only the file it holds.
-            self._player.end(message.reason, None if message.reason == "stopped" else message.page)
+            self.presenter.player.end(message.reason, None if message.reason == "stopped" else message.page)
         else:
-            self._player.hold(message.action == "pause")
+            self.presenter.player.pause(message.action == "pause")
 
     def _ask_for_bytes(self, stream: int, offset: int, length: int, page: str) -> None:
-        self._put(outgoing.need(stream, offset, length, page))
+        self.presenter.put(outgoing.need(stream, offset, length, page))
 
     def _set(self, message: messages.Set) -> None:
         try:
-            self._change(message.changes)
+            self.change(message.changes)
         except AiWidgetsError as error:
             named = error.names if isinstance(error, SettingError) else ()
             names = [name for name in message.changes if name in named] or list(message.changes)
             self._answer_refused(str(error), names, message.request)
             # The page shows the requested values until it receives the current ones.
-            self.send_state(["settings", "live"])
+            self._shown.show_again("settings", "live")
 
     def _refuse(self, content: object, error: AiWidgetsError) -> None:
         """Report a message that was refused; a `set` message with a request number gets its answer."""
@@ -238,109 +262,9 @@ class Conversing(ShellSafeWidget):
         if isinstance(request, int) and 0 < request <= MAX_COUNT:
             self._answer_refused(str(error), [], request)
         else:
-            self._report("message", str(error))
+            self.presenter.problem("message", str(error))
 
     def _answer_refused(self, sentence: str, names: Sequence[str], request: int) -> None:
         """Answer a refused request, without the coalescing of `put_problem`: each request needs an answer."""
         logger.info("setting: %s", sentence)
-        self._put(outgoing.problem("setting", sentence, names=names, request=request))
-
-    def _fetch(self, message: messages.Fetch) -> None:
-        samples = self._worker.record.chunk_audio(message.chunk)
-        self._put(*outgoing.audio(message, samples, self._binary))
-
-    # To the browser --------------------------------------------------------------------------------------------------
-
-    def _put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Queue a message, and send it at once except in pull mode."""
-        self._outbox.put(message, buffers)
-        if not self._pull:
-            self._outbox.flush()
-
-    def _events_came(self, final: bool) -> None:
-        self._player.look()
-        self._update_state()
-        self._publish_prefix()
-        self._count(final)
-        if not self._pull and (final or self._outbox.due):
-            self._outbox.flush()
-
-    def _tell_loop(self) -> None:
-        state = self._worker.gate.to_json()
-        self.set_trait("loop", state)
-        self._put(outgoing.loop(**state, waiting=self._worker.waiting))
-
-    def _tell_playing(self, file: dict[str, Any]) -> None:
-        self._update_state()
-        self._outbox.put_playing(outgoing.playing(file))
-        if not self._pull:
-            self._outbox.flush()
-
-    def _file_failed(self, sentence: str, page: str) -> None:
-        self._tell_page("file", sentence, page)
-
-    def _model_changed(self) -> None:
-        self._update_state()
-        failure = self._source.failure
-        if failure is not None:
-            self._session_failed(failure)
-        self._publish_model()
-        self._events_came(True)
-
-    def _publish_prefix(self) -> None:
-        """Send the model's description where the context's prefix differs from the one last sent."""
-        prefix = self._worker.prefix
-        if prefix is not None and prefix != self._prefix:
-            self._prefix = prefix
-            self._publish_model()
-
-    def _publish_model(self) -> None:
-        """Send the model's description where it has changed: loaded, failed, or with another prefix."""
-        info = self._describe_model()
-        if info != self.model_info:
-            self.set_trait("model_info", info)
-            self._put(outgoing.model_status(info))
-
-    def _session_failed(self, error: Exception, page: str = "") -> None:
-        self._tell_page("model", describe(error), page, details(error))
-
-    def _describe_model(self) -> dict[str, Any]:
-        return describe_model(self._name, self._source, self._worker.settings, self._worker.prefix)
-
-    def _report(self, code: str, message: str, detail: str = "") -> None:
-        self._tell_page(code, message, "", detail)
-
-    def _tell_page(self, code: str, message: str, page: str, detail: str = "") -> None:
-        logger.info("%s: %s", code, message)
-        self._outbox.put_problem(code, message, detail, page)
-        if not self._pull:
-            self._outbox.flush()
-
-    def _count(self, final: bool) -> None:
-        now = monotonic()
-        if final or now - self._counted >= COUNT_SECONDS:
-            self._counted = now
-            counters = self._worker.counters
-            if counters != self.counters:
-                self.set_trait("counters", counters)
-
-    def _update_state(self) -> None:
-        stream = self._receiver.stream
-        if self._worker.failure is not None or self._mic.state == "error":
-            state = "error"
-        elif self._worker.speaking:
-            state = "speaking"
-        elif self._player.held or (stream is not None and self._mic.state == "paused"):
-            state = "paused"
-        elif (
-            (stream is not None and stream.expected > 0 and not self._receiver.quiet)
-            or self._worker.waiting
-            or self._player.active
-        ):
-            state = "listening"
-        elif self._mic.state == "asking":
-            state = "asking"
-        else:
-            state = "stopped" if len(self._worker.record) else "idle"
-        if state != self.state:
-            self.set_trait("state", state)
+        self.presenter.put(outgoing.problem("setting", sentence, names=names, request=request))

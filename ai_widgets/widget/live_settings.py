@@ -6,12 +6,13 @@ that comes too early or too fast, and how the browser records.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..errors import SettingError
-from ..settings import Declared, Settings, declared, setting
+from ..setting_schema import Declared, declared, setting
+from ..settings import Settings
 
 OVERLOAD_CHUNKS = 50
 """20 s: so far behind, an answer comes too late to be one."""
@@ -82,6 +83,13 @@ def parted(changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return {name: value for name, value in changes.items() if name not in LIVE_NAMES}, live
 
 
-def described() -> list[dict[str, Any]]:
-    """Return the schema of all settings of the widget, from which the page draws its settings panel."""
-    return [each.described() for each in (*Settings.schema, *LiveSettings.schema) if each.group]
+def described(of_session: Collection[str] = SESSION_NAMES) -> list[dict[str, Any]]:
+    """Return the schema of the widget's settings, from which the page draws its settings panel.
+
+    Parameters
+    ----------
+    of_session
+        Names of the session's settings to include; a baseline policy has few.
+    """
+    session = [each for each in Settings.schema if each.name in of_session]
+    return [each.described() for each in (*session, *LiveSettings.schema) if each.group]

@@ -8,17 +8,17 @@ from threading import Condition, current_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import SessionError
+from ..errors import SessionError, SettingError
 from ..model.importing import collector_paused
 from ..process_exit import PipelineThread, stop_at_exit
+from ..settings import Settings
 from .wire.failures import forget_frames
 
 if TYPE_CHECKING:
     import torch
 
-    from ..inference import Model
-    from ..model.checkpoint import LoadedModel
     from ..model.hub import Progress
+    from ..session.listening import ListeningModel
 
 TELL_SECONDS = 0.25
 """Least seconds between two progress reports: four updates a second look continuous."""
@@ -59,12 +59,12 @@ class ModelSource:
         Error that loading raised, or None.
     """
 
-    def __init__(self, load: Callable[[Progress], Model], changed: Callable[[], None]) -> None:
-        self._load: Callable[[Progress], Model] | None = load
+    def __init__(self, load: Callable[[Progress], ListeningModel], changed: Callable[[], None]) -> None:
+        self._load: Callable[[Progress], ListeningModel] | None = load
         self._tell: Callable[[], None] | None = changed
         self._told = 0.0
         self._settled = Condition()
-        self._model: Model | None = None
+        self._model: ListeningModel | None = None
         self._closed = False
         self._thread: PipelineThread | None = None
         self.progress: tuple[int, int] | None = None
@@ -81,7 +81,7 @@ class ModelSource:
         load = self._load
         if load is None:
             return
-        model: Model | None = None
+        model: ListeningModel | None = None
         failure: Exception | None = None
         try:
             model = load(self._advanced)
@@ -112,7 +112,7 @@ class ModelSource:
             self._told = monotonic()
             self._changed()
 
-    def wait(self, timeout: float | None = None) -> Model:
+    def wait(self, timeout: float | None = None) -> ListeningModel:
         """Return the model once it is loaded.
 
         Raises
@@ -137,15 +137,10 @@ class ModelSource:
                 raise ModelReleasedError("This widget is closed and its model released; make a new widget to continue.")
             return self._model
 
-    def model(self) -> LoadedModel:
-        """Wait for the model and return the part that sessions need; raises as `wait` does."""
-        return self.wait().loaded
-
     @property
-    def loaded(self) -> LoadedModel | None:
-        """The part of the model that sessions need, or None where the model is not loaded or was released."""
-        model = self._model
-        return None if model is None else model.loaded
+    def loaded(self) -> ListeningModel | None:
+        """The model, or None where it is not loaded or was released."""
+        return self._model
 
     def stop(self) -> None:
         """Cancel loading at its next progress report, and release the model. Returns at once."""
@@ -162,16 +157,36 @@ class ModelSource:
 
 
 def loader(
-    model: str | Path | Model, device: str | torch.device, dtype: str | torch.dtype, revision: str | None
-) -> Callable[[Progress], Model]:
-    """Make the call that loads what a widget's argument names; a `Model` is given as it is."""
+    model: str | Path | ListeningModel, device: str | torch.device, dtype: str | torch.dtype, revision: str | None
+) -> Callable[[Progress], ListeningModel]:
+    """Make the call that loads what a widget's argument names; a model or policy is returned as it is."""
     if not isinstance(model, (str, Path)):
         return lambda _: model
 
-    def load(progress: Progress) -> Model:
+    def load(progress: Progress) -> ListeningModel:
         with collector_paused():
             from ..inference import load_model
 
         return load_model(model, device, dtype, revision, progress=progress)
 
     return load
+
+
+def given_name(model: str | Path | ListeningModel, settings: Settings) -> str:
+    """Return the name of a widget's model; check the settings already if it is a loaded model or a policy.
+
+    Raises
+    ------
+    SettingError
+        If `model` is none of the allowed kinds, or does not support the settings.
+    """
+    if isinstance(model, (str, Path)):
+        return str(model)
+    if not hasattr(model, "take_turns"):
+        raise SettingError(
+            f"model must be a name such as 'tiny', a folder, a hub id, a Model of load_model, or a policy such as "
+            f"ai_widgets.policies.Silero(), not {model!r:.80}."
+        )
+    if model.language is None:
+        model.framing(settings)
+    return model.name

@@ -13,7 +13,9 @@ from .wire.token_table import UNKNOWN, vocabulary
 
 
 def describe_model(name: str, source: ModelSource, settings: Settings, prefix: Sequence[int] | None) -> dict[str, Any]:
-    """Return status, name, detail and token table of a model that is loading, loaded or failed to load.
+    """Return status, kind, name, detail and token table of a model that is loading, loaded or failed to load.
+
+    The kind is `policy` for a baseline, which has no tokens, no logits and no context; else `model`.
 
     Parameters
     ----------
@@ -26,16 +28,20 @@ def describe_model(name: str, source: ModelSource, settings: Settings, prefix: S
     prefix
         Token ids of the prefix in the context; None for the prefix that a new session will feed.
     """
-    info: dict[str, Any] = {"status": source.status, "name": name, "detail": "", **UNKNOWN}
+    info: dict[str, Any] = {"status": source.status, "kind": "model", "name": name, "detail": "", **UNKNOWN}
     if info["status"] == "loading" and source.progress is not None:
         info["detail"] = dict(zip(("done", "total"), source.progress, strict=True))
     elif (model := source.loaded) is not None:
-        info["detail"] = " · ".join([str(model.placement), *model.notes])
+        info["detail"] = model.detail
+        language = model.language
+        if language is None:
+            info["kind"] = "policy"
+            return info
         try:
-            info.update(vocabulary(model, settings, prefix))
+            info.update(vocabulary(language, settings, prefix))
         except SettingError as error:
             # The settings were chosen before the model was loaded, and the model does not support them.
-            info["detail"] = f"{model.placement}. {error}"
+            info["detail"] = f"{language.placement}. {error}"
     elif info["status"] == "failed" and source.failure is not None:
         info["detail"] = describe(source.failure)
     return info

@@ -1,21 +1,21 @@
 """Receive audio from the browser: streams that open and close, and their blocks in order.
 
-Over all pages, one stream is open at a time. Blocks are passed to the worker. Lost, duplicate and delayed blocks, and
+Over all pages, one stream is open at a time. Blocks are passed to the pipeline. Lost, duplicate and delayed blocks, and
 blocks of no open stream, become notices or problems, never an exception in the thread that delivers messages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from threading import get_ident
 from time import monotonic
 from typing import Literal
 
 from ..audio.intake import Array
+from ..audio.origin import Origin
 from ..errors import MessageError, SessionError
 from ..protocol import CHUNK_SECONDS
-from .pipeline import Worker
-from .stages.items import BlockOf
+from .pipeline import Pipeline
+from .stages.events import PipelineEvents
 from .wire.budget import Budget
 from .wire.gap_detection import CaptureClock, Clocks
 from .wire.messages import Block, Close, MicState, Open
@@ -23,9 +23,9 @@ from .wire.outgoing import now_ms
 
 STALE_SECONDS = 5.0
 """Timeout in seconds after which a stream without blocks is quiet: its page may be closed, and another may record."""
-MOST_REMARKS = 1000
+MOST_NOTICES = 1000
 """Notices on streams and faulty blocks before their rate is limited: a broken sender must not fill the record."""
-REMARK_SECONDS = 10.0
+NOTICE_SECONDS = 10.0
 """Least seconds between two notices afterwards, each with the count of dropped ones, in sessions of days too."""
 
 HINDRANCES = {
@@ -37,15 +37,13 @@ HINDRANCES = {
 PIECE_SECONDS = 10 * CHUNK_SECONDS
 """Seconds of a piece in which an array is fed: the stages copy a piece, so a long array must not be one."""
 
-Report = Callable[[str, str, str], None]
-"""Callback (code, sentence, page) that sends a problem to a page."""
-
 
 class Stream:
     """The open recording; `expected` is the number of its next block."""
 
     def __init__(self, message: Open) -> None:
         self.opening = message
+        self.number = message.stream
         self.expected = 0
         self.noted = False
         self.last = monotonic()
@@ -60,20 +58,10 @@ class Stream:
         # The page's code of the last interruption of the microphone since the last block; empty for none.
         self.hindered = ""
 
-    @property
-    def number(self) -> int:
-        return self.opening.stream
-
-    @property
-    def mic(self) -> bool:
-        return self.opening.source == "mic"
-
 
 def _occupied(opening: Open) -> str:
     """Say why audio from Python is refused, and what to do."""
     name = f" {opening.name}" if opening.name else ""
-    if opening.source == "file":
-        return f"A page plays the file{name} into this widget (stream {opening.stream}); feed after its end."
     return (
         f"A page records the microphone{name} into this widget (stream {opening.stream}); stop the recording in that "
         "page before you feed audio. If the page no longer exists, make a new widget."
@@ -85,12 +73,10 @@ class Receiver:
 
     Parameters
     ----------
-    worker
+    pipeline
         Pipeline that the audio is passed to.
-    acknowledge
-        Called with stream and block number once the pipeline took a block up.
-    report
-        Sends a problem to one page.
+    events
+        Told of the problems of a page.
 
     Attributes
     ----------
@@ -98,19 +84,19 @@ class Receiver:
         The open stream of a page, or None.
     """
 
-    def __init__(self, worker: Worker, acknowledge: Callable[[int, int], None], report: Report) -> None:
-        self._worker, self._acknowledge, self._report = worker, acknowledge, report
+    def __init__(self, pipeline: Pipeline, events: PipelineEvents) -> None:
+        self._pipeline, self._events = pipeline, events
         self.stream: Stream | None = None
         self._mic = MicState("idle", "", "")
         self._fed = False
-        self._budget = Budget(MOST_REMARKS, REMARK_SECONDS)
+        self._budget = Budget(MOST_NOTICES, NOTICE_SECONDS)
         self._left_out = 0
 
     @property
     def quiet(self) -> bool:
         """Whether a microphone's stream is open and no block has arrived for `STALE_SECONDS`."""
         stream = self.stream
-        return stream is not None and stream.mic and monotonic() - stream.last >= STALE_SECONDS
+        return stream is not None and monotonic() - stream.last >= STALE_SECONDS
 
     def look(self) -> None:
         """Record a notice that a stream has become quiet, where no pause and no problem explains it."""
@@ -120,11 +106,11 @@ class Receiver:
         stream.told_quiet = True
         if stream.noted and not stream.pause and not stream.hindered:
             sentence = f"No audio has arrived from the page for {STALE_SECONDS:.0f} s; it may be closed, suspended"
-            self._remark("stalled", f"{sentence} or offline.")
+            self._note("stalled", f"{sentence} or offline.")
 
     def begin_session(self) -> None:
         """Continue the open stream in a new session, with a notice of the stream there too."""
-        self._budget = Budget(MOST_REMARKS, REMARK_SECONDS)
+        self._budget = Budget(MOST_NOTICES, NOTICE_SECONDS)
         self._left_out = 0
         self._fed = False
         if self.stream is not None:
@@ -141,7 +127,7 @@ class Receiver:
         if stream is not None:
             if page != stream.opening.page and self._lives(stream):
                 sentence = "Another page records into this widget; stop that recording first, or wait for its end."
-                self._report("busy_elsewhere", sentence, page)
+                self._events.problem("busy_elsewhere", sentence, page)
                 return False
             # A reloaded page counts from 1 again, so any stream number is accepted.
             self._end(stream, "The previous recording was not closed; it ends here.", "replaced", 0.0)
@@ -181,7 +167,7 @@ class Receiver:
             Where a page's stream is open.
         """
         self.claim()
-        feeder, length = self._worker.feeder(), round(PIECE_SECONDS * rate)
+        feeder, length = self._pipeline.feeder(), round(PIECE_SECONDS * rate)
         # Views of the array: as one piece, the stages would hold several copies of a long recording.
         for start in range(0, len(samples), length):
             feeder.push(samples[start : start + length], rate)
@@ -194,11 +180,11 @@ class Receiver:
         """End the audio fed from Python, if any is open."""
         if self._fed:
             self._fed = False
-            self._remark("stream_ended", sentence, reason="replaced")
-            self._worker.end_stream(0.0)
+            self._note("stream_ended", sentence, reason="replaced")
+            self._pipeline.end_stream(0.0)
 
     def block(self, block: Block) -> None:
-        """Take a block: check its order and clocks, and pass it to the worker."""
+        """Take a block: check its order and clocks, and pass it to the pipeline."""
         stream = self.stream
         if stream is not None and block.page != stream.opening.page and block.page:
             # That page was refused when it opened its stream; these blocks were in transit then.
@@ -207,30 +193,24 @@ class Receiver:
             raise MessageError(f"Block {block.seq} belongs to stream {block.stream}, which is not open.")
         stream.last, stream.told_quiet, stream.thread = monotonic(), False, get_ident()
         if block.seq < stream.expected:
-            self._remark("duplicate_block", f"Block {block.seq} arrived twice; the second copy was dropped.")
+            self._note("duplicate_block", f"Block {block.seq} arrived twice; the second copy was dropped.")
             return
         if not stream.noted:
-            self._note(stream)
+            self._note_stream(stream)
         if block.seq > stream.expected:
             lost = block.seq - stream.expected
-            self._remark("lost_blocks", f"{lost} blocks of audio were lost in transit.", blocks=lost)
+            self._note("lost_blocks", f"{lost} blocks of audio were lost in transit.", blocks=lost)
             stream.clocks.forget()
         stream.expected = block.seq + 1
         self._watch_clocks(stream, block)
-        flags: tuple[str, ...] = ("gated",) if block.gated else ()
-        # The flag `waited` is for microphones only: a file is read no faster than its chunks are decided.
-        if self._worker.speaking and stream.mic:
-            flags = (*flags, "waited")
-        age_s = stream.capture.age_s(block, now_ms()) if stream.mic else 0.0
-        source = BlockOf(block.stream, block.seq, stream.mic, age_s)
-        taken = lambda: self._acknowledge(block.stream, block.seq)  # noqa: E731
-        self._worker.push(block.samples, block.rate, flags, taken, source)
+        origin = Origin(block.stream, block.seq, microphone=True, age_s=stream.capture.age_s(block, now_ms()))
+        self._pipeline.push(block.samples, block.rate, origin, gated=block.gated)
 
     def state(self, mic: MicState) -> None:
         """Take the state of the page's microphone: a pause or an interruption explains missing sound."""
         before, self._mic = self._mic, mic
         stream = self.stream
-        if stream is None or not stream.mic:
+        if stream is None:
             return
         if (mic.state == "paused") != (before.state == "paused"):
             stream.pause = "lasts" if mic.state == "paused" else "over"
@@ -242,7 +222,7 @@ class Receiver:
             stream.hindered = mic.problem
         if stream.noted and mic.state != "error":
             sentence = mic.message if mic.problem else "The microphone delivers sound again."
-            self._remark("microphone", sentence, problem=mic.problem)
+            self._note("microphone", sentence, problem=mic.problem)
 
     def close(self, message: Close) -> None:
         """Close the stream, with notices of lost blocks and of an early end."""
@@ -257,8 +237,8 @@ class Receiver:
         lost = message.blocks - stream.expected
         if lost > 0:
             if not stream.noted:
-                self._note(stream)
-            self._remark("lost_blocks", f"{lost} blocks of audio were lost at the end of the recording.", blocks=lost)
+                self._note_stream(stream)
+            self._note("lost_blocks", f"{lost} blocks of audio were lost at the end of the recording.", blocks=lost)
         early = message.reason not in ("stopped", "ended")
         sentence = f"The recording ended early ({message.reason})." if early else ""
         self._end(stream, sentence, message.reason, stream.opening.tail_s)
@@ -271,17 +251,14 @@ class Receiver:
         if stream.pause == "lasts":
             self._note_pause(monotonic() - stream.paused_at)
         if sentence:
-            self._remark("stream_ended", sentence, reason=reason)
-        self._worker.end_stream(tail_s)
+            self._note("stream_ended", sentence, reason=reason)
+        self._pipeline.end_stream(tail_s)
 
     def _lives(self, stream: Stream) -> bool:
-        """Return whether more blocks may arrive; a page that plays a file may be waiting for the worker."""
-        waits = not stream.mic and self._worker.waiting > 0
-        return waits or monotonic() - stream.last < STALE_SECONDS
+        """Return whether more blocks may arrive."""
+        return monotonic() - stream.last < STALE_SECONDS
 
     def _watch_clocks(self, stream: Stream, block: Block) -> None:
-        if not stream.mic:
-            return
         leap = stream.clocks.leap(block)
         if leap and stream.pause:
             self._note_pause(leap)
@@ -292,9 +269,9 @@ class Receiver:
             if stream.hindered:
                 sentence = f"s of sound are missing: {HINDRANCES.get(stream.hindered, 'the microphone was cut off')}."
                 data["why"] = stream.hindered
-            self._remark("gap", f"{leap:.1f} {sentence}", **data)
-            code = "held" if stream.hindered else "gap"
-            self._report(code, f"{stream.missed_s:.1f} {sentence}", stream.opening.page)
+            self._note("gap", f"{leap:.1f} {sentence}", **data)
+            code = "suspended" if stream.hindered else "gap"
+            self._events.problem(code, f"{stream.missed_s:.1f} {sentence}", stream.opening.page)
         if stream.pause == "over":
             stream.pause = ""
         if not self._mic.problem:
@@ -302,14 +279,14 @@ class Receiver:
 
     def _note_pause(self, seconds: float) -> None:
         sentence = f"The microphone was paused for {seconds:.1f} s; no audio of this time was recorded."
-        self._remark("paused", sentence, why="person", seconds=round(seconds, 3))
+        self._note("paused", sentence, why="person", seconds=round(seconds, 3))
 
-    def _note(self, stream: Stream) -> None:
+    def _note_stream(self, stream: Stream) -> None:
         """Record the notice of a stream, at its first block: an opening without audio leaves no trace."""
         stream.noted = True
         opening = stream.opening
-        what = f"the file {opening.name}" if opening.source == "file" else f"the microphone {opening.name}"
-        self._remark(
+        what = f"the microphone {opening.name}"
+        self._note(
             "stream",
             f"Audio of {what.rstrip()} at {opening.rate} Hz begins.",
             stream=opening.stream,
@@ -319,12 +296,12 @@ class Receiver:
             track=dict(opening.track),
         )
 
-    def _remark(self, kind: str, message: str, **data: object) -> None:
+    def _note(self, kind: str, message: str, **data: object) -> None:
         if not self._budget.spend():
             self._left_out += 1
             return
         if self._left_out:
             left_out, self._left_out = self._left_out, 0
             sentence = f"{left_out:,} earlier notices on faulty audio were dropped, since they came too often."
-            self._worker.remark("remarks_left_out", sentence, notices=left_out)
-        self._worker.remark(kind, message, **data)
+            self._pipeline.note("notices_dropped", sentence, notices=left_out)
+        self._pipeline.note(kind, message, **data)

@@ -1,4 +1,4 @@
-"""The saved form of a widget in a notebook: short text, and a transcript as a self-contained HTML table.
+"""The saved form of a widget in a notebook: short text, and a picture with the transcript as self-contained HTML.
 
 The view of a widget needs a kernel, or saved widget state and the network. So a second output beside the view holds the
 transcript: the page hides it while the view is shown, and the kernel updates it whenever a recording has been decided.
@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from importlib import import_module
+from threading import RLock
 from typing import Any
 from uuid import uuid4
 
-import traitlets
-
-from ..record.transcript import summary, transcript_html, transcript_text
-from .loading import ModelSource
-from .pipeline import Worker
-from .setting_traits import SettingTraits
-from .wire.outbox import Outbox
+from ..record.picture import timeline_svg
+from ..record.record import SessionRecord
+from ..record.transcript import transcript_html, transcript_text
+from .wire.comm import ShellSafeWidget
 
 logger = logging.getLogger(__name__)
 
@@ -70,52 +69,63 @@ def in_notebook() -> bool:
     return getattr(sys.modules["IPython"].get_ipython(), "kernel", None) is not None
 
 
-class ShownWidget(SettingTraits):
-    """A widget with a text and an HTML representation, and with the outputs of its cell."""
+class WidgetView:
+    """The `Shown` of a widget: its traits, its comm, and the transcript beside its view.
 
-    transcript = traitlets.Unicode(read_only=True).tag(sync=True)
+    Parameters
+    ----------
+    widget
+        The widget. It is not used before its constructor has run.
+    title
+        The widget's class and the name of its model.
 
-    def __init__(self, name: str, source: ModelSource, worker: Worker, outbox: Outbox, pull: bool) -> None:
-        self._transcript = SavedTranscript()
-        super().__init__(name, source, worker, outbox, pull)
-        self.set_trait("transcript", self._transcript.name)
+    Attributes
+    ----------
+    send_lock
+        Held while a message is sent.
+    transcript
+        The output that holds the transcript.
+    """
 
-    def __repr__(self) -> str:
-        # A widget whose arguments were refused has no session.
-        if not hasattr(self, "_transcript"):
-            return object.__repr__(self)
-        return f"<{self._headline}; {summary(self._worker.record)}>"
+    def __init__(self, widget: ShellSafeWidget, title: str) -> None:
+        self._widget, self._title = widget, title
+        self.send_lock = RLock()
+        self.transcript = SavedTranscript()
 
-    @property
-    def _headline(self) -> str:
-        """Name and state of the widget: the model's state until it is ready, then the session's."""
-        state = self.state if self._source.status == "ready" else f"model {self._source.status}"
-        return f"AudioInteraction {self._name}: {'closed' if self.comm is None else state}"
+    def send(self, content: dict[str, Any], buffers: Sequence[bytes]) -> None:
+        """Send a message to all pages."""
+        self._widget.send(content, buffers)
 
-    def _saved(self) -> Bundle:
+    def show(self, trait: str, value: object) -> bool:
+        """Set a synced trait. Return whether its value changed."""
+        if getattr(self._widget, trait) == value:
+            return False
+        self._widget.set_trait(trait, value)
+        return True
+
+    def show_again(self, *traits: str) -> None:
+        """Send the present values of synced traits, where a page shows others."""
+        self._widget.send_state(list(traits))
+
+    def save(self, headline: str, record: SessionRecord) -> None:
+        """Update the transcript that the notebook saves."""
+        self.transcript.update(self.saved(headline, record))
+
+    def saved(self, headline: str, record: SessionRecord) -> Bundle:
         """Return text and HTML that need neither kernel nor extension."""
-        headline, record = self._headline, self._worker.record
         return {
             "text/plain": f"{headline}\n{transcript_text(record)}",
-            "text/html": f'<div class="{self._transcript.name}">{transcript_html(record, headline)}</div>',
+            "text/html": f'<div class="{self.transcript.name}">{timeline_svg(record)}'
+            f"{transcript_html(record, headline)}</div>",
         }
 
-    def _save_transcript(self) -> None:
-        """Update the transcript that the notebook saves."""
-        self._transcript.update(self._saved())
-
-    def _repr_mimebundle_(self, **_: Any) -> tuple[Bundle, Bundle]:
-        view, metadata = super()._repr_mimebundle_() if self.comm is not None else ({}, {})
-        return {**view, **self._saved()}, metadata
-
-    def _ipython_display_(self) -> None:
+    def display(self, bundle: Bundle, metadata: Bundle, headline: str, record: SessionRecord) -> None:
         """Display the view, and below it the transcript that the notebook saves."""
-        bundle, metadata = self._repr_mimebundle_()
-        if self.comm is None or not in_notebook():
+        if self._widget.comm is None or not in_notebook():
             publish(bundle, metadata)
             return
         del bundle["text/html"]
         # This output is never updated, so its text must stay true.
-        stands_in = f"AudioInteraction {self._name}: run this cell to use it; its transcript follows."
+        stands_in = f"{self._title}: run this cell to use it; its transcript follows."
         publish({**bundle, "text/plain": stands_in}, metadata)
-        self._transcript.display(self._saved())
+        self.transcript.display(self.saved(headline, record))

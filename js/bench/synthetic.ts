@@ -55,6 +55,8 @@ function chunkEvents(k: number, random: () => number): SessionEvent[] {
       envelope: Array.from({ length: 16 }, () => Math.round(1e4 * (0.01 + 0.7 * voice * random())) / 1e4),
       flags,
       mel: flags.includes("dropped") ? "" : melOf(voice, random),
+      floor: "running",
+      lead: "",
     },
     {
       type: "decision",

@@ -9,19 +9,21 @@ import { Controls, pressKey } from "./panels/controls";
 import { FileBar } from "./panels/file-bar";
 import { Inspector } from "./panels/inspector";
 import { Panel } from "./panels/panel";
+import { ReplayBar } from "./panels/replay-bar";
 import { Settings } from "./panels/settings";
 import { StepMode } from "./panels/step-mode";
 import { Transcript } from "./panels/transcript";
+import { WhatIfPanel } from "./panels/what-if";
 import { overheadSummary } from "./record/overhead";
 import { chunkCount } from "./record/record";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
-import type { View } from "./view";
+import type { SessionView } from "./view";
 
 /** How often the latency figures on the root are renewed while events come. */
 const FIGURES_MS = 500;
 
-export function App({ view }: { view: View }) {
+export function App({ view }: { view: SessionView }) {
   const root = useRef<HTMLDivElement>(null);
   const timeline = useRef<TimelineCanvas | null>(null);
   const theme = useSignal<Theme>("light");
@@ -118,8 +120,14 @@ export function App({ view }: { view: View }) {
           }}
         />
       </Panel>
+      <Panel name="replay bar">
+        <ReplayBar view={view} />
+      </Panel>
       <Panel name="step mode">
         <StepMode view={view} />
+      </Panel>
+      <Panel name="what-if panel">
+        <WhatIfPanel view={view} />
       </Panel>
       <div class="aiw-panels">
         <Panel name="inspector">
@@ -156,7 +164,7 @@ function keepKeys(root: HTMLElement): () => void {
 }
 
 /** Writes how long chunks take beside the model's own time to `data-overhead`, where measurements read it. */
-function showFigures({ store }: View, root: HTMLElement | null): () => void {
+function showFigures({ store }: SessionView, root: HTMLElement | null): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const show = () => {
     timer = undefined;

@@ -1,6 +1,6 @@
 /**
  * The channel to a kernel: owns store, connection, microphone and file of one widget model, whatever the number of its
- * views. Views attach, detach and call the methods of `Channel`.
+ * views. Views attach, detach and call the methods of `SessionChannel`.
  */
 
 import { computed } from "@preact/signals";
@@ -8,13 +8,15 @@ import { DeviceList } from "./capture/devices";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
 import { hiddenProblem } from "./capture/problems";
-import type { Channel } from "./channel/channel";
+import type { SessionChannel } from "./channel/channel";
+import { KernelClips } from "./channel/kernel-clips";
 import { lastWords } from "./channel/leaving";
 import { KernelLink, type KernelModel } from "./channel/link";
 import type { CloseReason, LoopMode, Pace } from "./channel/messages";
 import { Receiver, TRAITS } from "./channel/receiving";
 import { NOT_KEPT, Requests } from "./channel/requests";
 import { ChunkPlayer } from "./playback/chunk-player";
+import { Replay } from "./playback/replay";
 import type { Fetched, Sound } from "./playback/sound";
 import { Speech } from "./speech/speech";
 import { isPlaying } from "./store/playing";
@@ -31,12 +33,15 @@ export interface ConversationOptions {
   captureHost?: CaptureHost;
 }
 
-export class Conversation implements Channel {
+export class Conversation implements SessionChannel {
   readonly store: Store = createStore();
   /** Reads replies aloud; meanwhile the microphone follows the setting `reading`. */
   readonly speech = new Speech();
   /** Sounds of chunks, which the microphone would hear as it does a reply. */
   readonly player = new ChunkPlayer(this);
+  /** Plays what the kernel keeps of the session's audio. */
+  readonly replay = new Replay(new KernelClips(this));
+  readonly ongoing = true;
   readonly #link: KernelLink;
   readonly #receiver: Receiver;
   readonly #requests: Requests;
@@ -97,9 +102,10 @@ export class Conversation implements Channel {
     globalThis.addEventListener?.("pagehide", this.#onPageHide);
     globalThis.document?.addEventListener("visibilitychange", this.#onVisibility);
     this.#effects = [
-      computed(() => this.player.audible.value || this.speech.reading.value !== null).subscribe((loud) =>
-        this.#input.reading(loud),
-      ),
+      computed(
+        () => this.player.audible.value || this.replay.playing.value || this.speech.reading.value !== null,
+      ).subscribe((loud) => this.#input.reading(loud)),
+      this.#clearReplay(),
       this.#input.follow(),
     ];
     this.#devices.start();
@@ -113,6 +119,7 @@ export class Conversation implements Channel {
     for (const stop of this.#effects) stop();
     this.speech.stop();
     this.player.end();
+    this.replay.end();
     this.#input.end("view_removed");
     this.#requests.end();
     this.#devices.end();
@@ -136,6 +143,7 @@ export class Conversation implements Channel {
     this.#grace = setTimeout(() => {
       this.speech.stop();
       this.player.end();
+      this.replay.pause();
       this.#input.end("view_removed");
     }, VIEW_GRACE_MS);
   }
@@ -194,7 +202,7 @@ export class Conversation implements Channel {
     this.#requests.set(changes);
   }
 
-  /** How the kernel's loop runs: freely, held, or one phase per `step`. */
+  /** How the kernel's loop runs: freely, paused, or one phase per `step`. */
   loop(mode: LoopMode): void {
     this.#link.send({ type: "loop", mode });
   }
@@ -226,6 +234,17 @@ export class Conversation implements Channel {
 
   dismiss(problem: Problem): void {
     dismissProblem(this.store, problem.code);
+  }
+
+  /** Ends the replay of a record that another one has replaced. */
+  #clearReplay(): () => void {
+    const { store } = this;
+    let shown = store.record;
+    return store.version.subscribe(() => {
+      if (store.record === shown) return;
+      shown = store.record;
+      this.replay.clear();
+    });
   }
 
   #busy(): boolean {

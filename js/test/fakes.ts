@@ -251,6 +251,8 @@ export function chunk(k: number, more: Partial<Chunk> = {}): Chunk {
     envelope: [0.1, 0.5, 0.2],
     flags: [],
     mel: "",
+    floor: "running",
+    lead: "",
     ...more,
   };
 }

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 /** A file that the page plays: it answers for ranges, and shows what the kernel says of its position. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { base64 } from "../src/channel/messages";
+import { base64 } from "../src/channel/payload";
 import { Conversation } from "../src/conversation";
 import { FileBar, positionText, speedText } from "../src/panels/file-bar";
 import { Clock } from "../src/panels/status";
@@ -150,11 +150,11 @@ describe("a file of this page", () => {
     expect(store.shown.value).toBe("error");
   });
 
-  it("holds and goes on where the person says so", async () => {
+  it("pauses and goes on where the person says so", async () => {
     const { model, conversation, file, store, page } = begin();
     await conversation.playFile(file, "fast");
     conversation.pause(true);
-    model.say(told({ page, state: "held" }));
+    model.say(told({ page, state: "paused" }));
     expect(store.shown.value).toBe("paused");
     conversation.pause(false);
     expect(model.of("file").map(({ action }) => action)).toEqual(["pause", "resume"]);
@@ -234,7 +234,7 @@ describe("the line of a file", () => {
   it.each<[Partial<PlayingFile>, string]>([
     [{ state: "opening" }, "opening…"],
     [{ seconds: null }, "12:34"],
-    [{ state: "held" }, "paused at 12:34 of 1:00:00"],
+    [{ state: "paused" }, "paused at 12:34 of 1:00:00"],
     [{ state: "ended", position_s: 3600 }, "finished · 1:00:00"],
     [{ state: "stopped" }, "stopped at 12:34 of 1:00:00"],
     [{ state: "failed" }, "could be read up to 12:34 of 1:00:00"],

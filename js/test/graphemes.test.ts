@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { fitText, MAX_TEXT } from "../src/channel/messages";
+import { MAX_TEXT } from "../src/channel/messages";
+import { fitText } from "../src/channel/payload";
 import {
   boundaries,
   cutAtGrapheme,

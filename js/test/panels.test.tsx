@@ -17,7 +17,7 @@ describe("what is said of the kernel and the model", () => {
   it("busy: how much waits, and why", () => {
     const store = createStore();
     store.line.value = "ready";
-    store.model.value = { status: "ready", name: "tiny", detail: "" };
+    store.model.value = { status: "ready", kind: "model", name: "tiny", detail: "" };
     store.kernelWaiting.value = 4;
     expect(busyText(store)).toBe("");
     store.kernelWaiting.value = 12;
@@ -27,19 +27,19 @@ describe("what is said of the kernel and the model", () => {
     expect(store.speaking.value).toBe(true);
     expect(busyText(store)).toBe("12 chunks (4.8 s of audio) are waiting while the model speaks.");
     store.loop.value = { ...store.loop.value, mode: "pause" };
-    expect(busyText(store)).toMatch(/because the loop is held/);
-    store.model.value = { status: "loading", name: "big", detail: "" };
+    expect(busyText(store)).toMatch(/because the loop is paused/);
+    store.model.value = { status: "loading", kind: "model", name: "big", detail: "" };
     expect(busyText(store)).toMatch(/until the model is loaded; none is lost/);
   });
 
   it("loading: how far it is", () => {
     const detail = { stage: "weights", done: 4.1e9, total: 13.6e9 };
-    expect(progressOf({ status: "loading", name: "big", detail })).toBeCloseTo(0.301, 3);
-    expect(modelText({ status: "loading", name: "big", detail })).toBe(
+    expect(progressOf({ status: "loading", kind: "model", name: "big", detail })).toBeCloseTo(0.301, 3);
+    expect(modelText({ status: "loading", kind: "model", name: "big", detail })).toBe(
       "Loading the model big… weights · 4.1 GB of 13.6 GB",
     );
-    expect(progressOf({ status: "loading", name: "big", detail: "" })).toBeNull();
-    expect(progressOf({ status: "ready", name: "big", detail })).toBeNull();
+    expect(progressOf({ status: "loading", kind: "model", name: "big", detail: "" })).toBeNull();
+    expect(progressOf({ status: "ready", kind: "model", name: "big", detail })).toBeNull();
   });
 
   it("a model that failed: its traceback one click away", async () => {

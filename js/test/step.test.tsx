@@ -28,13 +28,13 @@ const EVENTS: SessionEvent[] = [
 
 afterEach(() => document.body.replaceChildren());
 
-async function open(how: { live: boolean; events?: readonly SessionEvent[] }) {
+async function open(how: { connected: boolean; events?: readonly SessionEvent[] }) {
   const shown = await showPanel((view) => <StepMode view={view} />, how.events ?? EVENTS);
   const { view, find, el } = shown;
   const asked: string[] = [];
   view.channel.loop = (mode: LoopMode) => void asked.push(mode);
   view.channel.step = () => void asked.push("step phase");
-  view.store.line.value = how.live ? "ready" : "lost";
+  view.store.line.value = how.connected ? "ready" : "lost";
   view.stepping.value = true;
   await drawn();
   const now = () => find("step-now").textContent;
@@ -93,9 +93,9 @@ describe("the walk through the loop", () => {
   });
 });
 
-describe("step mode, live", () => {
+describe("step mode, of the kernel", () => {
   it("holds the loop when it opens and lets it run when it closes", async () => {
-    const { asked, view, find } = await open({ live: true });
+    const { asked, view, find } = await open({ connected: true });
     expect(asked).toEqual(["step"]);
     expect(document.activeElement).toBe(find("step-next"));
     view.stepping.value = false;
@@ -108,7 +108,7 @@ describe("step mode, live", () => {
     const button = document.createElement("button");
     document.body.append(button);
     button.focus();
-    const { button: named } = await open({ live: false });
+    const { button: named } = await open({ connected: false });
     expect(document.activeElement).not.toBe(button);
     named("Leave step mode").click();
     await drawn();
@@ -130,7 +130,7 @@ describe("step mode, live", () => {
   });
 
   it("asks the kernel for one phase a press, by button and by N", async () => {
-    const { asked, find, press, loop } = await open({ live: true });
+    const { asked, find, press, loop } = await open({ connected: true });
     await loop("", -1);
     expect(find("step-next").textContent).toContain("perceive chunk 4");
     find("step-next").click();
@@ -141,7 +141,7 @@ describe("step mode, live", () => {
   });
 
   it("lights the state the loop is in, and says it in words", async () => {
-    const { find, loop, now, add } = await open({ live: true });
+    const { find, loop, now, add } = await open({ connected: true });
     await add(chunk(4), speaks(4));
     await loop("decide", 4);
     expect(find("diagram").dataset).toMatchObject({ phase: "decide", passage: "TEXT_BEGIN" });
@@ -154,7 +154,7 @@ describe("step mode, live", () => {
   });
 
   it("says what to do where no chunk waits, and then asks for nothing", async () => {
-    const { asked, find, loop, press } = await open({ live: true });
+    const { asked, find, loop, press } = await open({ connected: true });
     await loop("", -1, 0);
     expect(find("step-hint").textContent).toContain("No chunk is waiting: record, or choose a file");
     expect(find("step-next").getAttribute("aria-disabled")).toBe("true");
@@ -163,7 +163,7 @@ describe("step mode, live", () => {
   });
 
   it("asks for the guess before the decision, and counts it when the decision comes", async () => {
-    const { asked, find, loop, press, predict, view, add } = await open({ live: true });
+    const { asked, find, loop, press, predict, view, add } = await open({ connected: true });
     await predict();
     await loop("perceive", 4);
     expect(find("step-hint").textContent).toContain("First guess");
@@ -181,7 +181,7 @@ describe("step mode, live", () => {
   });
 
   it("keeps a decision hidden that came before the guess", async () => {
-    const { find, loop, predict, now, add, button } = await open({ live: true });
+    const { find, loop, predict, now, add, button } = await open({ connected: true });
     await predict();
     await add(chunk(4), speaks(4));
     await loop("decide", 4);
@@ -196,9 +196,9 @@ describe("step mode, live", () => {
 
 describe("step mode, replay", () => {
   it("goes once more through what was heard, from the picked chunk, where there is no kernel", async () => {
-    const { find, view, asked, press, now } = await open({ live: false });
+    const { find, view, asked, press, now } = await open({ connected: false });
     expect(asked).toEqual([]);
-    expect((find("step-live") as HTMLButtonElement).disabled).toBe(true);
+    expect((find("step-kernel") as HTMLButtonElement).disabled).toBe(true);
     expect(view.hiddenFrom.value).toEqual({ decision: 0, reply: 0 });
     view.selected.value = 1;
     find("step-replay").click();
@@ -218,19 +218,19 @@ describe("step mode, replay", () => {
   });
 
   it("ends where the decisions end", async () => {
-    const { find, press } = await open({ live: false });
+    const { find, press } = await open({ connected: false });
     for (let i = 0; i < 12; i++) await press("n");
     expect(find("step-hint").textContent).toContain("end of what was decided");
     expect(find("step").dataset.phase).toBe("decide");
   });
 
   it("says what to do where nothing was heard", async () => {
-    const { find } = await open({ live: false, events: [] });
+    const { find } = await open({ connected: false, events: [] });
     expect(find("step-hint").textContent).toContain("Nothing has been heard yet");
   });
 
   it("keeps score, with how far a guess was off", async () => {
-    const { find, press, predict } = await open({ live: false });
+    const { find, press, predict } = await open({ connected: false });
     await predict();
     // Silent at 0: a false alarm. Speaks at 1: missed, one chunk after the false alarm.
     for (const key of ["n", "2", "n", "n", "1", "n"]) await press(key);
@@ -245,7 +245,7 @@ describe("step mode, replay", () => {
   });
 
   it("takes a guess for later, and holds it until then", async () => {
-    const { find, press, predict, root } = await open({ live: false });
+    const { find, press, predict, root } = await open({ connected: false });
     await predict();
     const select = root.querySelector("select") as HTMLSelectElement;
     select.value = "1";
@@ -256,7 +256,7 @@ describe("step mode, replay", () => {
   });
 
   it("shows everything again when it closes", async () => {
-    const { view, press } = await open({ live: false });
+    const { view, press } = await open({ connected: false });
     await press("n");
     view.stepping.value = false;
     await drawn();
@@ -264,7 +264,7 @@ describe("step mode, replay", () => {
   });
 
   it("leaves keys in fields, and with ctrl, to others", async () => {
-    const { find, press, now, predict, root } = await open({ live: false });
+    const { find, press, now, predict, root } = await open({ connected: false });
     await predict();
     await press("n", root.querySelector("select") as Element);
     expect(now()).toContain("begins at chunk 0");

@@ -49,8 +49,8 @@ describe("the time axis", () => {
   });
 
   it("keeps the newest chunk at the right", () => {
-    expect(time.liveStart(axis, 3)).toBe(0);
-    const live = { ...axis, start: time.liveStart(axis, 100) };
+    expect(time.followStart(axis, 3)).toBe(0);
+    const live = { ...axis, start: time.followStart(axis, 100) };
     expect(time.xOf(live, 100)).toBeLessThan(880);
     expect(time.xOf(live, 100)).toBeGreaterThan(820);
   });

@@ -4,12 +4,12 @@ import { render } from "preact";
 import { Conversation } from "../src/conversation";
 import type { SessionEvent } from "../src/record/events";
 import { addEvents } from "../src/store/store";
-import { createView, type View } from "../src/view";
+import { createView, type SessionView } from "../src/view";
 import { FakeModel } from "./fakes";
 
 export interface Shown {
   model: FakeModel;
-  view: View;
+  view: SessionView;
   el: HTMLElement;
   /** The element with a test id. */
   find(name: string): HTMLElement;
@@ -23,7 +23,7 @@ export interface Shown {
 export const drawn = () => new Promise((resolve) => setTimeout(resolve, 30));
 
 export async function showPanel(
-  panel: (view: View) => VNode,
+  panel: (view: SessionView) => VNode,
   events: readonly SessionEvent[] = [],
 ): Promise<Shown> {
   const model = new FakeModel();

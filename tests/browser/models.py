@@ -11,7 +11,6 @@ import threading
 from dataclasses import replace
 
 import ai_widgets as aiw
-from ai_widgets.inference import Model
 
 
 class Stub:
@@ -33,9 +32,9 @@ class Stub:
         return self.decoder.feed(context, tokens, frames, frames_at)
 
 
-tiny = aiw.load_model("tiny").loaded
+tiny = aiw.load_model("tiny")
 stub = Stub(tiny.decoder)
-w = aiw.AudioInteraction(Model(replace(tiny, decoder=stub)), greedy=True)
+w = aiw.AudioInteraction(replace(tiny, decoder=stub), greedy=True)
 w"""
 """`stub.free.clear()` holds the model, `stub.speech.clear()` its replies, `stub.error = …` lets it fail."""
 

@@ -161,7 +161,7 @@ class Notebook:
         return self.page.get_by_test_id("aiw")
 
     def button(self, name: str) -> Locator:
-        """A control by its test id: record, interrupt, reset, file, live."""
+        """A control by its test id: record, interrupt, reset, file, follow."""
         return self.widget.first.get_by_test_id(name)
 
     def problem(self, code: str) -> Locator:

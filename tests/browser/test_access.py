@@ -98,7 +98,7 @@ def test_the_keyboard_reaches_everything_and_the_focus_is_seen(open_notebook: Op
         reached.append(focused["name"])
         press("Tab")
     assert len(reached) < 80, "the focus never leaves the widget"
-    wanted = ["record", "reset", "step-mode", "settings-toggle", "file", "pace", "zoom-out", "fit", "live", "table"]
+    wanted = ["record", "reset", "step-mode", "settings-toggle", "file", "pace", "zoom-out", "fit", "follow", "table"]
     assert [name for name in wanted if name not in reached] == []
     # From the first button to a chunk, a token and back without a mouse.
     widget = notebook.widget.first

@@ -50,7 +50,7 @@ def test_mute_pause_and_the_recording_light(open_notebook: OpenNotebook) -> None
     # Paused: nothing is sent, and the session's clock stands.
     notebook.button("pause").click()
     expect(notebook.widget.first).to_have_attribute("data-state", "paused")
-    expect(light).to_have_text("mic held")
+    expect(light).to_have_text("mic paused")
     assert notebook.ask("w.wait(60)")
     stands = notebook.ask(f"{NEWEST}.chunk")
     elapsed = notebook.widget.first.get_by_test_id("elapsed").inner_text()

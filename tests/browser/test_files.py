@@ -91,7 +91,7 @@ def test_pause_and_step_hold_a_file(open_notebook: OpenNotebook, hour: Path) -> 
     notebook.choose_file(hour, "fast")
     notebook.wait_count("decisions", 5)
     notebook.button("pause").click()
-    expect(notebook.button("playing")).to_have_attribute("data-file", "held")
+    expect(notebook.button("playing")).to_have_attribute("data-file", "paused")
     expect(notebook.button("file-position")).to_have_text(re.compile("^paused at .* of 1:00:00$"))
     expect(notebook.widget.first).to_have_attribute("data-state", re.compile("paused|speaking"))
     notebook.button("pause").click()

@@ -47,10 +47,10 @@ def test_audio_that_the_system_holds_for_5_s_is_a_gap_on_the_timeline(open_noteb
     notebook = recording(open_notebook)
     notebook.page.evaluate(HOLD)
     notebook.expect_problem("interrupted", "has paused audio.*goes on when")
-    expect(notebook.widget.first.get_by_test_id("state")).to_contain_text("held by the system")
+    expect(notebook.widget.first.get_by_test_id("state")).to_contain_text("suspended by the system")
     # What is measured is that time passes.
     notebook.page.wait_for_timeout(5_000)
-    notebook.shot("held-by-the-system")
+    notebook.shot("suspended-by-the-system")
     decided = int(notebook.widget.first.get_attribute("data-decisions") or 0)
     notebook.page.evaluate("aiwContext.aiwResume()")
     expect(notebook.problem("interrupted")).to_have_count(0)
@@ -58,7 +58,7 @@ def test_audio_that_the_system_holds_for_5_s_is_a_gap_on_the_timeline(open_noteb
     notebook.stop()
     (missing,) = notebook.ask(SECONDS)
     assert missing >= 4.5
-    notebook.expect_problem("held", r"[5-9]\.\d s of sound are missing: the operating system suspended the audio")
+    notebook.expect_problem("suspended", r"[5-9]\.\d s of sound are missing: the operating system suspended the audio")
     assert notebook.ask(KINDS).count("microphone") == 2
     notebook.shot("gap")
 
@@ -132,7 +132,7 @@ def test_after_twenty_problems_a_refusal_is_answered_and_a_failure_ends_the_reco
     open_notebook: OpenNotebook,
 ) -> None:
     notebook = recording(open_notebook, STUB)
-    notebook.ask("[w._report('message', 'This message is none.') for _ in range(60)] and None")
+    notebook.ask("[w._channel.presenter.problem('message', 'This message is none.') for _ in range(60)] and None")
     notebook.expect_problem("message", "This message is none.*×60")
     temperature = notebook.setting("temperature")
     field = notebook.widget.first.get_by_test_id("field-temperature")

@@ -30,7 +30,7 @@ def test_each_utterance_is_answered_after_its_end(open_notebook: OpenNotebook) -
     notebook.shot("idle")
     notebook.record()
     notebook.wait_count("turns", 1)
-    notebook.shot("live")
+    notebook.shot("recording")
     notebook.wait_count("turns", 2)
     notebook.wait_count("chunks", int((len(played) / sounds.RATE + 2) / 0.4))
     notebook.stop()

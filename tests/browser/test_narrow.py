@@ -71,7 +71,7 @@ def say(number, *words):
             record.append(Turn(k, number, 0, start, None, "".join(words), (), "TEXT_END"))
         record.append(Timing(k, 1.0, 20.0, 30.0, 1200.0 if k == chunk else 0.0, 2.0))
     record.append(Notice(chunk, "gap", "1.0 s of sound may be missing. This page was too busy to record it.", {}))
-    w._events_came(True)
+    w._channel.presenter.events_came(True)
 """
 """`say(number, *tokens)` adds a reply to the record, as if the model had said it."""
 HEBREW = ("שלום", " לכם", ", שבע")
@@ -115,7 +115,8 @@ def test_nothing_is_out_of_reach_at_300_px(open_notebook: OpenNotebook, dark: bo
     notebook = opened(open_notebook, dark=dark)
     notebook.ask("say(0, *'You  said  seven,  which is  a number  below  eight.'.split('  '))")
     notebook.ask("say(1, *['word '] * 40)")
-    notebook.ask("w._report('message', 'A long-word-without-any-space-in-it-that-must-break-somewhere is none.')")
+    long_word = "A long-word-without-any-space-in-it-that-must-break-somewhere is none."
+    notebook.ask(f"w._channel.presenter.problem('message', {long_word!r})")
     notebook.wait_count("turns", 2)
     notebook.page.evaluate(NARROW, WIDTH)
     expect(notebook.widget.first).to_have_css("width", f"{WIDTH}px")

@@ -58,11 +58,11 @@ def test_the_lanes_are_walked_zoomed_and_read_under_the_pointer(open_notebook: O
     expect(slider).to_have_attribute("aria-valuenow", "0")
     notebook.page.keyboard.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuenow", "1")
-    live = widget.get_by_test_id("live")
+    follow = widget.get_by_test_id("follow")
     notebook.page.keyboard.press("f")
-    expect(live).to_have_attribute("aria-pressed", "false")
+    expect(follow).to_have_attribute("aria-pressed", "false")
     notebook.page.keyboard.press("l")
-    expect(live).to_have_attribute("aria-pressed", "true")
+    expect(follow).to_have_attribute("aria-pressed", "true")
     box = slider.bounding_box()
     assert box is not None
     # The chunk under the pointer stays there while the wheel zooms.
@@ -73,7 +73,7 @@ def test_the_lanes_are_walked_zoomed_and_read_under_the_pointer(open_notebook: O
     readout = widget.get_by_test_id("readout")
     title = readout.locator("strong").inner_text()
     notebook.page.mouse.wheel(0, -240)
-    expect(live).to_have_attribute("aria-pressed", "false")
+    expect(follow).to_have_attribute("aria-pressed", "false")
     assert readout.locator("strong").inner_text() == title
 
 

@@ -20,11 +20,11 @@ import numpy as np
 
 from ...audio.files import load_audio
 from ...audio.intake import cut
-from ...child_process import output_of
 from ...errors import SettingError
 from ...inference import Model
 from ...protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision, Event
 from ...session.perceive import hear_clip
+from ...training.child_process import output_of
 
 RUNNERS = ("infer_online.py", "infer.py")
 """Files that may hold their runner; the first that exists is called."""
@@ -103,7 +103,7 @@ def _their_times(folder: Path, checkpoint: Path, audio: Path, model: Model) -> t
     if runner is None:
         raise SettingError(f"--authors must be a clone of the authors' repository; {folder} holds no {RUNNERS[0]}.")
     words = [str(folder.resolve()), Path(runner).stem, str(checkpoint.resolve()), str(audio)]
-    command = [sys.executable, "-c", THEIR_RUN, *words, str(model.loaded.placement.device)]
+    command = [sys.executable, "-c", THEIR_RUN, *words, str(model.placement.device)]
     printed = output_of(command, f"Running the authors' code in {folder}", cwd=folder, timeout=MOST_SECONDS)
     return times(json.loads(printed.decode().strip().splitlines()[-1]))
 
@@ -132,7 +132,7 @@ def _our_times(model: Model, audio: Path) -> tuple[float, float]:
     session = model.session(greedy=True, context="stop")
     samples = load_audio(audio)
     begun = perf_counter()
-    hear_clip(model.loaded, cut(samples), 0)
+    hear_clip(model, cut(samples), 0)
     encoding = perf_counter() - begun
     stream = session.stream_clip(samples)
     marks: list[float] = [perf_counter()]

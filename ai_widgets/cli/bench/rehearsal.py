@@ -26,7 +26,6 @@ import torch
 from torch import Tensor
 
 from ...audio.features import StreamingLogMel
-from ...child_process import output_of
 from ...errors import AiWidgetsError, CheckpointError
 from ...inference import Model, load_model
 from ...model.checkpoint import open_parts
@@ -35,6 +34,7 @@ from ...model.machine import gigabytes, host_memory
 from ...model.skeleton import need_of
 from ...model.weights import TOWER_FILES
 from ...protocol import CHUNK_SAMPLES, FRAMES_PER_CHUNK
+from ...training.child_process import output_of
 from .rehearsal_files import RELEASE, SMALL, write_release
 
 FORMATS = ("bfloat16", "bfloat16+int8", "bfloat16+int4")
@@ -147,11 +147,11 @@ def measure(folder: Path, how: str) -> dict[str, Any]:
     wall, busy = _since(start)
     peak = _status("VmHWM:")
     halves = need.weights(torch.bfloat16)
-    with model.loaded.computing():
+    with model.computing():
         steps, logits = _steps(model)
     np.save(_logits(folder, how), logits.numpy())
     return {
-        "placement": str(model.loaded.placement),
+        "placement": str(model.placement),
         "load_s": round(wall, 1),
         "load_busy_s": round(busy, 1),
         "peak_bytes": peak,
@@ -178,20 +178,19 @@ def measure_convert(source: Path, _: str) -> dict[str, Any]:
 
 def _steps(model: Model) -> tuple[dict[str, float], Tensor]:
     """Measure the milliseconds of a chunk's parts and of a token; also return the logits of a fixed sequence."""
-    loaded = model.loaded
-    decoder, noise = loaded.decoder, np.random.default_rng(0)
+    decoder, noise = model.decoder, np.random.default_rng(0)
     features, context = StreamingLogMel(), decoder.context(1024)
     kept = [decoder.feed(context, list(PROMPT))]
     times: dict[str, list[tuple[float, float]]] = {"features": [], "tower": [], "prefill of 13": [], "token": []}
-    block = [loaded.traits.tokens["AUDIO_BEGIN"], *[loaded.traits.tokens["PAD"]] * FRAMES_PER_CHUNK]
+    block = [model.traits.tokens["AUDIO_BEGIN"], *[model.traits.tokens["PAD"]] * FRAMES_PER_CHUNK]
     for _ in range(ROUNDS):
         samples = noise.normal(0, 0.1, CHUNK_SAMPLES).astype(np.float32)
         marks = [_clock()]
         mels = features.push(samples)
         marks.append(_clock())
-        frames = loaded.encoder.encode(mels)[0]
+        frames = model.encoder.encode(mels)[0]
         marks.append(_clock())
-        kept.append(decoder.feed(context, [7, *block, loaded.traits.tokens["ASSISTANT"]], frames, 2))
+        kept.append(decoder.feed(context, [7, *block, model.traits.tokens["ASSISTANT"]], frames, 2))
         marks.append(_clock())
         kept.append(decoder.feed(context, [11]))
         marks.append(_clock())

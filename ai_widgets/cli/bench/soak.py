@@ -1,8 +1,8 @@
 """``ai-widgets bench --soak``: run hours of a simulated microphone through the whole widget, faster than real time.
 
 A simulated page opens streams, sends blocks at the device's rate and counts the messages it gets. At the end the
-command says whether memory, threads, queues, messages and the synced history stayed constant. A session keeps all its
-events, so their size is measured and subtracted before memory is compared.
+command says whether memory, threads, queues, messages and the synced history stayed constant. The session is kept on
+disk, so that memory holds the newest events only.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,10 +26,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...inference import Model, load_model
-from ...protocol import CHUNK_SECONDS, Event, Timing, Turn
+from ...protocol import CHUNK_SECONDS, Timing, Turn
 from ...widget.app import AudioInteraction
 from ...widget.history import MOST_BYTES
-from ...widget.wire import messages, outgoing
+from ...widget.wire import limits, outgoing
 
 RATE = 48_000
 BLOCK_SECONDS = 0.1
@@ -44,7 +45,6 @@ MOST_MESSAGE = 1_000_000
 """Bytes of the longest message, the history and one batch of events included."""
 STAGES = 2
 """Threads of the pipeline, which end when idle, so that a reading may or may not count them."""
-SAMPLED_EVENTS = 2000
 PATIENCE_S = 600.0
 
 
@@ -55,16 +55,10 @@ class Reading:
     audio_s: float
     memory: int
     events: int
-    events_bytes: int
     threads: int
     queued: int
     history_bytes: int
     step_ms: float
-
-    @property
-    def flat(self) -> int:
-        """Memory without the events, which grow by design."""
-        return self.memory - self.events_bytes
 
 
 class CountingWidget(AudioInteraction):
@@ -92,7 +86,7 @@ class SimulatedPage:
         self._widget = widget
         self._stream = 0
         self._seq = 0
-        self._say({"type": "hello", "protocol": messages.PROTOCOL_VERSION, "seen": 0, "page": "soak", "session": None})
+        self._say({"type": "hello", "protocol": limits.PROTOCOL_VERSION, "seen": 0, "page": "soak", "session": None})
 
     def open(self) -> None:
         """Begin a recording."""
@@ -111,7 +105,7 @@ class SimulatedPage:
         """End the recording."""
         self._say({"type": "close", "stream": self._stream, "blocks": self._seq, "reason": "stopped", "page": "soak"})
 
-    def _say(self, content: dict[str, Any], buffers: Sequence[bytes] = (messages.HANDSHAKE,)) -> None:
+    def _say(self, content: dict[str, Any], buffers: Sequence[bytes] = (limits.HANDSHAKE,)) -> None:
         views = [memoryview(buffer) for buffer in buffers]
         self._widget._handle_custom_msg(content, views)
 
@@ -181,44 +175,17 @@ def _room(chunks: int, seed: int = 0) -> Iterator[npt.NDArray[np.int16]]:
 
 def _reading(widget: CountingWidget, audio_s: float) -> Reading:
     gc.collect()
-    events = widget.record.events
-    newest = [event for event in events[-4000:] if isinstance(event, Timing)]
+    record = widget.record
+    newest = [event for event in record.since(max(0, len(record) - 4000)) if isinstance(event, Timing)]
     return Reading(
         audio_s,
         memory_bytes(),
-        len(events),
-        _events_bytes(events),
+        len(record),
         threading.active_count(),
-        widget._worker.queued,
+        widget._channel.presenter.pipeline.queued,
         len(json.dumps(widget.history)),
         median(timing.decide_ms for timing in newest) if newest else 0.0,
     )
-
-
-def _events_bytes(events: Sequence[Event]) -> int:
-    """Estimate the size of all events from a sample. Shared objects (names, flags, small numbers) count once."""
-    if not events:
-        return 0
-    stride = max(1, len(events) // SAMPLED_EVENTS)
-    seen: set[int] = set()
-    sample = events[::stride]
-    return round(sum(_size(event, seen) for event in sample) / len(sample) * len(events))
-
-
-def _size(value: Any, seen: set[int]) -> int:
-    if id(value) in seen:
-        return 0
-    seen.add(id(value))
-    size = sys.getsizeof(value)
-    if isinstance(value, dict):
-        return size + sum(_size(part, seen) for part in value.values())
-    if isinstance(value, (tuple, list)):
-        return size + sum(_size(part, seen) for part in value)
-    held = getattr(value, "__dict__", None)
-    if held is not None and not isinstance(value, type):
-        return size + _size(held, seen)
-    slots = getattr(type(value), "__slots__", ())
-    return size + sum(_size(getattr(value, name), seen) for name in slots if hasattr(value, name))
 
 
 def memory_bytes() -> int:
@@ -234,8 +201,8 @@ def faults(readings: Sequence[Reading], widget: CountingWidget) -> list[str]:
     first, found = readings[0], []
     for reading in readings:
         at = f"after {reading.audio_s / 60:.0f} min"
-        if first.memory and abs(reading.flat / first.flat - 1) > TOLERANCE:
-            found.append(f"Memory without events is {reading.flat / first.flat - 1:+.1%} {at}.")
+        if first.memory and abs(reading.memory / first.memory - 1) > TOLERANCE:
+            found.append(f"Memory is {reading.memory / first.memory - 1:+.1%} {at}.")
         if reading.threads > first.threads + STAGES:
             found.append(f"{reading.threads} threads {at}, {first.threads} after warming up.")
         if reading.queued:
@@ -256,13 +223,12 @@ def figures(readings: Sequence[Reading], widget: CountingWidget, seconds: float)
     return {
         "audio [h]": round(hours, 2),
         "times real time": round(last.audio_s / seconds, 1),
-        "replies": len(widget.record.of_type(Turn)),
+        "replies": widget.record.count(Turn),
         "memory after warming up → in the end [MB]": [round(each.memory / 1e6, 1) for each in (first, last)],
-        "… of which events [MB]": [round(each.events_bytes / 1e6, 1) for each in (first, last)],
-        "memory without events, widest deviation [%]": round(
-            max((abs(each.flat / first.flat - 1) for each in readings if first.memory), default=0.0) * 100, 2
+        "memory, widest deviation [%]": round(
+            max((abs(each.memory / first.memory - 1) for each in readings if first.memory), default=0.0) * 100, 2
         ),
-        "events [MB/h]": round(last.events_bytes / 1e6 / hours, 1),
+        "events in thousands": round(last.events / 1e3, 1),
         "threads": sorted({each.threads for each in readings}),
         "items waiting when all is answered": max(each.queued for each in readings),
         "history, longest [kB]": round(max(each.history_bytes for each in readings) / 1e3, 1),
@@ -280,13 +246,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", default="tiny")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--bias", type=float, default=0.0, help="above 0 more replies")
+    parser.add_argument("--keep", help="folder for the recording, 260 MB an hour (default: the temporary folder)")
     parser.add_argument("--json", action="store_true", help="print one JSON object, all readings included")
     given = parser.parse_args(argv)
     model = load_model(given.checkpoint, given.device)
     start = perf_counter()
     audio_s = given.hours * 3600
-    readings, widget = soak(model, audio_s, warm_up_s=min(WARM_UP_S, audio_s / 4), bias=given.bias)
-    measured = figures(readings, widget, perf_counter() - start)
+    with tempfile.TemporaryDirectory(prefix="ai_widgets-soak-", dir=given.keep) as folder:
+        warm_up_s = min(WARM_UP_S, audio_s / 4)
+        readings, widget = soak(model, audio_s, warm_up_s=warm_up_s, bias=given.bias, keep=folder)
+        return _report(given, readings, widget, perf_counter() - start)
+
+
+def _report(given: argparse.Namespace, readings: Sequence[Reading], widget: CountingWidget, seconds: float) -> int:
+    measured = figures(readings, widget, seconds)
     wrong = faults(readings, widget)
     if given.json:
         print(json.dumps({**measured, "readings": [asdict(each) for each in readings], "faults": wrong}))

@@ -23,9 +23,9 @@ import numpy.typing as npt
 import torch
 
 from ...audio.intake import ChunkAudio
-from ...child_process import output_of
 from ...errors import ChildError, SettingError
 from ...inference import Model, load_model
+from ...model.context import Context
 from ...model.decoder import Decoder
 from ...model.hub import locate
 from ...model.qwen2 import Qwen2
@@ -33,7 +33,9 @@ from ...protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Notice, Timing, Turn
 from ...session.framing import Framing
 from ...session.perceive import Heard, Listener
 from ...session.session import StreamingSession
+from ...session.turns import TurnTaking
 from ...settings import SLIDE_POSITIONS
+from ...training.child_process import output_of
 from .authors import compare as compare_authors
 from .session_age import holds, in_words, replies_by_minute
 
@@ -115,9 +117,9 @@ def measure(
     start = perf_counter()
     model = load_model(checkpoint, device, dtype)
     load = perf_counter() - start
-    words = f"{platform.machine()}, {os.cpu_count()} cores, {model.loaded.placement}"
+    words = f"{platform.machine()}, {os.cpu_count()} cores, {model.placement}"
     if compiled:
-        words += ", compiled" if model.loaded.decoder.compile() else ", not compiled (see the log)"
+        words += ", compiled" if model.decoder.compile() else ", not compiled (see the log)"
     young, old = compare_ages(model, late)
     chunk = median(young)
     sliding, slides = sliding_chunks(model)
@@ -186,7 +188,7 @@ def sliding_chunks(model: Model) -> tuple[list[float], int]:
 
 def with_vocabulary(model: Model, vocabulary: int) -> Model:
     """Return the model with a larger vocabulary; the added rows are random, with the scale of the model's rows."""
-    loaded, own = model.loaded, model.loaded.decoder.model
+    own = model.decoder.model
     if own.shape.vocabulary >= vocabulary:
         return model
     with torch.device("meta"):
@@ -198,7 +200,7 @@ def with_vocabulary(model: Model, vocabulary: int) -> Model:
         part.weight = torch.nn.Parameter(rows)
     larger.model.layers, larger.model.norm = own.model.layers, own.model.norm
     larger.model.rotary_emb = own.model.rotary_emb
-    return Model(replace(loaded, decoder=Decoder(larger, loaded.decoder.rope_positions)))
+    return replace(model, decoder=Decoder(larger, model.decoder.rope_positions))
 
 
 def ratio(step: float, bare: float) -> float:
@@ -214,8 +216,8 @@ def compare_with_bare(model: Model, **settings: Any) -> tuple[float, float]:
     """
     session = model.session(**{**FULL, **settings})
     heard = _age(model, session, BARE_CHUNK)
-    decoder, turns = model.loaded.decoder, session._loop.turns
-    block = Framing.of(model.loaded, session.settings).block
+    decoder = model.decoder
+    block = Framing.of(model, session.settings).block
     embeddings = decoder.embed([*block[:1], *block])
     steps: list[float] = []
     bare: list[float] = []
@@ -224,11 +226,11 @@ def compare_with_bare(model: Model, **settings: Any) -> tuple[float, float]:
         for _event in session.step(heard):
             pass
         steps.append((perf_counter() - start) * 1e3)
-        context = turns._context
+        context = _context_of(session)
         if context.room < embeddings.shape[1]:
             break
         end = context.end
-        with model.loaded.computing():
+        with model.computing():
             start = perf_counter()
             decoder.advance(context, embeddings)
             bare.append((perf_counter() - start) * 1e3)
@@ -237,11 +239,19 @@ def compare_with_bare(model: Model, **settings: Any) -> tuple[float, float]:
     return median(steps), median(bare)
 
 
+def _context_of(session: StreamingSession) -> Context:
+    """Return the context of a session with a `Model`."""
+    turns = session._loop.turns
+    if not isinstance(turns, TurnTaking) or not isinstance(turns._context, Context):
+        raise TypeError("The session has no context of a Qwen2 decoder.")
+    return turns._context
+
+
 def slide_milliseconds(model: Model) -> float:
     """Measure the median milliseconds of a slide in a full context."""
     session = model.session(**FULL)
     _age(model, session, BARE_CHUNK)
-    framing, context = Framing.of(model.loaded, session.settings), session._loop.turns._context
+    framing, context = Framing.of(model, session.settings), _context_of(session)
     times: list[float] = []
     for _ in range(WINDOW):
         start = perf_counter()
@@ -261,7 +271,7 @@ def token_milliseconds(model: Model) -> float:
 
 def _age(model: Model, session: StreamingSession, chunks: int) -> Heard:
     """Step a session over the same chunk until it is `chunks` chunks old."""
-    heard = Listener(model.loaded).hear(ChunkAudio(_noise(0)))
+    heard = Listener(model).hear(ChunkAudio(_noise(0)))
     while session.chunks_done < chunks:
         for _ in session.step(heard):
             pass

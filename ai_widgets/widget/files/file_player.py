@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...errors import AiWidgetsError, AudioError, SessionError
 from ...process_exit import stop_at_exit
 from ...protocol import CHUNK_SECONDS
+from ..stages.events import PipelineEvents
 from ..stages.stage import CLOSE_SECONDS, GLANCE_SECONDS, Stage
 from .file_stream import FileStream
 
@@ -30,8 +31,8 @@ TELL_SECONDS = 0.25
 """Least seconds between two messages on a file's position: four updates a second look continuous."""
 
 
-class Pipeline(Protocol):
-    """The part of the worker that the player needs."""
+class Decider(Protocol):
+    """The part of the pipeline that the player needs."""
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all queued audio is decided. Return False after `timeout` seconds."""
@@ -44,29 +45,19 @@ class FilePlayer:
     ----------
     pipeline
         Pipeline that the files are played into.
-    tell
-        Called with `FileStream.to_json` when the shown file's state or position changed; on any thread, without a lock.
-    report
-        Called with a sentence and a page where a file could not be read to its end.
-    finished
-        Called at the end of each file, also where it was stopped or failed.
+    events
+        Told of each change of the shown file, of the end of each file, and of files that cannot be read.
     """
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        tell: Callable[[dict[str, Any]], None],
-        report: Callable[[str, str], None],
-        finished: Callable[[], None],
-    ) -> None:
-        self._pipeline, self._tell_owner, self._report, self._finished = pipeline, tell, report, finished
+    def __init__(self, pipeline: Decider, events: PipelineEvents) -> None:
+        self._pipeline, self._events = pipeline, events
         self._stage: Stage[FileStream] = Stage("ai_widgets file", self._play)
         self._changed = Condition()
         self._streams: list[FileStream] = []
         self._shown: FileStream | None = None
         self._told = float("-inf")
         self._begun_at = 0.0
-        self._held_at = 0.0
+        self._paused_at = 0.0
         stop_at_exit(self)
 
     @property
@@ -76,16 +67,16 @@ class FilePlayer:
             return any(not stream.over for stream in self._streams)
 
     @property
-    def held(self) -> bool:
+    def paused(self) -> bool:
         """Whether the current file is paused."""
         shown = self._shown
-        return shown is not None and shown.held and not shown.over
+        return shown is not None and shown.paused and not shown.over
 
     @property
     def playing(self) -> dict[str, Any] | None:
         """The current file, as `FileStream.to_json`; None where no file plays."""
         shown = self._shown
-        return shown.to_json() if shown is not None and shown.state in ("opening", "playing", "held") else None
+        return shown.to_json() if shown is not None and shown.state in ("opening", "playing", "paused") else None
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -130,19 +121,19 @@ class FilePlayer:
         with self._changed:
             self._shown = None
 
-    def hold(self, held: bool) -> None:
+    def pause(self, paused: bool) -> None:
         """Pause or resume the current file."""
         with self._changed:
             shown = self._shown
-            if shown is None or shown.over or shown.held == held:
+            if shown is None or shown.over or shown.paused == paused:
                 return
-            shown.held = held
+            shown.paused = paused
             shown.progress.forget_speed()
-            if held:
-                self._held_at = monotonic()
+            if paused:
+                self._paused_at = monotonic()
             else:
                 # Real-time pacing is shifted by the pause, or all audio of that time would be due at once.
-                self._begun_at += monotonic() - self._held_at
+                self._begun_at += monotonic() - self._paused_at
             self._changed.notify_all()
         self._tell()
 
@@ -159,7 +150,7 @@ class FilePlayer:
 
     def wait(self, timeout: float | None = None, unless: Callable[[], bool] = lambda: False) -> bool:
         """Wait until all files are decided. Return False after `timeout` seconds, or once `unless` returns true."""
-        return self._stage.join(timeout, unless=lambda: unless() or self.held)
+        return self._stage.join(timeout, unless=lambda: unless() or self.paused)
 
     def wake(self) -> None:
         """Make threads in `wait` check their conditions again."""
@@ -188,13 +179,13 @@ class FilePlayer:
                     self._shown = stream
                 self._read(stream)
             stream.end("reset" if stream.feeder.over else "ended")
-            self._finished()
+            self._events.recording_ended()
             while not (stream.feeder.over or stream.reason != "ended" or self._pipeline.wait(GLANCE_SECONDS)):
                 self.look()
             stream.answered = True
             stream.look()
             if stream.reason == "error" and stream.error is not None:
-                self._report(str(stream.error), stream.page)
+                self._events.problem("file", str(stream.error), stream.page)
         finally:
             if stream.source is not None:
                 stream.source.close()
@@ -222,7 +213,7 @@ class FilePlayer:
     def _begin(self, stream: FileStream, audio: AudioReader) -> None:
         stream.begin(audio.rate, audio.seconds)
         with self._changed:
-            self._begun_at = self._held_at = monotonic()
+            self._begun_at = self._paused_at = monotonic()
         self._tell()
 
     def _feed(self, stream: FileStream, audio: AudioReader) -> None:
@@ -236,17 +227,17 @@ class FilePlayer:
                 if not (self._wait_turn(stream, len(piece) / audio.rate) and stream.push(piece, audio.rate)):
                     return
             for notice in audio.notices[told:]:
-                stream.remark(notice.kind, notice.message, **notice.data)
+                stream.note(notice.kind, notice.message, **notice.data)
             told = len(audio.notices)
         for notice in audio.notices[told:]:
-            stream.remark(notice.kind, notice.message, **notice.data)
+            stream.note(notice.kind, notice.message, **notice.data)
 
     def _wait_turn(self, stream: FileStream, piece_s: float) -> bool:
         """Wait until a piece may be queued. Return False where the file has ended."""
         with self._changed:
             while not stream.over:
                 wait_s = GLANCE_SECONDS
-                if not stream.held and stream.feeder.waiting < AHEAD_CHUNKS:
+                if not stream.paused and stream.feeder.waiting < AHEAD_CHUNKS:
                     if stream.pace == "fast":
                         return True
                     # Real-time pace: a piece is available once its last sample would have been captured.
@@ -260,4 +251,4 @@ class FilePlayer:
         self._told = monotonic()
         shown = self.shown
         if shown:
-            self._tell_owner(shown)
+            self._events.file_changed(shown)

@@ -10,19 +10,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ...audio.intake import Array
 from ...protocol import CHUNK_SECONDS
 from ..stages.session_feed import Feeder
-from ..wire.messages import Pace
+from ..wire.limits import FileState, Pace
 from .page_file import PageFile
 from .progress import Progress
 
 if TYPE_CHECKING:
     from ...audio.reader import AudioReader
-
-State = Literal["opening", "playing", "held", "ended", "stopped", "failed"]
 
 
 class FileStream:
@@ -39,7 +37,7 @@ class FileStream:
     tail_s
         Seconds of silence after the file, so that the model can reply to the last sound.
     pace
-        See `messages.PACES`.
+        See `limits.Pace`.
     page
         Page that holds the file; empty where the kernel reads from disk.
     source
@@ -69,7 +67,7 @@ class FileStream:
         self.page, self.source = page, source
         self.progress = Progress()
         self._read, self._rate = 0, 1
-        self.held = False
+        self.paused = False
         self.reason = ""
         self.error: Exception | None = None
         self.answered = False
@@ -87,13 +85,13 @@ class FileStream:
         return bool(self.reason) or self.feeder.over
 
     @property
-    def state(self) -> State:
+    def state(self) -> FileState:
         """State shown on the page."""
         if self.reason in ("", "ended"):
             if self.answered:
                 return "ended"
-            if self.held:
-                return "held"
+            if self.paused:
+                return "paused"
             return "playing" if self._begun else "opening"
         return "failed" if self.reason == "error" else "stopped"
 
@@ -104,7 +102,7 @@ class FileStream:
                 return
             self._begun = True
             self.progress.seconds = seconds
-            self.feeder.remark(
+            self.feeder.note(
                 "stream",
                 f"Audio of the file {self.name} at {rate} Hz begins.",
                 source="file",
@@ -122,11 +120,11 @@ class FileStream:
             self._read, self._rate = self._read + len(samples), rate
             return True
 
-    def remark(self, kind: str, message: str, **data: object) -> None:
+    def note(self, kind: str, message: str, **data: object) -> None:
         """Record a notice on the file at its place in the audio."""
         with self._lock:
             if not self.over:
-                self.feeder.remark(kind, message, **data)
+                self.feeder.note(kind, message, **data)
 
     def end(self, reason: str, error: Exception | None = None) -> bool:
         """End the stream; audio read so far is still decided. Return False where the stream had ended before."""
@@ -136,7 +134,7 @@ class FileStream:
             self.reason, self.error = reason, error
             if self._begun and not self.feeder.over:
                 if reason != "ended":
-                    self.feeder.remark(
+                    self.feeder.note(
                         "stream_ended",
                         self._ending(),
                         reason=reason,

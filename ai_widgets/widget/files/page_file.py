@@ -14,7 +14,7 @@ from threading import Condition
 from time import monotonic
 
 from ...errors import AudioError
-from ..wire.messages import MAX_RANGE_BYTES
+from ..wire.limits import MAX_RANGE_BYTES
 
 PIECE_BYTES = MAX_RANGE_BYTES
 """Bytes of one range: well below the websocket limit of 10 MB with the third that base64 adds, and less than 0.5 s at

@@ -1,1 +1,1 @@
-"""Stages of the pipeline: what is admitted, queued, held at the gate, and decided."""
+"""Stages of the pipeline: what is admitted, queued, paused at the gate, and decided."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from threading import Condition
 from typing import Any, Literal
 
-from ..wire.messages import Mode
+from ..wire.limits import Mode
 
 Phase = Literal["", "perceive", "decide", "respond"]
 PHASES: tuple[Phase, ...] = ("perceive", "decide", "respond")
@@ -29,7 +29,7 @@ class Gate:
     changed
         Called, on any thread and without a lock, when mode, phase or chunk changed. In the mode `run` phases are not
         reported: they change faster than a page could show.
-    held
+    blocks
         Called, in the same way, when the decode stage begins to block.
 
     Attributes
@@ -40,23 +40,23 @@ class Gate:
         The current or last phase, and its chunk; empty and -1 before the first.
     """
 
-    def __init__(self, changed: Callable[[], None], held: Callable[[], None]) -> None:
-        self._tell, self._held = changed, held
+    def __init__(self, changed: Callable[[], None], blocks: Callable[[], None]) -> None:
+        self._tell, self._blocks = changed, blocks
         self._condition = Condition()
         self._grants = 0
         self._nudged = False
         self._closed = False
-        self._holding = False
+        self._waits = False
         self.mode: Mode = "run"
         self.phase: Phase = ""
         self.chunk = -1
 
     @property
-    def holding(self) -> bool:
+    def blocked(self) -> bool:
         """Whether the decode stage is blocked at the gate."""
         with self._condition:
             free = self.mode == "run" or self._grants or self._nudged or self._closed
-            return self._holding and not free
+            return self._waits and not free
 
     def enter(self, phase: Phase, chunk: int) -> Outcome:
         """Wait until the phase may begin.
@@ -70,17 +70,17 @@ class Gate:
             with self._condition:
                 outcome = self._outcome()
                 if outcome is not None:
-                    self._holding = False
+                    self._waits = False
                     told = outcome == "go" and self.mode != "run"
                     if outcome == "go":
                         self.phase, self.chunk = phase, chunk
                     break
-                news, self._holding = not self._holding, True
+                news, self._waits = not self._waits, True
                 if not news:
                     self._condition.wait()
             if news:
-                # Without the lock, since the callback may read `holding`.
-                self._held()
+                # Without the lock, since the callback may read `blocked`.
+                self._blocks()
         if told:
             self._tell()
         return outcome

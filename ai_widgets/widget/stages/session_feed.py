@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter
 
 from ...audio.intake import Array
-from .admission import Remark
-from .items import FROM_PYTHON, EndOfStream, Item, Samples
-from .live_session import Run
+from ...audio.origin import Origin
+from .admission import PendingNotice
+from .items import EndOfStream, Item, Samples
+from .running_session import RunningSession
 
 
 class Feeder:
@@ -16,37 +16,40 @@ class Feeder:
 
     Parameters
     ----------
-    run
+    running
         State of that session.
     put
         Queues one item for the encode stage; returns at once.
     current
-        Returns whether a run is still the current run, that is, was not reset.
+        Returns whether a session is still the current one, that is, was not reset.
     """
 
-    def __init__(self, run: Run, put: Callable[[Item], None], current: Callable[[Run], bool]) -> None:
-        self._run, self._put, self._current = run, put, current
+    def __init__(
+        self, running: RunningSession, put: Callable[[Item], None], current: Callable[[RunningSession], bool]
+    ) -> None:
+        self._running, self._put, self._current = running, put, current
 
     @property
     def waiting(self) -> int:
         """Chunks that have arrived in this session and are neither decided nor dropped."""
-        return self._run.waiting
+        return self._running.waiting
 
     @property
     def over(self) -> bool:
         """Whether the session takes no more audio, since it was reset or its model failed."""
-        return self._run.failure is not None or not self._current(self._run)
+        return self._running.failure is not None or not self._current(self._running)
 
     def push(self, samples: Array, rate: int) -> None:
         """Queue mono float32 audio at its native rate."""
-        self._run.arrive(len(samples) / rate)
-        self._put((self._run, Samples(samples, rate, (), perf_counter(), None, FROM_PYTHON)))
+        origin = Origin()
+        self._running.arrive(len(samples) / rate, origin)
+        self._put((self._running, Samples(samples, rate, (), origin)))
 
-    def remark(self, kind: str, message: str, **data: object) -> None:
+    def note(self, kind: str, message: str, **data: object) -> None:
         """Queue a notice, recorded at its place in the audio."""
-        self._put((self._run, Remark(kind, message, data)))
+        self._put((self._running, PendingNotice(kind, message, data)))
 
     def end(self, tail_s: float) -> None:
         """End the recording: the rest is padded to a chunk and `tail_s` seconds of silence follow."""
-        self._run.end_recording(tail_s)
-        self._put((self._run, EndOfStream(tail_s)))
+        self._running.end_recording(tail_s)
+        self._put((self._running, EndOfStream(tail_s)))

@@ -1,4 +1,4 @@
-"""A FIFO queue with one worker thread: the building block of the two-stage pipeline.
+"""A FIFO queue with one thread: the building block of the two-stage pipeline.
 
 The thread exists only while there is work. It ends after a short idle time, and the next item starts another thread; so
 an unused widget holds no thread. At most one thread works at a time, so the order of items is kept.

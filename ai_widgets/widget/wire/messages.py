@@ -1,112 +1,305 @@
-"""The wire protocol between browser and kernel: what may be sent, and the check of everything that arrives.
+"""Messages that a page sends to the kernel, as typed structs with the limits of every field (`limits`).
 
-Both sides speak JSON messages of one shape, ``{"type": …, …}``, some with one binary buffer.
-`js/src/channel/messages.ts` mirrors this module; a test holds the two equal. `parsing` makes the structs below of what
-arrives, `outgoing` makes the messages that leave. Nothing here knows comms or threads.
+Both sides send JSON messages of one shape, ``{"type": …, …}``, some with one binary buffer. `kernel_messages` declares
+the other direction. The page's types are generated from both modules (`tests/wire_schema.py`). `parsing` decodes what
+arrives. The modules know neither comms nor threads.
 
-A page is one front end that shows the widget: it makes up a random text (`page`) when it starts and sends it along.
-Where several pages show one widget, only one of them can have a stream open at a time. Times `…_ms` are Unix time in
-milliseconds on the sender's clock.
-
-Browser → kernel
-----------------
-hello      {protocol, seen, page, session}  + buffer 01 02 03 04. `seen`: how many events of the session `session` (or
-                                         null) the page has already; of another session they count as none
-open       {stream, source: mic|file, name, rate, tail_s, page, track}   a stream begins; `stream` counts up from 1;
-                                         `track`: the track's settings as the browser reports them, at most 2 kB
-block      {stream, seq, rate, format: int16|float32, time_s, captured_ms, sent_ms, offset_ms, gated, page} + buffer
-                                         (mono little-endian), or `data` in base64. `time_s`: audio clock of its first
-                                         sample, `captured_ms`: wall clock of its last; `offset_ms`: the kernel's clock
-                                         minus the page's, as the page estimates it, or null; `gated`: the page has
-                                         silenced it
-close      {stream, blocks, reason, page}   no more blocks; `blocks` is how many were sent
-play       {stream, name, size, pace: fast|realtime, tail_s, page}   a file of `size` bytes is there to be read; the
-                                         kernel asks for its parts with `need`. `stream` counts as in `open`
-bytes      {stream, offset, problem, page} + buffer, or `data` in base64: answer to `need`; `problem` says why the
-                                         browser cannot read the file any more, empty where it can
-file       {action: pause|resume|stop, reason, page}   hold, continue or end the file that plays, of any source; with a
-                                         `reason` other than `stopped` only of a file of this page
-state      {state, problem, message}   what the microphone is doing (state of `MIC_STATES`); `problem` is the code of
-                                         what hinders it, `message` its sentence
-set        {changes, request}    change settings by name, those of the session and the live ones; answered by the synced
-                                         traits, and where a change is refused by a `problem` with the code `setting`
-                                         and the same `request`
-fetch      {what: audio, chunk, request}   ask for a chunk's samples; answered by an `audio` with the same `request`
-loop       {mode: run|pause|step}   run freely, hold before the next phase, or do one phase a `step`
-step       {}       do the next phase: perceive, decide or respond
-interrupt  {}       end the running reply
-reset      {}       start a new session
-poll       {}       ask for waiting messages (pull mode)
-
-Kernel → browser
-----------------
-welcome    {protocol, binary, pull, session, first, page, now_ms, model, settings, live, loop, file, tokens, prefix,
-                                         block, limit}
-                                         answer to hello, for the page that said it; then all events from `first` on,
-                                         which is `seen` unless too many would follow. `tokens`:
-                                         ids of the special tokens by name; `prefix`: id and text of each token a bare
-                                         context begins with; `block`: name, id and count of each part of a chunk's
-                                         block of tokens, encoder frames under the name FRAMES; `limit`: positions of
-                                         the context (empty and 0 until the model is loaded); `file`: newest
-                                         `playing` message, or empty
-events     {session, first, events, waiting, now_ms}  events in order from index `first` on; `waiting` counts the chunks
-                                         that have arrived and are not yet decided
-ack        {stream, seq, now_ms}         newest block that was taken up
-audio      {chunk, request, rate, format, ok}     a chunk's samples in a buffer (int16), or as `data` in base64;
-                                         without them where `ok` is false: no longer kept
-need       {stream, offset, length, page}   send these bytes of the file that `play` announced
-playing    {name, page, state: opening|playing|held|ended|stopped|failed, pace, position_s, seconds, speed, left_s}
-                                         how far a file has come; `seconds`, `speed` (× real time) and `left_s` are null
-                                         where they are not known. `page` holds it, empty: the kernel reads it from disk
-loop       {mode, phase, chunk, waiting}   the loop's state: the phase that was done last or runs, and its chunk
-model      {status: loading|ready|failed, name, detail, tokens, prefix, block, limit}
-reset      {session}                     a new session began: forget the old events
-problem    {code, message, detail, page, names, request, times}   something went wrong, said in one sentence; `detail`
-                                         may hold a traceback; `page` is the page it is for, empty for all. `names`: the
-                                         settings it is about; `request`: the number of the request that it answers, 0
-                                         for none; `times`: how many problems of its code this message stands for
+A page is one front end that shows the widget; it chooses a random text (`page`) when it starts and sends it in most
+messages. Where several pages show one widget, only one of them can have a stream open at a time. Times `…_ms` are Unix
+time in milliseconds on the sender's clock. A field with a default may be missing in a message of another program; this
+package's page sends all fields except those that are UNSET by default.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import UNSET, Meta, UnsetType
 
-PROTOCOL_VERSION = 3
-HANDSHAKE = bytes((1, 2, 3, 4))
-"""The buffer of a hello. Some hosts drop binary buffers; then the browser falls back to base64."""
-MAX_BLOCK_BYTES = 2 * 1024 * 1024
-"""A block is about 100 ms; a message above 10 MB would break the websocket."""
-MAX_RANGE_BYTES = 512 * 1024
-"""Bytes of a page's file in one message: below the websocket limit of 10 MB with base64's third added, and less than
-0.5 s at 10 Mbit/s, so that the first part of a file arrives soon."""
-MAX_TAIL_S = 10.0
-MAX_TRACK_BYTES = 2048
-MAX_CHANGES_BYTES = 65_536
-"""A system prompt is the longest setting."""
-MAX_MS = 1e14
-
-MIC_STATES = ("idle", "asking", "listening", "paused", "stopped", "error")
-SOURCES = ("mic", "file")
-FORMATS: Mapping[str, npt.DTypeLike] = {"int16": "<i2", "float32": "<f4"}
-CLOSE_REASONS = ("stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "stalled", "error")
-Pace = Literal["fast", "realtime"]
-PACES: tuple[Pace, ...] = ("fast", "realtime")
-"""`fast`: as fast as chunks are decided; `realtime`: no faster than it would be spoken."""
-FILE_ACTIONS = ("pause", "resume", "stop")
-LOOP_MODES = ("run", "pause", "step")
-FETCHABLE = ("audio",)
-
-Mode = Literal["run", "pause", "step"]
+from .limits import (
+    MAX_MS,
+    MAX_SECONDS,
+    Base64,
+    CloseReason,
+    Count,
+    MicPhase,
+    Milliseconds,
+    Mode,
+    Pace,
+    Rate,
+    SampleFormat,
+    SessionNumber,
+    StreamNumber,
+    TailSeconds,
+    Text,
+)
 
 
-@dataclass(frozen=True)
-class Hello:
-    """`session` is None where the page holds no events, -1 where it names none of ours."""
+class PageMessage(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
+    """Message of a page. Its `type` is the class's name in lower case, or the given `tag`.
+
+    Attributes
+    ----------
+    page
+        Name of the page, in most messages.
+    """
+
+
+class SentHello(PageMessage, frozen=True, tag="hello"):
+    """First message of a page, answered by `welcome`; sent with the buffer `HANDSHAKE`.
+
+    Attributes
+    ----------
+    protocol
+        The page's `PROTOCOL_VERSION`.
+    seen
+        Number of events of `session` that the page holds.
+    session
+        Session that the page knows, or null; of any other session than the kernel's it holds no events.
+    """
+
+    protocol: Count
+    seen: Count
+    page: Text = ""
+    session: SessionNumber = None
+
+
+class Open(PageMessage, frozen=True):
+    """Beginning of a stream of a microphone.
+
+    Attributes
+    ----------
+    stream
+        Number of the stream, counted up from 1 by the page.
+    source
+        Kind of the source.
+    name, rate
+        Name of the device, and its sample rate in Hz.
+    tail_s
+        Seconds of silence that follow the stream.
+    track
+        The track's settings as the browser reports them, at most `MAX_TRACK_BYTES`.
+    """
+
+    stream: StreamNumber
+    source: Literal["mic"]
+    name: Text
+    rate: Rate
+    tail_s: TailSeconds
+    page: Text = ""
+    track: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class SentBlock(PageMessage, frozen=True, tag="block"):
+    """Block of a stream's audio, sent with a buffer of mono little-endian samples.
+
+    Attributes
+    ----------
+    stream, seq
+        Stream, and number of the block in the stream, counted from 0.
+    rate, format
+        Sample rate in Hz, and type of the samples.
+    time_s
+        Seconds of the audio clock at the first sample.
+    captured_ms, sent_ms
+        Times at which the last sample was captured and the message was sent; 0 if unknown.
+    offset_ms
+        The kernel's clock minus the page's, as the page estimates it; null if it cannot.
+    gated
+        Whether the page has silenced the block.
+    data
+        Samples in base64, from a host that drops buffers.
+    """
+
+    stream: StreamNumber
+    seq: Count
+    rate: Rate
+    format: SampleFormat
+    time_s: Annotated[float, Meta(ge=0.0, le=MAX_SECONDS)]
+    captured_ms: Milliseconds = 0.0
+    sent_ms: Milliseconds = 0.0
+    offset_ms: Annotated[float, Meta(ge=-MAX_MS, le=MAX_MS)] | None = None
+    gated: bool = False
+    page: Text = ""
+    data: Base64 | UnsetType = UNSET
+
+
+class Close(PageMessage, frozen=True):
+    """End of a stream.
+
+    Attributes
+    ----------
+    stream, blocks
+        Stream, and number of blocks that were sent.
+    reason
+        Reason of the end.
+    """
+
+    stream: StreamNumber
+    blocks: Count
+    reason: CloseReason
+    page: Text = ""
+
+
+class Play(PageMessage, frozen=True):
+    """Announcement of a file that the page holds; the kernel asks for its parts with `need`.
+
+    Attributes
+    ----------
+    stream
+        Number of the stream, counted as in `open`.
+    name, size
+        Name of the file, and its size in bytes.
+    pace
+        Pace at which it is played.
+    tail_s
+        Seconds of silence that follow the file.
+    """
+
+    stream: StreamNumber
+    name: Text
+    size: Count
+    pace: Pace
+    tail_s: TailSeconds
+    page: Text = ""
+
+
+class SentBytes(PageMessage, frozen=True, tag="bytes"):
+    """Answer to `need`, sent with a buffer: a part of the file that was announced with `play`.
+
+    Attributes
+    ----------
+    stream, offset
+        Stream of the file, and offset of the part in bytes.
+    problem
+        Reason why the browser can no longer read the file; empty if it can.
+    data
+        Part of the file in base64, from a host that drops buffers.
+    """
+
+    stream: StreamNumber
+    offset: Count
+    problem: Text = ""
+    page: Text = ""
+    data: Base64 | UnsetType = UNSET
+
+
+class FileAction(PageMessage, frozen=True, tag="file"):
+    """Request to pause, resume or stop the file that plays.
+
+    Attributes
+    ----------
+    action
+        What to do.
+    reason
+        `stopped` stops a file of any source; another reason only a file that this page holds.
+    """
+
+    action: Literal["pause", "resume", "stop"]
+    reason: CloseReason
+    page: Text = ""
+
+
+class MicState(PageMessage, frozen=True, tag="state"):
+    """State of the page's microphone.
+
+    Attributes
+    ----------
+    state
+        Phase of the recording.
+    problem, message
+        Code of what hinders the microphone, and its sentence; both empty if nothing does.
+    """
+
+    state: MicPhase
+    problem: Text = ""
+    message: Text = ""
+
+
+class Set(PageMessage, frozen=True):
+    """Change of settings of the session and of the widget. The synced traits answer; a `problem` answers a refusal.
+
+    Attributes
+    ----------
+    changes
+        Values by name, at most `MAX_CHANGES_BYTES`.
+    request
+        Number that a `problem` with the code `setting` repeats; 0 if the page needs no answer.
+    """
+
+    changes: dict[str, Any] = msgspec.field(default_factory=dict)
+    request: Count = 0
+
+
+class Fetch(PageMessage, frozen=True):
+    """Request for the samples of a chunk, answered by `audio` with the same `request`.
+
+    Attributes
+    ----------
+    what
+        Kind of the data.
+    chunk
+        Index of the chunk.
+    request
+        Number that the answer repeats.
+    """
+
+    what: Literal["audio"]
+    chunk: Count
+    request: Count = 0
+
+
+class Loop(PageMessage, frozen=True):
+    """Change of the loop's mode.
+
+    Attributes
+    ----------
+    mode
+        New mode: run freely, pause before the next phase, or do one phase for each `step`.
+    """
+
+    mode: Mode
+
+
+class Step(PageMessage, frozen=True):
+    """Request for the next phase: perceive, decide or respond."""
+
+
+class Interrupt(PageMessage, frozen=True):
+    """Request to end the running reply."""
+
+
+class Reset(PageMessage, frozen=True):
+    """Request for a new session."""
+
+
+class Poll(PageMessage, frozen=True):
+    """Request for the queued messages, in pull mode."""
+
+
+SENT: tuple[type[PageMessage], ...] = (
+    *(SentHello, Open, SentBlock, Close, Play, SentBytes, FileAction, MicState, Set, Fetch, Loop),
+    *(Step, Interrupt, Reset, Poll),
+)
+"""All messages of a page, as they are sent."""
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """`SentHello` with its buffer compared.
+
+    Attributes
+    ----------
+    protocol, seen, page
+        As in `SentHello`.
+    session
+        Session that the page knows; None if it holds no events, −1 if it is no session of this kernel.
+    binary
+        Whether buffers arrive unchanged.
+    """
 
     protocol: int
     seen: int
@@ -115,23 +308,15 @@ class Hello:
     binary: bool
 
 
-@dataclass(frozen=True)
-class Open:
-    stream: int
-    source: Literal["mic", "file"]
-    name: str
-    rate: int
-    tail_s: float
-    page: str
-    track: Mapping[str, Any]
+class Block(msgspec.Struct, frozen=True):
+    """`SentBlock` with its samples decoded.
 
-
-@dataclass(frozen=True)
-class Block:
-    """`samples`: float32 mono in [-1, 1] at `rate` Hz (int16 divided by 32768); not checked for NaN yet.
-
-    Times are Unix time in milliseconds on the page's clock, 0 where it does not tell them. `offset_ms` is the kernel's
-    clock minus the page's as the page estimates it, None where it cannot.
+    Attributes
+    ----------
+    stream, seq, rate, time_s, captured_ms, sent_ms, offset_ms, gated, page
+        As in `SentBlock`.
+    samples
+        float32 mono in [-1, 1] at `rate` Hz (int16 divided by 32768), not checked for NaN yet.
     """
 
     stream: int
@@ -146,27 +331,8 @@ class Block:
     samples: npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Close:
-    stream: int
-    blocks: int
-    reason: str
-    page: str
-
-
-@dataclass(frozen=True)
-class Play:
-    stream: int
-    name: str
-    size: int
-    pace: Pace
-    tail_s: float
-    page: str
-
-
-@dataclass(frozen=True)
-class Bytes:
-    """`data`: a part of the file of (`page`, `stream`), empty where `problem` says why there is none."""
+class Bytes(msgspec.Struct, frozen=True):
+    """`SentBytes` with its part of the file decoded; `data` is empty if there is a `problem`."""
 
     stream: int
     offset: int
@@ -175,73 +341,8 @@ class Bytes:
     data: bytes
 
 
-@dataclass(frozen=True)
-class FileAction:
-    action: Literal["pause", "resume", "stop"]
-    reason: str
-    page: str
-
-
-@dataclass(frozen=True)
-class MicState:
-    state: str
-    problem: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Set:
-    changes: Mapping[str, Any]
-    request: int
-
-
-@dataclass(frozen=True)
-class Fetch:
-    what: str
-    chunk: int
-    request: int
-
-
-@dataclass(frozen=True)
-class Loop:
-    mode: Mode
-
-
-@dataclass(frozen=True)
-class Step:
-    pass
-
-
-@dataclass(frozen=True)
-class Interrupt:
-    pass
-
-
-@dataclass(frozen=True)
-class Reset:
-    pass
-
-
-@dataclass(frozen=True)
-class Poll:
-    pass
-
-
 Message = (
-    Hello
-    | Open
-    | Block
-    | Close
-    | Play
-    | Bytes
-    | FileAction
-    | MicState
-    | Set
-    | Fetch
-    | Loop
-    | Step
-    | Interrupt
-    | Reset
+    Hello | Open | Block | Close | Play | Bytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset
     | Poll
-)
+)  # fmt: skip
 Buffers = Sequence[bytes | bytearray | memoryview]

@@ -2,52 +2,45 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
-from ...audio.intake import MAX_RATE, MIN_RATE
 from ...errors import MessageError
-from . import fields
-from .fields import MAX_COUNT
-from .messages import (
-    CLOSE_REASONS,
-    FETCHABLE,
-    FILE_ACTIONS,
-    FORMATS,
+from .limits import (
+    DTYPES,
     HANDSHAKE,
-    LOOP_MODES,
     MAX_BLOCK_BYTES,
     MAX_CHANGES_BYTES,
-    MAX_MS,
+    MAX_COUNT,
     MAX_RANGE_BYTES,
-    MAX_TAIL_S,
     MAX_TRACK_BYTES,
-    MIC_STATES,
-    PACES,
     PROTOCOL_VERSION,
-    SOURCES,
+)
+from .messages import (
+    SENT,
     Block,
     Buffers,
     Bytes,
-    Close,
-    Fetch,
-    FileAction,
     Hello,
-    Interrupt,
-    Loop,
     Message,
-    MicState,
     Open,
-    Play,
-    Poll,
-    Reset,
+    PageMessage,
+    SentBlock,
+    SentBytes,
+    SentHello,
     Set,
-    Step,
 )
+from .refusal import refusal, shown
 
-_BARE: Mapping[str, Message] = {"step": Step(), "interrupt": Interrupt(), "reset": Reset(), "poll": Poll()}
+KINDS: Mapping[str, type[PageMessage]] = {str(kind.__struct_config__.tag): kind for kind in SENT}
+"""Class of a message by its `type`."""
 
 
 def parse(content: object, buffers: Buffers = ()) -> Message:
@@ -56,89 +49,80 @@ def parse(content: object, buffers: Buffers = ()) -> Message:
     Raises
     ------
     MessageError
-        Where the type is unknown, a field is missing or of the wrong type or size, or the buffer does not fit.
+        If the type is unknown, a field is missing or of the wrong type or size, or the buffer does not fit.
     """
+    try:
+        return _parsed(content, buffers)
+    except UnicodeEncodeError:
+        # Half of a character, as where a page cuts a text between two UTF-16 units.
+        raise MessageError("A message must be valid Unicode; this text has a lone surrogate.") from None
+
+
+def _parsed(content: object, buffers: Buffers) -> Message:
+    message = _typed(content)
+    match message:
+        case SentBlock():
+            return _block(message, buffers)
+        case SentBytes():
+            raw = b"" if message.problem else _payload(message.data, buffers, "a part of a file", MAX_RANGE_BYTES)
+            return Bytes(message.stream, message.offset, message.problem, message.page, raw)
+        case SentHello():
+            binary = len(buffers) == 1 and bytes(buffers[0]) == HANDSHAKE
+            return Hello(message.protocol, message.seen, message.page, _session(message.session), binary)
+        case Open():
+            return msgspec.structs.replace(message, track=_bounded(message.track, "track", MAX_TRACK_BYTES))
+        case Set():
+            return msgspec.structs.replace(message, changes=_bounded(message.changes, "changes", MAX_CHANGES_BYTES))
+    return cast(Message, message)
+
+
+def _typed(content: object) -> PageMessage:
+    """Decode the fields of a message and check their types and limits."""
     if not isinstance(content, Mapping):
         raise MessageError(f"A message must be an object with a type, not {type(content).__name__}.")
-    kind = content.get("type")
-    if kind == "block":
-        return _block(content, buffers)
-    if kind == "hello":
-        binary = len(buffers) == 1 and bytes(buffers[0]) == HANDSHAKE
-        protocol, seen = fields.whole(content, "protocol"), fields.whole(content, "seen")
-        return Hello(protocol, seen, fields.text(content, "page"), _session(content.get("session")), binary)
-    if kind == "open":
-        return Open(
-            fields.whole(content, "stream", low=1),
-            fields.one_of(content, "source", SOURCES),  # type: ignore[arg-type]
-            fields.text(content, "name"),
-            fields.whole(content, "rate", low=MIN_RATE, high=MAX_RATE),
-            fields.number(content, "tail_s", 0.0, MAX_TAIL_S),
-            fields.text(content, "page"),
-            fields.plain_object(content, "track", MAX_TRACK_BYTES),
-        )
-    if kind == "close":
-        return Close(
-            fields.whole(content, "stream", low=1),
-            fields.whole(content, "blocks"),
-            fields.one_of(content, "reason", CLOSE_REASONS),
-            fields.text(content, "page"),
-        )
-    if kind == "play":
-        return Play(
-            fields.whole(content, "stream", low=1),
-            fields.text(content, "name"),
-            fields.whole(content, "size"),
-            fields.one_of(content, "pace", PACES),  # type: ignore[arg-type]
-            fields.number(content, "tail_s", 0.0, MAX_TAIL_S),
-            fields.text(content, "page"),
-        )
-    if kind == "bytes":
-        problem = fields.text(content, "problem")
-        return Bytes(
-            fields.whole(content, "stream", low=1),
-            fields.whole(content, "offset"),
-            problem,
-            fields.text(content, "page"),
-            b"" if problem else _payload(content, buffers, "a part of a file", MAX_RANGE_BYTES),
-        )
-    if kind == "file":
-        return FileAction(
-            fields.one_of(content, "action", FILE_ACTIONS),  # type: ignore[arg-type]
-            fields.one_of(content, "reason", CLOSE_REASONS),
-            fields.text(content, "page"),
-        )
-    if kind == "state":
-        state = fields.one_of(content, "state", MIC_STATES)
-        return MicState(state, fields.text(content, "problem"), fields.text(content, "message"))
-    if kind == "set":
-        return Set(fields.plain_object(content, "changes", MAX_CHANGES_BYTES), _request(content))
-    if kind == "fetch":
-        what, chunk = fields.one_of(content, "what", FETCHABLE), fields.whole(content, "chunk")
-        return Fetch(what, chunk, _request(content))
-    if kind == "loop":
-        return Loop(fields.one_of(content, "mode", LOOP_MODES))  # type: ignore[arg-type]
-    if isinstance(kind, str) and kind in _BARE:
-        return _BARE[kind]
-    raise MessageError(f"{fields.shown(kind)} is not a message type of protocol {PROTOCOL_VERSION}.")
+    given = content.get("type")
+    kind = KINDS.get(given) if isinstance(given, str) else None
+    if kind is None:
+        raise MessageError(f"{shown(given)} is not a message type of protocol {PROTOCOL_VERSION}.")
+    try:
+        return msgspec.convert(content, kind)
+    except (msgspec.ValidationError, RecursionError):
+        # Only a refused message pays for the second look: a JSON number may arrive as 3.0, where 3 is meant.
+        known = {name: _whole(content[name]) for name in kind.__struct_fields__ if name in content}
+    try:
+        return msgspec.convert(known, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise MessageError(refusal(known, kind)) from error
 
 
-def _request(content: Mapping[Any, Any]) -> int:
-    """The number by which a page knows the answer again; 0 where it needs none."""
-    return fields.whole(content, "request") if "request" in content else 0
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _session(value: object) -> int | None:
-    """The number of a session. What is none, such as an id of another kernel's, is a session that never was."""
+    """Return the number of a session, −1 for a value that is none, such as an id of another kernel."""
     if value is None:
         return None
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT else -1
 
 
-def _payload(content: Mapping[Any, Any], buffers: Buffers, what: str, most: int) -> bytes:
-    """The bytes that travel with a message: in its one buffer, or as base64 where the host drops buffers."""
-    if "data" in content:
-        return fields.base64_bytes(content, "data", most)
+def _bounded(value: dict[str, Any], name: str, most: int) -> dict[str, Any]:
+    """Return a JSON object that has at most `most` bytes and shares no objects with the message."""
+    sentence = f"{name} must be a JSON object of at most {most} bytes, not {shown(value)}."
+    try:
+        written = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MessageError(sentence) from error
+    if len(written) > most:
+        raise MessageError(sentence)
+    read: dict[str, Any] = json.loads(written)
+    return read
+
+
+def _payload(data: str | UnsetType, buffers: Buffers, what: str, most: int) -> bytes:
+    """Return the bytes of a message: of its one buffer, or of base64 from a host that drops buffers."""
+    if data is not UNSET:
+        return _decoded(data, most)
     if len(buffers) != 1:
         raise MessageError(f"{what.capitalize()} needs exactly one buffer, not {len(buffers)}.")
     view = memoryview(buffers[0])
@@ -147,23 +131,32 @@ def _payload(content: Mapping[Any, Any], buffers: Buffers, what: str, most: int)
     return view.tobytes()
 
 
-def _block(content: Mapping[Any, Any], buffers: Buffers) -> Block:
-    dtype = np.dtype(FORMATS[fields.one_of(content, "format", tuple(FORMATS))])
-    raw = _payload(content, buffers, "a block", MAX_BLOCK_BYTES)
+def _decoded(data: str, most: int) -> bytes:
+    if len(data) > most * 4 // 3 + 4:
+        raise MessageError(f"data must be base64 text of at most {most} bytes.")
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MessageError("data is not valid base64.") from error
+
+
+def _block(sent: SentBlock, buffers: Buffers) -> Block:
+    dtype = np.dtype(DTYPES[sent.format])
+    raw = _payload(sent.data, buffers, "a block", MAX_BLOCK_BYTES)
     if len(raw) % dtype.itemsize:
         raise MessageError(f"A block of {len(raw)} bytes does not hold whole {dtype.name} samples.")
     samples = np.frombuffer(raw, dtype=dtype)
     if dtype.kind == "i":
         samples = samples.astype(np.float32) / np.float32(32768)
     return Block(
-        fields.whole(content, "stream", low=1),
-        fields.whole(content, "seq"),
-        fields.whole(content, "rate", low=MIN_RATE, high=MAX_RATE),
-        fields.number(content, "time_s", 0.0, 1e9),
-        fields.number(content, "captured_ms", 0.0, MAX_MS) if "captured_ms" in content else 0.0,
-        fields.number(content, "sent_ms", 0.0, MAX_MS) if "sent_ms" in content else 0.0,
-        fields.number(content, "offset_ms", -MAX_MS, MAX_MS) if content.get("offset_ms") is not None else None,
-        fields.flag(content, "gated"),
-        fields.text(content, "page"),
+        sent.stream,
+        sent.seq,
+        sent.rate,
+        sent.time_s,
+        sent.captured_ms,
+        sent.sent_ms,
+        sent.offset_ms,
+        sent.gated,
+        sent.page,
         samples.astype(np.float32, copy=False),
     )

@@ -9,7 +9,7 @@ from ...protocol import FRAMES_PER_CHUNK
 from ...settings import Settings
 
 if TYPE_CHECKING:
-    from ...model.checkpoint import LoadedModel
+    from ...model.interfaces import LanguageModel
     from ...model.traits import Traits
 
 UNKNOWN: dict[str, Any] = {"tokens": {}, "prefix": [], "block": [], "limit": 0}
@@ -17,7 +17,7 @@ MOST_PREFIX = 2000
 """Tokens of a prefix that are sent: far more than a sensible system prompt has, and a bound on the message."""
 
 
-def vocabulary(model: LoadedModel, settings: Settings, fed: Sequence[int] | None = None) -> dict[str, Any]:
+def vocabulary(model: LanguageModel, settings: Settings, fed: Sequence[int] | None = None) -> dict[str, Any]:
     """Return the special tokens, the prefix, a chunk's block and the context's limit for a session with `settings`.
 
     `block` is a list of name, token id and count; encoder frames have the name FRAMES and the id of the token whose

@@ -2,14 +2,9 @@
 import { batch, computed } from "@preact/signals";
 import { leave } from "../channel/leaving";
 import type { Payload } from "../channel/link";
-import {
-  type BrowserMessage,
-  type CloseReason,
-  fitText,
-  type KernelMessage,
-  type Pace,
-} from "../channel/messages";
+import type { BrowserMessage, CloseReason, KernelMessage, Pace } from "../channel/messages";
 import { OutgoingStream } from "../channel/outgoing";
+import { fitText } from "../channel/payload";
 import { CHUNK_SECONDS } from "../record/events";
 import type { SentBlock } from "../record/latency-probe";
 import { isRunning } from "../store/mic-state";

@@ -1,5 +1,9 @@
-/** The interface between what is drawn and the side that decides. `Conversation` implements it over a kernel. */
+/**
+ * The interface between what is drawn and the side that decides. `Channel` is what every record offers, also one without
+ * a kernel; `SessionChannel` adds what needs a session that runs. `Conversation` implements both over a kernel.
+ */
 import type { ChunkPlayer, SoundSource } from "../playback/chunk-player";
+import type { Replay } from "../playback/replay";
 import type { Speech } from "../speech/speech";
 import type { Problem } from "../store/problem";
 import type { Changes } from "../store/settings";
@@ -13,10 +17,19 @@ export interface Channel extends SoundSource {
   readonly speech: Speech;
   /** Plays the sound of single chunks. */
   readonly player: ChunkPlayer;
-  /** Whether audio of this page, microphone or file, is being sent. */
-  readonly running: boolean;
+  /** Plays the record's sound with a cursor across the lanes. */
+  readonly replay: Replay;
+  /** Whether a session may still go on: its record grows. */
+  readonly ongoing: boolean;
   /** Whether audio and changes of settings can be taken now. */
   readonly ready: boolean;
+  /** Removes a problem from `store.problems`. */
+  dismiss(problem: Problem): void;
+}
+
+export interface SessionChannel extends Channel {
+  /** Whether audio of this page, microphone or file, is being sent. */
+  readonly running: boolean;
   /** Asks for the microphone and streams it until `stop`. */
   record(): Promise<void>;
   /** Has a file of this page played to the model. */
@@ -33,12 +46,10 @@ export interface Channel extends SoundSource {
   reset(): Promise<void>;
   /** Asks for other settings; `store.settings` and `store.live` say which hold. */
   set(changes: Changes): void;
-  /** Sets how the loop runs: by itself, held, or one phase per `step`. */
+  /** Sets how the loop runs: by itself, paused, or one phase per `step`. */
   loop(mode: LoopMode): void;
-  /** Runs the next phase of a held loop. */
+  /** Runs the next phase of a paused loop. */
   step(): void;
   /** Removes the line about a file that has ended. */
   dismissFile(): void;
-  /** Removes a problem from `store.problems`. */
-  dismiss(problem: Problem): void;
 }

@@ -1,15 +1,8 @@
 /** The connection to the kernel: handshake, pull mode, base64 fallback, and detection of a lost kernel. */
-import {
-  type BrowserMessage,
-  type Buffers,
-  base64,
-  floatBytes,
-  HANDSHAKE,
-  type KernelMessage,
-  PROTOCOL_VERSION,
-  readKernelMessage,
-  type SessionId,
-} from "./messages";
+import type { SessionId } from "../store/store";
+import { type BrowserMessage, HANDSHAKE, type KernelMessage, PROTOCOL_VERSION } from "./messages";
+import { type Buffers, base64, floatBytes } from "./payload";
+import { readKernelMessage } from "./reading";
 
 /** What this needs of anywidget's model. */
 export interface KernelModel {

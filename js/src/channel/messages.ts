@@ -1,246 +1,363 @@
-/**
- * The wire protocol between browser and kernel. This file mirrors `ai_widgets/widget/wire/messages.py`, which explains
- * each message; `test/mirror.test.ts` holds the two equal.
- */
+// Generated from schema/messages.json: do not edit. After a change in Python, run: make schema
+
 import type { SessionEvent } from "../record/events";
-import { cutAtGrapheme } from "../text/graphemes";
 
 export const PROTOCOL_VERSION = 3;
-/** The buffer of a hello. Some hosts drop binary buffers; then blocks travel as base64. */
-export const HANDSHAKE = [1, 2, 3, 4] as const;
-/** Longest text a message may carry in one field. */
+export const HANDSHAKE = [1,2,3,4] as const;
 export const MAX_TEXT = 500;
+export const LOOP_MODES = ["run","pause","step"] as const;
+export const FILE_STATES = ["opening","playing","paused","ended","stopped","failed"] as const;
+export const AUDIO_SUFFIXES = [".3gp",".aac",".ac3",".aif",".aifc",".aiff",".amr",".au",".caf",".flac",".m4a",".m4b",".mka",".mkv",".mov",".mp3",".mp4",".oga",".ogg",".opus",".rf64",".snd",".w64",".wav",".webm",".wma"] as const;
+export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","problem"] as const;
 
-export const MIC_STATES = ["idle", "asking", "listening", "paused", "stopped", "error"] as const;
-export const SOURCES = ["mic", "file"] as const;
-export const FORMATS = ["int16", "float32"] as const;
-export const CLOSE_REASONS = [
-  "stopped",
-  "ended",
-  "track_ended",
-  "view_removed",
-  "kernel_lost",
-  "reset",
-  "stalled",
-  "error",
-] as const;
+export type Pace = "fast" | "realtime";
 
-/** How fast a file is played: as fast as chunks are decided, or as it would be spoken. */
-export const PACES = ["fast", "realtime"] as const;
-export const FILE_ACTIONS = ["pause", "resume", "stop"] as const;
+export type LoopMode = "run" | "pause" | "step";
 
-/** Whether the loop runs by itself, is held, or does one phase per `step`. */
-export const LOOP_MODES = ["run", "pause", "step"] as const;
-/** What `fetch` may ask for. */
-export const FETCHABLE = ["audio"] as const;
+export type CloseReason = "stopped" | "ended" | "track_ended" | "view_removed" | "kernel_lost" | "reset" | "stalled" | "error";
 
-export type MicPhase = (typeof MIC_STATES)[number];
-export type Source = (typeof SOURCES)[number];
-export type CloseReason = (typeof CLOSE_REASONS)[number];
-/** Identifies one session of the kernel; compared, never interpreted. */
-export type SessionId = string | number;
+export type MicPhase = "idle" | "asking" | "listening" | "paused" | "stopped" | "error";
 
-export type LoopMode = (typeof LOOP_MODES)[number];
-export type Pace = (typeof PACES)[number];
-export type FileAction = (typeof FILE_ACTIONS)[number];
-
-export type BrowserMessage =
-  | { type: "hello"; protocol: number; seen: number; page: string; session: SessionId | null }
-  | {
-      type: "open";
-      stream: number;
-      source: Source;
-      name: string;
-      rate: number;
-      tail_s: number;
-      page: string;
-      track: Record<string, unknown>;
-    }
-  | {
-      type: "block";
-      stream: number;
-      seq: number;
-      rate: number;
-      format: (typeof FORMATS)[number];
-      time_s: number;
-      captured_ms: number;
-      sent_ms: number;
-      offset_ms: number | null;
-      gated: boolean;
-      page: string;
-      data?: string;
-    }
-  | { type: "close"; stream: number; blocks: number; reason: CloseReason; page: string }
-  | {
-      type: "play";
-      stream: number;
-      name: string;
-      size: number;
-      pace: Pace;
-      tail_s: number;
-      page: string;
-    }
-  | { type: "bytes"; stream: number; offset: number; problem: string; page: string; data?: string }
-  | { type: "file"; action: FileAction; reason: CloseReason; page: string }
-  | { type: "state"; state: MicPhase; problem: string; message: string }
-  | { type: "set"; changes: Record<string, unknown>; request: number }
-  | { type: "fetch"; what: (typeof FETCHABLE)[number]; chunk: number; request: number }
-  | { type: "loop"; mode: LoopMode }
-  | { type: "step" }
-  | { type: "interrupt" }
-  | { type: "reset" }
-  | { type: "poll" };
+export type FileState = "opening" | "playing" | "paused" | "ended" | "stopped" | "failed";
 
 export type LoadingStatus = "loading" | "ready" | "failed";
 
-/** What the kernel says of the model, in `model` messages, in `welcome.model` and in the trait `model_info`. */
+/** First message of a page, answered by `welcome`; sent with the buffer `HANDSHAKE`. */
+export interface SentHello {
+  readonly type: "hello";
+  /** The page's `PROTOCOL_VERSION`. */
+  readonly protocol: number;
+  /** Number of events of `session` that the page holds. */
+  readonly seen: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+  /** Session that the page knows, or null; of any other session than the kernel's it holds no events. */
+  readonly session: number | string | null;
+}
+
+/** Beginning of a stream of a microphone. */
+export interface Open {
+  readonly type: "open";
+  /** Number of the stream, counted up from 1 by the page. */
+  readonly stream: number;
+  /** Kind of the source. */
+  readonly source: "mic";
+  /** Name of the device, and its sample rate in Hz. */
+  readonly name: string;
+  readonly rate: number;
+  /** Seconds of silence that follow the stream. */
+  readonly tail_s: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+  /** The track's settings as the browser reports them, at most `MAX_TRACK_BYTES`. */
+  readonly track: Readonly<Record<string, unknown>>;
+}
+
+/** Block of a stream's audio, sent with a buffer of mono little-endian samples. */
+export interface SentBlock {
+  readonly type: "block";
+  /** Stream, and number of the block in the stream, counted from 0. */
+  readonly stream: number;
+  readonly seq: number;
+  /** Sample rate in Hz, and type of the samples. */
+  readonly rate: number;
+  readonly format: "float32" | "int16";
+  /** Seconds of the audio clock at the first sample. */
+  readonly time_s: number;
+  /** Times at which the last sample was captured and the message was sent; 0 if unknown. */
+  readonly captured_ms: number;
+  readonly sent_ms: number;
+  /** The kernel's clock minus the page's, as the page estimates it; null if it cannot. */
+  readonly offset_ms: number | null;
+  /** Whether the page has silenced the block. */
+  readonly gated: boolean;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+  /** Samples in base64, from a host that drops buffers. */
+  readonly data?: string;
+}
+
+/** End of a stream. */
+export interface Close {
+  readonly type: "close";
+  /** Stream, and number of blocks that were sent. */
+  readonly stream: number;
+  readonly blocks: number;
+  /** Reason of the end. */
+  readonly reason: CloseReason;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** Announcement of a file that the page holds; the kernel asks for its parts with `need`. */
+export interface Play {
+  readonly type: "play";
+  /** Number of the stream, counted as in `open`. */
+  readonly stream: number;
+  /** Name of the file, and its size in bytes. */
+  readonly name: string;
+  readonly size: number;
+  /** Pace at which it is played. */
+  readonly pace: Pace;
+  /** Seconds of silence that follow the file. */
+  readonly tail_s: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** Answer to `need`, sent with a buffer: a part of the file that was announced with `play`. */
+export interface SentBytes {
+  readonly type: "bytes";
+  /** Stream of the file, and offset of the part in bytes. */
+  readonly stream: number;
+  readonly offset: number;
+  /** Reason why the browser can no longer read the file; empty if it can. */
+  readonly problem: string;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+  /** Part of the file in base64, from a host that drops buffers. */
+  readonly data?: string;
+}
+
+/** Request to pause, resume or stop the file that plays. */
+export interface FileAction {
+  readonly type: "file";
+  /** What to do. */
+  readonly action: "pause" | "resume" | "stop";
+  /** `stopped` stops a file of any source; another reason only a file that this page holds. */
+  readonly reason: CloseReason;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** State of the page's microphone. */
+export interface MicState {
+  readonly type: "state";
+  /** Phase of the recording. */
+  readonly state: MicPhase;
+  /** Code of what hinders the microphone, and its sentence; both empty if nothing does. */
+  readonly problem: string;
+  readonly message: string;
+}
+
+/**
+ * Change of settings of the session and of the widget. The synced traits answer; a `problem` answers a
+ * refusal.
+ */
+export interface Set {
+  readonly type: "set";
+  /** Values by name, at most `MAX_CHANGES_BYTES`. */
+  readonly changes: Readonly<Record<string, unknown>>;
+  /** Number that a `problem` with the code `setting` repeats; 0 if the page needs no answer. */
+  readonly request: number;
+}
+
+/** Request for the samples of a chunk, answered by `audio` with the same `request`. */
+export interface Fetch {
+  readonly type: "fetch";
+  /** Kind of the data. */
+  readonly what: "audio";
+  /** Index of the chunk. */
+  readonly chunk: number;
+  /** Number that the answer repeats. */
+  readonly request: number;
+}
+
+/** Change of the loop's mode. */
+export interface Loop {
+  readonly type: "loop";
+  /** New mode: run freely, pause before the next phase, or do one phase for each `step`. */
+  readonly mode: LoopMode;
+}
+
+/** Request for the next phase: perceive, decide or respond. */
+export interface Step {
+  readonly type: "step";
+}
+
+/** Request to end the running reply. */
+export interface Interrupt {
+  readonly type: "interrupt";
+}
+
+/** Request for a new session. */
+export interface Reset {
+  readonly type: "reset";
+}
+
+/** Request for the queued messages, in pull mode. */
+export interface Poll {
+  readonly type: "poll";
+}
+
+/** Answer to `hello`, for the page that sent it. All events from `first` on follow. */
+export interface Welcome {
+  readonly type: "welcome";
+  /** The kernel's `PROTOCOL_VERSION`. */
+  readonly protocol: number;
+  /** Whether buffers are sent, and whether the page must poll. */
+  readonly binary: boolean;
+  readonly pull: boolean;
+  /**
+   * Number of the session, and index of the next event: `seen` of the hello, or more if too many would
+   * follow.
+   */
+  readonly session: number;
+  readonly first: number;
+  /** Name of the page, and the kernel's clock. */
+  readonly page: string;
+  readonly now_ms: number;
+  /** Status of the model. */
+  readonly model: ModelInfo;
+  /** Settings of the session and of the widget by name. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly live: Readonly<Record<string, unknown>>;
+  /** Fields of the newest `loop` and `playing` messages; `file` is empty if there was none. */
+  readonly loop: Readonly<Record<string, unknown>>;
+  /** As in `model`. */
+  readonly tokens: Readonly<Record<string, number>>;
+  readonly prefix: readonly (readonly [number, string])[];
+  readonly block: readonly (readonly [string, number, number])[];
+  readonly limit: number;
+  /** Fields of the newest `loop` and `playing` messages; `file` is empty if there was none. */
+  readonly file: Readonly<Record<string, unknown>>;
+}
+
+/** Status of the model, in `welcome` and in the trait `model_info`. */
 export interface ModelInfo {
-  status: LoadingStatus;
-  name: string;
-  detail: unknown;
+  /**
+   * Progress of loading, kind and name of the model. A `policy` is a baseline without tokens, logits and
+   * context.
+   */
+  readonly status: LoadingStatus;
+  readonly kind: "model" | "policy";
+  readonly name: string;
+  /** Sentence, or `done` and `total` in bytes while files are downloaded. */
+  readonly detail: string | Readonly<Record<string, unknown>>;
 }
 
-export type KernelMessage =
-  | {
-      type: "welcome";
-      protocol: number;
-      binary: boolean;
-      pull: boolean;
-      session: SessionId;
-      /** Number of the event that is told next. */
-      first?: number;
-      model?: unknown;
-      page: string;
-      now_ms: number;
-      settings?: unknown;
-      live?: unknown;
-      loop?: unknown;
-      file?: unknown;
-      tokens?: unknown;
-      prefix?: unknown;
-      block?: unknown;
-      limit?: unknown;
-    }
-  | {
-      type: "events";
-      session: SessionId;
-      first: number;
-      events: SessionEvent[];
-      waiting: number;
-      now_ms: number;
-    }
-  | { type: "ack"; stream: number; seq: number; now_ms: number }
-  | {
-      type: "audio";
-      chunk: number;
-      request: number;
-      rate: number;
-      format: string;
-      ok: boolean;
-      data?: string;
-    }
-  | { type: "need"; stream: number; offset: number; length: number; page: string }
-  | {
-      type: "playing";
-      name: string;
-      page: string;
-      state: string;
-      pace: Pace;
-      position_s: number;
-      seconds: number | null;
-      speed: number | null;
-      left_s: number | null;
-    }
-  | { type: "loop"; mode: LoopMode; phase: string; chunk: number; waiting: number }
-  | {
-      type: "model";
-      status: LoadingStatus;
-      name: string;
-      detail: unknown;
-      tokens?: unknown;
-      prefix?: unknown;
-      block?: unknown;
-      limit?: unknown;
-    }
-  | { type: "reset"; session: SessionId }
-  | {
-      type: "problem";
-      code: string;
-      message: string;
-      detail: string;
-      page?: string;
-      /** The settings it is about. */
-      names?: string[];
-      /** Number of the request that it answers; 0 for none. */
-      request?: number;
-      /** How many problems of its code it stands for. */
-      times?: number;
-    };
-
-export const KERNEL_TYPES = [
-  "welcome",
-  "events",
-  "ack",
-  "audio",
-  "need",
-  "playing",
-  "loop",
-  "model",
-  "reset",
-  "problem",
-] as const;
-
-/** The message a kernel sent, or null where it is none of this protocol. Trusts the fields of known types. */
-export function readKernelMessage(content: unknown): KernelMessage | null {
-  if (typeof content !== "object" || content === null) return null;
-  const type = (content as { type?: unknown }).type;
-  if (!KERNEL_TYPES.includes(type as (typeof KERNEL_TYPES)[number])) return null;
-  if (type === "events" && !Array.isArray((content as { events?: unknown }).events)) return null;
-  return content as KernelMessage;
+/** Events in order. */
+export interface Events {
+  readonly type: "events";
+  /** Number of the session, and index of the first event. */
+  readonly session: number;
+  readonly first: number;
+  /** Events of the record. */
+  readonly events: readonly SessionEvent[];
+  /** Number of chunks that have arrived and are not yet decided. */
+  readonly waiting: number;
+  /** The kernel's clock. */
+  readonly now_ms: number;
 }
 
-/** `model_info` in any of its forms, made safe to show; null where it says nothing. */
-export function readModelInfo(value: unknown): ModelInfo | null {
-  if (typeof value === "string") return value ? { status: "ready", name: value, detail: "" } : null;
-  if (typeof value !== "object" || value === null) return null;
-  const { status, name, detail } = value as Record<string, unknown>;
-  if (status !== "loading" && status !== "ready" && status !== "failed") return null;
-  return { status, name: typeof name === "string" ? name : "", detail: detail ?? "" };
+/** Newest block that the pipeline took up. */
+export interface Ack {
+  readonly type: "ack";
+  /** Stream and number of the block. */
+  readonly stream: number;
+  readonly seq: number;
+  /** The kernel's clock. */
+  readonly now_ms: number;
 }
 
-/** Text cut to what a message field may carry, never inside a character. */
-export function fitText(text: string): string {
-  return text.length <= MAX_TEXT ? text : `${cutAtGrapheme(text, MAX_TEXT - 1)}…`;
+/** Answer to `fetch`, with the samples of a chunk in a buffer. */
+export interface Audio {
+  readonly type: "audio";
+  /** As in the `fetch`. */
+  readonly chunk: number;
+  readonly request: number;
+  /** Sample rate in Hz, and type of the samples. */
+  readonly rate: number;
+  readonly format: "int16";
+  /** Whether the samples are still kept. */
+  readonly ok: boolean;
+  /** Samples in base64, to a host that drops buffers. */
+  readonly data?: string;
 }
 
-/** What a host hands over with a message: it may wrap the bytes in any view, or in none. */
-export type Buffers = readonly (ArrayBufferView | ArrayBufferLike)[];
-
-/** Any view or buffer as a `DataView` of exactly its bytes; null for what holds none. */
-export function viewOf(buffer: unknown): DataView | null {
-  if (ArrayBuffer.isView(buffer)) return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-  // A buffer of another frame is no instance of this frame's class.
-  const kind = Object.prototype.toString.call(buffer);
-  if (kind === "[object ArrayBuffer]" || kind === "[object SharedArrayBuffer]") {
-    return new DataView(buffer as ArrayBuffer);
-  }
-  return null;
+/** Request for a part of the file that `play` announced. */
+export interface Need {
+  readonly type: "need";
+  /** Stream of the file, and the part in bytes. */
+  readonly stream: number;
+  readonly offset: number;
+  readonly length: number;
+  /** Name of the page that holds the file. */
+  readonly page: string;
 }
 
-/** Samples as the kernel expects them: float32, little-endian, whatever the machine's own order. */
-export function floatBytes(samples: Float32Array): ArrayBuffer {
-  const bytes = new ArrayBuffer(samples.length * 4);
-  const view = new DataView(bytes);
-  for (let i = 0; i < samples.length; i++) view.setFloat32(i * 4, samples[i] as number, true);
-  return bytes;
+/** Position of the file that plays. */
+export interface Playing {
+  readonly type: "playing";
+  /** Name of the file, and the page that holds it; empty if the kernel reads it from disk. */
+  readonly name: string;
+  readonly page: string;
+  /** State of the file, and its pace. */
+  readonly state: FileState;
+  readonly pace: Pace;
+  /** Decided seconds, and length in seconds; null if unknown. */
+  readonly position_s: number;
+  readonly seconds: number | null;
+  /** Speed in multiples of real time, and seconds until the end; null if unknown. */
+  readonly speed: number | null;
+  readonly left_s: number | null;
 }
 
-export function base64(bytes: ArrayBuffer): string {
-  const octets = new Uint8Array(bytes);
-  let binary = "";
-  // In pieces: the arguments of one call are limited.
-  for (let i = 0; i < octets.length; i += 0x8000) {
-    binary += String.fromCharCode(...octets.subarray(i, i + 0x8000));
-  }
-  return btoa(binary);
+/** State of the loop. */
+export interface LoopState {
+  readonly type: "loop";
+  /** Mode of the loop. */
+  readonly mode: LoopMode;
+  /** Phase that runs or was done last, and its chunk; empty and −1 before the first. */
+  readonly phase: string;
+  readonly chunk: number;
+  /** Number of chunks that have arrived and are not yet decided. */
+  readonly waiting: number;
 }
+
+/** Status of the model, and its tokens. */
+export interface ModelStatus {
+  readonly type: "model";
+  /** As in `ModelInfo`. */
+  readonly status: LoadingStatus;
+  readonly kind: "model" | "policy";
+  readonly name: string;
+  readonly detail: string | Readonly<Record<string, unknown>>;
+  /** Ids of the special tokens by name. */
+  readonly tokens: Readonly<Record<string, number>>;
+  /** Id and text of each token that an empty context begins with. */
+  readonly prefix: readonly (readonly [number, string])[];
+  /** Name, id and count of each part of a chunk's block of tokens; encoder frames have the name FRAMES. */
+  readonly block: readonly (readonly [string, number, number])[];
+  /** Positions of the context; 0 until the model is loaded. */
+  readonly limit: number;
+}
+
+/** Beginning of a new session: the page discards the old events. */
+export interface NewSession {
+  readonly type: "reset";
+  /** Number of the new session. */
+  readonly session: number;
+}
+
+/** Problem in one sentence. */
+export interface Problem {
+  readonly type: "problem";
+  /** Word for programs, and the sentence. */
+  readonly code: string;
+  readonly message: string;
+  /** Traceback, or empty. */
+  readonly detail: string;
+  /** Page that it is for; empty for all. */
+  readonly page: string;
+  /** Settings that it is about. */
+  readonly names: readonly string[];
+  /** Number of the request that it answers; 0 for none. */
+  readonly request: number;
+  /** Number of problems of its code that this message stands for. */
+  readonly times: number;
+}
+
+export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll;
+
+export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | Problem;

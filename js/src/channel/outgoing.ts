@@ -2,7 +2,8 @@
 
 import type { SentBlock } from "../record/latency-probe";
 import { leave } from "./leaving";
-import { type BrowserMessage, type CloseReason, fitText } from "./messages";
+import type { BrowserMessage, CloseReason } from "./messages";
+import { fitText } from "./payload";
 
 export type SendMessage = (message: BrowserMessage, samples?: Float32Array) => void;
 

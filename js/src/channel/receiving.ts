@@ -5,14 +5,18 @@ import { readVocabulary, type VocabularyFields } from "../record/vocabulary";
 import { readPlaying } from "../store/playing";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "../store/problem";
 import { readCounters, readLive, readLoop, readSchema, readSettings } from "../store/settings";
-import { addEvents, clearRecord, dismissProblem, type Store, showProblem, showSaved } from "../store/store";
 import {
-  type Buffers,
-  type KernelMessage,
-  PROTOCOL_VERSION,
-  readModelInfo,
+  addEvents,
+  clearRecord,
+  dismissProblem,
   type SessionId,
-} from "./messages";
+  type Store,
+  showProblem,
+  showSaved,
+} from "../store/store";
+import { type KernelMessage, PROTOCOL_VERSION } from "./messages";
+import type { Buffers } from "./payload";
+import { readModelInfo } from "./reading";
 
 /** Synced traits that are shown. */
 export const TRAITS = [

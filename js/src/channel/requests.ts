@@ -7,7 +7,8 @@ import { batch } from "@preact/signals";
 import type { Fetched, Sound } from "../playback/sound";
 import type { Changes } from "../store/settings";
 import { type Store, showProblem } from "../store/store";
-import { type BrowserMessage, type Buffers, type KernelMessage, viewOf } from "./messages";
+import type { BrowserMessage, KernelMessage } from "./messages";
+import { type Buffers, viewOf } from "./payload";
 
 /** A kernel that runs a cell may answer late, so it is waited for; after this long one is told. */
 export const ANSWER_MS = 60_000;

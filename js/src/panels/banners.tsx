@@ -104,7 +104,7 @@ export function busyText(store: Store): string {
   if (chunks < MANY_WAITING) return "";
   const many = `${chunks} chunks (${(chunks * 0.4).toFixed(1)} s of audio) are waiting`;
   if (model.value.status === "loading") return `${many} until the model is loaded; none is lost.`;
-  if (loop.value.mode !== "run") return `${many} because the loop is held.`;
+  if (loop.value.mode !== "run") return `${many} because the loop is paused.`;
   // A file is read a few chunks ahead.
   if (isPlaying(file.value)) return "";
   if (speaking.value) return `${many} while the model speaks.`;

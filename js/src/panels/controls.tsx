@@ -2,13 +2,13 @@
 
 import { useComputed } from "@preact/signals";
 import { isPlaying } from "../store/playing";
-import type { View } from "../view";
+import type { SessionView } from "../view";
 import { BarButton } from "./bar-button";
 import { LevelMeter } from "./level-meter";
 import { DevicePicker, FileChooser } from "./sources";
 import { Clock, RecordingLight, StatePill } from "./status";
 
-export function Controls({ view }: { view: View }) {
+export function Controls({ view }: { view: SessionView }) {
   const { channel, store } = view;
   const running = useComputed(() => channel.running);
   const recording = isRecording(view);
@@ -105,24 +105,26 @@ export function Controls({ view }: { view: View }) {
 }
 
 /** Whether sound of the microphone has come, and may come. */
-function isRecording({ store }: View): boolean {
+function isRecording({ store }: SessionView): boolean {
   const { phase } = store.mic.value;
   return phase === "listening" || phase === "paused";
 }
 
-/** Whether microphone or file is held. */
-function isPaused({ store }: View): boolean {
-  return isPlaying(store.file.value) ? store.file.value.state === "held" : store.mic.value.phase === "paused";
+/** Whether microphone or file is paused. */
+function isPaused({ store }: SessionView): boolean {
+  return isPlaying(store.file.value)
+    ? store.file.value.state === "paused"
+    : store.mic.value.phase === "paused";
 }
 
 /** What the one button and the R key do. */
-export function toggleRecording({ channel }: View): void {
+export function toggleRecording({ channel }: SessionView): void {
   if (channel.running) void channel.stop();
   else void channel.record();
 }
 
 /** What a single key does, anywhere in the widget but in a field; false where it means nothing here. */
-export function pressKey(view: View, key: string): boolean {
+export function pressKey(view: SessionView, key: string): boolean {
   const { channel, store } = view;
   const recording = isRecording(view);
   if (key === "r") toggleRecording(view);

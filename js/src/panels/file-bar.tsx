@@ -1,10 +1,10 @@
 /** The line of an audio file that plays: its name, how far it has come, how long it still takes, and its end. */
 import { isPlaying, type PlayingFile } from "../store/playing";
-import type { View } from "../view";
+import type { SessionView } from "../view";
 import { BarButton } from "./bar-button";
 import { clockTime } from "./status";
 
-export function FileBar({ view }: { view: View }) {
+export function FileBar({ view }: { view: SessionView }) {
   const { channel, store } = view;
   const file = store.file.value;
   if (!file || store.saved.value) return null;
@@ -55,7 +55,7 @@ export function positionText({ state, position_s, seconds }: PlayingFile): strin
       return "opening…";
     case "playing":
       return where;
-    case "held":
+    case "paused":
       return `paused at ${where}`;
     case "ended":
       return `finished · ${position}`;

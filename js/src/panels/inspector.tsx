@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Decision, Token } from "../record/events";
+import { policyOf } from "../record/policy";
 import { chunkCount, type TurnRecord, turnOf } from "../record/record";
 import { isDecisionHidden, isReplyHidden } from "../store/hidden";
 import { CHOICE_WORDS, readout } from "../store/readout";
@@ -10,6 +11,7 @@ import { CopyButton } from "./copy-button";
 import { eventsOf, pretty } from "./event-json";
 import { LatencyRows, latencySummary } from "./latency-table";
 import { PlayButtons } from "./play-buttons";
+import { PolicyStep } from "./policy-step";
 import { SamplingTable } from "./sampling";
 import { decisionSampling, tokenSampling } from "./sampling-steps";
 import { SmallButton } from "./small-button";
@@ -48,6 +50,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
   const hidden = view.hiddenFrom.value;
   const { span } = readout(record, chunk, hidden);
   const decision = isDecisionHidden(hidden, chunk) ? undefined : record.decisions.get(chunk);
+  const policy = decision ? policyOf(decision) : null;
   const found = turnOf(record, chunk);
   const turn = found && !isReplyHidden(hidden, found) ? found : undefined;
   const place = token.value;
@@ -90,7 +93,9 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
           )}
         </span>
       </header>
-      {decision ? (
+      {decision && policy ? (
+        <PolicyStep decision={decision} policy={policy} exact={exact.value} />
+      ) : decision ? (
         <Step view={view} decision={decision} turn={turn} picked={picked} exact={exact.value} onPick={pick} />
       ) : (
         <p class="aiw-hint" data-testid="undecided">

@@ -14,10 +14,12 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
   const { player } = channel;
   const asked = player.asked.value;
   const said = player.said.value;
-  const offline = store.saved.value || store.line.value === "lost";
+  const offline = channel.ongoing && (store.saved.value || store.line.value === "lost");
+  // A record holds the sound as the model heard it only.
+  const kinds = channel.ongoing ? (["raw", "heard"] as const) : (["heard"] as const);
   return (
     <span class="aiw-play">
-      {(["raw", "heard"] as const).map((which) => (
+      {kinds.map((which) => (
         <SmallButton
           key={which}
           data-testid={`play-${which}`}

@@ -7,10 +7,10 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useLayoutEffect } from "preact/hooks";
 import type { Setting, Values } from "../store/settings";
-import type { View } from "../view";
+import type { SessionView } from "../view";
 
 interface Spec {
-  view: View;
+  view: SessionView;
   setting: Setting;
 }
 

@@ -1,11 +1,12 @@
 /** The settings, folded away until asked for: the fields that the kernel's schema declares, and the browser's own. */
 import type { ComponentChildren } from "preact";
 import { BY_SCRIPT } from "../speech/speech";
+import { isPolicy } from "../store/policy";
 import type { Setting, Values } from "../store/settings";
-import type { View } from "../view";
+import type { SessionView } from "../view";
 import { ChoiceField, SliderField, SwitchField, TypedField } from "./settings-fields";
 
-export function Settings({ view }: { view: View }) {
+export function Settings({ view }: { view: SessionView }) {
   if (!view.settingsOpen.value) return null;
   const { store } = view;
   return (
@@ -25,6 +26,12 @@ export function Settings({ view }: { view: View }) {
       )}
       {store.saved.value && (
         <p class="aiw-hint">These are the settings of the saved session; run the cell to change them.</p>
+      )}
+      {isPolicy(store) && (
+        <p class="aiw-hint" data-testid="settings-of-policy">
+          This policy has no sampling, context or prompt, so their settings are left out; its own parameters
+          are given in Python, when it is made.
+        </p>
       )}
       <div class="aiw-settings-groups">
         {[...grouped(store.schema.value)].map(([title, settings]) => (
@@ -79,7 +86,7 @@ function isTypedNumber({ kind, scale }: Setting): boolean {
   return (kind === "int" || kind === "float") && scale === null;
 }
 
-function SettingField({ view, setting }: { view: View; setting: Setting }) {
+function SettingField({ view, setting }: { view: SessionView; setting: Setting }) {
   if (setting.kind === "bool") return <SwitchField {...{ view, setting }} />;
   if (setting.kind === "choice") return <ChoiceField {...{ view, setting }} />;
   if (setting.scale) return <SliderField {...{ view, setting }} />;
@@ -87,7 +94,7 @@ function SettingField({ view, setting }: { view: View; setting: Setting }) {
 }
 
 /** What stands in an empty field: the number that is in effect, once known, else what null stands for. */
-function placeholderOf({ store }: View, { name, unset }: Setting): string {
+function placeholderOf({ store }: SessionView, { name, unset }: Setting): string {
   void store.version.value;
   const { decisions } = store.record;
   const newest = decisions.get(decisions.length - 1);
@@ -97,9 +104,9 @@ function placeholderOf({ store }: View, { name, unset }: Setting): string {
 }
 
 /** What this browser does with the sound, and what became of the sound that was sent. */
-function BrowserGroup({ view }: { view: View }) {
+function BrowserGroup({ view }: { view: SessionView }) {
   const { counters, track, readingAloud, live } = view.store;
-  const { lag_s, dropped_chunks, dropped_s, let_go_s } = counters.value;
+  const { lag_s, dropped_chunks, dropped_s, discarded_s } = counters.value;
   const echo = readingAloud.value && live.value.reading === "listen";
   return (
     <Group title="In this browser">
@@ -111,15 +118,15 @@ function BrowserGroup({ view }: { view: View }) {
       </p>
       <VoiceField view={view} />
       <p class="aiw-field-hint" data-testid="counters">
-        Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · let go of{" "}
-        {let_go_s.toFixed(0)} s of recorded sound
+        Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · discarded{" "}
+        {discarded_s.toFixed(0)} s of recorded sound
       </p>
     </Group>
   );
 }
 
 /** In which language replies are read aloud. The browser's own matter: the kernel has no part in it. */
-function VoiceField({ view }: { view: View }) {
+function VoiceField({ view }: { view: SessionView }) {
   const { speech } = view.channel;
   const id = `${view.id}-voice`;
   if (!speech.available) return null;

@@ -1,11 +1,10 @@
 /** Where sound comes from: the choice of a microphone, or of a file. */
 
 import { useRef } from "preact/hooks";
-import type { Pace } from "../channel/messages";
-import { AUDIO_SUFFIXES } from "../store/playing";
-import type { View } from "../view";
+import { AUDIO_SUFFIXES, type Pace } from "../channel/messages";
+import type { SessionView } from "../view";
 
-export function DevicePicker({ view, disabled }: { view: View; disabled: boolean }) {
+export function DevicePicker({ view, disabled }: { view: SessionView; disabled: boolean }) {
   const { channel, store } = view;
   const chosen = store.live.value.device;
   const wanted = store.pending.value.device;
@@ -38,7 +37,7 @@ export function DevicePicker({ view, disabled }: { view: View; disabled: boolean
   );
 }
 
-export function FileChooser({ view, disabled }: { view: View; disabled: boolean }) {
+export function FileChooser({ view, disabled }: { view: SessionView; disabled: boolean }) {
   const input = useRef<HTMLInputElement>(null);
   const { pace } = view;
   const choose = () => {

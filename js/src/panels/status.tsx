@@ -13,11 +13,11 @@ export function StatePill({ store }: { store: Store }) {
   const state = shown.value;
   const quiet = line.value === "waiting" && (state === "idle" || state === "stopped");
   const degraded = mic.value.degraded && state === "listening";
-  const held = state === "listening" && isHeld(store);
+  const suspended = state === "listening" && isSuspended(store);
   const text = saved.value
     ? "saved"
-    : held
-      ? "held by the system"
+    : suspended
+      ? "suspended by the system"
       : quiet
         ? "waiting for the kernel"
         : state === "asking"
@@ -30,7 +30,7 @@ export function StatePill({ store }: { store: Store }) {
     <span
       class="aiw-pill"
       data-testid="state"
-      data-pill={quiet ? "waiting" : held ? "paused" : state}
+      data-pill={quiet ? "waiting" : suspended ? "paused" : state}
       title={source}
     >
       <span class="aiw-pill-mark" aria-hidden="true" />
@@ -42,8 +42,8 @@ export function StatePill({ store }: { store: Store }) {
   );
 }
 
-/** The system holds the audio (a call): nothing is heard, although the microphone stays open. */
-function isHeld({ mic }: Store): boolean {
+/** The system suspends the audio (a call): nothing is heard, although the microphone stays open. */
+function isSuspended({ mic }: Store): boolean {
   return mic.value.phase === "listening" && mic.value.problem?.code === "interrupted";
 }
 
@@ -73,7 +73,7 @@ const LIGHTS = {
   off: ["off", "No microphone is open"],
   on: ["on", "The microphone is open and its sound goes to the kernel, nowhere else"],
   muted: ["muted", "The microphone is open; silence is sent in its place"],
-  paused: ["held", "The microphone is open; nothing is sent"],
+  paused: ["paused", "The microphone is open; nothing is sent"],
   gated: [
     "gated",
     "A reply is being read aloud; silence is sent meanwhile, so that the model does not hear its own voice",

@@ -50,8 +50,16 @@ const WAYS = [
   },
 ] as const;
 
+const POLICY_LINES: Record<Phase, readonly string[]> = {
+  "": [],
+  perceive: [`${CHUNK_SECONDS} s of audio`, "→ scores"],
+  decide: ["scores", "→ rule"],
+  respond: ["a fixed text"],
+};
+
 /** What goes in and comes out at each state, with the block of the checkpoint that is loaded. */
-function linesOf(phase: Phase, vocabulary: Vocabulary): readonly string[] {
+function linesOf(phase: Phase, vocabulary: Vocabulary, policy: boolean): readonly string[] {
+  if (policy) return POLICY_LINES[phase];
   const frames = framesOf(vocabulary);
   if (phase === "perceive")
     return [`${CHUNK_SECONDS} s of audio`, frames ? `→ ${frames.count} frames` : "→ frames"];
@@ -66,6 +74,8 @@ function linesOf(phase: Phase, vocabulary: Vocabulary): readonly string[] {
 interface Props {
   phase: Phase;
   vocabulary: Vocabulary;
+  /** Whether a baseline policy decides, which has no frames and no tokens. */
+  policy: boolean;
   passage: Passage;
   /** What happens now, in words. */
   now: string;
@@ -75,7 +85,7 @@ const DESCRIPTION =
   "State diagram: perceive leads to decide. From decide, KEEP_SILENCE leads back to perceive and TEXT_BEGIN to " +
   "respond. Respond draws token after token until TEXT_END, which leads back to perceive.";
 
-export function StepDiagram({ phase, passage, now, vocabulary }: Props) {
+export function StepDiagram({ phase, passage, now, vocabulary, policy }: Props) {
   return (
     <svg
       class="aiw-diagram"
@@ -106,7 +116,7 @@ export function StepDiagram({ phase, passage, now, vocabulary }: Props) {
           <text x={x + WIDTH / 2} y={TOP + 19} class="aiw-state-name">
             {name === phase ? `▸ ${name}` : name}
           </text>
-          {linesOf(name, vocabulary).map((line, i) => (
+          {linesOf(name, vocabulary, policy).map((line, i) => (
             <text key={line} x={x + WIDTH / 2} y={TOP + 35 + 13 * i} class="aiw-state-line">
               {line}
             </text>

@@ -4,18 +4,20 @@ import { effect } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { claim, isCommand } from "../host/claim";
 import { CHUNK_SECONDS } from "../record/events";
+import { policyOf } from "../record/policy";
 import { chunkStart, turnOf } from "../record/record";
 import { framesOf } from "../record/vocabulary";
+import { isPolicy } from "../store/policy";
 import { probability } from "../text/exact";
 import { isolated } from "../text/graphemes";
-import type { View } from "../view";
+import type { SessionView } from "../view";
 import { Predictor } from "./predictor";
 import { SmallButton } from "./small-button";
 import { StepDiagram } from "./step-diagram";
 import { StepState } from "./step-state";
 import { passageOf } from "./step-walk";
 
-export function StepMode({ view }: { view: View }) {
+export function StepMode({ view }: { view: SessionView }) {
   const steps = useMemo(() => new StepState(view), [view]);
   const mark = useRef<HTMLSpanElement>(null);
   useLayoutEffect(() => () => steps.end(), [steps]);
@@ -35,7 +37,7 @@ export function StepMode({ view }: { view: View }) {
 }
 
 /** N for the next phase, 1 and 2 for the two guesses, anywhere in the widget but in a field. */
-function pressStepKey(event: KeyboardEvent, steps: StepState, view: View): void {
+function pressStepKey(event: KeyboardEvent, steps: StepState, view: SessionView): void {
   if (!view.stepping.value || isCommand(event) || event.repeat) return;
   if (event.target instanceof Element && event.target.closest("input, select, textarea")) return;
   const guessing = steps.predicting.value;
@@ -46,7 +48,7 @@ function pressStepKey(event: KeyboardEvent, steps: StepState, view: View): void 
   claim(event);
 }
 
-function StepCard({ steps, view }: { steps: StepState; view: View }) {
+function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
   const { record } = view.store;
   void view.store.version.value;
   const { cursor, source, predicting } = steps;
@@ -64,7 +66,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
     () =>
       effect(() => {
         // The view may lose its kernel while it is stepped.
-        if (source.value === "live" && view.store.saved.value) steps.use("replay");
+        if (source.value === "kernel" && view.store.saved.value) steps.use("replay");
       }),
     [],
   );
@@ -75,10 +77,15 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
       <header class="aiw-inspector-head">
         <h3 class="aiw-heading">
           Step mode{" "}
-          <small>{source.value === "live" ? "the loop is held" : "a replay of what was heard"}</small>
+          <small>{source.value === "kernel" ? "the loop is paused" : "a replay of what was heard"}</small>
         </h3>
         <span class="aiw-inspector-tools">
-          <SourceButton steps={steps} source="live" title="Step the kernel's loop" disabled={!steps.live} />
+          <SourceButton
+            steps={steps}
+            source="kernel"
+            title="Step the kernel's loop"
+            disabled={!steps.connected}
+          />
           <SourceButton
             steps={steps}
             source="replay"
@@ -110,6 +117,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
           passage={hidden ? null : passageOf(cursor.value, record)}
           now={now}
           vocabulary={view.store.vocabulary.value}
+          policy={isPolicy(view.store)}
         />
         <div class="aiw-step-side">
           <p class="aiw-step-now" role="status" data-testid="step-now">
@@ -138,7 +146,7 @@ function StepCard({ steps, view }: { steps: StepState; view: View }) {
 
 interface SourceProps {
   steps: StepState;
-  source: "live" | "replay";
+  source: "kernel" | "replay";
   title: string;
   disabled?: boolean;
 }
@@ -162,15 +170,15 @@ function nextText({ next }: StepState): string {
 }
 
 /** What was done last, in words. */
-function nowText(view: View, { cursor, source }: StepState): string {
+function nowText(view: SessionView, { cursor, source }: StepState): string {
   const { record } = view.store;
   const { chunk, phase } = cursor.value;
   const hidden = view.hiddenFrom.value;
   const start = chunkStart(record, chunk);
   const name = `Chunk ${chunk}`;
   if (phase === "") {
-    return source.value === "live"
-      ? `The loop is held before chunk ${chunk}: each press does one phase.`
+    return source.value === "kernel"
+      ? `The loop is paused before chunk ${chunk}: each press does one phase.`
       : `The replay begins at chunk ${chunk}: each press shows one phase.`;
   }
   if (phase === "perceive") {
@@ -178,11 +186,16 @@ function nowText(view: View, { cursor, source }: StepState): string {
     const loud = level ? ` (level ${level.rms_db.toFixed(0)} dB)` : "";
     const end = (start + CHUNK_SECONDS).toFixed(1);
     const frames = framesOf(view.store.vocabulary.value);
+    if (isPolicy(view.store)) return `${name}, perceived: ${start.toFixed(1)}–${end} s of audio${loud}.`;
     const became = frames ? `${frames.count} encoder frames` : "encoder frames";
     return `${name}, perceived: ${start.toFixed(1)}–${end} s of audio${loud} became ${became}.`;
   }
   const decision = chunk < hidden.decision ? record.decisions.get(chunk) : undefined;
   if (!decision) return `${name}: deciding.`;
+  const policy = policyOf(decision);
+  if (phase === "decide" && policy) {
+    return `${name}, decided by the rule of ${policy.name}: ${decision.choice}.`;
+  }
   const p = probability(decision.p_text);
   if (phase === "decide") return `${name}, decided: ${decision.choice}; p(TEXT_BEGIN) was ${p}.`;
   const turn = chunk < hidden.reply ? turnOf(record, chunk) : undefined;

@@ -10,15 +10,15 @@ import {
 } from "@preact/signals";
 import { chunkCount } from "../record/record";
 import { hideFrom, NOTHING_HIDDEN } from "../store/hidden";
-import type { View } from "../view";
+import type { SessionView } from "../view";
 import { type Game, gameAt, guessed, isGuessed, NO_SCORE, revealed } from "./predict";
 import { type Cursor, canReplay, hiddenAfter, isPhase, nextOf } from "./step-walk";
 
 /** Whom the steps move. */
-export type StepSource = "live" | "replay";
+export type StepSource = "kernel" | "replay";
 
 export class StepState {
-  readonly source: Signal<StepSource> = signal("live");
+  readonly source: Signal<StepSource> = signal("kernel");
   readonly predicting: Signal<boolean> = signal(false);
   readonly game: Signal<Game> = signal(gameAt(0));
   /** Where the loop is: the kernel's, or the replay's. */
@@ -33,7 +33,7 @@ export class StepState {
   #picked: number | null = null;
   #opened = false;
 
-  constructor(private readonly view: View) {
+  constructor(private readonly view: SessionView) {
     const { store } = view;
     this.cursor = computed(() => {
       if (this.source.value === "replay") return this.#replay.value;
@@ -63,7 +63,7 @@ export class StepState {
   }
 
   /** Whether a kernel is there whose loop can be stepped. */
-  get live(): boolean {
+  get connected(): boolean {
     const { line, saved } = this.view.store;
     return line.value === "ready" && !saved.value;
   }
@@ -77,14 +77,14 @@ export class StepState {
     const { chunk, phase } = this.next;
     return (
       (phase === "decide" && chunk === next) ||
-      (this.source.value === "live" && store.record.decisions.has(next))
+      (this.source.value === "kernel" && store.record.decisions.has(next))
     );
   }
 
   /** Does the next phase. */
   advance(): void {
     if (this.hindered.value) return;
-    if (this.source.value === "live") {
+    if (this.source.value === "kernel") {
       this.view.channel.step();
       return;
     }
@@ -112,7 +112,7 @@ export class StepState {
       if (source === "replay") this.#replay.value = { chunk: this.#replayStart(), phase: "" };
       this.#beginGame();
     });
-    if (this.live) view.channel.loop(source === "live" ? "step" : "run");
+    if (this.connected) view.channel.loop(source === "kernel" ? "step" : "run");
   }
 
   predict(on: boolean): void {
@@ -131,8 +131,8 @@ export class StepState {
       if (open === this.#opened) return;
       this.#opened = open;
       this.#shown = "";
-      if (open) this.use(this.live ? "live" : "replay");
-      else if (this.live) this.view.channel.loop("run");
+      if (open) this.use(this.connected ? "kernel" : "replay");
+      else if (this.connected) this.view.channel.loop("run");
     });
   }
 
@@ -141,7 +141,7 @@ export class StepState {
     const { record } = this.view.store;
     const { chunk, phase } = this.cursor.value;
     const ahead =
-      this.source.value === "live"
+      this.source.value === "kernel"
         ? record.decisions.length
         : phase === "perceive" || phase === ""
           ? chunk
@@ -156,11 +156,11 @@ export class StepState {
     return chunk !== this.#picked && chunk < store.record.decisions.length ? chunk : 0;
   }
 
-  /** Live, the decision comes when it comes: it is revealed as soon as there is a guess to hold it against. */
+  /** Of the kernel, the decision comes when it comes: it is revealed as soon as there is a guess to hold it against. */
   #reveal(): void {
     const { store, stepping } = this.view;
     void store.version.value;
-    if (!stepping.value || !this.predicting.value || this.source.value !== "live") return;
+    if (!stepping.value || !this.predicting.value || this.source.value !== "kernel") return;
     let game = this.game.value;
     const { decisions } = store.record;
     // Another session begins from the first chunk.
@@ -211,7 +211,7 @@ export class StepState {
         ? "Nothing has been heard yet: record something, or choose a file, then come back."
         : "This is the end of what was decided.";
     }
-    if (!this.live) return "There is no kernel to step; replay what was heard instead.";
+    if (!this.connected) return "There is no kernel to step; replay what was heard instead.";
     const waiting = Math.max(store.waiting.value, store.loop.value.waiting, store.counters.value.waiting);
     if (to.phase === "perceive" && waiting === 0) {
       return "No chunk is waiting: record, or choose a file. What arrives waits here until you step.";

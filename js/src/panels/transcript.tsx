@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { chunkStart, type TurnRecord } from "../record/record";
 import { isReplyHidden } from "../store/hidden";
+import { isPolicy } from "../store/policy";
 import type { Store } from "../store/store";
 import { SHADES } from "../style/shade";
 import type { View } from "../view";
@@ -42,7 +43,7 @@ export function Transcript({ view }: { view: View }) {
             : "Replies appear here, word by word, when the model decides to speak."}
         </p>
       )}
-      {count > 0 && <Legend />}
+      {count > 0 && !isPolicy(store) && <Legend />}
       {first > 0 && (
         <SmallButton class="aiw-small aiw-earlier" data-testid="earlier" onClick={showEarlier}>
           Show {Math.min(first, SHOWN_TURNS)} of {first} earlier

@@ -23,14 +23,16 @@ export type DrawnFlag = keyof typeof FLAG_BITS;
 const PEAK_UNIT = 10_000;
 
 export class ChunkTable {
-  readonly columns = new Columns(["start_s", "rms_db", "clip", "flagSet", "points"]);
+  readonly columns = new Columns(["start_s", "rms_db", "clip", "flagSet", "points", "ownFloor"]);
   readonly mel = new MelTable();
   /** Loudest and quietest point (0…1) of each stretch. */
   readonly loudest = largest();
   readonly quietest = smallest();
   readonly flags = united();
   #envelope = new Uint16Array(0);
-  readonly #flagSets = new Interned<string[]>();
+  readonly #flagSets = new Interned<readonly string[]>();
+  /** `lead` of the few chunks that have one. */
+  readonly #leads = new Map<number, string>();
 
   get length(): number {
     return this.columns.length;
@@ -49,7 +51,9 @@ export class ChunkTable {
       clip: event.clip,
       flagSet: this.#flagSets.number(event.flags),
       points,
+      ownFloor: event.floor === "clip" ? 1 : 0,
     });
+    if (event.lead) this.#leads.set(chunk, event.lead);
     this.#envelope = grown(this.#envelope, (chunk + 1) * ENVELOPE_POINTS, 0);
     let [loud, quiet] = [0, points > 0 ? Number.POSITIVE_INFINITY : 0];
     for (let i = 0; i < points; i++) {
@@ -81,6 +85,8 @@ export class ChunkTable {
       envelope: Array.from({ length: points }, (_, i) => this.peak(chunk, i)),
       flags: [...this.flagNames(chunk)],
       mel: this.mel.base64(chunk),
+      floor: of.ownFloor[chunk] ? "clip" : "running",
+      lead: this.#leads.get(chunk) ?? "",
     };
   }
 

@@ -3,6 +3,7 @@
 import { Columns } from "./columns";
 import type { Alternative, Choice, Decision, Rule } from "./events";
 import { Interned } from "./interned";
+import { heightOf, policyOf } from "./policy";
 import { largest, Pyramid, summit } from "./pyramid";
 
 /** Choices as numbers: of several, the highest is the one that must not be overlooked. 0 is "not decided yet". */
@@ -15,9 +16,17 @@ const NUMBERS = [
 ] as const;
 
 export class DecisionTable {
-  readonly columns = new Columns([...NUMBERS, "rule", "before", "firstOther", "others", "threshold"]);
-  /** The chunk of each stretch at which TEXT_BEGIN was likeliest. */
-  readonly likeliest = summit((chunk) => this.columns.of.p_text[chunk] as number);
+  readonly columns = new Columns([
+    ...NUMBERS,
+    "rule",
+    "before",
+    "firstOther",
+    "others",
+    "height",
+    "threshold",
+  ]);
+  /** The chunk of each stretch at which TEXT_BEGIN was likeliest; of a policy, the chunk with the highest score. */
+  readonly likeliest = summit((chunk) => this.columns.of.height[chunk] as number);
   readonly otherMost = largest();
   /** Codes of `CHOICE_CODES`. */
   readonly choice = new Pyramid((cells) => new Uint8Array(cells), Math.max, 0);
@@ -27,7 +36,7 @@ export class DecisionTable {
   readonly #words = new Interned<string>((word) => word);
   readonly #rules = new Interned<Partial<Rule>>();
   /** One token after a decision, the whole prefix at a bare context: few that differ. */
-  readonly #befores = new Interned<number[]>();
+  readonly #befores = new Interned<readonly number[]>();
 
   get length(): number {
     return this.columns.length;
@@ -41,6 +50,10 @@ export class DecisionTable {
     return chunk < 0 ? 0 : this.choice.cell(0, chunk);
   }
 
+  choiceOf(chunk: number): Choice | null {
+    return CHOICES[this.choiceCode(chunk) - 1] ?? null;
+  }
+
   set(event: Decision): void {
     const { chunk, rule } = event;
     if (!this.has(chunk)) this.count += 1;
@@ -52,7 +65,12 @@ export class DecisionTable {
     of.before[chunk] = this.#befores.number(event.before);
     of.firstOther[chunk] = firstOther;
     of.others[chunk] = event.alternatives.length;
-    of.threshold[chunk] = threshold(event.p_other, rule.bias ?? 0);
+    const policy = policyOf(event);
+    const score = policy?.score;
+    // A policy without a detector has no threshold: its lane holds the decisions alone.
+    of.height[chunk] = score ? heightOf(score, score.value) : event.p_text;
+    if (policy) of.threshold[chunk] = score ? heightOf(score, score.threshold) : Number.NaN;
+    else of.threshold[chunk] = threshold(event.p_other, rule.bias ?? 0);
     event.alternatives.forEach(({ token, text, p, scaled, kept }, i) => {
       this.#others.write(firstOther + i, { token, text: this.#words.number(text), p, scaled, kept });
     });
@@ -76,6 +94,11 @@ export class DecisionTable {
       before: [...this.#befores.value(of.before[chunk] as number)],
       rule: { ...this.#rules.value(of.rule[chunk] as number) },
     };
+  }
+
+  /** The sampling rule in effect at a chunk's decision; empty where there is none. */
+  rule(chunk: number): Readonly<Partial<Rule>> {
+    return this.has(chunk) ? this.#rules.value(this.columns.of.rule[chunk] as number) : {};
   }
 
   #alternatives(chunk: number): Alternative[] {

@@ -1,177 +1,234 @@
-/** The events of a session, as `ai_widgets/protocol.py` writes them with `to_json`. */
+// Generated from schema/events.json: do not edit. After a change in Python, run: make schema
 
-/** Version of the fields below; `completeEvent` fills in what an older kernel or notebook left out. */
 export const EVENTS_VERSION = 2;
 export const CHUNK_SECONDS = 0.4;
-/** Values of a chunk's envelope: one peak per 25 ms. */
 export const ENVELOPE_POINTS = 16;
-/** A chunk's log-mel as the model heard it: frames of 40 ms, bands from low to high. */
 export const MEL_FRAMES = 10;
 export const MEL_BANDS = 32;
+export const EMOTIONS = ["happy","sad","angry","surprise","normal","urgent"] as const;
 
 export type Choice = "KEEP_SILENCE" | "TEXT_BEGIN" | "OTHER";
+
 export type Ending = "TEXT_END" | "limit" | "interrupted" | "error";
 
-export const EMOTIONS = ["happy", "sad", "angry", "surprise", "normal", "urgent"] as const;
-export type Emotion = (typeof EMOTIONS)[number];
-
-/** One of the likeliest tokens at a step, and what became of its probability on the way to the draw. */
-export interface Alternative {
-  token: number;
-  text: string;
-  /** Raw probability. */
-  p: number;
-  /** After mask, bias and temperature. */
-  scaled: number;
-  /** After top-k and top-p, renormalised; 0 where these removed it. */
-  kept: number;
-}
-
-/** The sampling rule in effect at a decision. */
-export interface Rule {
-  greedy: boolean;
-  temperature: number;
-  /** Null: all tokens. */
-  top_k: number | null;
-  top_p: number;
-  bias: number;
-  mask: boolean;
-  seed: number;
-}
-
+/** Event of one chunk of model input, 0.4 s of 16 kHz audio. */
 export interface Chunk {
-  type: "chunk";
-  chunk: number;
-  clip: number;
-  start_s: number;
-  rms_db: number;
-  envelope: number[];
-  /** `clipped`, `padded`, `tail`, `waited`, `repaired`, `channels_cancel`, `dc_offset`, `gated`, `late`, `dropped`, … */
-  flags: string[];
-  /** Log-mel in base64, frame by frame, one byte a band; empty where unknown. */
-  mel: string;
+  readonly type: "chunk";
+  /** Index of the chunk in the session, and index of its clip (file or recording). */
+  readonly chunk: number;
+  readonly clip: number;
+  /** Start of the chunk on the session's audio clock, in seconds. */
+  readonly start_s: number;
+  /** Root-mean-square level, in dBFS; −120 for digital silence. */
+  readonly rms_db: number;
+  /** Peak magnitude (0…1) of each 25 ms, 16 values; drawn by the level lane. */
+  readonly envelope: readonly number[];
+  /**
+   * Conditions of the audio: `clipped`, `padded` (zeros were appended), `tail` (silence added after a clip),
+   * `waited` (arrived during a reply), `late` (microphone, more than 0.4 s from capture to decision),
+   * `gated`, `dropped`, `repaired` (NaN or infinity replaced by 0), `channels_cancel` (the louder channel
+   * was used, because the average of all is silent), `dc_offset` (constant offset), `unheard` (not decided:
+   * the session had ended or the chunk could not be perceived).
+   */
+  readonly flags: readonly string[];
+  /**
+   * Thumbnail of the encoder's input features: base64 of 10 frames × 32 bands, one byte each, frame by
+   * frame, the lowest band first (`audio.features.thumbnail`). Empty if unknown.
+   */
+  readonly mel: string;
+  /**
+   * Log-mel floor of the frames: below the maximum of the stream so far (`running`) or of the whole clip
+   * (`clip`).
+   */
+  readonly floor: "clip" | "running";
+  /**
+   * State of the running features where the chunk before is not in the record (`session.features_state`), or
+   * empty.
+   */
+  readonly lead: string;
 }
 
+/** Event of the model's decision after one chunk: keep silent or begin a reply. */
 export interface Decision {
-  type: "decision";
-  chunk: number;
-  clip: number;
-  start_s: number;
-  token: number;
-  choice: Choice;
-  p_keep: number;
-  p_text: number;
-  p_other: number;
-  logit_keep: number;
-  logit_text: number;
-  p_drawn: number;
-  draw: number | null;
-  argmax: number;
-  position: number;
-  alternatives: Alternative[];
-  /** Tokens fed before AUDIO_BEGIN in this step. */
-  before: number[];
-  /** Oldest chunk that is still in the context. */
-  oldest: number;
-  /** Positions of the context in use after the step, and how many there may be. */
-  used: number;
-  limit: number;
-  rule: Partial<Rule>;
+  readonly type: "decision";
+  /** Index of the chunk that the event belongs to, counted from the start of the session. */
+  readonly chunk: number;
+  /** Index of the chunk's clip, and start of the chunk on the session's audio clock, in seconds. */
+  readonly clip: number;
+  readonly start_s: number;
+  /** Drawn token id and its name. `OTHER` is a protocol violation, possible only with `mask=False`. */
+  readonly token: number;
+  readonly choice: Choice;
+  /**
+   * Raw probabilities of KEEP_SILENCE, TEXT_BEGIN and all other tokens together (softmax over the whole
+   * vocabulary, before bias and temperature). Their sum is 1.
+   */
+  readonly p_keep: number;
+  readonly p_text: number;
+  readonly p_other: number;
+  /** Raw logits of KEEP_SILENCE and TEXT_BEGIN. */
+  readonly logit_keep: number;
+  readonly logit_text: number;
+  /**
+   * Probability of `token` in the distribution that it was drawn from, after mask, bias, temperature, top-k
+   * and top-p.
+   */
+  readonly p_drawn: number;
+  /** Uniform random number in [0, 1) that selected the token; None for greedy decoding. */
+  readonly draw: number | null;
+  /** Most probable token of the whole vocabulary. */
+  readonly argmax: number;
+  /** Context position of the last token fed; its logits give the decision. */
+  readonly position: number;
+  /** Most probable tokens by raw probability, always with the drawn token and both decision tokens. */
+  readonly alternatives: readonly Alternative[];
+  /**
+   * Tokens fed before the chunk's block: the prefix if the context was empty, otherwise the last drawn
+   * token, followed by TEXT_END if a reply was truncated. Empty if a slide left only the prefix.
+   */
+  readonly before: readonly number[];
+  /** Oldest chunk in the context, positions in use after the step, and their maximum. */
+  readonly oldest: number;
+  readonly used: number;
+  readonly limit: number;
+  /**
+   * Settings in effect: `greedy`, `temperature`, `top_k` (None: all), `top_p`, `bias`, `mask`, `seed`; of a
+   * forced decision also `forced`, the token's name. Of a policy its name (`policy`), parameters and state.
+   */
+  readonly rule: Rule;
 }
 
+/** Candidate token of one step, with its probability at each stage of sampling. */
+export interface Alternative {
+  /** Token id, and the token's text or special name. */
+  readonly token: number;
+  readonly text: string;
+  /** Raw probability: softmax over the whole vocabulary. */
+  readonly p: number;
+  /**
+   * Probability after mask, bias and temperature: softmax over the allowed tokens. With greedy decoding the
+   * temperature is 1.
+   */
+  readonly scaled: number;
+  /**
+   * Probability after top-k and top-p, normalised again: the distribution that is drawn from. 0 if removed;
+   * with greedy decoding 1 for the drawn token.
+   */
+  readonly kept: number;
+}
+
+/** Event of one reply token, the emotion token included, TEXT_END excluded. */
 export interface Token {
-  type: "token";
-  chunk: number;
-  turn: number;
-  index: number;
-  token: number;
-  p: number;
-  text: string;
-  p_drawn: number;
-  draw: number | null;
-  argmax: number;
-  position: number;
-  alternatives: Alternative[];
+  readonly type: "token";
+  /** Index of the chunk that the event belongs to, counted from the start of the session. */
+  readonly chunk: number;
+  /** Index of the reply in the session, and of the token in the reply. */
+  readonly turn: number;
+  readonly index: number;
+  /** Token id, and its raw probability. */
+  readonly token: number;
+  readonly p: number;
+  /**
+   * Text that the token adds to the visible reply; empty for an emotion, and while the UTF-8 bytes of a
+   * character are incomplete.
+   */
+  readonly text: string;
+  /** As in `Decision`. */
+  readonly p_drawn: number;
+  readonly draw: number | null;
+  readonly argmax: number;
+  readonly position: number;
+  readonly alternatives: readonly Alternative[];
 }
 
+/** Event of a complete reply, emitted when the reply ends. */
 export interface Turn {
-  type: "turn";
-  chunk: number;
-  turn: number;
-  clip: number;
-  start_s: number;
-  emotion: Emotion | null;
-  text: string;
-  tokens: number[];
-  ended: Ending;
+  readonly type: "turn";
+  /** Index of the chunk whose decision began the reply, and the start of that chunk, in seconds. */
+  readonly chunk: number;
+  /** Index of the reply in the session, and of the chunk's clip. */
+  readonly turn: number;
+  readonly clip: number;
+  /** Index of the chunk whose decision began the reply, and the start of that chunk, in seconds. */
+  readonly start_s: number;
+  /** Emotion token or None, and the reply's text without the emotion. */
+  readonly emotion: Emotion | null;
+  readonly text: string;
+  /** Token ids after TEXT_BEGIN, the emotion included, TEXT_END excluded. */
+  readonly tokens: readonly number[];
+  /**
+   * Reason of the end: `TEXT_END`, `limit`, `interrupted` (Ctrl-C, a closed session) or `error` of the
+   * model.
+   */
+  readonly ended: Ending;
 }
 
+/** Emotion token at the start of a reply. The emotion is not part of the reply's text. */
+export type Emotion = "angry" | "happy" | "normal" | "sad" | "surprise" | "urgent";
+
+/** Event that informs the user: a limit, a slide, a reset, a violation, changed settings, or lost audio. */
 export interface Notice {
-  type: "notice";
-  chunk: number;
-  kind: string;
-  message: string;
-  data: Record<string, unknown>;
+  readonly type: "notice";
+  /** Index of the chunk that the event belongs to, counted from the start of the session. */
+  readonly chunk: number;
+  /**
+   * Word for programs. Of the context: `context_slide`, `context_reset`, `context_full`, `limit`. Of the
+   * model: `violation`, `undecided`. Of the settings: `settings`. Of a fork: `fork`, `context_rebuilt`. Of
+   * the input: `silent_input`, `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (with `phase`). Of
+   * a file: `cut`, `header_repaired`, `damaged`. Of the record: `audio_discarded`, `events_reduced`,
+   * `not_written`, `salvaged`.
+   */
+  readonly kind: string;
+  /** Sentence for the user. */
+  readonly message: string;
+  /** Values of the sentence, for programs. */
+  readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** Event of the processing times of one chunk, in milliseconds on the kernel's clock. */
 export interface Timing {
-  type: "timing";
-  chunk: number;
-  features_ms: number;
-  tower_ms: number;
-  decide_ms: number;
-  reply_ms: number;
-  queue_ms: number;
-  /** Stream and block that completed the chunk; 0 and −1 where it came from Python. */
-  stream: number;
-  seq: number;
-  /** Unix epoch in ms on the kernel's clock: the block's arrival, and the decision. 0 where unknown. */
-  arrived_ms: number;
-  decided_ms: number;
-  /** The part of `queue_ms` that came before the features. */
-  encode_wait_ms: number;
-  /** From the capture of the chunk's last sample to its arrival; 0 where it is no microphone's or not known. */
-  capture_ms: number;
+  readonly type: "timing";
+  /** Index of the chunk that the event belongs to, counted from the start of the session. */
+  readonly chunk: number;
+  /** Duration of the log-mel features, the audio tower, and the decision step. */
+  readonly features_ms: number;
+  readonly tower_ms: number;
+  readonly decide_ms: number;
+  /** Duration of the whole reply; 0 if the model kept silent. */
+  readonly reply_ms: number;
+  /**
+   * Time that the chunk spent in queues between the arrival of its last sample and the start of its
+   * decision. 0 for audio from a file or from Python, which has no deadline.
+   */
+  readonly queue_ms: number;
+  /**
+   * Stream and sequence number of the browser block that completed the chunk; 0 and −1 for audio from
+   * Python.
+   */
+  readonly stream: number;
+  readonly seq: number;
+  /** Unix time, in milliseconds, of the arrival of that block (or of the samples) and of the decision. */
+  readonly arrived_ms: number;
+  readonly decided_ms: number;
+  /** Part of `queue_ms` before the features were computed. */
+  readonly encode_wait_ms: number;
+  /**
+   * Time between the capture of the chunk's last sample and its arrival, spent in the page, the connection
+   * and the kernel's message queue. 0 if the audio is not from a microphone or the time is unknown.
+   */
+  readonly capture_ms: number;
+}
+
+/** Sampling rule of a decision. */
+export interface Rule {
+  readonly bias?: number;
+  readonly forced?: "KEEP_SILENCE" | "TEXT_BEGIN";
+  readonly greedy?: boolean;
+  readonly mask?: boolean;
+  readonly seed?: number;
+  readonly temperature?: number;
+  readonly top_k?: number | null;
+  readonly top_p?: number;
 }
 
 export type SessionEvent = Chunk | Decision | Token | Turn | Notice | Timing;
-
-/** An event with every field of version 2; what an older writer left out gets the value that means "unknown". */
-export function completeEvent(event: SessionEvent): SessionEvent {
-  switch (event.type) {
-    case "chunk":
-      return event.mel === undefined ? { ...event, mel: "" } : event;
-    case "decision":
-      return {
-        ...event,
-        alternatives: completeAlternatives(event.alternatives),
-        before: event.before ?? [],
-        oldest: event.oldest ?? 0,
-        used: event.used ?? event.position + 1,
-        limit: event.limit ?? 0,
-        rule: event.rule ?? {},
-      };
-    case "token":
-      return { ...event, alternatives: completeAlternatives(event.alternatives) };
-    case "timing":
-      return {
-        ...event,
-        stream: event.stream ?? 0,
-        seq: event.seq ?? -1,
-        arrived_ms: event.arrived_ms ?? 0,
-        decided_ms: event.decided_ms ?? 0,
-        encode_wait_ms: event.encode_wait_ms ?? 0,
-        capture_ms: event.capture_ms ?? 0,
-      };
-    default:
-      return event;
-  }
-}
-
-function completeAlternatives(alternatives: readonly Alternative[] = []): Alternative[] {
-  return alternatives.map((other) => ({
-    ...other,
-    scaled: other.scaled ?? other.p,
-    kept: other.kept ?? other.p,
-  }));
-}

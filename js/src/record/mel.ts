@@ -19,7 +19,11 @@ export class MelTable {
   /** Takes a chunk's bytes, frame by frame. Anything else than 320 bytes is no picture and is passed over. */
   set(chunk: number, base64: string): void {
     const bytes = decoded(base64);
-    if (!bytes) return;
+    if (bytes) this.setBytes(chunk, bytes);
+  }
+
+  /** Takes a chunk's 320 bytes. */
+  setBytes(chunk: number, bytes: Uint8Array): void {
     this.#frames = grown(this.#frames, (chunk + 1) * CHUNK_BYTES, 0);
     this.#frames.set(bytes, chunk * CHUNK_BYTES);
     this.#average(chunk, bytes);

@@ -4,19 +4,21 @@
  */
 
 import { isObject } from "../text/json";
-import {
-  CHUNK_SECONDS,
-  completeEvent,
-  ENVELOPE_POINTS,
-  MEL_BANDS,
-  MEL_FRAMES,
-  type SessionEvent,
-} from "./events";
+import { completeEvent } from "./complete-event";
+import { CHUNK_SECONDS, ENVELOPE_POINTS, MEL_BANDS, MEL_FRAMES, type SessionEvent } from "./events";
 import { applyEvent, emptyRecord, type SessionRecord } from "./record";
 
 const HISTORY_VERSION = 1;
 /** Fields that a column does not hold, because they are the same or unknown in every row. */
-const CHUNK_DEFAULTS = { clip: 0, rms_db: -120, envelope: [], flags: [], mel: "" };
+const CHUNK_DEFAULTS = {
+  clip: 0,
+  rms_db: -120,
+  envelope: [],
+  flags: [],
+  mel: "",
+  floor: "running",
+  lead: "",
+};
 const DECISION_DEFAULTS = {
   ...{ clip: 0, token: -1, choice: "KEEP_SILENCE", draw: null, argmax: -1, position: 0, alternatives: [] },
   ...{ p_keep: 0, p_text: 0, p_other: 0, logit_keep: 0, logit_text: 0, p_drawn: 0 },

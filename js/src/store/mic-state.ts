@@ -47,7 +47,7 @@ export function micReducer(state: MicState, event: MicEvent): MicState {
       if (!isRunning(state)) return state;
       return { ...state, phase: "stopped", request: state.request + 1, problem: null };
     case "pause":
-      // What has not begun to be heard cannot be held.
+      // What has not begun to be heard cannot be paused.
       if (state.phase !== (event.paused ? "listening" : "paused")) return state;
       return { ...state, phase: event.paused ? "paused" : "listening" };
   }

@@ -1,14 +1,6 @@
 /** The audio file that plays: what the kernel says of its position, and what is read off that. */
+import { FILE_STATES, type FileState } from "../channel/messages";
 import { isObject } from "../text/json";
-
-/** Names that sound files end in; mirrors `AUDIO_SUFFIXES` of `audio/files.py`. */
-export const AUDIO_SUFFIXES =
-  ".3gp .aac .ac3 .aif .aifc .aiff .amr .au .caf .flac .m4a .m4b .mka .mkv .mov .mp3 .mp4 .oga .ogg .opus .rf64 .snd .w64 .wav .webm .wma".split(
-    " ",
-  );
-
-export const FILE_STATES = ["opening", "playing", "held", "ended", "stopped", "failed"] as const;
-export type FileState = (typeof FILE_STATES)[number];
 
 export interface PlayingFile {
   name: string;
@@ -45,5 +37,5 @@ export function readPlaying(value: unknown): PlayingFile | null {
 
 /** Whether audio of it may still come. */
 export function isPlaying(file: PlayingFile | null): file is PlayingFile {
-  return file !== null && ["opening", "playing", "held"].includes(file.state);
+  return file !== null && ["opening", "playing", "paused"].includes(file.state);
 }

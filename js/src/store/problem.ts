@@ -50,7 +50,7 @@ const WAYS_OUT: Record<string, string> = {
 
 /** A problem in the kernel's own sentence. */
 export function kernelProblem(code: string, sentence: string, detail: string, times = 1): Problem {
-  const calm = ["overload", "shortened", "gap", "held"].includes(code);
+  const calm = ["overload", "shortened", "gap", "suspended"].includes(code);
   return {
     code,
     sentence,

@@ -1,5 +1,6 @@
 /** What the timeline says of one chunk, in words: under the pointer, and to screen readers. */
 import { CHUNK_SECONDS, type Choice } from "../record/events";
+import { policyOf } from "../record/policy";
 import { chunkStart, firstAtOrAfter, type SessionRecord, turnOf } from "../record/record";
 import { isolated } from "../text/graphemes";
 import { type HiddenFrom, isDecisionHidden, isNoticeHidden, isReplyHidden, NOTHING_HIDDEN } from "./hidden";
@@ -43,5 +44,11 @@ export function readout(record: SessionRecord, chunk: number, hidden: HiddenFrom
 function decisionText(record: SessionRecord, chunk: number): string {
   const decision = record.decisions.get(chunk);
   if (!decision) return "not decided yet";
+  const policy = policyOf(decision);
+  if (policy) {
+    const { score, name } = policy;
+    const why = score ? `${score.name} ${score.value.toFixed(2)} (threshold ${score.threshold})` : name;
+    return `${why} → ${CHOICE_WORDS[decision.choice]}`;
+  }
   return `p(TEXT) ${decision.p_text.toFixed(3)} → ${CHOICE_WORDS[decision.choice]}`;
 }

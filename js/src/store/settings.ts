@@ -65,7 +65,7 @@ export interface Counters {
   dropped_chunks: number;
   dropped_s: number;
   /** Seconds of recorded audio that the kernel no longer keeps. */
-  let_go_s: number;
+  discarded_s: number;
 }
 
 export const NOTHING_COUNTED: Counters = {
@@ -73,7 +73,7 @@ export const NOTHING_COUNTED: Counters = {
   lag_s: 0,
   dropped_chunks: 0,
   dropped_s: 0,
-  let_go_s: 0,
+  discarded_s: 0,
 };
 
 /** The schema as its trait holds it; null where it says nothing. */

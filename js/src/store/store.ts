@@ -1,13 +1,14 @@
 /** The one state of the front end. Everything on screen is drawn from these signals; only the channel writes them. */
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { ModelInfo, SessionId } from "../channel/messages";
-import { CHUNK_SECONDS, completeEvent, type SessionEvent } from "../record/events";
+import type { FileState, ModelInfo, SentHello } from "../channel/messages";
+import { completeEvent } from "../record/complete-event";
+import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
 import { LatencyProbe } from "../record/latency-probe";
 import { applyEvent, emptyRecord, type SessionRecord } from "../record/record";
 import { NO_VOCABULARY, type Vocabulary } from "../record/vocabulary";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./mic-state";
-import { type FileState, isPlaying, type PlayingFile } from "./playing";
+import { isPlaying, type PlayingFile } from "./playing";
 import type { Problem } from "./problem";
 import {
   type Changes,
@@ -20,6 +21,9 @@ import {
   UNTOLD_LIVE,
   type Values,
 } from "./settings";
+
+/** Identifies one session of the kernel; compared, never interpreted. */
+export type SessionId = NonNullable<SentHello["session"]>;
 
 /** How the line to the kernel stands. */
 export type LineState = "connecting" | "waiting" | "ready" | "lost";
@@ -105,7 +109,7 @@ function isKernelState(state: string): state is "listening" | "stopped" | "error
   return state === "listening" || state === "stopped" || state === "error";
 }
 
-const FILE_SHOWN: Partial<Record<FileState, ShownState>> = { opening: "asking", held: "paused" };
+const FILE_SHOWN: Partial<Record<FileState, ShownState>> = { opening: "asking", paused: "paused" };
 
 export function createStore(): Store {
   const mic = signal(MIC_IDLE);
@@ -147,7 +151,7 @@ export function createStore(): Store {
     level: signal<Level>({ peak: 0, rms: 0 }),
     version,
     line,
-    model: signal<ModelInfo>({ status: "loading", name: "", detail: "" }),
+    model: signal<ModelInfo>({ status: "loading", kind: "model", name: "", detail: "" }),
     mic,
     file,
     kernelWaiting,

@@ -2,6 +2,7 @@
 import { claim, isCommand } from "../host/claim";
 import type { View } from "../view";
 import { pressKey } from "./keys";
+import { cue, spanBetween } from "./replay-cursor";
 import { pixelsPerSecond } from "./time-axis";
 import type { TimelineCanvas } from "./timeline-canvas";
 
@@ -20,12 +21,16 @@ export function attachGestures(element: HTMLElement, timeline: TimelineCanvas, v
   /** Pointers that are down, by id, at their last place. */
   const down = new Map<number, number>();
   let moved = false;
+  /** Where a selection began, in pixels; null while a drag moves the window. */
+  let from: number | null = null;
 
   const start = (event: PointerEvent) => {
     if (event.button !== 0) return;
     down.set(event.pointerId, event.clientX);
     // A second finger makes a pinch of it, never a click.
     moved = down.size > 1;
+    const selects = event.shiftKey || view.selecting.peek();
+    from = selects && down.size === 1 ? xIn(event) : null;
     element.setPointerCapture?.(event.pointerId);
   };
   const move = (event: PointerEvent) => {
@@ -37,6 +42,10 @@ export function attachGestures(element: HTMLElement, timeline: TimelineCanvas, v
       if (!moved && Math.abs(way) < CLICK_PX) return;
       moved = true;
       timeline.pointAt(null);
+      if (from !== null) {
+        view.channel.replay.select(spanBetween(view.store.record, timeline.axis, from, xIn(event)));
+        return;
+      }
       timeline.panBy(-way / pixelsPerSecond(timeline.axis));
       down.set(event.pointerId, event.clientX);
     } else {
@@ -52,7 +61,9 @@ export function attachGestures(element: HTMLElement, timeline: TimelineCanvas, v
   const end = (event: PointerEvent) => {
     if (!down.delete(event.pointerId) || moved || down.size > 0) return;
     const chunk = timeline.pointAt(xIn(event));
-    if (chunk !== null) view.selected.value = chunk === view.selected.value ? null : chunk;
+    if (chunk === null) return;
+    view.selected.value = chunk === view.selected.value ? null : chunk;
+    cue(view, chunk);
   };
   const leave = (event: PointerEvent) => {
     if (!down.has(event.pointerId)) timeline.pointAt(null);

@@ -1,11 +1,18 @@
 /** What keys mean on the timeline. */
 import { chunkCount } from "../record/record";
 import type { View } from "../view";
+import { cue, playedChunk, selectEdge } from "./replay-cursor";
 import type { TimelineCanvas } from "./timeline-canvas";
 
-export const KEYS_HELP =
+const HELP =
   "Left and right move by one chunk, with shift by a quarter of the window; page up and down by ten chunks; " +
-  "plus and minus zoom; Home and End; F fits everything; L follows the newest chunk; Enter picks the chunk.";
+  "plus and minus zoom; Home and End; F fits everything; Enter picks the chunk; Space plays or pauses; left and right " +
+  "bracket select from and up to the chunk; Escape selects nothing; O loops";
+
+/** What the keys do, in words. A record that cannot grow has no newest chunk to follow. */
+export function keysHelp(ongoing: boolean): string {
+  return ongoing ? `${HELP}; L follows the newest chunk.` : `${HELP}, and so does L.`;
+}
 
 export const ZOOM_STEP = 1.4;
 const PAGE_CHUNKS = 10;
@@ -13,8 +20,16 @@ const PAGE_CHUNKS = 10;
 /** Does what a key means; false where it means nothing. */
 export function pressKey(key: string, shift: boolean, timeline: TimelineCanvas, view: View): boolean {
   const newest = chunkCount(view.store.record) - 1;
-  const at = view.hovered.value ?? view.selected.value;
-  const step = (chunks: number) => timeline.moveCursor(at === null ? newest : at + chunks);
+  const { channel } = view;
+  const { replay } = channel;
+  // While it plays, the cursor is where the sound is.
+  const heard = replay.playing.peek() ? playedChunk(view) : null;
+  const at = heard ?? view.hovered.value ?? view.selected.value ?? playedChunk(view);
+  const go = (chunk: number) => {
+    timeline.moveCursor(chunk);
+    cue(view, view.hovered.peek());
+  };
+  const step = (chunks: number) => go(at === null ? newest : at + chunks);
   switch (key.length === 1 ? key.toLowerCase() : key) {
     case "ArrowLeft":
     case "ArrowRight": {
@@ -30,10 +45,10 @@ export function pressKey(key: string, shift: boolean, timeline: TimelineCanvas, 
       step(-PAGE_CHUNKS);
       return true;
     case "Home":
-      timeline.moveCursor(0);
+      go(0);
       return true;
     case "End":
-      timeline.moveCursor(newest);
+      go(newest);
       return true;
     case "+":
     case "=":
@@ -47,14 +62,30 @@ export function pressKey(key: string, shift: boolean, timeline: TimelineCanvas, 
       timeline.fit();
       return true;
     case "l":
-      timeline.follow();
+      if (channel.ongoing) timeline.follow();
+      else replay.setLooping(!replay.looping.peek());
+      return true;
+    case "o":
+      replay.setLooping(!replay.looping.peek());
+      return true;
+    case " ":
+      if (newest < 0) return false;
+      replay.toggle();
+      return true;
+    case "[":
+    case "]":
+      if (at === null) return false;
+      selectEdge(view, key === "[" ? "from_s" : "to_s", at);
       return true;
     case "Enter":
-    case " ":
       if (at === null) return false;
       view.selected.value = at === view.selected.value ? null : at;
       return true;
     case "Escape":
+      if (replay.span.peek() !== null) {
+        replay.select(null);
+        return true;
+      }
       if (view.selected.value === null && view.hovered.value === null) return false;
       view.selected.value = null;
       timeline.pointAt(null);

@@ -64,14 +64,14 @@ interface Point {
   y: number;
 }
 
-function dot(context: CanvasRenderingContext2D, { x, y }: Point, colour: string): void {
+export function dot(context: CanvasRenderingContext2D, { x, y }: Point, colour: string): void {
   context.fillStyle = colour;
   context.beginPath();
   context.arc(x, y, 1.6, 0, 2 * Math.PI);
   context.fill();
 }
 
-function triangle(context: CanvasRenderingContext2D, { x, y }: Point, colour: string): void {
+export function triangle(context: CanvasRenderingContext2D, { x, y }: Point, colour: string): void {
   context.fillStyle = colour;
   context.beginPath();
   context.moveTo(x - 3.5, y - 4.5);

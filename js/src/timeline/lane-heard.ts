@@ -20,6 +20,7 @@ export const heardLane: Lane = {
   id: "heard",
   label: "heard",
   hint: "log-mel",
+  ofPolicy: { label: "heard", hint: "no log-mel" },
   height: 52,
   still: true,
   draw(frame) {

@@ -1,8 +1,10 @@
 /**
  * The raw probability of TEXT_BEGIN after each chunk, from the bottom up; that of all tokens that are neither decision,
- * shaded from the top down; and the line at which the draw flips: above it speaking is likelier, bias included.
+ * shaded from the top down; and the line at which the draw flips: above it speaking is likelier, bias included. Of a
+ * baseline policy: the score of its detector, and its threshold.
  */
 import { CHOICE_CODES } from "../record/decision-table";
+import { type PolicyScore, policyOf } from "../record/policy";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame, type Stretch } from "./lane";
 import { pixelsPerSecond } from "./time-axis";
 
@@ -14,6 +16,7 @@ export const probabilityLane: Lane = {
   id: "probability",
   label: "p(TEXT)",
   hint: "raw",
+  ofPolicy: { label: "speech", hint: "score" },
   height: 62,
   still: true,
   draw(frame) {
@@ -28,6 +31,7 @@ export const probabilityLane: Lane = {
 /** One point of the trace: the likeliest chunk of a stretch. */
 interface Peak extends Stretch {
   chunk: number;
+  /** Raw probability of TEXT_BEGIN; of a policy, the place of its score. */
   p: number;
   other: number;
   threshold: number;
@@ -48,11 +52,11 @@ function traceOf(frame: LaneFrame): Peak[] {
     const chunk = whole ? decisions.likeliest.cell(level, index) : decisions.likeliest.range(from, until);
     if (chunk < 0) return;
     const other = whole ? decisions.otherMost.cell(level, index) : decisions.otherMost.range(from, until);
-    const { p_text, threshold } = decisions.columns.of;
+    const { height, threshold } = decisions.columns.of;
     peaks.push({
       ...stretch,
       chunk,
-      p: p_text[chunk] as number,
+      p: height[chunk] as number,
       other,
       threshold: threshold[chunk] as number,
     });
@@ -110,7 +114,14 @@ function labelThreshold(frame: LaneFrame): void {
   context.font = `10px ${palette.font}`;
   context.textAlign = "right";
   context.textBaseline = "bottom";
-  context.fillText(threshold.toFixed(2), axis.left + axis.width - 3, yOf(frame, threshold) - 1);
+  const score = scoreAt(record, chunk);
+  const figure = score ? String(score.threshold) : threshold.toFixed(2);
+  context.fillText(figure, axis.left + axis.width - 3, yOf(frame, threshold) - 1);
+}
+
+function scoreAt({ decisions }: LaneFrame["record"], chunk: number): PolicyScore | null {
+  const decision = decisions.get(chunk);
+  return (decision && policyOf(decision)?.score) ?? null;
 }
 
 function drawTrace(frame: LaneFrame, peaks: readonly Peak[]): void {

@@ -26,6 +26,8 @@ export interface Lane {
   id: string;
   label: string;
   hint: string;
+  /** Label and hint where a baseline policy listens, if the lane then shows something else or nothing. */
+  ofPolicy?: { label: string; hint: string };
   height: number;
   /**
    * A lane whose picture is the same wherever the window stands is drawn into tiles that are kept. The others (words

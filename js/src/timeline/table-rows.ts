@@ -1,5 +1,6 @@
 /** The table's rows, one a chunk: what they say, and which of them are in sight. Pure functions. */
 
+import { policyOf } from "../record/policy";
 import { chunkStart, type SessionRecord, turnOf } from "../record/record";
 import { type HiddenFrom, isDecisionHidden, isReplyHidden } from "../store/hidden";
 import { CHOICE_WORDS } from "../store/readout";
@@ -40,7 +41,8 @@ export function rowOf(record: SessionRecord, chunk: number, hidden: HiddenFrom):
       `${chunkStart(record, chunk).toFixed(1)} s`,
       Number.isNaN(rms_db) ? "–" : `${rms_db.toFixed(1)} dB`.replace("-", "−"),
       decision ? CHOICE_WORDS[decision.choice] : undecided,
-      decision ? decision.p_text.toFixed(4) : undecided,
+      // A rule has no probability.
+      decision && !policyOf(decision) ? decision.p_text.toFixed(4) : undecided,
       turn && !isReplyHidden(hidden, turn) ? [turn.emotion, turn.text].filter(Boolean).join(": ") : "",
       Number.isNaN(total) ? "" : `${Math.round(total)} ms`,
       record.chunks.flagNames(chunk).join(", "),

@@ -48,7 +48,7 @@ export function fit(axis: TimeAxis, end: number): TimeAxis {
 }
 
 /** Start at which the newest chunk is at the right. */
-export function liveStart(axis: TimeAxis, end: number): number {
+export function followStart(axis: TimeAxis, end: number): number {
   return Math.max(0, end + MARGIN_S - axis.span);
 }
 

@@ -11,6 +11,8 @@ import { OVERVIEW_HEIGHT, overviewAxis, paintRecord, paintWindow, windowMark, wi
 import { paintLanes, paintMarks } from "./painter";
 import { type Palette, readPalette } from "./palette";
 import { Patterns } from "./patterns";
+import { followReplay } from "./replay-cursor";
+import { paintFlips, paintPlayed, paintSpan } from "./replay-marks";
 import { TileCache } from "./tiles";
 import * as time from "./time-axis";
 import { chunkAt } from "./visible";
@@ -76,9 +78,10 @@ export class TimelineCanvas {
   }
 
   #watch(): void {
-    const { store, hovered, selected, following, hiddenFrom } = this.view;
+    const { store, hovered, selected, following, hiddenFrom, flips } = this.view;
     const folded = foldedLanes(this.view);
     this.#cleanups.push(
+      followReplay(this, this.view),
       effect(() => {
         void [following.value, hiddenFrom.value];
         this.invalidate();
@@ -93,7 +96,7 @@ export class TimelineCanvas {
         this.invalidate();
       }),
       effect(() => {
-        void [hovered.value, selected.value];
+        void [hovered.value, selected.value, flips.value];
         this.invalidate("marks");
       }),
     );
@@ -239,6 +242,17 @@ export class TimelineCanvas {
   }
 
   #drawMarks(context: CanvasRenderingContext2D): void {
+    const { replay } = this.view.channel;
+    const over = {
+      record: this.view.store.record,
+      axis: this.axis,
+      palette: this.#palette,
+      patterns: this.#patterns as Patterns,
+      layout: this.#layout,
+      played: replay.position.peek(),
+      span: replay.span.peek(),
+      flips: this.view.flips.peek(),
+    };
     const marks = {
       record: this.view.store.record,
       axis: this.axis,
@@ -248,9 +262,16 @@ export class TimelineCanvas {
       selected: this.view.selected.peek(),
       crosshair: this.crosshair,
     };
-    const bare = (marks.hovered ?? marks.selected ?? marks.crosshair) === null;
+    const bare = [marks.hovered, marks.selected, marks.crosshair, over.played, over.span, over.flips].every(
+      (mark) => mark === null,
+    );
     // To put an empty canvas on screen costs as much as a full one.
-    if (!bare || !this.#bare) paintMarks(context, marks);
+    if (!bare || !this.#bare) {
+      paintMarks(context, marks);
+      paintSpan(context, over);
+      paintFlips(context, over);
+      paintPlayed(context, over);
+    }
     this.#bare = bare;
   }
 
@@ -315,7 +336,7 @@ export class TimelineCanvas {
   /** Glides to the newest chunk; jumps where the person asked for less motion or the way is far. */
   #approachLive(): void {
     if (!this.view.following.peek()) return;
-    const target = time.liveStart(this.axis, this.end_s);
+    const target = time.followStart(this.axis, this.end_s);
     const way = target - this.axis.start;
     const pixel = 1 / time.pixelsPerSecond(this.axis);
     if (Math.abs(way) < pixel || Math.abs(way) > 4 || reducedMotion()) {

@@ -10,7 +10,7 @@ import type { View } from "../view";
 import { foldedLanes } from "./folding";
 import { attachGestures } from "./gestures";
 import { HoverBox } from "./hover-box";
-import { KEYS_HELP, ZOOM_STEP } from "./keys";
+import { keysHelp, ZOOM_STEP } from "./keys";
 import { LaneNames } from "./lane-names";
 import { layoutOf } from "./layout";
 import { OverviewBar } from "./overview-bar";
@@ -58,7 +58,9 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
         </Surface>
         {empty && (
           <p class="aiw-empty">
-            Press Record and say something, or choose a file. The model decides every 0.4 s.
+            {view.channel.ongoing
+              ? "Press Record and say something, or choose a file. The model decides every 0.4 s."
+              : "This record is empty: nothing was heard."}
           </p>
         )}
         {asTable.value && <ChunkTable id={`${id}-row`} view={view} height={height} />}
@@ -85,15 +87,17 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
           >
             Fit
           </BarButton>
-          <BarButton
-            look="aiw-bar-button"
-            name="live"
-            title="Follow the newest chunk (L)"
-            pressed={following.value}
-            press={() => timeline.current?.follow()}
-          >
-            Live
-          </BarButton>
+          {view.channel.ongoing && (
+            <BarButton
+              look="aiw-bar-button"
+              name="follow"
+              title="Follow the newest chunk (L)"
+              pressed={following.value}
+              press={() => timeline.current?.follow()}
+            >
+              Follow
+            </BarButton>
+          )}
           <BarButton
             look="aiw-bar-button"
             name="table"
@@ -134,7 +138,7 @@ function Surface({ id, view, surface, timeline, children }: SurfaceProps) {
       role="slider"
       tabIndex={0}
       aria-label="Timeline of chunks"
-      aria-description={KEYS_HELP}
+      aria-description={keysHelp(view.channel.ongoing)}
       aria-orientation="horizontal"
       aria-valuemin={0}
       aria-valuemax={Math.max(0, count - 1)}

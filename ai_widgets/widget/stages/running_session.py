@@ -10,9 +10,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ...audio.intake import Intake
+from ...audio.origin import Origin
 from ...protocol import CHUNK_SECONDS, Notice
 from ...record.record import SessionRecord
-from .admission import Admission, Remark, dropped
+from .admission import Admission, PendingNotice, dropped
 
 if TYPE_CHECKING:
     from ...session.perceive import Listener
@@ -22,7 +23,7 @@ PROGRESS = 1e-6
 """Tolerance in chunks: a resampled length may miss a whole number of chunks by rounding."""
 
 
-class Run:
+class RunningSession:
     """The state of one session; a reset replaces the whole object.
 
     Attributes
@@ -53,26 +54,22 @@ class Run:
         self.decided = 0
         self.failure: Exception | None = None
         self.deaf = False
-        self.pending: deque[Mapping[str, Any] | Remark] = deque()
+        self.pending: deque[Mapping[str, Any] | PendingNotice] = deque()
         self.interrupted = False
         self.ended = False
         self._lock = Lock()
         # Arrived audio: finished recordings in chunks, rounded up; the open recording in exact seconds.
         self._finished_chunks = 0
         self._open_seconds = 0.0
-        self._skipped = 0
-        self._gap = 0
         # For each microphone block: chunks complete with it, and the capture time of its last sample.
         self._captured: deque[tuple[float, float]] = deque()
 
-    def arrive(self, seconds: float, captured: float | None = None) -> None:
-        """Count audio that was added to the open recording.
-
-        `captured` is the capture time (`perf_counter`) of the last sample; None for audio without one, such as files.
-        """
+    def arrive(self, seconds: float, origin: Origin) -> None:
+        """Count audio that was added to the open recording. The lag is measured for microphones only."""
         with self._lock:
             self._open_seconds += seconds
-            if captured is not None:
+            if origin.microphone:
+                captured = origin.arrived - origin.age_s
                 self._captured.append((self._finished_chunks + self._open_seconds / CHUNK_SECONDS, captured))
 
     def end_recording(self, tail_s: float) -> None:
@@ -91,48 +88,36 @@ class Run:
             return 0
         with self._lock:
             arrived = self._finished_chunks + int(self._open_seconds / CHUNK_SECONDS + PROGRESS)
-            return max(0, arrived - self.decided - self._skipped)
+            return max(0, arrived - self.decided - self.admission.evicted)
 
     @property
     def lag_s(self) -> float:
         """Seconds since the capture of the oldest queued microphone chunk; 0 where none is queued."""
         waiting = self.waiting
         with self._lock:
-            oldest = self.decided + self._skipped + 1
+            oldest = self.decided + self.admission.evicted + 1
             while self._captured and self._captured[0][0] + PROGRESS < oldest:
                 self._captured.popleft()
             return max(0.0, perf_counter() - self._captured[0][1]) if waiting and self._captured else 0.0
 
-    def skip(self) -> None:
+    def evict(self) -> None:
         """Drop the oldest queued chunk."""
         with self._lock:
-            self._skipped += 1
-            self._gap += 1
+            self.admission.evict()
 
-    def end_skipping(self) -> Remark | None:
-        """Return the notice of the chunks dropped since the last decided chunk, or None."""
-        with self._lock:
-            gap, self._gap = self._gap, 0
-        return dropped(gap * CHUNK_SECONDS, "overload") if gap else None
-
-    @property
-    def dropped_s(self) -> float:
-        """Seconds of audio dropped so far, on arrival or from the queue."""
-        return self.admission.dropped_s + self._skipped * CHUNK_SECONDS
-
-    def note(self, remark: Remark) -> None:
+    def note(self, notice: PendingNotice) -> None:
         """Record a notice at the current chunk."""
-        self.record.append(Notice(self.decided, remark.kind, remark.message, remark.data))
+        self.record.append(Notice(self.decided, notice.kind, notice.message, notice.data))
 
     def counters(self) -> dict[str, Any]:
         """Return the values of the synced trait `counters`."""
-        waiting, lost = self.waiting, self.dropped_s
+        waiting, lost = self.waiting, self.admission.dropped_s
         return {
             "waiting": waiting,
             "lag_s": round(self.lag_s, 1),
             "dropped_chunks": int(lost / CHUNK_SECONDS + PROGRESS),
             "dropped_s": round(lost, 3),
-            "let_go_s": round(self.record.audio_start_s, 1),
+            "discarded_s": round(self.record.audio_start_s, 1),
         }
 
     def release(self) -> None:

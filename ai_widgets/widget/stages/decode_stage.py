@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from ...protocol import Chunk, Decision, Turn
 from ..live_settings import LiveSettings
-from .admission import Remark
+from .admission import PendingNotice
 from .gate import Gate, Phase
-from .live_session import Run
+from .running_session import RunningSession
 
 if TYPE_CHECKING:
     from ...session.perceive import Heard
     from ...session.session import StreamingSession
 
 
-class Answering:
+class ChunkDecoder:
     """The loop of perceive, decide and respond over heard chunks.
 
     Parameters
@@ -27,9 +27,9 @@ class Answering:
     live
         Returns the live settings.
     current
-        Returns whether a run is still the current run, that is, was not reset.
+        Returns whether a session is still the current one, that is, was not reset.
     open_session
-        Opens the session of a run.
+        Opens the model's session for a running session.
     events_came
         Called after events were recorded.
 
@@ -43,83 +43,83 @@ class Answering:
         self,
         gate: Gate,
         live: Callable[[], LiveSettings],
-        current: Callable[[Run], bool],
-        open_session: Callable[[Run], StreamingSession],
+        current: Callable[[RunningSession], bool],
+        open_session: Callable[[RunningSession], StreamingSession],
         events_came: Callable[[bool], None],
     ) -> None:
         self._gate, self._live, self._current = gate, live, current
         self._open_session, self._events_came = open_session, events_came
         self.speaking = False
 
-    def do_pending(self, run: Run) -> None:
+    def do_pending(self, running: RunningSession) -> None:
         """Apply the changes and notices that are due before the next chunk.
 
         Before the first chunk there is no session yet: it opens with the changed settings.
         """
-        while run.pending:
-            part = run.pending.popleft()
-            if isinstance(part, Remark):
-                if run.decided or part.kind in ("paused", "resumed"):
-                    run.note(part)
-            elif run.session is not None:
-                run.session.change(**part)
+        while running.pending:
+            part = running.pending.popleft()
+            if isinstance(part, PendingNotice):
+                if running.decided or part.kind in ("paused", "resumed"):
+                    running.note(part)
+            elif running.session is not None:
+                running.session.change(**part)
             self._events_came(False)
 
-    def answer(self, run: Run, heard: Heard) -> None:
+    def decode(self, running: RunningSession, heard: Heard) -> None:
         """Step the session by one chunk, or drop the chunk where the overload policy says so."""
-        session = run.session = run.session or self._open_session(run)
+        session = running.session = running.session or self._open_session(running)
         chunk = session.chunks_done
         while (outcome := self._gate.enter("perceive", chunk)) != "go":
-            if outcome == "closed" or not self._current(run):
+            if outcome == "closed" or not self._current(running):
                 return
-            self.do_pending(run)
-            if self._overfull(run, heard):
+            self.do_pending(running)
+            if self._evicted(running, heard):
                 break
-        if not self._current(run):
+        if not self._current(running):
             return
-        if self._overfull(run, heard):
-            run.skip()
+        if self._evicted(running, heard):
+            running.evict()
             return
-        gap = run.end_skipping()
+        gap = running.admission.end_eviction()
         if gap is not None:
-            run.note(gap)
+            running.note(gap)
             heard = replace(heard, flags=(*heard.flags, "dropped"))
-        run.decided = chunk + 1
+        running.decided = chunk + 1
         try:
-            self._take_turn(run, session, heard)
+            self._take_turn(running, session, heard)
         finally:
             self.speaking = False
 
-    def _take_turn(self, run: Run, session: StreamingSession, heard: Heard) -> None:
+    def _take_turn(self, running: RunningSession, session: StreamingSession, heard: Heard) -> None:
         """Step the session by one chunk, passing the gate before each phase."""
         for event in session.step(heard):
             if isinstance(event, Turn):
                 self.speaking = False
-                if run.interrupted and event.ended == "interrupted":
-                    run.pending.append(Remark("interrupted", "Audio arrived, so the reply ended.", {"why": "audio"}))
+                if running.interrupted and event.ended == "interrupted":
+                    running.pending.append(
+                        PendingNotice("interrupted", "Audio arrived, so the reply ended.", {"why": "audio"})
+                    )
             self._events_came(False)
             if isinstance(event, Chunk):
-                if session.ended is None and not self._pass(run, "decide", event.chunk):
+                if session.ended is None and not self._pass(running, "decide", event.chunk):
                     # The chunk was perceived but will not be decided; closing the session records that.
                     session.close()
-                    run.session = None
+                    running.session = None
                     return
             elif isinstance(event, Decision) and event.choice == "TEXT_BEGIN":
-                if not self._pass(run, "respond", event.chunk):
-                    # The run was reset or closed: interrupt the reply, so that the record holds its end.
+                if not self._pass(running, "respond", event.chunk):
+                    # The session was reset or closed: interrupt the reply, so that the record holds its end.
                     session.interrupt()
                     continue
-                run.interrupted = False
+                running.interrupted = False
                 self.speaking = True
 
-    def _pass(self, run: Run, phase: Phase, chunk: int) -> bool:
-        """Wait at the gate. Return False where the run was reset or the worker closed in the meantime."""
+    def _pass(self, running: RunningSession, phase: Phase, chunk: int) -> bool:
+        """Wait at the gate. Return False where the session was reset or the pipeline closed in the meantime."""
         while (outcome := self._gate.enter(phase, chunk)) != "go":
-            if outcome == "closed" or not self._current(run):
+            if outcome == "closed" or not self._current(running):
                 return False
-        return self._current(run)
+        return self._current(running)
 
-    def _overfull(self, run: Run, heard: Heard) -> bool:
-        """Return whether the overload policy drops this chunk. Chunks of files are never dropped: reading waits."""
-        live = self._live()
-        return heard.live and live.overload == "drop_oldest" and run.waiting > live.overload_chunks
+    def _evicted(self, running: RunningSession, heard: Heard) -> bool:
+        return running.admission.evicts(heard.origin, self._live(), running.waiting)

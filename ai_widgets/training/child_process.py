@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import ChildError, printable
+from ai_widgets.errors import ChildError, printable
 
 RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception|Interrupt): ")
 """Start of the last line of a Python traceback: the exception's class, before its message."""

@@ -1,0 +1,9 @@
+"""Analysis of records: what if other settings had decided, when a first reply comes, and how much the seed decides."""
+
+from __future__ import annotations
+
+from .onset import Onset, onset
+from .seeds import seeds
+from .what_if import WhatIf, what_if
+
+__all__ = ["Onset", "WhatIf", "onset", "seeds", "what_if"]

@@ -1,0 +1,64 @@
+"""Heading of a record: what a session notes about itself before its first chunk."""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import __version__
+from ..model.fingerprint import fingerprint
+from ..model.interfaces import LanguageModel
+from ..record.header import Header
+from ..settings import Settings
+from .listening import ListeningModel
+
+
+def heading(model: ListeningModel, settings: Settings) -> Header:
+    """Return model, settings, framing and versions: what a viewer needs without the model, and a replay with it.
+
+    Raises
+    ------
+    SettingError
+        If the context is too short for the prefix and one chunk, or a setting does not apply to the model.
+    """
+    framing = model.framing(settings)
+    language = model.language
+    return Header(
+        model={"name": model.name, "kind": "policy", "detail": model.detail} if language is None else _facts(language),
+        settings=settings.to_json(),
+        framing={
+            "prefix": list(framing.prefix),
+            "block": list(framing.block),
+            "limit": framing.limit,
+            "texts": {} if language is None else _texts(language, {*framing.prefix, *framing.block}),
+        },
+        versions={
+            "ai_widgets": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "system": f"{platform.system()} {platform.machine()}",
+        },
+    )
+
+
+def _facts(model: LanguageModel) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "kind": "model",
+        "revision": model.revision,
+        "fingerprint": fingerprint(model),
+        "device": str(model.placement.device),
+        "dtype": str(model.placement.dtype).removeprefix("torch."),
+        "placement": str(model.placement),
+        "positions": model.positions,
+        "traits": model.traits.to_json(),
+        "threads": model.threads,
+    }
+
+
+def _texts(model: LanguageModel, tokens: set[int]) -> dict[str, str]:
+    return {str(token): model.token_text(token) for token in sorted(tokens)}

@@ -1,0 +1,31 @@
+"""Notices of the loop, and how a value or an error is written in one."""
+
+from __future__ import annotations
+
+from ..protocol import Notice
+from .listening import TurnProgress
+
+LONGEST_VALUE = 60
+"""Maximum length of a setting's value in a notice, in characters; a longer value is truncated."""
+LONGEST_ERROR = 300
+"""Maximum length of an error's message in a notice, in characters; a longer message is truncated."""
+
+
+def lost_context(talk: TurnProgress, chunk: int) -> tuple[TurnProgress, Notice]:
+    """Return the state after an interrupt lost the content of the context, and the notice."""
+    message = "The context was reset: an interrupt stopped the move of its keys and values, so their content is lost."
+    data = {"used": talk.positions, "why": "interrupted"}
+    return talk.forgotten(), Notice(chunk, "context_reset", message, data)
+
+
+def undecided(chunk: int, error: BaseException | None) -> Notice:
+    """Build the notice of a chunk that an error left without a decision."""
+    why = f"{type(error).__name__}: {error}"
+    message = f"This chunk has no decision and is not in the context: {why[:LONGEST_ERROR]}"
+    return Notice(chunk, "undecided", message, {"error": type(error).__name__})
+
+
+def short(value: object) -> str:
+    """Format a setting's value for a sentence, truncated to `LONGEST_VALUE` characters."""
+    text = "the default" if value is None else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -1,0 +1,60 @@
+"""Limits and words of the wire protocol, and the types of fields that carry them.
+
+The page's constants are generated from this module (`tests/wire_schema.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
+
+import numpy.typing as npt
+from msgspec import Meta
+
+from ...audio.intake import MAX_RATE, MIN_RATE
+
+PROTOCOL_VERSION = 3
+HANDSHAKE = bytes((1, 2, 3, 4))
+"""Buffer of a hello. Some hosts drop binary buffers; then the browser sends base64."""
+MAX_TEXT = 500
+"""Characters of a text field: longer than any file name or label, and short enough to record."""
+MAX_COUNT = 2**53
+"""Largest whole number that JavaScript represents exactly."""
+MAX_BLOCK_BYTES = 2 * 1024 * 1024
+"""Bytes of a block, which is about 100 ms of audio; a message above 10 MB would break the websocket."""
+MAX_RANGE_BYTES = 512 * 1024
+"""Bytes of a page's file in one message: below the websocket limit of 10 MB with base64's third added, and less than
+0.5 s at 10 Mbit/s, so that the first part of a file arrives soon."""
+MAX_TAIL_S = 10.0
+"""Seconds of silence that may follow a stream: enough for the model to answer, and a bound on added chunks."""
+MAX_TRACK_BYTES = 2048
+"""Bytes of a track's settings as JSON; a browser reports about 300."""
+MAX_CHANGES_BYTES = 65_536
+"""Bytes of changed settings as JSON; a system prompt is the longest setting."""
+MAX_SECONDS = 1e9
+"""Seconds on an audio clock: 30 years."""
+MAX_MS = 1e14
+"""Milliseconds of a time: the year 5138."""
+
+Pace = Literal["fast", "realtime"]
+"""Pace of a file: as fast as chunks are decided, or no faster than it would be spoken."""
+PACES: tuple[Pace, ...] = get_args(Pace)
+FileState = Literal["opening", "playing", "paused", "ended", "stopped", "failed"]
+"""State of a file as the page shows it."""
+Mode = Literal["run", "pause", "step"]
+"""Mode of the loop: run freely, pause before the next phase, or do one phase for each `step`."""
+LOOP_MODES: tuple[Mode, ...] = get_args(Mode)
+CloseReason = Literal["stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "stalled", "error"]
+MicPhase = Literal["idle", "asking", "listening", "paused", "stopped", "error"]
+SampleFormat = Literal["int16", "float32"]
+DTYPES: Mapping[SampleFormat, npt.DTypeLike] = {"int16": "<i2", "float32": "<f4"}
+
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
+StreamNumber = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
+Rate = Annotated[int, Meta(ge=MIN_RATE, le=MAX_RATE)]
+Text = Annotated[str, Meta(max_length=MAX_TEXT)]
+Base64 = Annotated[str, Meta(description="base64 text")]
+TailSeconds = Annotated[float, Meta(ge=0.0, le=MAX_TAIL_S)]
+Milliseconds = Annotated[float, Meta(ge=0.0, le=MAX_MS)]
+SessionNumber = Annotated[Any, Meta(extra_json_schema={"type": ["integer", "string", "null"]})]
+"""Number of a session, or any value that another kernel gave; what is no number is a session that never existed."""

@@ -1,0 +1,202 @@
+/** The channel of a record in the page: no kernel, nothing that runs. What it shows was written by `record/html.py`. */
+
+import { batch } from "@preact/signals";
+import { ChunkPlayer } from "../playback/chunk-player";
+import { type Clip, type ClipSource, SilentPlayer } from "../playback/clip";
+import { Replay, type ReplayOptions } from "../playback/replay";
+import type { Fetched, Sound } from "../playback/sound";
+import { pairOf } from "../record/decision-rule";
+import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
+import type { Unpacked } from "../record/packed";
+import { applyEvent, recordEnd, SessionRecord } from "../record/record";
+import { readVocabulary } from "../record/vocabulary";
+import { Speech } from "../speech/speech";
+import type { Problem } from "../store/problem";
+import { readSettings } from "../store/settings";
+import { createStore, dismissProblem, type Store } from "../store/store";
+import { isObject } from "../text/json";
+import type { Channel } from "./channel";
+
+const FORMAT = 1;
+/** Log-mels that are added without a pause: some ten milliseconds of work. */
+const MELS_AT_ONCE = 1000;
+const NO_AUDIO: Fetched = { why: "This page holds no audio of this chunk." };
+
+/** What the page says of its record besides the events. */
+export interface RecordHeader {
+  title: string;
+  /** Model, date, version and lengths, each a short text. */
+  facts: readonly string[];
+  settings: Readonly<Record<string, unknown>>;
+  /** What the page leaves out, as sentences. */
+  notes: readonly string[];
+  vocabulary: ReturnType<typeof readVocabulary>;
+  model: { name: string; detail: string };
+  /** Media type, moment of the session at which it starts, and the encoder's delay before that. */
+  audio: { type: string; start_s: number; delay_s: number } | null;
+}
+
+/** Reads the page's header. Throws with a sentence for the person where it is of a newer version. */
+export function readHeader(value: unknown): RecordHeader {
+  if (!isObject(value) || value.format !== FORMAT) {
+    throw new Error("The record of this page is of another version than its viewer.");
+  }
+  const text = (item: unknown) => (typeof item === "string" ? item : "");
+  const audio = isObject(value.audio)
+    ? {
+        type: text(value.audio.type),
+        start_s: Number(value.audio.start_s) || 0,
+        delay_s: Number(value.audio.delay_s) || 0,
+      }
+    : null;
+  const [name, detail] = [text(value.model), text(value.detail)];
+  return {
+    title: text(value.title),
+    facts: [name, detail, dateText(text(value.created)), text(value.summary), text(value.made_by)].filter(
+      Boolean,
+    ),
+    settings: readSettings(value.settings) ?? {},
+    notes: Array.isArray(value.notes) ? value.notes.map(text).filter(Boolean) : [],
+    vocabulary: readVocabulary(value),
+    model: { name, detail },
+    audio,
+  };
+}
+
+/** A moment as the record wrote it, in the words of the reader's place; as written where it is no date. */
+function dateText(created: string): string {
+  const date = new Date(created);
+  if (!created || Number.isNaN(date.getTime())) return created;
+  return date.toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
+}
+
+export interface RecordChannelOptions extends ReplayOptions {
+  /** Decodes the whole audio for the sound of single chunks. */
+  decode?: (audio: Blob) => Promise<Sound>;
+}
+
+export class RecordChannel implements Channel {
+  readonly store: Store = createStore();
+  readonly speech = new Speech();
+  readonly player = new ChunkPlayer(this);
+  readonly replay: Replay;
+  readonly ongoing = false;
+  /** A record takes no audio and no changes. */
+  readonly ready = false;
+  readonly #audio: Blob | null;
+  readonly #decode: (audio: Blob) => Promise<Sound>;
+  #decoded: Promise<Sound> | null = null;
+
+  constructor(
+    readonly header: RecordHeader,
+    { events, mels }: Unpacked,
+    audio: Blob | null,
+    options: RecordChannelOptions = {},
+  ) {
+    this.#audio = audio;
+    this.#decode = options.decode ?? decodeAudio;
+    const { store } = this;
+    const clips = new PageClips(audio, header.audio, () => recordEnd(store.record));
+    this.replay = new Replay(clips, audio ? options : { ...options, createPlayer: () => new SilentPlayer() });
+    const record = new SessionRecord();
+    for (const event of events) applyEvent(record, this.#complete(event), header.vocabulary ?? undefined);
+    record.speaking = false;
+    batch(() => {
+      store.record = record;
+      store.saved.value = true;
+      store.model.value = { status: "ready", kind: "model", ...header.model };
+      store.settings.value = header.settings;
+      if (header.vocabulary) store.vocabulary.value = header.vocabulary;
+      store.version.value += 1;
+    });
+    this.#addMels([...mels]);
+  }
+
+  /** Adds log-mels in parts: those of an hour would hold up the first picture. */
+  #addMels(mels: readonly (readonly [chunk: number, bytes: Uint8Array])[]): void {
+    const { record, version } = this.store;
+    for (const [chunk, bytes] of mels.slice(0, MELS_AT_ONCE)) {
+      record.chunks.mel.setBytes(chunk, bytes);
+      record.touch(chunk);
+    }
+    version.value += 1;
+    if (mels.length > MELS_AT_ONCE) setTimeout(() => this.#addMels(mels.slice(MELS_AT_ONCE)));
+  }
+
+  /** Whether the page holds sound. */
+  get hasAudio(): boolean {
+    return this.#audio !== null;
+  }
+
+  /** A page keeps the sound as the model heard it only. */
+  rawAudio(): Sound | null {
+    return null;
+  }
+
+  async fetchAudio(chunk: number): Promise<Fetched> {
+    if (!this.#audio) return NO_AUDIO;
+    this.#decoded ??= this.#decode(this.#audio);
+    const { samples, rate } = await this.#decoded;
+    const { start_s = 0, delay_s = 0 } = this.header.audio ?? {};
+    const from = Math.round((chunk * CHUNK_SECONDS - start_s + delay_s) * rate);
+    const part =
+      chunk * CHUNK_SECONDS >= start_s - 1e-6
+        ? samples.subarray(from, from + Math.round(CHUNK_SECONDS * rate))
+        : samples.subarray(0, 0);
+    return part.length > 0 ? { sound: { samples: part, rate } } : NO_AUDIO;
+  }
+
+  dismiss(problem: Problem): void {
+    dismissProblem(this.store, problem.code);
+  }
+
+  /** Fills in what a less detailed page leaves out. A page and its viewer are of one version: no field is missing. */
+  #complete(event: SessionEvent): SessionEvent {
+    const { vocabulary } = this.header;
+    if (event.type !== "decision" || event.alternatives.length > 0 || !vocabulary || !event.rule.mask)
+      return event;
+    const { text, keep, text_kept, keep_kept } = pairOf(event.logit_keep, event.logit_text, event.rule);
+    const candidate = (name: string, p: number, scaled: number, kept: number) => {
+      const token = vocabulary.tokens[name];
+      return token === undefined ? [] : [{ token, text: name, p, scaled, kept }];
+    };
+    return {
+      ...event,
+      alternatives: [
+        ...candidate("KEEP_SILENCE", event.p_keep, keep, keep_kept),
+        ...candidate("TEXT_BEGIN", event.p_text, text, text_kept),
+      ],
+    };
+  }
+}
+
+/** The page's audio as one clip; what lies before it, or everything where there is none, is silent. */
+class PageClips implements ClipSource {
+  constructor(
+    private readonly audio: Blob | null,
+    private readonly about: RecordHeader["audio"],
+    readonly end_s: () => number,
+  ) {}
+
+  clipAt(seconds: number): Promise<Clip | { why: string }> {
+    const { audio } = this;
+    const { start_s = 0, delay_s = 0 } = this.about ?? {};
+    if (audio && seconds >= start_s) {
+      const url = URL.createObjectURL(audio);
+      return Promise.resolve({
+        ...{ url, from_s: start_s, to_s: this.end_s(), offset_s: delay_s },
+        release: () => URL.revokeObjectURL(url),
+      });
+    }
+    if (audio) return Promise.resolve({ why: `The audio of this page begins at ${start_s.toFixed(1)} s.` });
+    return Promise.resolve({ url: "", from_s: 0, to_s: this.end_s(), offset_s: 0, release: () => {} });
+  }
+}
+
+/** Decodes at the rate of the model's input; needs no loudspeaker. */
+async function decodeAudio(audio: Blob): Promise<Sound> {
+  const rate = 16_000;
+  const context = new OfflineAudioContext(1, 1, rate);
+  const buffer = await context.decodeAudioData(await audio.arrayBuffer());
+  return { samples: buffer.getChannelData(0), rate: buffer.sampleRate };
+}
