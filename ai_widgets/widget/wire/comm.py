@@ -9,7 +9,8 @@ message, and the stored shell is deleted after the send.
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from threading import RLock
 from typing import Any
 
@@ -40,6 +41,11 @@ class ShellSafeWidget(anywidget.AnyWidget):  # type: ignore[misc]
         layout = self.__dict__.pop("_own_layout", None)
         if layout is not None:
             layout.close()
+
+    def __del__(self, ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        """Close the widget, except while the interpreter ends: modules are being cleared then, and no thread runs."""
+        if not ending():
+            super().__del__()
 
     def _remember_context(self) -> None:
         """Store the context of the message that is being handled, in which later sends run."""
