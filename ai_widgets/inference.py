@@ -149,7 +149,7 @@ class Model:
         return replace(self, name=name, revision=revision)
 
     def replay(self, record: SessionRecord, tolerance: float = TOLERANCE) -> Replay:
-        """Hear a record again from its first chunk, and compare every decision, token and reply.
+        """Replay a record from its first chunk, and compare every decision, token and reply.
 
         Changed settings, interrupts, forced decisions and failures happen again at the same chunk and token.
 
@@ -170,6 +170,11 @@ class Model:
         ------
         SessionError, SettingError
             If the record lacks settings or audio, or holds several sessions; if this model cannot have its settings.
+
+        Examples
+        --------
+        >>> model.replay(SessionRecord.load("talk.aiw")).reproduced
+        True
         """
         return replay(self, record, tolerance)
 

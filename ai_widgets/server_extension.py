@@ -1,17 +1,17 @@
-"""A Jupyter server extension for a stream of small messages: what kernels say goes out at once, and not more than that.
+"""Jupyter server extension: kernel messages are sent without delay, and `busy` messages for audio blocks are dropped.
 
-Blocks of a microphone come ten times a second, and each sets the kernel busy and idle.
+Blocks of a microphone arrive ten times a second, and for each one the kernel reports `busy` and `idle`.
 
-jupyter_server leaves Nagle's algorithm on for the line between it and the page: of several small messages only the
-first goes out, the others wait until the browser has acknowledged it, which it does up to 40 ms later. Without it a
-decision that takes 20 ms arrived 25 ms late.
+jupyter_server leaves Nagle's algorithm on for the connection to the page: of several small messages only the first is
+sent at once; the others wait for its acknowledgement, up to 40 ms. With the algorithm on, a decision that took 20 ms
+arrived 25 ms late.
 
-JupyterLab shows a kernel that turns busy in the tab's icon, the status bar and the toolbar, which for twenty changes a
-second took a tenth of the page's time, and flickers. That a kernel is busy with a block of sound, which it only puts
-aside, is therefore not passed on; that it is idle is, since the page waits for it.
+JupyterLab shows `busy` in the tab's icon, the status bar and the toolbar. Twenty changes a second took a tenth of the
+page's time, and the status flickered. A kernel only queues a block, so its `busy` message for a block is dropped. Its
+`idle` message is forwarded, because the page waits for it.
 
-Installed with the package, and off, since every kernel connection of a server would pass through it:
-``jupyter server extension enable ai_widgets.server_extension`` turns it on for the servers of an environment.
+The extension is installed with the package, but off, because it changes all kernel connections of a server:
+``jupyter server extension enable ai_widgets.server_extension`` enables it for the servers of an environment.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 SETTING = "kernel_websocket_connection_class"
-"""Where the server keeps the class of a connection between a page and a kernel; its documented configuration."""
+"""Documented setting of the server: the class of a connection between a page and a kernel."""
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
-"""The wire protocol of JupyterLab 4; messages of an older page pass as they are."""
+"""Wire protocol of JupyterLab 4; messages of an older page are forwarded unchanged."""
 MOST_BLOCKS = 1000
-"""Newest blocks whose answer may be on its way: those of 100 s."""
+"""Number of the newest blocks whose status messages may still arrive: those of 100 s."""
 BLOCK_FIELDS = {"stream", "seq", "rate", "time_s", "captured_ms"}
-"""What tells a block of sound from other widgets' messages."""
+"""Fields that distinguish a block of audio from other widgets' messages."""
 
 
 def block_id(message: bytes) -> str | None:
-    """Id of a message from a page that is a block of sound, or None."""
+    """Return the id of a page's message that is a block of audio; None for other messages."""
     if b'"comm_msg"' not in message[:4096]:
         return None
     try:
@@ -46,19 +46,19 @@ def block_id(message: bytes) -> str | None:
         of_sound = block["type"] == "block" and block.keys() >= BLOCK_FIELDS
         return str(json.loads(header)["msg_id"]) if of_sound else None
     except (ValueError, LookupError, TypeError):
-        # Another widget's message, or none at all; what is to be said of it the server says.
+        # Another widget's message, or a malformed one, which the server handles.
         return None
 
 
 def busy_with(header: bytes, parent: bytes, content: bytes) -> str | None:
-    """Id of the message with which a kernel says it is busy, where that is what it says; or None."""
+    """Return the id of the message that a kernel is busy with, from its `busy` message; None for other messages."""
     if b'"status"' not in header or b'"busy"' not in content:
         return None
     return str(json.loads(parent).get("msg_id", ""))
 
 
 def prompt(connection: type[Any]) -> type[Any]:
-    """Derive a connection class whose messages do not wait, and that keeps to itself what nobody needs.
+    """Derive a connection class that sends messages without delay and drops `busy` messages for audio blocks.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def prompt(connection: type[Any]) -> type[Any]:
         The server's class: `connect`, `handle_incoming_message` and `handle_outgoing_message` are called, and
         `websocket_handler`, `session` and `subprotocol` read.
     """
-    # Of all connections: a second page is told of the first one's blocks too.
+    # Shared by all connections: a second page receives the status messages of the first page's blocks too.
     blocks: deque[str] = deque(maxlen=MOST_BLOCKS)
 
     class PromptConnection(connection):  # type: ignore[misc]
@@ -74,7 +74,7 @@ def prompt(connection: type[Any]) -> type[Any]:
             try:
                 self.websocket_handler.set_nodelay(True)
             except WebSocketClosedError:
-                self.log.debug("The page left before its line was set up.")
+                self.log.debug("The page closed the connection before it was set up.")
             return super().connect()
 
         def handle_incoming_message(self, incoming_msg: Any) -> None:

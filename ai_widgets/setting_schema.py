@@ -1,8 +1,8 @@
-"""The schema of settings: each setting is declared once, and everything else follows from the declaration.
+"""Schema of settings: each setting is declared once, and everything else is derived from the declaration.
 
-A settings class is a frozen dataclass whose fields are made by `setting`: the annotation gives the type, the call the
-default, the bounds and the words. That one declaration gives the check of a value, `of`, `changed` and `to_json`, the
-class's documentation, the option of the command line (`cli.setting_options`), the row of the README's table and the
+A settings class is a frozen dataclass with fields made by `setting`: the annotation has the type, the call has default,
+bounds and texts. From this declaration follow the check of a value, `of`, `changed` and `to_json`, the class's
+documentation, the option of the command line (`cli.setting_options`), the row of the README's table and the
 field of the page's settings panel (`Setting.described`).
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from .errors import SettingError
 
 MAX_QUOTED = 60
-"""Characters of a given value that a sentence quotes; Python itself writes no number of thousands of digits."""
+"""Most characters of a given value in an error; Python refuses to write numbers with thousands of digits."""
 MAX_NUMBER = 2**63 - 1
 """Largest number of a setting that declares none: tensors and JSON readers hold no larger whole number."""
 
@@ -35,27 +35,27 @@ class Setting:
     Attributes
     ----------
     name, kind, optional
-        Read off the field: its name, the type of its annotation, and whether None is allowed.
+        From the field: its name, the type of its annotation, and whether None is allowed.
     default
         Value of a setting that was not given.
     label
         Title of its field on the page.
     help
-        What it does, in one sentence; names of Python stand in backquotes.
+        Effect of the setting, in one sentence, with Python names in backquotes.
     more
         Further sentences for the documentation.
     group
-        Group of the panel and of the command line's help in which it stands; empty: it has no field in the panel.
+        Group of the setting in the panel and in the command line's help; empty for a setting without a field.
     unset
-        What None stands for.
+        Meaning of None.
     low, high, above
         Bounds of a number (`high` with `low`); `above`: `low` itself is not allowed.
     longest, lines
-        Most characters of a text, and lines of its field.
+        Largest number of characters of a text, and number of lines of its field.
     choices
-        Allowed words, each with what it does.
+        Allowed words, each with its effect.
     scale
-        Draws a number as a slider from −reach to reach: the reach, and the words at both ends.
+        For a slider from −reach to reach: the reach, and the labels at both ends.
     """
 
     name: str = ""
@@ -91,7 +91,7 @@ class Setting:
 
     @property
     def standard(self) -> str:
-        """The default in words: what None stands for, or the value."""
+        """Default in words: the meaning of None, or the value."""
         return self.unset if self.default is None else repr(self.default)
 
     def checked(self, value: object) -> Any:
@@ -142,7 +142,7 @@ class Setting:
         return f"--{name}", {"dest": self.name, "default": self.default, **how, "help": how["help"].replace("%", "%%")}
 
     def described(self) -> dict[str, Any]:
-        """What the page needs to draw the field, as plain values."""
+        """Return the attributes that the page needs for the field, as plain values."""
         return {
             "name": self.name, "kind": self.kind, "group": self.group, "label": self.label, "help": plain(self.help),
             "unset": plain(self.unset), "lines": self.lines, "default": self.default,
@@ -188,7 +188,7 @@ class Declared:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Names of the settings."""
+        """Return the names of the settings."""
         return tuple(each.name for each in cls.schema)
 
     @classmethod
@@ -216,7 +216,7 @@ class Declared:
 
 
 def declared(cls: type[D]) -> type[D]:
-    """Complete a settings class: read its schema off the fields and document each field with its help.
+    """Complete a settings class: build its schema from the fields, and document each field with its help.
 
     Raises
     ------

@@ -26,11 +26,11 @@ SAMPLING, CONTEXT = "Decisions and sampling", "Context and limits"
 @declared
 @dataclass(frozen=True, kw_only=True)
 class Settings(Declared):
-    """Settings of a session. None means: what the checkpoint says."""
+    """Settings of a session. None means the checkpoint's own value."""
 
     # fmt: off
     greedy: bool = setting(
-        False, "Always take the likeliest token; nothing is drawn.", label="Greedy", group=SAMPLING,
+        False, "Always take the most probable token, without a random draw.", label="Greedy", group=SAMPLING,
         more="The authors' command line does so.")
     temperature: float | None = setting(
         None, "Divides the logits before a token is drawn: a higher one makes draws more random.", label="Temperature",

@@ -9,12 +9,12 @@ import { generate } from "./schema-types.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const package_ = join(here, "..", "ai_widgets");
-/** Largest size of the widget's files, in bytes: a notebook loads them for every widget. */
-const LARGEST_BUNDLE = 220_000;
+/** Largest size of the widget's files, in bytes: a notebook loads them for every widget. Recordings and branches need it. */
+const LARGEST_BUNDLE = 224_000;
 /** Largest size of the viewer's files, in bytes: each exported page contains them. */
 const LARGEST_VIEWER = 180_000;
 
-// The worklet runs in another world and is loaded from a Blob URL, so it travels as text: minified text.
+// The worklet runs in its own global scope and is loaded from a Blob URL, so it is bundled as minified text.
 const workletText = {
   name: "worklet-text",
   setup({ onLoad }) {
@@ -25,7 +25,7 @@ const workletText = {
   },
 };
 
-/** The licences of the packages that a bundle holds parts of: each asks to be passed on with it. */
+/** Return the licences of the packages in a bundle, which require to be distributed with it. */
 async function licensesOf({ inputs }) {
   const names = Object.keys(inputs).map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
   const packages = [...new Set(names.filter(Boolean))].sort();
@@ -35,7 +35,7 @@ async function licensesOf({ inputs }) {
   return (await Promise.all(texts)).join("\n\n");
 }
 
-/** Bundles one entry point, its style sheet, and the licences of what is in it, into one folder of the package. */
+/** Bundle one entry point, its style sheet, and the licences of its packages, into one folder of the package. */
 async function bundle(name, { folder, format, largest }) {
   const out = join(package_, folder, "static");
   await mkdir(out, { recursive: true });
@@ -68,5 +68,5 @@ async function bundle(name, { folder, format, largest }) {
 
 await generate();
 await bundle("widget", { folder: "widget", format: "esm", largest: LARGEST_BUNDLE });
-// A script inside a page: its names must not become the page's.
+// A script inside a page: its names must not become globals of the page.
 await bundle("viewer", { folder: "record", format: "iife", largest: LARGEST_VIEWER });

@@ -1,4 +1,4 @@
-// How TypeScript and JSX become one script, for the widget and for the benchmark's page alike.
+// Options of the bundler for TypeScript and JSX, shared by the widget and the page of the benchmark.
 export const SOURCES = {
   bundle: true,
   minify: true,

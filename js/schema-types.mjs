@@ -8,13 +8,13 @@ const here = dirname(fileURLToPath(import.meta.url));
 const WIDTH = 110;
 const TYPES = { integer: "number", number: "number", string: "string", boolean: "boolean", null: "null" };
 
-/** The generated files: the schema of each, and where its imports come from. */
+/** Generated files: the schema of each, and the files that its imports come from. */
 export const GENERATED = {
   "src/record/events.ts": { schema: "events.json", imports: {} },
   "src/channel/messages.ts": { schema: "messages.json", imports: { "events.json": "../record/events" } },
 };
 
-/** The TypeScript type of a part of a schema. */
+/** Return the TypeScript type of a part of a schema. */
 export function typeOf(part) {
   if (part.$ref) return part.$ref.split("/").at(-1);
   if (part.enum) return part.enum.map((word) => JSON.stringify(word)).join(" | ");
@@ -31,7 +31,7 @@ function arrayOf(item) {
   return /^\w+$/.test(item) ? `readonly ${item}[]` : `readonly (${item})[]`;
 }
 
-/** A documentation comment in lines of at most `WIDTH`; empty without a text. */
+/** Format a documentation comment in lines of at most `WIDTH`; empty without a text. */
 function comment(text, indent = "") {
   if (!text) return "";
   if (indent.length + text.length + 7 <= WIDTH) return `${indent}/** ${text} */\n`;
@@ -48,7 +48,7 @@ function definition(name, part) {
   if (!part.properties) return `${head}export type ${name} = ${typeOf(part)};\n`;
   let said = "";
   const fields = Object.entries(part.properties).map(([field, value]) => {
-    // One sentence may be about several fields that follow each other.
+    // One sentence may describe several consecutive fields.
     const words = value.description === said ? "" : comment(value.description, "  ");
     said = value.description;
     const optional = part.required?.includes(field) ? "" : "?";
@@ -57,7 +57,7 @@ function definition(name, part) {
   return `${head}export interface ${name} {\n${fields.join("")}}\n`;
 }
 
-/** The TypeScript source of a schema file. */
+/** Return the TypeScript source of a schema file. */
 export function typescript({ constants = {}, $defs }, name, imports = {}) {
   const text = JSON.stringify($defs);
   const used = Object.entries(imports).map(([file, from]) => {
@@ -78,7 +78,7 @@ export function typescript({ constants = {}, $defs }, name, imports = {}) {
     .join("\n");
 }
 
-/** The TypeScript source of each generated file, by its path. */
+/** Return the TypeScript source of each generated file, by its path. */
 export async function sources() {
   const made = Object.entries(GENERATED).map(async ([path, { schema, imports }]) => {
     const read = await readFile(join(here, "schema", schema), "utf8");
@@ -87,7 +87,7 @@ export async function sources() {
   return new Map(await Promise.all(made));
 }
 
-/** Writes every generated file that differs from its schema. */
+/** Write every generated file that differs from its schema. */
 export async function generate() {
   for (const [path, source] of await sources()) {
     const file = join(here, path);

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from ai_widgets.widget.wire import limits, outgoing
+from ai_widgets.widget.wire.branch_messages import DropBranch, Fork
 from ai_widgets.widget.wire.messages import (
     Close,
     Fetch,
@@ -22,7 +23,6 @@ from ai_widgets.widget.wire.messages import (
     Loop,
     MicState,
     Open,
-    PageMessage,
     Play,
     Poll,
     Reset,
@@ -32,6 +32,8 @@ from ai_widgets.widget.wire.messages import (
     Set,
     Step,
 )
+from ai_widgets.widget.wire.page_message import PageMessage
+from ai_widgets.widget.wire.recording_messages import Load, Part, Release, Replay, Save, Unload
 from tests.every_event import EVENTS
 
 FIXTURE = Path(__file__).parents[1] / "js" / "test" / "fixtures" / "written.ts"
@@ -66,14 +68,32 @@ PLAYING = {
     "left_s": 4.7,
 }
 UNKNOWN_LENGTH = {**PLAYING, "seconds": None, "speed": None, "left_s": None}
+FACTS = {
+    "model": "toy",
+    "detail": "cpu",
+    "created": "2026-01-31T14:05:00.000+00:00",
+    **{name: MODEL[name] for name in ("tokens", "prefix", "block", "limit")},
+}
 LOOP = {"mode": "run", "phase": "decide", "chunk": 3, "waiting": 2}
+BRANCH = {
+    "branch": 1,
+    "request": 7,
+    "chunk": 3,
+    "until": 9,
+    "changed": "bias 0.5, muted",
+    "state": "running",
+    "first_difference": "",
+    "differs_at": None,
+    "message": "",
+}
+NO_RECORDING, NO_REPLAY = outgoing.recording("none"), outgoing.replayed("none")
 HELLO = Hello(limits.PROTOCOL_VERSION, 0, "p", None, True)
 ASKED = Fetch("audio", 3, 5)
 SAMPLES = np.array([0.0, 0.5, -1.0], np.float32)
 
 FROM_KERNEL: tuple[dict[str, Any], ...] = (
-    outgoing.welcome(HELLO, False, 1, MODEL, {"seed": 0}, {"arrival": "keep"}, LOOP, {}),
-    outgoing.welcome(HELLO, True, 1, LOADING, {"seed": 0}, {"arrival": "keep"}, LOOP, PLAYING),
+    outgoing.welcome(HELLO, False, 1, MODEL, {"seed": 0}, {"arrival": "keep"}, LOOP, {}, NO_RECORDING, NO_REPLAY),
+    outgoing.welcome(HELLO, True, 1, LOADING, {"seed": 0}, {"arrival": "keep"}, LOOP, PLAYING, NO_RECORDING, NO_REPLAY),
     outgoing.events(1, 0, EVENTS, 2),
     outgoing.ack(1, 4),
     outgoing.audio(ASKED, SAMPLES, binary=True)[0],
@@ -86,6 +106,20 @@ FROM_KERNEL: tuple[dict[str, Any], ...] = (
     outgoing.model_status(MODEL),
     outgoing.model_status(LOADING),
     outgoing.reset(2),
+    outgoing.branch(**BRANCH),
+    outgoing.branch(**{**BRANCH, "state": "done", "first_difference": "chunk 4, decision", "differs_at": 4}),
+    outgoing.branch_dropped(1),
+    outgoing.branch_events(1, 0, EVENTS),
+    outgoing.saved(7, "p", "tiny-2026-01-31-1405.aiw", 1_000_000, "No audio before 1:00.0."),
+    outgoing.saved(7, "p", problem="There is nothing to save yet."),
+    outgoing.part(Part(7, 512, "p"), b"PK", True)[0],
+    outgoing.part(Part(7, 512, "p"), b"PK", False)[0],
+    outgoing.part(Part(7, 512, "p"), None, True)[0],
+    outgoing.recording("none"),
+    outgoing.recording("loading", "talk.aiw", 512, 1024),
+    outgoing.recording("shown", "talk.aiw", facts=FACTS),
+    outgoing.replayed("running", 3, 20),
+    outgoing.replayed("differs", 20, 20, 3, "decision, p_text: 0.1 → 0.3 (by 0.2)"),
     outgoing.problem("setting", "No such setting.", names=["warmth"], request=3),
 )
 """Messages as they are built by `outgoing`; the two times of day are replaced in the fixture."""
@@ -106,6 +140,14 @@ FROM_PAGE: tuple[PageMessage, ...] = (
     ASKED,
     Loop("step"),
     *(Step(), Interrupt(), Reset(), Poll()),
+    Fork(3, 9, {"bias": 0.5}, "TEXT_BEGIN", True, 7, "p"),
+    DropBranch(1),
+    Save("aiw", 7, "p"),
+    Part(7, 512, "p"),
+    Release(7, "p"),
+    Load(3, "talk.aiw", 1_000_000, "p"),
+    Unload("p"),
+    *(Replay("start", "p"), Replay("cancel", "p")),
 )
 
 

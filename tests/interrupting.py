@@ -109,7 +109,7 @@ def check(session: StreamingSession, *, complete: bool) -> None:
     tokens, due = retold(events, special)
     state = session._loop.state
     assert parses([*tokens, *due], special), (tokens, due)
-    assert list(state.talk.due) == due
+    assert list(state.progress.due) == due
     assert len(tokens) == session.position
     chunks = record.of_type(Chunk)
     decisions = record.of_type(Decision)
@@ -122,12 +122,12 @@ def check(session: StreamingSession, *, complete: bool) -> None:
     assert [turn.turn for turn in turns] == list(range(len(turns)))
     begun = [decision.chunk for decision in decisions if decision.choice == "TEXT_BEGIN"]
     assert [turn.chunk for turn in turns] == begun[: len(turns)]
-    assert len(begun) - len(turns) == (state.talk.reply is not None)
+    assert len(begun) - len(turns) == (state.progress.reply is not None)
     for turn in turns:
         assert tuple(e.token for e in record.of_type(Token) if e.turn == turn.turn) == turn.tokens
     if not session.closed:
         # A slide that is committed is carried out by the next step.
-        assert session._loop.turns.settle(state.talk)
+        assert session._loop.turns.settle(state.progress)
         context: Any = session._loop.turns._context
         assert context.position == session.position
         if hasattr(context, "tokens"):

@@ -114,7 +114,7 @@ def chunk_events(k: int, random: np.random.Generator, text: str = " You said sev
 
 
 def record_of(chunks: int, *, audio: bool = False, text: str = " You said seven.", seed: int = 0) -> SessionRecord:
-    """Record of so many chunks, the same at each call; with noise as audio."""
+    """Build a record of a number of chunks, the same at each call; with noise as audio."""
     random = np.random.default_rng(seed)
     record = SessionRecord(audio_seconds=None if audio else 0)
     for k in range(chunks):

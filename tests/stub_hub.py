@@ -185,7 +185,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hub(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubHub]:
-    """A hub with one commit, `main` and the tag `v1`; the cache is empty and nobody is logged in."""
+    """A hub with one commit, `main` and the tag `v1`; the cache is empty and there is no login."""
     from huggingface_hub import constants
 
     with serving() as hub:

@@ -78,7 +78,7 @@ def test_plain_sampling_is_timed_too(toy: Model, monkeypatch: pytest.MonkeyPatch
     assert step > 0 < bare
 
 
-def test_ages_take_turns_and_nobody_replies(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ages_alternate_without_replies(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "EARLY", 6)
     monkeypatch.setattr(bench, "ROUNDS", 1)
     young, old = bench.compare_ages(toy, 30)

@@ -32,7 +32,7 @@ def told(page: Page, kind: str) -> list[Any]:
 
 
 class Slow:
-    """A model whose forward passes wait until they are let go: slower than any audio."""
+    """A model whose forward passes block until they are released: slower than any audio."""
 
     def __init__(self, toy: Model, decided: str = "", replies: Any = ()) -> None:
         self.passes = threading.Semaphore(0)
@@ -248,7 +248,7 @@ class TestModel:
         page = build(model)
         self.fails(page, "The model ran out of memory", 1)
 
-    def test_a_recording_that_nobody_would_answer(self, build: Build, toy: Model) -> None:
+    def test_a_recording_after_the_model_has_failed(self, build: Build, toy: Model) -> None:
         model, _ = scripted(toy, "x", x=RuntimeError("boom"))
         page = build(model)
         page.hello()

@@ -134,7 +134,7 @@ class TestFromThePage:
         assert chunks(page) == 5
         file.act("stop")
 
-    def test_more_than_one_piece_is_needed_at_once_by_nobody(self, build: Build, hold: Hold) -> None:
+    def test_at_most_one_piece_is_requested_at_once(self, build: Build, hold: Hold) -> None:
         page = build()
         file = hold(page, wav_bytes(beeps(3.0)))
         waiting: list[int] = []

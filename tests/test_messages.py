@@ -300,7 +300,7 @@ class TestToTheBrowser:
         model = {"status": "ready", "kind": "model", "name": "toy", "detail": "", **UNKNOWN}
         hello = messages.Hello(3, 0, "page", None, True)
         sent = [
-            outgoing.welcome(hello, False, 1, model, {"seed": 0}, {"arrival": "keep"}, {"mode": "run"}, {}),
+            outgoing.welcome(hello, False, 1, model, {"seed": 0}, {"arrival": "keep"}, {"mode": "run"}, {}, {}, {}),
             outgoing.events(1, 5, [Notice(0, "limit", "Full.", {"used": 3})], 2),
             outgoing.ack(1, 4),
             outgoing.audio(messages.Fetch("audio", 3, 5), np.zeros(4, np.float32), False)[0],

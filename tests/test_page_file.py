@@ -105,7 +105,7 @@ class TestAnswers:
         file = PageFile("talk.wav", 128, ask, patience)
         return file
 
-    def test_duplicates_and_ranges_that_nobody_asked_for_are_discarded(self) -> None:
+    def test_duplicates_and_unrequested_ranges_are_discarded(self) -> None:
         first = [(64, b"x" * 64), (9999, b"x" * 64), (0, DATA[:64]), (0, b"y" * 64)]
         assert self.file({0: first}).read() == DATA[:128]
 

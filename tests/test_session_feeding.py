@@ -141,7 +141,7 @@ class TestStream:
             lambda session: session.__exit__(None, None, None),
         ],
     )
-    def test_what_nobody_iterates_is_finished_by_the_next_call_and_by_nothing_else(
+    def test_what_is_not_iterated_is_finished_by_the_next_call_only(
         self, toy: Model, expected: list[Event], call: Any
     ) -> None:
         session = toy.session(**RULES)
@@ -166,7 +166,7 @@ class TestStream:
             assert session.chunks_done == number
             assert len(session._loop._feed._items) <= 2
 
-    def test_an_iterator_gives_all_its_events_whoever_ran_them(self, toy: Model) -> None:
+    def test_an_iterator_yields_all_its_events_also_those_another_call_ran(self, toy: Model) -> None:
         """A change in the middle of the loop finishes the rest; the loop still sees it."""
         session = toy.session(**RULES)
         stream = session.stream(AUDIO)

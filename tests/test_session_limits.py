@@ -74,8 +74,8 @@ class TestContextStop:
 
     def test_the_card_stops_at_4096_tokens(self, toy: Model) -> None:
         session = StreamingSession(toy, Settings(context="stop"))
-        assert session._loop.state.talk.terms.max_new_tokens == 4096
-        assert StreamingSession(toy, Settings(context="reset"))._loop.state.talk.terms.max_new_tokens is None
+        assert session._loop.state.progress.terms.max_new_tokens == 4096
+        assert StreamingSession(toy, Settings(context="reset"))._loop.state.progress.terms.max_new_tokens is None
 
     def test_the_limit_is_never_above_the_checkpoints(self, toy: Model) -> None:
         assert StreamingSession(toy, Settings(context_limit=10**6)).context_limit == 2048

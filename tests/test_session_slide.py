@@ -46,7 +46,7 @@ class TestSliding:
     def test_it_is_the_default_and_stays_below_2048(self, toy: Model) -> None:
         session = StreamingSession(toy)
         assert (session.settings.context, session.context_limit) == ("slide", 2_000)
-        assert session._loop.state.talk.terms.max_new_tokens is None
+        assert session._loop.state.progress.terms.max_new_tokens is None
 
     def test_the_oldest_leaves_and_the_rest_stays(self, toy: Model) -> None:
         model, decoder = scripted(toy)
@@ -195,7 +195,7 @@ class TestWithTheRealDecoder:
         for half in (starts[200:4_600], starts[4_600:]):
             assert (min(half), max(half)) == (min(starts[200:]), max(starts))
         assert max(starts) < 2_000
-        assert len(session._loop.state.talk.window) <= 153
+        assert len(session._loop.state.progress.window) <= 153
 
 
 class TestChange:

@@ -1,4 +1,4 @@
-"""The same weights for the same checkpoint, device and format while anyone uses them; freed when nobody does."""
+"""Equal requests share the weights of a checkpoint while a model uses them; unused weights are freed."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class TestOthers:
 
 
 class TestFreed:
-    def test_weights_are_freed_when_nobody_uses_them(self, folder: Path, reads: list[str]) -> None:
+    def test_unused_weights_are_freed(self, folder: Path, reads: list[str]) -> None:
         model = load_model(folder, "cpu")
         session = model.session()
         gone = [weakref.ref(one) for one in (model, model.decoder, model.decoder.model)]

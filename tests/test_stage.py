@@ -109,7 +109,7 @@ def test_close_waits_for_the_item_at_work_and_takes_no_more() -> None:
     assert "test close" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_close_wakes_whoever_waits_to_put() -> None:
+def test_close_wakes_a_thread_that_waits_to_put() -> None:
     begun, go = gate()
 
     def work(_: int) -> None:

@@ -1,4 +1,4 @@
-"""The embedded checkpoint: small, silent where nobody speaks, and it answers soon after somebody has spoken."""
+"""The embedded checkpoint: small, silent without speech, and it answers soon after the end of speech."""
 
 from __future__ import annotations
 

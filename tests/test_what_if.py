@@ -134,7 +134,7 @@ class TestRefused:
         session.push(chunks(2))
         session.change(bias=1.0)
         session.push(chunks(2))
-        with pytest.raises(SettingError, match="bias changed on the way"):
+        with pytest.raises(SettingError, match="bias changes within the record"):
             what_if(session.record, threshold=0.5)
         assert len(what_if(session.record, threshold=0.5, bias=0).chunk) == 4
 

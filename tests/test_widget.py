@@ -211,7 +211,7 @@ class TestReset:
         page.record(babble(2))
         before = settled(page)
         page.send({"type": "reset"})
-        assert page.of("reset") == [{"type": "reset", "session": 2}]
+        assert page.of("reset") == [{"type": "reset", "session": 2, "first": 0}]
         assert page.events() == []
         assert page.widget.state == "idle"
         page.record(babble(2))

@@ -18,7 +18,7 @@ from ai_widgets.audio.features import THUMBNAIL_BANDS, THUMBNAIL_FRAMES
 from ai_widgets.audio.files import AUDIO_SUFFIXES
 from ai_widgets.audio.intake import ENVELOPE_POINTS
 from ai_widgets.special_tokens import Emotion
-from ai_widgets.widget.wire import kernel_messages, limits, messages
+from ai_widgets.widget.wire import kernel_messages, kernel_recordings, limits, messages
 
 FOLDER = Path(__file__).parents[1] / "js" / "schema"
 Struct = type[msgspec.Struct]
@@ -47,6 +47,9 @@ WIRE_WORDS: Mapping[str, Any] = {
     "MicPhase": limits.MicPhase,
     "FileState": limits.FileState,
     "LoadingStatus": kernel_messages.LoadingStatus,
+    "RecordingFormat": limits.RecordingFormat,
+    "RecordingState": kernel_recordings.RecordingState,
+    "ReplayState": kernel_recordings.ReplayState,
 }
 """Names that the page has for types of words."""
 
@@ -83,12 +86,14 @@ def wire() -> Schema:
         "LOOP_MODES": list(limits.LOOP_MODES),
         "FILE_STATES": list(get_args(limits.FileState)),
         "AUDIO_SUFFIXES": sorted(AUDIO_SUFFIXES),
+        "RECORDING_SUFFIX": limits.RECORDING_SUFFIX,
         "KERNEL_TYPES": [kind.__struct_config__.tag for kind in kernel_messages.RECEIVED],
     }
     defs = _definitions((*messages.SENT, *kernel_messages.RECEIVED), WIRE_WORDS)
     for name in events()["$defs"]:
         defs.pop(name, None)
-    defs["Events"]["properties"]["events"]["items"] = {"$ref": "events.json#/$defs/SessionEvent"}
+    for kind in ("Events", "BranchEvents"):
+        defs[kind]["properties"]["events"]["items"] = {"$ref": "events.json#/$defs/SessionEvent"}
     unions = {"BrowserMessage": messages.SENT, "KernelMessage": kernel_messages.RECEIVED}
     return _schema(unions, defs, constants)
 

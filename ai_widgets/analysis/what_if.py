@@ -151,8 +151,8 @@ def _wanted(changed: Mapping[str, Any]) -> dict[str, Any]:
         if name not in CHANGEABLE:
             if name in Settings.names():
                 raise SettingError(
-                    f"The recorded numbers do not tell what {name} would have changed, only {', '.join(CHANGEABLE)}; "
-                    f"session.fork(chunk, {name}=…) runs it.",
+                    f"The effect of {name} cannot be computed from the recorded numbers, only that of "
+                    f"{', '.join(CHANGEABLE)}; session.fork(chunk, {name}=…) runs the model.",
                     (name,),
                 )
             raise SettingError.unknown(name, (*CHANGEABLE, "threshold"))
@@ -166,6 +166,6 @@ def _threshold(threshold: float, wanted: Mapping[str, Any], decisions: list[Deci
         raise SettingError(f"threshold must be a probability above 0 and below 1, not {threshold!r}.", ("threshold",))
     biases = {decision.rule.get(BIAS, 0.0) for decision in decisions} if BIAS not in wanted else {wanted[BIAS]}
     if len(biases) > 1:
-        raise SettingError("The bias changed on the way; give the bias that the threshold is meant with.", (BIAS,))
+        raise SettingError("The bias changes within the record; give the bias to combine with the threshold.", (BIAS,))
     bias = float(next(iter(biases), 0.0)) - math.log(threshold / (1 - threshold))
     return {GREEDY: True, BIAS: bias}

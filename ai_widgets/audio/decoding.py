@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float32]
 BLOCK_SAMPLES = 1 << 16
 """Maximum number of samples in a block, over all channels (256 KiB as float32); it bounds the memory of decoding."""
 UNKNOWN_FRAMES = 1 << 62
-"""Frame count from which libsndfile means that the header gives no length."""
+"""Frame count from which on libsndfile signals that the header has no length."""
 DECODED = "fltp"
 """FFmpeg's name of the decoded sample format: float32, one plane per channel."""
 
@@ -96,7 +96,7 @@ class SoundfileDecoder:
         return None if self.frames is None or self.rate <= 0 else self.frames / self.rate
 
     def blocks(self) -> Iterator[Array]:
-        """Rows until the end; `DecodeError` where it cannot go on."""
+        """Yield rows until the end; `DecodeError` where decoding cannot continue."""
         size = max(1, min(self.rate, BLOCK_SAMPLES // self.channels))
         while True:
             try:
@@ -123,7 +123,7 @@ class FfmpegDecoder:
     Parameters
     ----------
     to_the_end
-        Read to the end of the file, whatever length its header gives.
+        Read to the end of the file and ignore the length in its header.
     rate
         Sample rate of the rows; None for that of the stream. libsndfile gives Opus at the rate of the recording,
         FFmpeg at 48 kHz.
@@ -166,7 +166,7 @@ class FfmpegDecoder:
         return None if duration is None else duration / self._av.time_base
 
     def blocks(self) -> Iterator[Array]:
-        """Rows until the end; `DecodeError` where it cannot go on."""
+        """Yield rows until the end; `DecodeError` where decoding cannot continue."""
         waiting: list[Array] = []
         length, size = 0, max(1, min(self.rate, BLOCK_SAMPLES // self.channels))
         for planes in self._planes():

@@ -1,7 +1,7 @@
-"""Audio files, read piece by piece: the one reader of this package, for command line, sessions, training and widget.
+"""Audio files, read piece by piece; used by command line, sessions, training and widget.
 
-`open_audio` gives blocks of mono float32 at the file's own rate in memory that does not grow with the file, and says
-what was wrong with the file. `load_audio` reads a whole file into one array.
+`open_audio` yields blocks of mono float32 at the file's own rate, in memory that does not depend on the file's length,
+and reports faults of the file. `load_audio` reads a whole file into one array.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ AUDIO_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".m4b", ".mp4", ".mov", ".webm", ".mka", ".mkv"}
     | {".aac", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".wma", ".amr", ".3gp", ".ac3"}
 )
-"""Names that a folder's sound files end in, in small letters; a file that is named itself may be called anything."""
+"""Lower-case suffixes of the audio files that are read from a folder; a file given by its path may have any name."""
 LONGEST_S = 6 * 3600.0
-"""Seconds that a file may decode to unless said otherwise. As 16 kHz float32 in one array that is 1.4 GB; a file of a
-few kilobytes can decode to more."""
+"""Default limit of a decoded file, in seconds: 1.4 GB as 16 kHz float32 in one array. A file of a few kilobytes can
+decode to more."""
 
 
 def open_audio(
@@ -44,15 +44,15 @@ def open_audio(
     source
         A path, or an open binary file that can `read`, `seek` and `tell` (it stays open).
     name
-        What the file is called in messages; by default its path.
+        Name of the file in messages; by default its path.
     longest_s
-        Seconds that it may decode to; None for any length.
+        Largest decoded length in seconds; None for no limit.
 
     Returns
     -------
     AudioReader
         A context manager that yields float32 mono blocks [n] at the file's own rate. Channels are averaged, or where
-        they cancel, the louder one is taken; `AudioReader.notices` says so.
+        they cancel, the louder one is used, with a notice in `AudioReader.notices`.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def load_audio(
 
 
 def _collect(blocks: Iterable[Array], expected: float) -> Array:
-    """Blocks as one array. Room for `expected` samples is made at once, so that the sound is not held twice."""
+    """Join blocks to one array. Memory for `expected` samples is allocated at once, to avoid a second copy."""
     whole = np.empty(int(min(expected, LONGEST_S * SAMPLE_RATE)) + 1, np.float32)
     length = 0
     for block in blocks:

@@ -167,7 +167,7 @@ def _loudest(array: npt.NDArray[Any]) -> float:
 
 
 def check_rate(rate: object) -> int:
-    """`rate` as a whole number of samples per second, or an `AudioError`."""
+    """Return `rate` as a whole number of samples per second; raise `AudioError` if it is none or out of range."""
     if isinstance(rate, bool) or not isinstance(rate, (int, float, np.integer, np.floating)):
         raise AudioError(f"The sample rate must be a whole number of samples per second, not {rate!r}.")
     if not np.isfinite(rate) or rate != int(rate):

@@ -1,4 +1,4 @@
-"""`AudioReader`: one audio file, read piece by piece, and what is found wrong with it on the way."""
+"""`AudioReader`: one audio file, read piece by piece, with notices about its faults."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Array = npt.NDArray[np.float32]
 
 
 class AudioReader(Iterator[Array]):
-    """Blocks of one file: mono float32 [n] at `rate`, at most a second each. Made by `open_audio`.
+    """Iterator over the blocks of one file: mono float32 [n] at `rate`, at most a second each. See `open_audio`.
 
     Attributes
     ----------
     name
-        What the file is called in messages.
+        Name of the file in messages.
     rate, channels
-        Of the file; the blocks are mono.
+        Sample rate in Hz, and number of channels of the file; the blocks are mono.
     seconds
-        Length as the file says it or as its size suggests; None where nothing tells it.
+        Length in seconds from the header, or estimated from the file's size; None if unknown.
     position_s
-        Seconds that were read so far.
+        Seconds read so far.
     notices
-        What was found wrong so far; complete once the iteration has ended.
+        Faults found so far; complete once the iteration has ended.
     """
 
     def __init__(self, file: BinaryIO, name: str, longest_s: float | None, owned: bool) -> None:
@@ -59,7 +59,7 @@ class AudioReader(Iterator[Array]):
 
     @property
     def position_s(self) -> float:
-        """Seconds that were read so far."""
+        """Seconds read so far."""
         return self._read / self.rate
 
     def __iter__(self) -> AudioReader:
@@ -88,7 +88,7 @@ class AudioReader(Iterator[Array]):
 
     def _open(self) -> SoundfileDecoder | FfmpegDecoder:
         header = self._header
-        # libsndfile takes an unfinished file for empty, and talks on the terminal about a cut MP3.
+        # libsndfile reads an unfinished file as empty, and prints warnings about a truncated MP3 on the terminal.
         if not header.unfinished and header.form not in ("MP3", "AAC", "MP4"):
             try:
                 return SoundfileDecoder(self._source)
@@ -112,11 +112,11 @@ class AudioReader(Iterator[Array]):
         return f"{self.name} cannot be read as audio: it is empty, damaged or of an unknown format."
 
     def _check(self, decoder: SoundfileDecoder | FfmpegDecoder) -> None:
-        """Refuse what no recording is, before anything of it is decoded."""
+        """Raise `AudioError` for a header with values that no recording has, before decoding."""
         if not MIN_RATE <= decoder.rate <= MAX_RATE:
             raise AudioError(
-                f"{self.name} says that it was recorded at {decoder.rate} Hz; a sample rate must lie between "
-                f"{MIN_RATE} and {MAX_RATE} Hz. Its header is damaged, or it is no sound."
+                f"{self.name} has a sample rate of {decoder.rate} Hz; a sample rate must be between "
+                f"{MIN_RATE} and {MAX_RATE} Hz. Its header is damaged, or it is no audio file."
             )
         if not 1 <= decoder.channels <= MAX_CHANNELS:
             raise AudioError(f"{self.name} has {decoder.channels} channels; 1 to {MAX_CHANNELS} are read.")
@@ -137,7 +137,7 @@ class AudioReader(Iterator[Array]):
         decoder, header = self._decoder, self._header
         seconds = None if decoder is None else decoder.seconds
         if header.unfinished and isinstance(decoder, FfmpegDecoder):
-            # FFmpeg's figure goes by the size of the file, which is what is read.
+            # FFmpeg estimates the length from the size of the file, all of which is read.
             return seconds
         return seconds if seconds is None or seconds >= 0 else None
 
@@ -158,7 +158,7 @@ class AudioReader(Iterator[Array]):
         self._note_end()
 
     def _rows(self) -> Iterator[Array]:
-        """Rows of the first decoder, and of the second where the first one stops before the end."""
+        """Yield the rows of the first decoder, then those of the second if the first stops before the end."""
         decoder = self._decoder
         if decoder is None:
             raise AudioError(f"{self.name} is closed.")

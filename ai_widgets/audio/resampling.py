@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float32]
 
 
 def resampled(blocks: Iterable[Array], rate: int, wanted: int = SAMPLE_RATE) -> Iterator[Array]:
-    """Blocks at `wanted` Hz of blocks at `rate` Hz (soxr, high quality), the same as resampling them in one piece.
+    """Resample blocks from `rate` to `wanted` Hz (soxr, high quality), with the result of resampling them in one piece.
 
     Inside the resampler a NaN would spread over hundreds of samples; so it only marks its own place.
     """

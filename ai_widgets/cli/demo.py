@@ -65,5 +65,5 @@ def open_demo(port: int, browser: bool, folder: str | None) -> int:
         try:
             return server.wait()
         except KeyboardInterrupt:
-            # JupyterLab gets the signal too, and asks for a confirmation.
+            # JupyterLab receives the signal too, and asks for confirmation.
             continue

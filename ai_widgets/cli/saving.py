@@ -17,7 +17,7 @@ from ..record.save import check_target
 
 @contextmanager
 def recording(path: str | None, *, audio: bool = False) -> Iterator[SessionRecord]:
-    """Give the record of a run for a block; at the end of the block, also after an error or Ctrl-C, save it to `path`.
+    """Provide the record of a run to a block; after the block, also after an error or Ctrl-C, save it to `path`.
 
     Memory does not depend on the length of the run: events and audio are read from a folder beside `path`. That folder
     is removed when the file is written; a process that is killed leaves it, and it opens like the file.

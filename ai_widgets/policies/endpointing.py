@@ -76,7 +76,7 @@ class Endpointer:
     silent_s: float = 0.0
 
     def after(self, scores: Sequence[float]) -> tuple[Endpointer, bool]:
-        """Take the scores of the windows that ended in a chunk. Return the next state, and whether to reply now."""
+        """Apply the rule to the scores of a chunk's windows. Return the next state, and whether to reply now."""
         rule, speaking, spoken, silent = self.rule, self.speaking, self.spoken_s, self.silent_s
         for score in scores:
             if score >= rule.threshold:

@@ -1,8 +1,8 @@
-"""Unpack the one-file form of a recording, or what is left of it.
+"""Unpack the one-file form of a recording, or the readable part of a damaged one.
 
-Members are found by fixed names, and no name of the archive is used as a path. What is unpacked is bounded by the size
-of the archive, so that a small file cannot fill the disk. An archive without its directory, as after a transfer that
-was cut off, is read member by member from its start.
+Members are found by fixed names, and no name of the archive is used as a path. The unpacked size is bounded by the size
+of the archive, so that a small file cannot fill the disk. An archive without its directory, as after an incomplete
+transfer, is read member by member from its start.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Archive:
 
     @property
     def names(self) -> list[str]:
-        """Names of the members, as they stand in the archive: not to be used as paths."""
+        """Names of the members in the archive, which must not be used as paths."""
         return [*self._parts, *(self._zip.namelist() if self._zip is not None else ())]
 
     def __contains__(self, name: str) -> bool:

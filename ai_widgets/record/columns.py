@@ -1,7 +1,7 @@
 """`Columns`: rows of numbers in blocks; a block that is full is compressed.
 
 A session of many hours keeps one row of each event in memory. Rows are addressed by their number, so that an
-interrupted `put` may be repeated, and a reader on another thread never sees a row half written that it may ask for.
+interrupted `put` may be repeated, and a reader on another thread never gets a partly written row below its count.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class EventFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # Number of events, and offset behind the last one; one value, so that an interrupt never leaves half of it.
+        # Number of events, and offset behind the last one; one tuple, so that an interrupt cannot separate the two.
         self._state = 0, 0
         self._pages: list[int] = []
         self._cache: OrderedDict[int, tuple[Event, ...]] = OrderedDict()

@@ -20,7 +20,7 @@ from .event_rows import EventRows
 MAX_EVENTS = 50_000
 """Complete events kept in memory without a file: more than an hour of chunks, about 60 MB."""
 FILED_EVENTS = 4_096
-"""Complete events kept in memory beside a file that has all of them: what pages ask for again."""
+"""Complete events kept in memory beside a file that has all of them: pages request the newest ones again."""
 BATCH = 500
 """Events that are read at once while the whole store is copied."""
 
@@ -43,7 +43,7 @@ class EventStore:
         self._kinds: list[EventRows] = []
         self._codes: dict[type[Event], int] = {}
         self._index = Columns(np.dtype([("kind", "<u1"), ("row", "<u4")]))
-        # Number of events, and of those of each kind; one value, so that an interrupt never leaves half of it.
+        # Number of events, and of those of each kind; one tuple, so that an interrupt cannot separate the two.
         self._state: tuple[int, tuple[int, ...]] = 0, ()
         self._file: EventFile | None = None
         self._filing = False

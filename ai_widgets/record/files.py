@@ -13,7 +13,7 @@ from ..errors import RecordError
 
 @contextmanager
 def writing(target: Path) -> Iterator[Path]:
-    """Give a temporary file beside `target` for a block, and rename it to `target` at the end of the block.
+    """Provide a temporary file beside `target` to a block, and rename it to `target` after the block.
 
     Raises
     ------

@@ -101,7 +101,7 @@ class Folder:
             header.write(self.path / HEADER_NAME)
 
     def _made(self) -> Path:
-        """Make a new folder that only its owner can access, and return its path."""
+        """Create a new folder that only its owner can access, and return its path."""
         if self.wanted.suffix == SUFFIX:
             return self._new(self.wanted)
         self.wanted.mkdir(0o700, exist_ok=True)
@@ -113,7 +113,7 @@ class Folder:
                 number += 1
 
     def _new(self, path: Path) -> Path:
-        """Make one folder; an interrupted call may be repeated."""
+        """Create one folder; an interrupted call may be repeated."""
         again, self._making = self._making == path, path
         try:
             path.mkdir(0o700)

@@ -1,4 +1,4 @@
-"""`Header`: what a recording says about its session besides events and audio (`header.json`, docs/record-format.md)."""
+"""`Header`: facts about the session of a recording besides events and audio (`header.json`, docs/record-format.md)."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class Header:
 
 
 def sync(path: Path) -> None:
-    """Ask the operating system to write a file to the disk, before the file replaces another one."""
+    """Force the operating system to write a file to the disk, before the file replaces another one."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 

@@ -69,7 +69,7 @@ class HtmlPage:
         return f"<HtmlPage: {len(self._document.encode('utf-8')) / 1e6:.1f} MB>"
 
     def _repr_html_(self) -> str:
-        # A frame without `allow-same-origin` has an origin of its own: its script sees nothing of the notebook.
+        # A frame without `allow-same-origin` has its own origin: its script cannot access the notebook.
         return (
             f'<iframe srcdoc="{escape(self._document)}" sandbox="allow-scripts" title="Session record" '
             f'style="width:100%;height:{FRAME_HEIGHT}px;border:0"></iframe>'
@@ -185,14 +185,14 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
         '<meta name="color-scheme" content="light dark">',
         f"<title>{escape(heading)}</title>",
         f"<style>{style}</style>\n</head>\n<body>",
-        # The replies stand there until the viewer shows the record: where scripts are off, they remain.
+        # The replies as text until the viewer shows the record; without scripts they remain.
         f'<main id="aiw-viewer">{fallback}</main>',
         f'<script type="application/json" id="aiw-header">{_script_json(header)}</script>',
         f'<script type="text/plain" id="aiw-events">{b64encode(packed).decode("ascii")}</script>',
     ]
     if sound is not None:
         parts.append(f'<script type="text/plain" id="aiw-audio">{b64encode(sound).decode("ascii")}</script>')
-    # The licences of the libraries in the viewer ask to be passed on with it.
+    # The licences of the libraries in the viewer must be distributed with it.
     parts.append(f'<script type="text/plain" id="aiw-licenses">{licenses}</script>')
     parts.append(f"<script>{script}</script>\n</body>\n</html>\n")
     return HtmlPage("\n".join(parts))
@@ -208,7 +208,7 @@ def _asset(name: str) -> str:
         ) from error
     # The build keeps these out (js/build.mjs); a later change would end the element early.
     if "</script" in text.lower() or "</style" in text.lower() or "<!--" in text:
-        raise RecordError(f"The viewer's file {name} cannot stand inside an HTML page; build it anew.")
+        raise RecordError(f"The viewer's file {name} cannot be part of an HTML page; run `make` to build it again.")
     return text
 
 
@@ -217,7 +217,7 @@ def _digest(text: str) -> str:
 
 
 def _script_json(value: Any) -> str:
-    """Write JSON that cannot end its script element, whatever text it contains."""
+    """Format JSON that cannot end its script element, with any text in it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,4 +1,4 @@
-"""Open a recording: a folder, or one file; of a cut or altered one, what is left of it (docs/record-format.md)."""
+"""Open a recording: a folder, or one file; of a truncated or altered one, the readable part (docs/record-format.md)."""
 
 from __future__ import annotations
 
@@ -63,12 +63,23 @@ def load(path: str | Path) -> SessionRecord:
     Raises
     ------
     RecordError
-        If there is no such file or it cannot be read; `ForeignRecordError` and `NewerRecordError`: see there.
+        If there is no such file or it cannot be read; also its subclasses `ForeignRecordError` and `NewerRecordError`.
 
     Warns
     -----
     RecordWarning
         If a part of the recording is missing.
+    """
+    record, missing = open_recording(path)
+    if missing:
+        warnings.warn(missing, RecordWarning, stacklevel=3)
+    return record
+
+
+def open_recording(path: str | Path, name: str = "") -> tuple[SessionRecord, str]:
+    """Open a recording as `load` does; return also the sentence on what it lacks, empty if it is complete.
+
+    `name` is the recording's name in that sentence, by default that of the file.
     """
     given = Path(path).expanduser()
     losses, owned = Losses(), None
@@ -92,12 +103,11 @@ def load(path: str | Path) -> SessionRecord:
     record = SessionRecord()
     record._begin_with(header, events, audio, given, owned)
     record._raw = tuple(segments_in(folder))
-    if losses.words:
-        words = "; ".join(losses.words)
-        message = f"The recording {given.name} is not complete: {words}."
-        warnings.warn(message, RecordWarning, stacklevel=3)
-        record.append(Notice(max(0, audio.chunks - 1), "salvaged", message, losses.data))
-    return record
+    if not losses.words:
+        return record, ""
+    message = f"The recording {name or given.name} is not complete: {'; '.join(losses.words)}."
+    record.append(Notice(max(0, audio.chunks - 1), "salvaged", message, losses.data))
+    return record, message
 
 
 def _unpack(path: Path, folder: Path, losses: Losses) -> None:

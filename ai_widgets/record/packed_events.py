@@ -8,7 +8,7 @@ A column of a table (one table per event type) is a list, or one of these object
     {"values": [...], "at": column}  recurring values, by index
     {"blob": name}                   bytes of the blob `name`
 
-A column that is left out has the value that `js/src/record/packed.ts`, the reader, gives it. `pack` writes the
+An omitted column has the default value of the reader, `js/src/record/packed.ts`. `pack` writes the
 gzip of: length of the JSON as uint32 (little-endian), the JSON, and the blobs one after another.
 """
 
@@ -244,7 +244,7 @@ def _envelopes(rows: list[list[float]], detail: Detail) -> bytes:
         peaks = peaks.reshape(len(rows), -1, detail.peak_points).max(axis=2)
         octaves = np.log2(np.maximum(peaks, 1))
         peaks = np.round(2 ** (np.round(octaves * detail.peak_steps) / detail.peak_steps)).astype(np.uint16)
-    # High bytes first, then low bytes: each compresses better by itself.
+    # High bytes first, then low bytes: separately, both compress better.
     return (peaks >> 8).astype(np.uint8).tobytes() + (peaks & 255).astype(np.uint8).tobytes()
 
 

@@ -93,7 +93,7 @@ class SessionRecord(KeptRecord, Replayable, PageView):
 
     @classmethod
     def load(cls, path: str | Path) -> SessionRecord:
-        """Open a recording, a folder or one file; of a cut or damaged one, what is left of it.
+        """Open a recording, a folder or one file; of a truncated or damaged one, the readable part.
 
         Events and audio stay on the disk and are read when they are asked for. New events are appended in memory only.
 

@@ -1,4 +1,4 @@
-"""`Replayable`: the part of a record that hands it to a model to be run again."""
+"""`Replayable`: the part of a record that replays it with a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write a record as one file or as a folder (docs/record-format.md), all of it or nothing."""
+"""Write a record as one file or as a folder (docs/record-format.md), completely or not at all."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
 
 @contextmanager
 def _temporary(target: Path) -> Iterator[Path]:
-    """Give a free name beside `target` for a block, and remove what is left there."""
+    """Provide an unused name beside `target` to a block, and remove any file of that name after the block."""
     holder = Path(tempfile.mkdtemp(prefix=f".{target.stem[:40]}-", suffix=".tmp", dir=target.parent))
     try:
         yield holder / target.name

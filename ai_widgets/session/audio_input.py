@@ -22,14 +22,14 @@ class AudioInput(ABC):
 
     @abstractmethod
     def _begin(self, *items: Item) -> EventStream:
-        """Take items, finish what was pending before them, and return the stream of their events."""
+        """Queue items, finish the items that were pending before them, and return the stream of their events."""
 
     @abstractmethod
     def _check_open(self) -> None:
         """Raise a `SessionError` if the session is closed."""
 
     def push(self, samples: npt.ArrayLike, rate: int | None = None) -> list[Event]:
-        """Hear the next audio of a stream, of any length, and return the events of it.
+        """Process the next audio of a stream, of any length, and return its events.
 
         Samples that do not fill a chunk wait for the next call.
 
@@ -38,39 +38,57 @@ class AudioInput(ABC):
         samples
             [n] or with channels, see `audio.mono`.
         rate
-            Samples per second; 16 000 by default. Another rate goes through a streaming resampler, so that any split
-            into blocks gives the same; it may change from call to call.
+            Sample rate in Hz; 16 000 by default. Another rate is resampled as one stream, so that the result does not
+            depend on the split into blocks; the rate may change from call to call.
 
         Raises
         ------
         AudioError
-            Not audio; nothing is heard then.
+            If the samples are not audio; none of them is heard then.
         SessionError
-            The session is closed.
+            If the session is closed.
+
+        Examples
+        --------
+        >>> for block in blocks:
+        ...     events = session.push(block, rate=48_000)
+        >>> session.finish(tail_silence=1.0)
         """
         return [*self.stream(samples, rate)]
 
     def stream(self, samples: npt.ArrayLike, rate: int | None = None) -> EventStream:
-        """Hear audio of a stream as `push` does; the events come as they happen, token by token.
+        """Process audio of a stream as `push` does, and yield the events as they happen, token by token.
 
         Returns
         -------
         EventStream
-            An iterator. What is left of it is finished by the session's next call.
+            An iterator. The session's next call finishes steps that were not iterated.
+
+        Raises
+        ------
+        AudioError, SessionError
+            As `push`.
         """
         return self._begin(block(samples, rate))
 
     def finish(self, tail_silence: float = 0.0) -> list[Event]:
-        """End the recording: the waiting rest is padded to a chunk, `tail_silence` seconds of silence follow.
+        """End the recording: pad the remaining samples to a chunk, and append `tail_silence` seconds of silence.
 
         The session stays open; the next audio belongs to a new clip.
+
+        Raises
+        ------
+        SettingError
+            If `tail_silence` is not allowed.
+        SessionError
+            If the session is closed.
         """
         return [*self._begin(End(checked_tail(tail_silence)))]
 
     def push_clip(
         self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
     ) -> list[Event]:
-        """Hear one whole clip, padded to chunks and followed by silence so that the model can reply.
+        """Process one whole clip, padded to chunks and followed by silence so that the model can reply.
 
         Parameters
         ----------
@@ -78,16 +96,23 @@ class AudioInput(ABC):
             As in `push`.
         floor
             `clip`: the log-mel floor is that of the whole clip, and clip and tail are encoded on their own, as the
-            authors' offline runner does. `running`: the clip goes on in the stream.
+            authors' offline runner does. `running`: the clip continues the stream.
         tail_silence
             Seconds, rounded up to whole chunks; the authors use 1.
+
+        Raises
+        ------
+        AudioError, SettingError
+            If the samples are not audio, or another argument is not allowed; nothing is heard then.
+        SessionError
+            If the session is closed.
         """
         return [*self.stream_clip(samples, rate, floor=floor, tail_silence=tail_silence)]
 
     def stream_clip(
         self, samples: npt.ArrayLike, rate: int | None = None, *, floor: str = "clip", tail_silence: float = 1.0
     ) -> EventStream:
-        """Hear one whole clip as `push_clip` does; the events come as they happen."""
+        """Process one whole clip as `push_clip` does, and yield the events as they happen."""
         return self._begin(*clip_items(samples, rate, floor, tail_silence))
 
     def play(
@@ -99,28 +124,35 @@ class AudioInput(ABC):
         longest_s: float | None = LONGEST_S,
         progress: Progress | None = None,
     ) -> list[Event]:
-        """Hear an audio file as one recording, and return the events of it.
+        """Process an audio file as one recording, and return its events.
 
-        The file is decoded piece by piece while it is heard: memory does not depend on its length. What is wrong with
-        it (cut, damaged, channels that cancel) is a notice.
+        The file is decoded piece by piece while it is heard: memory does not depend on its length. A fault
+        of the file (truncated, damaged, channels that cancel) is a notice.
 
         Parameters
         ----------
         source
             A path, or an open binary file that can be searched.
         floor, tail_silence
-            As in `push_clip`. With `running` its first chunk is decided at once; with `clip` the whole file is measured
-            before.
+            As in `push_clip`. With `running` the first chunk is decided at once; with `clip` the whole file is measured
+            first.
         longest_s
-            Seconds that it may decode to; None for any length.
+            Largest decoded length in seconds; None for no limit.
         progress
-            Gets the seconds that were measured, and all there are as far as that is known.
+            Receives the measured seconds, and the total seconds if known.
 
         Raises
         ------
         AudioError
-            It cannot be read; nothing is heard then. Where that turns out in the middle, all but the last seconds of
-            what came before were heard.
+            If the file cannot be read; nothing is heard then. If it is damaged in the middle, all but the last seconds
+            before the damage were heard.
+        SessionError
+            If the session is closed.
+
+        Examples
+        --------
+        >>> session.play("talk.m4a")
+        >>> print(session.record.text)
         """
         return [
             *self.stream_file(source, floor=floor, tail_silence=tail_silence, longest_s=longest_s, progress=progress)
@@ -135,7 +167,7 @@ class AudioInput(ABC):
         longest_s: float | None = LONGEST_S,
         progress: Progress | None = None,
     ) -> EventStream:
-        """Hear an audio file as `play` does; the events come as they happen."""
+        """Process an audio file as `play` does, and yield the events as they happen."""
         self._check_open()
         return self._begin(*file_items(source, floor, tail_silence, longest_s, progress))
 

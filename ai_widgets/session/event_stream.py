@@ -10,8 +10,8 @@ from ..protocol import Event
 class EventStream(Iterator[Event]):
     """Iterator over the events of one call. Iterating it runs the session.
 
-    The session's next call finishes the steps that were not iterated; their events are in the record then, and further
-    iterating gives them.
+    The session's next call finishes the steps that were not iterated. Their events are then in the record, and further
+    iteration returns them.
 
     Parameters
     ----------
@@ -23,9 +23,9 @@ class EventStream(Iterator[Event]):
     Attributes
     ----------
     next
-        Index in the record of the event that is given next.
+        Index in the record of the next event.
     end
-        Index behind the last event, None while the call's work goes on.
+        Index behind the last event; None while the call is not complete.
     """
 
     def __init__(self, advance: Callable[[EventStream], Event | None], first: int) -> None:

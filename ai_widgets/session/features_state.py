@@ -13,7 +13,7 @@ FRESH: Mark = (None, -np.inf)
 
 
 def same(one: Mark, other: Mark) -> bool:
-    """Return whether two states give the same features of the next chunk."""
+    """Return whether the next chunk has the same features with both states."""
     if (one[0] is None) != (other[0] is None) or one[1] != other[1]:
         return False
     return one[0] is None or other[0] is None or np.array_equal(one[0], other[0])

@@ -202,7 +202,7 @@ class Feed:
         self._intake_before = self._listener_before = None
 
     def more(self, taken: Taken, *, heard: bool = True) -> Taken | None:
-        """Make pieces of the first item and return the new progress; None if nothing is pending.
+        """Split the first item into pieces and return the new progress; None if nothing is pending.
 
         Parameters
         ----------

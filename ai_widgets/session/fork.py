@@ -31,7 +31,7 @@ from ..settings import Settings
 from .loop import Loop
 from .loop_notices import short
 from .marks import MOST, Mark
-from .rebuild import bring, turn_state, turn_taking
+from .rebuild import bring, copied, turn_state, turn_taking
 from .rehear import Audio, Rehearing, clip_start, missing, replacement
 from .script import Script
 
@@ -127,8 +127,8 @@ class Change:
         return Notice(first, "fork", f"Fork of another session at chunk {self.chunk}{words}.", data)
 
 
-def forked(model: ListeningModel, loop: Loop, record: SessionRecord, change: Change) -> tuple[Loop, SessionRecord]:
-    """Return the loop and the record of a fork; the audio that the original heard from there on is pending in it.
+class Past:
+    """What a fork takes from its original, copied: the original may go on while the fork is made.
 
     Parameters
     ----------
@@ -137,6 +137,13 @@ def forked(model: ListeningModel, loop: Loop, record: SessionRecord, change: Cha
     change
         What the fork changes.
 
+    Attributes
+    ----------
+    done
+        Number of chunks that the original has heard.
+    shared
+        Number of events that the fork's record begins with.
+
     Raises
     ------
     SessionError
@@ -144,37 +151,52 @@ def forked(model: ListeningModel, loop: Loop, record: SessionRecord, change: Cha
     SettingError
         If the settings leave the context too short.
     """
-    turn_taking(loop)
-    now = loop.mark()
-    done = now.state.taken.chunks
-    chunks = record.of_type(Chunk)
-    if len(chunks) != done or record.header.sessions > 1:
-        raise SessionError("The record holds other sessions too; a session with a record of its own can be forked.")
-    first = _first(change, chunks, _mark(loop, now, change.chunk))
-    mark = _mark(loop, now, first)
-    audio = _audio(record, change, range(clip_start(chunks, first) if first < done else done, done))
-    settings, script = _from_there_on(mark, change, first, Script.of(record.events))
-    model.framing(settings)
-    other = BranchRecord(record, mark.events, first)
-    branch = Loop(model, settings, other, mark.state if first else None, script)
-    exact = bring(branch, loop, mark, record) if first else True
-    branch.marks = loop.marks.before(first)
-    other.append(change.told(first))
-    if not exact:
-        data = {"used": turn_state(mark.state).window.positions}
-        other.append(Notice(first, "context_rebuilt", REBUILT, data))
-    if done > first:
-        again = Rehearing(
-            model,
-            chunks,
-            audio,
-            changed=change.audio,
-            closing=not now.state.clip_open,
-            first=first,
-            undecided=script.undecided,
-        )
-        branch.put([again])
-    return branch, other
+
+    def __init__(self, model: ListeningModel, loop: Loop, record: SessionRecord, change: Change) -> None:
+        turn_taking(loop)
+        now = loop.mark()
+        self.model, self._record, self._change = model, record, change
+        self.done = done = now.state.taken.chunks
+        self._chunks = chunks = record.of_type(Chunk)
+        if len(chunks) != done or record.header.sessions > 1:
+            raise SessionError("The record holds other sessions too; a session with a record of its own can be forked.")
+        self._first = first = _first(change, chunks, _mark(loop, now, change.chunk))
+        self._mark = mark = _mark(loop, now, first)
+        self._audio = _audio(record, change, range(clip_start(chunks, first) if first < done else done, done))
+        self.shared = mark.events
+        self._events, self._clip_open, self._marks = now.events, now.state.clip_open, loop.marks.before(first)
+        model.framing(mark.settings.changed(**change.settings))
+        self._context = copied(loop, mark) if first else None
+
+    def fork(self) -> tuple[Loop, SessionRecord]:
+        """Return the loop and the record of the fork; the audio that the original heard from there on is pending in it.
+
+        This may feed the past again, which takes as long as a part of the session. The original is not used.
+        """
+        model, change, first, mark = self.model, self._change, self._first, self._mark
+        script = Script.of(self._record.since(0, self._events))
+        settings, script = _from_there_on(mark, change, first, script)
+        model.framing(settings)
+        record = BranchRecord(self._record, mark.events, first)
+        branch = Loop(model, settings, record, mark.state if first else None, script)
+        exact = bring(branch, self._context, mark, self._record, self._marks) if first else True
+        branch.marks = self._marks
+        record.append(change.told(first))
+        if not exact:
+            data = {"used": turn_state(mark.state).window.positions}
+            record.append(Notice(first, "context_rebuilt", REBUILT, data))
+        if self.done > first:
+            again = Rehearing(
+                model,
+                self._chunks,
+                self._audio,
+                changed=change.audio,
+                closing=not self._clip_open,
+                first=first,
+                undecided=script.undecided,
+            )
+            branch.put([again])
+        return branch, record
 
 
 def _mark(loop: Loop, now: Mark, chunk: int) -> Mark:
@@ -213,7 +235,7 @@ def _from_there_on(mark: Mark, change: Change, first: int, script: Script) -> tu
 
 
 def _audio(record: SessionRecord, change: Change, needed: range) -> Audio:
-    """Return what gives the audio of the chunks in `needed`, also after the original has discarded it from memory."""
+    """Return a source of the audio of the chunks in `needed`, also after the original has discarded it from memory."""
     for at in needed:
         if at not in change.audio and not record.keeps(at):
             raise missing(at)

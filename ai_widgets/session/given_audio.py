@@ -1,4 +1,4 @@
-"""Check of what a caller gives to a session, and the feed's items of it: samples, clips and files."""
+"""Check of a caller's audio for a session, and its conversion to items of the feed: samples, clips and files."""
 
 from __future__ import annotations
 

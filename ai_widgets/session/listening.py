@@ -101,7 +101,7 @@ class TurnTaker(Protocol):
         """Free the memory of the context."""
 
     def settle(self, state: Any) -> bool:
-        """Bring the mutable parts to `state`. Return False if the context is lost and must be reset."""
+        """Restore the mutable parts of `state`. Return False if the context is lost and must be reset."""
 
     def changed(self, state: Any, settings: Settings) -> TurnProgress:
         """Return the state with other settings, which `ListeningModel.framing` has checked."""

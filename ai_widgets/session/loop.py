@@ -51,7 +51,7 @@ class Loop:
     record
         Record that receives events and audio.
     state
-        State to go on from; by default that before the first chunk.
+        State to continue from; by default that before the first chunk.
     script
         What happens from outside at given chunks.
 
@@ -152,7 +152,7 @@ class Loop:
         """Bring record, feed and context to the committed state; this changes something only after an interrupt."""
         self._publish()
         self._feed.settle(self.state.taken)
-        if not self.turns.settle(self.state.talk):
+        if not self.turns.settle(self.state.progress):
             self._restart_lost_context()
 
     def _publish(self) -> None:
@@ -167,10 +167,10 @@ class Loop:
     def _restart_lost_context(self) -> None:
         """Reset the context after an interrupt stopped the move of its keys and values."""
         state = self.state
-        talk, events = self.turns.cut(state.talk, "interrupted")
-        talk, notice = lost_context(talk, max(0, state.taken.chunks - 1))
-        self._commit(*events, notice, talk=talk)
-        self.turns.settle(self.state.talk)
+        progress, events = self.turns.cut(state.progress, "interrupted")
+        progress, notice = lost_context(progress, max(0, state.taken.chunks - 1))
+        self._commit(*events, notice, progress=progress)
+        self.turns.settle(self.state.progress)
 
     def _do_next(self) -> bool:
         state = self.state
@@ -225,19 +225,19 @@ class Loop:
         origin = heard.origin
         queued = max(0.0, started - origin.arrived - perceived) if origin.microphone else 0.0
         notices: list[Event] = [*self._keep_audio(chunk, heard)]
-        talk, decided = state.talk, failed is None and heard.frames is not None
+        progress, decided = state.progress, failed is None and heard.frames is not None
         if decided and chunk not in self.script.undecided:
             if chunk in self.script.lost:
-                talk, notice = lost_context(talk, chunk)
+                progress, notice = lost_context(progress, chunk)
                 notices.append(notice)
-            talk, changed = self._take_settings(talk, chunk)
-            talk, made = self.turns.make_room(talk, chunk)
+            progress, changed = self._take_settings(progress, chunk)
+            progress, made = self.turns.make_room(progress, chunk)
             notices += [*changed, *made]
         watch, flags, seen = state.watch.after(chunk, heard.samples, heard.flags)
         notices += seen
         if origin.microphone and queued + origin.age_s > LATE_S:
             flags = (*flags, "late")
-        unheard = talk.ended is not None or not decided or chunk in self.script.undecided
+        unheard = progress.ended is not None or not decided or chunk in self.script.undecided
         if unheard and "unheard" not in flags:
             flags = (*flags, "unheard")
         if failed is not None:
@@ -255,7 +255,7 @@ class Loop:
         self._commit(
             event,
             *notices,
-            talk=talk,
+            progress=progress,
             taken=state.taken.past(chunk=True),
             work=work,
             clip=heard.clip if isinstance(piece, Again) else state.clip,
@@ -284,22 +284,22 @@ class Loop:
                 raise SessionError(f"Chunk {work.chunk} was not perceived.")
             started = perf_counter()
             forced = self.script.force.get(work.chunk)
-            talk, decision = self.turns.decide(state.talk, work.chunk, work.clip, frames, forced)
+            progress, decision = self.turns.decide(state.progress, work.chunk, work.clip, frames, forced)
             now = perf_counter()
             work = replace(work, decision=decision, decided=now, decide_s=work.decide_s + now - started)
-            self._commit(decision, talk=talk, work=work)
-        elif state.talk.reply is not None:
+            self._commit(decision, progress=progress, work=work)
+        elif state.progress.reply is not None:
             started, cut = perf_counter(), self.script.cuts.get(work.chunk)
             if cut is not None and cut.steps == work.steps:
-                talk, events = self.turns.cut(state.talk, cut.why)
+                progress, events = self.turns.cut(state.progress, cut.why)
             else:
-                talk, events = self.turns.speak(state.talk)
+                progress, events = self.turns.speak(state.progress)
             work = replace(work, reply_s=work.reply_s + perf_counter() - started, steps=work.steps + 1)
-            self._commit(*events, talk=talk, work=work)
+            self._commit(*events, progress=progress, work=work)
         else:
             completed: list[Event] = []
             if decision.choice == "OTHER":
-                completed.append(self.turns.violation(decision, state.talk))
+                completed.append(self.turns.violation(decision, state.progress))
             self._commit(*completed, timing_of(work), work=None)
 
     def _cut(self, error: BaseException | None, *, began: bool = True) -> None:
@@ -314,9 +314,9 @@ class Loop:
         """
         state, failed = self.state, isinstance(error, Exception)
         work = state.work
-        if work is not None and work.decision is not None and (failed or state.talk.reply is not None):
-            talk, events = self.turns.cut(state.talk, "error" if failed else "interrupted")
-            self._commit(*events, timing_of(work), talk=talk, work=None)
+        if work is not None and work.decision is not None and (failed or state.progress.reply is not None):
+            progress, events = self.turns.cut(state.progress, "error" if failed else "interrupted")
+            self._commit(*events, timing_of(work), progress=progress, work=None)
         elif error is None or not failed or not began:
             # The next call decides the pending chunk.
             return
@@ -331,18 +331,18 @@ class Loop:
                 notices = [undecided(state.taken.chunks, error)] if lost else []
                 self._commit(*notices, taken=taken)
 
-    def _take_settings(self, talk: TurnProgress, chunk: int) -> tuple[TurnProgress, list[Event]]:
+    def _take_settings(self, progress: TurnProgress, chunk: int) -> tuple[TurnProgress, list[Event]]:
         """Apply settings that changed since the last chunk, with a notice."""
         again = self.script.settings.get(chunk)
         if again is not None:
             self.settings = self.settings.changed(**again)
-        before, chosen = talk.settings, self.settings
+        before, chosen = progress.settings, self.settings
         if chosen == before:
-            return talk, []
+            return progress, []
         old, new = before.to_json(), chosen.to_json()
         changed = {name: value for name, value in new.items() if value != old[name]}
         words = ", ".join(f"{name} is {short(value)}" for name, value in changed.items())
         notice = Notice(
             chunk, "settings", f"Settings changed from this chunk on: {words}.", {"changed": changed, "settings": new}
         )
-        return self.turns.changed(talk, chosen), [notice]
+        return self.turns.changed(progress, chosen), [notice]

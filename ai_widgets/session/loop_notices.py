@@ -11,11 +11,11 @@ LONGEST_ERROR = 300
 """Maximum length of an error's message in a notice, in characters; a longer message is truncated."""
 
 
-def lost_context(talk: TurnProgress, chunk: int) -> tuple[TurnProgress, Notice]:
+def lost_context(progress: TurnProgress, chunk: int) -> tuple[TurnProgress, Notice]:
     """Return the state after an interrupt lost the content of the context, and the notice."""
     message = "The context was reset: an interrupt stopped the move of its keys and values, so their content is lost."
-    data = {"used": talk.positions, "why": "interrupted"}
-    return talk.forgotten(), Notice(chunk, "context_reset", message, data)
+    data = {"used": progress.positions, "why": "interrupted"}
+    return progress.forgotten(), Notice(chunk, "context_reset", message, data)
 
 
 def undecided(chunk: int, error: BaseException | None) -> Notice:

@@ -51,7 +51,7 @@ class State:
 
     Attributes
     ----------
-    talk
+    progress
         State of the context and of the reply in progress.
     taken
         Progress of the feed.
@@ -67,7 +67,7 @@ class State:
         Events of the last step, and the index in the record of the first of them.
     """
 
-    talk: TurnProgress
+    progress: TurnProgress
     taken: Taken = field(default_factory=Taken)
     work: Work | None = None
     clip: int = 0

@@ -1,4 +1,4 @@
-"""Rebuild the context of an earlier chunk: copy it where it still stands, else feed again what the events tell."""
+"""Rebuild the context of an earlier chunk: copy positions that are still held, else feed the events' tokens again."""
 
 from __future__ import annotations
 
@@ -25,17 +25,25 @@ if TYPE_CHECKING:
     from .loop_state import State
 
 
-def bring(branch: Loop, loop: Loop, mark: Mark, record: SessionRecord) -> bool:
-    """Give a branch the context that the original had at a mark.
+def copied(loop: Loop, mark: Mark) -> Any:
+    """Return a copy of the context that a session had at a mark, or None where it must be rebuilt."""
+    window = turn_state(mark.state).window
+    return turn_taking(loop).branch(window, turn_state(loop.state).window) if window.positions else None
+
+
+def bring(branch: Loop, context: Any, mark: Mark, record: SessionRecord, marks: Marks) -> bool:
+    """Set the context that the original had at a mark, for a branch.
 
     Parameters
     ----------
-    branch, loop
-        Loops of the fork and of the original.
+    branch
+        Loop of the fork.
+    context
+        Copy of the context; None to rebuild it from the record.
     mark
         State at which the fork begins.
-    record
-        Of the original.
+    record, marks
+        Record of the original, and the marks of the chunks before.
 
     Returns
     -------
@@ -47,13 +55,12 @@ def bring(branch: Loop, loop: Loop, mark: Mark, record: SessionRecord) -> bool:
     SessionError
         If the audio of a chunk in the context is not kept.
     """
-    window, now = turn_state(mark.state).window, turn_state(loop.state).window
+    window = turn_state(mark.state).window
     if not window.positions:
         return True
-    context = turn_taking(loop).branch(window, now)
     exact = True
     if context is None:
-        context, exact = _rebuilt(loop.model, mark, record, loop.marks)
+        context, exact = _rebuilt(branch.model, mark, record, marks)
     if context.position != window.positions:
         raise SessionError(
             f"The context before chunk {mark.state.taken.chunks} cannot be rebuilt: the record's events give "
@@ -81,9 +88,9 @@ def turn_taking(loop: Loop) -> TurnTaking:
 
 def turn_state(state: State) -> TurnState:
     """Return the state of a session that has a context; raises what `turn_taking` raises for a policy."""
-    if not isinstance(state.talk, TurnState):
+    if not isinstance(state.progress, TurnState):
         raise SessionError("A policy has no context that a fork could go back to.")
-    return state.talk
+    return state.progress
 
 
 def _rebuilt(model: ListeningModel, mark: Mark, record: SessionRecord, marks: Marks) -> tuple[Any, bool]:

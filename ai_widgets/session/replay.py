@@ -1,12 +1,12 @@
 """Replay: hear a record again with a model, and compare every decision, token and reply with the recorded ones.
 
-The audio, the settings and the seed give the decisions. What happened from outside (`script`) happens again at the same
+Audio, settings and seed determine the decisions. External actions (`script`) are repeated at the same
 place: changed settings, interrupts, forced decisions, failures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,12 @@ COMPARED: Mapping[type[Event], tuple[str, ...]] = {
 """Fields that are compared, causes before effects: the first one that differs is reported."""
 WITHIN = frozenset({"logit_keep", "logit_text", "p_keep", "p_text", "p_other", "p_drawn", "p"})
 """Fields that are compared within the tolerance; all others must be equal."""
+OUTCOME: Mapping[type[Event], tuple[str, ...]] = {
+    Decision: ("chunk", "choice"),
+    Token: ("chunk", "index", "token"),
+    Turn: ("chunk", "ended", "emotion", "text"),
+}
+"""Fields of what was decided and said: where a fork, whose rule and numbers differ by intent, goes another way."""
 OPTIONAL = frozenset({"rule", "before"})
 """Fields that a record may lack: those that a record in memory discards of old events (`SessionRecord.reduced`)."""
 
@@ -66,9 +72,14 @@ class Difference:
     now: Any
     by: float | None = None
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """The difference without its chunk, such as `decision, p_text: 0.1 → 0.3 (by 0.2)`."""
         by = "" if self.by is None else f" (by {self.by:.3g})"
-        return f"chunk {self.chunk}, {self.event}, {self.field}: {_told(self.recorded)} → {_told(self.now)}{by}"
+        return f"{self.event}, {self.field}: {_told(self.recorded)} → {_told(self.now)}{by}"
+
+    def __str__(self) -> str:
+        return f"chunk {self.chunk}, {self.what}"
 
 
 @dataclass(frozen=True)
@@ -146,19 +157,35 @@ def rerun(
 def run_again(model: ListeningModel, record: SessionRecord, force: str | None = None, **changed: Any) -> SessionRecord:
     """Run `rerun` to its end and return the record. A chunk that the model fails at is left without a decision."""
     loop, other = rerun(model, record, force, **changed)
+    _run(loop)
+    return other
+
+
+def _run(loop: Loop, watch: Callable[[], object] | None = None) -> None:
+    """Run a loop to its end. `watch` is called after each step."""
     while True:
         try:
             if not loop.advance():
                 break
         except AiWidgetsError:
             continue
+        if watch is not None:
+            watch()
     loop.turns.release()
-    return other
 
 
-def replay(model: ListeningModel, record: SessionRecord, tolerance: float = TOLERANCE) -> Replay:
-    """Hear a record again, and compare; see `inference.Model.replay`."""
-    other = run_again(model, record)
+def replay(
+    model: ListeningModel,
+    record: SessionRecord,
+    tolerance: float = TOLERANCE,
+    watch: Callable[[int], object] | None = None,
+) -> Replay:
+    """Hear a record again, and compare; see `inference.Model.replay`.
+
+    `watch` is called after each step with the number of chunks heard; what it raises ends the replay.
+    """
+    loop, other = rerun(model, record)
+    _run(loop, None if watch is None else lambda: watch(other.chunks_heard))
     compared = 0
     for recorded, now in zip_longest(_story(record), _story(other)):
         difference = first_difference(recorded, now, tolerance)
@@ -168,8 +195,13 @@ def replay(model: ListeningModel, record: SessionRecord, tolerance: float = TOLE
     return Replay(other, None, compared, tolerance)
 
 
-def first_difference(recorded: Event | None, now: Event | None, tolerance: float = TOLERANCE) -> Difference | None:
-    """Compare two events, of which one may be missing, and return the first field that differs.
+def first_difference(
+    recorded: Event | None,
+    now: Event | None,
+    tolerance: float = TOLERANCE,
+    fields: Mapping[type[Event], tuple[str, ...]] = COMPARED,
+) -> Difference | None:
+    """Compare two events, of which one may be missing, and return the first of `fields` that differs.
 
     Examples
     --------
@@ -182,7 +214,7 @@ def first_difference(recorded: Event | None, now: Event | None, tolerance: float
             return None
         was, is_now = (None if event is None else event.type for event in (recorded, now))
         return Difference(known.chunk, known.type, "type", was, is_now)
-    for name in COMPARED[type(recorded)]:
+    for name in fields[type(recorded)]:
         was, is_now = getattr(recorded, name), getattr(now, name)
         if name in OPTIONAL and not was:
             continue
@@ -191,6 +223,33 @@ def first_difference(recorded: Event | None, now: Event | None, tolerance: float
         if was != is_now and not (name in WITHIN and by is not None and by <= tolerance):
             return Difference(recorded.chunk, recorded.type, name, was, is_now, by)
     return None
+
+
+def first_divergence(
+    original: SessionRecord, fork: SessionRecord, shared: int, last: int, *, complete: bool
+) -> Difference | None:
+    """Return the first decision, token or reply of a fork that is another one than the original's, or None.
+
+    Parameters
+    ----------
+    original, fork
+        Both records.
+    shared
+        Number of events that both begin with.
+    last
+        Last chunk to compare.
+    complete
+        Whether the fork has decided all chunks until then. Otherwise what it lacks is no difference, and its newest
+        chunk is not compared.
+    """
+    if not complete:
+        last = min(last, max((event.chunk for event in fork.since(shared)), default=0) - 1)
+
+    def told(record: SessionRecord) -> Iterator[Event]:
+        return (event for event in record.since(shared) if type(event) in OUTCOME and event.chunk <= last)
+
+    differences = (first_difference(was, now, 0.0, OUTCOME) for was, now in zip_longest(told(original), told(fork)))
+    return next((difference for difference in differences if difference is not None), None)
 
 
 def _story(record: SessionRecord) -> Iterator[Event]:

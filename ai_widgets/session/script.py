@@ -84,12 +84,12 @@ class Script:
         return Script(settings, force, cuts, frozenset(heard), frozenset(lost))
 
     def after(self, chunk: int, keep: Iterable[str] = ()) -> Script:
-        """Return the script for a session that goes on at a chunk with other settings.
+        """Return the script for a session that continues at a chunk with other settings.
 
         Parameters
         ----------
         chunk
-            First chunk; its own change of settings is left out, since the session begins with it.
+            First chunk; its own change of settings is omitted, because the session begins with it.
         keep
             Names of settings that later changes leave alone.
         """

@@ -24,7 +24,7 @@ from ..settings import Settings
 from .audio_input import AudioInput
 from .event_stream import EventStream
 from .feed import Item
-from .fork import Change, Forced, Replaced, forked
+from .fork import Change, Forced, Past, Replaced
 from .listening import ListeningModel
 from .loop import Loop
 from .loop_notices import short
@@ -33,7 +33,7 @@ from .loop_notices import short
 class StreamingSession(AudioInput):
     """One conversation with a model: audio in, events out.
 
-    `push`, `finish`, `push_clip`, `play` do the work and return its events; `stream` and `stream_clip` give them as
+    `push`, `finish`, `push_clip`, `play` process audio and return its events; `stream` and `stream_clip` yield them as
     they happen. Every call first finishes what an earlier one has left. A `with` block finishes and closes it.
 
     Parameters
@@ -43,7 +43,7 @@ class StreamingSession(AudioInput):
     settings
         See `Settings`.
     record
-        Where events and audio go; a new record by default.
+        Record of events and audio; a new one by default.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class StreamingSession(AudioInput):
         self, model: ListeningModel, settings: Settings | None = None, record: SessionRecord | None = None
     ) -> None:
         self.model = model
-        # Settings may be changed on another thread than the one that feeds; each step holds it.
+        # Held by each step, because another thread than the one that feeds may change settings.
         self._lock = RLock()
         self._record = record if record is not None else SessionRecord()
         self._loop = Loop(model, settings or Settings(), self._record)
@@ -87,7 +87,7 @@ class StreamingSession(AudioInput):
     @property
     def ended(self) -> str | None:
         """Why the session takes no more audio, or None while it does."""
-        return self._loop.state.talk.ended
+        return self._loop.state.progress.ended
 
     @property
     def closed(self) -> bool:
@@ -102,23 +102,22 @@ class StreamingSession(AudioInput):
     @property
     def position(self) -> int:
         """Positions of the context in use."""
-        return self._loop.state.talk.positions
+        return self._loop.state.progress.positions
 
     @property
     def context_limit(self) -> int:
         """Positions the context may hold."""
-        return self._loop.state.talk.limit
+        return self._loop.state.progress.limit
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """Tokens that the context begins with: those that were fed, or will be where it is bare."""
-        return self._loop.state.talk.prefix or self.model.framing(self.settings).prefix
+        """Tokens at the start of the context: those that were fed or, if the context is empty, that will be fed."""
+        return self._loop.state.progress.prefix or self.model.framing(self.settings).prefix
 
     def change(self, **settings: Any) -> Settings:
         """Change settings while the session runs; they apply from the next chunk on, which brings a notice.
 
-        With another system prompt, which stands at the context's very beginning, the context starts over. Safe to call
-        from another thread.
+        Another system prompt, which is part of the prefix, starts the context over. Safe to call from another thread.
 
         Parameters
         ----------
@@ -133,7 +132,13 @@ class StreamingSession(AudioInput):
         Raises
         ------
         SettingError
-            Nothing is changed then.
+            If a value is not allowed; no setting is changed then.
+        SessionError
+            If the session is closed.
+
+        Examples
+        --------
+        >>> session.change(bias=0.5, temperature=0.7)
         """
         with self._lock:
             self._check_open()
@@ -153,10 +158,10 @@ class StreamingSession(AudioInput):
     ) -> StreamingSession:
         """Return a session that shares the past up to a chunk and decides from there on, with something changed.
 
-        What this session heard from there on is pending in the fork: `run_on` decides it again, as does the fork's next
-        call; new audio follows it. What happened from outside happens again: changes of settings that are not among
-        `changed`, and interrupts, after as many tokens. Random numbers go on as in this session, which is not changed
-        and may go on, too. A closed session can be forked.
+        The audio of this session from there on is pending in the fork: `run_on` decides it again, as does the fork's
+        next call; new audio follows it. External actions are repeated: changes of settings that are not among
+        `changed`, and interrupts, after the same number of tokens. Random numbers continue as in this session, which is
+        not changed and may continue, too. A closed session can be forked.
 
         Parameters
         ----------
@@ -188,19 +193,31 @@ class StreamingSession(AudioInput):
         >>> fork.run_on()
         >>> session.fork(12, force="TEXT_BEGIN", audio={13: None}).run_on()
         """
+        return self.around(self.model, *self.past(chunk, force, audio, changed).fork())
+
+    def past(
+        self,
+        chunk: int,
+        force: Forced | Mapping[int, Forced] | None,
+        audio: Replaced | None,
+        changed: Mapping[str, Any],
+    ) -> Past:
+        """Copy what a fork needs of this session, which may go on while another thread makes the fork of it.
+
+        Takes milliseconds between two chunks; parameters and exceptions as in `fork`.
+        """
         with self._lock:
             if not self._closed:
                 self._finish_pending()
             change = Change.of(self._record, self.chunks_done, chunk, force, audio, changed)
-            loop, record = forked(self.model, self._loop, self._record, change)
-        return self.around(self.model, loop, record)
+            return Past(self.model, self._loop, self._record, change)
 
     def run_on(self) -> list[Event]:
-        """Decide what is pending, as after a fork, and return the events of it."""
+        """Decide the pending audio, as after a fork, and return its events."""
         return [*self.stream_on()]
 
     def stream_on(self) -> EventStream:
-        """Decide what is pending as `run_on` does; the events come as they happen."""
+        """Decide the pending audio as `run_on` does, and yield the events as they happen."""
         with self._lock:
             self._check_open()
             self._end_stream()
@@ -208,22 +225,28 @@ class StreamingSession(AudioInput):
         return stream
 
     def interrupt(self) -> None:
-        """End the running reply after the token at work. Without a running reply nothing happens. Safe to call from
-        another thread: it only sets a flag.
+        """End the running reply after its current token; do nothing without a reply.
+
+        Safe to call from another thread: it only sets a flag.
         """
         self._loop.turns.interrupt()
 
     def close(self) -> None:
-        """Take no more audio and free the context's memory. The record stays.
+        """End the session and free the context's memory. The record is kept.
 
-        Nothing runs any more: a reply that is still being spoken ends as interrupted, and audio that was given and is
-        not decided is dropped, which a notice tells.
+        A running reply ends as interrupted, and pending audio that is not decided is dropped with a notice.
         """
         with self._lock:
             if self._closed:
                 return
             self._loop.close()
             self._end_stream()
+            self._closed = True
+            self._loop.turns.release()
+
+    def release(self) -> None:
+        """Free the context's memory without a word in the record, where what is pending shall never be decided."""
+        with self._lock:
             self._closed = True
             self._loop.turns.release()
 
@@ -245,7 +268,7 @@ class StreamingSession(AudioInput):
         return transcript_html(self._record, f"Streaming session of {self.model.name}", {"state": self._standing()})
 
     def _standing(self) -> str:
-        """What it is doing, in a word or a sentence."""
+        """Return the session's state in a word or a sentence."""
         return "closed" if self._closed else self.ended or "open"
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -263,9 +286,9 @@ class StreamingSession(AudioInput):
             raise SessionError("This session is closed; open another one with model.session().")
 
     def _begin(self, *items: Item) -> EventStream:
-        """Take new items, and finish what was pending before them.
+        """Queue new items, and finish the items that were pending before them.
 
-        In this order, so that they are pending too, and not lost, where the model fails at what was pending.
+        In this order, so that the new items are not lost if the model fails at an earlier one.
         """
         with self._lock:
             self._check_open()
@@ -277,7 +300,7 @@ class StreamingSession(AudioInput):
         return stream
 
     def _next_event(self, stream: EventStream) -> Event | None:
-        """The next event of a stream, or None at its end."""
+        """Return the next event of a stream, or None at its end."""
         with self._lock:
             while stream.end is None and stream.next >= len(self._record):
                 if not self._loop.advance():
@@ -294,7 +317,7 @@ class StreamingSession(AudioInput):
         self._end_stream()
 
     def _end_stream(self) -> None:
-        """All that the running stream is about has happened."""
+        """Mark the end of the running stream: its call is complete."""
         if self._stream is not None:
             self._stream.end = len(self._record)
             self._stream = None

@@ -76,11 +76,11 @@ class TurnTaking:
         return self._context.branch(window.positions)
 
     def adopt(self, context: Any, window: Window) -> None:
-        """Go on with a context that holds exactly the positions of `window`."""
+        """Continue with a context that holds exactly the positions of `window`."""
         self._context, self._slid = context, window
 
     def settle(self, state: TurnState) -> bool:
-        """Bring keys and values to `state`: truncate what an interrupted step fed, and evict what has left the window.
+        """Restore keys and values of `state`: truncate positions of an interrupted step, evict those out of the window.
 
         Returns
         -------

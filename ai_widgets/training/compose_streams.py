@@ -23,7 +23,9 @@ from ai_widgets.training.mels import clip_mels, running_mels
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
 TAIL_CHUNKS = 3
+"""Chunks of silence after each clip of a session, as a session appends them after a file."""
 REVERBERATION_S = 0.4
+"""Seconds by which reverberation may lengthen a sound."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Stream:
 
 
 class Composer:
-    """Composes streams from a pool of clips; the same clips and generator give the same streams."""
+    """Composer of streams from a pool of clips; the same clips and generator state produce the same streams."""
 
     def __init__(self, clips: Sequence[Clip]) -> None:
         self.by_kind: dict[int, list[Clip]] = {}
@@ -109,7 +111,7 @@ class Composer:
         return Stream(running_mels(audio), label_chunks(segments, len(audio) // CHUNK_SAMPLES), segments, audio)
 
     def _session(self, rng: Rng, seconds: float) -> Stream:
-        """A session of clips, cut anywhere, each with its own floor and a silent second after it."""
+        """Compose a session of clips, cut at any time, each with its own floor and a second of silence after it."""
         pieces, mels, everything, cursor = [], [], list[Segment](), 0
         silence = np.zeros(TAIL_CHUNKS * CHUNK_SAMPLES, np.float32)
         while cursor < seconds * SAMPLE_RATE:
@@ -130,7 +132,7 @@ class Composer:
         return Stream(np.concatenate(mels), labels, everything, np.concatenate(pieces))
 
     def timeline(self, rng: Rng, seconds: float) -> tuple[Samples, list[Segment]]:
-        """Audio and segments of a piece of listening, before features."""
+        """Compose audio and segments of `seconds`, before features."""
         audio = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
         segments: list[Segment] = []
         quiet = rng.random() < QUIET_SHARE
@@ -200,7 +202,7 @@ class Composer:
         return _faded(samples), [Segment(int(clip.start * ratio), int(clip.end * ratio), kind)]
 
     def _utterance(self, rng: Rng, style: Style) -> tuple[Samples, list[Segment]]:
-        """One word, one piece of other speech, or several pieces with pauses that do not end the utterance."""
+        """Compose one word, one piece of other speech, or several pieces with pauses that do not end the utterance."""
         count = 1 if rng.random() < style.alone else int(rng.integers(2, 5))
         pieces: list[Samples] = []
         segments: list[Segment] = []
@@ -225,7 +227,7 @@ class Composer:
         return np.concatenate(pieces), segments
 
     def _bed(self, rng: Rng, count: int) -> Samples:
-        """Ambience of one or two sources with a peak of 1, sometimes switched on and off abruptly."""
+        """Compose ambience of one or two sources with a peak of 1, sometimes switched on and off abruptly."""
         bed = self._one_bed(rng, count)
         if rng.random() < 0.25:
             bed = bed + self._one_bed(rng, count) * np.float32(rng.uniform(0.1, 0.8))
@@ -254,7 +256,7 @@ class Composer:
         return out
 
     def _line(self, rng: Rng, audio: Samples) -> Samples:
-        """Microphone, line and level of the whole piece."""
+        """Apply a microphone, a line and a level to the whole piece."""
         if rng.random() < 0.7:
             audio = acoustics.colour(audio, rng)
         if rng.random() < 0.2:

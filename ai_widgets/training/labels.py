@@ -2,7 +2,7 @@
 
 A stream is a timeline of `Segment`s. Chunk by chunk, at the moment the chunk ends:
 
-- *speech*: a reply is due when somebody has spoken since the last reply, nobody is speaking, and the last speech ended
+- *speech*: a reply is due if there was speech since the last reply, there is none now, and the last speech ended
   at least `END_OF_SPEECH` seconds ago. A shorter pause never gets a reply: what follows belongs to the same utterance.
   The reply names the word if the utterance was exactly one whole nameable word, else it says that speech was heard.
 - *sounds*: a reply is due when enough of the episode was heard (`EVIDENCE` seconds after its onset), once an episode.

@@ -16,7 +16,7 @@ WORDS: tuple[str, ...] = DIGITS + KEYWORDS + COMMANDS
 """Words that are named; their place in this tuple plus one is the word's label (0 = no word)."""
 
 HOMOPHONES: dict[str, str] = {"won": "one", "ate": "eight", "for": "four", "too": "two", "to": "two"}
-"""Words that sound like one that is named: whoever says them is understood to say the named one."""
+"""Homophones of named words; each counts as the named word."""
 
 OTHER_SPEECH = len(WORDS) + 1
 """Word label of speech that is not one of `WORDS`."""

@@ -40,7 +40,7 @@ class Hearing:
         self.logits: list[Tensor] = []
 
     def hear(self, input_features: Tensor) -> None:
-        """Take all chunks, up to a limit of positions or tokens."""
+        """Process all chunks, up to a limit of positions or tokens."""
         tokens = self._traits.tokens
         frames = [tokens["PAD"]] * FRAMES_PER_CHUNK
         parts = [frames if name == "FRAMES" else [tokens[name]] for name in self._traits.chunk]

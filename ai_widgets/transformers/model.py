@@ -41,7 +41,7 @@ class RoundedRotaryEmbedding(Qwen2RotaryEmbedding):  # type: ignore[misc]
 
 
 class AudioInteractionForConditionalGeneration(Qwen2ForCausalLM):  # type: ignore[misc]
-    """Qwen2 with an audio tower: log-mel chunks stand where PAD tokens are."""
+    """Qwen2 with an audio tower, whose frames replace the PAD tokens."""
 
     config_class = AudioInteractionConfig
 
@@ -78,7 +78,7 @@ class AudioInteractionForConditionalGeneration(Qwen2ForCausalLM):  # type: ignor
         inputs_embeds: Tensor | None = None,
         **options: Any,
     ) -> Any:
-        """Logits of a sequence; the options and what is returned are those of `Qwen2ForCausalLM`.
+        """Compute the logits of a sequence; options and return value are those of `Qwen2ForCausalLM`.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class AudioInteractionForConditionalGeneration(Qwen2ForCausalLM):  # type: ignor
 
     @torch.no_grad()
     def generate(self, input_ids: Tensor | None = None, input_features: Tensor | None = None, **options: Any) -> Any:
-        """Hear one clip, chunk by chunk: decide after each, and reply where that was decided.
+        """Process one clip chunk by chunk: decide after each chunk, and reply if TEXT_BEGIN was drawn.
 
         The same loop, decisions and tokens as those of ``load_model(folder).session(context="stop")`` for the clip,
         with that session's seed and sampling. Without `input_features` it is transformers' own `generate`.

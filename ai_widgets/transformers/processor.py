@@ -133,7 +133,7 @@ class AudioInteractionProcessor(ProcessorMixin):  # type: ignore[misc]
 
 
 def _chunks(samples: npt.NDArray[np.float32]) -> Tensor:
-    """Log-mel of a clip, padded to chunks: float32 [chunks, 128, 40]."""
+    """Compute the log-mel of a clip, padded to chunks: float32 [chunks, 128, 40]."""
     padded = np.pad(samples, (0, -len(samples) % CHUNK_SAMPLES))
     mels = torch.from_numpy(log_mel(padded))
     return mels.reshape(len(mels), -1, MELS_PER_CHUNK).transpose(0, 1)

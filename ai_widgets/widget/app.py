@@ -15,10 +15,12 @@ from ..record.record import AUDIO_SECONDS, SessionRecord
 from ..record.transcript import summary
 from ..settings import WIDGET_REPLY_TOKENS, Settings
 from .assigning import StateTrait, check_assignment, completed
+from .branches.forking import Forking
 from .channel import Channel
 from .front_end import BUNDLE, STYLE, check_built, text_of
 from .live_settings import LiveSettings, described, parted
 from .loading import given_name, loader
+from .recordings.shown_record import ShowsRecord
 from .representations import WidgetView
 from .wire.comm import ShellSafeWidget
 from .wire.limits import Pace
@@ -32,7 +34,7 @@ DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
 
 
-class AudioInteraction(ShellSafeWidget):
+class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
     """Record the browser's microphone (or play a file), and watch the model perceive, decide and respond.
 
     Parameters
@@ -56,7 +58,7 @@ class AudioInteraction(ShellSafeWidget):
         `idle`, `asking` (for the microphone), `listening`, `paused`, `speaking`, `stopped` or `error`. Synced, as are
         all of the following.
     settings, live : dict
-        What `Settings` and `LiveSettings` hold. A dict that is assigned changes what it names; see `set`.
+        Values of `Settings` and `LiveSettings`. An assigned dict changes the settings that it names; see `set`.
     settings_schema : list of dict
         Name, type, words and group of every setting, from which pages draw the settings panel.
     loop : dict
@@ -68,7 +70,7 @@ class AudioInteraction(ShellSafeWidget):
     transcript : str
         Class of the saved transcript's element, which pages hide while they show the view (`showing.py`).
     record : SessionRecord
-        Events and audio of the running session, with `decisions` and `turns` as DataFrames. Not synced.
+        Events and audio of the running session, or of the record that `show` shows. Not synced.
     """
 
     # Text and not paths: anywidget would tie each widget to a signal of the file, which keeps it alive for good.
@@ -86,14 +88,7 @@ class AudioInteraction(ShellSafeWidget):
     transcript = traitlets.Unicode(read_only=True).tag(sync=True)
 
     _kernel_owned = (
-        "state",
-        "settings",
-        "live",
-        "settings_schema",
-        "loop",
-        "model_info",
-        "counters",
-        "history",
+        *("state", "settings", "live", "settings_schema", "loop", "model_info", "counters", "history"),
         "transcript",
     )
 
@@ -139,11 +134,6 @@ class AudioInteraction(ShellSafeWidget):
     @traitlets.default("_css")
     def _style(self) -> str:
         return text_of(STYLE)
-
-    @property
-    def record(self) -> SessionRecord:
-        """Events and audio of the running session."""
-        return self._channel.presenter.pipeline.record
 
     @property
     def model(self) -> ListeningModel:
@@ -246,7 +236,7 @@ class AudioInteraction(ShellSafeWidget):
         return self._channel.presenter.player.playing
 
     def stop(self) -> None:
-        """End the file that plays, and those after it. What was read of it is answered."""
+        """End the file that plays, and those after it. Audio that was already read is still decided."""
         self._channel.presenter.player.end()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -259,8 +249,8 @@ class AudioInteraction(ShellSafeWidget):
     def set(self, **changes: Any) -> None:
         """Change settings of the session and live ones by name, all of them or none.
 
-        They hold from the next chunk that is decided, and a notice on the timeline says so. With another system prompt
-        the context starts over there.
+        They apply from the next decided chunk on, with a notice on the timeline. Another system prompt starts the
+        context over.
         """
         self._channel.change(changes)
 
@@ -269,17 +259,17 @@ class AudioInteraction(ShellSafeWidget):
         self._channel.presenter.pipeline.set_loop("pause")
 
     def resume(self) -> None:
-        """Let the loop run again."""
+        """Resume the loop after `pause` or `step`."""
         self._channel.presenter.pipeline.set_loop("run")
 
     def step(self, wait: bool = True) -> None:
-        """Pause the loop and run its next phase: perceive, decide or respond. Nothing where no audio is queued."""
+        """Pause the loop and run its next phase: perceive, decide or respond; do nothing if no audio is queued."""
         self._channel.presenter.pipeline.step()
         if wait:
             self.wait()
 
     def interrupt(self) -> None:
-        """End the running reply; listening goes on."""
+        """End the running reply; the session continues."""
         self._channel.presenter.pipeline.interrupt()
 
     def reset(self) -> None:
@@ -287,7 +277,7 @@ class AudioInteraction(ShellSafeWidget):
 
         An open microphone stays open and feeds the new one; a file that plays ends.
         """
-        self._channel.presenter.begin_session()
+        self._channel.begin_session()
 
     def close(self) -> None:
         """Stop loading and replying, end the threads, release model and session, remove the widget. The record stays.

@@ -19,19 +19,26 @@ from ..audio.intake import Array
 from ..errors import AiWidgetsError, SessionError, SettingError
 from ..record.record import SessionRecord
 from ..settings import Settings
+from .branches.branch import Change
 from .files.file_stream import FileStream
 from .files.page_files import PageFiles
 from .live_settings import LiveSettings, parted
 from .presenter import Presenter, Shown
 from .receiving import STALE_SECONDS
-from .wire import messages, outgoing, parsing
+from .recordings.recordings import Recordings
+from .wire import branch_messages, messages, outgoing, parsing, recording_messages
 from .wire.alarm import Alarm
+from .wire.budget import Budget
 from .wire.limits import MAX_COUNT, PACES, PROTOCOL_VERSION, Pace
 
 if TYPE_CHECKING:
     from ..model.hub import Progress
     from ..session.listening import ListeningModel
 
+FORK_BURST = 8
+"""Forks that a page may ask for at once: twice as many as are kept."""
+FORK_SECONDS = 1.0
+"""Seconds until it may ask for one more, faster than a person does."""
 logger = logging.getLogger(__name__)
 
 
@@ -49,6 +56,8 @@ class Channel:
     ----------
     presenter
         The parts, and what is shown of them.
+    recordings
+        Saves, opens and replays what is shown.
     """
 
     def __init__(
@@ -67,7 +76,9 @@ class Channel:
         # Messages arrive on the main shell's thread or on the thread of a subshell, calls of Python on any thread.
         self._receive_lock = RLock()
         self._binary = False
+        self._forks = Budget(FORK_BURST, FORK_SECONDS)
         self._pages = PageFiles(self.presenter.player, self.presenter.pipeline.feeder, self._ask_for_bytes)
+        self.recordings = Recordings(self.presenter, self._receive_lock)
         self._alarm = Alarm(self.look_at_stream)
 
     def start(self) -> None:
@@ -77,6 +88,7 @@ class Channel:
     def close(self) -> None:
         """End threads and timers and release the model; the record stays."""
         self._alarm.close()
+        self.recordings.close()
         self.presenter.close()
 
     # From Python -----------------------------------------------------------------------------------------------------
@@ -95,6 +107,7 @@ class Channel:
         with self._receive_lock:
             if parts.player.active:
                 raise SessionError("A file plays in this widget; wait for its end (`wait()`) or end it (`stop()`).")
+            self.recordings.audio_begins()
             parts.receiver.feed(samples, rate, end=end, tail_s=tail_s)
 
     def play(self, path: str | Path, tail_s: float, pace: Pace) -> FileStream:
@@ -109,6 +122,7 @@ class Channel:
         parts = self.presenter
         with self._receive_lock:
             parts.receiver.claim(apart=True)
+            self.recordings.audio_begins()
             stream = FileStream(name, read, parts.pipeline.feeder(), tail_s, pace)
             parts.player.play(stream)
         return stream
@@ -119,6 +133,12 @@ class Channel:
         if not self.presenter.player.wait(timeout, unless=lambda: pipeline.gate.blocked):
             return False
         return pipeline.wait(None if timeout is None else max(0.0, timeout - (monotonic() - started)))
+
+    def begin_session(self) -> None:
+        """Begin a new session, and show it."""
+        with self._receive_lock:
+            self.recordings.session_begins()
+            self.presenter.begin_session()
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Change settings by name, all or none, and show them.
@@ -160,6 +180,7 @@ class Channel:
                 self._welcome(message)
             case messages.Open():
                 if not self._file_plays(message.page):
+                    self.recordings.audio_begins()
                     parts.receiver.open(message)
                 parts.show_state()
                 if parts.pipeline.failure is not None:
@@ -173,6 +194,7 @@ class Channel:
                 self._play_for(message)
             case messages.Bytes():
                 self._pages.take(message)
+                self.recordings.take(message)
             case messages.FileAction():
                 self._act_on_file(message)
                 parts.show_state()
@@ -192,9 +214,25 @@ class Channel:
             case messages.Interrupt():
                 parts.pipeline.interrupt()
             case messages.Reset():
-                parts.begin_session()
+                self.begin_session()
+            case branch_messages.Fork():
+                self._fork(message)
+            case branch_messages.DropBranch():
+                parts.branches.drop(message.branch)
             case messages.Poll():
                 parts.outbox.flush()
+            case recording_messages.Save():
+                self.recordings.save(message)
+            case recording_messages.Part():
+                self.recordings.saver.part(message, binary=self._binary)
+            case recording_messages.Release():
+                self.recordings.saver.release(message)
+            case recording_messages.Load():
+                self.recordings.load(message)
+            case recording_messages.Unload():
+                self.recordings.unload()
+            case recording_messages.Replay():
+                self.recordings.replay(message)
 
     def look_at_stream(self) -> None:
         """Note a stream that has become quiet. A timer calls this, since a closed page sends no message."""
@@ -217,7 +255,7 @@ class Channel:
             self.presenter.problem("version", sentence, hello.page)
             return
         self._binary = hello.binary and not self.presenter.pull
-        self.presenter.welcome(hello)
+        self.presenter.welcome(hello, *self.recordings.told)
 
     def _play_for(self, message: messages.Play) -> None:
         parts = self.presenter
@@ -226,6 +264,7 @@ class Channel:
         if parts.pipeline.failure is not None:
             parts.session_failed(parts.pipeline.failure)
             return
+        self.recordings.audio_begins()
         self._pages.play(message)
         parts.show_state()
 
@@ -255,6 +294,17 @@ class Channel:
             self._answer_refused(str(error), names, message.request)
             # The page shows the requested values until it receives the current ones.
             self._shown.show_again("settings", "live")
+
+    def _fork(self, message: branch_messages.Fork) -> None:
+        try:
+            if not self._forks.spend():
+                raise SessionError("Too many forks at once; wait for those that run.")
+            audio = {message.chunk: None} if message.mute else None
+            force = message.force or None
+            change = Change(message.chunk, message.until, message.settings, force, audio)
+            self.presenter.branches.fork(change, message.request)
+        except AiWidgetsError as error:
+            self.presenter.problem("branch", str(error), message.page)
 
     def _refuse(self, content: object, error: AiWidgetsError) -> None:
         """Report a message that was refused; a `set` message with a request number gets its answer."""

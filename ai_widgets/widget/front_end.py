@@ -12,12 +12,12 @@ BUNDLE, STYLE = STATIC / "widget.js", STATIC / "widget.css"
 
 
 def check_built() -> None:
-    """Refuse to go on where the front end was never built.
+    """Check that the front end is built.
 
     Raises
     ------
     AiWidgetsError
-        A clone without its build step.
+        If it is not, as in a clone before `make setup`.
     """
     if not BUNDLE.exists():
         raise AiWidgetsError(
@@ -27,5 +27,5 @@ def check_built() -> None:
 
 @cache
 def text_of(path: Path) -> str:
-    """Text of a file of the front end, read once a process."""
+    """Return the text of a file of the front end, which is read once per process."""
     return path.read_text(encoding="utf-8")

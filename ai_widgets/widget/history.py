@@ -38,6 +38,7 @@ from ..protocol import Chunk, Decision, Event, Timing
 from ..record.record import SessionRecord
 
 VERSION = 1
+"""Version of the trait's format; a page ignores a history of another version."""
 MOST_BYTES = 400_000
 """Bytes of a history as JSON: Jupyter syncs and saves it whole at every change."""
 BUDGET = 270_000

@@ -20,7 +20,7 @@ class HistoryKeeper:
     Parameters
     ----------
     write
-        Sets the trait; the flag says that all audio so far is decided. Called on the thread that calls `look` or
+        Sets the trait; the flag is true if all audio so far is decided. Called on the thread that calls `look` or
         `flush`, never concurrently.
     """
 
@@ -42,7 +42,7 @@ class HistoryKeeper:
         self._ended = True
 
     def look(self, idle: bool) -> None:
-        """Write the history if a write is due; `idle` says that all audio so far is decided."""
+        """Write the history if a write is due; `idle` is true if all audio so far is decided."""
         due = (self._ended and idle) or monotonic() - self._last >= INTERVAL
         # Both stages call this; while one of them writes, the other need not wait.
         if due and self._lock.acquire(blocking=False):

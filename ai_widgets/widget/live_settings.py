@@ -1,7 +1,7 @@
-"""Live settings: policies and switches that hold while the widget lives, whichever session runs.
+"""Live settings: policies and switches of a widget, independent of the running session.
 
-They are no part of a session: the same audio gives the same events whatever they are. They say what becomes of audio
-that comes too early or too fast, and how the browser records.
+They are no part of a session: the events of given audio do not depend on them. They determine how the browser records,
+and whether audio that arrives during a reply or too fast is decided.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from ..setting_schema import Declared, declared, setting
 from ..settings import Settings
 
 OVERLOAD_CHUNKS = 50
-"""20 s: so far behind, an answer comes too late to be one."""
+"""Chunks, 20 s of audio: a reply with a larger lag is of no use."""
 MAX_OVERLOAD_CHUNKS = 1500
-"""Ten minutes of audio: as much as may wait at all (`admission.MOST_WAITING`)."""
+"""Chunks, ten minutes of audio: the limit of the queue (`admission.MOST_WAITING`)."""
 MAX_DEVICE = 500
 """Characters of a microphone's id; browsers give 64."""
 AUDIO = "Audio"
@@ -44,7 +44,7 @@ class LiveSettings(Declared):
         "keep", "What happens to microphone audio that arrives during a reply.",
         label="Audio that arrives during a reply", group=AUDIO,
         choices={"keep": "decided after the reply", "drop": "never decided", "interrupt": "ends the reply"},
-        more="`keep` decides it after the reply; `drop` leaves it out, and a notice says how much; `interrupt` ends "
+        more="`keep` decides it after the reply; `drop` drops it, with a notice of its length; `interrupt` ends "
         "the reply as soon as something louder than −40 dBFS arrives. Files and audio from Python are always kept.")
     reading: Reading = setting(
         "mute", "What the microphone does while a reply is read aloud.", label="Microphone while a reply is read aloud",
@@ -55,7 +55,7 @@ class LiveSettings(Declared):
         label="When the model is too slow", group=AUDIO,
         choices={"lag": "fall behind", "drop_oldest": "drop the oldest chunks", "pause": "pause the intake"},
         more="`lag` falls behind, `drop_oldest` drops the oldest undecided chunks, `pause` takes no more audio until "
-        "half of them are decided. A notice says what was left out.")
+        "half of them are decided. A notice has the length of dropped audio.")
     overload_chunks: int = setting(
         OVERLOAD_CHUNKS, "Number of waiting chunks from which on `overload` applies.", label="Chunks of an overload",
         group=AUDIO, low=1, high=MAX_OVERLOAD_CHUNKS)

@@ -87,7 +87,7 @@ class ModelSource:
             model = load(self._advanced)
         except LoadingStopped:
             return
-        except Exception as error:  # noqa: BLE001 - kept for every caller who asks for the model, and shown in the widget
+        except Exception as error:  # noqa: BLE001 - raised to every caller that requests the model, and shown in the widget
             # The frames of the traceback would keep the weights read so far alive.
             forget_frames(error)
             failure = error
@@ -159,7 +159,7 @@ class ModelSource:
 def loader(
     model: str | Path | ListeningModel, device: str | torch.device, dtype: str | torch.dtype, revision: str | None
 ) -> Callable[[Progress], ListeningModel]:
-    """Make the call that loads what a widget's argument names; a model or policy is returned as it is."""
+    """Return a function that loads the checkpoint of a widget's argument, or returns a given model or policy."""
     if not isinstance(model, (str, Path)):
         return lambda _: model
 

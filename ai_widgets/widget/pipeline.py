@@ -26,7 +26,7 @@ from .stages.encode_stage import ChunkEncoder
 from .stages.events import PipelineEvents
 from .stages.gate import Gate
 from .stages.items import Decodable, EndOfStream, Failure, Item, Samples, Wake
-from .stages.running_session import RunningSession
+from .stages.running_session import RunningSession, Task
 from .stages.session_feed import Feeder
 from .stages.stage import CLOSE_SECONDS, Stage
 from .wire.failures import describe, forget_frames
@@ -56,6 +56,8 @@ class Pipeline:
 
     Attributes
     ----------
+    opened
+        Record that is shown in place of the running session's, which stays as it is; or None.
     changing
         Lock held while settings are read, changed and written back; also held by the owner while it displays them.
     """
@@ -70,6 +72,7 @@ class Pipeline:
     ) -> None:
         self._source, self._events, self._record = source, events, record
         self.settings, self.live = settings, live
+        self.opened: SessionRecord | None = None
         self.changing = RLock()
         self._running = RunningSession(record())
         self.gate = Gate(events.loop_changed, self._look_up)
@@ -85,8 +88,8 @@ class Pipeline:
 
     @property
     def record(self) -> SessionRecord:
-        """The running session's record."""
-        return self._running.record
+        """The record that is shown: the running session's, unless another one is opened."""
+        return self._running.record if self.opened is None else self.opened
 
     @property
     def failure(self) -> Exception | None:
@@ -207,6 +210,11 @@ class Pipeline:
         if differs or news:
             self._wake(running)
 
+    def between_chunks(self, task: Task) -> None:
+        """Run `task` with the running session, or None without one, on the decode thread before the next chunk."""
+        self._running.pending.append(task)
+        self._wake(self._running)
+
     def set_loop(self, mode: Mode) -> None:
         """Run freely, pause before the next phase, or run one phase for each `step`."""
         before = self.gate.mode
@@ -233,7 +241,7 @@ class Pipeline:
         """Begin a new session with a new record; queued audio of the old session is dropped."""
         old = self._running
         # The stages discard queued items of the old running.
-        self._running = RunningSession(self._record())
+        self._running, self.opened = RunningSession(self._record()), None
         if old.session is not None:
             old.session.interrupt()
         self.gate.begin_session()
@@ -275,7 +283,7 @@ class Pipeline:
             raise SessionError("This widget is closed; make a new widget to continue.")
 
     def _wake(self, running: RunningSession) -> None:
-        """Make the decode stage do its pending work, now or before its next chunk."""
+        """Wake the decode stage to do its pending work, now or before its next chunk."""
         if self.gate.mode != "run":
             self.gate.nudge()
         if not len(self._decode):
@@ -297,7 +305,7 @@ class Pipeline:
         if running is self._running and running.failure is None and not running.deaf:
             try:
                 self._encoder.encode(running, part)
-            except Exception as error:  # noqa: BLE001 - whatever a model raises must reach the user, and end this session only
+            except Exception as error:  # noqa: BLE001 - any exception of a model must reach the user, and end only this session
                 # Queued behind the chunks that were perceived before the failure, which are still decided.
                 running.deaf = True
                 self._decode.put((running, Failure(error)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..audio.origin import Origin
 from ..record.record import SessionRecord
 from ..settings import Settings
+from .branches.branches import Branches
 from .files.file_player import FilePlayer
 from .history_writer import HistoryKeeper
 from .live_settings import LiveSettings
@@ -82,8 +84,9 @@ class Presenter(PipelineEvents):
 
     Attributes
     ----------
-    source, pipeline, player, receiver, outbox
-        The model's loader, the pipeline, its two sources of audio, and the queue of messages to pages.
+    source, pipeline, player, receiver, branches, outbox
+        The model's loader, the pipeline, its two sources of audio, the session's forks, and the queue of messages to
+        pages.
     mic
         State of the microphone, as the page that records reported it last.
     closed
@@ -108,6 +111,10 @@ class Presenter(PipelineEvents):
         self.outbox = Outbox(
             shown.send, lambda: self.pipeline.record, lambda: self.pipeline.waiting, shown.send_lock, pull=pull
         )
+        self.branches = Branches(
+            self.pipeline, self.source, self.branches_changed, partial(self.problem, "branch_closed")
+        )
+        self.outbox.branches = self.branches.messages
         self._keeper = HistoryKeeper(self._show_history)
         self._keeper.follow(self.pipeline.record, self.outbox.session)
         self.mic = MicState("idle", "", "")
@@ -164,8 +171,11 @@ class Presenter(PipelineEvents):
         if self._shown.show("model_info", info):
             self.put(outgoing.model_status(info))
 
-    def welcome(self, hello: Hello) -> None:
-        """Send a page the whole state, and the events that it lacks."""
+    def welcome(self, hello: Hello, recording: dict[str, Any], replayed: dict[str, Any]) -> None:
+        """Send a page the whole state, and the events that it lacks.
+
+        `recording` and `replayed` are the newest messages of these types.
+        """
         outbox, pipeline = self.outbox, self.pipeline
         welcome = outgoing.welcome(
             hello,
@@ -176,8 +186,11 @@ class Presenter(PipelineEvents):
             pipeline.live.to_json(),
             {**pipeline.gate.to_json(), "waiting": pipeline.waiting},
             self.player.shown,
+            recording,
+            replayed,
         )
         outbox.welcome(welcome, hello.seen if hello.session == outbox.session else 0)
+        self.branches.welcome()
         failure = pipeline.failure
         if failure is not None and self.source.failure is None:
             # The page may have been opened after the failure. Failed loading is part of the model's status.
@@ -192,8 +205,24 @@ class Presenter(PipelineEvents):
     def begin_session(self) -> None:
         """Begin a new session with an empty record and history; a file that plays ends."""
         self.player.forget()
-        self.outbox.begin_session(self.pipeline.reset)
+        self.outbox.begin_session(self._reset)
         self.receiver.begin_session()
+        self._follow()
+
+    def show_record(self, record: SessionRecord | None) -> None:
+        """Show a record in place of the running session's, which stays as it is; None shows the session again."""
+        if self.pipeline.opened is record:
+            return
+
+        def replace() -> None:
+            self.pipeline.opened = record
+            self.branches.show(record is None)
+
+        self.outbox.begin_session(replace)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Show the record that is shown from now on in history and state."""
         self._keeper.follow(self.pipeline.record, self.outbox.session)
         self._shown.show("history", {})
         self._save()
@@ -201,6 +230,7 @@ class Presenter(PipelineEvents):
 
     def close(self) -> None:
         """End threads and timers and release the model; the record stays."""
+        self.branches.close()
         self.player.close()
         self.outbox.close()
         self.pipeline.close()
@@ -230,6 +260,11 @@ class Presenter(PipelineEvents):
             self._flush()
         self._keeper.look(idle=final and not self.pipeline.waiting)
 
+    def branches_changed(self, final: bool) -> None:
+        """Send what is new of the branches: at once if `final`, else with the next batch."""
+        if final or self.outbox.due:
+            self._flush()
+
     def loop_changed(self) -> None:
         """Show mode and phase of the loop."""
         state = self.pipeline.gate.to_json()
@@ -241,7 +276,7 @@ class Presenter(PipelineEvents):
         self.problem("model", describe(error), page, details(error))
 
     def decoder_idle(self) -> None:
-        """Write the history now: nothing is decided for a while."""
+        """Write the history now, because the decode stage is idle."""
         self._keeper.flush()
 
     def file_changed(self, file: dict[str, Any]) -> None:
@@ -268,6 +303,10 @@ class Presenter(PipelineEvents):
             self.session_failed(failure)
         self.show_model()
         self.events_came(True)
+
+    def _reset(self) -> None:
+        self.pipeline.reset()
+        self.branches.begin_session()
 
     def _flush(self) -> None:
         if not self.pull:

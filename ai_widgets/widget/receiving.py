@@ -52,7 +52,7 @@ class Stream:
         self.capture = CaptureClock()
         self.missed_s = 0.0
         self.told_quiet = False
-        # The user's pause: in progress, or over, where the clocks of the next block give its length.
+        # The user's pause: in progress, or over; the clocks of the next block then give its length.
         self.pause: Literal["", "lasts", "over"] = ""
         self.paused_at = 0.0
         # The page's code of the last interruption of the microphone since the last block; empty for none.
@@ -60,7 +60,7 @@ class Stream:
 
 
 def _occupied(opening: Open) -> str:
-    """Say why audio from Python is refused, and what to do."""
+    """Return the sentence on why audio from Python is refused, and what to do."""
     name = f" {opening.name}" if opening.name else ""
     return (
         f"A page records the microphone{name} into this widget (stream {opening.stream}); stop the recording in that "
@@ -152,7 +152,7 @@ class Receiver:
             self._end_fed("Another recording begins, so the audio fed before it ends here.")
 
     def feed(self, samples: Array, rate: int, *, end: bool, tail_s: float) -> None:
-        """Take audio from Python: the calls are one stream until one of them ends it.
+        """Queue audio from Python: the calls form one stream until one of them ends it.
 
         Parameters
         ----------
@@ -184,7 +184,7 @@ class Receiver:
             self._pipeline.end_stream(0.0)
 
     def block(self, block: Block) -> None:
-        """Take a block: check its order and clocks, and pass it to the pipeline."""
+        """Receive a block: check its order and clocks, and pass it to the pipeline."""
         stream = self.stream
         if stream is not None and block.page != stream.opening.page and block.page:
             # That page was refused when it opened its stream; these blocks were in transit then.
@@ -207,7 +207,7 @@ class Receiver:
         self._pipeline.push(block.samples, block.rate, origin, gated=block.gated)
 
     def state(self, mic: MicState) -> None:
-        """Take the state of the page's microphone: a pause or an interruption explains missing sound."""
+        """Note the state of the page's microphone: a pause or an interruption explains missing sound."""
         before, self._mic = self._mic, mic
         stream = self.stream
         if stream is None:
@@ -302,6 +302,6 @@ class Receiver:
             return
         if self._left_out:
             left_out, self._left_out = self._left_out, 0
-            sentence = f"{left_out:,} earlier notices on faulty audio were dropped, since they came too often."
+            sentence = f"{left_out:,} earlier notices on faulty audio were dropped, because their rate was too high."
             self._pipeline.note("notices_dropped", sentence, notices=left_out)
         self._pipeline.note(kind, message, **data)

@@ -1,4 +1,7 @@
-/** A page with one timeline and a made-up record: measures its frames, or only shows it. `tests/browser/frames.py` drives it. */
+/**
+ * Page with one timeline and a synthetic record, which measures frames or only shows the timeline. Driven by
+ * `tests/browser/frames.py`.
+ */
 
 import { render } from "preact";
 import { App } from "../src/app";
@@ -11,7 +14,7 @@ import type { TimelineCanvas } from "../src/timeline/timeline-canvas";
 import { createView } from "../src/view";
 import { addChunks } from "./synthetic";
 
-const nobody: KernelModel = {
+const noKernel: KernelModel = {
   get: () => undefined,
   on: () => {},
   off: () => {},
@@ -19,7 +22,7 @@ const nobody: KernelModel = {
 } as KernelModel;
 
 const root = document.getElementById("widget") as HTMLElement;
-const view = createView(new Conversation(nobody));
+const view = createView(new Conversation(noKernel));
 let timeline: TimelineCanvas | null = null;
 
 if (location.hash === "#app") {
@@ -33,7 +36,7 @@ if (location.hash === "#app") {
   render(<Timeline view={view} onCanvas={(made) => (timeline = made)} />, root);
 }
 
-/** Takes a step in each frame; returns the milliseconds from frame to frame. The first frames are not counted. */
+/** Run a step in each frame; return the milliseconds between frames. The first frames are not counted. */
 async function frames(
   count: number,
   step: (frame: number, timeline: TimelineCanvas) => void,
@@ -61,24 +64,24 @@ const bench = {
   },
   bytes: () => view.store.record.bytes,
   fit: () => timeline?.fit(),
-  /** The window `seconds` wide, from `start` on. */
+  /** Show `seconds` from `start` on. */
   look(start: number, seconds: number): void {
     if (!timeline) return;
     view.following.value = false;
     timeline.zoomBy(timeline.axis.span / seconds, 0);
     timeline.panBy(start - timeline.axis.start);
   },
-  /** Pans by 11 pixels a frame, to and fro. */
+  /** Pan by 11 pixels a frame, to and fro. */
   pan: (count: number) =>
     frames(count, (frame, made) =>
       made.panBy(((frame % 120 < 60 ? 11 : -11) * made.axis.span) / made.axis.width),
     ),
-  /** Zooms in and out by 4 % a frame around a point at a third. */
+  /** Zoom in and out by 4 % a frame around a point at a third of the width. */
   zoom: (count: number) =>
     frames(count, (frame, made) => made.zoomBy(frame % 180 < 90 ? 1.04 : 1 / 1.04, made.axis.width / 3)),
-  /** Moves the pointer: only the marks are drawn. */
+  /** Move the pointer: only the marks are drawn. */
   hover: (count: number) => frames(count, (frame, made) => made.pointAt((frame * 7) % made.axis.width)),
-  /** Nothing happens: nothing may be drawn. */
+  /** Do nothing: nothing may be drawn. */
   idle: (count: number) => frames(count, () => {}),
 };
 

@@ -1,8 +1,8 @@
-/** A record as long as one likes, without a model: speech and pauses, replies, flags, notices, latencies. */
+/** Synthetic record of any length without a model: speech and pauses, replies, flags, notices, latencies. */
 import { MEL_BANDS, MEL_FRAMES, type SessionEvent } from "../src/record/events";
 import { applyEvent, type SessionRecord } from "../src/record/record";
 
-/** Numbers in [0, 1) that look random and are always the same. */
+/** Create a generator of pseudo-random numbers in [0, 1). */
 function dice(seed: number): () => number {
   let state = seed;
   return () => {
@@ -22,7 +22,7 @@ const RULE = { greedy: false, temperature: 0.3, top_k: 3, top_p: 1, bias: 0, mas
 /** Chunks from one spoken sentence to the next. */
 const SENTENCE_CHUNKS = 24;
 
-/** Fills `record` with the events of the chunks `from`…`to` (exclusive). */
+/** Add the events of the chunks `from`…`to` (exclusive) to `record`. */
 export function addChunks(record: SessionRecord, from: number, to: number): void {
   const random = dice(from + 1);
   for (let k = from; k < to; k++) {

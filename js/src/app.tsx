@@ -1,7 +1,8 @@
-/** One view of the widget: its root element with all panels, keys and dropped files. */
+/** One view of the widget: its root element with all panels, keyboard commands and dropped files. */
 
 import { effect, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { BranchLanes } from "./branches/branch-lanes";
 import { claim, isCommand } from "./host/claim";
 import { type Theme, watchTheme } from "./host/theme";
 import { Banners, ModelLine } from "./panels/banners";
@@ -9,8 +10,11 @@ import { Controls, pressKey } from "./panels/controls";
 import { FileBar } from "./panels/file-bar";
 import { Inspector } from "./panels/inspector";
 import { Panel } from "./panels/panel";
+import { RecordingBars } from "./panels/recording-bars";
 import { ReplayBar } from "./panels/replay-bar";
+import { ReplayBadge } from "./panels/replay-check";
 import { Settings } from "./panels/settings";
+import { takeFile } from "./panels/sources";
 import { StepMode } from "./panels/step-mode";
 import { Transcript } from "./panels/transcript";
 import { WhatIfPanel } from "./panels/what-if";
@@ -20,12 +24,12 @@ import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
 import type { SessionView } from "./view";
 
-/** How often the latency figures on the root are renewed while events come. */
+/** Interval between two updates of the latency figures on the root, in milliseconds. */
 const FIGURES_MS = 500;
 
 export function App({ view }: { view: SessionView }) {
   const root = useRef<HTMLDivElement>(null);
-  const timeline = useRef<TimelineCanvas | null>(null);
+  const timeline = useSignal<TimelineCanvas | null>(null);
   const theme = useSignal<Theme>("light");
   const dropping = useSignal(false);
   const { store } = view;
@@ -34,13 +38,13 @@ export function App({ view }: { view: SessionView }) {
     () =>
       watchTheme((found) => {
         theme.value = found;
-        // The host's own style sheet may still be on its way.
-        requestAnimationFrame(() => requestAnimationFrame(() => timeline.current?.restyle()));
+        // The host's style sheet may not be applied yet.
+        requestAnimationFrame(() => requestAnimationFrame(() => timeline.value?.restyle()));
       }),
     [theme],
   );
   useLayoutEffect(() => (root.current ? keepKeys(root.current) : undefined), []);
-  // Another session: what was picked is gone.
+  // In another session the selection is no longer valid.
   useLayoutEffect(
     () =>
       effect(() => {
@@ -57,7 +61,7 @@ export function App({ view }: { view: SessionView }) {
     if (isCommand(event) || event.defaultPrevented) return;
     const typing = isField(event.target);
     if (!typing && !event.repeat && pressKey(view, event.key.toLowerCase())) claim(event);
-    // A field's keys are the field's: JupyterLab would take a slider's arrows for its own.
+    // Keys of a field must not reach the host: JupyterLab would handle a slider's arrow keys.
     else if (typing || event.target instanceof HTMLInputElement) event.stopPropagation();
   };
   const dragOver = (event: DragEvent) => {
@@ -67,10 +71,10 @@ export function App({ view }: { view: SessionView }) {
   };
   const drop = (event: DragEvent) => {
     dropping.value = false;
-    const file = event.dataTransfer?.files[0];
-    if (!file) return;
+    const files = event.dataTransfer?.files ?? [];
+    if (!files[0]) return;
     claim(event);
-    void view.channel.playFile(file, view.pace.value);
+    takeFile(view, files[0], files.length - 1);
   };
 
   void store.version.value;
@@ -80,7 +84,7 @@ export function App({ view }: { view: SessionView }) {
     <div
       ref={root}
       class="aiw"
-      // Its words are English, whatever runs to the left around it; replies take the direction of their own letters.
+      // The text is English, in a page of any direction; replies have the direction of their own letters.
       dir="ltr"
       role="group"
       aria-label="Audio interaction"
@@ -94,6 +98,7 @@ export function App({ view }: { view: SessionView }) {
       data-chunks={chunkCount(record)}
       data-decisions={record.decided}
       data-turns={record.turns.length}
+      data-recording={store.recording.value !== null}
       data-dropping={dropping.value}
       onKeyDown={keyDown}
       onDragOver={dragOver}
@@ -105,6 +110,7 @@ export function App({ view }: { view: SessionView }) {
       <Panel name="control bar">
         <Controls view={view} />
         <FileBar view={view} />
+        <RecordingBars view={view} />
       </Panel>
       <Panel name="settings panel">
         <Settings view={view} />
@@ -116,12 +122,15 @@ export function App({ view }: { view: SessionView }) {
         <Timeline
           view={view}
           onCanvas={(made) => {
-            timeline.current = made;
+            timeline.value = made;
           }}
-        />
+        >
+          {timeline.value && <BranchLanes view={view} timeline={timeline.value} />}
+        </Timeline>
       </Panel>
       <Panel name="replay bar">
         <ReplayBar view={view} />
+        <ReplayBadge view={view} />
       </Panel>
       <Panel name="step mode">
         <StepMode view={view} />
@@ -144,15 +153,15 @@ export function App({ view }: { view: SessionView }) {
   );
 }
 
-/** Whether letters typed here are meant as text. */
+/** Return whether letters typed into the target are text. */
 function isField(target: EventTarget | null): boolean {
   if (target instanceof HTMLInputElement) return target.type !== "checkbox" && target.type !== "range";
   return target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement;
 }
 
 /**
- * Notebook hosts take single keys (arrows, R, F, L) for commands of their own. Within the widget they are the
- * widget's; combinations such as ctrl+S stay the host's.
+ * Suppress single-key commands of notebook hosts (arrows, R, F, L) within the widget; combinations such as ctrl+S
+ * stay the host's.
  */
 function keepKeys(root: HTMLElement): () => void {
   const decide = (event: KeyboardEvent) => {
@@ -163,7 +172,7 @@ function keepKeys(root: HTMLElement): () => void {
   return () => window.removeEventListener("keydown", decide, true);
 }
 
-/** Writes how long chunks take beside the model's own time to `data-overhead`, where measurements read it. */
+/** Write the overhead of chunks to `data-overhead`, where measurements read it. */
 function showFigures({ store }: SessionView, root: HTMLElement | null): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const show = () => {

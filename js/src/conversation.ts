@@ -1,6 +1,6 @@
 /**
- * The channel to a kernel: owns store, connection, microphone and file of one widget model, whatever the number of its
- * views. Views attach, detach and call the methods of `SessionChannel`.
+ * Channel to a kernel: owner of store, connection, microphone and file of one widget model, for any number of views.
+ * Views attach, detach and call the methods of `SessionChannel`.
  */
 
 import { computed } from "@preact/signals";
@@ -8,12 +8,13 @@ import { DeviceList } from "./capture/devices";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput } from "./capture/input";
 import { hiddenProblem } from "./capture/problems";
-import type { SessionChannel } from "./channel/channel";
+import type { Branching, ForkRequest, SessionChannel } from "./channel/channel";
 import { KernelClips } from "./channel/kernel-clips";
 import { lastWords } from "./channel/leaving";
 import { KernelLink, type KernelModel } from "./channel/link";
 import type { CloseReason, LoopMode, Pace } from "./channel/messages";
 import { Receiver, TRAITS } from "./channel/receiving";
+import { Recordings } from "./channel/recordings";
 import { NOT_KEPT, Requests } from "./channel/requests";
 import { ChunkPlayer } from "./playback/chunk-player";
 import { Replay } from "./playback/replay";
@@ -24,9 +25,12 @@ import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./store/pr
 import type { Changes } from "./store/settings";
 import { createStore, dismissProblem, type Store, showProblem } from "./store/store";
 
-/** Milliseconds that a view may be absent while the host moves it (a dragged cell); then the microphone is released. */
+/**
+ * Time that a view may be absent while the host moves it (a dragged cell), in milliseconds; then the microphone is
+ * released.
+ */
 const VIEW_GRACE_MS = 250;
-/** Seconds from which on a hidden page is reported; shorter absences are common and lose nothing. */
+/** Shortest absence of a hidden page that is reported, in seconds; shorter ones are common and lose nothing. */
 const HIDDEN_S = 5;
 
 export interface ConversationOptions {
@@ -35,13 +39,23 @@ export interface ConversationOptions {
 
 export class Conversation implements SessionChannel {
   readonly store: Store = createStore();
-  /** Reads replies aloud; meanwhile the microphone follows the setting `reading`. */
+  /** Reads replies aloud; meanwhile the setting `reading` decides about the microphone. */
   readonly speech = new Speech();
-  /** Sounds of chunks, which the microphone would hear as it does a reply. */
+  /** Plays chunks; the microphone would record them like a reply that is read aloud. */
   readonly player = new ChunkPlayer(this);
-  /** Plays what the kernel keeps of the session's audio. */
+  /** Replays the audio that the kernel keeps. */
   readonly replay = new Replay(new KernelClips(this));
   readonly ongoing = true;
+  readonly branching: Branching = {
+    fork: (asked: ForkRequest) => {
+      const { chunk, settings = {}, mute = false } = asked;
+      const change = { settings: { ...settings }, force: asked.force ?? "", mute } as const;
+      const until = asked.until ?? null;
+      this.#link.send({ type: "fork", chunk, until, ...change, request: 0, page: this.#link.page });
+    },
+    drop: (branch) => this.#link.send({ type: "drop_branch", branch }),
+  };
+  readonly recordings: Recordings;
   readonly #link: KernelLink;
   readonly #receiver: Receiver;
   readonly #requests: Requests;
@@ -50,7 +64,7 @@ export class Conversation implements SessionChannel {
   #views = 0;
   #grace: ReturnType<typeof setTimeout> | undefined;
   #effects: (() => void)[] = [];
-  /** When the page was hidden while a microphone was open, and the chunks there were. */
+  /** Time at which the page was hidden with an open microphone, and the number of chunks then. */
   #hidden: { at: number; chunks: number } | null = null;
 
   constructor(
@@ -78,13 +92,23 @@ export class Conversation implements SessionChannel {
       page: this.#link.page,
       host,
     });
+    this.recordings = new Recordings(store, {
+      page: this.#link.page,
+      post: (message, bytes) => this.#link.send(message, bytes),
+      nextStream: () => this.#input.nextStream(),
+    });
     this.#receiver = new Receiver(store, this.#link.page, {
       hello: () => this.#link.hello(),
       helloAt: () => this.#link.helloAt,
       unanswered: () => this.#link.unanswered,
       acknowledged: (stream, seq) => this.#input.acknowledged(stream, seq),
       audio: (message, buffers) => this.#requests.audio(message, buffers),
-      needed: (message) => this.#input.answerNeed(message),
+      needed: (message) => {
+        this.#input.answerNeed(message);
+        this.recordings.needed(message);
+      },
+      saved: (message) => this.recordings.saved(message),
+      part: (message, buffers) => this.recordings.part(message, buffers),
       refused: (sentence, names, request) => this.#requests.refuse(sentence, names, request),
       elsewhere: () => this.#input.end("error"),
       back: () => showProblem(store, BACK_AGAIN),
@@ -94,7 +118,7 @@ export class Conversation implements SessionChannel {
     });
   }
 
-  /** Starts the connection to the kernel. Never waits. */
+  /** Start the connection to the kernel without waiting. */
   start(): void {
     for (const trait of TRAITS) this.model.on(`change:${trait}`, this.#readTraits);
     this.#readTraits();
@@ -114,7 +138,7 @@ export class Conversation implements SessionChannel {
     if (words) this.#link.send(words);
   }
 
-  /** The model is gone: release everything. */
+  /** Release everything after the model was closed. */
   end(): void {
     for (const stop of this.#effects) stop();
     this.speech.stop();
@@ -122,6 +146,7 @@ export class Conversation implements SessionChannel {
     this.replay.end();
     this.#input.end("view_removed");
     this.#requests.end();
+    this.recordings.end();
     this.#devices.end();
     clearTimeout(this.#grace);
     globalThis.removeEventListener?.("pagehide", this.#onPageHide);
@@ -135,7 +160,7 @@ export class Conversation implements SessionChannel {
     clearTimeout(this.#grace);
   }
 
-  /** Stops microphone and voice when the last view is gone: no view could show that they are on. */
+  /** Stop microphone and voice when the last view is gone, because no view could show that they are on. */
   detachView(): void {
     this.#views -= 1;
     clearTimeout(this.#grace);
@@ -152,36 +177,36 @@ export class Conversation implements SessionChannel {
     return this.#input.running;
   }
 
-  /** Whether audio can be taken: a kernel may answer, and what is shown is its own session. */
+  /** Whether audio is accepted: the kernel is not lost, and its own session is shown. */
   get ready(): boolean {
     return !this.#link.lost && !this.store.saved.value;
   }
 
-  /** Asks for the microphone and streams it until `stop`. */
+  /** Request the microphone and stream it until `stop`. */
   async record(): Promise<void> {
     if (!this.ready || this.running) return;
     this.#input.mute(false);
     await this.#input.record();
-    // Only now are devices told by name.
+    // Devices have names only after the permission was given.
     await this.#devices.refresh();
   }
 
-  /** Lets the kernel play a file of this page. */
+  /** Have the kernel play a file of this page. */
   async playFile(file: File, pace: Pace): Promise<void> {
     if (this.ready) await this.#input.playFile(file, pace);
   }
 
-  /** Stops microphone or file; resolves when the last block and the close are on their way. */
+  /** Stop microphone or file; resolves when the last block and the close were sent. */
   stop(reason: CloseReason = "stopped"): Promise<void> {
     return this.#input.stop(reason);
   }
 
-  /** Holds the audio, or lets it go on: the stream stays open and the session's clock stands. */
+  /** Suspend or resume the audio: the stream stays open and the session's clock stops meanwhile. */
   pause(paused: boolean): void {
     this.#input.pause(paused);
   }
 
-  /** Lets the model hear silence in place of the microphone. */
+  /** Send silence in place of the microphone, or the microphone again. */
   mute(muted: boolean): void {
     this.#input.mute(muted);
   }
@@ -197,29 +222,33 @@ export class Conversation implements SessionChannel {
     this.#link.send({ type: "reset" });
   }
 
-  /** Asks the kernel for other settings. What holds is what its traits say. */
+  /** Request other settings; the kernel's traits have those in effect. */
   set(changes: Changes): void {
     this.#requests.set(changes);
   }
 
-  /** How the kernel's loop runs: freely, paused, or one phase per `step`. */
+  /** Set the mode of the kernel's loop: free, paused, or one phase per `step`. */
   loop(mode: LoopMode): void {
     this.#link.send({ type: "loop", mode });
   }
 
-  /** The next phase of the loop: perceive, decide or respond. */
+  /** Run the next phase of the loop: perceive, decide or respond. */
   step(): void {
     this.#link.send({ type: "step" });
   }
 
-  /** The sound of a chunk as the model heard it, or why there is none. */
+  /** Fetch the sound of a chunk as the model heard it, or the reason why there is none. */
   fetchAudio(chunk: number): Promise<Fetched> {
     return this.ready ? this.#requests.fetchAudio(chunk) : Promise.resolve(NOT_KEPT);
   }
 
-  /** The sound of a chunk as the device gave it; null where this page did not record it or keeps it no longer. */
+  /**
+   * Return the sound of a chunk as the device delivered it; null if this page did not record it or has discarded it.
+   */
   rawAudio(chunk: number): Sound | null {
-    const { record } = this.store;
+    const { record, recording } = this.store;
+    // A recording's numbers of streams and blocks are of another page.
+    if (recording.value) return null;
     const timing = record.timings.get(chunk);
     if (!timing || timing.seq < 0) return null;
     let first = chunk;
@@ -227,7 +256,7 @@ export class Conversation implements SessionChannel {
     return this.#input.raw.chunk(timing.stream, chunk - first, timing.seq);
   }
 
-  /** Removes the line about a file that has ended. */
+  /** Remove the line about a file that has ended. */
   dismissFile(): void {
     if (!isPlaying(this.store.file.value)) this.store.file.value = null;
   }
@@ -236,7 +265,7 @@ export class Conversation implements SessionChannel {
     dismissProblem(this.store, problem.code);
   }
 
-  /** Ends the replay of a record that another one has replaced. */
+  /** End the replay of a record that another one has replaced. */
   #clearReplay(): () => void {
     const { store } = this;
     let shown = store.record;
@@ -254,7 +283,9 @@ export class Conversation implements SessionChannel {
       this.#input.streaming ||
       isPlaying(store.file.value) ||
       store.waiting.value > 0 ||
+      store.branches.value.some(({ told }) => told.state === "queued" || told.state === "running") ||
       store.record.speaking ||
+      this.recordings.busy ||
       loading
     );
   }
@@ -263,6 +294,7 @@ export class Conversation implements SessionChannel {
     this.store.line.value = "lost";
     this.#input.end("kernel_lost");
     this.#requests.end();
+    this.recordings.end();
     showProblem(this.store, KERNEL_LOST);
   }
 

@@ -1,4 +1,4 @@
-/** The state of one view that the other views of the same channel do not share: cursor, selection, step mode. */
+/** State of one view that the other views of the same channel do not share: cursor, selection, step mode. */
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Channel, SessionChannel } from "./channel/channel";
@@ -8,36 +8,38 @@ import { type HiddenFrom, NOTHING_HIDDEN } from "./store/hidden";
 import type { Store } from "./store/store";
 
 export interface View<C extends Channel = Channel> {
-  /** For ids within the page. */
+  /** Unique prefix for ids within the page. */
   id: string;
   channel: C;
   store: Store;
-  /** The chunk shown in the detail line. */
+  /** Chunk shown in the inspector. */
   selected: Signal<number | null>;
-  /** The chunk under the pointer or the keyboard's cursor. */
+  /** Chunk under the pointer or the keyboard's cursor. */
   hovered: Signal<number | null>;
-  /** The reply token that is picked, within the selected chunk's reply. */
+  /** Selected reply token, within the selected chunk's reply. */
   token: Signal<{ turn: number; index: number } | null>;
-  /** The decisions and replies that step mode hides. */
+  /** Decisions and replies that step mode hides. */
   hiddenFrom: Signal<HiddenFrom>;
   /** Whether step mode is open. */
   stepping: Signal<boolean>;
   /** Whether the settings are shown. */
   settingsOpen: Signal<boolean>;
-  /** Whether the timeline runs along with the newest chunk. */
+  /** Whether the choice of a format to save in is shown. */
+  savingOpen: Signal<boolean>;
+  /** Whether the timeline follows the newest chunk. */
   following: Signal<boolean>;
-  /** How fast a chosen or dropped file is streamed. */
+  /** Pace at which a chosen or dropped file is played. */
   pace: Signal<Pace>;
   /** Whether dragging on the timeline selects a span instead of moving the window. */
   selecting: Signal<boolean>;
-  /** The changed rule of the what-if panel, and which decisions it changes; null where nothing is changed. */
+  /** Changed rule of the what-if panel, and the decisions that it changes; null without a change. */
   whatIf: Signal<WhatIf>;
   flips: ReadonlySignal<WhatIfResult | null>;
-  /** Brings a chunk into sight; set by the timeline. */
+  /** Move the timeline to a chunk; set by the timeline. */
   showChunk: (chunk: number) => void;
 }
 
-/** The view of a session that runs: it can record, and change settings. */
+/** View of a running session, which can record and change settings. */
 export type SessionView = View<SessionChannel>;
 
 let views = 0;
@@ -56,6 +58,7 @@ export function createView<C extends Channel>(channel: C): View<C> {
     hiddenFrom: signal(NOTHING_HIDDEN),
     stepping: signal(false),
     settingsOpen: signal(false),
+    savingOpen: signal(false),
     following: signal(channel.ongoing),
     pace: signal<Pace>("realtime"),
     selecting: signal(false),

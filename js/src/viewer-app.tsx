@@ -1,4 +1,4 @@
-/** A record on a page of its own: the heading, and the timeline, inspector and transcript that the widget has. */
+/** Exported page of a record: the heading, and the widget's timeline, inspector and transcript. */
 
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
@@ -16,7 +16,7 @@ import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
 import type { View } from "./view";
 
-/** Up to this length, in seconds, the whole record is in sight at first. */
+/** Longest record that is shown whole at first, in seconds. */
 const FITS_S = 40;
 
 export function ViewerApp({ view }: { view: View<RecordChannel> }) {

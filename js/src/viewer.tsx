@@ -1,4 +1,4 @@
-/** The page of one record: reads the data that stands in the page and shows it. No kernel, no network. */
+/** Entry point of an exported page: reads the data in the page and shows them. No kernel, no network. */
 
 import { render } from "preact";
 import { RecordChannel, readHeader } from "./channel/record-channel";
@@ -6,7 +6,7 @@ import { unpack } from "./record/packed";
 import { createView } from "./view";
 import { ViewerApp } from "./viewer-app";
 
-/** Bytes of base64 text; null where the page has none. */
+/** Decode the base64 text of an element; null if the page has no such element. */
 function bytesOf(id: string): Uint8Array<ArrayBuffer> | null {
   const text = document.getElementById(id)?.textContent?.trim();
   if (!text) return null;
@@ -24,7 +24,7 @@ async function show(root: HTMLElement): Promise<void> {
   const sound = bytesOf("aiw-audio");
   const audio = sound && header.audio ? new Blob([sound], { type: header.audio.type }) : null;
   const view = createView(new RecordChannel(header, record, audio));
-  // Until now the replies stood there as plain text.
+  // Until now the page showed the replies as plain text.
   root.replaceChildren();
   render(<ViewerApp view={view} />, root);
 }

@@ -1,6 +1,6 @@
 /**
- * The anywidget front-end module. Its default export is a function: the host calls it once per model, so what it
- * closes over belongs to that model. (The `model` objects given to `initialize` and `render` are different proxies.)
+ * The anywidget front-end module. Its default export is a function: the host calls it once per model, so its
+ * variables belong to that model. (The `model` objects given to `initialize` and `render` are different proxies.)
  */
 
 import { render as renderTree } from "preact";
@@ -30,7 +30,7 @@ export default function createWidget() {
   }
 
   return {
-    /** Once per model. Starts everything and waits for nothing: hosts give up after two seconds. */
+    /** Start everything, once per model, without waiting: hosts give up after two seconds. */
     initialize({ model, signal }: InitializeProps): () => void {
       const begun = begin(model);
       const end = once(() => {
@@ -41,7 +41,7 @@ export default function createWidget() {
       return end;
     },
 
-    /** Once per view. Owns its part of the page and nothing else. */
+    /** Render a view into its part of the page. */
     render({ model, el, signal }: RenderProps): () => void {
       const shared = conversation ?? begin(model);
       shared.attachView();
@@ -58,7 +58,7 @@ export default function createWidget() {
   };
 }
 
-/** Hosts may both abort the signal and call the returned function. */
+/** Run an action once: hosts may both abort the signal and call the returned function. */
 function once(action: () => void): () => void {
   let done = false;
   return () => {

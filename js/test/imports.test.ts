@@ -22,8 +22,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...["channel/channel", "channel/messages", "channel/record-channel"],
   ],
   timeline: ["store", "record", "text", "style", "host", "view", "panels/bar-button"],
+  branches: ["panels", "timeline", "store", "record", "view"],
   view: ["store", "record", "channel/channel", "channel/messages"],
-  app: ["panels", "timeline", "store", "record", "host", "view"],
+  app: ["panels", "timeline", "branches", "store", "record", "host", "view"],
   "viewer-app": ["panels", "timeline", "store", "record", "host", "view", "channel/record-channel"],
 };
 

@@ -103,8 +103,8 @@ describe("the inspector", () => {
       await drawn();
       return find("gauge").textContent;
     };
-    expect(await said("slide")).toContain("57 / 2048 positions · next to leave: chunk 0");
-    expect(await said("reset")).toContain("all but the prefix is forgotten");
+    expect(await said("slide")).toContain("57 / 2048 positions · evicted next: chunk 0");
+    expect(await said("reset")).toContain("all but the prefix is discarded");
     expect(await said("stop")).toContain("the session ends");
   });
 
@@ -221,7 +221,7 @@ describe("the inspector", () => {
     expect(played).toEqual([6400]);
     find("play-raw").click();
     await drawn();
-    expect(find("inspector").textContent).toContain("This page holds no recording of this chunk");
+    expect(find("inspector").textContent).toContain("This page no longer has a recording of this chunk");
   });
 
   it("shows neither decision nor reply of what step mode hides", async () => {

@@ -124,7 +124,7 @@ describe("a chunk's way", () => {
     expect(figures?.worst).toBeCloseTo(3 + 19, 0);
   });
 
-  it("lets go of blocks that nobody asks for", () => {
+  it("discards blocks that no timing refers to", () => {
     const { record, measured, took } = probe();
     measured.blockSent(1, { seq: 7, captured_ms: 1_000, sent_ms: 1_003 });
     for (let seq = 8; seq < 4_000; seq++) measured.blockSent(1, { seq, captured_ms: 1_000, sent_ms: 1_003 });

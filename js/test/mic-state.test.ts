@@ -38,7 +38,7 @@ describe("the microphone's states", () => {
     expect(micReducer(failed, ask)).toMatchObject({ phase: "asking", problem: null });
   });
 
-  it("are held and let go on, once sound was heard", () => {
+  it("are paused and resumed, once sound was heard", () => {
     const hold: MicEvent = { type: "pause", paused: true };
     const asking = run(ask);
     expect(micReducer(asking, hold)).toBe(asking);

@@ -94,7 +94,7 @@ describe("a microphone in trouble", () => {
     expect(store.shown.value).toBe("error");
   });
 
-  it("that the system mutes says so until it is let go", async () => {
+  it("that the system mutes shows a sentence until it is unmuted", async () => {
     const { microphone, store, codes } = await recording();
     microphone.tracks[0]?.dispatchEvent(new Event("mute"));
     expect(codes()).toEqual(["muted_by_system"]);

@@ -51,7 +51,7 @@ describe("predict first", () => {
     expect(meanOff(play([0, false], [2, true]).score)).toBe(1);
   });
 
-  it("passes over decisions nobody guessed, without a count", () => {
+  it("passes over decisions without a guess, without a count", () => {
     const game = play(["", true], ["", false]);
     expect(game).toMatchObject({ next: 12, last: null });
     expect(game.score).toMatchObject({ hits: 0, misses: 0, falseAlarms: 0, silences: 0 });

@@ -32,7 +32,7 @@ describe("the raw sound of a chunk", () => {
     expect(whole(sound?.samples).slice(98, 102)).toEqual([498, 499, 0, 0]);
   });
 
-  it("is not there for another stream, an unknown block, or when it has been let go", () => {
+  it("is missing for another stream, an unknown block, or when it was discarded", () => {
     const made = ring(12);
     expect(made.chunk(2, 0, 3)).toBeNull();
     expect(made.chunk(1, 9, 39)).toBeNull();

@@ -54,9 +54,9 @@ it("plays chunks out of the page's audio, behind the encoder's delay", async () 
   expect("sound" in first && [first.sound.samples[0], first.sound.samples.length]).toEqual([50, 400]);
   const second = await channel.fetchAudio(2);
   expect("sound" in second && second.sound.samples[0]).toBe(450);
-  expect(await channel.fetchAudio(0)).toEqual({ why: "This page holds no audio of this chunk." });
+  expect(await channel.fetchAudio(0)).toEqual({ why: "This page has no audio of this chunk." });
   expect(await channelOf({ audio: null }).fetchAudio(1)).toEqual({
-    why: "This page holds no audio of this chunk.",
+    why: "This page has no audio of this chunk.",
   });
   expect(channel.rawAudio()).toBeNull();
 });

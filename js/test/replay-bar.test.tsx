@@ -68,7 +68,7 @@ describe("the replay bar", () => {
     view.channel.replay.select({ from_s: 0.4, to_s: 1.2 });
     await drawn();
     expect(find("replay-span").textContent).toContain("0:00.4 – 0:01.2");
-    el.querySelector<HTMLButtonElement>('[aria-label="Select nothing (Escape)"]')?.click();
+    el.querySelector<HTMLButtonElement>('[aria-label="Clear the selection (Escape)"]')?.click();
     expect(view.channel.replay.span.value).toBeNull();
   });
 

@@ -72,7 +72,7 @@ describe("a change of a setting", () => {
     expect(store.pending.value).toEqual({});
   });
 
-  it("that nobody here asked for and was refused is a problem of its own", () => {
+  it("of another page that was refused is a separate problem", () => {
     const { model, store } = begin();
     model.say({ type: "problem", code: "setting", message: "seed must be …", detail: "", page: "" });
     expect(store.problems.value[0]).toMatchObject({ code: "setting", sentence: "seed must be …" });
@@ -96,7 +96,7 @@ describe("a change of a setting", () => {
     expect(store.pending.value).toEqual({});
   });
 
-  it("that nobody answers is told so, and its late refusal still finds its place", () => {
+  it("without an answer shows a sentence, and its late refusal is still attributed to it", () => {
     const { model, conversation, store } = begin();
     conversation.set({ bias: 2000 });
     vi.advanceTimersByTime(ANSWER_MS - 1);
@@ -153,7 +153,7 @@ describe("the sound of a chunk", () => {
     answer(model, 0, [view(-32768, 16384)]);
     expect(await first).toEqual(HALF);
     expect(await second).toEqual({ sound: { rate: 16_000, samples: new Float32Array([0.25]) } });
-    // Once more, and one of no request: nobody waits for it.
+    // Once more, and one of no request: it is ignored.
     answer(model, 0, [view(1)]);
     model.say({ type: "audio", chunk: 3, rate: 16_000, ok: true }, [view(1)]);
   });

@@ -211,7 +211,7 @@ describe("step mode, replay", () => {
     await press("n");
     expect(now()).toBe("Chunk 1, responding: “Fire”");
     expect(view.hiddenFrom.value).toEqual({ decision: 2, reply: 2 });
-    // What step mode itself brought into sight nobody picked.
+    // A chunk that step mode itself selected is not one that a person picked.
     find("step-replay").click();
     await drawn();
     expect(now()).toContain("begins at chunk 0");
@@ -220,7 +220,7 @@ describe("step mode, replay", () => {
   it("ends where the decisions end", async () => {
     const { find, press } = await open({ connected: false });
     for (let i = 0; i < 12; i++) await press("n");
-    expect(find("step-hint").textContent).toContain("end of what was decided");
+    expect(find("step-hint").textContent).toContain("last decided chunk");
     expect(find("step").dataset.phase).toBe("decide");
   });
 

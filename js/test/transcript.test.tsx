@@ -157,7 +157,7 @@ describe("reading aloud", () => {
     expect(find("reading").textContent).toContain("muted meanwhile · echo cancellation is on");
     store.live.value = { ...store.live.value, reading: "listen" };
     await drawn();
-    expect(find("reading").textContent).toContain("the microphone listens on");
+    expect(find("reading").textContent).toContain("the microphone stays on");
     button("Stop reading aloud").click();
     await drawn();
     expect(find("reading")).toBeNull();

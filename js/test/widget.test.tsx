@@ -202,10 +202,10 @@ describe("the widget", () => {
     expect(find("inspector").dataset.chunk).toBe("0");
     expect(find("inspector").textContent).toContain("0.1234");
     expect(find("inspector").textContent).toContain("position 77");
-    expect(find("inspector").querySelector('[aria-label="Let go of this chunk"]')).not.toBeNull();
+    expect(find("inspector").querySelector('[aria-label="Deselect this chunk"]')).not.toBeNull();
     press(timeline, "Escape");
     await drawn();
-    expect(find("inspector").querySelector('[aria-label="Let go of this chunk"]')).toBeNull();
+    expect(find("inspector").querySelector('[aria-label="Deselect this chunk"]')).toBeNull();
   });
 
   it("says when the kernel is gone, and offers nothing that cannot work", async () => {

@@ -43,7 +43,7 @@ class Notebook:
     """
 
     def __init__(self, page: Page, artifacts: Path, name: str) -> None:
-        self.page, self._artifacts, self.name = page, artifacts, name
+        self.page, self.artifacts, self.name = page, artifacts, name
         page.set_default_timeout(PATIENCE_MS)
 
     def open(self, url: str) -> None:
@@ -142,7 +142,7 @@ class Notebook:
 
     def shot(self, name: str, widget: bool = True) -> Path:
         """Screenshot of the whole widget, however high it is, or of the page as it stands."""
-        path = self._artifacts / f"{name}.png"
+        path = self.artifacts / f"{name}.png"
         if not widget:
             self.page.screenshot(path=path)
             return path
@@ -214,7 +214,7 @@ class Notebook:
         raise AssertionError(f"{expression} stayed {answer!r}; expected {value!r}")
 
     def wait_count(self, what: str, at_least: int, seconds: float = PATIENCE_MS / 1000) -> None:
-        """Wait until the widget shows so many chunks, decisions or turns."""
+        """Wait until the widget shows a number of chunks, decisions or turns."""
         self.page.wait_for_function(
             "([what, least]) => Number(document.querySelector('[data-testid=aiw]')?.dataset[what] ?? -1) >= least",
             arg=[what, at_least],

@@ -25,7 +25,7 @@ SECONDS = 60
 
 
 def measure(seconds: int) -> dict[str, Any]:
-    """Figures in ms of a recording of so many seconds; the model is loaded before it begins."""
+    """Measure the figures in ms of a recording of some seconds; the model is loaded before it begins."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         root = Path(folder)
         notebooks = root / "notebooks"

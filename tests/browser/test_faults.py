@@ -57,7 +57,7 @@ def test_microphone_revoked(open_notebook: OpenNotebook) -> None:
     notebook.record()
     notebook.wait_count("decisions", 3)
     windows.deny_microphone(notebook.page)
-    ends_with(notebook, "revoked", "taken back.*Allow it")
+    ends_with(notebook, "revoked", "revoked.*Allow it")
     notebook.shot("fault-revoked")
 
 

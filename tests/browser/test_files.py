@@ -148,7 +148,7 @@ def test_what_is_no_audio_is_said_in_a_sentence(open_notebook: OpenNotebook, tmp
     notebook = open_notebook([WIDGET])
     notebook.run_cell(0)
     notebook.choose_file(path, "fast")
-    notebook.expect_problem("file", "notes.mp3 cannot be read as audio.*Choose it again, or another file")
+    notebook.expect_problem("file", "notes.mp3 cannot be read as audio.*Choose the file again, or another one")
     expect(notebook.button("file-position")).to_have_text("could not be read")
 
 

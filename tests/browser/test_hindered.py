@@ -46,7 +46,7 @@ def released(notebook: Notebook, code: str, words: str, reason: str) -> None:
 def test_audio_that_the_system_holds_for_5_s_is_a_gap_on_the_timeline(open_notebook: OpenNotebook) -> None:
     notebook = recording(open_notebook)
     notebook.page.evaluate(HOLD)
-    notebook.expect_problem("interrupted", "has paused audio.*goes on when")
+    notebook.expect_problem("interrupted", "has paused audio.*continues when")
     expect(notebook.widget.first.get_by_test_id("state")).to_contain_text("suspended by the system")
     # What is measured is that time passes.
     notebook.page.wait_for_timeout(5_000)
@@ -105,7 +105,7 @@ class Framed(Notebook):
 
     def __init__(self, frame: Frame, outer: Notebook) -> None:
         self.page: Any = frame
-        self._artifacts, self.name = outer._artifacts, outer.name
+        self.artifacts, self.name = outer.artifacts, outer.name
 
 
 def test_a_frame_that_may_not_use_the_microphone_is_named(open_notebook: OpenNotebook) -> None:
@@ -125,7 +125,7 @@ def test_a_frame_that_may_not_use_the_microphone_is_named(open_notebook: OpenNot
     notebook.expect_problem("frame_policy", rf"The frame “.*” \({origin}/lab/.* is not allowed to use the microphone")
     notebook.expect_problem("frame_policy", 'allow="microphone" to that frame.*tab of its own')
     expect(notebook.problem("frame_policy")).not_to_contain_text("VS Code")
-    page.screenshot(path=outer._artifacts / "frame-policy.png")
+    page.screenshot(path=outer.artifacts / "frame-policy.png")
 
 
 def test_after_twenty_problems_a_refusal_is_answered_and_a_failure_ends_the_recording(

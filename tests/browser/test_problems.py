@@ -105,11 +105,11 @@ def test_the_system_holds_or_mutes_the_audio(open_notebook: OpenNotebook) -> Non
       aiwContext.resume = () => new Promise(() => {});
       await aiwContext.suspend();
     }""")
-    notebook.expect_problem("interrupted", "has paused audio.*goes on when")
+    notebook.expect_problem("interrupted", "has paused audio.*continues when")
     notebook.page.evaluate("aiwContext.aiwResume()")
     expect(notebook.problem("interrupted")).to_have_count(0)
     notebook.page.evaluate("aiwTracks[0].dispatchEvent(new Event('mute'))")
-    notebook.expect_problem("muted_by_system", "hears silence.*goes on by itself")
+    notebook.expect_problem("muted_by_system", "hears silence.*continues by itself")
     notebook.page.evaluate("aiwTracks[0].dispatchEvent(new Event('unmute'))")
     expect(notebook.problem("muted_by_system")).to_have_count(0)
     before = int(notebook.widget.first.get_attribute("data-decisions") or 0)

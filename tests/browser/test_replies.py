@@ -85,7 +85,7 @@ def test_reading_aloud_gates_the_microphone_or_listens_with_echo_cancellation(op
     notebook.shot("reading-aloud")
     notebook.setting("reading").select_option("listen")
     expect(transcript.get_by_test_id("reading")).to_contain_text(
-        re.compile("the microphone listens on.*echo cancellation is on")
+        re.compile("the microphone stays on.*echo cancellation is on")
     )
     read.click()
     expect(transcript.get_by_test_id("reading")).to_have_count(0)

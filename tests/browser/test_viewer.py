@@ -158,7 +158,7 @@ def test_a_drag_with_shift_selects_and_a_drag_without_it_moves(open_page: OpenPa
     drag()
     page.keyboard.up("Shift")
     expect(page.get_by_test_id("replay-span")).to_be_visible()
-    page.get_by_role("button", name="Select nothing (Escape)").click()
+    page.get_by_role("button", name="Clear the selection (Escape)").click()
     page.get_by_test_id("replay-select").click()
     drag()
     expect(page.get_by_test_id("replay-span")).to_be_visible()

@@ -28,6 +28,7 @@ HOUR = round(3600 / CHUNK_SECONDS)
 WARM_UP = HOUR // 2
 """Chunks before the first reading: memory then holds its ten minutes of audio and its newest events."""
 TOLERANCE = 0.05
+"""Share by which the memory may deviate after the warm-up: the noise of a reading."""
 REPLY_EVERY, REPLY_TOKENS = 25, 12
 """A reply of twelve tokens every ten seconds, as in a lively conversation."""
 RULE = {"greedy": False, "temperature": 0.7, "top_k": 20, "top_p": 0.8, "bias": 0.0, "mask": True, "seed": 0}

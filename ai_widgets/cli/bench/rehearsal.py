@@ -232,7 +232,7 @@ def rates() -> dict[str, float]:
 
 
 def _seconds(work: Any) -> float:
-    """Processor time ÷ threads."""
+    """Measure the processor time of a call ÷ threads."""
     start = _clock()
     work()
     return _since(start)[1]

@@ -32,7 +32,9 @@ from ...widget.history import MOST_BYTES
 from ...widget.wire import limits, outgoing
 
 RATE = 48_000
+"""Sample rate of the simulated microphone, in Hz."""
 BLOCK_SECONDS = 0.1
+"""Length of a block in seconds, as a page sends them."""
 BLOCKS_PER_CHUNK = round(CHUNK_SECONDS / BLOCK_SECONDS)
 AHEAD = 16
 """Chunks that the simulated microphone may be ahead of the model."""
@@ -41,11 +43,13 @@ RECORDING_S = 600.0
 WARM_UP_S = 900.0
 """Seconds before the first reading: by then the kept audio and the caches of the libraries have their final size."""
 TOLERANCE = 0.05
+"""Share by which the memory may deviate after the warm-up: the noise of a reading."""
 MOST_MESSAGE = 1_000_000
 """Bytes of the longest message, the history and one batch of events included."""
 STAGES = 2
 """Threads of the pipeline, which end when idle, so that a reading may or may not count them."""
 PATIENCE_S = 600.0
+"""Timeout of the queued chunks in seconds: far longer than `AHEAD` chunks take on a busy machine."""
 
 
 @dataclass(frozen=True)

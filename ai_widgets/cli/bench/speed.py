@@ -44,7 +44,7 @@ EARLY, LATE = 100, 18_000
 WINDOW, ROUNDS = 8, 6
 """Chunks around the named chunk, and rounds, over which each figure is a median."""
 BARE_CHUNK = 140
-"""Chunk of the steps that are held against the bare model: the context is nearly full."""
+"""Chunk of the steps that are compared with the bare model: the context is nearly full."""
 REPEATS = 7
 """Sessions that do the same, where one chunk is asked about."""
 VOCABULARY = 151_936
@@ -279,7 +279,7 @@ def _age(model: Model, session: StreamingSession, chunks: int) -> Heard:
 
 
 def _noise(seed: int) -> npt.NDArray[np.float32]:
-    """One chunk of quiet noise."""
+    """Generate one chunk of quiet noise."""
     noise = np.random.default_rng(seed).standard_normal(CHUNK_SAMPLES) * 10 ** (NOISE_DB / 20)
     return noise.astype(np.float32)
 

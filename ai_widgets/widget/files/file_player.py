@@ -153,7 +153,7 @@ class FilePlayer:
         return self._stage.join(timeout, unless=lambda: unless() or self.paused)
 
     def wake(self) -> None:
-        """Make threads in `wait` check their conditions again."""
+        """Wake threads in `wait`, so that they check their conditions again."""
         self._stage.wake()
 
     def stop(self) -> None:

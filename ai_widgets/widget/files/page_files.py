@@ -50,7 +50,7 @@ class PageFiles:
         self._player.play(stream)
 
     def take(self, message: Bytes) -> None:
-        """Take a page's answer. An answer for a file that has ended is discarded."""
+        """Receive a page's answer. An answer for a file that has ended is discarded."""
         stream = self._player.of_page(message.page)
         if self._file is None or stream is None or stream.source is not self._file or message.stream != self._number:
             return

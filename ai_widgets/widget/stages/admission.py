@@ -66,7 +66,7 @@ class Verdict:
 
 
 def dropped(seconds: float, why: str) -> PendingNotice:
-    """Make the notice of dropped audio."""
+    """Build the notice of dropped audio."""
     chunks = ceil(seconds / CHUNK_SECONDS - 1e-6)
     data = {"chunks": chunks, "seconds": round(seconds, 3), "why": why}
     return PendingNotice("dropped", f"{seconds:.1f} s of audio were dropped: {WHY[why]}.", data)

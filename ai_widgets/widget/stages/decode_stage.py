@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ class ChunkDecoder:
         self.speaking = False
 
     def do_pending(self, running: RunningSession) -> None:
-        """Apply the changes and notices that are due before the next chunk.
+        """Apply the changes and notices, and run the tasks, that are due before the next chunk.
 
         Before the first chunk there is no session yet: it opens with the changed settings.
         """
@@ -61,12 +61,14 @@ class ChunkDecoder:
             if isinstance(part, PendingNotice):
                 if running.decided or part.kind in ("paused", "resumed"):
                     running.note(part)
+            elif not isinstance(part, Mapping):
+                part(running.session)
             elif running.session is not None:
                 running.session.change(**part)
             self._events_came(False)
 
     def decode(self, running: RunningSession, heard: Heard) -> None:
-        """Step the session by one chunk, or drop the chunk where the overload policy says so."""
+        """Step the session by one chunk, or drop the chunk according to the overload policy."""
         session = running.session = running.session or self._open_session(running)
         chunk = session.chunks_done
         while (outcome := self._gate.enter("perceive", chunk)) != "go":

@@ -119,7 +119,7 @@ class Gate:
             self._condition.notify_all()
 
     def nudge(self) -> None:
-        """Make a blocked decode stage return from `enter`, to do pending work."""
+        """Wake a blocked decode stage, which returns from `enter` to do pending work."""
         with self._condition:
             self._nudged = True
             self._condition.notify_all()

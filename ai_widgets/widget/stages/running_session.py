@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import ceil
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ...audio.intake import Intake
 from ...audio.origin import Origin
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ...session.perceive import Listener
     from ...session.session import StreamingSession
 
+Task: TypeAlias = "Callable[[StreamingSession | None], None]"
+"""Work on the running session between two chunks; it must not raise."""
 PROGRESS = 1e-6
 """Tolerance in chunks: a resampled length may miss a whole number of chunks by rounding."""
 
@@ -37,7 +39,7 @@ class RunningSession:
     deaf
         Whether the encode stage failed: later audio is not encoded.
     pending
-        Work for the decode stage before its next chunk: changes of settings, notices.
+        Work for the decode stage before its next chunk: changes of settings, notices, tasks.
     interrupted
         Whether the reply in progress was interrupted by arriving audio.
     ended
@@ -54,7 +56,7 @@ class RunningSession:
         self.decided = 0
         self.failure: Exception | None = None
         self.deaf = False
-        self.pending: deque[Mapping[str, Any] | PendingNotice] = deque()
+        self.pending: deque[Mapping[str, Any] | PendingNotice | Task] = deque()
         self.interrupted = False
         self.ended = False
         self._lock = Lock()

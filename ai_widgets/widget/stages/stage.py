@@ -102,7 +102,7 @@ class Stage(Generic[T]):
         return True
 
     def wake(self) -> None:
-        """Make threads in `join` check their conditions again."""
+        """Wake threads in `join`, so that they check their conditions again."""
         with self._changed:
             self._changed.notify_all()
 

@@ -9,15 +9,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ...protocol import Chunk, Decision, Notice, Timing, Token, Turn
-from .limits import Base64, FileState, Mode, Pace
+from .kernel_message import KernelMessage
+from .kernel_recordings import FilePart, Recording, Replayed, Saved
+from .limits import Base64, BranchStatus, FileState, Mode, Pace
 
 AnyEvent = Chunk | Decision | Token | Turn | Notice | Timing
 LoadingStatus = Literal["loading", "ready", "failed"]
 ModelKind = Literal["model", "policy"]
-
-
-class KernelMessage(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
-    """Message of the kernel. Its `type` is the class's name in lower case, or the given `tag`."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
@@ -54,8 +52,8 @@ class Welcome(KernelMessage, frozen=True):
         Status of the model.
     settings, live
         Settings of the session and of the widget by name.
-    loop, file
-        Fields of the newest `loop` and `playing` messages; `file` is empty if there was none.
+    loop, file, recording, replayed
+        Fields of the newest messages `loop`, `playing`, `recording` and `replayed`; `file` is empty if there was none.
     tokens, prefix, block, limit
         As in `model`.
     """
@@ -76,6 +74,8 @@ class Welcome(KernelMessage, frozen=True):
     block: Sequence[tuple[str, int, int]]
     limit: int
     file: Mapping[str, Any]
+    recording: Mapping[str, Any]
+    replayed: Mapping[str, Any]
 
 
 class Events(KernelMessage, frozen=True):
@@ -228,15 +228,65 @@ class ModelStatus(KernelMessage, frozen=True, tag="model"):
 
 
 class NewSession(KernelMessage, frozen=True, tag="reset"):
-    """Beginning of a new session: the page discards the old events.
+    """Beginning of a new session, or of another record that is shown: the page discards the old events.
 
     Attributes
     ----------
     session
         Number of the new session.
+    first
+        Index of the next event: above 0 where too many would follow.
     """
 
     session: int
+    first: int
+
+
+class BranchState(KernelMessage, frozen=True, tag="branch"):
+    """State of a branch: a fork of the session that runs beside it.
+
+    Attributes
+    ----------
+    branch, request
+        Number of the branch, and of the `fork` that asked for it; 0 for Python.
+    chunk, until
+        First chunk that is decided again, and the last one; null: the last one that the session had heard.
+    changed
+        What it changes, in words.
+    state
+        State of the branch; `dropped`: it is kept no longer.
+    first_difference, differs_at
+        First decision, token or reply that differs from the original's, in words, and its chunk; empty and null if
+        there is none, or the branch has not ended.
+    message
+        Sentence of what it failed with, or empty.
+    """
+
+    branch: int
+    request: int
+    chunk: int
+    until: int | None
+    changed: str
+    state: BranchStatus | Literal["dropped"]
+    first_difference: str
+    differs_at: int | None
+    message: str
+
+
+class BranchEvents(KernelMessage, frozen=True, tag="branch_events"):
+    """Events of a branch in order, without those that it shares with the original.
+
+    Attributes
+    ----------
+    branch, first
+        Number of the branch, and index of the first event among its own.
+    events
+        Events of its record.
+    """
+
+    branch: int
+    first: int
+    events: Sequence[AnyEvent]
 
 
 class Problem(KernelMessage, frozen=True):
@@ -268,6 +318,8 @@ class Problem(KernelMessage, frozen=True):
 
 
 RECEIVED: tuple[type[KernelMessage], ...] = (
-    *(Welcome, Events, Ack, Audio, Need, Playing, LoopState, ModelStatus, NewSession, Problem),
+    *(Welcome, Events, Ack, Audio, Need, Playing, LoopState, ModelStatus, NewSession, BranchState),
+    *(BranchEvents, Problem),
+    *(Saved, FilePart, Recording, Replayed),
 )
 """All messages that a page receives."""

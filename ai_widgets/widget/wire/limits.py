@@ -14,6 +14,7 @@ from msgspec import Meta
 from ...audio.intake import MAX_RATE, MIN_RATE
 
 PROTOCOL_VERSION = 3
+"""Version of the messages, equal in page and kernel; a page of another version is told to reload."""
 HANDSHAKE = bytes((1, 2, 3, 4))
 """Buffer of a hello. Some hosts drop binary buffers; then the browser sends base64."""
 MAX_TEXT = 500
@@ -41,10 +42,18 @@ Pace = Literal["fast", "realtime"]
 PACES: tuple[Pace, ...] = get_args(Pace)
 FileState = Literal["opening", "playing", "paused", "ended", "stopped", "failed"]
 """State of a file as the page shows it."""
+RecordingFormat = Literal["aiw", "html"]
+"""Format in which a page saves what is shown: a recording with audio, or an HTML page."""
+RECORDING_SUFFIX = ".aiw"
+MAX_RECORDING_BYTES = 2 << 30
+"""Bytes of a recording that a page sends: some 20 hours with audio. It is copied to the kernel's temporary folder; a
+larger one is opened from the kernel's disk."""
 Mode = Literal["run", "pause", "step"]
 """Mode of the loop: run freely, pause before the next phase, or do one phase for each `step`."""
 LOOP_MODES: tuple[Mode, ...] = get_args(Mode)
 CloseReason = Literal["stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "stalled", "error"]
+BranchStatus = Literal["queued", "running", "done", "cancelled", "failed"]
+"""State of a branch: it waits for the session or for another branch, it decides, or it has ended."""
 MicPhase = Literal["idle", "asking", "listening", "paused", "stopped", "error"]
 SampleFormat = Literal["int16", "float32"]
 DTYPES: Mapping[SampleFormat, npt.DTypeLike] = {"int16": "<i2", "float32": "<f4"}

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET, Meta, UnsetType
 
+from .branch_messages import DropBranch, Fork
 from .limits import (
     MAX_MS,
     MAX_SECONDS,
@@ -37,16 +38,8 @@ from .limits import (
     TailSeconds,
     Text,
 )
-
-
-class PageMessage(msgspec.Struct, frozen=True, tag_field="type", tag=str.lower):
-    """Message of a page. Its `type` is the class's name in lower case, or the given `tag`.
-
-    Attributes
-    ----------
-    page
-        Name of the page, in most messages.
-    """
+from .page_message import PageMessage
+from .recording_messages import Load, Part, Release, Replay, Save, Unload
 
 
 class SentHello(PageMessage, frozen=True, tag="hello"):
@@ -284,6 +277,8 @@ class Poll(PageMessage, frozen=True):
 SENT: tuple[type[PageMessage], ...] = (
     *(SentHello, Open, SentBlock, Close, Play, SentBytes, FileAction, MicState, Set, Fetch, Loop),
     *(Step, Interrupt, Reset, Poll),
+    *(Fork, DropBranch),
+    *(Save, Part, Release, Load, Unload, Replay),
 )
 """All messages of a page, as they are sent."""
 
@@ -343,6 +338,6 @@ class Bytes(msgspec.Struct, frozen=True):
 
 Message = (
     Hello | Open | Block | Close | Play | Bytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset
-    | Poll
+    | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay
 )  # fmt: skip
 Buffers = Sequence[bytes | bytearray | memoryview]

@@ -6,7 +6,7 @@ again to a reloaded page, that number is set back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import RLock
 from time import monotonic, perf_counter
 from typing import Any
@@ -27,7 +27,7 @@ MAX_REPLAYED = 10_000
 MAX_QUEUED = 200
 """Queued answers; the oldest is dropped beyond it. Answers queue up in pull mode only, where a page polls four times a
 second."""
-NEWEST_ONLY = ("loop", "model", "reset", "welcome")
+NEWEST_ONLY = ("loop", "model", "recording", "replayed", "reset", "welcome")
 """Types of messages that carry a state: a newer message replaces the queued one, and none is dropped."""
 
 
@@ -46,6 +46,11 @@ class Outbox:
         Monotonic time in seconds, for the rate limit of problems.
     pull
         Whether messages are sent only when a page polls.
+
+    Attributes
+    ----------
+    branches
+        Returns the due messages about branches.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Outbox:
         self._sent = 0
         self._waiting_sent = 0
         self._taken: tuple[int, int] | None = None
+        self.branches: Callable[[], Iterable[dict[str, Any]]] = tuple
         self._playing: dict[str, Any] | None = None
         self._last_flush = 0.0
         self.session = 1
@@ -103,7 +109,7 @@ class Outbox:
         """Queue the answer to a hello; events after the `seen` ones of this page follow.
 
         Events that were not sent yet are never skipped, since another page may have seen fewer. Where more than
-        `MAX_REPLAYED` events would follow, `first` is the index at which the page begins, and a problem says so.
+        `MAX_REPLAYED` events would follow, `first` is the index at which the page begins, with a problem as notice.
         """
         with self._lock:
             first = self._first_replayed(seen)
@@ -112,8 +118,11 @@ class Outbox:
                 self._sent = min(seen, self._sent)
                 return
             self._sent = first
-            left_out = f"{first - seen:,} older events of this session are not shown; the kernel's record has them all."
-            self.put_problem("shortened", left_out, page=message["page"])
+            self._tell_left_out(first - seen, message["page"])
+
+    def _tell_left_out(self, events: int, page: str = "") -> None:
+        left_out = f"{events:,} older events of this session are not shown; the kernel's record has them all."
+        self.put_problem("shortened", left_out, page=page)
 
     def _first_replayed(self, seen: int) -> int:
         """Return the index of the first event to send to a page that has `seen`: there, or at a newer chunk."""
@@ -127,15 +136,20 @@ class Outbox:
         return newest
 
     def begin_session(self, begin: Callable[[], None]) -> None:
-        """Run `begin`, which replaces the record, under the lock, so that no event is sent under a wrong session."""
+        """Run `begin`, which replaces the record, under the lock, so that no event is sent under a wrong session.
+
+        Where the new record has more than `MAX_REPLAYED` events, only the newest of them are sent.
+        """
         with self._lock:
             begin()
             self.session += 1
-            self._sent = 0
-            self.put(outgoing.reset(self.session))
+            self._sent = self._first_replayed(0)
+            self.put(outgoing.reset(self.session, self._sent))
+            if self._sent:
+                self._tell_left_out(self._sent)
 
     def flush(self) -> None:
-        """Send all that is due: queued messages, problems, new events, the file's position, the acknowledgement."""
+        """Send all that is due: messages, problems, events, branches, the file's position, the acknowledgement."""
         with self._lock:
             self._last_flush = perf_counter()
             queued, self._queued = self._queued, []
@@ -149,6 +163,8 @@ class Outbox:
                 self._waiting_sent = self._waiting()
                 self._send(outgoing.events(self.session, self._sent, batch, self._waiting_sent), ())
                 self._sent += len(batch)
+            for message in self.branches():
+                self._send(message, ())
             if self._playing is not None:
                 playing, self._playing = self._playing, None
                 self._send(playing, ())

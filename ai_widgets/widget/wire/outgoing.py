@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ...protocol import SAMPLE_RATE, Event, plain
+from .kernel_message import KernelMessage
 from .kernel_messages import (
     Ack,
     AnyEvent,
     Audio,
+    BranchEvents,
+    BranchState,
     Events,
-    KernelMessage,
     LoopState,
     ModelInfo,
     ModelStatus,
@@ -27,8 +29,10 @@ from .kernel_messages import (
     Problem,
     Welcome,
 )
+from .kernel_recordings import FilePart, Recording, RecordingState, Replayed, ReplayState, Saved
 from .limits import PROTOCOL_VERSION, Mode
 from .messages import Fetch, Hello
+from .recording_messages import Part
 
 
 def now_ms() -> float:
@@ -51,6 +55,8 @@ def welcome(
     live: Mapping[str, Any],
     loop: Mapping[str, Any],
     file: Mapping[str, Any],
+    recording: Mapping[str, Any],
+    replayed: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Answer a hello; `model` is as for `model_status`. The outbox replaces `first` if too many events would follow."""
     return written(
@@ -71,6 +77,8 @@ def welcome(
             block=model["block"],
             limit=model["limit"],
             file=file,
+            recording=recording,
+            replayed=replayed,
         )
     )
 
@@ -91,13 +99,18 @@ def audio(fetch: Fetch, samples: npt.NDArray[np.float32] | None, binary: bool) -
     if samples is None:
         return written(message), []
     raw = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
+    return _with_bytes(message, raw, binary)
+
+
+def _with_bytes(message: KernelMessage, raw: bytes, binary: bool) -> tuple[dict[str, Any], list[bytes]]:
+    """Return a message and its buffers; where buffers are dropped, its field `data` carries the bytes as base64."""
     if binary:
         return written(message), [raw]
     return written(msgspec.structs.replace(message, data=base64.b64encode(raw).decode("ascii"))), []
 
 
 def need(stream: int, offset: int, length: int, page: str) -> dict[str, Any]:
-    """Ask a page for a part of its file."""
+    """Request a part of its file from a page."""
     return written(Need(stream, offset, length, page))
 
 
@@ -111,9 +124,52 @@ def loop(mode: Mode, phase: str, chunk: int, waiting: int) -> dict[str, Any]:
     return written(LoopState(mode, phase, chunk, waiting))
 
 
-def reset(session: int) -> dict[str, Any]:
-    """Announce a new session."""
-    return written(NewSession(session))
+def branch(**state: Any) -> dict[str, Any]:
+    """Send the state of a branch; `state` has the fields of `BranchState`."""
+    return written(BranchState(**state))
+
+
+def branch_dropped(number: int) -> dict[str, Any]:
+    """Say that a branch is kept no longer."""
+    return written(BranchState(number, 0, 0, None, "", "dropped", "", None, ""))
+
+
+def branch_events(number: int, first: int, batch: Sequence[Event]) -> dict[str, Any]:
+    """Send events of a branch, the first of them with index `first` among its own."""
+    return written(BranchEvents(number, first, cast(Sequence[AnyEvent], batch)))
+
+
+def reset(session: int, first: int = 0) -> dict[str, Any]:
+    """Announce a new session, whose events follow from index `first` on."""
+    return written(NewSession(session, first))
+
+
+def saved(request: int, page: str, name: str = "", size: int = 0, note: str = "", problem: str = "") -> dict[str, Any]:
+    """Answer a request to save: the file, or the problem."""
+    return written(Saved(request, page, name, size, note, problem))
+
+
+def part(asked: Part, raw: bytes | None, binary: bool) -> tuple[dict[str, Any], list[bytes]]:
+    """Answer a request for a part of a saved file (None: removed): the message and its buffers."""
+    message = FilePart(asked.request, asked.page, asked.offset, raw is not None)
+    if raw is None:
+        return written(message), []
+    return _with_bytes(message, raw, binary)
+
+
+def recording(
+    state: RecordingState, name: str = "", done: int = 0, total: int = 0, facts: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Send which recording is shown or read; `facts` is what `page_facts` returns."""
+    facts = facts or {}
+    words = [str(facts[name]) for name in ("model", "detail", "created") if facts.get(name)]
+    tokens, prefix, block = facts.get("tokens", {}), facts.get("prefix", []), facts.get("block", [])
+    return written(Recording(state, name, done, total, words, tokens, prefix, block, facts.get("limit", 0)))
+
+
+def replayed(state: ReplayState, done: int = 0, total: int = 0, chunk: int = -1, message: str = "") -> dict[str, Any]:
+    """Send progress or result of a replay."""
+    return written(Replayed(state, done, total, chunk, message))
 
 
 def model_status(model: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Check of everything that a page sends: a typed message, or a `MessageError` that says what is allowed."""
+"""Checks of a page's messages: the result is a typed message, or a `MessageError` with the allowed values."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 
 from ...errors import MessageError
+from .branch_messages import Fork
 from .limits import (
     DTYPES,
     HANDSHAKE,
@@ -31,12 +32,12 @@ from .messages import (
     Hello,
     Message,
     Open,
-    PageMessage,
     SentBlock,
     SentBytes,
     SentHello,
     Set,
 )
+from .page_message import PageMessage
 from .refusal import refusal, shown
 
 KINDS: Mapping[str, type[PageMessage]] = {str(kind.__struct_config__.tag): kind for kind in SENT}
@@ -71,6 +72,8 @@ def _parsed(content: object, buffers: Buffers) -> Message:
             return Hello(message.protocol, message.seen, message.page, _session(message.session), binary)
         case Open():
             return msgspec.structs.replace(message, track=_bounded(message.track, "track", MAX_TRACK_BYTES))
+        case Fork():
+            return msgspec.structs.replace(message, settings=_bounded(message.settings, "settings", MAX_CHANGES_BYTES))
         case Set():
             return msgspec.structs.replace(message, changes=_bounded(message.changes, "changes", MAX_CHANGES_BYTES))
     return cast(Message, message)
@@ -87,7 +90,7 @@ def _typed(content: object) -> PageMessage:
     try:
         return msgspec.convert(content, kind)
     except (msgspec.ValidationError, RecursionError):
-        # Only a refused message pays for the second look: a JSON number may arrive as 3.0, where 3 is meant.
+        # Only a refused message is parsed again: a whole number in JSON may arrive as 3.0.
         known = {name: _whole(content[name]) for name in kind.__struct_fields__ if name in content}
     try:
         return msgspec.convert(known, kind)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import inspect
 from msgspec.structs import FieldInfo, fields
 
-from .messages import PageMessage
+from .page_message import PageMessage
 
 
 def refusal(content: Mapping[str, Any], kind: type[PageMessage]) -> str:

@@ -1,7 +1,7 @@
 // Runs on the audio thread. Cuts the input into mono blocks of about 100 ms, each with the audio-clock time of its
-// first sample and the wall-clock time of its last. Where the source skips a beat, silence takes its place, so that
-// samples and clock stay together.
-// A message from the page ends it: the begun block is posted too, so no sample is lost on stop.
+// first sample and the wall-clock time of its last. Where the source delivers nothing for a quantum, silence is
+// inserted, so that the number of samples and the audio clock agree. Any message from the page ends the processor:
+// the begun block is posted too, so that no sample is lost on stop.
 class BlockCutter extends AudioWorkletProcessor {
   constructor() {
     super();

@@ -1,10 +1,13 @@
-/** How far the decisions are behind the microphone, measured by this page alone. */
+/** Lag of the decisions behind the microphone, measured in this page alone. */
 import type { OutgoingStream } from "../channel/outgoing";
 import { CHUNK_SECONDS } from "../record/events";
 import type { SentBlock } from "../record/latency-probe";
 import type { Store } from "../store/store";
 
-/** Seconds between a block's capture and that of the newest decided chunk, less the chunk that is being recorded. */
+/**
+ * Compute the seconds between the capture of a block and that of the newest decided chunk, less the chunk that is
+ * being recorded.
+ */
 export function captureLag(
   { record, latency }: Store,
   stream: OutgoingStream | null,

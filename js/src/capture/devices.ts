@@ -1,4 +1,4 @@
-/** The list of microphones, kept up to date. Their names are known once the person has allowed one. */
+/** Up-to-date list of microphones. Their names are known after the person has allowed one. */
 import type { Device } from "../store/store";
 import type { CaptureHost } from "./host";
 
@@ -20,7 +20,7 @@ export class DeviceList {
     this.host.devices?.removeEventListener?.("devicechange", this.#onChange);
   }
 
-  /** Reads the list anew: after a permission was given, and whenever a device comes or goes. */
+  /** Read the list again: after a permission was given, and whenever a device is added or removed. */
   async refresh(): Promise<void> {
     const list = this.host.devices?.enumerateDevices;
     if (!list) return;
@@ -28,7 +28,7 @@ export class DeviceList {
     try {
       found = await list.call(this.host.devices);
     } catch {
-      // Some hosts forbid the list although they allow the microphone: then there is none to choose from.
+      // Some hosts forbid the list although they allow the microphone: then there is no choice.
       return;
     }
     if (this.#ended) return;
@@ -38,7 +38,10 @@ export class DeviceList {
   readonly #onChange = (): void => void this.refresh();
 }
 
-/** Named microphones, each once. Browsers list "default" and "communications" beside the devices these stand for. */
+/**
+ * Return the named microphones, each once. Browsers list "default" and "communications" in addition to the devices
+ * behind these.
+ */
 export function microphones(found: readonly MediaDeviceInfo[]): Device[] {
   return found
     .filter(({ kind, deviceId, label }) => kind === "audioinput" && deviceId !== "" && label !== "")

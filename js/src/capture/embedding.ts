@@ -1,4 +1,4 @@
-/** Finds the part of the page's surroundings (frame, host, policy) that blocks the microphone, and names it. */
+/** Detection of the part of the page's surroundings (frame, host, policy) that blocks the microphone. */
 import type { Hindrance } from "./problems";
 
 interface Policy {
@@ -6,7 +6,7 @@ interface Policy {
 }
 type PolicedDocument = Document & { featurePolicy?: Policy; permissionsPolicy?: Policy };
 
-/** What keeps the microphone from the page of `page`; null where nothing does, or the browser does not tell. */
+/** Return what blocks the microphone of a page; null if nothing does, or if the browser does not report it. */
 export function hindranceOf(page: Window): Hindrance | null {
   // VS Code shows notebooks in a page of its own scheme, which never gets a microphone.
   const { protocol, ancestorOrigins } = page.location;
@@ -17,7 +17,7 @@ export function hindranceOf(page: Window): Hindrance | null {
   if (page.parent === page) return { by: "server" };
   const blocking = blockingFrame(page);
   const { document, location } = blocking;
-  // Addresses of notebooks may carry a token: neither query nor fragment is shown.
+  // Addresses of notebooks may contain a token: neither query nor fragment is shown.
   const address = location.protocol.startsWith("http") ? `${location.origin}${location.pathname}` : "";
   const title = document.title.trim();
   const name = title ? `the frame “${title}”` : "the frame of this notebook";
@@ -25,20 +25,21 @@ export function hindranceOf(page: Window): Hindrance | null {
   return { by: "frame", frame, embedder: embedderOf(blocking) };
 }
 
-/** Whether a document may use the microphone; undefined where the browser does not tell. */
+/** Return whether a document may use the microphone; undefined if the browser does not report it. */
 function allows(document: Document): boolean | undefined {
   const { permissionsPolicy, featurePolicy } = document as PolicedDocument;
   return (permissionsPolicy ?? featurePolicy)?.allowsFeature("microphone");
 }
 
-/** The outermost frame without permission: it is the one that lacks it, the frames within only inherit that. */
+/** Return the outermost frame without permission: the inner frames inherit the missing permission. */
 function blockingFrame(page: Window): Window {
   let frame = page;
   while (frame.parent !== frame) {
     try {
       if (allows(frame.parent.document) !== false || frame.parent.parent === frame.parent) return frame;
     } catch {
-      // A page of another origin: what it may do is not told, so this is the outermost frame that can be named.
+      // A page of another origin does not report its permissions, so this is the outermost frame that can be
+      // named.
       return frame;
     }
     frame = frame.parent;
@@ -46,7 +47,7 @@ function blockingFrame(page: Window): Window {
   return frame;
 }
 
-/** Origin of the page that shows a frame; empty where the browser does not tell. */
+/** Return the origin of the page that contains a frame; empty if the browser does not report it. */
 function embedderOf(frame: Window): string {
   const [nearest] = Array.from(frame.location.ancestorOrigins ?? []);
   if (nearest && nearest !== "null") return nearest;

@@ -1,4 +1,4 @@
-/** The browser's part in capturing, replaceable in tests; and what is asked of a microphone. */
+/** The browser's functions for capture, replaceable in tests; and the constraints of a microphone. */
 import type { LiveSettings } from "../store/settings";
 import type { Store } from "../store/store";
 import { hindranceOf } from "./embedding";
@@ -13,27 +13,28 @@ export interface CaptureHost {
     | undefined;
   createContext(): AudioContext;
   openTap(context: AudioContext, onBlock: OnBlock): Promise<Tap>;
-  /** What the browser says of the permission: granted, denied, prompt; null where it cannot say. */
+  /** Return the browser's permission: granted, denied, prompt; null if unknown. */
   permission(): Promise<string | null>;
-  /** What around the page keeps the microphone from it, whatever the person allows; null where nothing does. */
+  /** Return what blocks the microphone independently of the permission; null if nothing does. */
   hindrance(): Hindrance | null;
 }
 
-/** Which microphone is wanted, and what the browser may do to its sound. */
+/** Requested microphone, and the browser's processing of its sound. */
 export type CaptureWishes = Pick<
   LiveSettings,
   "device" | "echo_cancellation" | "noise_suppression" | "auto_gain"
 >;
 
-/** The microphone and processing that the settings ask for now. */
+/** Return the microphone and the processing that the settings request now. */
 export function wishesOf({ live, readingAloud }: Pick<Store, "live" | "readingAloud">): CaptureWishes {
   const { device, echo_cancellation, noise_suppression, auto_gain, reading } = live.value;
-  // Without echo cancellation, a microphone that stays on during a reply would take the model's words for the user's.
+  // Without echo cancellation, a microphone that stays on during a reply would record the model's words as the
+  // user's.
   const audible = readingAloud.value && reading === "listen";
   return { device, echo_cancellation: audible || echo_cancellation, noise_suppression, auto_gain };
 }
 
-/** The browser's name of each switch. */
+/** The browser's name of each kind of processing. */
 const SWITCHES = {
   echo_cancellation: "echoCancellation",
   noise_suppression: "noiseSuppression",
@@ -41,8 +42,9 @@ const SWITCHES = {
 } as const;
 
 /**
- * Each switch is asked for by name, also where it is to be off: browsers have them on by default, and a model that
- * listens to coughs and alarms must hear what the microphone hears. A device that is gone falls back to the default.
+ * Build the constraints. Each kind of processing is set explicitly, also if off, because browsers switch it on by
+ * default, and a model that listens to coughs and alarms must hear what the microphone hears. A missing device is
+ * replaced by the default.
  */
 export function constraintsOf(wishes: CaptureWishes): MediaTrackConstraints {
   const constraints: MediaTrackConstraints = { channelCount: { ideal: 1 } };
@@ -53,7 +55,10 @@ export function constraintsOf(wishes: CaptureWishes): MediaTrackConstraints {
   return constraints;
 }
 
-/** Whether the track does what was asked. A browser that does not say has no such processing. */
+/**
+ * Return whether the track has the requested processing. A browser that does not report a kind of processing does not
+ * support it.
+ */
 export function granted(track: MediaStreamTrack, wishes: CaptureWishes): boolean {
   const settings = track.getSettings?.() ?? {};
   return Object.entries(SWITCHES).every(
@@ -70,7 +75,7 @@ export function browserHost(): CaptureHost {
     get devices() {
       return globalThis.navigator?.mediaDevices;
     },
-    // Never ask for a rate: the device's own is the only one that every browser can record.
+    // No rate is requested: only the device's own rate works in every browser.
     createContext: () => new AudioContext({ latencyHint: "interactive" }),
     openTap,
     permission: async () => {

@@ -1,5 +1,6 @@
-/** Where audio comes from, microphone or file: one at a time, begun, paused, muted, gated and ended here. */
+/** Audio input: a microphone or a file, one at a time, and its start, pause, mute, gate and end. */
 import { batch, computed } from "@preact/signals";
+import { HeldFile } from "../channel/held-file";
 import { leave } from "../channel/leaving";
 import type { Payload } from "../channel/link";
 import type { BrowserMessage, CloseReason, KernelMessage, Pace } from "../channel/messages";
@@ -12,21 +13,20 @@ import { announced, isPlaying } from "../store/playing";
 import { KERNEL_LOST, PROTOCOL_MISMATCH, type Problem } from "../store/problem";
 import { dismissProblem, moveMic, type Store, showProblem } from "../store/store";
 import { captureLag } from "./capture-lag";
-import { HeldFile } from "./held-file";
 import { type CaptureHost, wishesOf } from "./host";
 import { captureProblem } from "./problems";
 import { RawRing } from "./raw-ring";
 import { type OpenMicrophone, Recorder } from "./recorder";
 import type { Block } from "./tap";
 
-/** Problems that another attempt to record does not end. */
+/** Codes of the problems that a new recording does not solve. */
 const STANDING = [KERNEL_LOST.code, PROTOCOL_MISMATCH.code, "model"];
-/** Seconds of silence that the kernel appends to a file, so that the model may answer its end. */
+/** Seconds of silence that the kernel appends to a file, so that the model can reply to its end. */
 const FILE_TAIL_S = 1.0;
-/** How long the room may echo after a reply was read aloud. */
+/** Time after a reply was read aloud during which the room may still echo, in milliseconds. */
 const ECHO_MS = 300;
 
-/** What the kernel is told of a recording that broke off. */
+/** Reason in the `close` message, by the code of the problem that ended the recording. */
 const CLOSE_REASON: Record<string, CloseReason> = {
   track_ended: "track_ended",
   revoked: "track_ended",
@@ -44,14 +44,14 @@ export class AudioInput {
   readonly #recorder: Recorder;
   readonly #heldFile: HeldFile;
   #stream: OutgoingStream | null = null;
-  /** The stream that is open or was last: its blocks may still be on their way. */
+  /** Stream that is open or was open last: its blocks may still be under way. */
   #last: OutgoingStream | null = null;
   #streams = 0;
-  /** The microphone's request that blocks belong to. */
+  /** Number of the microphone's request that blocks belong to. */
   #micRequest = 0;
   #stopping: Promise<void> = Promise.resolve();
   #reported = "";
-  /** Until when (Unix ms) a reply that was read aloud may still be heard. */
+  /** End of the echo of a reply that was read aloud, in Unix ms. */
   #echoUntil = 0;
 
   constructor(
@@ -72,7 +72,7 @@ export class AudioInput {
     );
   }
 
-  /** Whether a microphone records or a file plays, whichever page holds it. */
+  /** Whether a microphone records or a file plays, on any page. */
   get running(): boolean {
     return this.#recording || isPlaying(this.store.file.value);
   }
@@ -81,12 +81,12 @@ export class AudioInput {
     return isRunning(this.store.mic.value);
   }
 
-  /** Whether a stream is open at the kernel. */
+  /** Whether the kernel has an open stream of this page. */
   get streaming(): boolean {
     return this.#stream !== null;
   }
 
-  /** Asks for the microphone and streams it until `stop`. */
+  /** Request the microphone and stream it until `stop`. */
   async record(): Promise<void> {
     if (this.running) return;
     this.store.file.value = null;
@@ -97,29 +97,34 @@ export class AudioInput {
     this.#micRequest = request;
     const wishes = wishesOf(this.store);
     await this.#recorder.start(wishes);
-    // What was chosen while the browser asked.
+    // The wishes may have changed while the browser asked for the permission.
     if (JSON.stringify(wishes) !== JSON.stringify(wishesOf(this.store))) await this.adjust();
   }
 
-  /** Lets the kernel play a file, which it reads from this page range by range. */
+  /** Return the next stream number; microphone, file and recording share one count. */
+  nextStream(): number {
+    this.#streams += 1;
+    return this.#streams;
+  }
+
+  /** Have the kernel play a file, which it reads from this page range by range. */
   async playFile(file: File, pace: Pace): Promise<void> {
     if (this.running) await this.stop("stopped");
     this.#dismissOld();
-    this.#streams += 1;
     const { page } = this.options;
     const name = fitText(file.name);
-    const stream = this.#streams;
+    const stream = this.nextStream();
     this.#heldFile.hold(stream, file);
     this.store.file.value = announced(name, page);
     this.post({ type: "play", stream, name, size: file.size, pace, tail_s: FILE_TAIL_S, page });
   }
 
-  /** The kernel needs a part of the file. */
+  /** Send the part of the file that the kernel requests. */
   answerNeed(need: Extract<KernelMessage, { type: "need" }>): void {
     void this.#heldFile.answer(need);
   }
 
-  /** Holds microphone or file where it is, or goes on: meanwhile no audio is sent, and the session's clock stands. */
+  /** Suspend or resume microphone or file. While suspended, no audio is sent, and the session's clock stops. */
   pause(paused: boolean): void {
     if (isPlaying(this.store.file.value)) {
       const action = paused ? "pause" : "resume";
@@ -131,7 +136,7 @@ export class AudioInput {
     if (this.store.mic.value === before) return;
     if (paused) this.#silence();
     this.#recorder.pause(paused).catch((error) => {
-      // Closed meanwhile: then there is nothing to hold.
+      // Closed meanwhile: then there is nothing to suspend.
       this.#micHindered(captureProblem("interrupted", String(error)));
     });
   }
@@ -142,7 +147,7 @@ export class AudioInput {
     if (muted) this.#silence();
   }
 
-  /** The loudspeaker talks, since a reply is read aloud or a chunk is played; or no longer does. */
+  /** Set whether the loudspeaker is audible, because a reply is read aloud or a chunk is played. */
   reading(aloud: boolean): void {
     const { readingAloud } = this.store;
     if (readingAloud.value === aloud) return;
@@ -150,7 +155,10 @@ export class AudioInput {
     readingAloud.value = aloud;
   }
 
-  /** Lets what is recorded follow the wishes, however they change: the settings, or sound from the loudspeaker. */
+  /**
+   * Apply changed wishes to the recording; they follow from the settings and from the loudspeaker. Returns the
+   * unsubscribe function.
+   */
   follow(): () => void {
     let before: string | undefined;
     return computed(() => JSON.stringify(wishesOf(this.store))).subscribe((wishes) => {
@@ -159,7 +167,7 @@ export class AudioInput {
     });
   }
 
-  /** The microphone or its processing was chosen anew: what runs is changed, or opened again where it cannot be. */
+  /** Apply the wishes to the open microphone, or open it again if the track cannot be changed. */
   async adjust(): Promise<void> {
     const { mic } = this.store;
     const { request } = mic.value;
@@ -172,14 +180,14 @@ export class AudioInput {
     if (held) this.pause(true);
   }
 
-  /** The kernel took up a block. */
+  /** Note that the kernel acknowledged a block. */
   acknowledged(stream: number, seq: number): void {
     if (stream !== this.#last?.stream) return;
     this.#last.ack(seq);
     this.#countUntaken();
   }
 
-  /** Stops microphone or file; resolves when the last block and the close are on their way. */
+  /** Stop microphone or file; resolves when the last block and the close were sent. */
   stop(reason: CloseReason): Promise<void> {
     this.#stopFile(reason);
     this.#stopping = this.#stop(reason);
@@ -188,29 +196,29 @@ export class AudioInput {
 
   async #stop(reason: CloseReason): Promise<void> {
     this.#move({ type: "stop" });
-    // The microphone's partial block still belongs to the stream; it may even be its only one.
+    // The microphone's partial block still belongs to the stream; it may be the only one.
     await this.#recorder.stop();
     this.#closeStream(reason);
   }
 
-  /** Ends at once and drops the partial block: the page, the view or the kernel is gone. */
+  /** End at once and drop the partial block, because the page, the view or the kernel is gone. */
   end(reason: CloseReason): void {
     this.#stopFile(reason);
     this.#recorder.release();
     this.#closeStream(reason);
-    // Blocks on their way are not acknowledged any more: the kernel is gone, or listens to another page.
+    // Blocks under way are not acknowledged any more: the kernel is gone, or accepts another page's audio.
     this.#last = null;
     this.#countUntaken();
     this.#move({ type: "stop" });
   }
 
-  /** A kernel that runs a cell takes nothing up, and cannot say so. */
+  /** Count the unacknowledged chunks: a kernel that runs a cell acknowledges nothing. */
   #countUntaken(): void {
     const waits = this.#last ? this.#last.untaken_s : 0;
     this.store.untaken.value = Math.floor(waits / CHUNK_SECONDS);
   }
 
-  /** A person may stop any file; otherwise what ends is this page, and only its own file ends with it. */
+  /** Stop the file: any file at a person's request; for other reasons only this page's file. */
   #stopFile(reason: CloseReason): void {
     const { file } = this.store;
     const { page } = this.options;
@@ -239,7 +247,7 @@ export class AudioInput {
     });
   }
 
-  /** A new attempt: what was said of the one before is settled. */
+  /** Dismiss the problems of the previous attempt. */
   #dismissOld(): void {
     for (const problem of this.store.problems.value) {
       if (!STANDING.includes(problem.code)) dismissProblem(this.store, problem.code);
@@ -252,10 +260,9 @@ export class AudioInput {
   }
 
   #openStream(name: string, rate: number, track: Record<string, unknown>): OutgoingStream {
-    this.#streams += 1;
     const { page } = this.options;
     const { clock } = this.store.latency;
-    const opening = { stream: this.#streams, name, rate, page, track };
+    const opening = { stream: this.nextStream(), name, rate, page, track };
     this.#stream = new OutgoingStream({ ...opening, offset: () => clock.ms }, this.post);
     this.#last = this.#stream;
     this.store.captureLag.value = 0;
@@ -294,7 +301,7 @@ export class AudioInput {
     sent: SentBlock,
     from: { request: number; name: string; degraded: boolean },
   ): void {
-    // Sending may have found the kernel gone.
+    // Sending may have detected that the kernel is gone.
     if (!this.#stream) return;
     const { stream, seconds, rate } = this.#stream;
     this.store.latency.blockSent(stream, sent);
@@ -331,7 +338,7 @@ export class AudioInput {
     if (problem?.code === code) this.#move({ type: "freed", request });
   }
 
-  /** Moves the microphone's state and tells the kernel where it is something new. */
+  /** Apply an event to the microphone's state, and report a changed state to the kernel. */
   #move(event: Parameters<typeof moveMic>[1]): void {
     if (!moveMic(this.store, event)) return;
     const { phase, problem } = this.store.mic.value;

@@ -1,4 +1,4 @@
-/** The faults of microphones, each with a sentence that names it and one that says what to do. */
+/** Problems of microphones, each with a sentence that names it and one with the remedy. */
 import type { Problem } from "../store/problem";
 
 export type CaptureProblemCode =
@@ -29,7 +29,7 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
     "Allow the microphone in the site settings (the icon beside the address), then press Record again, or choose a file.",
   ],
   dismissed: [
-    "The question about the microphone was closed without an answer.",
+    "The browser's request for the microphone was closed without an answer.",
     "Press Record again and choose Allow.",
   ],
   no_device: [
@@ -45,7 +45,7 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
     "Open the notebook over https or as localhost, for example after `ssh -L 8888:localhost:8888 host`, or choose a file.",
   ],
   host_policy: [
-    "The program that shows this notebook keeps the microphone from it (VS Code does).",
+    "The program that shows this notebook blocks the microphone (VS Code does).",
     "Open the notebook in JupyterLab in a browser, or choose a file instead.",
   ],
   frame_policy: [
@@ -53,7 +53,7 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
     'The page around it has to add allow="microphone" to that frame. Or open the notebook in a tab of its own, or choose a file instead.',
   ],
   server_policy: [
-    "The server of this page keeps the microphone from it (its Permissions-Policy header does).",
+    "The server of this page blocks the microphone (by its Permissions-Policy header).",
     "Its administrator has to allow microphone=(self) in that header; or choose a file instead.",
   ],
   unsupported: [
@@ -65,12 +65,12 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
     "Connect it again and press Record. What was heard so far is kept.",
   ],
   revoked: [
-    "The permission to use the microphone was taken back while recording.",
+    "The permission to use the microphone was revoked while recording.",
     "Allow it in the site settings (the icon beside the address), then press Record. What was heard so far is kept.",
   ],
   muted_by_system: [
     "The device or the system has muted the microphone, so the model hears silence.",
-    "Switch it on at the device (a key or a switch) or in the system settings; recording goes on by itself.",
+    "Switch it on at the device (a key or a switch) or in the system settings; recording then continues by itself.",
   ],
   device_absent: [
     "The chosen microphone is not connected, so another one records.",
@@ -82,11 +82,11 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   ],
   hidden: [
     "This page was in the background for {} while the microphone stayed on; {} chunks were heard.",
-    "Press Stop before leaving the page if it should not listen meanwhile.",
+    "To stop recording in the background, press Stop before you leave the page.",
   ],
   interrupted: [
     "The system has paused audio on this page.",
-    "Recording goes on when the other program is done; if not, press Stop and then Record.",
+    "Recording continues when the other program ends; if not, press Stop and then Record.",
   ],
   no_audio: [
     "The microphone was granted but delivers no sound.",
@@ -106,7 +106,7 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   ],
 };
 
-/** Recording goes on, or could. */
+/** Codes of problems that do not end a recording. */
 const CALM: readonly CaptureProblemCode[] = ["device_absent", "degraded", "hidden"];
 
 export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
@@ -120,17 +120,19 @@ export function captureProblem(code: CaptureProblemCode, detail = ""): Problem {
   };
 }
 
-/** The problem for a page that was hidden for `time` with an open microphone, while `chunks` chunks were heard. */
+/**
+ * Return the problem of a page that was hidden for `time` with an open microphone, while `chunks` chunks were heard.
+ */
 export function hiddenProblem(time: string, chunks: number): Problem {
   const problem = captureProblem("hidden");
   const sentence = problem.sentence.replace("{}", time).replace("{}", String(chunks));
   return { ...problem, sentence };
 }
 
-/** What the page's surroundings do to keep the microphone from it. */
+/** Part of the page's surroundings that blocks the microphone. */
 export type Hindrance =
   | { by: "host" | "server" }
-  /** The frame with its address, and the page that shows it, as far as the browser tells. */
+  /** Frame with its address, and the origin of the page that contains it, if reported. */
   | { by: "frame"; frame: string; embedder: string };
 
 export function policyProblem(hindrance: Hindrance, detail = ""): Problem {
@@ -147,7 +149,9 @@ export function policyProblem(hindrance: Hindrance, detail = ""): Problem {
   };
 }
 
-/** What a rejected `getUserMedia` means. `permission` is what the permissions API says afterwards, if anything. */
+/**
+ * Return the code of a rejected `getUserMedia`. `permission` is the result of the permissions API afterwards, if any.
+ */
 export function microphoneProblem(
   error: unknown,
   permission: string | null,

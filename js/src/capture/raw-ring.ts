@@ -1,15 +1,15 @@
-/** The newest two minutes of captured sound at the device's rate, from which a chunk can be played. */
+/** Ring buffer of the newest two minutes of captured sound at the device's rate, from which a chunk can be played. */
 import type { Sound } from "../playback/sound";
 import { CHUNK_SECONDS } from "../record/events";
 
-/** Seconds kept. As int16 at 48 kHz they take 12 MB. */
+/** Length of the buffer in seconds: 12 MB as int16 at 48 kHz. */
 export const RAW_SECONDS = 120;
 
 interface RawBlock {
   stream: number;
   seq: number;
   rate: number;
-  /** Number of the block's first sample in its stream. */
+  /** Index of the block's first sample in its stream. */
   first: number;
   samples: Int16Array;
 }
@@ -41,10 +41,9 @@ export class RawRing {
   }
 
   /**
-   * The sound of one chunk, or null where it is not held (any more).
-   *
-   * @param nth how many chunks of the stream came before it
-   * @param seq the block that completed it
+   * Return the sound of one chunk, or null if it is not in the buffer.
+   * @param nth number of the stream's chunks before it
+   * @param seq block that completed it
    */
   chunk(stream: number, nth: number, seq: number): Sound | null {
     const last = this.#blocks.find((block) => block.stream === stream && block.seq === seq);
@@ -53,7 +52,8 @@ export class RawRing {
     const length = Math.round(CHUNK_SECONDS * rate);
     let end = Math.round((nth + 1) * CHUNK_SECONDS * rate);
     const within = end > last.first - length && end <= last.first + last.samples.length + length;
-    // Where chunks were left out on the way, counting them leads astray; the block that completed it does not.
+    // If chunks were dropped on the way, the count of chunks is wrong; the block that completed the chunk is
+    // right.
     if (!within) end = last.first + last.samples.length;
     return this.#cut(stream, end - length, end, rate);
   }
@@ -70,7 +70,8 @@ export class RawRing {
       }
       found += Math.max(0, end - start);
     }
-    // A recording that was stopped within the chunk ends in silence, as the model heard it; a hole is no chunk.
+    // A recording that was stopped within the chunk is padded with silence, as for the model; a gap gives no
+    // sound.
     const held = this.#blocks.find((block) => block.stream === stream)?.first ?? 0;
     return found > 0 && held <= Math.max(0, from) ? { samples, rate } : null;
   }

@@ -1,40 +1,43 @@
-/** Owns the microphone: asks for it, turns its sound into blocks, and gives it back in every case. */
+/** Recorder: owner of the microphone, which it requests, cuts into blocks, and always releases. */
 import type { Problem } from "../store/problem";
 import { browserHost, type CaptureHost, type CaptureWishes, constraintsOf, granted } from "./host";
 import { captureProblem, microphoneProblem, policyProblem } from "./problems";
 import type { Block, Tap } from "./tap";
 
-/** The microphone that is open, as the browser reports it. */
+/** Open microphone, as the browser reports it. */
 export interface OpenMicrophone {
   /** Name of the device. */
   name: string;
-  /** Samples per second of its blocks. */
+  /** Sample rate of its blocks, in Hz. */
   rate: number;
-  /** The track's own settings, ids left out: they say what was granted, not what was asked. */
+  /** Settings of the track without ids: what was granted, not what was requested. */
   track: Record<string, unknown>;
-  /** Id of the device that was given, which need not be the one that was wished for. */
+  /** Id of the granted device, which may differ from the requested one. */
   device: string;
-  /** Recorded through the old ScriptProcessor, which may lose samples when the page is busy. */
+  /** Whether the deprecated ScriptProcessor records, which may lose samples while the page is busy. */
   degraded: boolean;
 }
 
 export interface RecorderListener {
-  /** A microphone is open (its light is on), or was given back (null). */
+  /** Report that a microphone was opened (its light is on), or released (null). */
   opened(microphone: OpenMicrophone | null): void;
   block(block: Block, microphone: OpenMicrophone): void;
-  /** Recording could not start, or broke off. The microphone is already released. */
+  /** Report that recording could not start, or broke off. The microphone is already released. */
   failed(problem: Problem): void;
-  /** Sound is held up but may come back. */
+  /** Report that the sound is suspended, but may resume. */
   hindered(problem: Problem): void;
-  /** It has. */
+  /** Report that the sound has resumed. */
   freed(code: string): void;
 }
 
-/** How long a granted microphone may stay without its first block: wireless ones take seconds to start. */
+/** Timeout of a granted microphone's first block, in milliseconds: wireless devices start after seconds. */
 const FIRST_BLOCK_MS = 6000;
-/** How long it may stay without a block afterwards. */
+/** Timeout of each later block, in milliseconds. */
 export const STALL_MS = 2000;
-/** How often that is looked at. Browsers slow the timers of hidden pages, mostly to one a second: then it is two looks. */
+/**
+ * Interval of the check for timeouts, in milliseconds. Browsers throttle the timers of hidden pages, mostly to one a
+ * second.
+ */
 const LOOK_MS = 500;
 
 interface Recording {
@@ -42,19 +45,19 @@ interface Recording {
   context: AudioContext | null;
   tap: Tap | null;
   microphone: OpenMicrophone | null;
-  /** Id of the device that was asked for; empty for the browser's choice. */
+  /** Id of the requested device; empty for the browser's choice. */
   wished: string;
   paused: boolean;
-  /** Whether a block has come. */
+  /** Whether a block has arrived. */
   heard: boolean;
-  /** For how long none has, in ms; what the page itself stood still is counted as one look. */
+  /** Time without a block in ms; an interruption of the page itself counts as one interval. */
   quiet_ms: number;
   lookedAt: number;
   watchdog: ReturnType<typeof setInterval> | undefined;
 }
 
 export class Recorder {
-  /** Raised by every start and stop; work begun under another number is undone as soon as it returns. */
+  /** Incremented by each start and stop; work that began under another number is undone when it returns. */
   #request = 0;
   #recording: Recording | null = null;
   #muted = false;
@@ -129,7 +132,7 @@ export class Recorder {
     this.listener.opened(microphone);
     context.onstatechange = () => {
       if (!current()) return;
-      // Our own close takes this handler away first.
+      // Our own close removes this handler first.
       if (context.state === "closed") return fail(captureProblem("audio_closed"));
       if (recording.paused) return;
       if (context.state === "running") return this.listener.freed("interrupted");
@@ -143,7 +146,7 @@ export class Recorder {
       this.listener.block(block, microphone);
     });
     if (!current()) {
-      // Stopped meanwhile: release() has closed the context, and with it the graph.
+      // Stopped meanwhile: release() has closed the context with its graph.
       tap.close();
       return;
     }
@@ -160,13 +163,13 @@ export class Recorder {
     if (context.state !== "running") await context.resume();
   }
 
-  /** Notices that no block comes any more; the code of the problem, or null while all is well. */
+  /** Count the time without a block; return the code of a timeout's problem, or null. */
   #stall(recording: Recording, context: AudioContext): "stalled" | "no_audio" | null {
     const now = performance.now();
-    // A page that stood still, or slept, has blocks waiting behind this very look.
+    // After an interruption of the page, blocks are queued behind this very timer.
     const passed = Math.min(now - recording.lookedAt, 2 * LOOK_MS);
     recording.lookedAt = now;
-    // The system holds the audio, which is told, or the person does: neither is a fault of the microphone.
+    // The system suspends the audio, which is reported elsewhere, or the person does: neither is a fault.
     if (recording.paused || (recording.heard && context.state !== "running")) recording.quiet_ms = 0;
     else recording.quiet_ms += passed;
     if (recording.quiet_ms < (recording.heard ? STALL_MS : FIRST_BLOCK_MS)) return null;
@@ -174,9 +177,10 @@ export class Recorder {
   }
 
   #watchTrack(track: MediaStreamTrack, current: () => boolean, ended: () => void): void {
-    // Not fired where code of the page stops the track: the look at it, twice a second, finds that.
+    // The event is not fired if code of the page stops the track; the check twice a second detects that.
     track.addEventListener("ended", ended);
-    // The device's own switch, or the system's; ours only disables the track and fires neither.
+    // Fired by a switch of the device or the system; our own mute only disables the track, which fires neither
+    // event.
     track.addEventListener("mute", () => {
       if (current()) this.listener.hindered(captureProblem("muted_by_system"));
     });
@@ -185,13 +189,13 @@ export class Recorder {
     });
   }
 
-  /** Silences the microphone, or lets it be heard again; the track and the graph stay. */
+  /** Mute or unmute the microphone; track and graph are kept. */
   mute(muted: boolean): void {
     this.#muted = muted;
     for (const track of this.#recording?.media.getAudioTracks() ?? []) track.enabled = !muted;
   }
 
-  /** Holds the audio clock: no block comes until it is let go on. The device stays open. */
+  /** Suspend or resume the audio clock; a suspended clock delivers no block. The device stays open. */
   async pause(paused: boolean): Promise<void> {
     const recording = this.#recording;
     if (!recording?.context) return;
@@ -199,7 +203,7 @@ export class Recorder {
     await (paused ? recording.context.suspend() : recording.context.resume());
   }
 
-  /** Asks the open track for other processing. False where it cannot do so without being opened anew. */
+  /** Request other processing of the open track. Return false if the device must be opened again. */
   async adjust(wishes: CaptureWishes): Promise<boolean> {
     const recording = this.#recording;
     const track = recording?.media.getAudioTracks()[0];
@@ -208,7 +212,7 @@ export class Recorder {
     try {
       await track.applyConstraints(constraintsOf(wishes));
     } catch {
-      // Overconstrained: this browser decides once, when the track is opened.
+      // Overconstrained: this browser sets the processing only when the track is opened.
       return false;
     }
     if (this.#recording !== recording) return true;
@@ -217,7 +221,7 @@ export class Recorder {
     return granted(track, wishes);
   }
 
-  /** Stops recording; resolves when the last, partial block has been handed over. Tracks stop at once. */
+  /** Stop recording; resolves when the last, partial block was delivered. Tracks stop at once. */
   async stop(): Promise<void> {
     this.#request += 1;
     const recording = this.#recording;
@@ -230,7 +234,7 @@ export class Recorder {
     if (this.#recording === recording) this.release();
   }
 
-  /** Gives everything back now, without waiting for the partial block. */
+  /** Release everything now, without waiting for the partial block. */
   release(): void {
     this.#request += 1;
     const recording = this.#recording;
@@ -251,7 +255,7 @@ function stopTracks(media: MediaStream): void {
   for (const track of media.getTracks()) track.stop();
 }
 
-/** The browser's description of a track, without device ids: these are private and mean nothing elsewhere. */
+/** Describe a track without device ids, which are private and valid on this site only. */
 function describe(track: MediaStreamTrack): Pick<OpenMicrophone, "name" | "track" | "device"> {
   const { deviceId = "", groupId: _, ...settings } = track.getSettings?.() ?? {};
   return { name: track.label, track: settings, device: deviceId };

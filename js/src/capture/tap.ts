@@ -1,4 +1,4 @@
-/** Takes blocks of samples out of an audio graph: by AudioWorklet, or by ScriptProcessor where there is none. */
+/** Tap that takes blocks of samples from an audio graph: an AudioWorklet, or a ScriptProcessor where there is none. */
 import workletSource from "./blocks.worklet.js";
 
 export interface Block {
@@ -14,13 +14,14 @@ export type OnBlock = (block: Block) => void;
 export interface Tap {
   readonly degraded: boolean;
   connect(source: AudioNode): void;
-  /** Resolves when the last, partial block has been handed over (or the audio thread is gone). */
+  /** Deliver the last, partial block; resolves when it was delivered, or after a timeout. */
   flush(): Promise<void>;
   close(): void;
 }
 
-/** How long the audio thread may take to hand over its last block. */
+/** Timeout of the audio thread's last block, in milliseconds. */
 const FLUSH_MS = 300;
+/** Samples per call of a ScriptProcessor: a power of two, about 85 ms at 48 kHz. */
 const SCRIPT_BLOCK = 4096;
 
 export async function openTap(context: AudioContext, onBlock: OnBlock): Promise<Tap> {
@@ -45,7 +46,7 @@ async function openWorklet(context: AudioContext, onBlock: OnBlock): Promise<Tap
     if (data.flushed) flushed();
     else onBlock({ samples: data.samples, time_s: data.time, captured_ms: data.at });
   };
-  // It writes nothing, so what is heard is silence; without a destination some browsers never run it.
+  // The processor's output is silence; without a destination some browsers never run it.
   node.connect(context.destination);
   return {
     degraded: false,

@@ -1,6 +1,6 @@
 /**
- * The interface between what is drawn and the side that decides. `Channel` is what every record offers, also one without
- * a kernel; `SessionChannel` adds what needs a session that runs. `Conversation` implements both over a kernel.
+ * Interface between the views and the side that receives events. `Channel` is the part for every record, also without
+ * a kernel; `SessionChannel` adds what needs a running session. `Conversation` implements both over a kernel.
  */
 import type { ChunkPlayer, SoundSource } from "../playback/chunk-player";
 import type { Replay } from "../playback/replay";
@@ -8,48 +8,80 @@ import type { Speech } from "../speech/speech";
 import type { Problem } from "../store/problem";
 import type { Changes } from "../store/settings";
 import type { Store } from "../store/store";
-import type { CloseReason, LoopMode, Pace } from "./messages";
+import type { CloseReason, LoopMode, Pace, RecordingFormat } from "./messages";
 
 export interface Channel extends SoundSource {
-  /** The state that views draw. Only the channel writes it. */
+  /** State that the views render. Only the channel writes it. */
   readonly store: Store;
-  /** Replies read aloud by the browser. */
+  /** Reading aloud of replies by the browser. */
   readonly speech: Speech;
-  /** Plays the sound of single chunks. */
+  /** Player of single chunks. */
   readonly player: ChunkPlayer;
-  /** Plays the record's sound with a cursor across the lanes. */
+  /** Replay of the record with a cursor across the lanes. */
   readonly replay: Replay;
-  /** Whether a session may still go on: its record grows. */
+  /** Whether the record may still grow. */
   readonly ongoing: boolean;
-  /** Whether audio and changes of settings can be taken now. */
+  /** Whether audio and changes of settings are accepted now. */
   readonly ready: boolean;
-  /** Removes a problem from `store.problems`. */
+  /** Forks of the session; null without a kernel. */
+  readonly branching: Branching | null;
+  /** Remove a problem from `store.problems`. */
   dismiss(problem: Problem): void;
 }
 
+/** What a branch changes from its first chunk on; the kernel says what is possible. */
+export interface ForkRequest {
+  chunk: number;
+  /** The last chunk that is decided again. */
+  until?: number;
+  settings?: Readonly<Record<string, unknown>>;
+  force?: "TEXT_BEGIN" | "KEEP_SILENCE";
+  mute?: boolean;
+}
+
+/** Forks of the session; `store.branches` holds them. */
+export interface Branching {
+  fork(request: ForkRequest): void;
+  drop(branch: number): void;
+}
+
+/** What can be done with recordings. The answers are in the store: `recording`, `opening`, `saving`, `replayed`. */
+export interface RecordingActions {
+  /** Show a recording of this page in place of the session. */
+  open(file: File): void;
+  /** End opening, or show the session again. */
+  close(): void;
+  /** Save the shown record to a file of the browser. */
+  save(format: RecordingFormat): void;
+  cancelSaving(): void;
+  /** Replay the shown record with the model, or cancel the replay. */
+  replay(action: "start" | "cancel"): void;
+}
+
 export interface SessionChannel extends Channel {
-  /** Whether audio of this page, microphone or file, is being sent. */
+  readonly recordings: RecordingActions;
+  /** Whether this page sends audio of a microphone or a file. */
   readonly running: boolean;
-  /** Asks for the microphone and streams it until `stop`. */
+  /** Request the microphone and stream it until `stop`. */
   record(): Promise<void>;
-  /** Has a file of this page played to the model. */
+  /** Play a file of this page to the model. */
   playFile(file: File, pace: Pace): Promise<void>;
-  /** Stops microphone or file; resolves when the last block and the close were sent. */
+  /** Stop microphone or file; resolves when the last block and the close were sent. */
   stop(reason?: CloseReason): Promise<void>;
-  /** Suspends or resumes the audio: the stream stays open and the session's clock stands. */
+  /** Suspend or resume the audio: the stream stays open and the session's clock stops meanwhile. */
   pause(paused: boolean): void;
-  /** Sends silence in place of the microphone, or the microphone again. */
+  /** Send silence in place of the microphone, or the microphone again. */
   mute(muted: boolean): void;
-  /** Ends the reply that is being generated. */
+  /** End the running reply. */
   interrupt(): void;
-  /** Discards the session and starts a new one. */
+  /** Discard the session and start a new one. */
   reset(): Promise<void>;
-  /** Asks for other settings; `store.settings` and `store.live` say which hold. */
+  /** Request other settings; `store.settings` and `store.live` have those in effect. */
   set(changes: Changes): void;
-  /** Sets how the loop runs: by itself, paused, or one phase per `step`. */
+  /** Set the mode of the loop: free, paused, or one phase per `step`. */
   loop(mode: LoopMode): void;
-  /** Runs the next phase of a paused loop. */
+  /** Run the next phase of a paused loop. */
   step(): void;
-  /** Removes the line about a file that has ended. */
+  /** Remove the line about a file that has ended. */
   dismissFile(): void;
 }

@@ -1,4 +1,4 @@
-/** Clips of a replay from the audio that the kernel keeps: fetched chunk by chunk, a few seconds ahead of the cursor. */
+/** Clips of a replay from the kernel's audio, fetched chunk by chunk, a few seconds ahead of the cursor. */
 
 import { type Clip, type ClipSource, wavOf } from "../playback/clip";
 import type { Fetched, Sound } from "../playback/sound";
@@ -15,7 +15,7 @@ interface Kernel {
 }
 
 export class KernelClips implements ClipSource {
-  /** The clip after the one that plays, fetched while that one plays. */
+  /** Clip after the one that plays, prefetched. */
   #ahead: { first: number; sounds: Promise<Sound[] | { why: string }> } | null = null;
 
   constructor(private readonly kernel: Kernel) {}
@@ -28,7 +28,7 @@ export class KernelClips implements ClipSource {
     const first = Math.floor(seconds / CHUNK_SECONDS + 1e-6);
     const ahead = this.#ahead?.first === first ? this.#ahead.sounds : null;
     let sounds = await (ahead ?? this.#fetch(first));
-    // What was fetched ahead may have failed for a reason that has passed.
+    // The prefetch may have failed for a reason that no longer applies.
     if ("why" in sounds && ahead) sounds = await this.#fetch(first);
     if ("why" in sounds) {
       this.#ahead = null;
@@ -46,7 +46,7 @@ export class KernelClips implements ClipSource {
     };
   }
 
-  /** The sounds from `first` on, up to the first chunk that has none. */
+  /** Fetch the sounds from `first` on, up to the first chunk without a sound. */
   async #fetch(first: number): Promise<Sound[] | { why: string }> {
     const last = Math.min(first + CLIP_CHUNKS, Math.ceil(this.end_s() / CHUNK_SECONDS - 1e-6));
     const chunks = Array.from({ length: Math.max(1, last - first) }, (_, i) => first + i);

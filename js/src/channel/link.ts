@@ -1,10 +1,10 @@
-/** The connection to the kernel: handshake, pull mode, base64 fallback, and detection of a lost kernel. */
+/** Connection to the kernel: handshake, pull mode, base64 fallback, and detection of a lost kernel. */
 import type { SessionId } from "../store/store";
 import { type BrowserMessage, HANDSHAKE, type KernelMessage, PROTOCOL_VERSION } from "./messages";
 import { type Buffers, base64, floatBytes } from "./payload";
 import { readKernelMessage } from "./reading";
 
-/** What this needs of anywidget's model. */
+/** Part of anywidget's model that the connection uses. */
 export interface KernelModel {
   get(name: string): unknown;
   on(name: string, callback: (...values: never[]) => void): void;
@@ -13,26 +13,28 @@ export interface KernelModel {
 }
 
 export interface LinkListener {
-  /** Events already held, and of which session: the next hello asks for those that follow. */
+  /** Return the number of stored events: the next hello asks for those that follow. */
   seen(): number;
   session(): SessionId | null;
-  /** Whether something is under way that the kernel may have news of. */
+  /** Return whether the kernel may have news, so that pull mode polls. */
   busy(): boolean;
   receive(message: KernelMessage, buffers: Buffers): void;
-  /** No answer to a hello yet: the kernel is busy, or gone. */
+  /** Report that a hello has no answer yet: the kernel is busy or gone. */
   waiting(): void;
-  /** Sending failed or the channel was closed. Nothing sent from now on arrives. */
+  /** Report that sending failed or the channel was closed. Messages sent from now on do not arrive. */
   lost(): void;
-  /** The queue for the first welcome is full; audio recorded from now on would be dropped. */
+  /** Report that the queue for the first welcome is full. */
   overfull(): void;
 }
 
+/** Delays before the hello is repeated, in milliseconds; the last one is repeated. */
 const HELLO_RETRY_MS = [1500, 3000, 6000, 10_000];
+/** Interval of polls in pull mode, in milliseconds: a decision every 400 ms is shown without much delay. */
 const POLL_MS = 250;
-/** Messages kept until the kernel says how it wants them: about five minutes of blocks. */
+/** Largest number of messages queued before the welcome: about five minutes of blocks. */
 const MOST_HELD = 3000;
 
-/** What travels with a message: samples of a block, or bytes of a file. */
+/** Binary part of a message: samples of a block, or bytes of a file. */
 export type Payload = Float32Array | ArrayBuffer;
 
 export class KernelLink {
@@ -42,7 +44,7 @@ export class KernelLink {
   #ended = false;
   #hellos = 0;
   #helloAt = 0;
-  /** Names this page to the kernel, which answers several and takes audio of one at a time. */
+  /** Name of this page: the kernel answers several pages, and accepts audio of one at a time. */
   readonly page = randomName();
   #retry: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setInterval> | undefined;
@@ -57,19 +59,20 @@ export class KernelLink {
     return this.#lost;
   }
 
-  /** Where the kernel's `welcome` has not come yet. */
+  /** Whether the kernel's `welcome` is still awaited. */
   get unanswered(): boolean {
     return this.#retry !== undefined;
   }
 
-  /** When the newest hello left, in Unix ms. */
+  /** Time of the newest hello, in Unix ms. */
   get helloAt(): number {
     return this.#helloAt;
   }
 
   start(): void {
     this.model.on("msg:custom", this.#onMessage);
-    // A closed comm or a host that disconnects the model: no later send would throw, so these must be believed.
+    // After the comm was closed or the host disconnected the model, sending would not throw: only these events
+    // tell.
     this.model.on("comm:close", this.#onClosed);
     this.model.on("comm_live_update", this.#onClosed);
     this.model.on("destroy", this.#onClosed);
@@ -87,7 +90,7 @@ export class KernelLink {
     this.model.off("destroy", this.#onClosed);
   }
 
-  /** Asks for everything not seen yet, and again while no answer comes. */
+  /** Request all events that this page lacks, again until an answer arrives. */
   hello(): void {
     if (this.#ended) return;
     clearTimeout(this.#retry);
@@ -105,7 +108,7 @@ export class KernelLink {
     );
   }
 
-  /** Sends a message, or keeps it until the kernel's first welcome. Dropped once the kernel is lost. */
+  /** Send a message, or queue it until the kernel's first welcome. Dropped once the kernel is lost. */
   send(message: BrowserMessage, payload?: Payload): void {
     if (this.#lost || this.#ended) return;
     if (this.#welcomed) {
@@ -138,7 +141,7 @@ export class KernelLink {
     const message = readKernelMessage(content);
     if (!message || this.#ended) return;
     if (this.#lost) {
-      // It lives after all (a line that was cut and mended): ask what was missed.
+      // The kernel answers again, after a broken connection was restored: request the missed events.
       this.#lost = false;
       if (message.type !== "welcome") this.hello();
     }
@@ -147,7 +150,7 @@ export class KernelLink {
     this.listener.receive(message, buffers);
   };
 
-  /** Whether a message with this `page` means us: all pages hear what the kernel says to one. */
+  /** Return whether a message with this `page` is for this page: all pages receive the answers to one. */
   #answers(page: string | undefined): boolean {
     return !page || page === this.page;
   }
@@ -181,7 +184,7 @@ export class KernelLink {
 }
 
 function randomName(): string {
-  // `randomUUID` exists on secure pages only; this one may be any.
+  // `randomUUID` exists on secure pages only.
   const words = crypto.getRandomValues(new Uint32Array(2));
   return Array.from(words, (word) => word.toString(36)).join("");
 }

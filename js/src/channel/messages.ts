@@ -8,7 +8,8 @@ export const MAX_TEXT = 500;
 export const LOOP_MODES = ["run","pause","step"] as const;
 export const FILE_STATES = ["opening","playing","paused","ended","stopped","failed"] as const;
 export const AUDIO_SUFFIXES = [".3gp",".aac",".ac3",".aif",".aifc",".aiff",".amr",".au",".caf",".flac",".m4a",".m4b",".mka",".mkv",".mov",".mp3",".mp4",".oga",".ogg",".opus",".rf64",".snd",".w64",".wav",".webm",".wma"] as const;
-export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","problem"] as const;
+export const RECORDING_SUFFIX = ".aiw";
+export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed"] as const;
 
 export type Pace = "fast" | "realtime";
 
@@ -21,6 +22,12 @@ export type MicPhase = "idle" | "asking" | "listening" | "paused" | "stopped" | 
 export type FileState = "opening" | "playing" | "paused" | "ended" | "stopped" | "failed";
 
 export type LoadingStatus = "loading" | "ready" | "failed";
+
+export type RecordingFormat = "aiw" | "html";
+
+export type RecordingState = "none" | "loading" | "shown";
+
+export type ReplayState = "none" | "running" | "reproduced" | "differs" | "cancelled" | "failed";
 
 /** First message of a page, answered by `welcome`; sent with the buffer `HANDSHAKE`. */
 export interface SentHello {
@@ -190,6 +197,95 @@ export interface Poll {
   readonly type: "poll";
 }
 
+/** Request for a branch: the session's audio from a chunk on is decided again, with something changed. */
+export interface Fork {
+  readonly type: "fork";
+  /** First chunk that is decided again, and the last one; null: the last one that the session has heard. */
+  readonly chunk: number;
+  readonly until: number | null;
+  /** Settings from that chunk on by name, at most `MAX_CHANGES_BYTES`. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Decision at the chunk, or empty. */
+  readonly force: "" | "KEEP_SILENCE" | "TEXT_BEGIN";
+  /** Whether silence replaces the chunk's audio. */
+  readonly mute: boolean;
+  /** Number that the `branch` message repeats. */
+  readonly request: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** Request to end a branch and keep it no longer. */
+export interface DropBranch {
+  readonly type: "drop_branch";
+  /** Number of the branch. */
+  readonly branch: number;
+}
+
+/** Request to write what is shown to a file, answered by `saved`; the page asks for its parts with `part`. */
+export interface Save {
+  readonly type: "save";
+  /** Format of the file: a recording, or an HTML page. */
+  readonly format: RecordingFormat;
+  /** Number that the answers repeat. */
+  readonly request: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** Request for a part of the file that `saved` announced, answered by `part` of the kernel. */
+export interface Part {
+  readonly type: "part";
+  /** Number of the `save`. */
+  readonly request: number;
+  /** Offset of the part in bytes. */
+  readonly offset: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** Notice that the page has the file of a `save`, or no longer wants it; the kernel removes the file. */
+export interface Release {
+  readonly type: "release";
+  /** Number of the `save`. */
+  readonly request: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/**
+ * Announcement of a recording that the page holds; the kernel asks for its parts with `need` and shows it.
+ */
+export interface Load {
+  readonly type: "load";
+  /** Number of the file, counted as in `open`. */
+  readonly stream: number;
+  /** Name of the file, and its size in bytes. */
+  readonly name: string;
+  readonly size: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** Request to end loading a recording, or to show the session again in place of a recording. */
+export interface Unload {
+  readonly type: "unload";
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/**
+ * Request to run what is shown again with the model and to compare, answered by `replayed`; or to cancel
+ * that.
+ */
+export interface Replay {
+  readonly type: "replay";
+  /** What to do. */
+  readonly action: "cancel" | "start";
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
 /** Answer to `hello`, for the page that sent it. All events from `first` on follow. */
 export interface Welcome {
   readonly type: "welcome";
@@ -212,15 +308,23 @@ export interface Welcome {
   /** Settings of the session and of the widget by name. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly live: Readonly<Record<string, unknown>>;
-  /** Fields of the newest `loop` and `playing` messages; `file` is empty if there was none. */
+  /**
+   * Fields of the newest messages `loop`, `playing`, `recording` and `replayed`; `file` is empty if there
+   * was none.
+   */
   readonly loop: Readonly<Record<string, unknown>>;
   /** As in `model`. */
   readonly tokens: Readonly<Record<string, number>>;
   readonly prefix: readonly (readonly [number, string])[];
   readonly block: readonly (readonly [string, number, number])[];
   readonly limit: number;
-  /** Fields of the newest `loop` and `playing` messages; `file` is empty if there was none. */
+  /**
+   * Fields of the newest messages `loop`, `playing`, `recording` and `replayed`; `file` is empty if there
+   * was none.
+   */
   readonly file: Readonly<Record<string, unknown>>;
+  readonly recording: Readonly<Record<string, unknown>>;
+  readonly replayed: Readonly<Record<string, unknown>>;
 }
 
 /** Status of the model, in `welcome` and in the trait `model_info`. */
@@ -333,11 +437,46 @@ export interface ModelStatus {
   readonly limit: number;
 }
 
-/** Beginning of a new session: the page discards the old events. */
+/** Beginning of a new session, or of another record that is shown: the page discards the old events. */
 export interface NewSession {
   readonly type: "reset";
   /** Number of the new session. */
   readonly session: number;
+  /** Index of the next event: above 0 where too many would follow. */
+  readonly first: number;
+}
+
+/** State of a branch: a fork of the session that runs beside it. */
+export interface BranchState {
+  readonly type: "branch";
+  /** Number of the branch, and of the `fork` that asked for it; 0 for Python. */
+  readonly branch: number;
+  readonly request: number;
+  /** First chunk that is decided again, and the last one; null: the last one that the session had heard. */
+  readonly chunk: number;
+  readonly until: number | null;
+  /** What it changes, in words. */
+  readonly changed: string;
+  /** State of the branch; `dropped`: it is kept no longer. */
+  readonly state: "cancelled" | "done" | "failed" | "queued" | "running" | "dropped";
+  /**
+   * First decision, token or reply that differs from the original's, in words, and its chunk; empty and null
+   * if there is none, or the branch has not ended.
+   */
+  readonly first_difference: string;
+  readonly differs_at: number | null;
+  /** Sentence of what it failed with, or empty. */
+  readonly message: string;
+}
+
+/** Events of a branch in order, without those that it shares with the original. */
+export interface BranchEvents {
+  readonly type: "branch_events";
+  /** Number of the branch, and index of the first event among its own. */
+  readonly branch: number;
+  readonly first: number;
+  /** Events of its record. */
+  readonly events: readonly SessionEvent[];
 }
 
 /** Problem in one sentence. */
@@ -358,6 +497,67 @@ export interface Problem {
   readonly times: number;
 }
 
-export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll;
+/** Answer to `save`: the file is written. */
+export interface Saved {
+  readonly type: "saved";
+  /** As in the `save`. */
+  readonly request: number;
+  readonly page: string;
+  /** Proposed name of the file, and its size in bytes. */
+  readonly name: string;
+  readonly size: number;
+  /** Sentence on what the file lacks, or empty. */
+  readonly note: string;
+  /** Sentence that says why there is no file, or empty. */
+  readonly problem: string;
+}
 
-export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | Problem;
+/** Answer to `part` of a page, with the part in a buffer. */
+export interface FilePart {
+  readonly type: "part";
+  /** As in the `part`. */
+  readonly request: number;
+  readonly page: string;
+  readonly offset: number;
+  /** Whether the file is still there. */
+  readonly ok: boolean;
+  /** Part of the file in base64, to a host that drops buffers. */
+  readonly data?: string;
+}
+
+/** Recording that is shown in place of the session, or that is being read. */
+export interface Recording {
+  readonly type: "recording";
+  /** `none`: the session is shown. */
+  readonly state: RecordingState;
+  /** Name of the file. */
+  readonly name: string;
+  /** Bytes that were read, and size of the file. */
+  readonly done: number;
+  readonly total: number;
+  /** Model, device and date, each a short text. */
+  readonly facts: readonly string[];
+  /** As in `model`, of the model that made the recording. */
+  readonly tokens: Readonly<Record<string, number>>;
+  readonly prefix: readonly (readonly [number, string])[];
+  readonly block: readonly (readonly [string, number, number])[];
+  readonly limit: number;
+}
+
+/** Progress or result of a replay of what is shown. */
+export interface Replayed {
+  readonly type: "replayed";
+  /** `none`: nothing was replayed since this record is shown. */
+  readonly state: ReplayState;
+  /** Chunks that were heard again, and those of the record. */
+  readonly done: number;
+  readonly total: number;
+  /** Chunk of the first difference; −1 if there is none. */
+  readonly chunk: number;
+  /** What differs and by how much, how many decisions and tokens are the same, or why there is no result. */
+  readonly message: string;
+}
+
+export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay;
+
+export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed;

@@ -1,4 +1,4 @@
-/** One stream of audio on its way to the kernel: opened, numbered block by block, closed exactly once. */
+/** One audio stream to the kernel: opened, numbered block by block, closed exactly once. */
 
 import type { SentBlock } from "../record/latency-probe";
 import { leave } from "./leaving";
@@ -10,25 +10,25 @@ export type SendMessage = (message: BrowserMessage, samples?: Float32Array) => v
 export interface StreamOptions {
   stream: number;
   name: string;
-  /** Samples per second of the blocks. */
+  /** Sample rate of the blocks, in Hz. */
   rate: number;
-  /** The page that sends; the kernel takes audio of one page at a time. */
+  /** Sending page; the kernel accepts audio of one page at a time. */
   page: string;
-  /** What the browser says of the microphone's track. */
+  /** Settings of the microphone's track, as the browser reports them. */
   track: Record<string, unknown>;
-  /** The kernel's clock minus this one in ms, as far as it is known. */
+  /** The kernel's clock minus this page's, in ms; null if unknown. */
   offset?: () => number | null;
 }
 
 export class OutgoingStream {
   readonly stream: number;
-  /** Blocks sent so far; the next one's sequence number. */
+  /** Number of blocks sent; also the next sequence number. */
   blocks = 0;
-  /** Samples sent so far. */
+  /** Number of samples sent. */
   samples = 0;
-  /** Newest sequence number that the kernel has taken up; −1 before the first. */
+  /** Newest acknowledged sequence number; −1 before the first. */
   acked = -1;
-  /** When the first sample was captured, in Unix ms; 0 before it was. */
+  /** Capture time of the first sample, in Unix ms; 0 before it. */
   begun_ms = 0;
   #closed = false;
 
@@ -57,21 +57,22 @@ export class OutgoingStream {
     return this.options.rate;
   }
 
-  /** Seconds of audio sent so far. */
+  /** Seconds of audio sent. */
   get seconds(): number {
     return this.samples / this.options.rate;
   }
 
-  /** Seconds of audio that were sent and not taken up by the kernel; blocks are of one length but for the last. */
+  /** Seconds of audio that were sent and not acknowledged; all blocks but the last have the same length. */
   get untaken_s(): number {
     return this.blocks === 0 ? 0 : (this.seconds * (this.blocks - 1 - this.acked)) / this.blocks;
   }
 
   /**
+   * Send one block.
    * @param time_s audio-clock time of the block's first sample
-   * @param captured wall-clock time of its last, in Unix ms
+   * @param captured wall-clock time of its last sample, in Unix ms
    * @param gated whether the samples are silence in place of what was captured
-   * @returns what was sent, or null where nothing was
+   * @returns what was sent, or null if nothing was
    */
   send(samples: Float32Array, time_s: number, captured?: number, gated = false): SentBlock | null {
     if (this.#closed || samples.length === 0) return null;

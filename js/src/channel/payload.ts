@@ -1,16 +1,16 @@
-/** What messages carry: samples and files as bytes or base64, and texts of limited length. */
+/** Payload of messages: samples and files as bytes or base64, and texts of limited length. */
 import { cutAtGrapheme } from "../text/graphemes";
 import { MAX_TEXT } from "./messages";
 
-/** Text cut to what a message field may carry, never inside a character. */
+/** Truncate a text to the limit of a message field, between two graphemes. */
 export function fitText(text: string): string {
   return text.length <= MAX_TEXT ? text : `${cutAtGrapheme(text, MAX_TEXT - 1)}…`;
 }
 
-/** What a host hands over with a message: it may wrap the bytes in any view, or in none. */
+/** Buffers of a message; a host may wrap the bytes in any view. */
 export type Buffers = readonly (ArrayBufferView | ArrayBufferLike)[];
 
-/** Any view or buffer as a `DataView` of exactly its bytes; null for what holds none. */
+/** Return a `DataView` of exactly the bytes of any view or buffer; null if there are none. */
 export function viewOf(buffer: unknown): DataView | null {
   if (ArrayBuffer.isView(buffer)) return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   // A buffer of another frame is no instance of this frame's class.
@@ -21,7 +21,7 @@ export function viewOf(buffer: unknown): DataView | null {
   return null;
 }
 
-/** Samples as the kernel expects them: float32, little-endian, whatever the machine's own order. */
+/** Convert samples to float32 bytes in little-endian order on any machine. */
 export function floatBytes(samples: Float32Array): ArrayBuffer {
   const bytes = new ArrayBuffer(samples.length * 4);
   const view = new DataView(bytes);
@@ -32,9 +32,19 @@ export function floatBytes(samples: Float32Array): ArrayBuffer {
 export function base64(bytes: ArrayBuffer): string {
   const octets = new Uint8Array(bytes);
   let binary = "";
-  // In pieces: the arguments of one call are limited.
+  // In pieces, because the number of arguments of a call is limited.
   for (let i = 0; i < octets.length; i += 0x8000) {
     binary += String.fromCharCode(...octets.subarray(i, i + 0x8000));
   }
   return btoa(binary);
+}
+
+/** Return the bytes of base64 text; null if the text is no base64. */
+export function bytesOf(data: string): Uint8Array | null {
+  try {
+    return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  } catch {
+    // No base64: the caller says what is missing.
+    return null;
+  }
 }

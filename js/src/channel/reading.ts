@@ -1,8 +1,8 @@
-/** What a page takes for a message of the kernel. */
+/** Checks of the kernel's messages. */
 import { isObject } from "../text/json";
 import { KERNEL_TYPES, type KernelMessage, type ModelInfo } from "./messages";
 
-/** The message a kernel sent, or null where it is none of this protocol. Trusts the fields of known types. */
+/** Return the message, or null if its type is unknown. The fields of known types are trusted. */
 export function readKernelMessage(content: unknown): KernelMessage | null {
   if (typeof content !== "object" || content === null) return null;
   const type = (content as { type?: unknown }).type;
@@ -11,7 +11,7 @@ export function readKernelMessage(content: unknown): KernelMessage | null {
   return content as KernelMessage;
 }
 
-/** `model_info` in any of its forms, made safe to show; null where it says nothing. */
+/** Return `model_info` with safe fields; null if there is no information. */
 export function readModelInfo(value: unknown): ModelInfo | null {
   if (typeof value === "string")
     return value ? { status: "ready", kind: "model", name: value, detail: "" } : null;

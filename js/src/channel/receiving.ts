@@ -1,9 +1,11 @@
-/** Takes what the kernel says into the store: welcome, events, traits, problems. */
+/** Receiver of the kernel's messages: welcome, events, traits and problems go into the store. */
 import { batch } from "@preact/signals";
 import { recordOfHistory } from "../record/saved";
-import { readVocabulary, type VocabularyFields } from "../record/vocabulary";
+import { readVocabulary, type Vocabulary, type VocabularyFields } from "../record/vocabulary";
+import { addBranchEvents, clearBranches, takeBranch } from "../store/branches";
 import { readPlaying } from "../store/playing";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "../store/problem";
+import { readRecording, readReplayed } from "../store/recording";
 import { readCounters, readLive, readLoop, readSchema, readSettings } from "../store/settings";
 import {
   addEvents,
@@ -18,7 +20,7 @@ import { type KernelMessage, PROTOCOL_VERSION } from "./messages";
 import type { Buffers } from "./payload";
 import { readModelInfo } from "./reading";
 
-/** Synced traits that are shown. */
+/** Synced traits that are read. */
 export const TRAITS = [
   "model_info",
   "state",
@@ -30,27 +32,32 @@ export const TRAITS = [
 ] as const;
 
 export interface ReceiverListener {
-  /** Events are missing, or of another session than those held: ask for all that follow. */
+  /** Send a hello: events are missing, or belong to another session. */
   hello(): void;
-  /** When the newest hello left, in Unix ms. */
+  /** Return the time of the newest hello, in Unix ms. */
   helloAt(): number;
-  /** Whether a hello is still unanswered. */
+  /** Return whether a hello is unanswered. */
   unanswered(): boolean;
   acknowledged(stream: number, seq: number): void;
   audio(message: Extract<KernelMessage, { type: "audio" }>, buffers: Buffers): void;
-  /** The kernel needs a part of the file that this page plays. */
+  /** Send the part of the file that the kernel requests. */
   needed(message: Extract<KernelMessage, { type: "need" }>): void;
-  /** A change of settings was refused: those of `names`, or all of the request where it names none. */
+  /** Handle that a file was written for this page, or that a part of it arrived. */
+  saved(message: Extract<KernelMessage, { type: "saved" }>): void;
+  part(message: Extract<KernelMessage, { type: "part" }>, buffers: Buffers): void;
+  /** Handle a refused change of settings: those of `names`, or all of the request if there are none. */
   refused(sentence: string, names: readonly string[], request: number): void;
-  /** The kernel listens to another page. */
+  /** Handle that the kernel accepts audio of another page. */
   elsewhere(): void;
-  /** The kernel speaks again after it was lost. */
+  /** Handle that the kernel answers again after it was lost. */
   back(): void;
 }
 
 export class Receiver {
-  /** The traits' values as they were read last: hosts replace what they change. */
+  /** Values of the traits when they were read last: a changed value is a new object. */
   readonly #traits = new Map<string, unknown>();
+  /** Of the kernel's model. */
+  #vocabulary: Vocabulary | null = null;
 
   constructor(
     private readonly store: Store,
@@ -87,8 +94,28 @@ export class Receiver {
       case "model":
         this.#readModel(message);
         break;
+      case "branch":
+        takeBranch(store, message);
+        break;
+      case "branch_events":
+        if (!addBranchEvents(store, message) && !listener.unanswered()) listener.hello();
+        break;
       case "reset":
         clearRecord(store, message.session);
+        // Of a very long recording the kernel tells the newest part.
+        store.record.count = message.first ?? 0;
+        break;
+      case "recording":
+        this.#recording(message);
+        break;
+      case "replayed":
+        store.replayed.value = readReplayed(message);
+        break;
+      case "saved":
+        listener.saved(message);
+        break;
+      case "part":
+        listener.part(message, buffers);
         break;
       case "problem":
         if (isFor(message.page, this.page)) this.#problem(message);
@@ -96,7 +123,7 @@ export class Receiver {
     }
   }
 
-  /** Reads the synced traits that were sent anew. Returns whether the settings were among them. */
+  /** Read the synced traits that changed. Return whether the settings were among them. */
   readTraits(get: (name: string) => unknown): boolean {
     const { store } = this;
     const fresh = TRAITS.filter((name) => this.#traits.get(name) !== get(name));
@@ -116,7 +143,7 @@ export class Receiver {
     return fresh.includes("settings") || fresh.includes("live");
   }
 
-  /** Shows the saved history, for as long as no kernel answers. */
+  /** Show the saved history until a kernel answers. */
   readHistory(history: unknown): void {
     const record = recordOfHistory(history);
     if (record) showSaved(this.store, record);
@@ -132,11 +159,15 @@ export class Receiver {
       store.live.value = readLive(message.live) ?? store.live.value;
       store.loop.value = readLoop(message.loop) ?? store.loop.value;
       this.#learnVocabulary(message);
-      // What was saved is shown until the kernel, which knows better, tells it anew.
+      this.#recording(message.recording);
+      store.replayed.value = readReplayed(message.replayed);
+      // The saved record is shown until the kernel sends its own.
       if (store.saved.value) clearRecord(store, message.session);
       else this.#adopt(message.session);
       store.file.value = readPlaying(message.file) ?? store.file.value;
-      // Of a very long session the kernel tells the newest part.
+      // The kernel sends all kept branches again.
+      clearBranches(store);
+      // The kernel sends only the newest part of a very long session.
       store.record.count = Math.max(store.record.count, message.first ?? 0);
     });
   }
@@ -148,25 +179,41 @@ export class Receiver {
 
   #learnVocabulary(message: VocabularyFields): void {
     const vocabulary = readVocabulary(message);
-    if (vocabulary) this.store.vocabulary.value = vocabulary;
+    if (vocabulary) this.#vocabulary = vocabulary;
+    this.#nameTokens();
+  }
+
+  /** Name tokens by the model that drew them: a recording may be of another model. */
+  #nameTokens(): void {
+    const { recording, vocabulary } = this.store;
+    vocabulary.value = recording.value?.vocabulary ?? this.#vocabulary ?? vocabulary.value;
+  }
+
+  #recording(message: unknown): void {
+    const { recording, opening } = this.store;
+    const read = readRecording(message);
+    opening.value = read.opening;
+    if (read.opening) return;
+    recording.value = read.shown;
+    this.#nameTokens();
   }
 
   #events(message: Extract<KernelMessage, { type: "events" }>): void {
     const { store, listener } = this;
-    // The welcome that is under way decides what becomes of the saved history.
+    // The awaited welcome decides whether the saved history is replaced.
     if (store.saved.value && listener.unanswered()) return;
     this.#adopt(message.session);
     store.kernelWaiting.value = Math.max(0, message.waiting || 0);
     const held = store.record.count - message.first;
     if (held < 0) {
-      // Events are missing. A hello that is under way will bring them.
+      // Events are missing. An unanswered hello will bring them.
       if (!listener.unanswered()) listener.hello();
       return;
     }
     addEvents(store, message.events.slice(held));
   }
 
-  /** Another session than the one held: its events start from nothing. */
+  /** Start another session with an empty record. */
   #adopt(session: SessionId): void {
     if (session === this.store.session && !this.store.saved.value) return;
     const stale = this.store.record.count > 0 && !this.store.saved.value;
@@ -181,7 +228,7 @@ export class Receiver {
       return;
     }
     showProblem(this.store, kernelProblem(code, message, detail ? String(detail) : "", times));
-    // A model that has failed hears nothing any more.
+    // A failed model hears no more audio.
     if (code === "busy_elsewhere" || code === "model") this.listener.elsewhere();
   }
 
@@ -193,7 +240,7 @@ export class Receiver {
   }
 }
 
-/** What the kernel says to one page reaches all of them. */
+/** Return whether a message is for this page: all pages receive the kernel's messages to one. */
 function isFor(named: string | undefined, page: string): boolean {
   return !named || named === page;
 }

@@ -1,4 +1,4 @@
-/** The channel of a record in the page: no kernel, nothing that runs. What it shows was written by `record/html.py`. */
+/** Channel of an exported page: no kernel, no running session. The data were written by `record/html.py`. */
 
 import { batch } from "@preact/signals";
 import { ChunkPlayer } from "../playback/chunk-player";
@@ -17,26 +17,27 @@ import { createStore, dismissProblem, type Store } from "../store/store";
 import { isObject } from "../text/json";
 import type { Channel } from "./channel";
 
+/** Version of the page header that this viewer reads (`record/html.py`). */
 const FORMAT = 1;
-/** Log-mels that are added without a pause: some ten milliseconds of work. */
+/** Number of log-mels added without a pause: about ten milliseconds of work. */
 const MELS_AT_ONCE = 1000;
-const NO_AUDIO: Fetched = { why: "This page holds no audio of this chunk." };
+const NO_AUDIO: Fetched = { why: "This page has no audio of this chunk." };
 
-/** What the page says of its record besides the events. */
+/** Facts of the record besides the events. */
 export interface RecordHeader {
   title: string;
   /** Model, date, version and lengths, each a short text. */
   facts: readonly string[];
   settings: Readonly<Record<string, unknown>>;
-  /** What the page leaves out, as sentences. */
+  /** Sentences about the details that the page lacks. */
   notes: readonly string[];
   vocabulary: ReturnType<typeof readVocabulary>;
   model: { name: string; detail: string };
-  /** Media type, moment of the session at which it starts, and the encoder's delay before that. */
+  /** Media type, start on the session's clock, and the encoder's delay before the start. */
   audio: { type: string; start_s: number; delay_s: number } | null;
 }
 
-/** Reads the page's header. Throws with a sentence for the person where it is of a newer version. */
+/** Read the page's header. Throws an error with a sentence if the page has another version. */
 export function readHeader(value: unknown): RecordHeader {
   if (!isObject(value) || value.format !== FORMAT) {
     throw new Error("The record of this page is of another version than its viewer.");
@@ -63,7 +64,7 @@ export function readHeader(value: unknown): RecordHeader {
   };
 }
 
-/** A moment as the record wrote it, in the words of the reader's place; as written where it is no date. */
+/** Format a date in the reader's locale; unchanged if it is no date. */
 function dateText(created: string): string {
   const date = new Date(created);
   if (!created || Number.isNaN(date.getTime())) return created;
@@ -81,8 +82,9 @@ export class RecordChannel implements Channel {
   readonly player = new ChunkPlayer(this);
   readonly replay: Replay;
   readonly ongoing = false;
-  /** A record takes no audio and no changes. */
+  /** A record accepts neither audio nor changes. */
   readonly ready = false;
+  readonly branching = null;
   readonly #audio: Blob | null;
   readonly #decode: (audio: Blob) => Promise<Sound>;
   #decoded: Promise<Sound> | null = null;
@@ -112,7 +114,7 @@ export class RecordChannel implements Channel {
     this.#addMels([...mels]);
   }
 
-  /** Adds log-mels in parts: those of an hour would hold up the first picture. */
+  /** Add the log-mels in parts: those of an hour would delay the first picture. */
   #addMels(mels: readonly (readonly [chunk: number, bytes: Uint8Array])[]): void {
     const { record, version } = this.store;
     for (const [chunk, bytes] of mels.slice(0, MELS_AT_ONCE)) {
@@ -123,12 +125,12 @@ export class RecordChannel implements Channel {
     if (mels.length > MELS_AT_ONCE) setTimeout(() => this.#addMels(mels.slice(MELS_AT_ONCE)));
   }
 
-  /** Whether the page holds sound. */
+  /** Whether the page has audio. */
   get hasAudio(): boolean {
     return this.#audio !== null;
   }
 
-  /** A page keeps the sound as the model heard it only. */
+  /** Return null: a page keeps only the sound as the model heard it. */
   rawAudio(): Sound | null {
     return null;
   }
@@ -150,7 +152,10 @@ export class RecordChannel implements Channel {
     dismissProblem(this.store, problem.code);
   }
 
-  /** Fills in what a less detailed page leaves out. A page and its viewer are of one version: no field is missing. */
+  /**
+   * Add the fields that a less detailed page omits. A page and its viewer have the same version, so no other field is
+   * missing.
+   */
   #complete(event: SessionEvent): SessionEvent {
     const { vocabulary } = this.header;
     if (event.type !== "decision" || event.alternatives.length > 0 || !vocabulary || !event.rule.mask)
@@ -170,7 +175,7 @@ export class RecordChannel implements Channel {
   }
 }
 
-/** The page's audio as one clip; what lies before it, or everything where there is none, is silent. */
+/** Source of the page's audio as one clip; the time before it, or all without audio, is silent. */
 class PageClips implements ClipSource {
   constructor(
     private readonly audio: Blob | null,
@@ -193,7 +198,7 @@ class PageClips implements ClipSource {
   }
 }
 
-/** Decodes at the rate of the model's input; needs no loudspeaker. */
+/** Decode audio at the rate of the model's input; needs no loudspeaker. */
 async function decodeAudio(audio: Blob): Promise<Sound> {
   const rate = 16_000;
   const context = new OfflineAudioContext(1, 1, rate);

@@ -1,6 +1,6 @@
 /**
- * What the kernel is asked for and answers later: changes of settings, and the audio of a chunk. Every request has a
- * number, which its answer repeats: an answer that comes late is never taken for another one's.
+ * Requests that the kernel answers later: changes of settings, and the audio of a chunk. Each request has a number
+ * that its answer repeats, so that a late answer is never attributed to another request.
  */
 
 import { batch } from "@preact/signals";
@@ -8,12 +8,12 @@ import type { Fetched, Sound } from "../playback/sound";
 import type { Changes } from "../store/settings";
 import { type Store, showProblem } from "../store/store";
 import type { BrowserMessage, KernelMessage } from "./messages";
-import { type Buffers, viewOf } from "./payload";
+import { type Buffers, bytesOf, viewOf } from "./payload";
 
-/** A kernel that runs a cell may answer late, so it is waited for; after this long one is told. */
+/** Time without an answer after which the user is told, in milliseconds: a kernel that runs a cell answers late. */
 export const ANSWER_MS = 60_000;
-export const UNANSWERED = "The kernel has not answered yet; until it does, nothing has changed.";
-/** A sound that is to be played now is of no use much later. */
+export const UNANSWERED = "The kernel has not answered yet; nothing has changed so far.";
+/** Timeout of a requested sound in milliseconds: the user waits for the sound. */
 export const FETCH_MS = 10_000;
 
 export const NOT_KEPT: Fetched = { why: "The kernel no longer keeps this chunk's sound." };
@@ -21,21 +21,21 @@ export const NO_ANSWER: Fetched = {
   why: "The kernel has not sent the sound within 10 s; it may be busy with a cell. Press the button again later.",
 };
 export const NO_SOUND: Fetched = {
-  why: "The kernel's answer held no sound that this page can read. Reload the page, so that both use the installed version.",
+  why: "The kernel's answer has no sound that this page can read. Reload the page, so that both use the installed version.",
 };
-const KERNEL_GONE: Fetched = { why: "The kernel is gone, and the sound with it." };
+const KERNEL_GONE: Fetched = { why: "The kernel is gone, so the sound is no longer available." };
 
 interface Asked {
   value: unknown;
-  /** Number of the message that asked: the kernel takes all changes of it or none. */
+  /** Number of the message: the kernel accepts all changes of a message or none. */
   request: number;
   timer: ReturnType<typeof setTimeout>;
 }
 
 export class Requests {
-  /** Changes on their way, at most one of each name: what is wanted meanwhile waits in `store.pending`. */
+  /** Requested changes without an answer, at most one per name: a newer value waits in `store.pending`. */
   readonly #asked = new Map<string, Asked>();
-  /** Names whose answer is overdue, and the request that it would be to: a refusal may still come. */
+  /** Names whose answer is overdue, with the number of the request: a refusal may still come. */
   readonly #overdue = new Map<string, number>();
   readonly #fetches = new Map<number, (fetched: Fetched) => void>();
   #requests = firstNumber();
@@ -45,7 +45,7 @@ export class Requests {
     private readonly post: (message: BrowserMessage) => void,
   ) {}
 
-  /** Asks for changes. Shown as pending until the traits, or a refusal, answer. */
+  /** Request changes. They are pending until the traits or a refusal answer. */
   set(changes: Changes): void {
     const { store } = this;
     const wanted: Record<string, unknown> = { ...store.pending.value };
@@ -64,25 +64,25 @@ export class Requests {
     this.#ask(now);
   }
 
-  /** The traits were sent anew: whatever they now say as it was asked is answered. */
+  /** Compare the new traits with the requests: equal values answer them. */
   traitsChanged(): void {
     for (const [name, { value }] of [...this.#asked]) {
       if (same(value, this.#held(name))) this.#answered(name);
     }
-    // Any word on settings shows that it answers again.
+    // Any new settings show that the kernel answers again.
     const told = Object.entries(this.store.refused.value).filter(([, sentence]) => sentence !== UNANSWERED);
     if (told.length < Object.keys(this.store.refused.value).length) {
       this.store.refused.value = Object.fromEntries(told);
     }
   }
 
-  /** The kernel refused a request: the settings of it that it names, or all of them, show its sentence. */
+  /** Handle a refused request: its named settings, or all of them, show the sentence. */
   refuse(sentence: string, names: readonly string[], request: number): void {
     const asked = [...this.#asked].filter(([, one]) => one.request === request).map(([name]) => name);
     const overdue = [...this.#overdue].filter(([, number]) => number === request).map(([name]) => name);
     const group = [...asked, ...overdue];
     if (group.length === 0) {
-      // All pages hear what the kernel answers one of them.
+      // All pages receive the answers to one.
       if (request === 0)
         showProblem(this.store, { code: "setting", sentence, wayOut: "Nothing was changed." });
       return;
@@ -94,7 +94,7 @@ export class Requests {
     for (const name of asked) this.#answered(name);
   }
 
-  /** The sound of a chunk as the model heard it, or why there is none. */
+  /** Fetch the sound of a chunk as the model heard it, or the reason why there is none. */
   fetchAudio(chunk: number): Promise<Fetched> {
     const request = this.#number();
     return new Promise<Fetched>((resolve) => {
@@ -115,7 +115,7 @@ export class Requests {
     answer(sound ? { sound } : message.ok ? NO_SOUND : NOT_KEPT);
   }
 
-  /** Ends all requests: no answer can arrive any more. */
+  /** End all requests: no answer can arrive. */
   end(): void {
     for (const { timer } of this.#asked.values()) clearTimeout(timer);
     this.#asked.clear();
@@ -141,7 +141,7 @@ export class Requests {
     this.#answered(name);
   }
 
-  /** One change was answered; if something else is wanted by now, it is asked for next. */
+  /** Finish one change; if a newer value is pending, request it. */
   #answered(name: string): void {
     const asked = this.#asked.get(name);
     if (!asked) return;
@@ -157,7 +157,7 @@ export class Requests {
     return this.#requests;
   }
 
-  /** What the kernel's traits say of a setting. */
+  /** Return the value of a setting in the kernel's traits. */
   #held(name: string): unknown {
     const settings = this.store.settings.value;
     if (settings && name in settings) return settings[name];
@@ -169,7 +169,7 @@ function same(a: unknown, b: unknown): boolean {
   return Object.is(a, b) || (typeof a === "number" && typeof b === "number" && Math.abs(a - b) < 1e-9);
 }
 
-/** Little-endian int16 from whatever buffer a host hands over, or from base64 where it drops buffers. */
+/** Read little-endian int16 samples from a buffer of any kind, or from base64. */
 function soundOf(rate: number, data: string | undefined, buffer: unknown): Sound | null {
   const view = viewOf(buffer) ?? (typeof data === "string" ? viewOf(bytesOf(data)) : null);
   if (!view || !(rate > 0)) return null;
@@ -178,16 +178,7 @@ function soundOf(rate: number, data: string | undefined, buffer: unknown): Sound
   return { samples, rate };
 }
 
-function bytesOf(data: string): Uint8Array | null {
-  try {
-    return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  } catch {
-    // No base64: the caller says that there is no sound.
-    return null;
-  }
-}
-
-/** Pages of one widget hear each other's answers, so each counts from a place of its own; below 2^53 in any case. */
+/** Return a random first number, below 2^53: all pages of a widget receive each other's answers. */
 function firstNumber(): number {
   return (crypto.getRandomValues(new Uint32Array(1))[0] as number) * 2 ** 20;
 }

@@ -1,10 +1,10 @@
-/** Puts text on the clipboard; false where the browser does not let a page do so. */
+/** Copy text to the clipboard; return false if the browser does not allow it. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Insecure pages and some hosts have no clipboard, or forbid it; the older way asks for nothing.
+    // Insecure pages and some hosts have no clipboard, or forbid it; the older way needs no permission.
     return copySelected(text);
   }
 }

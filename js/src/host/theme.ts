@@ -1,8 +1,8 @@
-/** Finds out whether the host is light or dark, and tells when that changes. */
+/** Detection of the host's light or dark theme, and of its changes. */
 
 export type Theme = "light" | "dark";
 
-/** What the page says of itself, host by host; the system's preference where it says nothing. */
+/** Return the theme that the page declares, in the way of each known host; else the system's preference. */
 export function hostTheme(page: Document = document): Theme {
   const { body, documentElement: html } = page;
   // JupyterLab and Notebook 7
@@ -21,7 +21,7 @@ export function hostTheme(page: Document = document): Theme {
   return globalThis.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
-/** Calls `onChange` now and whenever the host's theme changes; returns how to stop. */
+/** Call `onChange` now and at each change of the host's theme; returns the unsubscribe function. */
 export function watchTheme(onChange: (theme: Theme) => void): () => void {
   const tell = () => onChange(hostTheme());
   const observer = new MutationObserver(tell);

@@ -1,11 +1,11 @@
 /**
- * The transcript that the kernel shows beside a view, as a second output: what a saved notebook keeps where there is no
- * view. While there is one, it would only say the same twice.
+ * Transcript that the kernel displays as a second output beside a view, for saved notebooks without a view. It is
+ * hidden while there is a view, which shows the same.
  */
 
 import type { KernelModel } from "../channel/link";
 
-/** Hides the transcript for as long as `el` is in the page; returns what shows it again. */
+/** Hide the transcript while `el` is in the page; returns a function that shows it again. */
 export function hideTranscript(model: KernelModel, el: HTMLElement): () => void {
   const name = model.get("transcript");
   if (typeof name !== "string" || !/^[\w-]+$/.test(name)) return () => {};

@@ -1,4 +1,4 @@
-/** Problems, each with its sentence and its way out; what is shown without a kernel; and the line about the model. */
+/** Problems with sentence and remedy; the banner of a page without a kernel; and the line about the model. */
 import type { ModelInfo } from "../channel/messages";
 import { isPlaying } from "../store/playing";
 import type { Problem } from "../store/problem";
@@ -7,7 +7,7 @@ import type { View } from "../view";
 
 export function Banners({ view }: { view: View }) {
   const { channel, store } = view;
-  // Not while connecting: a banner that a welcome removes at once would flicker.
+  // Not while connecting: a banner that the welcome removes at once would flicker.
   const saved = store.saved.value && store.line.value !== "connecting";
   return (
     <div class="aiw-banners">
@@ -24,7 +24,7 @@ export function Banners({ view }: { view: View }) {
   );
 }
 
-/** A saved notebook, or a page whose kernel has not answered: why there is something to see and nothing to press. */
+/** Banner of a saved notebook, or of a page whose kernel has not answered: why there are data but no controls. */
 const SAVED: Problem = {
   code: "saved",
   sentence: "This is a saved session; the microphone is off because no kernel answers.",
@@ -56,7 +56,7 @@ function Banner({
       <div class="aiw-banner-text">
         <strong>{sentence}</strong> <span>{wayOut}</span>
         {times > 1 && (
-          <span class="aiw-banner-times" data-testid="times" title={`It came ${times} times`}>
+          <span class="aiw-banner-times" data-testid="times" title={`Reported ${times} times`}>
             {" "}
             ×{times}
           </span>
@@ -94,10 +94,10 @@ export function ModelLine({ view }: { view: View }) {
   );
 }
 
-/** Chunks from which on waiting is worth a sentence: two seconds. */
+/** Number of waiting chunks from which on a sentence reports them: two seconds of audio. */
 const MANY_WAITING = 5;
 
-/** That audio waits, and why; empty where it hardly does. */
+/** Describe the waiting audio and the reason; empty below `MANY_WAITING`. */
 export function busyText(store: Store): string {
   const { waiting, model, loop, speaking, file } = store;
   const chunks = waiting.value;
@@ -105,10 +105,10 @@ export function busyText(store: Store): string {
   const many = `${chunks} chunks (${(chunks * 0.4).toFixed(1)} s of audio) are waiting`;
   if (model.value.status === "loading") return `${many} until the model is loaded; none is lost.`;
   if (loop.value.mode !== "run") return `${many} because the loop is paused.`;
-  // A file is read a few chunks ahead.
+  // The kernel reads a file a few chunks ahead.
   if (isPlaying(file.value)) return "";
   if (speaking.value) return `${many} while the model speaks.`;
-  return `The kernel is busy: ${many} and will be decided in their order.`;
+  return `The kernel is busy: ${many} and will be decided in order.`;
 }
 
 export function modelText({ status, name, detail }: ModelInfo): string {
@@ -118,7 +118,7 @@ export function modelText({ status, name, detail }: ModelInfo): string {
   return [name, more].filter(Boolean).join(" · ");
 }
 
-/** Part of the model that is loaded, 0…1; null where that is not known. */
+/** Return the loaded part of the model, 0…1; null if unknown. */
 export function progressOf({ status, detail }: ModelInfo): number | null {
   if (status !== "loading" || typeof detail !== "object" || detail === null) return null;
   const { done, total } = detail as Record<string, unknown>;
@@ -126,7 +126,7 @@ export function progressOf({ status, detail }: ModelInfo): number | null {
   return Math.min(1, done / total);
 }
 
-/** The detail is text, or a table: `{device, dtype}`, or how far loading is. */
+/** Format the detail of a model: a text, or a table such as `{device, dtype}` or the progress of loading. */
 function detailText(detail: unknown): string {
   if (typeof detail === "string") return detail;
   if (typeof detail !== "object" || detail === null) return "";

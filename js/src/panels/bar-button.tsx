@@ -1,15 +1,15 @@
-/** A button of the bars above and below the timeline. */
+/** Button of the bars above and below the timeline. */
 import type { ComponentChildren } from "preact";
 
 interface Props {
-  /** Its test id. */
+  /** Test id. */
   name: string;
   look?: string;
   title: string;
-  /** The key that does the same. */
+  /** Key with the same effect. */
   shortcut?: string;
   pressed?: boolean;
-  /** Whether what it opens is open, and the id of that. */
+  /** Whether the element that the button opens is open, and the element's id. */
   opens?: readonly [boolean, string];
   disabled?: boolean;
   press: () => void;

@@ -1,6 +1,7 @@
-/** The bar at the top: record or stop, pause, mute, interrupt, reset; where sound comes from; state, level and time. */
+/** Control bar: record or stop, pause, mute, interrupt, reset; the sources of audio; state, level and time. */
 
 import { useComputed } from "@preact/signals";
+import { chunkCount } from "../record/record";
 import { isPlaying } from "../store/playing";
 import type { SessionView } from "../view";
 import { BarButton } from "./bar-button";
@@ -17,6 +18,8 @@ export function Controls({ view }: { view: SessionView }) {
   const paused = isPaused(view);
   const listening = recording || isPlaying(store.file.value);
   const muted = store.muted.value;
+  void store.version.value;
+  const empty = chunkCount(store.record) === 0;
   const what = running.value ? "Stop" : "Record";
   return (
     <div class="aiw-controls">
@@ -36,7 +39,7 @@ export function Controls({ view }: { view: SessionView }) {
         look="aiw-wide"
         shortcut="P"
         pressed={paused}
-        title={paused ? "Let the audio go on" : "Hold the audio: nothing is sent"}
+        title={paused ? "Resume the audio" : "Pause the audio: nothing is sent"}
         disabled={closed || !listening}
         press={() => channel.pause(!paused)}
       >
@@ -47,7 +50,9 @@ export function Controls({ view }: { view: SessionView }) {
         look="aiw-wide"
         shortcut="M"
         pressed={muted}
-        title={muted ? "Let the microphone be heard again" : "Let the model hear silence; the stream goes on"}
+        title={
+          muted ? "Unmute the microphone" : "Mute the microphone: silence is sent, and the session continues"
+        }
         disabled={closed || !recording}
         press={() => channel.mute(!muted)}
       >
@@ -63,11 +68,22 @@ export function Controls({ view }: { view: SessionView }) {
       </BarButton>
       <BarButton
         name="reset"
-        title="Forget everything and start a new session"
+        title="Discard this session and start a new one"
         disabled={closed}
         press={() => void channel.reset()}
       >
         Reset
+      </BarButton>
+      <BarButton
+        name="save"
+        title={empty ? "There is nothing to save yet" : "Save what is shown, with its audio"}
+        opens={[view.savingOpen.value, `${view.id}-save`]}
+        disabled={closed || empty || store.saving.value !== null}
+        press={() => {
+          view.savingOpen.value = !view.savingOpen.value;
+        }}
+      >
+        Save
       </BarButton>
       <StatePill store={store} />
       <RecordingLight store={store} />
@@ -75,8 +91,8 @@ export function Controls({ view }: { view: SessionView }) {
         <BarButton
           name="step-mode"
           pressed={view.stepping.value}
-          title="Hold the loop and go through it phase by phase"
-          // Without a kernel, what was heard can still be replayed.
+          title="Pause the loop and run it phase by phase"
+          // Without a kernel, a record can still be replayed.
           disabled={closed && store.record.decided === 0}
           press={() => {
             view.stepping.value = !view.stepping.value;
@@ -104,26 +120,26 @@ export function Controls({ view }: { view: SessionView }) {
   );
 }
 
-/** Whether sound of the microphone has come, and may come. */
+/** Return whether the microphone delivers sound, or is paused. */
 function isRecording({ store }: SessionView): boolean {
   const { phase } = store.mic.value;
   return phase === "listening" || phase === "paused";
 }
 
-/** Whether microphone or file is paused. */
+/** Return whether microphone or file is paused. */
 function isPaused({ store }: SessionView): boolean {
   return isPlaying(store.file.value)
     ? store.file.value.state === "paused"
     : store.mic.value.phase === "paused";
 }
 
-/** What the one button and the R key do. */
+/** Start or stop recording, for the record button and the R key. */
 export function toggleRecording({ channel }: SessionView): void {
   if (channel.running) void channel.stop();
   else void channel.record();
 }
 
-/** What a single key does, anywhere in the widget but in a field; false where it means nothing here. */
+/** Run the command of a single key, anywhere in the widget except in a field; return false if the key has none. */
 export function pressKey(view: SessionView, key: string): boolean {
   const { channel, store } = view;
   const recording = isRecording(view);

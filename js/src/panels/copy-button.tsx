@@ -1,14 +1,15 @@
-/** A button that copies text and says whether that worked. */
+/** Button that copies a text and reports whether copying succeeded. */
 
 import { useSignal } from "@preact/signals";
 import { copyText } from "../host/clipboard";
 import { Icon } from "./icon";
 import { SmallButton } from "./small-button";
 
+/** Time that the result of copying is shown, in milliseconds. */
 const SAID_MS = 2000;
 
 interface Props {
-  /** Made when it is asked for. */
+  /** Creates the text when the button is pressed. */
   text: () => string;
   label: string;
 }

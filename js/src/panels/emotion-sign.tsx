@@ -1,4 +1,4 @@
-/** An emotion as a face and a word. */
+/** Emotion as a face and a word. */
 
 import type { Emotion } from "../record/events";
 import { EMOTION_PATHS } from "../style/emotion";

@@ -1,17 +1,17 @@
-/** The events of one chunk, or one token, as the JSON that Python writes. */
+/** Events of one chunk or one token, as the JSON that Python writes. */
 import type { SessionEvent } from "../record/events";
 import { firstAtOrAfter, type SessionRecord, turnOf } from "../record/record";
 import type { HiddenFrom } from "../store/hidden";
 import { isDecisionHidden, isNoticeHidden, isReplyHidden } from "../store/hidden";
 
-/** All events of `chunk` in the order in which they came, without those that step mode hides. */
+/** Return all events of `chunk` in order, without those that step mode hides. */
 export function eventsOf(record: SessionRecord, chunk: number, hidden: HiddenFrom): SessionEvent[] {
   const found: (SessionEvent | undefined)[] = [record.chunks.get(chunk)];
   if (!isDecisionHidden(hidden, chunk)) found.push(record.decisions.get(chunk));
   const turn = turnOf(record, chunk);
   if (turn && !isReplyHidden(hidden, turn)) {
     found.push(...turn.tokens);
-    // The decision is the reply's only witness of its clip and start.
+    // The table of replies has neither clip nor start: both are those of the decision.
     const decision = record.decisions.get(chunk);
     if (turn.ended !== null && decision) {
       found.push({
@@ -38,7 +38,7 @@ export function eventsOf(record: SessionRecord, chunk: number, hidden: HiddenFro
   return found.filter((event): event is SessionEvent => event !== undefined);
 }
 
-/** Indented, but lists of numbers in one line. */
+/** Format events as indented JSON, with lists of numbers in one line. */
 export function pretty(events: readonly SessionEvent[]): string {
   return events
     .map((event) => JSON.stringify(event, null, 1).replace(/\[[\s\d.,eE+-]*\]/g, oneLine))

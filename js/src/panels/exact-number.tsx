@@ -1,11 +1,11 @@
-/** A number of an event: rounded for reading, and always the very float on request. */
+/** Number of an event: rounded, or with all digits on request. */
 import { probability, repr } from "../text/exact";
 
 interface Props {
   value: number;
-  /** Show all digits. */
+  /** Whether all digits are shown. */
   exact: boolean;
-  /** How it is rounded otherwise. */
+  /** Format of the rounded number. */
   format?: (value: number) => string;
 }
 

@@ -1,4 +1,4 @@
-/** The line of an audio file that plays: its name, how far it has come, how long it still takes, and its end. */
+/** Line about an audio file that plays: name, position, remaining time and end. */
 import { isPlaying, type PlayingFile } from "../store/playing";
 import type { SessionView } from "../view";
 import { BarButton } from "./bar-button";
@@ -10,7 +10,7 @@ export function FileBar({ view }: { view: SessionView }) {
   if (!file || store.saved.value) return null;
   const playing = isPlaying(file);
   const { name, state, position_s, seconds } = file;
-  // Without a length there is no part of it: the bar then only shows that something goes on.
+  // Without a length there is no position: the bar then only shows activity.
   const known = seconds !== null && state !== "opening";
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset is for fields, and hosts frame it.
@@ -38,7 +38,7 @@ export function FileBar({ view }: { view: SessionView }) {
       )}
       <BarButton
         name="file-end"
-        title={playing ? `Stop ${name}; what was heard of it stays` : "Remove this line"}
+        title={playing ? `Stop ${name}; what was heard so far is kept` : "Remove this line"}
         press={() => (playing ? void channel.stop() : channel.dismissFile())}
       >
         {playing ? "Cancel" : "OK"}
@@ -66,7 +66,7 @@ export function positionText({ state, position_s, seconds }: PlayingFile): strin
   }
 }
 
-/** Speed and the time left, as far as they are known. */
+/** Format speed and remaining time, if known. */
 export function speedText({ speed, left_s }: PlayingFile): string {
   if (speed === null) return "";
   const times = `${speed < 9.95 ? speed.toFixed(1) : Math.round(speed)}×`;

@@ -1,4 +1,4 @@
-/** Small signs for buttons, each one path on a 16 × 16 grid; the button carries the words. */
+/** Icons of buttons, each one path on a 16 × 16 grid; the button has the text. */
 const PATHS = {
   copy: "M5.5 5.5V2.5h8v8h-3M2.5 5.5h8v8h-8z",
   speaker: "M2.5 6h2.5l3.5-3v10l-3.5-3h-2.5zM11 5.5q2 2.5 0 5M13 3.5q3.5 4.5 0 9",

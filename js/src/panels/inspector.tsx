@@ -1,4 +1,4 @@
-/** What happened at one chunk, or at one token of its reply: what went in, what came out, and every number between. */
+/** Inspector of one chunk, or of one token of its reply: inputs, outputs, and all numbers in between. */
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Decision, Token } from "../record/events";
@@ -12,6 +12,7 @@ import { eventsOf, pretty } from "./event-json";
 import { LatencyRows, latencySummary } from "./latency-table";
 import { PlayButtons } from "./play-buttons";
 import { PolicyStep } from "./policy-step";
+import { RunOn } from "./run-on";
 import { SamplingTable } from "./sampling";
 import { decisionSampling, tokenSampling } from "./sampling-steps";
 import { SmallButton } from "./small-button";
@@ -21,7 +22,7 @@ export function Inspector({ view }: { view: View }) {
   const { selected, hovered, store } = view;
   void store.version.value;
   const last = useRef<number | null>(null);
-  // The picked chunk stays; otherwise the one under the cursor, and when that has gone, the one that was.
+  // The selected chunk, else the one under the cursor, else the one shown last.
   const known = (chunk: number | null) => chunk !== null && chunk < chunkCount(store.record);
   const chunk = [selected.value, hovered.value, last.current].find(known) ?? null;
   useLayoutEffect(() => {
@@ -32,8 +33,8 @@ export function Inspector({ view }: { view: View }) {
       <section class="aiw-card aiw-inspector" aria-label="Inspector" data-testid="inspector">
         <h3 class="aiw-heading">Inspector</h3>
         <p class="aiw-hint">
-          Point at a chunk in the timeline to see what was fed and how the model decided; click it, or walk
-          there with the arrow keys and press Enter, to keep it here.
+          Point at a chunk in the timeline to inspect its tokens and its decision. To keep a chunk here, click
+          it, or move to it with the arrow keys and press Enter.
         </p>
       </section>
     );
@@ -44,7 +45,7 @@ export function Inspector({ view }: { view: View }) {
 function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
   const { selected, store, token } = view;
   const exact = useSignal(false);
-  // A component that reads signals is drawn again for these only, whatever its parent does.
+  // A component that reads signals is rendered for changes of these only, even if its parent is rendered.
   void store.version.value;
   const { record } = store;
   const hidden = view.hiddenFrom.value;
@@ -81,7 +82,7 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
           </SmallButton>
           {selected.value === chunk && (
             <SmallButton
-              aria-label="Let go of this chunk"
+              aria-label="Deselect this chunk"
               title="Follow the cursor again"
               onClick={() => {
                 selected.value = null;
@@ -101,9 +102,10 @@ function ChunkCard({ view, chunk }: { view: View; chunk: number }) {
         <p class="aiw-hint" data-testid="undecided">
           {isDecisionHidden(hidden, chunk)
             ? "Hidden until it is revealed in step mode."
-            : "Heard, and not decided yet."}
+            : "Heard, not decided yet."}
         </p>
       )}
+      {decision && <RunOn view={view} chunk={chunk} />}
       <More view={view} chunk={chunk} decision={decision} picked={picked} exact={exact.value} />
     </section>
   );
@@ -118,7 +120,7 @@ interface StepProps {
   onPick: (index: number | null) => void;
 }
 
-/** The strip, and how the decision or the picked token of the reply was drawn. */
+/** Render the strip, and the draw of the decision or of the selected reply token. */
 function Step({ view, decision, turn, picked, exact, onPick }: StepProps) {
   const { store } = view;
   const vocabulary = store.vocabulary.value;
@@ -157,7 +159,7 @@ interface MoreProps {
   exact: boolean;
 }
 
-/** What is one click away: latencies, remarks, the events as JSON. */
+/** Render the folded details: latencies, remarks, the events as JSON. */
 function More({ view, chunk, decision, picked, exact }: MoreProps) {
   void view.store.version.value;
   const { record } = view.store;

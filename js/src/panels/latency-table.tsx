@@ -1,4 +1,4 @@
-/** Where the time of one chunk went: a bar a part, one after another, under the deadline of a chunk's length. */
+/** Latency of one chunk: a bar for each part, in sequence, below the deadline of one chunk's length. */
 
 import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart, type LatencyTable } from "../record/latency-table";
 import { decimals } from "../text/exact";
@@ -18,7 +18,7 @@ const MEANINGS: Record<LatencyPart, string> = {
 interface Props {
   latency: LatencyTable;
   chunk: number;
-  /** Milliseconds the reply took, 0 where there was none. */
+  /** Duration of the reply in milliseconds; 0 without a reply. */
   reply_ms: number;
   exact: boolean;
 }
@@ -89,7 +89,7 @@ export function LatencyRows({ latency, chunk, reply_ms, exact }: Props) {
   );
 }
 
-/** One line for a closed panel: "63.4 of 400 ms". */
+/** Format the total for the closed panel: "63.4 of 400 ms". */
 export function latencySummary(latency: LatencyTable, chunk: number): string {
   const total = latency.part(chunk, "total");
   return Number.isNaN(total) ? "not measured" : `${tenths(total)} of ${DEADLINE_MS} ms`;

@@ -1,13 +1,16 @@
-/** The level of what is being captured: set by each block, and moved between two of them by the browser alone. */
+/**
+ * Level meter of the captured audio: each block sets the bar directly, without rendering; a CSS transition smooths
+ * it.
+ */
 import { effect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Store } from "../store/store";
 
-/** The bar's left end. */
+/** Level at the left end of the bar, in dBFS. */
 const QUIETEST_DB = -60;
-/** What the bar falls by per second, so that short sounds can be seen. */
+/** Fall of the bar in full widths per second, slow enough that short sounds are visible. */
 const FALL_PER_SECOND = 1.6;
-/** Parts of the bar that can be told apart: smaller changes are not drawn. */
+/** Number of distinguishable positions of the bar: a smaller change is not drawn. */
 const STEPS = 90;
 
 export function levelPart(rms: number): number {
@@ -15,7 +18,7 @@ export function levelPart(rms: number): number {
   return Math.min(1, Math.max(0, 1 - (20 * Math.log10(rms)) / QUIETEST_DB));
 }
 
-/** What the bar shows of a level, when it showed `shown` some seconds ago. */
+/** Compute the bar's position for a level, given the position `shown` some seconds ago. */
 export function fallenTo(shown: number, rms: number, seconds: number): number {
   return Math.max(levelPart(rms), shown - FALL_PER_SECOND * seconds, 0);
 }
@@ -33,7 +36,7 @@ export function LevelMeter({ store }: { store: Store }) {
         const now = performance.now();
         const { shown, at } = last.current;
         last.current = { shown: listening ? fallenTo(shown, rms, (now - at) / 1000) : 0, at: now };
-        // What is written is drawn, even if it says nothing new.
+        // Any assignment causes a repaint, even of the same value.
         const transform = `scaleX(${(Math.round(last.current.shown * STEPS) / STEPS).toFixed(3)})`;
         const hot = String(listening && peak >= 0.98);
         if (style.transform !== transform) style.transform = transform;

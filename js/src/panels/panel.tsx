@@ -1,15 +1,15 @@
-/** An error boundary around one panel: a panel that cannot be drawn says so, and the others are drawn as before. */
+/** Error boundary around one panel: a panel that fails to render shows a sentence, and the others are not affected. */
 import { Component, type ComponentChildren } from "preact";
 import { BarButton } from "./bar-button";
 
 interface Props {
-  /** The panel's name in the sentence about the failure. */
+  /** Name of the panel in the sentence about the failure. */
   name: string;
   children: ComponentChildren;
 }
 
 interface State {
-  /** The error's text; null while the panel is drawn. */
+  /** Text of the error; null while the panel is rendered. */
   failure: string | null;
 }
 
@@ -27,7 +27,7 @@ export class Panel extends Component<Props, State> {
       <div class="aiw-banner" role="alert" data-testid="undrawn">
         <div class="aiw-banner-text">
           <strong>The {name} could not be drawn.</strong>{" "}
-          <span>The session goes on and nothing of it is lost. {failure}</span>
+          <span>The session continues and nothing is lost. {failure}</span>
         </div>
         <BarButton
           name="draw-again"

@@ -1,4 +1,4 @@
-/** Plays one chunk: as it was recorded here, or as the model heard it. */
+/** Buttons that play one chunk: as recorded on this page, or as the model heard it. */
 
 import type { Which } from "../playback/chunk-player";
 import type { View } from "../view";
@@ -15,7 +15,7 @@ export function PlayButtons({ view, chunk }: { view: View; chunk: number }) {
   const asked = player.asked.value;
   const said = player.said.value;
   const offline = channel.ongoing && (store.saved.value || store.line.value === "lost");
-  // A record holds the sound as the model heard it only.
+  // An exported page has only the sound as the model heard it.
   const kinds = channel.ongoing ? (["raw", "heard"] as const) : (["heard"] as const);
   return (
     <span class="aiw-play">

@@ -1,4 +1,4 @@
-/** The inspector's account of a decision that a baseline policy made: its rule, since it has no tokens to show. */
+/** The inspector's view of a decision by a baseline policy: its rule, because a policy has no tokens. */
 import type { Decision } from "../record/events";
 import type { PolicyFacts } from "../record/policy";
 import { CHOICE_WORDS } from "../store/readout";

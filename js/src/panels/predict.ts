@@ -1,13 +1,13 @@
 /**
- * Predict first: before a decision is shown, the learner says whether the model will keep silent or speak, and from
- * which chunk on. Pure; the panel shows what this says.
+ * Game "predict first": before a decision is shown, the learner guesses whether the model keeps silent or speaks, and
+ * after which chunk. Pure functions; the panel renders their results.
  */
 
-/** What the learner expects. */
+/** Guess of the learner. */
 export interface Guess {
-  /** The chunk at which it was made. */
+  /** Chunk at which the guess was made. */
   chunk: number;
-  /** The first chunk after which the model is expected to speak; null where it is expected to keep silent now. */
+  /** First chunk after which the model is expected to speak; null if it is expected to keep silent at this chunk. */
   from: number | null;
 }
 
@@ -17,7 +17,10 @@ export interface Reveal {
   chunk: number;
   spoke: boolean;
   outcome: Outcome;
-  /** Chunks between the nearest guess and the reply: below 0 too early, above 0 too late; null where there is none. */
+  /**
+   * Distance in chunks from the nearest guess to the reply: below 0 too early, above 0 too late; null without a
+   * guess.
+   */
   off: number | null;
 }
 
@@ -26,12 +29,12 @@ export interface Score {
   misses: number;
   falseAlarms: number;
   silences: number;
-  /** `off` of every reply that some guess can be held against. */
+  /** `off` of each reply that had a guess. */
   offs: readonly number[];
 }
 
 export interface Game {
-  /** The chunk whose decision comes next. */
+  /** Chunk of the next decision. */
   next: number;
   guess: Guess | null;
   /** False alarms since the last reply: a reply soon after them was expected too early. */
@@ -42,24 +45,24 @@ export interface Game {
 
 export const NO_SCORE: Score = { hits: 0, misses: 0, falseAlarms: 0, silences: 0, offs: [] };
 
-/** A game that goes on at chunk `next`, with the score so far. */
+/** Return a game that continues at chunk `next`, with the score so far. */
 export function gameAt(next: number, score: Score = NO_SCORE): Game {
   return { next, guess: null, alarms: [], score, last: null };
 }
 
-/** Sets the guess: silent, or speaking after `ahead` further chunks (0: after this one). */
+/** Set the guess: silent, or speaking after `ahead` more chunks (0: after this one). */
 export function guessed(game: Game, ahead: number | null): Game {
   const from = ahead === null ? null : game.next + ahead;
   return { ...game, guess: { chunk: game.next, from } };
 }
 
-/** Whether the guess says something of the next decision. One for a later chunk holds until then. */
+/** Return whether the guess applies to the next decision. A guess for a later chunk applies until then. */
 export function isGuessed({ guess, next }: Game): boolean {
   if (!guess) return false;
   return guess.chunk === next || (guess.from !== null && guess.from >= next);
 }
 
-/** The next decision is shown. A game without a guess for it only moves on. */
+/** Reveal the next decision. Without a guess for it, the game only advances. */
 export function revealed(game: Game, spoke: boolean): Game {
   const { next, guess, score } = game;
   if (!guess || !isGuessed(game)) {
@@ -89,7 +92,7 @@ function counted(score: Score, outcome: Outcome, off: number | null): Score {
   };
 }
 
-/** Distance from `chunk` to the nearest candidate, with its sign. */
+/** Return the signed distance from `chunk` to the nearest candidate. */
 function nearest(candidates: readonly number[], chunk: number): number | null {
   let best: number | null = null;
   for (const candidate of candidates) {
@@ -99,7 +102,7 @@ function nearest(candidates: readonly number[], chunk: number): number | null {
   return best;
 }
 
-/** Mean distance in chunks, whichever way; null before the first reply. */
+/** Return the mean absolute distance in chunks; null before the first reply. */
 export function meanOff({ offs }: Score): number | null {
   if (offs.length === 0) return null;
   return offs.reduce((sum, off) => sum + Math.abs(off), 0) / offs.length;

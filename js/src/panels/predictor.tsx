@@ -6,7 +6,7 @@ import { isGuessed, meanOff, type Reveal, type Score } from "./predict";
 import { SmallButton } from "./small-button";
 import type { StepState } from "./step-state";
 
-/** How many chunks ahead one may guess. */
+/** Choices for the number of chunks until the model speaks. */
 const AHEAD = [1, 2, 3, 4, 5, 6, 8, 10, 15];
 
 export function Predictor({ steps }: { steps: StepState }) {

@@ -1,4 +1,4 @@
-/** The heading of a record's page: what it is, when and by which model, its settings, and what the page leaves out. */
+/** Heading of an exported page: title, date, model, settings, and the details that the page lacks. */
 
 import type { RecordHeader } from "../channel/record-channel";
 

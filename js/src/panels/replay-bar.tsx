@@ -1,16 +1,20 @@
-/** Replays what was recorded: play and pause, position, speed, loop, and the selected span. */
+/** Controls of the replay: play and pause, position, speed, loop, and the selected span. */
 
 import { useComputed } from "@preact/signals";
-import { SPEEDS } from "../playback/replay";
+import { SPEEDS, type Span } from "../playback/replay";
+import { CHUNK_SECONDS } from "../record/events";
 import { chunkCount, recordEnd } from "../record/record";
+import { changedSettings } from "../record/what-if";
 import { isPlaying } from "../store/playing";
+import { isPolicy } from "../store/policy";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
 import { Icon } from "./icon";
+import { settingsText } from "./run-on";
 import { SmallButton } from "./small-button";
 import { clock } from "./turn-item";
 
-/** Shown for every record, and for a session once it has chunks and takes no audio. */
+/** Render the bar: for every record, and for a session that has chunks and receives no audio. */
 export function ReplayBar({ view }: { view: View }) {
   const { channel, store } = view;
   const { replay } = channel;
@@ -18,7 +22,7 @@ export function ReplayBar({ view }: { view: View }) {
   const busy = store.micOpen.value || isPlaying(store.file.value);
   const unused = replay.position.value === null;
   if (chunkCount(store.record) === 0) return null;
-  // Without its kernel a session has no sound to replay.
+  // A session's sound is in its kernel.
   if (channel.ongoing && unused && (busy || !channel.ready)) return null;
   const playing = replay.playing.value;
   const span = replay.span.value;
@@ -63,7 +67,7 @@ export function ReplayBar({ view }: { view: View }) {
       </BarButton>
       <BarButton
         name="replay-select"
-        title="Drag on the timeline selects a span. The same without this button: drag with Shift, or the keys [ and ]"
+        title="Select a span by dragging on the timeline. Without this button: drag with Shift, or use the keys [ and ]"
         pressed={view.selecting.value}
         press={() => {
           view.selecting.value = !view.selecting.value;
@@ -74,7 +78,8 @@ export function ReplayBar({ view }: { view: View }) {
       {span && (
         <span class="aiw-replay-span" data-testid="replay-span">
           {clock(span.from_s)} – {clock(span.to_s)}
-          <SmallButton label="Select nothing (Escape)" onClick={() => replay.select(null)}>
+          <RunAgain view={view} span={span} />
+          <SmallButton label="Clear the selection (Escape)" onClick={() => replay.select(null)}>
             ×
           </SmallButton>
         </span>
@@ -86,10 +91,33 @@ export function ReplayBar({ view }: { view: View }) {
   );
 }
 
-/** Players round their position: 0.4 s may read as 0.39999 s, in tenths of a second. */
+/** Tolerance of the ends of a span, in chunks: they are multiples of a chunk up to rounding. */
+const EDGE = 1e-3;
+
+/** Render the button that decides the selected span again in a branch, with the values of the what-if panel. */
+function RunAgain({ view, span }: { view: View; span: Span }) {
+  const { store, channel, whatIf } = view;
+  const { branching } = channel;
+  if (!branching || store.saved.value || store.recording.value || isPolicy(store)) return null;
+  const chunk = Math.floor(span.from_s / CHUNK_SECONDS + EDGE);
+  const until = Math.max(chunk, Math.ceil(span.to_s / CHUNK_SECONDS - EDGE) - 1);
+  const settings = changedSettings(store.record.decisions.rule(chunk), whatIf.value);
+  const told = settingsText(settings) || "the values of the what-if panel, once some are set";
+  return (
+    <SmallButton
+      data-testid="run-again"
+      title={`Run chunks ${chunk} to ${until} again in a branch below, with ${told}`}
+      onClick={() => branching.fork({ chunk, until, settings })}
+    >
+      Run this again
+    </SmallButton>
+  );
+}
+
+/** Tolerance of a media element's position, in tenths of a second: 0.4 s may read as 0.39999 s. */
 const PLAYERS_ERROR = 0.01;
 
-/** Apart from the bar: only this is drawn anew while the cursor moves, ten times a second at most. */
+/** Render the position. A separate component, because it changes ten times a second during playback. */
 function Position({ view }: { view: View }) {
   const { channel, store } = view;
   const at = useComputed(() =>

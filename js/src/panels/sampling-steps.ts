@@ -1,21 +1,21 @@
-/** From what the model believed to the token that was drawn, step by step, as the event records it. */
+/** Steps of sampling from the raw distribution to the drawn token, as the event records them. */
 import type { Alternative, Decision, Rule, Token } from "../record/events";
 import type { Vocabulary } from "../record/vocabulary";
 
 export interface SamplingRow {
   token: number | null;
   text: string;
-  /** Raw probability; after mask, bias and temperature; after top-k and top-p. Null where the event does not say. */
+  /** Raw probability; after mask, bias and temperature; after top-k and top-p. Null if the event lacks it. */
   p: number;
   scaled: number | null;
   kept: number | null;
-  /** Raw logit; only decisions tell it. */
+  /** Raw logit; null for reply tokens, whose events lack it. */
   logit: number | null;
   drawn: boolean;
   argmax: boolean;
 }
 
-/** A token's share of the line from 0 to 1 on which the uniform number fell. */
+/** Interval of a token on the line from 0 to 1, in which the random number may fall. */
 export interface Segment {
   token: number | null;
   text: string;
@@ -26,12 +26,12 @@ export interface Segment {
 
 export interface Sampling {
   rows: SamplingRow[];
-  /** Raw mass of all tokens that are no row; `recorded` where the event itself says so. */
+  /** Raw probability of all tokens without a row; `recorded` if the event has this value. */
   rest: { p: number; recorded: boolean };
   segments: Segment[];
-  /** The uniform number; null when greedy. */
+  /** The random number; null with greedy decoding. */
   draw: number | null;
-  /** False for events of an older version, which do not tell the steps in between. */
+  /** False for events of an older version, which lack the intermediate steps. */
   known: boolean;
 }
 
@@ -60,7 +60,10 @@ export function decisionSampling(decision: Decision, vocabulary: Vocabulary): Sa
   };
 }
 
-/** `rule` is that of the decision that began the reply: a setting takes effect at the next chunk. */
+/**
+ * Return the steps of a reply token. `rule` is that of the decision that began the reply: a changed setting applies
+ * from the next chunk on.
+ */
 export function tokenSampling(token: Token, rule: Partial<Rule>): Sampling {
   const known = rule.greedy !== undefined;
   const rows: SamplingRow[] = token.alternatives.map((other) => rowOf(token, known, other));
@@ -96,8 +99,9 @@ function rowOf(
 }
 
 /**
- * The kept shares one after another, likeliest first, as the sampler adds them up. Where all tokens are kept, only the
- * likeliest are listed: what they leave of the line belongs to the rest, and a drawn token from there lies in it.
+ * Compute the intervals of the kept tokens, most probable first, as the sampler adds them up. If all tokens are kept,
+ * only the most probable ones are listed: the remaining interval is that of the rest, and a drawn token of the rest
+ * lies in it.
  */
 function segmentsOf(rows: readonly SamplingRow[], draw: number | null): Segment[] {
   const kept = rows.filter((row) => (row.kept ?? 0) > 0);
@@ -109,13 +113,13 @@ function segmentsOf(rows: readonly SamplingRow[], draw: number | null): Segment[
     return segment;
   });
   const drawn = segments.at(-1);
-  // Listed only because it was drawn, from far down: its true place on the line is not known.
+  // This token is listed only because it was drawn; its true place on the line is unknown.
   const stray = drawn?.drawn && draw !== null && draw > drawn.to && segments.length > 1;
   if (stray) {
     segments = segments.slice(0, -1);
     from = segments.at(-1)?.to ?? 0;
   }
-  // Shares are rounded; a sliver of that size is no rest.
+  // Probabilities are rounded; a remainder of that size is no rest.
   if (segments.length > 0 && 1 - from > 1e-6) {
     segments.push({ token: null, text: "the rest", from, to: 1, drawn: Boolean(stray) });
   } else {

@@ -1,4 +1,4 @@
-/** How one token was drawn: raw probabilities, what the settings made of them, and the number that picked it. */
+/** Table of the draw of one token: raw probabilities, the effect of the settings, and the random number. */
 
 import type { Rule } from "../record/events";
 import { decimals, repr } from "../text/exact";
@@ -9,12 +9,12 @@ import { visibleText } from "./visible-text";
 interface Props {
   sampling: Sampling;
   rule: Partial<Rule>;
-  /** Whether mask and bias apply: to decisions only. */
+  /** Whether mask and bias apply, which is so for decisions only. */
   decision: boolean;
   exact: boolean;
 }
 
-/** A segment narrower than this (of 1) carries no label. */
+/** Smallest part of the line (0…1) of a segment with a label. */
 const LABEL_SHARE = 0.14;
 
 export function SamplingTable({ sampling, rule, decision, exact }: Props) {
@@ -64,7 +64,7 @@ export function SamplingTable({ sampling, rule, decision, exact }: Props) {
         <DrawBar sampling={sampling} rule={rule} exact={exact} />
       ) : (
         <p class="aiw-hint">
-          This event was written by an older version, which did not record the steps between.
+          This event was written by an older version, which did not record the intermediate steps.
           {sampling.draw !== null && ` Draw ${decimals(sampling.draw)}.`}
         </p>
       )}
@@ -73,7 +73,7 @@ export function SamplingTable({ sampling, rule, decision, exact }: Props) {
 }
 
 function Row({ row, exact, masked }: { row: SamplingRow; exact: boolean; masked: boolean }) {
-  // Only decisions tell logits, and only of the two tokens that may be drawn.
+  // Only decisions have logits, and only of the two decision tokens.
   const kind = row.text === "TEXT_BEGIN" ? "text" : row.logit !== null ? "keep" : "other";
   const out = masked && row.logit === null;
   return (
@@ -116,7 +116,7 @@ function Share(props: { p: number | null; exact: boolean; kind: string; none?: s
   );
 }
 
-/** The kept shares on a line from 0 to 1, and where the uniform number fell on it. */
+/** Render the intervals of the kept tokens on a line from 0 to 1, and the random number. */
 function DrawBar({ sampling, rule, exact }: { sampling: Sampling; rule: Partial<Rule>; exact: boolean }) {
   const { draw, segments } = sampling;
   const hit = segments.find((segment) => segment.drawn);

@@ -1,6 +1,6 @@
 /**
- * The fields of the settings panel. Each shows what the kernel's trait says, says while it asks for something else, and
- * repeats the kernel's sentence where that was refused. Nothing is checked here: the kernel knows what is allowed.
+ * Fields of the settings panel. Each shows the value of the kernel's trait, marks a requested change as pending, and
+ * shows the kernel's sentence on a refused one. Values are not checked here but in the kernel.
  */
 
 import { useSignal } from "@preact/signals";
@@ -14,7 +14,7 @@ interface Spec {
   setting: Setting;
 }
 
-/** What a field's control is told: attributes that all have, what the trait holds, and how to ask for another value. */
+/** Props of a field's control: common attributes, the trait's value, and a callback that requests another value. */
 interface Held {
   shared: {
     id: string;
@@ -29,7 +29,7 @@ interface Held {
   ask: (value: unknown) => void;
 }
 
-/** Label, control, whether an answer is awaited, hint and refusal. */
+/** Render label, control, pending mark, hint and refusal. */
 function Field({
   spec,
   inline,
@@ -41,9 +41,9 @@ function Field({
 }) {
   const { view, setting } = spec;
   const { name, label, lines } = setting;
-  // The words of a choice say what each of them does.
+  // The labels of choices already explain them.
   const help = setting.kind === "choice" ? "" : setting.help;
-  const hint = lines > 1 ? `${help} Ctrl+Enter asks for it.` : help;
+  const hint = lines > 1 ? `${help} Ctrl+Enter applies it.` : help;
   const { store, channel } = view;
   const values: Values = { ...store.live.value, ...store.settings.value };
   const asking = name in store.pending.value;
@@ -108,7 +108,7 @@ export function SwitchField(spec: Spec) {
           checked={value === true}
           aria-checked={value === true}
           onClick={(event) => {
-            // Not before the kernel says so.
+            // Disabled until the kernel has sent a value.
             event.preventDefault();
             ask(value !== true);
           }}
@@ -145,8 +145,8 @@ export function ChoiceField(spec: Spec) {
 }
 
 /**
- * A number, or a text of several lines, that is asked for with Enter or on leaving the field. What was typed stays until
- * the kernel takes it, and stays beside its sentence where it does not; Escape brings back what holds.
+ * Render a number or a multi-line text, which is requested with Enter or on leaving the field. The typed text stays
+ * until the kernel accepts it, and beside the kernel's sentence if it is refused; Escape restores the value.
  */
 export function TypedField({ placeholder, ...spec }: Spec & { placeholder: string }) {
   const { setting } = spec;
@@ -159,7 +159,7 @@ function Typed({ held, setting, placeholder }: { held: Held; setting: Setting; p
   const draft = useSignal<string | null>(null);
   const holds = String(value ?? "");
   useLayoutEffect(() => {
-    // Answered, and not with a refusal: what the kernel says is shown again.
+    // Accepted: show the kernel's value again.
     if (!asking && refused === "") draft.value = null;
   }, [asking, refused, holds]);
   const commit = () => {
@@ -189,7 +189,10 @@ function Typed({ held, setting, placeholder }: { held: Held; setting: Setting; p
   );
 }
 
-/** Nothing typed means the checkpoint's own; what is no number goes to the kernel as it is, which says what is wrong. */
+/**
+ * Parse a number. An empty text means the checkpoint's own value; a text that is no number is sent as it is, and the
+ * kernel's refusal explains it.
+ */
 export function numberOf(typed: string): number | string | null {
   const text = typed.trim().replace(",", ".");
   if (text === "") return null;
@@ -197,7 +200,7 @@ export function numberOf(typed: string): number | string | null {
   return Number.isFinite(number) ? number : typed;
 }
 
-/** A number on a scale from −`reach` to `reach`, asked for while the knob moves; the figure is the kernel's. */
+/** Render a slider from −`reach` to `reach`, which requests values while it moves; the number shown is the kernel's. */
 export function SliderField(spec: Spec) {
   const { name, label, scale } = spec.setting;
   const [reach, low, high] = scale ?? [1, "", ""];

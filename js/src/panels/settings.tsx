@@ -1,4 +1,4 @@
-/** The settings, folded away until asked for: the fields that the kernel's schema declares, and the browser's own. */
+/** Settings panel, closed at first: fields declared by the kernel's schema, and settings of the browser. */
 import type { ComponentChildren } from "preact";
 import { BY_SCRIPT } from "../speech/speech";
 import { isPolicy } from "../store/policy";
@@ -22,15 +22,15 @@ export function Settings({ view }: { view: SessionView }) {
       }}
     >
       {(store.settings.value === null || store.schema.value.length === 0) && (
-        <p class="aiw-hint">The kernel has not said yet what its settings are.</p>
+        <p class="aiw-hint">The kernel has not sent its settings yet.</p>
       )}
       {store.saved.value && (
         <p class="aiw-hint">These are the settings of the saved session; run the cell to change them.</p>
       )}
       {isPolicy(store) && (
         <p class="aiw-hint" data-testid="settings-of-policy">
-          This policy has no sampling, context or prompt, so their settings are left out; its own parameters
-          are given in Python, when it is made.
+          This policy has no sampling, context or prompt, so their settings are not shown. Its own parameters
+          are set in Python, when it is created.
         </p>
       )}
       <div class="aiw-settings-groups">
@@ -64,14 +64,14 @@ function Group({ title, children }: { title: string; children: ComponentChildren
   );
 }
 
-/** The settings by group, groups and settings in the order of the schema. */
+/** Group settings; groups and settings keep the order of the schema. */
 function grouped(schema: readonly Setting[]): ReadonlyMap<string, Setting[]> {
   const groups = new Map<string, Setting[]>();
   for (const setting of schema) groups.set(setting.group, [...(groups.get(setting.group) ?? []), setting]);
   return groups;
 }
 
-/** Rows of a group: numbers that follow each other stand side by side, anything else by itself. */
+/** Split a group into rows: consecutive numbers share a row, any other setting has its own. */
 function inRows(settings: readonly Setting[]): Setting[][] {
   const rows: Setting[][] = [];
   for (const setting of settings) {
@@ -93,7 +93,7 @@ function SettingField({ view, setting }: { view: SessionView; setting: Setting }
   return <TypedField {...{ view, setting, placeholder: placeholderOf(view, setting) }} />;
 }
 
-/** What stands in an empty field: the number that is in effect, once known, else what null stands for. */
+/** Return the placeholder of an empty field: the value in effect, if known, else the meaning of null. */
 function placeholderOf({ store }: SessionView, { name, unset }: Setting): string {
   void store.version.value;
   const { decisions } = store.record;
@@ -103,7 +103,7 @@ function placeholderOf({ store }: SessionView, { name, unset }: Setting): string
   return unset && typeof inEffect[name] === "number" ? `${inEffect[name]} in effect` : unset;
 }
 
-/** What this browser does with the sound, and what became of the sound that was sent. */
+/** Render the settings of this browser, and the processing that the track reports. */
 function BrowserGroup({ view }: { view: SessionView }) {
   const { counters, track, readingAloud, live } = view.store;
   const { lag_s, dropped_chunks, dropped_s, discarded_s } = counters.value;
@@ -125,7 +125,10 @@ function BrowserGroup({ view }: { view: SessionView }) {
   );
 }
 
-/** In which language replies are read aloud. The browser's own matter: the kernel has no part in it. */
+/**
+ * Render the choice of the language in which replies are read aloud. The browser keeps it; the kernel is not
+ * involved.
+ */
 function VoiceField({ view }: { view: SessionView }) {
   const { speech } = view.channel;
   const id = `${view.id}-voice`;
@@ -150,7 +153,7 @@ function VoiceField({ view }: { view: SessionView }) {
         ))}
       </select>
       <span id={`${id}-hint`} class="aiw-field-hint">
-        Kept in this browser. With a script of several languages, this page’s own counts.
+        Stored in this browser. A script of several languages is read in this page’s language.
       </span>
     </div>
   );
@@ -162,7 +165,7 @@ const TRACK_SWITCHES: readonly (readonly [name: string, words: string])[] = [
   ["autoGainControl", "automatic gain"],
 ];
 
-/** What the browser says that it does to the microphone's sound. */
+/** Describe the browser's processing of the microphone's sound. */
 export function trackText(track: Readonly<Record<string, unknown>>): string {
   const parts: string[] = [];
   const { rate, channelCount } = track;

@@ -1,8 +1,8 @@
-/** A small button, as the panels' heads have them. */
+/** Small button, as in the heads of the panels. */
 import type { ComponentProps } from "preact";
 
 interface Props extends ComponentProps<"button"> {
-  /** Its name where it shows a sign only; also its tooltip, unless `title` says more. */
+  /** Accessible name if the button shows only an icon; also the tooltip, unless `title` is given. */
   label?: string;
 }
 

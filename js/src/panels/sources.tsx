@@ -1,7 +1,8 @@
-/** Where sound comes from: the choice of a microphone, or of a file. */
+/** Choice of the audio source: a microphone or a file. */
 
 import { useRef } from "preact/hooks";
-import { AUDIO_SUFFIXES, type Pace } from "../channel/messages";
+import { AUDIO_SUFFIXES, type Pace, RECORDING_SUFFIX } from "../channel/messages";
+import { showProblem } from "../store/store";
 import type { SessionView } from "../view";
 
 export function DevicePicker({ view, disabled }: { view: SessionView; disabled: boolean }) {
@@ -21,7 +22,7 @@ export function DevicePicker({ view, disabled }: { view: SessionView; disabled: 
       aria-busy={wanted !== undefined}
       onChange={(event) => {
         const { value } = event.currentTarget;
-        // The kernel's trait decides what is shown as chosen.
+        // The kernel's trait decides which device is shown as selected.
         event.currentTarget.value = chosen;
         channel.set({ device: value });
       }}
@@ -37,14 +38,38 @@ export function DevicePicker({ view, disabled }: { view: SessionView; disabled: 
   );
 }
 
+/**
+ * Handle a chosen or dropped file: open a recording, play any other file as audio.
+ *
+ * @param others number of files that were dropped with it
+ */
+export function takeFile({ channel, store, pace }: SessionView, file: File, others = 0): void {
+  if (!channel.ready) {
+    showProblem(store, {
+      code: "recording",
+      sentence: `${file.name} cannot be opened, since no kernel answers.`,
+      wayOut: "Run the cell again, then open the file.",
+    });
+  } else if (file.name.toLowerCase().endsWith(RECORDING_SUFFIX)) channel.recordings.open(file);
+  else void channel.playFile(file, pace.value);
+  if (others > 0) {
+    showProblem(store, {
+      code: "one_file",
+      sentence: `Only ${file.name} was taken: one file at a time.`,
+      wayOut: "Drop the others one after the other.",
+      calm: true,
+    });
+  }
+}
+
 export function FileChooser({ view, disabled }: { view: SessionView; disabled: boolean }) {
   const input = useRef<HTMLInputElement>(null);
   const { pace } = view;
   const choose = () => {
     const file = input.current?.files?.[0];
     if (!input.current || !file) return;
-    void view.channel.playFile(file, pace.value);
-    // The same file may be chosen again.
+    takeFile(view, file);
+    // Cleared so that the same file may be chosen again.
     input.current.value = "";
   };
   return (
@@ -54,18 +79,18 @@ export function FileChooser({ view, disabled }: { view: SessionView; disabled: b
         class="aiw-button"
         data-testid="file"
         disabled={disabled}
-        title="Play an audio file to the model; a file may also be dropped here"
+        title={`Play an audio file to the model, or open a recording (${RECORDING_SUFFIX}); a file may also be dropped here`}
         onClick={() => input.current?.click()}
       >
-        File…
+        Open…
       </button>
       <input
         ref={input}
         type="file"
-        accept={["audio/*", ...AUDIO_SUFFIXES].join(",")}
+        accept={["audio/*", ...AUDIO_SUFFIXES, RECORDING_SUFFIX].join(",")}
         hidden
         data-testid="file-input"
-        aria-label="Audio file"
+        aria-label="Audio file or recording"
         onChange={choose}
       />
       <select
@@ -79,7 +104,7 @@ export function FileChooser({ view, disabled }: { view: SessionView; disabled: b
         }}
       >
         <option value="realtime">real time</option>
-        <option value="fast">as fast as it goes</option>
+        <option value="fast">as fast as possible</option>
       </select>
     </span>
   );

@@ -1,11 +1,11 @@
 /**
- * State pill, recording light, clock, and counters of waiting and dropped chunks. A file has a position
- * (`file-bar.tsx`) instead of a lag: it is read no faster than it is decided.
+ * State pill, recording light, clock, and counters of waiting and dropped chunks. A file has a position (`file-
+ * bar.tsx`) instead of a lag, because it is not read faster than it is decided.
  */
 import { isPlaying } from "../store/playing";
 import type { Store } from "../store/store";
 
-/** One chunk is always about to be decided; to say so every 0.4 s would only flicker. */
+/** Smallest number of waiting chunks that is shown: one chunk always waits shortly, and the counter would flicker. */
 const FEW_WAITING = 2;
 
 export function StatePill({ store }: { store: Store }) {
@@ -42,12 +42,12 @@ export function StatePill({ store }: { store: Store }) {
   );
 }
 
-/** The system suspends the audio (a call): nothing is heard, although the microphone stays open. */
+/** Return whether the system has suspended the audio, as during a call: the microphone stays open without sound. */
 function isSuspended({ mic }: Store): boolean {
   return mic.value.phase === "listening" && mic.value.problem?.code === "interrupted";
 }
 
-/** Whether the microphone is open, whatever else goes on: lit as long as the browser holds the device. */
+/** Render the recording light: on while the browser holds a microphone, in any other state of the widget. */
 export function RecordingLight({ store }: { store: Store }) {
   const { micOpen, muted, mic, readingAloud, live } = store;
   const gated = readingAloud.value && live.value.reading === "mute";
@@ -105,7 +105,7 @@ export function Clock({ store }: { store: Store }) {
         class="aiw-counter"
         data-testid="dropped"
         data-dropped={dropped_chunks}
-        title={`Chunks that the policy for overload or arrival left out (${dropped_s.toFixed(1)} s)`}
+        title={`Chunks that the policy for overload or arrival dropped (${dropped_s.toFixed(1)} s)`}
       >
         dropped <b>{dropped_chunks}</b>
       </span>

@@ -1,4 +1,4 @@
-/** The protocol as a state diagram: three states, the tokens that lead from one to the next, and where the loop is. */
+/** The protocol as a state diagram: three states, the tokens of the transitions, and the current state. */
 import { CHUNK_SECONDS } from "../record/events";
 import type { Vocabulary } from "../record/vocabulary";
 import { FRAMES, framesOf, nameOf } from "../record/vocabulary";
@@ -9,11 +9,12 @@ const STATES = [
   { phase: "decide", x: 152 },
   { phase: "respond", x: 312 },
 ] as const;
+/** Width of a state, and its top and height, in units of the drawing. */
 const WIDTH = 112;
 const TOP = 52;
 const HEIGHT = 58;
 
-/** Each way: its line, the head at its end, and where its label stands. */
+/** Transitions: the line, the arrow head at its end, and the place of its label. */
 const WAYS = [
   { passage: "frames", line: "M120 81H144", head: "M151 81l-11-4v8z", label: "", x: 0, y: 0 },
   {
@@ -57,7 +58,7 @@ const POLICY_LINES: Record<Phase, readonly string[]> = {
   respond: ["a fixed text"],
 };
 
-/** What goes in and comes out at each state, with the block of the checkpoint that is loaded. */
+/** Describe inputs and outputs of each state, with the block of the loaded checkpoint. */
 function linesOf(phase: Phase, vocabulary: Vocabulary, policy: boolean): readonly string[] {
   if (policy) return POLICY_LINES[phase];
   const frames = framesOf(vocabulary);
@@ -74,10 +75,10 @@ function linesOf(phase: Phase, vocabulary: Vocabulary, policy: boolean): readonl
 interface Props {
   phase: Phase;
   vocabulary: Vocabulary;
-  /** Whether a baseline policy decides, which has no frames and no tokens. */
+  /** Whether a baseline policy decides, which has neither frames nor tokens. */
   policy: boolean;
   passage: Passage;
-  /** What happens now, in words. */
+  /** Description of the current phase. */
   now: string;
 }
 

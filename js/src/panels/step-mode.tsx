@@ -1,4 +1,4 @@
-/** Step mode: one press does one phase of the loop, shown on the protocol's diagram; the learner may guess first. */
+/** Step mode: each press runs one phase of the loop, shown in the protocol's diagram; the learner may guess first. */
 
 import { effect } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
@@ -36,7 +36,7 @@ export function StepMode({ view }: { view: SessionView }) {
   );
 }
 
-/** N for the next phase, 1 and 2 for the two guesses, anywhere in the widget but in a field. */
+/** Handle N for the next phase, and 1 and 2 for the two guesses, anywhere in the widget except in a field. */
 function pressStepKey(event: KeyboardEvent, steps: StepState, view: SessionView): void {
   if (!view.stepping.value || isCommand(event) || event.repeat) return;
   if (event.target instanceof Element && event.target.closest("input, select, textarea")) return;
@@ -65,7 +65,7 @@ function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
   useLayoutEffect(
     () =>
       effect(() => {
-        // The view may lose its kernel while it is stepped.
+        // The kernel may be lost while the view is in step mode.
         if (source.value === "kernel" && view.store.saved.value) steps.use("replay");
       }),
     [],
@@ -89,7 +89,7 @@ function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
           <SourceButton
             steps={steps}
             source="replay"
-            title="Go once more through what was heard, from the picked chunk; the loop runs on"
+            title="Replay what was heard, from the selected chunk; the loop keeps running"
           />
           <label class="aiw-check">
             <input
@@ -102,7 +102,7 @@ function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
           </label>
           <SmallButton
             aria-label="Leave step mode"
-            title="Leave step mode; the loop runs on"
+            title="Leave step mode; the loop continues"
             onClick={() => {
               view.stepping.value = false;
             }}
@@ -169,7 +169,7 @@ function nextText({ next }: StepState): string {
   return next.phase === "perceive" ? `perceive chunk ${next.chunk}` : next.phase;
 }
 
-/** What was done last, in words. */
+/** Describe the phase that was run last. */
 function nowText(view: SessionView, { cursor, source }: StepState): string {
   const { record } = view.store;
   const { chunk, phase } = cursor.value;

@@ -1,4 +1,4 @@
-/** Step mode of one view: who is stepped (the kernel's loop, or a replay of what was heard), and the game of guesses. */
+/** Step mode of one view: stepping of the kernel's loop or of a replay of the record, and the guessing game. */
 import {
   batch,
   computed,
@@ -14,22 +14,22 @@ import type { SessionView } from "../view";
 import { type Game, gameAt, guessed, isGuessed, NO_SCORE, revealed } from "./predict";
 import { type Cursor, canReplay, hiddenAfter, isPhase, nextOf } from "./step-walk";
 
-/** Whom the steps move. */
+/** What the steps move: the kernel's loop, or a replay. */
 export type StepSource = "kernel" | "replay";
 
 export class StepState {
   readonly source: Signal<StepSource> = signal("kernel");
   readonly predicting: Signal<boolean> = signal(false);
   readonly game: Signal<Game> = signal(gameAt(0));
-  /** Where the loop is: the kernel's, or the replay's. */
+  /** Position in the loop of the kernel or of the replay. */
   readonly cursor: ReadonlySignal<Cursor>;
-  /** Why no step can be done now, in a sentence; empty where one can. */
+  /** Sentence on why no step can be run now; empty if one can. */
   readonly hindered: ReadonlySignal<string>;
   readonly #replay: Signal<Cursor> = signal({ chunk: 0, phase: "" });
   readonly #ends: (() => void)[] = [];
-  /** What was brought into sight last; a person may look elsewhere meanwhile. */
+  /** Position that the timeline was moved to last; a person may scroll away meanwhile. */
   #shown = "";
-  /** The chunk that step mode, not a person, has picked. */
+  /** Chunk that step mode, not a person, selected. */
   #picked: number | null = null;
   #opened = false;
 
@@ -62,13 +62,13 @@ export class StepState {
     return nextOf(this.cursor.value, this.view.store.record);
   }
 
-  /** Whether a kernel is there whose loop can be stepped. */
+  /** Whether a kernel with a loop is connected. */
   get connected(): boolean {
     const { line, saved } = this.view.store;
     return line.value === "ready" && !saved.value;
   }
 
-  /** Whether a guess is due before anything else is shown. */
+  /** Whether a guess is required before the next reveal. */
   get guessDue(): boolean {
     if (!this.predicting.value || isGuessed(this.game.value)) return false;
     const { store } = this.view;
@@ -81,7 +81,7 @@ export class StepState {
     );
   }
 
-  /** Does the next phase. */
+  /** Run the next phase. */
   advance(): void {
     if (this.hindered.value) return;
     if (this.source.value === "kernel") {
@@ -99,12 +99,12 @@ export class StepState {
     });
   }
 
-  /** Takes a guess: the model speaks `ahead` chunks after the next one, or (null) keeps silent. */
+  /** Set a guess: the model speaks `ahead` chunks after the next one, or (null) keeps silent. */
   guess(ahead: number | null): void {
     if (this.predicting.value) this.game.value = guessed(this.game.value, ahead);
   }
 
-  /** Steps the kernel's loop, or what was heard, from the chunk that is picked. */
+  /** Switch between the kernel's loop and a replay from the selected chunk. */
   use(source: StepSource): void {
     const { view } = this;
     batch(() => {
@@ -136,7 +136,7 @@ export class StepState {
     });
   }
 
-  /** Starts the game at the first decision that has not been shown. */
+  /** Start the game at the first decision that was not shown. */
   #beginGame(): void {
     const { record } = this.view.store;
     const { chunk, phase } = this.cursor.value;
@@ -149,25 +149,25 @@ export class StepState {
     this.game.value = gameAt(ahead, this.game.value.score);
   }
 
-  /** The chunk that a person picked, else the first. */
+  /** Return the chunk that a person selected, else the first. */
   #replayStart(): number {
     const { selected, store } = this.view;
     const chunk = selected.value ?? 0;
     return chunk !== this.#picked && chunk < store.record.decisions.length ? chunk : 0;
   }
 
-  /** Of the kernel, the decision comes when it comes: it is revealed as soon as there is a guess to hold it against. */
+  /** Reveal the kernel's decision once it has been made and there is a guess. */
   #reveal(): void {
     const { store, stepping } = this.view;
     void store.version.value;
     if (!stepping.value || !this.predicting.value || this.source.value !== "kernel") return;
     let game = this.game.value;
     const { decisions } = store.record;
-    // Another session begins from the first chunk.
+    // Another session begins at the first chunk.
     if (decisions.length === 0 && game.next > 0) game = gameAt(0, game.score);
     while (game.next < decisions.length) {
       const decision = decisions.get(game.next);
-      // A chunk that was dropped never gets a decision.
+      // A dropped chunk never gets a decision.
       if (!decision) game = { ...game, next: game.next + 1 };
       else if (isGuessed(game)) game = revealed(game, decision.choice === "TEXT_BEGIN");
       else break;
@@ -208,13 +208,13 @@ export class StepState {
     if (this.source.value === "replay") {
       if (canReplay(to, store.record)) return "";
       return chunkCount(store.record) === 0
-        ? "Nothing has been heard yet: record something, or choose a file, then come back."
-        : "This is the end of what was decided.";
+        ? "Nothing has been heard yet: first record something, or choose a file."
+        : "This is the last decided chunk.";
     }
     if (!this.connected) return "There is no kernel to step; replay what was heard instead.";
     const waiting = Math.max(store.waiting.value, store.loop.value.waiting, store.counters.value.waiting);
     if (to.phase === "perceive" && waiting === 0) {
-      return "No chunk is waiting: record, or choose a file. What arrives waits here until you step.";
+      return "No chunk is waiting: record, or choose a file. Chunks that arrive wait until the next step.";
     }
     return "";
   }

@@ -1,4 +1,4 @@
-/** The tokens of one chunk in their order: what was fed, then what the model produced, each at its position. */
+/** Tokens of one chunk in order: those that were fed, then those that the model produced, each with its position. */
 import type { Decision, Token } from "../record/events";
 import type { TurnRecord } from "../record/record";
 import type { Vocabulary } from "../record/vocabulary";
@@ -8,17 +8,17 @@ export type CellKind = "special" | "prompt" | "frames" | "decision" | "emotion" 
 
 export interface Cell {
   kind: CellKind;
-  /** Name of a special token, or the text. */
+  /** Name of a special token, or the token's text. */
   text: string;
-  /** Id; null where the checkpoint's table does not name it. */
+  /** Token id; null if the checkpoint's table lacks the name. */
   token: number | null;
-  /** Position of the (first) token in the context; null where it never got one. */
+  /** Position of the (first) token in the context; null if it was never fed. */
   position: number | null;
-  /** Tokens that this cell stands for. */
+  /** Number of tokens in this cell. */
   count: number;
-  /** Place in the reply, for tokens of it. */
+  /** Index in the reply; null outside of the reply. */
   index: number | null;
-  /** Something a reader should know of it. */
+  /** Remark for the reader. */
   remark: string;
 }
 
@@ -42,10 +42,13 @@ export function stripOf(decision: Decision, turn: TurnRecord | undefined, vocabu
   return { fed, produced, first, last: position };
 }
 
-/** Tokens before a block at most, other than a prefix: the last one drawn, and TEXT_END where a reply was cut. */
+/**
+ * Largest number of tokens before a block without a prefix: the last drawn token, and TEXT_END after a truncated
+ * reply.
+ */
 const MOST_DUE = 2;
 
-/** The block that a chunk brings, as the checkpoint was trained with; nothing where it is not known. */
+/** Return the cells of a chunk's block, as the checkpoint was trained; none if the block is unknown. */
 function blockCells(first: number, vocabulary: Vocabulary): Cell[] {
   let position = first;
   const cells = vocabulary.block.map(({ name, token, count }) => {
@@ -63,7 +66,7 @@ function blockCells(first: number, vocabulary: Vocabulary): Cell[] {
   return cells;
 }
 
-/** What came before the block: the prefix at a bare context, else what was drawn or closed last. */
+/** Return the cells before the block: the prefix of an empty context, else the tokens drawn or appended last. */
 function openingCells(before: readonly number[], first: number, vocabulary: Vocabulary): Cell[] {
   const { prefix } = vocabulary;
   const isPrefix = before.length > 1 && before.every((token, i) => prefix[i]?.[0] === token);
@@ -84,7 +87,7 @@ function openingCells(before: readonly number[], first: number, vocabulary: Voca
   return cells;
 }
 
-/** Emotion, text and end of a reply. A token drawn at position p takes position p + 1 when it is fed in its turn. */
+/** Return the cells of a reply: emotion, text and end. A token drawn at position p is fed at position p + 1. */
 function replyCells(decision: Decision, turn: TurnRecord, vocabulary: Vocabulary): Cell[] {
   const cut = turn.ended !== "TEXT_END";
   const tokens = turn.tokens.filter((token): token is Token => token !== undefined);
@@ -100,7 +103,7 @@ function replyCells(decision: Decision, turn: TurnRecord, vocabulary: Vocabulary
     const end = (tokens.at(-1)?.position ?? decision.position) + 2;
     cells.push(
       cell("special", "TEXT_END", vocabulary.tokens.TEXT_END ?? null, end, {
-        remark: cut ? "not drawn: the reply was cut and closed for the model" : "",
+        remark: cut ? "not drawn: added because the reply was truncated" : "",
       }),
     );
   }
@@ -117,7 +120,7 @@ function cell(
   return { kind, text, token, position, count: 1, index: null, remark: "", ...more };
 }
 
-/** How a drawn token is called where nothing but its alternatives tell. */
+/** Return the text of a drawn token from its alternatives. */
 export function textOf(step: Decision | Token, vocabulary: Vocabulary): string {
   return nameOf(vocabulary, step.token) ?? (alternativeText(step) || `#${step.token}`);
 }

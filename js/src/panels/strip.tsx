@@ -1,4 +1,4 @@
-/** The protocol strip: the tokens of one chunk as they went in and came out, and how full the context is. */
+/** Protocol strip: the tokens of one chunk that were fed and produced, and the use of the context. */
 import { useSignal } from "@preact/signals";
 import type { Decision } from "../record/events";
 import type { TurnRecord } from "../record/record";
@@ -7,14 +7,14 @@ import { type Cell, type Strip, stripOf } from "./strip-cells";
 import { visibleText } from "./visible-text";
 import { walkFocus } from "./walk-focus";
 
-/** Cells of a reply that are shown at first. */
+/** Number of a reply's cells that are shown at first. */
 const SHOWN_CELLS = 24;
 
 interface Props {
   decision: Decision;
   turn: TurnRecord | undefined;
   vocabulary: Vocabulary;
-  /** Index of the reply token that is explained; null for the decision. */
+  /** Index of the selected reply token; null for the decision. */
   picked: number | null;
   onPick: (index: number | null) => void;
 }
@@ -44,11 +44,11 @@ export function ProtocolStrip({ decision, turn, vocabulary, picked, onPick }: Pr
         </span>
         <ol
           class="aiw-cells"
-          aria-label="Produced; the arrow keys walk"
+          aria-label="Produced; move with the arrow keys"
           onKeyDown={(event) => walkFocus(event, "button.aiw-cell-text")}
         >
           {shown.map((cell, i) => {
-            // TEXT_END has no event of its own to explain.
+            // TEXT_END has no event to inspect.
             const open = cell.kind === "decision" || cell.index !== null;
             const current = cell.kind === "decision" ? picked === null : open && cell.index === picked;
             return (
@@ -128,7 +128,7 @@ function titleOf({ kind, text, token, position, count, remark }: Cell): string {
   return parts.filter(Boolean).join(" · ");
 }
 
-/** How full the context was after the step, and what leaves it next. */
+/** Render the use of the context after the step, and what is evicted next. */
 export function CacheGauge({ decision, context }: { decision: Decision; context: string | undefined }) {
   const { used, limit, oldest } = decision;
   if (!(limit > 0)) return null;
@@ -154,6 +154,6 @@ export function CacheGauge({ decision, context }: { decision: Decision; context:
 function nextToLeave(context: string | undefined, oldest: number, chunk: number): string {
   if (context === "stop") return "at the limit the session ends";
   if (context === "reset")
-    return `holds chunks ${oldest}–${chunk}; at the limit all but the prefix is forgotten`;
-  return `next to leave: chunk ${oldest}`;
+    return `holds chunks ${oldest}–${chunk}; at the limit all but the prefix is discarded`;
+  return `evicted next: chunk ${oldest}`;
 }

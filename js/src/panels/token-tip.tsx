@@ -1,12 +1,12 @@
-/** What else could have been said: the alternatives of the token under the pointer, or in focus. */
+/** Alternatives of the token under the pointer or in focus. */
 
 import type { Token } from "../record/events";
 import { probability } from "../text/exact";
 import { visibleText } from "./visible-text";
 
-/** Alternatives that are listed. */
+/** Number of listed alternatives. */
 const LISTED = 5;
-/** Room that the tip takes, so that it stays inside the panel. */
+/** Width of the tip in pixels, so that it is placed inside the panel. */
 const TIP_PX = 200;
 
 export interface Pointed {
@@ -15,7 +15,7 @@ export interface Pointed {
   top: number;
 }
 
-/** The token that an event's target stands for, and where its tip goes in the panel. */
+/** Return the token of an event's target, and the place of its tip in the panel. */
 export function pointedAt(target: EventTarget | null, tokens: readonly Token[]): Pointed | null {
   if (!(target instanceof HTMLElement) || !target.dataset.index) return null;
   const token = tokens.find((candidate) => candidate.index === Number(target.dataset.index));

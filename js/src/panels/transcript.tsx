@@ -1,4 +1,4 @@
-/** The replies, token by token, each shaded by how sure the model was of it. */
+/** Transcript: the replies, token by token, each shaded by its probability. */
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { chunkStart, type TurnRecord } from "../record/record";
@@ -7,15 +7,16 @@ import { isPolicy } from "../store/policy";
 import type { Store } from "../store/store";
 import { SHADES } from "../style/shade";
 import type { View } from "../view";
+import { BranchReplies } from "./branch-replies";
 import { CopyButton } from "./copy-button";
 import { Icon } from "./icon";
 import { SmallButton } from "./small-button";
 import { type Pointed, TokenTip } from "./token-tip";
 import { clock, TurnItem } from "./turn-item";
 
-/** Replies that are drawn at first, and how many more a press brings. */
+/** Number of replies rendered at first, and of those added by a press. */
 const SHOWN_TURNS = 50;
-/** Nearer to the end than this, the reader follows the newest reply. */
+/** Distance from the end within which the list follows the newest reply, in pixels. */
 const AT_END_PX = 24;
 
 export function Transcript({ view }: { view: View }) {
@@ -69,21 +70,22 @@ export function Transcript({ view }: { view: View }) {
           />
         ))}
       </ol>
+      <BranchReplies view={view} />
       <ReadingLine view={view} />
       {pointed.value && <TokenTip pointed={pointed.value} />}
       <p class="aiw-hidden" aria-live="polite" data-testid="announcement">
-        {/* A node of its own for each reply: two alike are both read out. */}
+        {/* A separate node for each reply, so that screen readers announce two equal ones. */}
         <span key={finished}>{count === store.record.turns.length && store.announcement.value}</span>
       </p>
     </section>
   );
 }
 
-/** Which replies are drawn: the newest, and more on request; the reader's place is kept. */
+/** Return the replies to render: the newest, and more on request; the scroll position is kept. */
 function useNewest(turns: readonly TurnRecord[]) {
   const list = useRef<HTMLOListElement>(null);
   const first = useSignal(0);
-  /** New words scroll into sight only where the reader has not scrolled back. */
+  /** New words scroll into view only if the reader has not scrolled back. */
   const atEnd = useRef(true);
   const heightBefore = useRef<number | null>(null);
   const newest = turns.at(-1);
@@ -131,7 +133,7 @@ function Legend() {
   );
 }
 
-/** While a reply is read aloud: what the microphone does meanwhile. And why nothing could be read. */
+/** Render the state of reading aloud: what the microphone does meanwhile, or why a reply could not be read. */
 function ReadingLine({ view }: { view: View }) {
   const { store, channel } = view;
   const { speech } = channel;
@@ -165,7 +167,7 @@ function microphoneText({ micOpen, live, track }: Store): string {
   if (!micOpen.value) return "the microphone is off";
   const echo = track.value?.echoCancellation === true ? "echo cancellation is on" : "no echo cancellation";
   const policy =
-    live.value.reading === "mute" ? "the microphone is muted meanwhile" : "the microphone listens on";
+    live.value.reading === "mute" ? "the microphone is muted meanwhile" : "the microphone stays on";
   return `${policy} · ${echo}`;
 }
 

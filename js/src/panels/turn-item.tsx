@@ -16,23 +16,23 @@ import { walkFocus } from "./walk-focus";
 
 interface Props {
   turn: TurnRecord;
-  /** Changes of `turn`, which grows in place. */
+  /** Version of `turn`, which changes in place. */
   version: number;
   start: number;
   reading: boolean;
   view: View;
-  /** The token under the pointer, or with the focus. */
+  /** Token under the pointer or in focus. */
   pointed: Signal<Pointed | null>;
 }
 
 const ENDINGS = {
-  limit: "cut at the limit",
+  limit: "truncated at the limit",
   interrupted: "interrupted",
-  error: "cut by an error",
+  error: "ended by an error",
   TEXT_END: "",
 };
 
-/** Drawn again only when its reply grew or is read aloud, however many others there are. */
+/** Render a reply; again only when it grows or is read aloud, independent of the number of replies. */
 export function TurnItem(props: Props) {
   const { turn, version, start, reading } = props;
   return useMemo(() => <Turn {...props} />, [turn, version, start, reading]);
@@ -137,7 +137,7 @@ function openToken(view: View, turn: TurnRecord, tokens: readonly Token[], targe
   view.token.value = { turn: turn.turn, index: pointed.token.index };
 }
 
-/** Shows a chunk in the timeline and keeps it in the inspector. */
+/** Show a chunk in the timeline and select it. */
 function openChunk(view: View, chunk: number): void {
   view.showChunk(chunk);
   view.selected.value = chunk;

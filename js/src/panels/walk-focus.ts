@@ -1,4 +1,4 @@
-/** One tab stop for a row of things: the arrow keys, Home and End walk among those that match `selector`. */
+/** One tab stop for a row of elements: the arrow keys, Home and End move among those that match `selector`. */
 import { claim, isCommand } from "../host/claim";
 export function walkFocus(event: KeyboardEvent, selector: string): void {
   const row = event.currentTarget;

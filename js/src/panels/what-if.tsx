@@ -1,4 +1,4 @@
-/** What if: sliders over the recorded logits, and which decisions another rule would have changed. Nothing is run. */
+/** What-if panel: sliders for another rule on the recorded logits, and the decisions that change. No model is run. */
 
 import { useComputed, useSignal } from "@preact/signals";
 import type { Rule } from "../record/events";
@@ -7,6 +7,7 @@ import { CHOICE_WORDS } from "../store/readout";
 import type { View } from "../view";
 import { SmallButton } from "./small-button";
 import { clock } from "./turn-item";
+import { Walk } from "./walk";
 
 interface Slider {
   name: "threshold" | "bias" | "temperature";
@@ -15,7 +16,7 @@ interface Slider {
   min: number;
   max: number;
   step: number;
-  /** Where the slider stands while the recorded value counts, and that value in words. */
+  /** Position of the slider for the recorded value, and this value in words. */
   recorded: (rule: Partial<Rule>) => readonly [value: number, words: string];
 }
 
@@ -48,7 +49,7 @@ export function WhatIfPanel({ view }: { view: View }) {
   const open = useSignal(false);
   void store.version.value;
   const { decisions } = store.record;
-  // A policy, which has no logits, has no rule; nor has a record of the first version.
+  // A policy has no logits; a record of version 1 has no rule.
   if (decisions.rule(decisions.length - 1).greedy === undefined) return null;
   return (
     <details
@@ -57,7 +58,7 @@ export function WhatIfPanel({ view }: { view: View }) {
       open={open.value}
       onToggle={(event) => {
         open.value = event.currentTarget.open;
-        // What is not seen marks nothing in the timeline.
+        // A closed panel marks nothing in the timeline.
         if (!open.value) view.whatIf.value = NO_CHANGE;
       }}
     >
@@ -150,7 +151,7 @@ function Result({ view }: { view: View }) {
   });
   const result = flips.value;
   if (!isChange(whatIf.value) || !result) {
-    return <p class="aiw-hint">Move a slider: the timeline marks each decision that would be another one.</p>;
+    return <p class="aiw-hint">Move a slider: the timeline marks each decision that would be different.</p>;
   }
   const { changed, unknown, exactUntil, exactToEnd } = result;
   return (
@@ -166,9 +167,9 @@ function Result({ view }: { view: View }) {
           {changed.length} of {count.value} decisions would be different.
         </strong>{" "}
         {changed[0] && firstText(view, changed[0])} {exactText(exactUntil, exactToEnd)}
-        {unknown.length > 0 && ` ${unknown.length} cannot be told from what was recorded.`}
+        {unknown.length > 0 && ` ${unknown.length} cannot be computed from the record.`}
       </p>
-      {changed.length > 0 && <Walk view={view} flips={changed} />}
+      {changed.length > 0 && <Walk view={view} name="what-if" chunks={changed.map(({ chunk }) => chunk)} />}
     </div>
   );
 }
@@ -182,21 +183,4 @@ function exactText(exactUntil: number | null, exactToEnd: boolean): string {
   if (exactToEnd) return "This is exact to the end of the record.";
   if (exactUntil === null) return "All of this is an estimate.";
   return `This is exact up to and including chunk ${exactUntil}; hatched: estimates, since the context would differ.`;
-}
-
-/** Goes from one changed decision to the next. */
-function Walk({ view, flips }: { view: View; flips: readonly Flip[] }) {
-  const at = view.selected.value ?? -1;
-  const next = flips.find(({ chunk }) => chunk > at) ?? flips[0];
-  const before = flips.filter(({ chunk }) => chunk < at).at(-1) ?? flips.at(-1);
-  return (
-    <span class="aiw-what-if-walk">
-      <SmallButton data-testid="what-if-previous" onClick={() => before && view.showChunk(before.chunk)}>
-        ‹ previous
-      </SmallButton>
-      <SmallButton data-testid="what-if-next" onClick={() => next && view.showChunk(next.chunk)}>
-        next ›
-      </SmallButton>
-    </span>
-  );
 }

@@ -1,10 +1,13 @@
-/** Plays the sound of one chunk at a time, whichever view asks; the newest press counts, however late another answers. */
+/**
+ * Player of the sound of one chunk at a time, for all views; the newest press takes effect, even if an older request
+ * is answered later.
+ */
 
 import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { CANNOT_PLAY, Playback } from "./playback";
 import type { Fetched, Sound } from "./sound";
 
-/** As the microphone recorded it, or as the model heard it. */
+/** Sound as the microphone recorded it, or as the model heard it. */
 export type Which = "raw" | "heard";
 
 export interface Playing {
@@ -17,7 +20,7 @@ export interface SoundSource {
   fetchAudio(chunk: number): Promise<Fetched>;
 }
 
-export const NO_RAW = "This page holds no recording of this chunk any more.";
+export const NO_RAW = "This page no longer has a recording of this chunk.";
 
 export class ChunkPlayer {
   readonly #asked: Signal<Playing | null> = signal(null);
@@ -30,22 +33,22 @@ export class ChunkPlayer {
     private readonly playback: Playback = new Playback(),
   ) {}
 
-  /** What was asked for and has not ended: fetched, or heard. */
+  /** Sound that was requested and has not ended: being fetched, or played. */
   get asked(): ReadonlySignal<Playing | null> {
     return this.#asked;
   }
 
-  /** Whether the loudspeaker talks, so that the microphone would hear it. */
+  /** Whether the loudspeaker is audible, so that the microphone would record it. */
   get audible(): ReadonlySignal<boolean> {
     return this.#audible;
   }
 
-  /** Why the newest press brought no sound; null where it did. */
+  /** Reason why the newest press brought no sound; null if it did. */
   get said(): ReadonlySignal<(Playing & { sentence: string }) | null> {
     return this.#said;
   }
 
-  /** Plays instead of whatever is playing or on its way. */
+  /** Play a chunk instead of the one that plays or is being fetched. */
   async play(which: Which, chunk: number): Promise<void> {
     this.stop();
     const press = this.#press;
@@ -72,7 +75,7 @@ export class ChunkPlayer {
     });
   }
 
-  /** Falls silent, and forgets what is on its way. */
+  /** Stop the sound, and ignore the answer of a pending request. */
   stop(): void {
     this.#press += 1;
     this.playback.stop();
@@ -83,7 +86,7 @@ export class ChunkPlayer {
     });
   }
 
-  /** Gives the loudspeaker back. */
+  /** Release the loudspeaker. */
   end(): void {
     this.stop();
     this.playback.end();

@@ -1,28 +1,28 @@
-/** Stretches of a record's sound that a media element can play, and an element without sound. */
+/** Clips of a record's sound that a media element can play, and an element without sound. */
 import type { Sound } from "./sound";
 
-/** A stretch of the record's sound. */
+/** Clip of the record's sound. */
 export interface Clip {
-  /** Address of the audio file; empty for a stretch without sound. */
+  /** Address of the audio file; empty for a clip without sound. */
   url: string;
-  /** From when to when, in seconds of the session. */
+  /** Start and end, in seconds of the session. */
   from_s: number;
   to_s: number;
   /** Seconds of the file before `from_s`: an encoder's delay. */
   offset_s: number;
-  /** Frees what the address stands for. */
+  /** Release the memory behind the address. */
   release(): void;
 }
 
-/** Where a replay gets its sound from. */
+/** Source of a replay's sound. */
 export interface ClipSource {
-  /** The clip that holds a moment; `why` is a sentence on why there is none. */
+  /** Return the clip at a time; `why` is a sentence on why there is none. */
   clipAt(seconds: number): Promise<Clip | { why: string }>;
-  /** End of the record in seconds. */
+  /** Return the end of the record in seconds. */
   end_s(): number;
 }
 
-/** What a replay needs of an `<audio>` element. */
+/** Part of an `<audio>` element that a replay uses. */
 export interface Player {
   src: string;
   currentTime: number;
@@ -34,12 +34,12 @@ export interface Player {
   removeAttribute(name: string): void;
 }
 
-/** A player for records without sound: its time passes, and nothing is heard. */
+/** Player of a record without sound: its time advances, and it is silent. */
 export class SilentPlayer implements Player {
   src = "";
   readonly ended = false;
   #rate = 1;
-  /** Position when the clock was read last, and the clock then; null while it is paused. */
+  /** Position at the newest reading of the clock, and the clock's value; null while paused. */
   #position = 0;
   #since: number | null = null;
 
@@ -79,7 +79,7 @@ export class SilentPlayer implements Player {
   removeAttribute(): void {}
 }
 
-/** Sounds one after another as a WAV file, 16 bit mono. */
+/** Join sounds to a WAV file, 16 bit mono. */
 export function wavOf(sounds: readonly Sound[]): Blob {
   const rate = sounds[0]?.rate ?? 16_000;
   const samples = sounds.reduce((sum, sound) => sum + sound.samples.length, 0);

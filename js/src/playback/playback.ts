@@ -1,4 +1,4 @@
-/** Plays one short sound at a time; fails with a timeout where the audio device does not start. */
+/** Player of one short sound at a time, with timeouts for an audio device that does not start. */
 import type { Problem } from "../store/problem";
 import type { Sound } from "./sound";
 
@@ -8,7 +8,7 @@ export const CANNOT_PLAY: Problem = {
   wayOut: "Choose another loudspeaker, or allow this page to play sound, then press the button again.",
 };
 
-/** How long a loudspeaker may take to start, and how much longer than the sound it may take to end. */
+/** Timeout of the loudspeaker's start, and of the end beyond the sound's length, in milliseconds. */
 export const SLACK_MS = 3000;
 
 export class Playback {
@@ -17,11 +17,11 @@ export class Playback {
 
   constructor(private readonly createContext: () => AudioContext = () => new AudioContext()) {}
 
-  /** Plays instead of whatever is playing; resolves when it has ended or was replaced. */
+  /** Play a sound instead of the one that plays; resolves when it has ended or was replaced. */
   async play({ rate, samples }: Sound): Promise<void> {
     this.stop();
     if (samples.length === 0) return;
-    // Other code of the page may have closed it.
+    // Other code of the page may have closed the context.
     if (this.#context?.state === "closed") this.#context = null;
     this.#context ??= this.createContext();
     const context = this.#context;
@@ -34,11 +34,11 @@ export class Playback {
     const ended = new Promise<void>((resolve) => {
       source.onended = () => resolve();
     });
-    // A context begins suspended where the page has not been clicked yet, and then may never run.
+    // A context begins suspended if the user has not clicked in the page, and then may never run.
     await within(SLACK_MS, context.resume(), "the loudspeaker does not start");
     if (this.#source !== source) return;
     source.start();
-    await within((samples.length / rate) * 1000 + SLACK_MS, ended, "the sound was held up");
+    await within((samples.length / rate) * 1000 + SLACK_MS, ended, "the sound did not end in time");
   }
 
   stop(): void {
@@ -48,10 +48,10 @@ export class Playback {
     source?.onended?.(new Event("ended"));
   }
 
-  /** Gives the loudspeaker back. */
+  /** Release the loudspeaker. */
   end(): void {
     this.stop();
-    // Closed already by other code of the page: then it has been given back.
+    // If other code of the page has closed the context, it is already released.
     this.#context?.close().catch(() => {});
     this.#context = null;
   }

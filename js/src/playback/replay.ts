@@ -1,4 +1,4 @@
-/** Replays a record: position, speed, a selected span, and a loop. One per channel; every view shows its cursor. */
+/** Replay of a record: position, speed, a selected span, and a loop. One per channel; all views show its cursor. */
 
 import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Clip, ClipSource, Player } from "./clip";
@@ -6,7 +6,7 @@ import { CANNOT_PLAY } from "./playback";
 
 export const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 2] as const;
 
-/** A stretch of the session, in seconds. */
+/** Span of the session, in seconds. */
 export interface Span {
   from_s: number;
   to_s: number;
@@ -14,7 +14,7 @@ export interface Span {
 
 export interface ReplayOptions {
   createPlayer?: () => Player;
-  /** Calls back at the next frame, and returns how to cancel. */
+  /** Request a callback at the next frame; returns the cancel function. */
   nextFrame?: (tick: () => void) => () => void;
 }
 
@@ -29,7 +29,7 @@ export class Replay {
   readonly #nextFrame: (tick: () => void) => () => void;
   #player: Player | null = null;
   #clip: Clip | null = null;
-  /** Counts changes of place: what was loaded for an older one is dropped. */
+  /** Number of position changes: a clip that was loaded for an older position is dropped. */
   #request = 0;
   #cancel: (() => void) | null = null;
 
@@ -41,7 +41,7 @@ export class Replay {
     this.#nextFrame = options.nextFrame ?? nextFrame;
   }
 
-  /** Seconds of the session; null before it was used. */
+  /** Position in seconds of the session; null before the first use. */
   get position(): ReadonlySignal<number | null> {
     return this.#position;
   }
@@ -50,22 +50,22 @@ export class Replay {
     return this.#playing;
   }
 
-  /** Times real time. */
+  /** Speed in multiples of real time. */
   get speed(): ReadonlySignal<number> {
     return this.#speed;
   }
 
-  /** What is selected of the timeline; playing stays within it. */
+  /** Selected span of the timeline, within which the replay stays. */
   get span(): ReadonlySignal<Span | null> {
     return this.#span;
   }
 
-  /** Whether the span, or the whole record, begins again at its end. */
+  /** Whether the span, or the whole record, is repeated. */
   get looping(): ReadonlySignal<boolean> {
     return this.#looping;
   }
 
-  /** Why nothing is heard; empty where nothing failed. */
+  /** Reason why there is no sound; empty if nothing failed. */
   get said(): ReadonlySignal<string> {
     return this.#said;
   }
@@ -75,7 +75,7 @@ export class Replay {
     else void this.play();
   }
 
-  /** Plays on from the cursor; from the start where the cursor is at the end or outside the selected span. */
+  /** Play from the cursor; from the start if the cursor is at the end or outside of the selected span. */
   async play(): Promise<void> {
     const { from_s, to_s } = this.#bounds();
     const at = this.#position.peek();
@@ -96,7 +96,7 @@ export class Replay {
     this.#playing.value = false;
   }
 
-  /** Moves the cursor, playing or not. */
+  /** Move the cursor, playing or not. */
   seek(seconds: number): void {
     const to = Math.max(0, Math.min(seconds, this.source.end_s()));
     this.#position.value = to;
@@ -108,7 +108,7 @@ export class Replay {
     if (this.#player) this.#player.playbackRate = speed;
   }
 
-  /** Selects a span; null selects nothing. A span has its ends in order, within the record. */
+  /** Select a span; null clears the selection. The ends are sorted and limited to the record. */
   select(span: Span | null): void {
     if (!span) {
       this.#span.value = null;
@@ -124,7 +124,7 @@ export class Replay {
     this.#looping.value = looping;
   }
 
-  /** Goes back to the state before its first use: another record is shown. */
+  /** Return to the state before the first use, because another record is shown. */
   clear(): void {
     this.pause();
     this.#drop();
@@ -135,7 +135,7 @@ export class Replay {
     });
   }
 
-  /** Gives the loudspeaker and the sound back. */
+  /** Release the loudspeaker and the sound. */
   end(): void {
     this.clear();
     this.#player?.removeAttribute("src");
@@ -183,7 +183,7 @@ export class Replay {
   #made(): Player {
     if (!this.#player) {
       this.#player = this.#createPlayer();
-      // Frames rest while the page is hidden; these events come all the same, so that a loop goes on.
+      // While the page is hidden there are no frames; these events still fire, so that a loop continues.
       for (const type of ["timeupdate", "ended"]) this.#player.addEventListener(type, () => this.#tick());
     }
     return this.#player;
@@ -207,7 +207,7 @@ export class Replay {
     });
   }
 
-  /** Reads the position off the player; at an end, goes back, goes on with the next clip, or stops. */
+  /** Read the position from the player; at an end, loop, continue with the next clip, or stop. */
   #tick(): void {
     const clip = this.#clip;
     const player = this.#player;

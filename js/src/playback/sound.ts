@@ -3,9 +3,9 @@
 /** Mono sound, ready to be played. */
 export interface Sound {
   samples: Float32Array;
-  /** Samples per second. */
+  /** Sample rate in Hz. */
   rate: number;
 }
 
-/** The sound of a chunk; `why` is a sentence on why there is none. */
+/** Sound of a chunk; `why` is a sentence on why there is none. */
 export type Fetched = { sound: Sound } | { why: string };

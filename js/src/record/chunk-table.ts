@@ -1,4 +1,4 @@
-/** The chunks of a record, as numbers in columns; `get` makes an event of them again. */
+/** Chunks of a record as numbers in columns; `get` rebuilds the event. */
 
 import { Columns, grown } from "./columns";
 import { type Chunk, ENVELOPE_POINTS } from "./events";
@@ -6,7 +6,7 @@ import { Interned } from "./interned";
 import { MelTable } from "./mel";
 import { largest, smallest, united } from "./pyramid";
 
-/** Flags that the timeline draws, each a bit of `ChunkTable.flags`. */
+/** Flags that the timeline draws; each is a bit of `ChunkTable.flags`. */
 export const FLAG_BITS = {
   clipped: 1,
   padded: 2,
@@ -19,7 +19,7 @@ export const FLAG_BITS = {
 } as const;
 export type DrawnFlag = keyof typeof FLAG_BITS;
 
-/** The kernel rounds peaks to four decimals, so that they are whole numbers of this part. */
+/** Scale of the envelope: the kernel rounds peaks to four decimals, so that scaled peaks are whole numbers. */
 const PEAK_UNIT = 10_000;
 
 export class ChunkTable {
@@ -71,7 +71,7 @@ export class ChunkTable {
     if (event.mel) this.mel.set(chunk, event.mel);
   }
 
-  /** The event, made anew at each call; undefined where there is none. */
+  /** Rebuild the event of a chunk; undefined if there is none. */
   get(chunk: number): Chunk | undefined {
     if (!this.has(chunk)) return undefined;
     const { of } = this.columns;
@@ -90,7 +90,7 @@ export class ChunkTable {
     };
   }
 
-  /** One point of a chunk's envelope, 0…1. */
+  /** Return one point of a chunk's envelope, 0…1. */
   peak(chunk: number, point: number): number {
     return (this.#envelope[chunk * ENVELOPE_POINTS + point] ?? 0) / PEAK_UNIT;
   }

@@ -1,15 +1,15 @@
-/** Columns of numbers that grow together: what hours of chunks are kept in. A hole reads as NaN. */
+/** Growing columns of numbers: storage for hours of chunks. A missing value reads as NaN. */
 
-/** Rows that a table has room for from the start. */
+/** Number of rows that a table allocates at first. */
 const FIRST_ROWS = 256;
 
 export class Columns<Name extends string> {
-  /** One past the highest row written. */
+  /** Highest written row + 1. */
   length = 0;
-  /** By name; replaced when they grow, so hold on to none of them. */
+  /** Columns by name; replaced when they grow, so callers must not keep them. */
   readonly of: Record<Name, Float64Array>;
   readonly #names: readonly Name[];
-  /** Rows there is room for. */
+  /** Number of allocated rows. */
   #room = 0;
 
   constructor(names: readonly Name[]) {
@@ -25,7 +25,7 @@ export class Columns<Name extends string> {
     for (const name of this.#names) this.of[name][row] = values[name];
   }
 
-  /** Makes sure that `row` is there. */
+  /** Allocate memory up to `row`. */
   reach(row: number): void {
     if (row >= this.#room) {
       for (const name of this.#names) this.of[name] = grown(this.of[name], row + 1, Number.NaN);
@@ -41,7 +41,7 @@ export class Columns<Name extends string> {
 
 export type Numbers = Float64Array | Float32Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
 
-/** `array` itself where it has `length` values, else a longer copy, filled up with `empty`. */
+/** Return `array` if it has `length` values, else a longer copy that is filled up with `empty`. */
 export function grown<T extends Numbers>(array: T, length: number, empty: number): T {
   if (array.length >= length) return array;
   const longer = Math.max(FIRST_ROWS, length, Math.ceil(array.length * 1.5));

@@ -1,7 +1,7 @@
-/** Events of an older kernel or notebook, with what they lack. */
+/** Events of an older kernel or notebook, completed with the missing fields. */
 import type { Alternative, SessionEvent } from "./events";
 
-/** An event with every field of version 2; what an older writer left out gets the value that means "unknown". */
+/** Return the event with every field of version 2; missing fields get the value that means "unknown". */
 export function completeEvent(event: SessionEvent): SessionEvent {
   switch (event.type) {
     case "chunk":

@@ -1,19 +1,22 @@
 /**
- * The decision of one chunk from its recorded numbers, under any sampling rule, without a model. The arithmetic is that
- * of `ai_widgets/analysis/decision_rule.py`; `tests/vectors/what_if.json` holds both to the same numbers.
+ * Decision of one chunk from its recorded numbers, under any sampling rule, without a model. The arithmetic is that
+ * of `ai_widgets/analysis/decision_rule.py`; tests compare both with `tests/vectors/what_if.json`.
  */
 
 import type { Choice, Decision, Rule } from "./events";
 
-/** The recorded numbers that a decision needs; the alternatives are read only where all tokens compete. */
+/** Recorded numbers that a decision needs; the alternatives are read only if all tokens compete. */
 export interface Recorded extends Pick<Decision, "logit_keep" | "logit_text" | "draw"> {
   all?: () => Pick<Decision, "token" | "p_keep" | "p_text" | "alternatives">;
 }
 
 export interface Outcome {
-  /** Null where the recorded numbers do not tell. */
+  /** Null if the recorded numbers do not determine it. */
   choice: Choice | null;
-  /** Probability of TEXT_BEGIN in the distribution that is drawn from; null where the recorded numbers do not tell. */
+  /**
+   * Probability of TEXT_BEGIN in the distribution that is drawn from; null if the recorded numbers do not determine
+   * it.
+   */
   p_text: number | null;
 }
 
@@ -21,7 +24,7 @@ type Score = readonly [choice: Choice, logit: number];
 
 const UNKNOWN: Outcome = { choice: null, p_text: null };
 
-/** The decision that a rule takes on a recorded distribution, with the recorded random number. */
+/** Compute the decision of a rule on a recorded distribution, with the recorded random number. */
 export function decided(recorded: Recorded, rule: Partial<Rule>): Outcome {
   const scores = rule.greedy === undefined ? null : scoresOf(recorded, rule);
   if (!scores) return UNKNOWN;
@@ -40,8 +43,8 @@ export function decided(recorded: Recorded, rule: Partial<Rule>): Outcome {
 }
 
 /**
- * The tokens that top-k leaves, with their biased logits, the highest first; null where the record does not tell. Of
- * equal logits the first in the order of the tokens comes first, KEEP_SILENCE before TEXT_BEGIN.
+ * Return the tokens that remain after top-k, with their biased logits, highest first; null if the record does not
+ * determine them. Equal logits are in the order of the tokens, KEEP_SILENCE before TEXT_BEGIN.
  */
 function scoresOf(recorded: Recorded, rule: Partial<Rule>): Score[] | null {
   const pair: Score[] = [
@@ -60,8 +63,8 @@ function scoresOf(recorded: Recorded, rule: Partial<Rule>): Score[] | null {
 }
 
 /**
- * The logits of the other recorded tokens, and a bound of those that are not recorded: a record keeps the likeliest
- * tokens, and the drawn one and both decision tokens in any case.
+ * Return the logits of the other recorded tokens, and an upper bound of those that are not recorded: a record has the
+ * most probable tokens, and always the drawn one and both decision tokens.
  */
 function othersOf({
   logit_keep,
@@ -86,7 +89,7 @@ function othersOf({
   };
 }
 
-/** The weights of the tokens that remain after top-p, and 0 for the others. */
+/** Compute the weights of the tokens that remain after top-p, and 0 for the others. */
 function weightsOf(scores: readonly Score[], rule: Partial<Rule>): number[] {
   if (rule.greedy) return scores.map((_, i) => Number(i === 0));
   const highest = scores[0]?.[1] ?? 0;
@@ -114,7 +117,7 @@ export interface Pair {
   keep_kept: number;
 }
 
-/** What a masked decision was drawn from. */
+/** Compute the distribution that a masked decision is drawn from. */
 export function pairOf(logit_keep: number, logit_text: number, rule: Partial<Rule>): Pair {
   const odds = (logit_text + (rule.bias ?? 0) - logit_keep) / (rule.greedy ? 1 : (rule.temperature ?? 1));
   const kept = decided(

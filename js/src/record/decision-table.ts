@@ -1,4 +1,4 @@
-/** The decisions of a record, as numbers in columns; `get` makes an event of them again. */
+/** Decisions of a record as numbers in columns; `get` rebuilds the event. */
 
 import { Columns } from "./columns";
 import type { Alternative, Choice, Decision, Rule } from "./events";
@@ -6,7 +6,7 @@ import { Interned } from "./interned";
 import { heightOf, policyOf } from "./policy";
 import { largest, Pyramid, summit } from "./pyramid";
 
-/** Choices as numbers: of several, the highest is the one that must not be overlooked. 0 is "not decided yet". */
+/** Codes of the choices: a stretch shows the highest code among its chunks. 0 is "not decided yet". */
 export const CHOICE_CODES: Record<Choice, number> = { KEEP_SILENCE: 1, TEXT_BEGIN: 2, OTHER: 3 };
 const CHOICES = Object.keys(CHOICE_CODES) as Choice[];
 
@@ -25,17 +25,17 @@ export class DecisionTable {
     "height",
     "threshold",
   ]);
-  /** The chunk of each stretch at which TEXT_BEGIN was likeliest; of a policy, the chunk with the highest score. */
+  /** Chunk of each stretch with the highest p(TEXT_BEGIN); with a policy, the chunk with the highest score. */
   readonly likeliest = summit((chunk) => this.columns.of.height[chunk] as number);
   readonly otherMost = largest();
   /** Codes of `CHOICE_CODES`. */
   readonly choice = new Pyramid((cells) => new Uint8Array(cells), Math.max, 0);
-  /** Decisions held. */
+  /** Number of decisions. */
   count = 0;
   readonly #others = new Columns(["token", "text", "p", "scaled", "kept"]);
   readonly #words = new Interned<string>((word) => word);
   readonly #rules = new Interned<Partial<Rule>>();
-  /** One token after a decision, the whole prefix at a bare context: few that differ. */
+  /** `before` of the decisions: one token, or the prefix at an empty context, so few distinct values. */
   readonly #befores = new Interned<readonly number[]>();
 
   get length(): number {
@@ -67,7 +67,7 @@ export class DecisionTable {
     of.others[chunk] = event.alternatives.length;
     const policy = policyOf(event);
     const score = policy?.score;
-    // A policy without a detector has no threshold: its lane holds the decisions alone.
+    // A policy without a detector has no threshold: its lane shows the decisions only.
     of.height[chunk] = score ? heightOf(score, score.value) : event.p_text;
     if (policy) of.threshold[chunk] = score ? heightOf(score, score.threshold) : Number.NaN;
     else of.threshold[chunk] = threshold(event.p_other, rule.bias ?? 0);
@@ -79,7 +79,7 @@ export class DecisionTable {
     this.choice.set(chunk, CHOICE_CODES[event.choice]);
   }
 
-  /** The event, made anew at each call; undefined where there is none. */
+  /** Rebuild the event of a chunk; undefined if there is none. */
   get(chunk: number): Decision | undefined {
     if (!this.has(chunk)) return undefined;
     const { of } = this.columns;
@@ -96,7 +96,7 @@ export class DecisionTable {
     };
   }
 
-  /** The sampling rule in effect at a chunk's decision; empty where there is none. */
+  /** Return the sampling rule in effect at a chunk's decision; empty if there is none. */
   rule(chunk: number): Readonly<Partial<Rule>> {
     return this.has(chunk) ? this.#rules.value(this.columns.of.rule[chunk] as number) : {};
   }
@@ -121,7 +121,7 @@ export class DecisionTable {
 }
 
 /**
- * The p(TEXT_BEGIN) at which speaking and silence are equally likely to be drawn. The bias b is added to TEXT_BEGIN's
+ * Compute the p(TEXT_BEGIN) at which speaking and silence are equally probable. The bias b is added to TEXT_BEGIN's
  * logit, so that the two are equal where p_text / p_keep = exp(−b); with p_text + p_keep = 1 − p_other.
  */
 export function threshold(p_other: number, bias: number): number {

@@ -1,11 +1,11 @@
-/** Values that recur in thousands of rows (flags, rules, words), kept once and named by their number. */
+/** Values that recur in thousands of rows (flags, rules, words), stored once and referenced by number. */
 export class Interned<T> {
   readonly #values: T[] = [];
   readonly #numbers = new Map<string, number>();
 
   constructor(private readonly keyOf: (value: T) => string = (value) => JSON.stringify(value)) {}
 
-  /** Number of `value`, the same for every equal one. */
+  /** Return the number of `value`, the same for all equal values. */
   number(value: T): number {
     const key = this.keyOf(value);
     let number = this.#numbers.get(key);

@@ -1,37 +1,37 @@
 /**
- * The browser's parts of each chunk's latency, measured while blocks leave and events arrive. Times are Unix
- * milliseconds of this browser; the kernel's are put on that clock first.
+ * Latency parts that the browser measures, while blocks are sent and events arrive. Times are Unix milliseconds of
+ * this browser; the kernel's times are converted first.
  */
 import type { SessionEvent, Timing } from "./events";
 import type { SessionRecord } from "./record";
 
-/** Blocks that may wait for their chunk's timing: five minutes of them. */
+/** Largest number of blocks that wait for their chunk's timing: five minutes. */
 const MOST_BLOCKS = 3000;
-/** Chunks that may wait for theirs. */
+/** Largest number of chunks that wait for their blocks or for painting. */
 const MOST_CHUNKS = 2000;
 
 /**
- * The kernel's clock minus this one, bounded from both sides: nothing arrives before it was sent. The least delay seen
- * either way decides; old bounds fade, since clocks drift.
+ * Offset of the kernel's clock to this clock, bounded from both sides, because a message arrives after it was sent.
+ * The smallest delays in both directions give the bounds; old bounds are relaxed, because clocks drift.
  */
 export class ClockOffset {
   static readonly DRIFT = 50e-6;
-  /** The quickest of many messages from the kernel took no longer. */
+  /** Upper bound of the smallest delay of many messages from the kernel, in milliseconds. */
   static readonly MOST_DOWN_MS = 50;
   #low = Number.NEGATIVE_INFINITY;
   #high = Number.POSITIVE_INFINITY;
   #at = 0;
 
-  /** What the kernel sent at `kernel_ms` arrived here at `here_ms`. */
+  /** Update the bound by a message that the kernel sent at `kernel_ms` and that arrived at `here_ms`. */
   received(kernel_ms: number, here_ms: number): void {
     if (!(kernel_ms > 0)) return;
     this.#fade(here_ms);
     this.#low = Math.max(this.#low, kernel_ms - here_ms);
-    // A clock was set: the older bound is void.
+    // A clock was set: the older bound is invalid.
     if (this.#low > this.#high) this.#high = this.#low;
   }
 
-  /** What was sent from here at `here_ms` had reached the kernel at `kernel_ms`. */
+  /** Update the bound by a message that was sent at `here_ms` and had reached the kernel at `kernel_ms`. */
   sent(here_ms: number, kernel_ms: number): void {
     if (!(kernel_ms > 0) || !(here_ms > 0)) return;
     this.#fade(here_ms);
@@ -39,7 +39,7 @@ export class ClockOffset {
     if (this.#high < this.#low) this.#low = this.#high;
   }
 
-  /** The estimate, in ms; null until both bounds are known. A hello that a busy kernel read late bounds little. */
+  /** Estimate in ms; null until both bounds are known. A hello that a busy kernel read late gives a loose bound. */
   get ms(): number | null {
     const apart = this.#high - this.#low;
     return Number.isFinite(apart) ? this.#low + Math.min(apart / 2, ClockOffset.MOST_DOWN_MS) : null;
@@ -54,14 +54,14 @@ export class ClockOffset {
   }
 }
 
-/** A block of captured audio that was sent to the kernel. */
+/** Block of captured audio that was sent to the kernel. */
 export interface SentBlock {
   seq: number;
   captured_ms: number;
   sent_ms: number;
 }
 
-/** What is known of a chunk's way so far, in ms of this browser's clock. */
+/** Times of a chunk so far, in ms of this browser's clock. */
 interface Way {
   received_ms: number;
   painted_ms: number;
@@ -71,7 +71,7 @@ interface Way {
 export class LatencyProbe {
   readonly clock = new ClockOffset();
   readonly #blocks = new Map<string, SentBlock>();
-  /** Chunks whose way is not known to its end yet. */
+  /** Chunks whose times are not complete yet. */
   readonly #ways = new Map<number, Way>();
 
   constructor(private readonly record: () => SessionRecord) {}
@@ -81,12 +81,12 @@ export class LatencyProbe {
     dropOldest(this.#blocks, MOST_BLOCKS);
   }
 
-  /** When a block that left here was captured, in Unix ms; null where that is no longer known. */
+  /** Return the capture time of a block of this page, in Unix ms; null if it is no longer known. */
   capturedAt(stream: number, seq: number): number | null {
     return this.#blocks.get(`${stream}/${seq}`)?.captured_ms ?? null;
   }
 
-  /** An event arrived at `now_ms`. A hidden page paints nothing, so nothing is awaited of it. */
+  /** Process an event that arrived at `now_ms`. A hidden page is not painted, so no painting is awaited. */
   take(event: SessionEvent, now_ms: number, hidden: boolean): void {
     if (event.type === "decision") {
       this.#ways.set(event.chunk, { received_ms: now_ms, painted_ms: hidden ? Number.NaN : 0, timing: null });
@@ -102,7 +102,7 @@ export class LatencyProbe {
     }
   }
 
-  /** All that arrived until now is on screen. Returns whether that was news. */
+  /** Note that all events so far are painted. Return whether any chunk was painted for the first time. */
   painted(now_ms: number): boolean {
     let news = false;
     for (const [chunk, way] of [...this.#ways]) {
@@ -114,7 +114,7 @@ export class LatencyProbe {
     return news;
   }
 
-  /** Drops the chunks: a new session begins. The clock, and blocks under way, stay. */
+  /** Discard the chunks when a new session begins. The clock, and blocks under way, are kept. */
   clear(): void {
     this.#ways.clear();
   }
@@ -137,13 +137,13 @@ export class LatencyProbe {
     record.touch(chunk);
   }
 
-  /** A time of the kernel's on this browser's clock; NaN where unknown. */
+  /** Convert a kernel time to this browser's clock; NaN if unknown. */
   #here(kernel_ms: number): number {
     return kernel_ms > 0 ? kernel_ms - (this.clock.ms ?? Number.NaN) : Number.NaN;
   }
 }
 
-/** Two clocks never agree to the last bit: a part that ends before it begins took no time. Null where unknown. */
+/** Return the duration between two times, at least 0, because two clocks never agree exactly; null if unknown. */
 function since(from_ms: number, to_ms: number): number | null {
   const ms = to_ms - from_ms;
   return Number.isNaN(ms) ? null : Math.max(0, ms);

@@ -1,13 +1,13 @@
 /**
- * Where the time of each chunk went, from its last sample to its picture, in columns. The kernel measures its own
- * parts (they come with `Timing`); the parts of the way between browser and kernel are told by who sends and receives.
+ * Latency of each chunk by part, from its last sample to its painting, in columns. The kernel measures its parts and
+ * sends them in `Timing`; sender and receiver measure the parts between browser and kernel.
  */
 
 import { Columns } from "./columns";
 import type { Timing } from "./events";
 import { summit } from "./pyramid";
 
-/** In the order in which a chunk goes through them. */
+/** Parts in the order in which a chunk passes them. */
 export const LATENCY_PARTS = [
   "capture",
   "uplink",
@@ -22,27 +22,27 @@ export type LatencyPart = (typeof LATENCY_PARTS)[number];
 /** Parts that only the browser can measure. */
 export type BrowserPart = Extract<LatencyPart, "capture" | "uplink" | "downlink" | "paint">;
 
-/** What the way of one chunk may take at most, for the next one not to wait. */
+/** Largest latency of a chunk, in milliseconds, at which the next chunk need not wait: the length of a chunk. */
 export const DEADLINE_MS = 400;
 
-/** The browser's parts of one chunk's way in milliseconds; null where they cannot be known. */
+/** Parts of one chunk that the browser measured, in milliseconds; null if unknown. */
 export type ChunkLatency = Readonly<Record<BrowserPart, number | null>>;
 
 export class LatencyTable {
   readonly columns = new Columns([...LATENCY_PARTS, "total"]);
-  /** The slowest chunk of each stretch. */
+  /** Slowest chunk of each stretch. */
   readonly worst = summit((chunk) => this.columns.of.total[chunk] as number);
 
   get length(): number {
     return this.columns.length;
   }
 
-  /** Milliseconds of one part, or of all that are known; NaN where not measured. */
+  /** Return the milliseconds of one part, or the sum of the known ones; NaN if not measured. */
   part(chunk: number, part: LatencyPart | "total"): number {
     return this.columns.of[part][chunk] ?? Number.NaN;
   }
 
-  /** The kernel's parts. What came before its arrival is one part where no page of this browser recorded it. */
+  /** Add the kernel's parts. The time before arrival is one part if no page of this browser recorded the chunk. */
   takeTiming({ chunk, queue_ms, features_ms, tower_ms, decide_ms, capture_ms }: Timing): void {
     this.#write(chunk, {
       ...{ queue: queue_ms, features: features_ms, tower: tower_ms, decide: decide_ms },
@@ -50,7 +50,7 @@ export class LatencyTable {
     });
   }
 
-  /** The browser's parts. */
+  /** Add the browser's parts. */
   takeWay(chunk: number, { capture, uplink, downlink, paint }: ChunkLatency): void {
     const recordedHere = capture !== null || uplink !== null;
     this.#write(chunk, { ...(recordedHere ? { capture, uplink } : {}), downlink, paint });

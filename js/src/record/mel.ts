@@ -1,11 +1,11 @@
-/** What the model heard: 32 log-mel bands of ten frames a chunk, and their averages over ever longer stretches. */
+/** Log-mels: 32 bands of ten frames per chunk, and their averages over increasingly long stretches. */
 
 import { grown } from "./columns";
 import { MEL_BANDS, MEL_FRAMES } from "./events";
 
 const CHUNK_BYTES = MEL_BANDS * MEL_FRAMES;
 
-/** One level of averages: a cell is `MEL_BANDS` bytes, and how many chunks it averages. */
+/** One level of averages: a cell has `MEL_BANDS` bytes and the number of averaged chunks. */
 interface Level {
   bands: Uint8Array;
   chunks: Uint32Array;
@@ -16,13 +16,13 @@ export class MelTable {
   /** `#levels[0]` averages the frames of one chunk, each further level twice as many chunks. */
   readonly #levels: Level[] = [];
 
-  /** Takes a chunk's bytes, frame by frame. Anything else than 320 bytes is no picture and is passed over. */
+  /** Store a chunk's bytes in base64, frame by frame. Anything other than 320 bytes is ignored. */
   set(chunk: number, base64: string): void {
     const bytes = decoded(base64);
     if (bytes) this.setBytes(chunk, bytes);
   }
 
-  /** Takes a chunk's 320 bytes. */
+  /** Store a chunk's 320 bytes. */
   setBytes(chunk: number, bytes: Uint8Array): void {
     this.#frames = grown(this.#frames, (chunk + 1) * CHUNK_BYTES, 0);
     this.#frames.set(bytes, chunk * CHUNK_BYTES);
@@ -33,12 +33,12 @@ export class MelTable {
     return (this.#levels[0]?.chunks[chunk] ?? 0) > 0;
   }
 
-  /** The ten frames of a chunk, or null; a view, not a copy. */
+  /** Return the ten frames of a chunk, or null; a view, not a copy. */
   frames(chunk: number): Uint8Array | null {
     return this.has(chunk) ? this.#frames.subarray(chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES) : null;
   }
 
-  /** The average over `2 ** level` chunks from `index << level` on, or null; a view, not a copy. */
+  /** Return the average over `2 ** level` chunks from `index << level` on, or null; a view, not a copy. */
   average(level: number, index: number): Uint8Array | null {
     const found = this.#levels[level];
     if (!found) return level > 0 && index === 0 ? this.average(level - 1, 0) : null;
@@ -67,7 +67,7 @@ export class MelTable {
       ground.bands[chunk * MEL_BANDS + band] = Math.round(sum / MEL_FRAMES);
     }
     ground.chunks[chunk] = 1;
-    // As high as chunk 0 and this one are still apart; the level above joins them.
+    // Up to the level at which chunk 0 and this one are separate cells; the level above merges them.
     for (let n = 1, at = chunk >> 1; n === 1 || 1 << (n - 1) < this.#known; n++, at >>= 1) {
       const below = this.#levels[n - 1] as Level;
       const level = this.#reach(n, at);
@@ -94,7 +94,7 @@ export class MelTable {
     level.bands = grown(level.bands, level.chunks.length * MEL_BANDS, 0);
     const below = this.#levels[n - 1];
     if (!known && below) {
-      // So far everything lay under the first cell of the level below.
+      // Until now all chunks were in the first cell of the level below.
       level.bands.set(below.bands.subarray(0, MEL_BANDS));
       level.chunks[0] = below.chunks[0] ?? 0;
     }

@@ -1,17 +1,20 @@
-/** The time that a chunk takes from microphone to screen beside the model's own: a summary over the newest chunks. */
+/** Overhead of a chunk from microphone to screen besides the model's own time: a summary over the newest chunks. */
 import { LATENCY_PARTS, type LatencyTable } from "./latency-table";
 
-/** Chunks that the summary is made from: 200 s of audio, so that a slow start drops out of it. */
+/** Number of chunks in the summary: 200 s of audio, so that a slow start is no longer included after that. */
 const NEWEST = 500;
 
-/** Milliseconds at the middle, at 95 of 100, and at the end of a list. */
+/** Median, 95th percentile and maximum, in milliseconds. */
 interface Spread {
   p50: number;
   p95: number;
   worst: number;
 }
 
-/** Captured to painted minus the model's own time, and each part; in ms, over the newest chunks that know them all. */
+/**
+ * Summarise the time from capture to painting without the model's own time, and each part, over the newest chunks
+ * with all parts.
+ */
 export function overheadSummary(table: LatencyTable): (Spread & { count: number; parts: object }) | null {
   const chunks: number[] = [];
   for (let chunk = table.length - 1; chunk >= 0 && chunks.length < NEWEST; chunk--)

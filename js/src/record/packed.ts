@@ -1,4 +1,4 @@
-/** The events of a record as a page holds them: compressed columns, written by `record/packed_events.py`. */
+/** Events of a record in an exported page: compressed columns, written by `record/packed_events.py`. */
 
 import { isObject } from "../text/json";
 import {
@@ -10,7 +10,7 @@ import {
   type SessionEvent,
 } from "./events";
 
-/** Envelope values are whole numbers of this part. */
+/** Scale of the envelope values, which are stored as whole numbers. */
 const PEAK_UNIT = 10_000;
 
 type Column =
@@ -24,30 +24,33 @@ interface Table {
   columns: Record<string, Column>;
   alternatives?: { counts: Column } & Record<string, Column>;
   points?: Column;
-  /** Envelope values of which the largest is kept. */
+  /** Number of envelope values that are merged to their maximum. */
   peak_points?: number;
   has_mel?: Column;
-  /** Frames and bands averaged into one, and the quantisation step. */
+  /** Numbers of frames and bands that are averaged into one, and the quantisation step. */
   mel?: [frames: number, bands: number, step: number];
 }
 
-/** The events of a page, and the log-mels of its chunks as bytes: as text they would take longer than all the rest. */
+/**
+ * Events of a page, and the log-mels of its chunks as bytes: decoding them from text would take longer than all the
+ * rest.
+ */
 export interface Unpacked {
   events: SessionEvent[];
   /** By chunk, ten frames of 32 bands; the events' own `mel` is empty. */
   mels: ReadonlyMap<number, Uint8Array>;
 }
 
-/** In the order in which a chunk's events happen. */
+/** In the order of a chunk's events. */
 const TYPES = ["chunk", "decision", "token", "turn", "notice", "timing"] as const;
 
-/** Decompresses what `pack` wrote. */
+/** Decompress the data that `pack` wrote. */
 export async function unpack(packed: Uint8Array<ArrayBuffer>): Promise<Unpacked> {
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return eventsOf(new Uint8Array(await new Response(stream).arrayBuffer()));
 }
 
-/** The events of decompressed data, table by table. */
+/** Return the events of decompressed data, table by table. */
 export function eventsOf(bytes: Uint8Array<ArrayBuffer>): Unpacked {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const document: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
@@ -86,7 +89,7 @@ function rowsOf(type: string, table: Table, blob: (name: string) => Uint8Array):
   return events as unknown as SessionEvent[];
 }
 
-/** The values of a column, one per row. */
+/** Return the values of a column, one per row. */
 export function listOf(column: Column, rows: number): readonly unknown[] {
   if (Array.isArray(column)) return column;
   if ("all" in column) return new Array(rows).fill(column.all);
@@ -142,7 +145,7 @@ function melsOf(table: Table, differences: Uint8Array): Map<number, Uint8Array> 
   return mels;
 }
 
-/** All log-mels frame by frame, from differences in time that lie band by band. */
+/** Return all log-mels frame by frame, from differences in time that are stored band by band. */
 function melFrames(differences: Uint8Array, [tall, wide, step]: [number, number, number]): Uint8Array {
   const bands = MEL_BANDS / wide;
   const count = differences.length / bands;

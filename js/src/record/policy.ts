@@ -1,13 +1,13 @@
 /**
- * What a baseline policy tells of its decisions. It has no tokens, no logits and no context: the rule that decided, its
- * parameters and its detector's score are in `Decision.rule` (ai_widgets/policies/policy.py).
+ * Decisions of a baseline policy. A policy has no tokens, no logits and no context: its rule, its parameters and its
+ * detector's score are in `Decision.rule` (ai_widgets/policies/policy.py).
  */
 
 import type { Decision } from "./events";
 
 /** Score of a policy's detector in one chunk, and the scores at the bottom and at the top of the lane. */
 export interface PolicyScore {
-  /** What the number is: "P(speech)", "dB above the background". */
+  /** Name of the score: "P(speech)", "dB above the background". */
   name: string;
   value: number;
   threshold: number;
@@ -18,16 +18,16 @@ export interface PolicyScore {
 export interface PolicyFacts {
   /** Name of the policy. */
   name: string;
-  /** Null where the policy does not listen, and where no window ended in the chunk. */
+  /** Null if the policy has no detector, or if no window ended in the chunk. */
   score: PolicyScore | null;
-  /** Parameters and state of the rule, in the order in which the kernel tells them. */
+  /** Parameters and state of the rule, in the kernel's order. */
   facts: readonly (readonly [name: string, value: string])[];
 }
 
-/** Keys that are told as the score, or that only say how it is drawn. */
+/** Keys that are part of the score or of its drawing. */
 const OF_THE_SCORE = ["policy", "score", "score_name", "score_low", "score_high"];
 
-/** The policy that made a decision; null for a decision of a model. */
+/** Return the policy that made a decision; null for a decision of a model. */
 export function policyOf({ rule }: Pick<Decision, "rule">): PolicyFacts | null {
   const values = rule as Readonly<Record<string, unknown>>;
   if (typeof values.policy !== "string") return null;
@@ -48,7 +48,7 @@ function scoreOf(values: Readonly<Record<string, unknown>>): PolicyScore | null 
   return { name: String(score_name ?? "score"), value, threshold: at, low, high };
 }
 
-/** Place of a score in its lane: 0 at the bottom, 1 at the top. */
+/** Return the height of a score in its lane: 0 at the bottom, 1 at the top. */
 export function heightOf({ low, high }: PolicyScore, score: number): number {
   return Math.min(1, Math.max(0, (score - low) / (high - low)));
 }

@@ -1,20 +1,21 @@
 /**
  * A column and its summaries over 2, 4, 8, … chunks, so that a picture of hours reads no more cells than it has
- * pixels. Writing a value renews the one cell above it on each level.
+ * pixels. Writing a value updates one cell per level.
  */
 
 type Cells = Float64Array | Float32Array | Int32Array | Uint16Array | Uint8Array;
 
+/** Number of cells that the lowest level allocates at first; a power of two. */
 const FIRST_ROWS = 256;
 
 export class Pyramid<T extends Cells> {
-  /** `levels[n][i]` sums up the chunks `i << n` to `(i + 1) << n`, exclusive. Replaced when they grow. */
+  /** `levels[n][i]` summarises the chunks `i << n` to `(i + 1) << n`, exclusive. Replaced when they grow. */
   levels: T[] = [];
 
   /**
-   * @param make - An array of that many cells.
-   * @param merge - The summary of two cells; must not depend on their order.
-   * @param empty - The cell of a chunk not heard of, and neutral in `merge`.
+   * @param make - Allocates an array of that many cells.
+   * @param merge - Summarises two cells; must not depend on their order.
+   * @param empty - Cell of a missing chunk; neutral in `merge`.
    */
   constructor(
     private readonly make: (cells: number) => T,
@@ -34,22 +35,22 @@ export class Pyramid<T extends Cells> {
     }
   }
 
-  /** The summary over `2 ** level` chunks from `index << level` on. */
+  /** Return the summary over `2 ** level` chunks from `index << level` on. */
   cell(level: number, index: number): number {
     const cells = this.levels[level];
     if (cells) return cells[index] ?? this.empty;
-    // Higher than the top: the top is all there is.
+    // Above the top level, the top cell summarises everything.
     return index === 0 ? (this.levels.at(-1)?.[0] ?? this.empty) : this.empty;
   }
 
-  /** The summary of the chunks `from` to `to`, exclusive. */
+  /** Summarise the chunks `from` to `to`, exclusive. */
   range(from: number, to: number): number {
     let found = this.empty;
     let at = Math.max(0, from);
     const end = Math.min(to, this.levels[0]?.length ?? 0);
     while (at < end) {
       let level = 0;
-      // The widest cell that begins here and ends in time.
+      // The widest cell that begins here and ends before `to`.
       while (at % (2 << level) === 0 && at + (2 << level) <= end) level += 1;
       found = this.merge(found, this.cell(level, at >> level));
       at += 1 << level;
@@ -61,7 +62,7 @@ export class Pyramid<T extends Cells> {
     return this.levels.reduce((sum, cells) => sum + cells.byteLength, 0);
   }
 
-  /** Doubles until `chunk` has a cell; the ground's length is a power of two. */
+  /** Double the arrays until `chunk` has a cell; the length of the lowest level is a power of two. */
   #reach(chunk: number): void {
     let size = this.levels[0]?.length ?? 0;
     if (chunk < size) return;
@@ -74,7 +75,7 @@ export class Pyramid<T extends Cells> {
       if (this.empty !== 0) level.fill(this.empty);
       const known = before[this.levels.length];
       if (known) level.set(known);
-      // Above the old top, only the first cell knows anything: what the old top knew.
+      // In a new level only the first cell has data: those of the old top.
       else level[0] = before.at(-1)?.[0] ?? this.empty;
       this.levels.push(level);
     }
@@ -83,7 +84,7 @@ export class Pyramid<T extends Cells> {
 
 const floats = (cells: number) => new Float32Array(cells);
 
-/** The largest value of each stretch; `empty` where nothing is known. */
+/** Create a pyramid of the largest value of each stretch; `empty` if there is none. */
 export function largest(empty = 0): Pyramid<Float32Array> {
   return new Pyramid(floats, Math.max, empty);
 }
@@ -92,7 +93,7 @@ export function smallest(): Pyramid<Float32Array> {
   return new Pyramid(floats, Math.min, Number.POSITIVE_INFINITY);
 }
 
-/** Flags as bits: which of them occur in each stretch. */
+/** Create a pyramid of the flags that occur in each stretch, as bits. */
 export function united(): Pyramid<Uint16Array> {
   return new Pyramid(
     (cells) => new Uint16Array(cells),
@@ -101,12 +102,15 @@ export function united(): Pyramid<Uint16Array> {
   );
 }
 
-/** The largest whole number; the latest revision, for example. Exact up to 2 ** 53. */
+/** Create a pyramid of the largest whole number, such as the newest revision. Exact up to 2 ** 53. */
 export function latest(): Pyramid<Float64Array> {
   return new Pyramid((cells) => new Float64Array(cells), Math.max, 0);
 }
 
-/** The chunk with the largest value in each stretch, −1 where there is none; of equals, the first. */
+/**
+ * Create a pyramid of the chunk with the largest value in each stretch, −1 if there is none; of equal values, the
+ * first.
+ */
 export function summit(heightOf: (chunk: number) => number): Pyramid<Int32Array> {
   return new Pyramid(
     (cells) => new Int32Array(cells),

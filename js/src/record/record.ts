@@ -1,6 +1,6 @@
 /**
- * The record of one session: chunks, decisions, turns, as its events tell them. One value per chunk is kept as numbers
- * in columns, with summaries for pictures of hours; nothing is copied per event.
+ * Record of one session: chunks, decisions and replies from its events. Values per chunk are numbers in columns, with
+ * summaries for pictures of hours; nothing is copied per event.
  */
 
 import { ChunkTable } from "./chunk-table";
@@ -22,20 +22,20 @@ import type { Vocabulary } from "./vocabulary";
 /** A reply, running (`ended` is null) or finished. */
 export interface TurnRecord {
   turn: number;
-  /** The chunk whose decision began it. */
+  /** Chunk whose decision began the reply. */
   chunk: number;
   tokens: Token[];
   text: string;
   emotion: Emotion | null;
   ended: Ending | null;
-  /** Counts changes, so that a view redraws this turn only. */
+  /** Number of changes, so that a view renders only this reply again. */
   version: number;
 }
 
 export class SessionRecord {
-  /** Events applied so far: what the next hello reports as `seen`. */
+  /** Number of applied events, which the next hello reports as `seen`. */
   count = 0;
-  /** By chunk index, each with `get(chunk)` and `length`; a hole is a chunk not heard of. */
+  /** By chunk index, each with `get(chunk)` and `length`; a chunk may be missing. */
   readonly chunks = new ChunkTable();
   readonly decisions = new DecisionTable();
   readonly timings = new TimingTable();
@@ -43,9 +43,9 @@ export class SessionRecord {
   /** Replies and notices in the order of their chunks. */
   readonly turns: TurnRecord[] = [];
   readonly notices: Notice[] = [];
-  /** A TEXT_BEGIN was decided and its turn has not ended. */
+  /** Whether a TEXT_BEGIN was decided whose turn has not ended. */
   speaking = false;
-  /** When (counted in changes) something about each chunk changed last. */
+  /** Number of the newest change of each chunk. */
   readonly revisions = latest();
   #revision = 0;
 
@@ -53,13 +53,13 @@ export class SessionRecord {
     return this.decisions.count;
   }
 
-  /** What is drawn of `chunk` has changed. */
+  /** Note that the picture of `chunk` has changed. */
   touch(chunk: number): void {
     this.#revision += 1;
     if (chunk >= 0) this.revisions.set(chunk, this.#revision);
   }
 
-  /** Bytes held for chunks, decisions, timings and their summaries. */
+  /** Bytes of chunks, decisions, timings and their summaries. */
   get bytes(): number {
     const { chunks, decisions, timings, latency, revisions } = this;
     return [chunks, decisions, timings, latency, revisions].reduce((sum, part) => sum + part.bytes, 0);
@@ -70,7 +70,7 @@ export function emptyRecord(): SessionRecord {
   return new SessionRecord();
 }
 
-/** Adds one event to `record`. Event types of a newer kernel are counted and otherwise passed over. */
+/** Add one event to `record`. Event types of a newer kernel are counted and otherwise ignored. */
 export function applyEvent(
   record: SessionRecord,
   event: SessionEvent,
@@ -105,7 +105,7 @@ export function applyEvent(
       break;
     }
     case "notice":
-      // Nearly always the last one; what is told late still finds its place.
+      // Nearly always the last position; a late event is still inserted in order.
       record.notices.splice(firstAtOrAfter(record.notices, event.chunk + 1), 0, event);
       break;
     case "timing":
@@ -127,18 +127,18 @@ function turnRecord(record: SessionRecord, turn: number, chunk: number): TurnRec
   return fresh;
 }
 
-/** The emotion that a token of a running reply stands for, as the checkpoint's table of tokens has it. */
+/** Return the emotion of a token of a running reply, from the checkpoint's table of tokens. */
 export function emotionOf(token: Token, { tokens }: Pick<Vocabulary, "tokens">): Emotion | null {
   if (token.index !== 0) return null;
   return EMOTIONS.find((emotion) => tokens[emotion.toUpperCase()] === token.token) ?? null;
 }
 
-/** Number of chunks that the record knows of, decided or not. */
+/** Return the number of chunks, decided or not. */
 export function chunkCount(record: SessionRecord): number {
   return Math.max(record.chunks.length, record.decisions.length);
 }
 
-/** Start of a chunk in seconds; known also for a chunk not heard of yet, since chunks follow one another. */
+/** Return the start of a chunk in seconds; also of a chunk without an event yet, because chunks are consecutive. */
 export function chunkStart(record: SessionRecord, chunk: number): number {
   const heard = record.chunks.columns.of.start_s[chunk];
   if (heard !== undefined && !Number.isNaN(heard)) return heard;
@@ -146,20 +146,20 @@ export function chunkStart(record: SessionRecord, chunk: number): number {
   return decided !== undefined && !Number.isNaN(decided) ? decided : chunk * CHUNK_SECONDS;
 }
 
-/** End of the newest chunk in seconds. */
+/** Return the end of the newest chunk in seconds. */
 export function recordEnd(record: SessionRecord): number {
   const last = chunkCount(record) - 1;
   return last < 0 ? 0 : chunkStart(record, last) + CHUNK_SECONDS;
 }
 
-/** The reply that began with a chunk's decision. */
+/** Return the reply that began with a chunk's decision. */
 export function turnOf(record: SessionRecord, chunk: number): TurnRecord | undefined {
   const { turns } = record;
   const at = firstAtOrAfter(turns, chunk);
   return turns[at]?.chunk === chunk ? turns[at] : undefined;
 }
 
-/** Index of the first of `items`, which are in order of their chunks, that belongs to `chunk` or a later one. */
+/** Return the index of the first of `items` (in the order of their chunks) that belongs to `chunk` or a later one. */
 export function firstAtOrAfter(items: readonly { chunk: number }[], chunk: number): number {
   let low = 0;
   let high = items.length;
@@ -171,7 +171,7 @@ export function firstAtOrAfter(items: readonly { chunk: number }[], chunk: numbe
   return low;
 }
 
-/** When a reply begins and how long it took, in seconds. A running reply lasts as long as is known. */
+/** Return start and duration of a reply in seconds. A running reply has its duration so far. */
 export function turnSpan(record: SessionRecord, turn: TurnRecord): { start: number; seconds: number } {
   const start = chunkStart(record, turn.chunk) + CHUNK_SECONDS;
   const spent = record.timings.reply_ms(turn.chunk);

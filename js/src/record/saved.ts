@@ -1,6 +1,6 @@
 /**
- * The history trait made into a record again: what a reloaded page or a saved notebook shows without a kernel. The kernel
- * writes it in columns (`widget/history.py`), bounded to the newest chunks.
+ * Record from the history trait: what a reloaded page or a saved notebook shows without a kernel. The kernel writes
+ * the trait in columns (`widget/history.py`), limited to the newest chunks.
  */
 
 import { isObject } from "../text/json";
@@ -8,8 +8,9 @@ import { completeEvent } from "./complete-event";
 import { CHUNK_SECONDS, ENVELOPE_POINTS, MEL_BANDS, MEL_FRAMES, type SessionEvent } from "./events";
 import { applyEvent, emptyRecord, type SessionRecord } from "./record";
 
+/** Version of the history trait that this page reads (`widget/history.py`). */
 const HISTORY_VERSION = 1;
-/** Fields that a column does not hold, because they are the same or unknown in every row. */
+/** Fields without a column, because they are the same or unknown in every row. */
 const CHUNK_DEFAULTS = {
   clip: 0,
   rms_db: -120,
@@ -27,12 +28,12 @@ const TIMING_DEFAULTS = { features_ms: 0, tower_ms: 0, decide_ms: 0, reply_ms: 0
 
 type Row = Record<string, unknown>;
 
-/** The record that a history tells of; null where it tells none, or is of a version not known here. */
+/** Build the record of a history; null if the history is empty, or of an unknown version. */
 export function recordOfHistory(history: unknown): SessionRecord | null {
   if (!isObject(history) || history.version !== HISTORY_VERSION) return null;
   const record = emptyRecord();
   for (const event of eventsOf(history)) applyEvent(record, completeEvent(event));
-  // Whatever was going on when it was saved is over.
+  // A reply that was running when the notebook was saved has ended.
   record.speaking = false;
   return record.count > 0 ? record : null;
 }
@@ -64,7 +65,7 @@ function* eventsOf(history: Row): Generator<SessionEvent> {
   }
 }
 
-/** Columns of equal length as rows. A column that is no list (bytes in base64) is the caller's. */
+/** Convert columns of equal length to rows. A column that is no list (bytes in base64) is left to the caller. */
 function rowsOf(table: unknown): Row[] {
   if (!isObject(table)) return [];
   const columns = Object.entries(table).filter(([, column]) => Array.isArray(column)) as [
@@ -87,7 +88,7 @@ function bytesOf(base64: unknown): Uint8Array {
   try {
     return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   } catch {
-    // A notebook that was edited by hand: the numbers can be shown without the picture.
+    // The notebook was edited by hand: the numbers can be shown without the picture.
     return new Uint8Array(0);
   }
 }

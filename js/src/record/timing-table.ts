@@ -1,4 +1,4 @@
-/** The timings of a record, as numbers in columns; `get` makes an event of them again. */
+/** Timings of a record as numbers in columns; `get` rebuilds the event. */
 
 import { Columns } from "./columns";
 import type { Timing } from "./events";
@@ -20,7 +20,7 @@ export class TimingTable {
     for (const name of NUMBERS) this.columns.of[name][event.chunk] = event[name] ?? 0;
   }
 
-  /** The event, made anew at each call; undefined where there is none. */
+  /** Rebuild the event of a chunk; undefined if there is none. */
   get(chunk: number): Timing | undefined {
     const { of } = this.columns;
     if (Number.isNaN(of.decide_ms[chunk] ?? Number.NaN)) return undefined;
@@ -28,7 +28,7 @@ export class TimingTable {
     return { type: "timing", chunk, ...(numbers as Record<(typeof NUMBERS)[number], number>) };
   }
 
-  /** Milliseconds that the reply of a chunk took, 0 where there was none. */
+  /** Return the duration of a chunk's reply in milliseconds; 0 without a reply. */
   reply_ms(chunk: number): number {
     return this.columns.of.reply_ms[chunk] || 0;
   }

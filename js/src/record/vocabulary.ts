@@ -1,18 +1,18 @@
 /** Names of token ids: ids are data of the checkpoint, never constants of the program. */
 
-/** The checkpoint's special tokens and prompt, as the kernel's `welcome` or `model` message describes them. */
+/** Special tokens and prompt of the checkpoint, from the kernel's `welcome` or `model` message. */
 export interface Vocabulary {
   /** Special tokens and emotions: id by name. */
   readonly tokens: Readonly<Record<string, number>>;
-  /** What every context begins with, token by token. */
+  /** Tokens at the start of every context. */
   readonly prefix: readonly (readonly [token: number, text: string])[];
-  /** Positions a context may hold; 0 where unknown. */
+  /** Largest number of context positions; 0 if unknown. */
   readonly limit: number;
-  /** The parts of a chunk's block of tokens; encoder frames stand under the name `FRAMES`. Empty where unknown. */
+  /** Parts of a chunk's block of tokens; encoder frames have the name `FRAMES`. Empty if unknown. */
   readonly block: readonly BlockPart[];
 }
 
-/** One part of a chunk's block: `count` tokens of the id `token`. */
+/** Part of a chunk's block: `count` tokens of the id `token`. */
 export interface BlockPart {
   readonly name: string;
   readonly token: number;
@@ -24,13 +24,13 @@ export const NO_VOCABULARY: Vocabulary = { tokens: {}, prefix: [], limit: 0, blo
 /** Name of the part of a chunk's block that encoder frames replace. */
 export const FRAMES = "FRAMES";
 
-/** Name of a special or emotion token; null for a token of the text. The first name given to an id counts. */
+/** Return the name of a special or emotion token; null for a text token. If an id has several names, the first one. */
 export function nameOf({ tokens }: Pick<Vocabulary, "tokens">, token: number): string | null {
   for (const [name, id] of Object.entries(tokens)) if (id === token) return name;
   return null;
 }
 
-/** What a `welcome` or `model` message says of the checkpoint's tokens; null before the model is loaded. */
+/** Fields of a `welcome` or `model` message about the checkpoint's tokens; null before the model is loaded. */
 export interface VocabularyFields {
   tokens?: unknown;
   prefix?: unknown;
@@ -56,7 +56,7 @@ function readBlock(block: unknown): BlockPart[] {
     .filter(({ token, count }) => Number.isInteger(token) && Number.isInteger(count) && count > 0);
 }
 
-/** The part of a chunk's block that encoder frames take; null where the checkpoint is not known. */
+/** Return the part of a chunk's block that encoder frames replace; null if the checkpoint is unknown. */
 export function framesOf({ block }: Pick<Vocabulary, "block">): BlockPart | null {
   return block.find(({ name }) => name === FRAMES) ?? null;
 }

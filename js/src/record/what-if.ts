@@ -1,6 +1,6 @@
 /**
- * What if: which recorded decisions another rule would have changed, computed from the recorded logits and random
- * numbers. Exact up to and including the first changed decision; after it the context would hold other tokens.
+ * What if: recorded decisions that another rule would change, computed from the recorded logits and random numbers.
+ * Exact up to and including the first changed decision; after it the context would have other tokens.
  * `ai_widgets/analysis/what_if.py` computes the same.
  */
 
@@ -8,7 +8,7 @@ import { decided } from "./decision-rule";
 import type { DecisionTable } from "./decision-table";
 import type { Choice, Rule } from "./events";
 
-/** Changed values of the rule; null leaves the recorded one. */
+/** Changed values of the rule; null keeps the recorded value. */
 export interface WhatIf {
   /** Added to TEXT_BEGIN's logit. */
   bias: number | null;
@@ -16,8 +16,8 @@ export interface WhatIf {
   /** Whether only the two decision tokens may be drawn. */
   mask: boolean | null;
   /**
-   * Speaks where p(TEXT_BEGIN) of the two decision tokens, with the bias, is above this: greedy, with a bias that is
-   * smaller by the threshold's log-odds.
+   * Speak if p(TEXT_BEGIN) of the two decision tokens, with the bias, is above this value: greedy, with a bias
+   * reduced by the threshold's log-odds.
    */
   threshold: number | null;
   greedy: boolean | null;
@@ -31,23 +31,23 @@ export const NO_CHANGE: WhatIf = {
   ...{ greedy: null, top_p: null, top_k: null },
 };
 
-/** Fields of a rule that also draw the tokens of replies. */
+/** Fields of a rule that also apply to the tokens of replies. */
 const REPLY = ["greedy", "temperature", "top_k", "top_p"] as const;
 
-/** A decision that is another one than was recorded. */
+/** Decision that differs from the recorded one. */
 export interface Flip {
   chunk: number;
   choice: Choice;
 }
 
 export interface WhatIfResult {
-  /** The decisions that are other ones, in order. Those after `exactUntil` are estimates. */
+  /** Changed decisions in order. Those after `exactUntil` are estimates. */
   changed: readonly Flip[];
-  /** Chunks whose decision cannot be told from what was recorded, in order. */
+  /** Chunks whose decision cannot be computed from the record, in order. */
   unknown: readonly number[];
-  /** The last chunk of which a run with the changed rule is known to decide the same; null where none is. */
+  /** Last chunk whose decision a run with the changed rule would certainly share; null if there is none. */
   exactUntil: number | null;
-  /** Whether that is so to the end of the record. */
+  /** Whether the result is exact to the end of the record. */
   exactToEnd: boolean;
 }
 
@@ -55,7 +55,7 @@ export function isChange(changes: WhatIf): boolean {
   return Object.values(changes).some((value) => value !== null);
 }
 
-/** Decides on every chunk of a record anew. */
+/** Decide every chunk of a record again. */
 export function whatIf(decisions: DecisionTable, changes: WhatIf): WhatIfResult {
   const changed: Flip[] = [];
   const unknown: number[] = [];
@@ -71,7 +71,7 @@ export function whatIf(decisions: DecisionTable, changes: WhatIf): WhatIfResult 
     else if (choice !== before) changed.push({ chunk, choice });
     sure &&= choice !== null;
     if (sure) exactUntil = chunk;
-    // Another rule draws other tokens for a reply, so that what follows it is not known.
+    // Another rule draws other tokens for a reply, so that the context after it is unknown.
     const sameReply = before !== "TEXT_BEGIN" || REPLY.every((name) => rule[name] === recorded[name]);
     sure &&= choice === before && sameReply;
   }
@@ -79,7 +79,7 @@ export function whatIf(decisions: DecisionTable, changes: WhatIf): WhatIfResult 
   return { changed, unknown, exactUntil, exactToEnd: exactUntil === last };
 }
 
-/** The rule of a decision with the changes. */
+/** Return the rule of a decision with the changes. */
 export function ruleOf(recorded: Partial<Rule>, changes: WhatIf): Partial<Rule> {
   const rule = { ...recorded };
   for (const name of ["bias", "temperature", "mask", "greedy", "top_p"] as const) {
@@ -94,7 +94,18 @@ export function ruleOf(recorded: Partial<Rule>, changes: WhatIf): Partial<Rule> 
   return rule;
 }
 
-/** The choice on one chunk under a rule; null where the record does not tell. A forced decision stays. */
+/** Return the settings that a run with the changes needs, beside those of the recorded rule. */
+export function changedSettings(recorded: Partial<Rule>, changes: WhatIf): Record<string, unknown> {
+  const rule = ruleOf(recorded, changes);
+  const set = new Set(Object.entries(changes).flatMap(([name, value]) => (value === null ? [] : [name])));
+  if (set.delete("threshold")) set.add("greedy").add("bias");
+  // A session reads 0 as all tokens and null as the checkpoint's value.
+  return Object.fromEntries(
+    [...set].map((name) => [name, name === "top_k" ? changes.top_k : rule[name as keyof Rule]]),
+  );
+}
+
+/** Return the choice on one chunk under a rule; null if the record does not determine it. A forced decision is kept. */
 function choiceOn(decisions: DecisionTable, chunk: number, rule: Partial<Rule>): Choice | null {
   const { forced } = decisions.rule(chunk) as { forced?: Choice };
   if (forced) return forced;
@@ -105,7 +116,7 @@ function choiceOn(decisions: DecisionTable, chunk: number, rule: Partial<Rule>):
       logit_keep: logit_keep[chunk] as number,
       logit_text: logit_text[chunk] as number,
       draw: Number.isNaN(number) ? null : number,
-      // Made anew for each chunk, and needed without the mask only.
+      // Rebuilt for each chunk, and needed only without the mask.
       all: () => decisions.get(chunk) as NonNullable<ReturnType<DecisionTable["get"]>>,
     },
     rule,

@@ -1,6 +1,6 @@
-/** Which language a text is in, as far as its script tells, for a voice to read it. */
+/** Language of a text by its script, to choose a voice. */
 
-/** Letters of each script, and the language that is meant where the page's own languages do not say otherwise. */
+/** Letters of each script, and its language if the page's languages do not decide otherwise. */
 const SCRIPTS: readonly (readonly [letters: RegExp, language: string, codes: readonly string[]])[] = [
   [/[\p{Script=Hiragana}\p{Script=Katakana}]/gu, "ja", ["Jpan"]],
   [/\p{Script=Hangul}/gu, "ko", ["Kore"]],
@@ -13,19 +13,23 @@ const SCRIPTS: readonly (readonly [letters: RegExp, language: string, codes: rea
   [/\p{Script=Greek}/gu, "el", ["Grek"]],
   [/\p{Script=Latin}/gu, "en", ["Latn"]],
 ];
-/** A letter of these stands for more than one of an alphabet: a Chinese sentence that names a brand is Chinese. */
+/**
+ * Weight of a letter of a dense script, which stands for several alphabetic letters: a Chinese sentence with a brand
+ * name is Chinese.
+ */
 const DENSE = 3;
+/** Number of the first entries of `SCRIPTS` whose letters are dense. */
 const DENSE_SCRIPTS = 3;
 
-/** Languages of the page and of its reader, the nearest first. */
+/** Return the languages of the page and of its reader, in order of preference. */
 export function pageLanguages(): readonly string[] {
   const page = globalThis.document?.documentElement.lang ?? "";
   return [page, ...(globalThis.navigator?.languages ?? [])].filter(Boolean);
 }
 
 /**
- * The language of a text (BCP 47) by the script of most of its letters; null where it has none. A script of several
- * languages (Latin, Cyrillic, Han) is read in the first of `preferred` that uses it.
+ * Return the language of a text (BCP 47) by the script of most of its letters; null without letters. A script of
+ * several languages (Latin, Cyrillic, Han) is read in the first of `preferred` that uses it.
  */
 export function languageOf(text: string, preferred: readonly string[] = pageLanguages()): string | null {
   let best: { language: string; codes: readonly string[]; count: number } | null = null;
@@ -37,23 +41,23 @@ export function languageOf(text: string, preferred: readonly string[] = pageLang
     if (!best || count > best.count) best = { language, codes, count };
   }
   if (!best) return null;
-  // Han letters among kana are Japanese, however many they are.
+  // Han letters together with kana are Japanese in any number.
   if (kana && best.codes.includes("Hans")) return "ja";
   const { codes, language } = best;
   return preferred.find((wanted) => codes.includes(scriptOf(wanted))) ?? language;
 }
 
-/** The script that a language is written in; empty where the browser does not know. */
+/** Return the script of a language; empty if the browser does not know it. */
 function scriptOf(language: string): string {
   try {
     return new Intl.Locale(language).maximize().script ?? "";
   } catch {
-    // Not a language tag: pages write all kinds of things there.
+    // The page's `lang` may be no valid language tag.
     return "";
   }
 }
 
-/** The voice for a language: of the same region if there is one, else of the same language; null where there is none. */
+/** Return the voice for a language: of the same region, else of the same language; null if there is none. */
 export function voiceFor<V extends Pick<SpeechSynthesisVoice, "lang" | "default">>(
   voices: readonly V[],
   language: string,
@@ -70,7 +74,7 @@ export function voiceFor<V extends Pick<SpeechSynthesisVoice, "lang" | "default"
   return null;
 }
 
-/** A language by its name in English, as the rest of the page speaks. */
+/** Return the English name of a language. */
 export function languageName(language: string): string {
   try {
     return new Intl.DisplayNames(["en"], { type: "language" }).of(language) ?? language;

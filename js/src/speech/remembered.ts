@@ -1,8 +1,8 @@
-/** Preferences of the person (not of a session), kept in the browser's storage for all widgets of a site. */
+/** Preferences of the user (not of a session), kept in the browser's storage for all widgets of a site. */
 
 const PREFIX = "ai_widgets.";
 
-/** What was remembered, or null. A page without storage remembers nothing. */
+/** Return a stored preference, or null; also null without storage. */
 export function remembered(name: string): string | null {
   try {
     return localStorage.getItem(PREFIX + name);
@@ -15,6 +15,6 @@ export function remember(name: string, value: string): void {
   try {
     localStorage.setItem(PREFIX + name, value);
   } catch {
-    // A page without storage: the choice holds until it is closed.
+    // Without storage, the choice holds until the page is closed.
   }
 }

@@ -1,20 +1,23 @@
 /**
- * Replies read aloud by the browser's speech synthesis, one at a time and only on request. While `reading` holds a
- * turn, the loudspeaker is audible; the owner of the microphone mutes or keeps its blocks by that.
+ * Reading aloud of replies by the browser's speech synthesis, one at a time and only on request. While `reading` has
+ * a turn, the loudspeaker is audible; the microphone's owner then mutes or keeps its blocks.
  */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Problem } from "../store/problem";
 import { languageName, languageOf, voiceFor } from "./language";
 import { remember, remembered } from "./remembered";
 
-/** A browser without a usable voice accepts the text and then says nothing at all; after this it is told. */
+/**
+ * Timeout of the first utterance, in milliseconds: a browser without a usable voice accepts the text and never
+ * reports an error.
+ */
 export const START_MS = 5000;
-/** A voice that has started and that the browser no longer counts as speaking has ended without a word. */
+/** Interval of the check whether a started utterance has ended without an event, in milliseconds. */
 const LOOK_MS = 2000;
-/** The choice of a language by the reply's own script. */
+/** Choice of the language by the reply's own script. */
 export const BY_SCRIPT = "";
 const REMEMBERED = "voice_language";
-/** Some voices of Chromium fall silent after a quarter of a minute, so a reply is spoken in sentences. */
+/** Sentences: some voices of Chromium stop after 15 s, so a reply is spoken sentence by sentence. */
 const SENTENCE = /[^.!?…。！？।؟]+[.!?…。！？।؟]*\s*/gu;
 
 export const NO_SPEECH: Problem = {
@@ -23,7 +26,7 @@ export const NO_SPEECH: Problem = {
   wayOut: "Use Chrome, Edge, Safari or Firefox, with a voice installed.",
 };
 
-/** The parts of the browser that speak; tests give others. */
+/** Speech functions of the browser, replaceable in tests. */
 export interface SpeechHost {
   readonly synthesis: SpeechSynthesis | undefined;
   utterance(text: string): SpeechSynthesisUtterance;
@@ -40,7 +43,9 @@ export class Speech {
   readonly #reading: Signal<number | null> = signal(null);
   readonly #problem: Signal<Problem | null> = signal(null);
   readonly #host: SpeechHost;
-  /** Utterances of the running request: the browser may collect those that nothing holds, and then tells nothing. */
+  /**
+   * Utterances of the running request: without a reference the browser may collect them, and then no event is fired.
+   */
   #queue: SpeechSynthesisUtterance[] = [];
   #late: ReturnType<typeof setTimeout> | undefined;
   #look: ReturnType<typeof setInterval> | undefined;
@@ -52,7 +57,7 @@ export class Speech {
     this.#language = signal(remembered(REMEMBERED) ?? BY_SCRIPT);
   }
 
-  /** The language (BCP 47) in which replies are read, or `BY_SCRIPT`. The page remembers it. */
+  /** Language (BCP 47) in which replies are read, or `BY_SCRIPT`. Kept in the browser's storage. */
   get language(): ReadonlySignal<string> {
     return this.#language;
   }
@@ -62,7 +67,7 @@ export class Speech {
     remember(REMEMBERED, language);
   }
 
-  /** Languages for which the browser has a voice, by name. Some browsers fill the list only when first asked. */
+  /** Languages for which the browser has a voice, by name. Some browsers load the list only after the first request. */
   get languages(): readonly { language: string; name: string }[] {
     const found = new Set(this.#voices.map(({ lang }) => lang.replace("_", "-")));
     if (this.#language.peek()) found.add(this.#language.peek());
@@ -71,7 +76,7 @@ export class Speech {
       .sort((a, b) => a.name.localeCompare(b.name));
   }
 
-  /** What a listener should know of the newest request, such as that no voice speaks its language. */
+  /** Remark on the newest request, such as a missing voice for its language. */
   get remark(): ReadonlySignal<string> {
     return this.#remark;
   }
@@ -80,12 +85,12 @@ export class Speech {
     return this.#host.synthesis?.getVoices?.() ?? [];
   }
 
-  /** The turn that is being read aloud, or null. */
+  /** Turn that is being read aloud, or null. */
   get reading(): ReadonlySignal<number | null> {
     return this.#reading;
   }
 
-  /** Why the last request was not spoken, or null. */
+  /** Reason why the last request was not spoken, or null. */
   get problem(): ReadonlySignal<Problem | null> {
     return this.#problem;
   }
@@ -94,7 +99,7 @@ export class Speech {
     return this.#host.synthesis !== undefined;
   }
 
-  /** Reads `text`, the reply of `turn`, instead of whatever is being read. */
+  /** Read `text`, the reply of `turn`, aloud, instead of what is being read. */
   start(turn: number, text: string): void {
     this.stop();
     const { synthesis } = this.#host;
@@ -105,7 +110,7 @@ export class Speech {
     this.#queue = queue;
     this.#reading.value = turn;
     let started = false;
-    // Events of a request that was replaced arrive late and mean nothing.
+    // Late events of a replaced request are ignored.
     const ours = () => this.#queue === queue;
     for (const utterance of queue) {
       utterance.onstart = () => {
@@ -121,13 +126,16 @@ export class Speech {
       synthesis.speak(utterance);
     }
     this.#late = setTimeout(() => this.#failed("silent"), START_MS);
-    // Some browsers forget to tell the end; while it is not told, the microphone stays gated.
+    // Some browsers do not report the end, and until then the microphone would stay gated.
     this.#look = setInterval(() => {
       if (ours() && started && !synthesis.speaking && !synthesis.pending) this.#end();
     }, LOOK_MS);
   }
 
-  /** A sentence each, with its language and a voice of it. A sentence without letters goes with the reply. */
+  /**
+   * Build an utterance for each sentence, with its language and voice. A sentence without letters has the language of
+   * the whole reply.
+   */
   #utterances(sentences: readonly string[], text: string): SpeechSynthesisUtterance[] {
     const chosen = this.#language.peek();
     const voices = this.#voices;
@@ -144,12 +152,12 @@ export class Speech {
     });
     const names = [...missing].join(" and ");
     this.#remark.value = names
-      ? `No voice for ${names} is installed, so the browser's own choice reads it; the system's settings can add one.`
+      ? `No voice for ${names} is installed, so the browser reads it with its default voice. You can install one in the system's settings.`
       : "";
     return queue;
   }
 
-  /** Falls silent at once. */
+  /** Stop at once. */
   stop(): void {
     if (this.#queue.length === 0) return;
     this.#end();
@@ -165,7 +173,7 @@ export class Speech {
 
   #failed(error: string): void {
     this.stop();
-    // Another page or widget spoke instead: nothing went wrong.
+    // Another page or widget started to speak: this is no failure.
     if (error === "canceled" || error === "interrupted") return;
     this.#problem.value = {
       code: "speech_failed",

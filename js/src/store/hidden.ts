@@ -1,9 +1,9 @@
-/** The decisions and replies that step mode hides until they are revealed; all that draws them checks here. */
+/** Decisions and replies that step mode hides until they are revealed; all views check this state. */
 import type { Signal } from "@preact/signals";
 import type { Notice } from "../record/events";
 import type { TurnRecord } from "../record/record";
 
-/** The first chunk whose decision, and the first whose reply, is not shown. */
+/** First chunk whose decision, and first chunk whose reply, is hidden. */
 export interface HiddenFrom {
   decision: number;
   reply: number;
@@ -11,7 +11,7 @@ export interface HiddenFrom {
 
 export const NOTHING_HIDDEN: HiddenFrom = { decision: Infinity, reply: Infinity };
 
-/** Sets what is hidden; equal values notify no subscriber. */
+/** Set what is hidden; equal values notify no subscriber. */
 export function hideFrom(signal: Signal<HiddenFrom>, { decision, reply }: HiddenFrom): void {
   const before = signal.peek();
   if (before.decision !== decision || before.reply !== reply) signal.value = { decision, reply };
@@ -25,7 +25,10 @@ export function isReplyHidden(hidden: HiddenFrom, turn: Pick<TurnRecord, "chunk"
   return turn.chunk >= hidden.reply;
 }
 
-/** A notice may tell what was decided (a violation, a cut reply), so it waits for the reply. */
+/**
+ * Return whether a notice is hidden: it may reveal a decision (a violation, a truncated reply), so it is shown with
+ * the reply.
+ */
 export function isNoticeHidden(hidden: HiddenFrom, notice: Notice): boolean {
   return notice.chunk >= hidden.reply;
 }

@@ -1,16 +1,16 @@
-/** The microphone's states as a pure reducer. Whatever belongs to an older request is ignored. */
+/** States of the microphone as a pure reducer. Events of an older request are ignored. */
 import type { MicPhase } from "../channel/messages";
 import type { Problem } from "./problem";
 
 export interface MicState {
   phase: MicPhase;
-  /** Counts starts and stops: an answer that carries another number comes too late. */
+  /** Number of starts and stops: an answer with another number is late. */
   request: number;
   /** Name of the device. */
   name: string;
-  /** Recording through the old ScriptProcessor, which may drop samples when the page is busy. */
+  /** Whether the deprecated ScriptProcessor records, which may drop samples while the page is busy. */
   degraded: boolean;
-  /** Why the phase is `error`, or what hinders a recording that goes on. */
+  /** Reason of the phase `error`, or a problem of a recording that continues. */
   problem: Problem | null;
 }
 
@@ -47,14 +47,14 @@ export function micReducer(state: MicState, event: MicEvent): MicState {
       if (!isRunning(state)) return state;
       return { ...state, phase: "stopped", request: state.request + 1, problem: null };
     case "pause":
-      // What has not begun to be heard cannot be paused.
+      // A microphone without its first block cannot be paused.
       if (state.phase !== (event.paused ? "listening" : "paused")) return state;
       return { ...state, phase: event.paused ? "paused" : "listening" };
   }
   if (event.request !== state.request || !isRunning(state)) return state;
   switch (event.type) {
     case "heard":
-      // "listening" is a promise that sound arrives, so only the first block makes it.
+      // "listening" means that sound arrives, so only the first block sets it.
       if (state.phase !== "asking") return state;
       return { ...state, phase: "listening", name: event.name, degraded: event.degraded };
     case "hindered":

@@ -1,26 +1,26 @@
-/** The audio file that plays: what the kernel says of its position, and what is read off that. */
+/** Audio file that plays: its state from the kernel's messages, and values derived from it. */
 import { FILE_STATES, type FileState } from "../channel/messages";
 import { isObject } from "../text/json";
 
 export interface PlayingFile {
   name: string;
-  /** The page that holds it; empty where the kernel reads it from disk. */
+  /** Page that has the file; empty if the kernel reads it from disk. */
   page: string;
   state: FileState;
-  /** Seconds of it that are decided. */
+  /** Decided seconds of the file. */
   position_s: number;
-  /** Its length in seconds, its speed (× real time) and the seconds left; null where that is not known. */
+  /** Length in seconds, speed (× real time) and remaining seconds; null if unknown. */
   seconds: number | null;
   speed: number | null;
   left_s: number | null;
 }
 
-/** What was just chosen, until the kernel says more of it. */
+/** Return the state of a file that was just chosen, until the kernel reports it. */
 export function announced(name: string, page: string): PlayingFile {
   return { name, page, state: "opening", position_s: 0, seconds: null, speed: null, left_s: null };
 }
 
-/** A `playing` message, or `file` of a welcome; null where it tells of no file. */
+/** Read a `playing` message, or `file` of a welcome; null if there is no file. */
 export function readPlaying(value: unknown): PlayingFile | null {
   if (!isObject(value) || !FILE_STATES.includes(value.state as FileState)) return null;
   const number = (given: unknown) => (typeof given === "number" && Number.isFinite(given) ? given : null);
@@ -35,7 +35,7 @@ export function readPlaying(value: unknown): PlayingFile | null {
   };
 }
 
-/** Whether audio of it may still come. */
+/** Return whether more audio of the file may arrive. */
 export function isPlaying(file: PlayingFile | null): file is PlayingFile {
   return file !== null && ["opening", "playing", "paused"].includes(file.state);
 }

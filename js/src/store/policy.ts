@@ -1,9 +1,12 @@
-/** Whether a baseline policy listens in the place of a model. */
+/** Detection of a baseline policy in place of a model. */
 
 import { policyOf } from "../record/policy";
 import type { Store } from "./store";
 
-/** Told by the kernel with the model, and by each decision: a saved record has decisions alone. */
+/**
+ * Return whether a policy decides. The kernel reports it with the model, and in each decision: a saved record has
+ * decisions only.
+ */
 export function isPolicy({ model, record, version }: Store): boolean {
   if (model.value.kind === "policy") return true;
   void version.value;

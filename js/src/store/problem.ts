@@ -1,14 +1,14 @@
-/** A fault or a notice for the person: a sentence that names it, and one that says what to do. */
+/** Problem or notice for the user: a sentence that names it, and one with the remedy. */
 export interface Problem {
-  /** One word for programs; a second problem of the same code replaces the first. */
+  /** Word for programs; a second problem with the same code replaces the first. */
   code: string;
   sentence: string;
   wayOut: string;
-  /** A traceback or the like, shown on request. */
+  /** Details such as a traceback, shown on request. */
   detail?: string;
-  /** How often it came, where the sentence stayed the same. */
+  /** Number of occurrences with the same sentence. */
   times?: number;
-  /** Nothing broke: said calmly. */
+  /** Whether it is a notice, not a failure. */
   calm?: boolean;
 }
 
@@ -32,25 +32,26 @@ export const PROTOCOL_MISMATCH: Problem = {
 
 export const BACK_AGAIN: Problem = {
   code: "reconnected",
-  sentence: "The line to the kernel is back.",
-  wayOut: "What was missed has been fetched. The microphone is off; press Record to go on.",
+  sentence: "The connection to the kernel is restored.",
+  wayOut: "Missed events have been fetched. The microphone is off; press Record to continue.",
   calm: true,
 };
 
-/** What one can do about a problem that the kernel tells of, by its code. */
+/** Remedies of problems that the kernel reports, by code. */
 const WAYS_OUT: Record<string, string> = {
   model: "What was heard so far is kept. Press Reset for a new session, or run the cell again.",
   busy_elsewhere: "Then press Record or choose a file again.",
-  file: "What was heard of it is kept. Choose it again, or another file.",
+  file: "What was heard so far is kept. Choose the file again, or another one.",
+  recording: "What was shown before is still shown.",
+  salvaged: "The readable part of the recording is shown.",
   version: PROTOCOL_MISMATCH.wayOut,
-  gap: "Close other pages or programs that keep this computer busy.",
-  overload:
-    "Choose another policy in the settings, or a smaller model; the timeline marks what was not heard.",
+  gap: "Close other pages or programs that use much of the processor.",
+  overload: "Choose another policy in the settings, or a smaller model; the timeline marks dropped audio.",
 };
 
-/** A problem in the kernel's own sentence. */
+/** Return a problem with the kernel's sentence. */
 export function kernelProblem(code: string, sentence: string, detail: string, times = 1): Problem {
-  const calm = ["overload", "shortened", "gap", "suspended"].includes(code);
+  const calm = ["overload", "shortened", "gap", "suspended", "branch_closed", "salvaged"].includes(code);
   return {
     code,
     sentence,

@@ -1,4 +1,4 @@
-/** What the timeline says of one chunk, in words: under the pointer, and to screen readers. */
+/** Description of one chunk in words, for the hover box and for screen readers. */
 import { CHUNK_SECONDS, type Choice } from "../record/events";
 import { policyOf } from "../record/policy";
 import { chunkStart, firstAtOrAfter, type SessionRecord, turnOf } from "../record/record";
@@ -13,10 +13,10 @@ export const CHOICE_WORDS: Record<Choice, string> = {
 
 export interface Readout {
   title: string;
-  /** From when to when, in seconds of the session. */
+  /** Start and end, in seconds of the session. */
   span: string;
   decision: string;
-  /** Flags, notices and the reply that began here. */
+  /** Flags, notices and the reply that began at this chunk. */
   remarks: string[];
 }
 

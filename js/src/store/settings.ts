@@ -1,33 +1,36 @@
 /**
- * What the kernel's synced traits say of settings, policies, the loop and its counters. The kernel owns them; this side
- * only reads, and asks for changes with `Channel.set`. Which settings there are, the kernel's schema says.
+ * Settings, policies, loop state and counters from the kernel's synced traits. The kernel owns them; the page only
+ * reads them, and requests changes with `Channel.set`. The kernel's schema lists the settings.
  */
 import { LOOP_MODES, type LoopMode } from "../channel/messages";
 import { isObject } from "../text/json";
 
-/** One setting as the kernel declares it (`Setting.described` in `settings.py`): what its field needs. */
+/** Setting as the kernel declares it (`Setting.described` in `settings.py`), for its field. */
 export interface Setting {
   name: string;
   kind: "bool" | "int" | "float" | "str" | "choice";
   group: string;
   label: string;
   help: string;
-  /** What null stands for. */
+  /** Meaning of null. */
   unset: string;
   default: unknown;
-  /** Lines of a text's field. */
+  /** Number of lines of a text field. */
   lines: number;
-  /** The allowed words, each with what it does. */
+  /** Allowed words, each with its effect. */
   choices: readonly (readonly [word: string, does: string])[];
-  /** A number that is drawn as a slider: its reach to both sides, and the words at the ends. */
+  /** For a slider: its largest magnitude, and the labels at both ends. */
   scale: readonly [reach: number, low: string, high: string] | null;
 }
 
-/** Settings by name; null means what the checkpoint says. Those of the session and the live ones share one name space. */
+/**
+ * Settings by name; null means the checkpoint's own value. Settings of the session and live settings share one name
+ * space.
+ */
 export type Values = Readonly<Record<string, unknown>>;
 export type Changes = Record<string, unknown>;
 
-/** Live settings: those that this page acts on, and whatever else the kernel has. */
+/** Live settings: those that this page uses, and any others of the kernel. */
 export interface LiveSettings extends Values {
   /** What the microphone does while a reply is read aloud: `mute` or `listen`. */
   reading: string;
@@ -38,7 +41,7 @@ export interface LiveSettings extends Values {
   device: string;
 }
 
-/** What holds until the kernel has said its own: the microphone's sound as it is. */
+/** Values until the kernel has sent its own: the microphone's sound without processing. */
 export const UNTOLD_LIVE: LiveSettings = {
   reading: "mute",
   echo_cancellation: false,
@@ -47,10 +50,10 @@ export const UNTOLD_LIVE: LiveSettings = {
   device: "",
 };
 
-/** What the worker's loop is doing. */
+/** State of the kernel's loop. */
 export interface LoopState {
   mode: LoopMode;
-  /** `perceive`, `decide` or `respond`, the phase that was done last or runs; empty before the first. */
+  /** `perceive`, `decide` or `respond`: the phase that runs or was run last; empty before the first. */
   phase: string;
   chunk: number;
   waiting: number;
@@ -60,11 +63,11 @@ export const LOOP_RUNNING: LoopState = { mode: "run", phase: "", chunk: -1, wait
 
 export interface Counters {
   waiting: number;
-  /** How far the decisions are behind the audio, in seconds. */
+  /** Lag of the decisions behind the audio, in seconds. */
   lag_s: number;
   dropped_chunks: number;
   dropped_s: number;
-  /** Seconds of recorded audio that the kernel no longer keeps. */
+  /** Seconds of recorded audio that the kernel has discarded. */
   discarded_s: number;
 }
 
@@ -76,19 +79,19 @@ export const NOTHING_COUNTED: Counters = {
   discarded_s: 0,
 };
 
-/** The schema as its trait holds it; null where it says nothing. */
+/** Read the schema from its trait; null if the trait is empty. */
 export function readSchema(value: unknown): readonly Setting[] | null {
   return Array.isArray(value) && value.length > 0 && value.every(isObject)
     ? (value as unknown[] as Setting[])
     : null;
 }
 
-/** The session's settings as a trait holds them; null where it says nothing. */
+/** Read the session's settings from a trait; null if the trait is empty. */
 export function readSettings(value: unknown): Values | null {
   return isObject(value) && Object.keys(value).length > 0 ? value : null;
 }
 
-/** Live settings; null where the trait says nothing. */
+/** Read live settings; null if the trait is empty. */
 export function readLive(value: unknown): LiveSettings | null {
   if (!isObject(value) || Object.keys(value).length === 0) return null;
   return { ...UNTOLD_LIVE, ...value };

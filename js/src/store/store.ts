@@ -1,4 +1,4 @@
-/** The one state of the front end. Everything on screen is drawn from these signals; only the channel writes them. */
+/** State of the front end, in one place. All views render these signals; only the channel writes them. */
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { FileState, ModelInfo, SentHello } from "../channel/messages";
@@ -7,9 +7,11 @@ import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
 import { LatencyProbe } from "../record/latency-probe";
 import { applyEvent, emptyRecord, type SessionRecord } from "../record/record";
 import { NO_VOCABULARY, type Vocabulary } from "../record/vocabulary";
+import type { Branch } from "./branch";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./mic-state";
 import { isPlaying, type PlayingFile } from "./playing";
 import type { Problem } from "./problem";
+import type { OpeningRecording, ReplayCheck, Saving, ShownRecording } from "./recording";
 import {
   type Changes,
   type Counters,
@@ -22,13 +24,13 @@ import {
   type Values,
 } from "./settings";
 
-/** Identifies one session of the kernel; compared, never interpreted. */
+/** Id of one session of the kernel; compared, never interpreted. */
 export type SessionId = NonNullable<SentHello["session"]>;
 
-/** How the line to the kernel stands. */
+/** State of the connection to the kernel. */
 export type LineState = "connecting" | "waiting" | "ready" | "lost";
 
-/** What the state pill says, and `data-state`. */
+/** State in the state pill and in `data-state`. */
 export type ShownState = "idle" | "asking" | "listening" | "speaking" | "paused" | "stopped" | "error";
 
 /** Level of the newest block. */
@@ -37,71 +39,82 @@ export interface Level {
   rms: number;
 }
 
-/** A microphone that may be chosen. */
+/** Selectable microphone. */
 export interface Device {
   id: string;
   name: string;
 }
 
 export interface Store {
-  /** Grows in place; readers subscribe to `version`, which counts its changes. */
+  /** Changed in place; readers subscribe to `version`, the number of its changes. */
   record: SessionRecord;
   session: SessionId | null;
-  /** Nothing but the meter depends on it: it changes with every block. */
+  /** Changes with every block, so only the meter depends on it. */
   readonly level: Signal<Level>;
   readonly version: Signal<number>;
   readonly line: Signal<LineState>;
   readonly model: Signal<ModelInfo>;
   readonly mic: Signal<MicState>;
-  /** The file that plays, or played last in this session: this page's, another's, or one on the kernel's disk. */
+  /** File that plays, or played last in this session: of this page, of another page, or of the kernel's disk. */
   readonly file: Signal<PlayingFile | null>;
-  /** Chunks that have arrived at the kernel and are not decided yet, as its newest message says. */
+  /** The recording that is shown in place of the session; null while the session is shown. */
+  readonly recording: Signal<ShownRecording | null>;
+  /** A recording that the kernel is reading. */
+  readonly opening: Signal<OpeningRecording | null>;
+  /** The replay of what is shown: in progress, or its result. */
+  readonly replayed: Signal<ReplayCheck | null>;
+  /** A file that is being saved for this page. */
+  readonly saving: Signal<Saving | null>;
+  /** Number of chunks that have arrived at the kernel and are not decided yet, from its newest message. */
   readonly kernelWaiting: Signal<number>;
-  /** Chunks that this page has sent and the kernel has not taken up: it may be busy, and cannot say so. */
+  /** Number of chunks that this page has sent and the kernel has not acknowledged: a busy kernel cannot report. */
   readonly untaken: Signal<number>;
-  /** Chunks that wait, on their way or at the kernel. */
+  /** Number of waiting chunks, under way or at the kernel. */
   readonly waiting: ReadonlySignal<number>;
   /** Seconds between now and the capture of the newest decided chunk, less the chunk that is being recorded. */
   readonly captureLag: Signal<number>;
-  /** How far decisions are behind the microphone, in seconds: the larger of what page and kernel know. */
+  /** Lag of the decisions behind the microphone, in seconds: the larger of the page's and the kernel's value. */
   readonly lag: ReadonlySignal<number>;
-  /** State of the kernel's side, from its synced trait: what goes on where this page records nothing. */
+  /** State from the kernel's synced trait, which is shown while this page does not record. */
   readonly kernelState: Signal<string>;
-  /** Seconds of audio sent in the stream that is open, or was last. */
+  /** Seconds of audio sent in the stream that is open or was open last. */
   readonly sentSeconds: Signal<number>;
   readonly problems: Signal<readonly Problem[]>;
-  /** The session's settings as the kernel's trait says; null before it says anything. */
+  /** Forks of the session, oldest first, and a count of the changes of their records. */
+  readonly branches: Signal<readonly Branch[]>;
+  readonly branchVersion: Signal<number>;
+  /** Settings of the session from the kernel's trait; null before the first value. */
   readonly settings: Signal<Values | null>;
-  /** Which settings there are, as the kernel declares them; empty before it does. */
+  /** Settings that the kernel declares; empty before it does. */
   readonly schema: Signal<readonly Setting[]>;
   readonly live: Signal<LiveSettings>;
   readonly loop: Signal<LoopState>;
   readonly counters: Signal<Counters>;
-  /** Changes that the kernel was asked for and has not answered. Nothing shows them as if they held. */
+  /** Requested changes without an answer. They are never shown as values in effect. */
   readonly pending: Signal<Changes>;
-  /** The kernel's sentence on a change that it refused, by the setting's name. */
+  /** The kernel's sentence on each refused change, by the setting's name. */
   readonly refused: Signal<Readonly<Record<string, string>>>;
-  /** Names of special tokens and the session's prefix, as the kernel's welcome gave them. */
+  /** Names of special tokens and the session's prefix, from the kernel's welcome. */
   readonly vocabulary: Signal<Vocabulary>;
-  /** What is shown comes from the saved history: no kernel has answered, and nothing can be recorded. */
+  /** Whether the saved history is shown: no kernel has answered, and nothing can be recorded. */
   readonly saved: Signal<boolean>;
-  /** Microphones by name, known once permission was given. */
+  /** Microphones by name, known after permission was given. */
   readonly devices: Signal<readonly Device[]>;
-  /** What the browser says of the open microphone's track: rate, echo cancellation and the like. */
+  /** Settings of the open microphone's track as the browser reports them: rate, echo cancellation and others. */
   readonly track: Signal<Readonly<Record<string, unknown>> | null>;
-  /** Whether the microphone is muted, by the person. */
+  /** Whether the user has muted the microphone. */
   readonly muted: Signal<boolean>;
   /** Whether a reply is being read aloud. */
   readonly readingAloud: Signal<boolean>;
   /** Whether a microphone is open: the recording light. */
   readonly micOpen: ReadonlySignal<boolean>;
-  /** Measures the browser's parts of each chunk's latency and writes them into the record. */
+  /** Measures the browser's parts of each chunk's latency, and writes them into the record. */
   readonly latency: LatencyProbe;
-  /** The newest finished reply, for screen readers. */
+  /** Newest finished reply, for screen readers. */
   readonly announcement: Signal<string>;
   readonly speaking: ReadonlySignal<boolean>;
   readonly shown: ReadonlySignal<ShownState>;
-  /** Seconds of audio in this session: heard, waiting, or at least sent. */
+  /** Seconds of audio in this session: heard, waiting, or sent. */
   readonly seconds: ReadonlySignal<number>;
 }
 
@@ -121,11 +134,11 @@ export function createStore(): Store {
   const speaking = computed(() => version.value >= 0 && store.record.speaking);
   const shown = computed<ShownState>(() => {
     if (line.value === "lost" || mic.value.phase === "error") return "error";
-    // Whatever the kernel was doing when it was saved is over.
+    // Any state of the kernel at the time of saving has ended.
     if (saved.value) return "stopped";
     if (speaking.value) return "speaking";
     if (isPlaying(file.value)) return FILE_SHOWN[file.value.state] ?? "listening";
-    // Audio may come from Python, or have come before the page was loaded.
+    // Audio may come from Python, or may have arrived before the page was loaded.
     const { phase } = mic.value;
     return phase === "idle" && isKernelState(kernelState.value) ? kernelState.value : phase;
   });
@@ -141,7 +154,7 @@ export function createStore(): Store {
   const track = signal<Readonly<Record<string, unknown>> | null>(null);
   const seconds = computed(() => {
     const chunks = version.value >= 0 ? store.record.chunks.length : 0;
-    // A file is read a few chunks ahead of the decisions; the page shows its position instead of a lag.
+    // The kernel reads a file a few chunks ahead of the decisions; the page shows its position instead of a lag.
     const ahead = isPlaying(file.value) ? 0 : waiting.value;
     return Math.max((chunks + ahead) * CHUNK_SECONDS, sentSeconds.value);
   });
@@ -154,6 +167,10 @@ export function createStore(): Store {
     model: signal<ModelInfo>({ status: "loading", kind: "model", name: "", detail: "" }),
     mic,
     file,
+    recording: signal(null),
+    opening: signal(null),
+    replayed: signal(null),
+    saving: signal(null),
     kernelWaiting,
     untaken,
     waiting,
@@ -162,6 +179,8 @@ export function createStore(): Store {
     kernelState,
     sentSeconds,
     problems: signal([]),
+    branches: signal([]),
+    branchVersion: signal(0),
     settings: signal(null),
     schema: signal([]),
     live: signal(UNTOLD_LIVE),
@@ -185,7 +204,7 @@ export function createStore(): Store {
   return store;
 }
 
-/** Adds events in their order; views are told once, however many there are. */
+/** Add events in order; views are notified once, for any number of events. */
 export function addEvents(store: Store, events: readonly SessionEvent[]): void {
   if (events.length === 0) return;
   const now_ms = Date.now();
@@ -194,6 +213,8 @@ export function addEvents(store: Store, events: readonly SessionEvent[]): void {
   for (const written of events) {
     const event = completeEvent(written);
     applyEvent(store.record, event, store.vocabulary.value);
+    // What is recorded was measured and announced when it happened.
+    if (store.recording.value) continue;
     store.latency.take(event, now_ms, hidden);
     if (event.type === "turn") finished = event.text;
   }
@@ -203,7 +224,7 @@ export function addEvents(store: Store, events: readonly SessionEvent[]): void {
   });
 }
 
-/** Shows a saved record. Nothing of it is the kernel's: the first welcome replaces it. */
+/** Show a saved record. It is not the kernel's: the first welcome replaces it. */
 export function showSaved(store: Store, record: SessionRecord): void {
   batch(() => {
     store.record = record;
@@ -212,7 +233,7 @@ export function showSaved(store: Store, record: SessionRecord): void {
   });
 }
 
-/** Replaces the record by an empty one: a new session begins. */
+/** Replace the record by an empty one at the beginning of a session. */
 export function clearRecord(store: Store, session: SessionId | null): void {
   batch(() => {
     store.record = emptyRecord();
@@ -221,19 +242,20 @@ export function clearRecord(store: Store, session: SessionId | null): void {
     store.latency.clear();
     store.kernelWaiting.value = 0;
     store.file.value = null;
+    store.branches.value = [];
     store.announcement.value = "";
     store.version.value += 1;
   });
 }
 
-/** Applies one microphone event; returns whether anything changed. */
+/** Apply one microphone event; return whether anything changed. */
 export function moveMic(store: Store, event: MicEvent): boolean {
   const before = store.mic.value;
   store.mic.value = micReducer(before, event);
   return store.mic.value !== before;
 }
 
-/** Shows a problem in place of one of its code; the same sentence once more is counted. */
+/** Show a problem, replacing one with the same code; equal sentences are counted. */
 export function showProblem(store: Store, problem: Problem): void {
   const before = store.problems.value.find((other) => other.code === problem.code);
   const again = before?.sentence === problem.sentence ? (before.times ?? 1) + (problem.times ?? 1) : 0;

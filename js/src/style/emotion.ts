@@ -1,4 +1,4 @@
-/** A face for each emotion, drawn as one path on a 16 × 16 grid, the same in the transcript and on the canvas. */
+/** Face of each emotion, drawn as one path on a 16 × 16 grid, the same in the transcript and on the canvas. */
 import type { Emotion } from "../record/events";
 
 const HEAD = "M8 1.5a6.5 6.5 0 1 1 0 13a6.5 6.5 0 1 1 0-13z";

@@ -1,9 +1,9 @@
-/** Probability as one of five shades: the less sure the model was of a token, the darker it is. */
+/** Probability as one of five shades: the lower the token's probability, the darker the shade. */
 
-/** Lower bounds of the shades, the surest first. */
+/** Lower bounds of the shades, the highest first. */
 export const SHADES = [0.9, 0.7, 0.5, 0.3, 0] as const;
 
-/** Index of the shade of probability `p`, 0 for sure to 4 for very unsure. */
+/** Return the index of the shade of probability `p`, from 0 (most probable) to 4. */
 export function shadeOf(p: number): number {
   const shade = SHADES.findIndex((bound) => p >= bound);
   return shade < 0 ? SHADES.length - 1 : shade;

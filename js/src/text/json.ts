@@ -1,6 +1,6 @@
-/** Checks of values that came as JSON, whose fields are not known to be there. */
+/** Checks of values from JSON, whose fields are not known to exist. */
 
-/** Whether a value is a JSON object: neither null nor an array. */
+/** Return whether a value is a JSON object: neither null nor an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

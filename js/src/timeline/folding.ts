@@ -1,9 +1,9 @@
-/** The folded lanes of each view. A view that is made anew starts with those of the channel's last view. */
+/** Folded lanes of each view. A new view starts with the folded lanes of the channel's newest view. */
 import { type Signal, signal } from "@preact/signals";
 import type { View } from "../view";
 
 const ofView = new WeakMap<View, Signal<ReadonlySet<string>>>();
-/** The lanes last folded, by channel; kept as long as the page. */
+/** Lanes that were folded last, by channel; kept until the page is closed. */
 const remembered = new WeakMap<object, ReadonlySet<string>>();
 
 export function foldedLanes(view: View): Signal<ReadonlySet<string>> {

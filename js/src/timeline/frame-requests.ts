@@ -1,6 +1,9 @@
-/** Asks the browser for frames: the next one, or a later one that several small changes share. */
+/** Requests of animation frames: the next one, or a later one that several small changes share. */
 
-/** What may wait waits so long for company; a glide takes a step as often. */
+/**
+ * Longest delay of a change that may be batched with others, and interval between two steps of a glide, in
+ * milliseconds.
+ */
 export const SHARED_MS = 40;
 
 export class FrameRequests {
@@ -9,7 +12,7 @@ export class FrameRequests {
 
   constructor(private readonly draw: () => void) {}
 
-  /** Draws at the next frame. */
+  /** Draw at the next frame. */
   next(): void {
     if (this.#frame !== 0) return;
     this.#frame = requestAnimationFrame(() => {
@@ -18,12 +21,12 @@ export class FrameRequests {
     });
   }
 
-  /** Draws soon, with whatever else has come by then; sooner where something asks for the next frame. */
+  /** Draw soon, together with other changes until then; earlier if a caller requests the next frame. */
   soon(): void {
     if (this.#frame === 0) this.#timer ??= setTimeout(() => this.next(), SHARED_MS);
   }
 
-  /** Nothing that was asked for is drawn. */
+  /** Cancel all requests. */
   end(): void {
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#timer);

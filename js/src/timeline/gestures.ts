@@ -1,4 +1,4 @@
-/** Pointer, wheel and touch on the timeline. The page's own vertical scrolling is left alone. */
+/** Pointer, wheel and touch on the timeline. The page's vertical scrolling is not affected. */
 import { claim, isCommand } from "../host/claim";
 import type { View } from "../view";
 import { pressKey } from "./keys";
@@ -6,28 +6,28 @@ import { cue, spanBetween } from "./replay-cursor";
 import { pixelsPerSecond } from "./time-axis";
 import type { TimelineCanvas } from "./timeline-canvas";
 
-/** A press that moves less than this is a click. */
+/** Movement below which a press is a click, in pixels: fingers and mice move a little in pressing. */
 const CLICK_PX = 4;
-/** Fingers nearer than this give no steady ratio. */
+/** Smallest distance of two fingers for zooming, in pixels: below it their ratio is too noisy. */
 const SMALLEST_PINCH_PX = 24;
-/** Pixels of one line or page, for wheels that count in these. */
+/** Pixels per unit of `WheelEvent.deltaMode`: pixel, line, page. */
 const WHEEL_UNITS = [1, 16, 400] as const;
 
 export function attachGestures(element: HTMLElement, timeline: TimelineCanvas, view: View): () => void {
   const ended = new AbortController();
-  // A wheel that zooms does not scroll the page too.
+  // Not passive: a wheel event that zooms must not scroll the page.
   const options = { signal: ended.signal, passive: false };
   const xIn = (event: { clientX: number }) => event.clientX - element.getBoundingClientRect().left;
-  /** Pointers that are down, by id, at their last place. */
+  /** Last place of each pressed pointer, by pointer id. */
   const down = new Map<number, number>();
   let moved = false;
-  /** Where a selection began, in pixels; null while a drag moves the window. */
+  /** Start of a selection, in pixels; null while a drag moves the window. */
   let from: number | null = null;
 
   const start = (event: PointerEvent) => {
     if (event.button !== 0) return;
     down.set(event.pointerId, event.clientX);
-    // A second finger makes a pinch of it, never a click.
+    // With a second finger the gesture is a pinch, never a click.
     moved = down.size > 1;
     const selects = event.shiftKey || view.selecting.peek();
     from = selects && down.size === 1 ? xIn(event) : null;
@@ -75,7 +75,8 @@ export function attachGestures(element: HTMLElement, timeline: TimelineCanvas, v
 
   const wheel = (event: WheelEvent) => {
     const unit = WHEEL_UNITS[event.deltaMode] ?? 1;
-    // A pinch on a touch pad arrives as a wheel with ctrl. The plain wheel zooms once the timeline has the focus.
+    // A pinch on a touch pad arrives as a wheel event with ctrl. The plain wheel zooms while the timeline has the
+    // focus.
     const pinch = event.ctrlKey || event.metaKey;
     const sideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
     if (sideways && !pinch) {
@@ -110,7 +111,7 @@ export function attachGestures(element: HTMLElement, timeline: TimelineCanvas, v
   return () => ended.abort();
 }
 
-/** Middle and width of the pointers that are down. */
+/** Return middle and width of the pressed pointers. */
 function spread(down: ReadonlyMap<number, number>): { middle: number; width: number } {
   const places = [...down.values()];
   const [least, most] = [Math.min(...places), Math.max(...places)];

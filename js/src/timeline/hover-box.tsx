@@ -1,4 +1,4 @@
-/** What is said of the chunk under the cursor: time, decision, remarks, and where its time went. */
+/** Box with details of the chunk under the cursor: time, decision, remarks and latency. */
 
 import { LATENCY_PARTS } from "../record/latency-table";
 import { isDecisionHidden } from "../store/hidden";
@@ -6,6 +6,7 @@ import { readout } from "../store/readout";
 import type { View } from "../view";
 import type { TimelineCanvas } from "./timeline-canvas";
 
+/** Distance of the box from the chunk, in pixels. */
 const GAP_PX = 14;
 
 export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: View }) {
@@ -15,10 +16,10 @@ export function HoverBox({ timeline, view }: { timeline: TimelineCanvas; view: V
   const hidden = view.hiddenFrom.value;
   const { title, decision, remarks } = readout(record, chunk, hidden);
   const x = timeline.xOfChunk(chunk);
-  // On the side where there is room.
+  // On the side that has room.
   const { width } = timeline.axis;
   const end = x + timeline.chunkWidth;
-  // Scrolled out of sight: it would point at nothing.
+  // The chunk is out of the window.
   if (end < 0 || x > width) return null;
   const place =
     x > width - end

@@ -1,4 +1,4 @@
-/** What keys mean on the timeline. */
+/** Keyboard commands of the timeline. */
 import { chunkCount } from "../record/record";
 import type { View } from "../view";
 import { cue, playedChunk, selectEdge } from "./replay-cursor";
@@ -6,23 +6,25 @@ import type { TimelineCanvas } from "./timeline-canvas";
 
 const HELP =
   "Left and right move by one chunk, with shift by a quarter of the window; page up and down by ten chunks; " +
-  "plus and minus zoom; Home and End; F fits everything; Enter picks the chunk; Space plays or pauses; left and right " +
-  "bracket select from and up to the chunk; Escape selects nothing; O loops";
+  "plus and minus zoom; Home and End move to the ends; F fits everything; Enter selects the chunk; " +
+  "Space plays or pauses; left and right bracket set the start and the end of the selection; Escape clears the selection; O loops";
 
-/** What the keys do, in words. A record that cannot grow has no newest chunk to follow. */
+/** Describe the keys in words. A record that cannot grow has no newest chunk to follow. */
 export function keysHelp(ongoing: boolean): string {
-  return ongoing ? `${HELP}; L follows the newest chunk.` : `${HELP}, and so does L.`;
+  return ongoing ? `${HELP}; L follows the newest chunk.` : `${HELP}, as does L.`;
 }
 
+/** Factor of one zoom step by key or button. */
 export const ZOOM_STEP = 1.4;
+/** Chunks that page up and page down move by. */
 const PAGE_CHUNKS = 10;
 
-/** Does what a key means; false where it means nothing. */
+/** Run the command of a key; return false if the key has none. */
 export function pressKey(key: string, shift: boolean, timeline: TimelineCanvas, view: View): boolean {
   const newest = chunkCount(view.store.record) - 1;
   const { channel } = view;
   const { replay } = channel;
-  // While it plays, the cursor is where the sound is.
+  // During playback the cursor is at the sound's position.
   const heard = replay.playing.peek() ? playedChunk(view) : null;
   const at = heard ?? view.hovered.value ?? view.selected.value ?? playedChunk(view);
   const go = (chunk: number) => {
@@ -95,7 +97,7 @@ export function pressKey(key: string, shift: boolean, timeline: TimelineCanvas, 
   }
 }
 
-/** Where the cursor is in sight, it stays in its place; else the middle does. */
+/** Return the cursor's pixel, which stays in place in zooming; undefined if the cursor is out of the window. */
 function cursorX(timeline: TimelineCanvas, view: View): number | undefined {
   const chunk = view.hovered.value ?? view.selected.value;
   if (chunk === null) return undefined;

@@ -1,4 +1,4 @@
-/** What happened to the context and to the session: each kind a shape of its own, with its word where there is room. */
+/** Lane of the context and the session: a shape for each kind of notice, with its word if there is room. */
 import type { Notice } from "../record/events";
 import { chunkStart, firstAtOrAfter } from "../record/record";
 import { isNoticeHidden } from "../store/hidden";
@@ -38,7 +38,7 @@ const LOOKS: Record<string, Look> = {
   violation: { shape: "cross", colour: "bad", word: "violation" },
 };
 
-/** Marks nearer than this are not drawn beside one another; the first stands for all. */
+/** Smallest distance of two marks, in pixels: the first mark stands for nearer ones. */
 const MARK_PX = 20;
 
 export const contextLane: Lane = {
@@ -53,7 +53,7 @@ export const contextLane: Lane = {
     context.font = `10px ${palette.font}`;
     context.textAlign = "left";
     context.textBaseline = "middle";
-    // Words of a notice left of the window may reach into it.
+    // The words of a notice left of the window may extend into the window.
     let i = Math.max(0, firstAtOrAfter(notices, first) - 1);
     while (i < notices.length) {
       const notice = notices[i] as Notice;
@@ -68,10 +68,10 @@ export const contextLane: Lane = {
   },
 };
 
-/** Kinds that come by themselves or beside the one that tells: they stand for a mark only where it holds no other. */
+/** Kinds of routine notices: a shared mark shows one of these only if it has no other kind. */
 const EVERYDAY = ["context_slide", "microphone", "stream"];
 
-/** Of notices that share a mark, the first that is not of an everyday kind. */
+/** Return the first notice of a shared mark that is not of a routine kind, or the first one. */
 function tellingOf(notices: readonly Notice[], from: number, to: number): Notice {
   for (let i = from; i < to; i++) {
     const notice = notices[i] as Notice;
@@ -80,7 +80,7 @@ function tellingOf(notices: readonly Notice[], from: number, to: number): Notice
   return notices[from] as Notice;
 }
 
-/** The first notice from `from` on whose chunk starts at or after `seconds`. */
+/** Return the index of the first notice from `from` on whose chunk starts at or after `seconds`. */
 function firstAfter({ record }: LaneFrame, from: number, seconds: number): number {
   let low = from;
   let high = record.notices.length;
@@ -116,7 +116,7 @@ function drawNotice(frame: LaneFrame, notice: Notice, many: number, x: number, e
 
 type Pen = CanvasRenderingContext2D;
 
-/** Each is eight pixels wide and tall, from `x` on, around `y`. */
+/** Shapes of 8 × 8 pixels, from `x` on and centred on `y`. */
 const shapes: Record<Shape, (pen: Pen, x: number, y: number) => void> = {
   slide(pen, x, y) {
     for (const at of [x + 4, x + 8]) {

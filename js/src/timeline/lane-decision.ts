@@ -1,4 +1,4 @@
-/** Decisions, by colour and by mark: silent (grey, dot), speak (accent, ▶), violation (✕), not decided yet (hatched). */
+/** Lane of decisions, by colour and mark: silent (grey, dot), speak (accent, ▶), violation (✕), undecided (hatched). */
 import { CHOICE_CODES } from "../record/decision-table";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame, SMALLEST_CHUNK_PX, type Stretch } from "./lane";
 
@@ -16,7 +16,7 @@ export const decisionLane: Lane = {
   },
 };
 
-/** The most telling choice of a stretch; those that step mode hides count as not decided. */
+/** Return the highest choice code in a stretch; choices that step mode hides count as undecided. */
 function choiceOf({ record, hidden }: LaneFrame, { level, index, from, to }: Stretch): number {
   const { choice } = record.decisions;
   return to <= hidden.decision
@@ -92,8 +92,8 @@ function cross(context: CanvasRenderingContext2D, { x, y }: Point, colour: strin
 }
 
 /**
- * Zoomed out: silence a thin band, speaking a tall bar, a violation taller still with a gap in it. The rarer is drawn
- * later and at least two pixels wide, so that none disappears.
+ * Draw the zoomed-out lane: silence as a thin band, replies as tall bars, violations as taller bars with a gap. The
+ * rarer kinds are drawn last and at least two pixels wide, so that each one is visible.
  */
 function drawStretches(frame: LaneFrame): void {
   const { context, palette, patterns, top, height } = frame;

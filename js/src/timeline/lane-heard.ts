@@ -1,6 +1,6 @@
 /**
- * What the model heard: the log-mel of the resampled audio, low bands below, and what happened to the audio on its way:
- * clipped (▼ above); padded, gated, dropped or late (a strip of its own pattern and colour below).
+ * Lane of the model's input: the log-mel of the resampled audio, low bands at the bottom, and flags of the audio:
+ * clipped (▼ above); padded, gated, dropped or late (a strip with its own pattern and colour below).
  */
 
 import { type DrawnFlag, FLAG_BITS } from "../record/chunk-table";
@@ -8,12 +8,14 @@ import { MEL_BANDS, MEL_FRAMES } from "../record/events";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame, levelFor, type Stretch } from "./lane";
 import { type Palette, ramp } from "./palette";
 
-/** Narrowest column of the picture. */
+/** Smallest width of a column of the picture, in pixels. */
 const COLUMN_PX = 1;
+/** Smallest width of a flag, in pixels, so that each one is visible. */
 const SMALLEST_MARK_PX = 2;
+/** Height of the strip of a flag, in pixels. */
 const STRIP_PX = 5;
 const STRIPS = ["padded", "gated", "dropped", "late"] as const satisfies DrawnFlag[];
-/** Frames drawn as one column: the divisors of a chunk's ten. */
+/** Numbers of frames that one column may average: the divisors of a chunk's ten. */
 const GROUPS = [1, 2, 5, 10] as const;
 
 export const heardLane: Lane = {
@@ -31,7 +33,7 @@ export const heardLane: Lane = {
 
 const ramps = new WeakMap<Palette, Uint32Array>();
 
-/** A pixel for each value of a band. */
+/** Return the colour of each value of a band. */
 function rampOf(palette: Palette): Uint32Array {
   let found = ramps.get(palette);
   if (!found) {
@@ -41,7 +43,7 @@ function rampOf(palette: Palette): Uint32Array {
   return found;
 }
 
-/** Paints each run of neighbours as one small image, a pixel a band and column, and stretches it over its place. */
+/** Draw each run of adjacent stretches as one small image with a pixel per band and column, scaled to its place. */
 function drawPicture(frame: LaneFrame): void {
   const wide = chunkWidth(frame.axis);
   const group = GROUPS.find((frames) => (wide * frames) / MEL_FRAMES >= COLUMN_PX);
@@ -87,7 +89,7 @@ function drawRun(frame: LaneFrame, run: Stretch[], columns: number): void {
   context.drawImage(small, 0, 0, image.width, MEL_BANDS, first.x, top + 3, width, height - 7);
 }
 
-/** Mean of one band over the frames of a column. */
+/** Average one band over the frames of a column. */
 function grouped(frames: Uint8Array, column: number, columns: number, band: number): number {
   const group = MEL_FRAMES / columns;
   let sum = 0;
@@ -97,7 +99,7 @@ function grouped(frames: Uint8Array, column: number, columns: number, band: numb
 
 let shared: HTMLCanvasElement | null = null;
 
-/** One canvas for all images: each is stretched onto the lane before the next is made. */
+/** Return the canvas that all images share: each one is copied to the lane before the next is made. */
 function smallCanvas(width: number): HTMLCanvasElement {
   shared ??= document.createElement("canvas");
   if (shared.height !== MEL_BANDS) shared.height = MEL_BANDS;
@@ -117,7 +119,7 @@ function drawMarks(frame: LaneFrame): void {
       context.fillStyle = palette.bg;
       context.fillRect(x, y, wide, STRIP_PX);
       context.fillStyle = patterns.of(flag);
-      // A chunk that was dropped was not heard at all: the pattern covers its place.
+      // A dropped chunk was never input of the model: the pattern covers its place.
       if (flag === "dropped" && level === 0) context.fillRect(x, top + 3, wide, height - 7);
       else context.fillRect(x, y, wide, STRIP_PX);
       y -= STRIP_PX + 1;

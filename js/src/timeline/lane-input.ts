@@ -1,17 +1,18 @@
 /**
- * Input level: mirrored peaks of 25 ms each, drawn as one shape. Where several share a pixel, the shape is as tall as
- * the loudest, and its darker core as the quietest. Hatched where the audio had to wait, marked where it was clipped.
+ * Lane of the input level: mirrored peaks of 25 ms each, drawn as one shape. Where several peaks share a pixel, the
+ * shape is as tall as the loudest and its darker core as tall as the quietest. Waiting audio is hatched, clipped
+ * audio is marked.
  */
 
 import { FLAG_BITS } from "../record/chunk-table";
 import { ENVELOPE_POINTS } from "../record/events";
 import { chunkWidth, eachStretch, type Lane, type LaneFrame } from "./lane";
 
-/** Narrowest step of the shape. */
+/** Smallest step of the shape, in pixels. */
 const STEP_PX = 1.5;
 const PAD_PX = 4;
 
-/** Small sounds stay visible: half the band for −20 dB. */
+/** Convert a peak (0…1) to a height (0…1): −20 dB is half the band, so that quiet sounds are visible. */
 export const loudness = (peak: number) => Math.min(1, Math.max(0, peak)) ** 0.6;
 
 export const inputLane: Lane = {
@@ -41,13 +42,13 @@ function drawFlags(frame: LaneFrame): void {
   const { context, record, top, height, patterns } = frame;
   context.fillStyle = patterns.of("waited");
   eachStretch(frame, SMALLEST_MARK_PX, ({ level, index, x, width }) => {
-    // Over hours this would hatch everything.
+    // Zoomed out over hours, the hatching would cover the whole lane.
     if (level > 1 || (record.chunks.flags.cell(level, index) & FLAG_BITS.waited) === 0) return;
     context.fillRect(x, top + 3, width, height - 6);
   });
 }
 
-/** x and loudness, step by step: three numbers each (left, right, 0…1). */
+/** x and loudness of each step as three numbers: left, right, 0…1. */
 type Shape = number[];
 
 function pointShape(frame: LaneFrame): Shape {
@@ -76,7 +77,7 @@ function stretchShape(frame: LaneFrame, which: "loudest" | "quietest"): Shape {
   return shape;
 }
 
-/** One path out along the tops and back along the bottoms, over each run without a hole. */
+/** Fill each run without a gap as one path: forth along the upper edge, back along the lower edge. */
 function fillMirrored({ context, top, height }: LaneFrame, shape: Shape, colour: string): void {
   const middle = top + height / 2;
   const half = height / 2 - PAD_PX;

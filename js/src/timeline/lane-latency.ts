@@ -1,6 +1,6 @@
 /**
- * Where the time of each chunk went, one part on the other in the order of its way, under the line of 0.4 s by which
- * it has to be done. Where several chunks share a bar, it is the slowest one's.
+ * Lane of the latency of each chunk: its parts stacked in their order, and the deadline of 0.4 s as a line. A bar
+ * that several chunks share shows the slowest chunk.
  */
 
 import { DEADLINE_MS, LATENCY_PARTS, type LatencyPart } from "../record/latency-table";
@@ -8,6 +8,7 @@ import { eachStretch, type Lane, type LaneFrame, type Stretch } from "./lane";
 
 /** Milliseconds at the top of the lane. */
 const CEILING_MS = 500;
+/** Smallest width of a bar, in pixels; narrower chunks share one. */
 const SMALLEST_BAR_PX = 2;
 const PAD_PX = 4;
 
@@ -27,7 +28,7 @@ export const latencyLane: Lane = {
 
 interface Bar extends Stretch {
   chunk: number;
-  /** Milliseconds drawn so far. */
+  /** Sum of the parts drawn so far, in milliseconds. */
   from_ms: number;
 }
 
@@ -39,7 +40,7 @@ function barsOf(frame: LaneFrame): Bar[] {
   const { worst } = frame.record.latency;
   const bars: Bar[] = [];
   eachStretch(frame, SMALLEST_BAR_PX, (stretch) => {
-    // How long the decision took would tell nothing, but that there is one.
+    // The latency of a hidden decision is hidden too: its bar would reveal that a decision was made.
     if (stretch.from >= frame.hidden.decision) return;
     const chunk = worst.cell(stretch.level, stretch.index);
     if (chunk >= 0) bars.push({ ...stretch, chunk, from_ms: 0 });
@@ -60,7 +61,7 @@ function drawPart(frame: LaneFrame, bars: Bar[], part: LatencyPart): void {
   }
 }
 
-/** A bar that reaches the top goes on: marked, since its true height cannot be seen. */
+/** Mark a bar that is cut at the top of the lane. */
 function drawOverflow({ context, top, palette }: LaneFrame, bars: readonly Bar[]): void {
   context.fillStyle = palette.bad;
   context.beginPath();
@@ -92,7 +93,7 @@ function drawDeadline(frame: LaneFrame): void {
   context.textAlign = "right";
   context.textBaseline = "top";
   const label = `${DEADLINE_MS} ms`;
-  // A rim keeps it legible where bars reach up to it.
+  // The outline keeps the label legible in front of bars.
   context.strokeStyle = palette.bg;
   context.lineWidth = 3;
   context.strokeText(label, right - 3, y + 2);

@@ -1,4 +1,6 @@
-/** The names of the lanes, each a button that folds its lane. One tab stop; the arrow keys go from name to name. */
+/**
+ * Names of the lanes; each one is a button that folds its lane. One tab stop: the arrow keys move from name to name.
+ */
 
 import { useSignal } from "@preact/signals";
 import { claim } from "../host/claim";

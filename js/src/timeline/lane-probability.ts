@@ -1,7 +1,7 @@
 /**
- * The raw probability of TEXT_BEGIN after each chunk, from the bottom up; that of all tokens that are neither decision,
- * shaded from the top down; and the line at which the draw flips: above it speaking is likelier, bias included. Of a
- * baseline policy: the score of its detector, and its threshold.
+ * Lane of the raw probability of TEXT_BEGIN after each chunk, upwards from the bottom; the probability of all tokens
+ * but the two decision tokens, shaded downwards from the top; and the threshold: above this line speaking is more
+ * probable, bias included. With a baseline policy: its detector's score and threshold.
  */
 import { CHOICE_CODES } from "../record/decision-table";
 import { type PolicyScore, policyOf } from "../record/policy";
@@ -9,7 +9,9 @@ import { chunkWidth, eachStretch, type Lane, type LaneFrame, type Stretch } from
 import { pixelsPerSecond } from "./time-axis";
 
 const PAD_PX = 7;
+/** Smallest width of a stretch of the trace, in pixels. */
 const STEP_PX = 2;
+/** Smallest width of a chunk whose point is drawn as a dot, in pixels. */
 const SMALLEST_DOTS_PX = 6;
 
 export const probabilityLane: Lane = {
@@ -28,10 +30,10 @@ export const probabilityLane: Lane = {
   drawFront: labelThreshold,
 };
 
-/** One point of the trace: the likeliest chunk of a stretch. */
+/** Point of the trace: the chunk with the highest probability in a stretch. */
 interface Peak extends Stretch {
   chunk: number;
-  /** Raw probability of TEXT_BEGIN; of a policy, the place of its score. */
+  /** Raw probability of TEXT_BEGIN; with a policy, the height of its score. */
   p: number;
   other: number;
   threshold: number;
@@ -64,7 +66,7 @@ function traceOf(frame: LaneFrame): Peak[] {
   return peaks;
 }
 
-/** Whether two points belong to one line: nothing undecided lies between. */
+/** Return whether two points are joined by the line: no undecided chunk is between them. */
 const joined = (a: Peak | undefined, b: Peak) => a !== undefined && a.index + 1 === b.index;
 
 function drawOthers(frame: LaneFrame, peaks: readonly Peak[]): void {
@@ -86,7 +88,7 @@ function drawThreshold(frame: LaneFrame, peaks: readonly Peak[]): void {
   context.strokeStyle = palette.muted;
   context.lineWidth = 1;
   context.setLineDash([4, 3]);
-  // Dashes of all tiles in one rhythm.
+  // The dashes continue from tile to tile.
   context.lineDashOffset = frame.axis.start * pixelsPerSecond(frame.axis) + (peaks[0]?.x ?? 0);
   context.beginPath();
   let before: Peak | undefined;
@@ -102,11 +104,11 @@ function drawThreshold(frame: LaneFrame, peaks: readonly Peak[]): void {
   context.lineDashOffset = 0;
 }
 
-/** The threshold of the newest decision in sight, as a figure at the right. */
+/** Write the threshold of the newest visible decision at the right edge. */
 function labelThreshold(frame: LaneFrame): void {
   const { context, record, axis, first, last, hidden, palette } = frame;
   let chunk = Math.min(last, hidden.decision, record.decisions.length) - 1;
-  // A few chunks may wait for their decision; further back it is another one's figure.
+  // The newest chunks may be undecided. Further back, the value would belong to another decision.
   for (let looked = 0; looked < 8 && chunk >= first && !record.decisions.has(chunk); looked++) chunk -= 1;
   const threshold = record.decisions.columns.of.threshold[chunk];
   if (threshold === undefined || Number.isNaN(threshold)) return;
@@ -130,7 +132,7 @@ function drawTrace(frame: LaneFrame, peaks: readonly Peak[]): void {
   context.strokeStyle = palette.accent;
   context.fillStyle = palette.accent;
   context.lineWidth = 1.5;
-  // Joins cost most of the drawing where a point lies at every other pixel.
+  // Miter joins take most of the drawing time if points are two pixels apart.
   context.lineJoin = chunkWidth(axis) < SMALLEST_DOTS_PX ? "bevel" : "round";
   context.beginPath();
   let before: Peak | undefined;

@@ -1,4 +1,7 @@
-/** Replies: a box from the decision's end, with emotion, duration and text; the bar below it is the true duration. */
+/**
+ * Lane of the replies: a box from the end of the decision on, with emotion, duration and text; the bar below has the
+ * true duration.
+ */
 
 import type { Emotion } from "../record/events";
 import { firstAtOrAfter, type TurnRecord, turnSpan } from "../record/record";
@@ -10,13 +13,13 @@ import type { Lane, LaneFrame } from "./lane";
 import { drawWithin } from "./layer";
 import { pixelsPerSecond, xOf } from "./time-axis";
 
-/** Where replies lie closer than this, each is a bare mark. */
+/** Smallest width of a box, in pixels; a narrower reply is drawn as a mark. */
 const SMALLEST_BOX_PX = 5;
-/** A box is at least so wide, if the next reply leaves the room. */
+/** Smallest width of a box if the next reply leaves room, in pixels: its text is then readable. */
 const READABLE_PX = 190;
-/** Marks nearer than this are one. */
+/** Smallest distance of two marks, in pixels; nearer ones are drawn as one. */
 const MARK_PX = 2;
-/** Longest line in code units: more never fits a screen. */
+/** Longest text of a line, in code units: more does not fit on any screen. */
 const MOST_TEXT = 400;
 
 export const replyLane: Lane = {
@@ -24,12 +27,12 @@ export const replyLane: Lane = {
   label: "reply",
   hint: "text",
   height: 54,
-  // A box that begins left of the window keeps its words in sight.
+  // The words of a box that begins left of the window stay visible.
   still: false,
   draw(frame) {
     const { record, axis, first, last, hidden } = frame;
     const { turns } = record;
-    // The last one that begins left of the window may reach into it.
+    // The last reply that begins left of the window may extend into the window.
     let i = Math.max(0, firstAtOrAfter(turns, first) - 1);
     while (i < turns.length) {
       const turn = turns[i] as TurnRecord;
@@ -40,7 +43,7 @@ export const replyLane: Lane = {
       const room = next ? xOf(axis, turnSpan(record, next).start) - x - 2 : Number.POSITIVE_INFINITY;
       if (room < SMALLEST_BOX_PX) {
         drawMark(frame, x);
-        // Whatever lies under this mark needs none of its own.
+        // Replies under this mark need no mark of their own.
         const chunks = Math.floor(((MARK_PX / axis.width) * axis.span) / 0.4);
         i = Math.max(i + 1, firstAtOrAfter(turns, turn.chunk + chunks));
         continue;
@@ -110,8 +113,8 @@ function facePath(emotion: Emotion): Path2D {
 }
 
 /**
- * The reply's words, each over the shade that the transcript gives it: the less sure the model was, the fuller. The line
- * is drawn as one text, so that the browser orders and joins its letters as it does on the page.
+ * Draw the words of a reply, each over the transcript's shade of its probability. The line is drawn as one text, so
+ * that the browser orders and joins the letters as it does in HTML.
  */
 function drawWords(frame: LaneFrame, turn: TurnRecord, left: number, right: number, y: number): void {
   const { context, palette } = frame;
@@ -125,7 +128,7 @@ function drawWords(frame: LaneFrame, turn: TurnRecord, left: number, right: numb
   let before = 0;
   for (const { text, from, to, p } of line.pieces) {
     before += text.length;
-    // A piece that the dots replace has no shade of its own.
+    // A piece replaced by the ellipsis has no shade.
     if (shown !== line.text && before > shown.length - 1) break;
     context.globalAlpha = 0.04 + 0.1 * shadeOf(p);
     context.fillStyle = palette.accent;
@@ -133,7 +136,7 @@ function drawWords(frame: LaneFrame, turn: TurnRecord, left: number, right: numb
   }
   context.globalAlpha = 1;
   context.fillStyle = palette.text;
-  // Left and right, not start and end: what these mean depends on the direction.
+  // Left and right, not start and end, because these depend on the text's direction.
   context.textAlign = rightwards ? "left" : "right";
   context.direction = line.direction;
   context.fillText(shown, edge, y);
@@ -143,7 +146,7 @@ function drawWords(frame: LaneFrame, turn: TurnRecord, left: number, right: numb
 
 const wordFont = ({ palette }: LaneFrame) => `11.5px ${palette.font}`;
 
-/** Some tokens that a reader sees as one piece, and its place from the line's beginning in pixels. */
+/** Tokens that a reader sees as one piece, and the piece's place from the start of the line, in pixels. */
 interface Piece {
   text: string;
   from: number;
@@ -157,11 +160,14 @@ interface Line {
   text: string;
   width: number;
   direction: "ltr" | "rtl";
-  /** Empty where the order on screen is not that of the tokens, or there are none. */
+  /** Empty if the visual order differs from the order of the tokens, or if there are no tokens. */
   pieces: readonly Piece[];
 }
 
-/** Lines are asked for in every frame, and measuring is slow. A line holds for one font and state of its reply. */
+/**
+ * Cache of measured lines: each frame asks for them, and measuring is slow. A line is valid for one font and version
+ * of its reply.
+ */
 const lines = new WeakMap<TurnRecord, Line>();
 
 function lineOf(frame: LaneFrame, turn: TurnRecord): Line {
@@ -179,10 +185,13 @@ function lineOf(frame: LaneFrame, turn: TurnRecord): Line {
   return made;
 }
 
-/** Each piece is as wide as it makes the line: letters join, and marks take no room of their own. */
+/**
+ * Measure the pieces by the width of the line up to each: letters join, and combining marks have no width of their
+ * own.
+ */
 function piecesOf(context: CanvasRenderingContext2D, turn: TurnRecord, text: string): Piece[] {
   const spoken = turn.tokens.filter((token) => token?.text);
-  // Where the kernel settled on another text, the text alone.
+  // The final text may differ from the tokens' texts: then it is drawn without shades.
   if (spoken.map((token) => token.text).join("") !== text) return [];
   let [before, from] = ["", 0];
   return wholeGraphemes(spoken, (token) => token.text).map((tokens) => {
@@ -203,7 +212,7 @@ function turnLabel({ record }: LaneFrame, turn: TurnRecord): string {
   return parts.filter(Boolean).join(" · ");
 }
 
-/** `text`, cut with an ellipsis to fit `width` pixels, between two characters as a reader sees them. */
+/** Truncate `text` with an ellipsis to `width` pixels, between two graphemes. */
 function shorten(context: CanvasRenderingContext2D, text: string, width: number): string {
   if (context.measureText(text).width <= width) return text;
   const ends = boundaries(text);

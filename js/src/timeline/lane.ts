@@ -1,4 +1,4 @@
-/** A lane: one horizontal band of the timeline. Each lane is a file of its own and knows only its band. */
+/** A lane: one horizontal band of the timeline. Each lane is a separate file and has access to its own band only. */
 import { CHUNK_SECONDS } from "../record/events";
 import { chunkCount, chunkStart, type SessionRecord } from "../record/record";
 import type { HiddenFrom } from "../store/hidden";
@@ -6,16 +6,16 @@ import type { Palette } from "./palette";
 import type { Patterns } from "./patterns";
 import { pixelsPerSecond, type TimeAxis, xOf } from "./time-axis";
 
-/** What a lane gets to draw with. `first`…`last` (exclusive) are the chunks in sight. */
+/** Arguments of a lane's drawing. `first`…`last` (exclusive) are the visible chunks. */
 export interface LaneFrame {
   context: CanvasRenderingContext2D;
   record: SessionRecord;
   axis: TimeAxis;
   first: number;
   last: number;
-  /** What step mode hides. */
+  /** Decisions and replies that step mode hides. */
   hidden: HiddenFrom;
-  /** Top of the lane's band and its height, in CSS pixels. */
+  /** Top and height of the lane's band, in CSS pixels. */
   top: number;
   height: number;
   palette: Palette;
@@ -26,16 +26,16 @@ export interface Lane {
   id: string;
   label: string;
   hint: string;
-  /** Label and hint where a baseline policy listens, if the lane then shows something else or nothing. */
+  /** Label and hint with a baseline policy, if the lane then shows something else or nothing. */
   ofPolicy?: { label: string; hint: string };
   height: number;
   /**
-   * A lane whose picture is the same wherever the window stands is drawn into tiles that are kept. The others (words
-   * that stay in sight) are drawn anew for each frame.
+   * Whether the lane's picture does not depend on the window's position: such a lane is drawn into cached tiles. The
+   * others, with words that stay in the window, are drawn in each frame.
    */
   still: boolean;
   draw(frame: LaneFrame): void;
-  /** What lies over the whole window, drawn for each frame: lines across, figures at the edge. */
+  /** Draw what covers the whole window, in each frame: lines across, values at the edge. */
   drawFront?(frame: LaneFrame): void;
 }
 
@@ -43,26 +43,26 @@ export interface Lane {
 export interface Stretch {
   level: number;
   index: number;
-  /** First chunk, and one past the last. */
+  /** First chunk, and last chunk + 1. */
   from: number;
   to: number;
   x: number;
   width: number;
 }
 
-/** Below this many pixels a chunk is drawn as part of a stretch, without its details. */
+/** Smallest width of a chunk that is drawn by itself and with details, in pixels. */
 export const SMALLEST_CHUNK_PX = 3;
 
 export function chunkWidth(axis: TimeAxis): number {
   return CHUNK_SECONDS * pixelsPerSecond(axis);
 }
 
-/** The lowest level whose stretches are at least `narrowest` pixels wide. */
+/** Return the lowest level whose stretches are at least `narrowest` pixels wide. */
 export function levelFor(axis: TimeAxis, narrowest: number): number {
   return Math.max(0, Math.ceil(Math.log2(narrowest / chunkWidth(axis)) - 1e-9));
 }
 
-/** Where a stretch of a level lies. Its place does not depend on the window, so nothing flickers in panning. */
+/** Return a stretch of a level. Its place does not depend on the window, so nothing flickers in panning. */
 export function stretchAt({ record, axis }: LaneFrame, level: number, index: number): Stretch {
   const from = index << level;
   const to = Math.min(chunkCount(record), (index + 1) << level);
@@ -71,7 +71,7 @@ export function stretchAt({ record, axis }: LaneFrame, level: number, index: num
   return { level, index, from, to, x, width: end - x };
 }
 
-/** Calls `visit` for each stretch in sight, and for one more at each side so that lines run off the edge. */
+/** Call `visit` for each visible stretch, and for one more on each side, so that lines continue to the edge. */
 export function eachStretch(frame: LaneFrame, narrowest: number, visit: (stretch: Stretch) => void): void {
   const count = chunkCount(frame.record);
   if (count === 0) return;

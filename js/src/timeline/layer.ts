@@ -8,13 +8,13 @@ export class Layer {
     this.context = canvas.getContext("2d");
   }
 
-  /** Reads the width of its place on the page. */
+  /** Read the width of the canvas's place on the page. */
   measure(): number {
     this.width = this.canvas.clientWidth;
     return this.width;
   }
 
-  /** Takes on its size on the present screen; returns whether that changed, which clears it. */
+  /** Set the canvas to its size on the present screen; return whether the size changed, which clears the canvas. */
   fit(height: number): boolean {
     const { canvas, width } = this;
     const before = this.scale;
@@ -25,13 +25,13 @@ export class Layer {
       canvas.width = wide;
       canvas.height = tall;
     }
-    // Setting it anew would put the canvas on screen anew.
+    // Assigning the same value would still repaint the canvas.
     if (changed || this.scale !== before) this.context?.setTransform(this.scale, 0, 0, this.scale, 0, 0);
     return changed;
   }
 }
 
-/** Draws, and leaves nothing outside of a rectangle. */
+/** Draw with clipping to a rectangle. */
 export function drawWithin(
   context: CanvasRenderingContext2D,
   [x, y, width, height]: readonly [number, number, number, number],

@@ -1,4 +1,4 @@
-/** Which lanes there are, from top to bottom, and where each one lies when some are folded. */
+/** The lanes from top to bottom, and the place of each if some are folded. */
 import type { Lane } from "./lane";
 import { contextLane } from "./lane-context";
 import { decisionLane } from "./lane-decision";
@@ -18,8 +18,9 @@ export const LANES: readonly Lane[] = [
   contextLane,
 ];
 
+/** Height of the ruler in CSS pixels. */
 export const RULER_HEIGHT = 22;
-/** What is left of a folded lane: its name. */
+/** Height of a folded lane in CSS pixels: room for its name. */
 export const FOLDED_HEIGHT = 20;
 
 export interface LanePlace {
@@ -34,7 +35,7 @@ export interface Layout {
   height: number;
 }
 
-/** Where each lane lies; those named in `folded` take the room of their name only. */
+/** Compute the place of each lane; those named in `folded` have only the height of their name. */
 export function layoutOf(folded: ReadonlySet<string>, lanes: readonly Lane[] = LANES): Layout {
   let top = RULER_HEIGHT;
   const places = lanes.map((lane) => {

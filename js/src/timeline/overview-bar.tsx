@@ -1,4 +1,4 @@
-/** The strip below the lanes: the whole record, and the window in sight, to be dragged. */
+/** Strip below the lanes: the whole record, and the window as a mark that can be dragged. */
 
 import { useComputed } from "@preact/signals";
 import type { Ref } from "preact";
@@ -8,7 +8,7 @@ import { OVERVIEW_HEIGHT } from "./overview";
 import type { TimelineCanvas } from "./timeline-canvas";
 
 interface Props {
-  /** Id of the lanes that it scrolls. */
+  /** Id of the lanes that the strip scrolls. */
   scrolls: string;
   canvas: Ref<HTMLCanvasElement>;
   timeline: () => TimelineCanvas | null;
@@ -28,7 +28,7 @@ export function OverviewBar({ scrolls, canvas, timeline, view }: Props) {
     else if (event.key === "Home") made.panBy(-made.axis.start);
     else made.follow();
   };
-  /** In whole seconds, so that a glide does not draw this component in every frame. */
+  /** In whole seconds, so that a glide does not render this component in each frame. */
   const end = useComputed(() => {
     void view.store.version.value;
     return Math.max(1, Math.round(timeline()?.end_s ?? 0));

@@ -1,4 +1,4 @@
-/** The whole record in one thin strip, with the window in sight marked on it: a scroll bar that shows what is where. */
+/** The whole record in one thin strip with the window marked: a scroll bar that also shows the record. */
 
 import { CHOICE_CODES } from "../record/decision-table";
 import { chunkCount, recordEnd, type SessionRecord } from "../record/record";
@@ -9,22 +9,26 @@ import type { Palette } from "./palette";
 import type { Patterns } from "./patterns";
 import { DEFAULT_SPAN_S, type TimeAxis, timeAt, xOf } from "./time-axis";
 
+/** Height of the strip in CSS pixels. */
 export const OVERVIEW_HEIGHT = 26;
-/** The mark of the window is at least so wide, to be seen and taken hold of. */
+/** Smallest width of the window's mark, in pixels, so that it can be seen and dragged. */
 const SMALLEST_WINDOW_PX = 10;
 
-/** The axis of the strip: everything from 0 to the end of the record. */
+/** Return the axis of the strip: from 0 to the end of the record. */
 export function overviewAxis(record: SessionRecord, width: number): TimeAxis {
   return { start: 0, span: Math.max(DEFAULT_SPAN_S, recordEnd(record)), left: 0, width };
 }
 
-/** The window's mark on the strip. */
+/** Mark of the window on the strip. */
 export interface WindowMark {
   x: number;
   width: number;
 }
 
-/** Left edge and width of the window's mark on the strip, to a device pixel: smaller moves are not seen. */
+/**
+ * Return left edge and width of the window's mark on the strip, rounded to device pixels: smaller moves are
+ * invisible.
+ */
 export function windowMark(strip: TimeAxis, axis: TimeAxis, scale = 1): WindowMark {
   const onPixel = (x: number) => Math.round(x * scale) / scale;
   const from = Math.max(0, onPixel(xOf(strip, axis.start)));
@@ -33,7 +37,7 @@ export function windowMark(strip: TimeAxis, axis: TimeAxis, scale = 1): WindowMa
   return { x: Math.min(from, strip.width - width), width };
 }
 
-/** Start of the window whose middle is at pixel `x` of the strip. */
+/** Return the start of the window whose middle is at pixel `x` of the strip. */
 export function windowStart(strip: TimeAxis, axis: TimeAxis, x: number): number {
   return timeAt(strip, x) - axis.span / 2;
 }
@@ -45,7 +49,7 @@ export interface OverviewScene {
   hidden: HiddenFrom;
 }
 
-/** Level and spoken turns of the whole record. */
+/** Draw level and replies of the whole record. */
 export function paintRecord(context: CanvasRenderingContext2D, scene: OverviewScene, strip: TimeAxis): void {
   const { record, palette, hidden } = scene;
   context.clearRect(0, 0, strip.width, OVERVIEW_HEIGHT);

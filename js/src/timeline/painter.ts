@@ -1,4 +1,4 @@
-/** Paints the timeline in two layers: ruler and lanes; and over them the picked chunk and the cursor. */
+/** Painter of the timeline in two layers: ruler and lanes; and over them the selected chunk and the cursor. */
 import { CHUNK_SECONDS } from "../record/events";
 import { chunkStart, type SessionRecord } from "../record/record";
 import type { LaneFrame } from "./lane";
@@ -13,17 +13,17 @@ export interface Scene extends TileScene {
   axis: TimeAxis;
 }
 
-/** Distance of the ruler's labels, at least. */
+/** Smallest distance of the ruler's labels, in pixels. */
 const LABEL_PX = 86;
 
 /**
- * Ruler, still lanes from their tiles, and the lanes whose words move with the window. Returns whether all is drawn;
- * where not, the next frame goes on.
+ * Draw the ruler, still lanes from their tiles, and the lanes whose words move with the window. Return whether all
+ * tiles are up to date; if not, the next frame continues.
  */
 export function paintLanes(context: CanvasRenderingContext2D, scene: Scene, tiles: TileCache): boolean {
   const { record, axis, palette, patterns, layout, hidden } = scene;
   context.clearRect(0, 0, axis.left + axis.width, layout.height);
-  // Figures and words of the picture run to the right, whatever the page around it does.
+  // Numbers and words run from left to right, whatever the direction of the page.
   context.direction = "ltr";
   drawRuler(context, scene);
   const whole = tiles.draw(context, scene, axis);
@@ -58,7 +58,7 @@ function drawRuler(context: CanvasRenderingContext2D, { axis, palette, layout }:
     context.moveTo(x, RULER_HEIGHT - 6);
     context.lineTo(x, layout.height);
     const label = clockText(n * step, step);
-    // No label is wider than this; those that would be cut are left out.
+    // Largest width of a label, in pixels; a label that would be cut is left out.
     if (x + 44 < right || x + context.measureText(label).width < right) {
       context.fillText(label, x, RULER_HEIGHT / 2 - 2);
     }
@@ -78,7 +78,7 @@ export interface Marks {
   crosshair: number | null;
 }
 
-/** What moves with the pointer and the keyboard, on a layer of its own: nothing below is drawn anew for it. */
+/** Draw what moves with pointer and keyboard, on a separate layer, so that the lanes are not drawn again. */
 export function paintMarks(context: CanvasRenderingContext2D, marks: Marks): void {
   const { record, axis, palette, layout, hovered, selected, crosshair } = marks;
   context.clearRect(0, 0, axis.left + axis.width, layout.height);
@@ -90,7 +90,7 @@ export function paintMarks(context: CanvasRenderingContext2D, marks: Marks): voi
     context.lineWidth = 1;
     const x = xOf(axis, chunkStart(record, hovered));
     context.fillRect(x, RULER_HEIGHT, width, tall);
-    // Without a pointer the cursor is the keyboard's, and must be seen without its shade.
+    // Without a pointer the cursor is the keyboard's, and must be visible without the shade.
     if (crosshair === null) context.strokeRect(x + 0.5, RULER_HEIGHT - 0.5, Math.max(1, width - 1), tall);
   }
   if (selected !== null) {

@@ -42,7 +42,7 @@ export function readPalette(root: Element): Palette {
   };
 }
 
-/** Red, green, blue and alpha (0…255) of any colour that a canvas understands. */
+/** Return red, green, blue and alpha (0…255) of any colour that a canvas accepts. */
 export function colourBytes(colour: string): readonly number[] {
   const point = document.createElement("canvas");
   point.width = 1;
@@ -54,12 +54,12 @@ export function colourBytes(colour: string): readonly number[] {
   return [...pen.getImageData(0, 0, 1, 1).data];
 }
 
-/** 256 colours from `low` over `mid` to `high`, as RGBA bytes. */
+/** Compute 256 colours from `low` over `mid` to `high`, as RGBA bytes. */
 export function ramp(low: string, mid: string, high: string): Uint8ClampedArray {
   const stops = [low, mid, high].map(colourBytes);
   const bytes = new Uint8ClampedArray(256 * 4);
   for (let value = 0; value < 256; value++) {
-    // Quiet bands stay near the ground, so that what sounds stands out.
+    // Low values stay near the background, so that sounds stand out.
     const at = (value / 255) ** 1.4 * (stops.length - 1);
     const below = Math.min(stops.length - 2, Math.floor(at));
     const [from, to] = [stops[below] as readonly number[], stops[below + 1] as readonly number[]];

@@ -1,4 +1,4 @@
-/** Fills that tell apart what colour alone must not: lines and dots, drawn once for each palette and scale. */
+/** Fill patterns, because colour alone must not carry meaning: lines and dots, drawn once per palette and scale. */
 import type { ColourName, Palette } from "./palette";
 
 export type PatternName = "waited" | "padded" | "gated" | "dropped" | "late" | "other";
@@ -12,10 +12,10 @@ const COLOURS: Record<PatternName, ColourName> = {
   other: "hatch",
 };
 
-/** Side of a pattern in CSS pixels; tiles are as wide as a whole number of them. */
+/** Side of a pattern in CSS pixels; the width of a tile is a multiple of it. */
 export const PATTERN_PX = 6;
 
-/** Side of a pattern in device pixels, a whole number. */
+/** Compute the side of a pattern in device pixels, a whole number. */
 export function patternSide(scale: number): number {
   return PATTERN_PX * Math.max(1, Math.round(scale));
 }
@@ -29,7 +29,7 @@ export class Patterns {
     readonly scale: number,
   ) {}
 
-  /** A pattern to fill with; its plain colour where the canvas cannot make one. */
+  /** Return a pattern to fill with, or its plain colour if the canvas cannot create one. */
   of(name: PatternName): CanvasPattern | string {
     let made = this.#made.get(name);
     if (!made) {

@@ -1,15 +1,15 @@
-/** The replay's cursor and the selected span on the timeline: where they lie, and how the timeline follows. */
+/** The replay's cursor and the selected span on the timeline, and how the window follows the cursor. */
 import { effect } from "@preact/signals";
 import { CHUNK_SECONDS } from "../record/events";
 import { chunkCount, chunkStart, recordEnd, type SessionRecord } from "../record/record";
 import type { View } from "../view";
 import { type TimeAxis, timeAt } from "./time-axis";
 
-/** Parts of the window at which the cursor leaves it, and where it then stands. */
+/** Position of the cursor at which the window moves, and the cursor's position afterwards, as parts of the window. */
 const LEAVES_AT = 0.96;
 const ENTERS_AT = 0.06;
 
-/** The part of the timeline that follows the cursor. */
+/** Part of the timeline that follows the cursor. */
 interface Window {
   readonly axis: TimeAxis;
   invalidate(what: "marks"): void;
@@ -21,7 +21,7 @@ interface Span {
   to_s: number;
 }
 
-/** The chunk that is heard at the replay's cursor; null before the replay was used. */
+/** Return the chunk at the replay's cursor; null before the first use of the replay. */
 export function playedChunk(view: View): number | null {
   const at = view.channel.replay.position.peek();
   const count = chunkCount(view.store.record);
@@ -29,14 +29,14 @@ export function playedChunk(view: View): number | null {
   return Math.max(0, Math.min(count - 1, Math.floor(at / CHUNK_SECONDS + 1e-6)));
 }
 
-/** Puts the replay's cursor on a chunk: of a record always, of a session only once the replay was used. */
+/** Move the replay's cursor to a chunk: always for a record, and for a session after the first use of the replay. */
 export function cue(view: View, chunk: number | null): void {
   const { ongoing, replay } = view.channel;
   if (chunk === null || (ongoing && replay.position.peek() === null)) return;
   replay.seek(chunkStart(view.store.record, chunk));
 }
 
-/** The chunks between two pixels, as a span; null where there is none. */
+/** Return the chunks between two pixels as a span; null if there are none. */
 export function spanBetween(record: SessionRecord, axis: TimeAxis, a: number, b: number): Span | null {
   const [from, to] = [timeAt(axis, Math.min(a, b)), timeAt(axis, Math.max(a, b))];
   const from_s = Math.max(0, Math.floor(from / CHUNK_SECONDS) * CHUNK_SECONDS);
@@ -44,7 +44,7 @@ export function spanBetween(record: SessionRecord, axis: TimeAxis, a: number, b:
   return to_s > from_s ? { from_s, to_s } : null;
 }
 
-/** Sets one edge of the selected span to a chunk; the other one stays where it makes a span. */
+/** Set one edge of the selected span to a chunk; the other edge is kept if the result is a span. */
 export function selectEdge(view: View, edge: keyof Span, chunk: number): void {
   const { replay } = view.channel;
   const start = chunkStart(view.store.record, chunk);
@@ -57,10 +57,10 @@ export function selectEdge(view: View, edge: keyof Span, chunk: number): void {
   }
 }
 
-/** Redraws cursor and span when they change, and turns the page when the cursor leaves the window in playing. */
+/** Redraw cursor and span when they change, and move the window when the cursor leaves it during playback. */
 export function followReplay(timeline: Window, view: View): () => void {
   const { replay } = view.channel;
-  /** Whether the cursor was in sight last: a window that a person moved away stays where it is. */
+  /** Whether the cursor was visible last: a window that a person moved away is not moved back. */
   let seen = false;
   const placed = effect(() => {
     const at = replay.position.value;

@@ -1,4 +1,4 @@
-/** Draws over the lanes: the selected span, the replay's cursor, and the decisions that a changed rule changes. */
+/** Marks over the lanes: the selected span, the replay's cursor, and the decisions that another rule changes. */
 import { CHUNK_SECONDS } from "../record/events";
 import { chunkStart, firstAtOrAfter, recordEnd, type SessionRecord } from "../record/record";
 import type { Flip, WhatIfResult } from "../record/what-if";
@@ -8,9 +8,9 @@ import type { Palette } from "./palette";
 import type { Patterns } from "./patterns";
 import { type TimeAxis, xOf } from "./time-axis";
 
-/** Side of the handle that the cursor has on the ruler. */
+/** Side of the cursor's handle on the ruler, in pixels. */
 const HANDLE_PX = 5;
-/** Narrower cells show a flip as a bar. */
+/** Smallest width of a cell with a full mark, in pixels; a changed decision in a narrower cell is a bar. */
 const SMALLEST_CELL_PX = 8;
 
 export interface ReplayMarks {
@@ -19,7 +19,7 @@ export interface ReplayMarks {
   palette: Palette;
   patterns: Patterns;
   layout: Layout;
-  /** Seconds of the replay's cursor. */
+  /** Position of the replay's cursor, in seconds. */
   played: number | null;
   span: { from_s: number; to_s: number } | null;
   flips: WhatIfResult | null;
@@ -55,7 +55,7 @@ export function paintPlayed(context: CanvasRenderingContext2D, marks: ReplayMark
   context.fill();
 }
 
-/** Changed decisions in the lane of decisions, hatched from where the result is an estimate. */
+/** Draw changed decisions in the lane of decisions, hatched from the chunk on from which the result is an estimate. */
 export function paintFlips(context: CanvasRenderingContext2D, marks: ReplayMarks): void {
   const { flips, record, axis, patterns, layout } = marks;
   const place = layout.places.find(({ lane, folded }) => lane.id === "decision" && !folded);
@@ -78,7 +78,7 @@ export function paintFlips(context: CanvasRenderingContext2D, marks: ReplayMarks
     const flip = changed[i] as Flip;
     const x = xOf(axis, chunkStart(record, flip.chunk));
     if (x > right) break;
-    // Many flips may share a pixel.
+    // Many changed decisions may share a pixel.
     if (x < after && flip !== changed[0]) continue;
     after = x + 1;
     paintFlip(context, marks, flip, { x, top, height, estimate: flip.chunk > exactUntil });
@@ -93,7 +93,7 @@ interface Cell {
   x: number;
   top: number;
   height: number;
-  /** Whether an earlier flip has changed the context. */
+  /** Whether an earlier changed decision has changed the context. */
   estimate: boolean;
 }
 

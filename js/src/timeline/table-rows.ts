@@ -1,12 +1,13 @@
-/** The table's rows, one a chunk: what they say, and which of them are in sight. Pure functions. */
+/** Rows of the table, one per chunk: their texts, and which of them are visible. Pure functions. */
 
 import { policyOf } from "../record/policy";
 import { chunkStart, type SessionRecord, turnOf } from "../record/record";
 import { type HiddenFrom, isDecisionHidden, isReplyHidden } from "../store/hidden";
 import { CHOICE_WORDS } from "../store/readout";
 
+/** Height of a row in CSS pixels, the same for all rows, so that positions need no measuring. */
 export const ROW_PX = 24;
-/** Rows kept ready above and below those in sight. */
+/** Number of rows rendered above and below the visible ones, so that scrolling shows no gap. */
 const SPARE_ROWS = 6;
 
 export const COLUMNS = [
@@ -22,7 +23,7 @@ export const COLUMNS = [
 
 export interface Row {
   chunk: number;
-  /** In the order of `COLUMNS`. */
+  /** Texts in the order of `COLUMNS`. */
   cells: readonly string[];
   choice: string;
 }
@@ -41,7 +42,7 @@ export function rowOf(record: SessionRecord, chunk: number, hidden: HiddenFrom):
       `${chunkStart(record, chunk).toFixed(1)} s`,
       Number.isNaN(rms_db) ? "–" : `${rms_db.toFixed(1)} dB`.replace("-", "−"),
       decision ? CHOICE_WORDS[decision.choice] : undecided,
-      // A rule has no probability.
+      // A policy's rule has no probability.
       decision && !policyOf(decision) ? decision.p_text.toFixed(4) : undecided,
       turn && !isReplyHidden(hidden, turn) ? [turn.emotion, turn.text].filter(Boolean).join(": ") : "",
       Number.isNaN(total) ? "" : `${Math.round(total)} ms`,
@@ -51,21 +52,21 @@ export function rowOf(record: SessionRecord, chunk: number, hidden: HiddenFrom):
   };
 }
 
-/** First row to draw, and one past the last, when `count` rows are scrolled to `top` in a window `height` tall. */
+/** Return the first row to render and the last row + 1, for `count` rows scrolled to `top` in a box of `height`. */
 export function rowsInSight(count: number, top: number, height: number): { first: number; last: number } {
   const first = Math.max(0, Math.min(count, Math.floor(top / ROW_PX)) - SPARE_ROWS);
   const last = Math.min(count, Math.ceil((top + height) / ROW_PX) + SPARE_ROWS);
   return { first, last: Math.max(first, last) };
 }
 
-/** Scroll position, moved just enough for a row to be in sight below a header as tall as a row. */
+/** Return the nearest scroll position at which a row is visible below a header of the height of a row. */
 export function scrollToRow(row: number, top: number, height: number): number {
   const [from, to] = [row * ROW_PX, (row + 1) * ROW_PX];
   if (from < top) return from;
   return to > top + height ? to - height : top;
 }
 
-/** The row that a key leads to; null where the key means nothing here. */
+/** Return the row that a key moves to; null if the key has no command here. */
 export function rowForKey(key: string, row: number, count: number, page: number): number | null {
   const ways: Record<string, number> = {
     ArrowDown: row + 1,

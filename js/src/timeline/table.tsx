@@ -1,4 +1,7 @@
-/** The timeline as a table: one row a chunk, of which only those in sight are drawn. A picked row picks the chunk. */
+/**
+ * The timeline as a table with one row per chunk, of which only the visible ones are rendered. Selecting a row
+ * selects the chunk.
+ */
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
@@ -8,7 +11,7 @@ import type { View } from "../view";
 import { COLUMNS, ROW_PX, rowForKey, rowOf, rowsInSight, scrollToRow } from "./table-rows";
 
 interface Props {
-  /** What the ids of its rows begin with. */
+  /** Prefix of the ids of the rows. */
   id: string;
   view: View;
   height: number;
@@ -20,7 +23,7 @@ export function ChunkTable({ id, view, height }: Props) {
   const scroll = useSignal(0);
   const count = useComputed(() => (store.version.value >= 0 ? chunkCount(store.record) : 0)).value;
   const cursor = useSignal(selected.peek() ?? Math.max(0, count - 1));
-  /** New rows scroll into sight only where the reader is at the end. */
+  /** New rows scroll into view only if the reader is at the end. */
   const atEnd = useRef(true);
   const body = height - ROW_PX;
 
@@ -124,7 +127,7 @@ export function ChunkTable({ id, view, height }: Props) {
   );
 }
 
-/** Room of the rows that are not drawn. */
+/** Render an empty row with the height of the rows that are not rendered. */
 function Spacer({ rows }: { rows: number }) {
   if (rows <= 0) return null;
   return (

@@ -1,7 +1,7 @@
 /**
- * Still lanes are drawn once into tiles of the time axis and copied from there for each frame: panning copies a few
- * images, whatever they show. A tile is drawn anew only when one of its chunks has changed. While zooming, tiles of
- * another magnification are stretched, and new ones are drawn one a frame; all, as soon as it comes to rest.
+ * Cached tiles of the still lanes on the time axis: panning copies a few images, independent of their content. A tile
+ * is drawn again only after one of its chunks changed. During zooming, tiles of another magnification are scaled, and
+ * new ones are drawn within the time budget of a frame; all are drawn once the zoom rests.
  */
 
 import { recordEnd, type SessionRecord } from "../record/record";
@@ -13,19 +13,20 @@ import { type Patterns, patternSide } from "./patterns";
 import { pixelsPerSecond, type TimeAxis, xOf } from "./time-axis";
 import { visibleChunks } from "./visible";
 
-/** Patterns across a tile: patterns go on seamlessly from one tile to the next. */
+/** Number of pattern widths per tile: patterns continue seamlessly from one tile to the next. */
 const PATTERNS_WIDE = 48;
-/** Tiles kept at each side of those in sight. */
+/** Number of tiles kept on each side of the visible ones. */
 const SPARE_TILES = 2;
+/** Largest number of unused canvases that are kept for reuse. */
 const MOST_SPARE = 16;
-/** Milliseconds of one frame that may go into new tiles where others stand in. */
+/** Time in a frame for new tiles while scaled tiles are shown, in milliseconds: a frame has 16 ms. */
 const BUDGET_MS = 6;
-/** A magnification that has stayed so long is the one that was wanted. */
+/** Time without a change after which zooming is finished, in milliseconds. */
 const REST_MS = 40;
-/** Tiles stretched or squeezed by more than this are renewed before it comes to rest. */
+/** Largest scale factor of a tile during zooming; beyond it the tile is drawn again. */
 const MOST_STRETCHED = 1.5;
 
-/** What all tiles depend on; where any of it changes, all are drawn anew. */
+/** Inputs of all tiles; a change of any input invalidates all tiles. */
 export interface TileScene {
   record: SessionRecord;
   palette: Palette;
@@ -38,7 +39,7 @@ export interface TileScene {
 
 interface Tile {
   canvas: HTMLCanvasElement;
-  /** Newest change among its chunks when it was drawn, and how many chunks it has. */
+  /** Newest revision of the tile's chunks when it was drawn, and the number of chunks. */
   revision: number;
   chunks: number;
 }
@@ -51,23 +52,23 @@ interface Sheet {
 }
 
 export class TileCache {
-  /** What was whole last; stretched, it stands in until the sheet of the present magnification is whole. */
+  /** Sheet that was complete last; it is shown scaled until the sheet of the present magnification is complete. */
   #whole: Sheet | null = null;
   #coming: Sheet | null = null;
-  /** The magnification of the newest frame, and since when it has been this one. */
+  /** Magnification of the newest frame, and the time since when it has been the same. */
   #pace = 0;
   #since = 0;
   #spare: HTMLCanvasElement[] = [];
   #scene: TileScene | null = null;
-  /** Tiles drawn so far: what a frame cost. */
+  /** Number of tiles drawn so far, as a measure of the cost. */
   drawn = 0;
 
   /** @param now - A clock in milliseconds. */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   /**
-   * Copies the tiles in sight onto `target`, drawing those that are new or out of date. While zooming only few of them
-   * are drawn in one frame; returns whether all are as they should be.
+   * Copy the visible tiles to `target`, and draw those that are new or outdated; during zooming only within the
+   * budget of a frame. Return whether all visible tiles are up to date.
    */
   draw(target: CanvasRenderingContext2D, scene: TileScene, axis: TimeAxis): boolean {
     const pace = pixelsPerSecond(axis);
@@ -77,12 +78,12 @@ export class TileCache {
     this.#pace = pace;
     const resting = this.now() - this.#since >= REST_MS;
     this.#whole ??= { pace, tiles: new Map() };
-    // While it goes on changing, any sheet is nearer to the present magnification than the one before.
+    // During zooming, any newer sheet is nearer to the present magnification than the one before.
     if (this.#whole.pace === pace || (resting && this.#coming?.pace !== pace)) this.#drop("coming");
     if (this.#whole.pace !== pace) this.#coming ??= { pace, tiles: new Map() };
     const sheet = this.#coming ?? this.#whole;
     const whole = this.#renew(sheet, scene, axis, resting);
-    // A stretched picture lasts a few frames: not worth smoothing, which would cost more than all the rest.
+    // A scaled picture is visible for a few frames only, and smoothing would take more time than everything else.
     target.imageSmoothingEnabled = false;
     this.#copy(target, sheet, scene, axis);
     if (!whole || sheet !== this.#coming) return whole;
@@ -97,12 +98,12 @@ export class TileCache {
     this.#drop("coming");
   }
 
-  /** Tiles held. */
+  /** Number of cached tiles. */
   get size(): number {
     return (this.#whole?.tiles.size ?? 0) + (this.#coming?.tiles.size ?? 0);
   }
 
-  /** Draws what the sheet lacks in sight; where another one stands in, no more than a frame can bear. */
+  /** Draw the missing visible tiles of a sheet; where scaled tiles are shown, only within the budget of a frame. */
   #renew(sheet: Sheet, scene: TileScene, axis: TimeAxis, resting: boolean): boolean {
     const [first, last] = tilesInSight(sheet, scene, axis);
     this.#evict(sheet, first, last);
@@ -114,7 +115,7 @@ export class TileCache {
     const until = this.now() + BUDGET_MS;
     const stretched = Math.abs(Math.log(this.#pace / (this.#whole?.pace ?? 1)));
     const one = stretched > Math.log(MOST_STRETCHED);
-    // Where nothing stands in, there is a hole: these first.
+    // Tiles without a scaled substitute would be gaps: these first.
     const bare = (number: number) => !this.#standsIn(sheet, number);
     numbers.sort((a, b) => Number(bare(b)) - Number(bare(a)));
     const final = numbers.at(-1);
@@ -127,7 +128,7 @@ export class TileCache {
     return true;
   }
 
-  /** Whether the whole sheet covers the middle of a tile of another one. */
+  /** Return whether the complete sheet covers the middle of a tile of another sheet. */
   #standsIn(sheet: Sheet, number: number): boolean {
     if (!this.#whole) return false;
     return this.#whole.tiles.has(Math.floor(((number + 0.5) * this.#whole.pace) / sheet.pace));
@@ -148,7 +149,7 @@ export class TileCache {
     }
   }
 
-  /** Stretches what was whole last over the pixels between two places. */
+  /** Draw the complete sheet, scaled, between two pixels. */
   #standIn(
     target: CanvasRenderingContext2D,
     scene: TileScene,
@@ -167,7 +168,7 @@ export class TileCache {
     });
   }
 
-  /** Brings one tile up to date; returns whether it had to be drawn. */
+  /** Bring one tile up to date; return whether it was drawn. */
   #tile({ pace, tiles }: Sheet, number: number, scene: TileScene): boolean {
     const { record, scale } = scene;
     const width = tileWidth(scale);
@@ -175,7 +176,7 @@ export class TileCache {
     const axis: TimeAxis = { start: (number * width) / pace, span: width / pace, left: 0, width };
     const { first, last } = visibleChunks(record, axis);
     const known = tiles.get(number);
-    // Lines run on to the neighbours, so a neighbour's change counts.
+    // Lines continue into the adjacent tiles, so a change of an adjacent chunk counts.
     const revision = record.revisions.range(first - 1, last + 1);
     if (known && known.revision === revision && known.chunks === last - first) return false;
     const canvas = known?.canvas ?? this.#spare.pop() ?? document.createElement("canvas");
@@ -195,7 +196,7 @@ export class TileCache {
     return true;
   }
 
-  /** Evicts the tiles far outside the window, so that memory is bounded however far one pans. */
+  /** Evict the tiles far from the window, so that memory is bounded. */
   #evict({ tiles }: Sheet, first: number, last: number): void {
     for (const [number, { canvas }] of tiles) {
       if (number >= first - SPARE_TILES && number <= last + SPARE_TILES) continue;
@@ -211,13 +212,13 @@ export class TileCache {
     else this.#coming = null;
   }
 
-  /** Canvases are used again: making them anew for each step of a zoom would leave much to collect. */
+  /** Keep a canvas for reuse: allocating canvases for each step of a zoom would cause long garbage collections. */
   #keep(canvas: HTMLCanvasElement): void {
     if (this.#spare.length < MOST_SPARE) this.#spare.push(canvas);
   }
 }
 
-/** Numbers of the first and the last tile in sight; nothing lies before the beginning or after the end. */
+/** Return the numbers of the first and the last visible tile, within the record. */
 function tilesInSight(
   { pace }: Sheet,
   { record, scale }: TileScene,
@@ -242,7 +243,7 @@ function copyTile(
   target.drawImage(canvas, x, RULER_HEIGHT, width, layout.height - RULER_HEIGHT);
 }
 
-/** Width of a tile in CSS pixels; a whole number of device pixels and of patterns. */
+/** Compute the width of a tile in CSS pixels: a whole number of device pixels and of patterns. */
 export function tileWidth(scale: number): number {
   return (PATTERNS_WIDE * patternSide(scale)) / scale;
 }

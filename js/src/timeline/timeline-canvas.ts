@@ -1,4 +1,4 @@
-/** The canvases of one view: holds the time axis, follows the newest chunk, and redraws only what has changed. */
+/** Canvases of one view: owner of the time axis, which follows the newest chunk and redraws only what changed. */
 import { effect, signal } from "@preact/signals";
 import { CHUNK_SECONDS } from "../record/events";
 import { chunkCount, chunkStart, recordEnd } from "../record/record";
@@ -8,7 +8,7 @@ import { FrameRequests, SHARED_MS } from "./frame-requests";
 import { Layer } from "./layer";
 import { type Layout, layoutOf } from "./layout";
 import { OVERVIEW_HEIGHT, overviewAxis, paintRecord, paintWindow, windowMark, windowStart } from "./overview";
-import { paintLanes, paintMarks } from "./painter";
+import { paintLanes, paintMarks, type Scene } from "./painter";
 import { type Palette, readPalette } from "./palette";
 import { Patterns } from "./patterns";
 import { followReplay } from "./replay-cursor";
@@ -23,40 +23,41 @@ export interface Canvases {
   overview: HTMLCanvasElement;
 }
 
-/** Milliseconds in which a glide to the newest chunk covers two thirds of the distance. */
+/** Time constant of a glide to the newest chunk, in milliseconds: two thirds of the distance. */
 const GLIDE_MS = 60;
-/** Width for which the default span is made; a narrower one shows fewer seconds, not smaller chunks. */
+/** Width for which the default span is made, in pixels; a narrower view shows fewer seconds, not smaller chunks. */
 const FULL_WIDTH = 700;
 
 export class TimelineCanvas {
   axis: time.TimeAxis = { start: 0, span: time.DEFAULT_SPAN_S, left: 0, width: 1 };
-  /** Counts moves of the window, for what hangs on a place in it. */
+  /** Number of moves of the window, for elements with a place in it. */
   readonly moves = signal(0);
   /** Pixel of the pointer's line. */
   crosshair: number | null = null;
-  /** Frames drawn, and how many of them drew the lanes: nothing is drawn while nothing changes. */
+  /** Number of frames drawn, and of those that drew the lanes: without a change, none is drawn. */
   readonly frames = { all: 0, lanes: 0 };
   readonly #tiles = new TileCache();
   readonly #lanes: Layer;
   readonly #marks: Layer;
   readonly #overview: Layer;
   readonly #recordPicture = new Layer(document.createElement("canvas"));
-  /** What the picture of the whole record was drawn from. */
+  /** Inputs of the drawn picture of the whole record. */
   #drawnFrom: readonly unknown[] = [];
-  /** Where the window's mark lies on the overview. */
+  /** Place of the window's mark that the overview shows. */
   #drawnMark = "";
   #drawnAxis = this.axis;
-  /** Whether nothing is marked: no chunk picked, no cursor. */
+  /** Whether the layer of marks is empty. */
   #bare = true;
   #layout: Layout;
   #palette: Palette;
   #patterns: Patterns | null = null;
   readonly #requests = new FrameRequests(() => this.#draw());
-  /** Decisions when the lanes were drawn last, and when a glide took its newest step. */
+  /** Number of decisions when the lanes were drawn last, and time of a glide's newest step. */
   #drawnDecisions = 0;
   #glided = 0;
   #stale: "lanes" | "marks" = "lanes";
   #cleanups: (() => void)[] = [];
+  readonly #followers = new Set<(scene: Scene) => void>();
 
   constructor(
     canvases: Canvases,
@@ -88,7 +89,7 @@ export class TimelineCanvas {
       }),
       effect(() => {
         void store.version.value;
-        // A decision is shown at once; what goes before and comes after it shares a frame.
+        // A decision is drawn at the next frame; other events may share a later frame.
         this.invalidate("lanes", store.record.decided === this.#drawnDecisions);
       }),
       effect(() => {
@@ -108,21 +109,28 @@ export class TimelineCanvas {
     this.view.showChunk = () => {};
   }
 
-  /** Colours may have changed with the theme. */
+  /** Read the colours again, after a change of the theme. */
   restyle(): void {
     this.#palette = readPalette(this.root);
     this.#patterns = null;
     this.invalidate();
   }
 
-  /** Draws everything, or only what moves with the pointer: at the next frame, or at one that `mayWait`. */
+  /** Request a redraw of everything, or of the marks only: at the next frame, or at a shared one if it `mayWait`. */
   invalidate(what: "lanes" | "marks" = "lanes", mayWait = false): void {
     if (what === "lanes") this.#stale = "lanes";
     if (mayWait) this.#requests.soon();
     else this.#requests.next();
   }
 
-  /** Left edge of a chunk, in pixels of the lanes. */
+  /** Call `paint` after each painting of the lanes. Return a function that ends it. */
+  paintAlong(paint: (scene: Scene) => void): () => void {
+    this.#followers.add(paint);
+    this.invalidate();
+    return () => this.#followers.delete(paint);
+  }
+
+  /** Return the left edge of a chunk, in pixels of the lanes. */
   xOfChunk(chunk: number): number {
     return time.xOf(this.axis, chunkStart(this.view.store.record, chunk));
   }
@@ -131,7 +139,7 @@ export class TimelineCanvas {
     return CHUNK_SECONDS * time.pixelsPerSecond(this.axis);
   }
 
-  /** Seconds from 0 to the end of the newest chunk. */
+  /** End of the newest chunk, in seconds. */
   get end_s(): number {
     return recordEnd(this.view.store.record);
   }
@@ -140,7 +148,7 @@ export class TimelineCanvas {
     this.#move(time.pan(this.axis, seconds, this.end_s));
   }
 
-  /** Magnifies around pixel `x`; while following, around the newest chunk. */
+  /** Magnify around pixel `x`; while following, around the newest chunk. */
   zoomBy(factor: number, x = this.axis.left + this.axis.width / 2): void {
     const { following } = this.view;
     const keep = following.value;
@@ -161,19 +169,19 @@ export class TimelineCanvas {
     this.invalidate();
   }
 
-  /** Brings the place at pixel `x` of the overview to the middle. */
+  /** Move the window so that its middle is at pixel `x` of the overview. */
   centreOn(x: number): void {
     const strip = overviewAxis(this.view.store.record, this.#overview.width);
     this.#move(time.pan(this.axis, windowStart(strip, this.axis, x) - this.axis.start, this.end_s));
   }
 
-  /** Shows the chunk and picks it. */
+  /** Show a chunk and select it. */
   showChunk(chunk: number): void {
     this.moveCursor(chunk);
     this.view.selected.value = chunk;
   }
 
-  /** Puts the cursor on a chunk and brings it into sight. */
+  /** Move the cursor to a chunk, and the window so that the chunk is visible. */
   moveCursor(chunk: number): void {
     const { store, hovered } = this.view;
     const count = chunkCount(store.record);
@@ -187,7 +195,7 @@ export class TimelineCanvas {
     this.invalidate("marks");
   }
 
-  /** The chunk under pixel `x`, which becomes the hovered one; null leaves it. */
+  /** Hover the chunk under pixel `x` and return it; null ends the hovering. */
   pointAt(x: number | null): number | null {
     const chunk = x === null ? null : chunkAt(this.view.store.record, this.axis, x);
     this.crosshair = x !== null && x >= this.axis.left ? x : null;
@@ -229,13 +237,13 @@ export class TimelineCanvas {
       this.#approachLive();
       this.#snap();
       if (this.axis.start !== start || this.axis.span !== span) this.moves.value += 1;
-      // The lanes may have moved under a pointer that rests.
+      // The lanes may have moved under a resting pointer.
       if (this.crosshair !== null) this.pointAt(this.crosshair);
       this.#drawnAxis = this.axis;
       this.#drawnDecisions = this.view.store.record.decided;
       this.#drawLanes();
       this.#drawOverview();
-      // The parts of the newest chunks' latency that end here are known only now.
+      // This frame ends the latency of the newest chunks, so their last parts are known only now.
       if (this.view.store.latency.painted(Date.now())) this.invalidate("lanes", true);
     }
     this.#drawMarks(this.#marks.context);
@@ -265,7 +273,7 @@ export class TimelineCanvas {
     const bare = [marks.hovered, marks.selected, marks.crosshair, over.played, over.span, over.flips].every(
       (mark) => mark === null,
     );
-    // To put an empty canvas on screen costs as much as a full one.
+    // Compositing an empty canvas costs as much as a full one.
     if (!bare || !this.#bare) {
       paintMarks(context, marks);
       paintSpan(context, over);
@@ -290,6 +298,7 @@ export class TimelineCanvas {
       hidden: hiddenFrom.peek(),
       scale,
     };
+    for (const paint of this.#followers) paint(scene);
     if (!paintLanes(context, scene, this.#tiles)) this.invalidate();
   }
 
@@ -327,13 +336,13 @@ export class TimelineCanvas {
     paintWindow(context, this.#palette, mark);
   }
 
-  /** Puts the window's edge on a whole device pixel: tiles are copied, not resampled. */
+  /** Align the window to a device pixel, so that tiles are copied without resampling. */
   #snap(): void {
     const pace = time.pixelsPerSecond(this.axis) * this.#lanes.scale;
     this.axis = { ...this.axis, start: Math.round(this.axis.start * pace) / pace };
   }
 
-  /** Glides to the newest chunk; jumps where the person asked for less motion or the way is far. */
+  /** Glide towards the newest chunk; jump if the person prefers reduced motion or the distance is large. */
   #approachLive(): void {
     if (!this.view.following.peek()) return;
     const target = time.followStart(this.axis, this.end_s);

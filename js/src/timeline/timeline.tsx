@@ -1,4 +1,4 @@
-/** The timeline panel: lanes one can point at, drag, zoom, fold and walk with the keyboard; or the same as a table. */
+/** Timeline panel: lanes with pointer, drag, zoom, folding and keyboard commands; or the same as a table. */
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, RefObject } from "preact";
@@ -17,10 +17,17 @@ import { OverviewBar } from "./overview-bar";
 import { ChunkTable } from "./table";
 import { TimelineCanvas } from "./timeline-canvas";
 
-/** Timelines made so far: each names itself, since many may be on one page. */
+/** Number of timelines created, for unique ids: a page may have several. */
 let made = 0;
 
-export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: TimelineCanvas) => void }) {
+interface Props {
+  view: View;
+  onCanvas: (timeline: TimelineCanvas) => void;
+  /** Content between the lanes and the bar below them. */
+  children?: ComponentChildren;
+}
+
+export function Timeline({ view, onCanvas, children }: Props) {
   const surface = useRef<HTMLDivElement>(null);
   const lanes = useRef<HTMLCanvasElement>(null);
   const marks = useRef<HTMLCanvasElement>(null);
@@ -65,6 +72,7 @@ export function Timeline({ view, onCanvas }: { view: View; onCanvas: (timeline: 
         )}
         {asTable.value && <ChunkTable id={`${id}-row`} view={view} height={height} />}
       </div>
+      {children}
       <div class="aiw-timeline-bar">
         <OverviewBar scrolls={id} canvas={overview} timeline={() => timeline.current} view={view} />
         <div class="aiw-zoom">
@@ -123,7 +131,7 @@ interface SurfaceProps {
   children: ComponentChildren;
 }
 
-/** Apart from the panel, since it is drawn anew whenever the cursor moves. */
+/** Render the surface. A separate component, because it is rendered at each move of the cursor. */
 function Surface({ id, view, surface, timeline, children }: SurfaceProps) {
   const { store, hovered, hiddenFrom } = view;
   void store.version.value;

@@ -1,16 +1,16 @@
-/** Which chunks are in sight, found without looking at the others. */
+/** Visible chunks, found by bisection. */
 import { CHUNK_SECONDS } from "../record/events";
 import { chunkCount, chunkStart, type SessionRecord } from "../record/record";
 import { type TimeAxis, timeAt } from "./time-axis";
 
-/** First and one past the last chunk that touch the axis. */
+/** Return the first visible chunk, and the last one + 1. */
 export function visibleChunks(record: SessionRecord, axis: TimeAxis): { first: number; last: number } {
   const first = firstEndingAfter(record, axis.start);
   const last = Math.min(chunkCount(record), firstEndingAfter(record, axis.start + axis.span) + 1);
   return { first, last };
 }
 
-/** The chunk at pixel `x`, or null where there is none. */
+/** Return the chunk at pixel `x`, or null. */
 export function chunkAt(record: SessionRecord, axis: TimeAxis, x: number): number | null {
   if (x < axis.left || x > axis.left + axis.width) return null;
   const seconds = timeAt(axis, x);
@@ -19,7 +19,7 @@ export function chunkAt(record: SessionRecord, axis: TimeAxis, x: number): numbe
   return chunk;
 }
 
-/** Chunks start one after another, so bisection finds the first that ends after `seconds`. */
+/** Return the first chunk that ends after `seconds`, by bisection: chunks start in order. */
 function firstEndingAfter(record: SessionRecord, seconds: number): number {
   let low = 0;
   let high = chunkCount(record);

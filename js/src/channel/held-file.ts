@@ -1,8 +1,8 @@
 /**
- * The file that this page plays. The kernel decodes it and asks for the bytes it needs, range by range; so the page
- * holds one range at a time, however long the file is, and sends no faster than the kernel reads.
+ * File that this page plays. The kernel decodes it and requests the bytes range by range, so that the page reads one
+ * range at a time, whatever the file's length, and sends no faster than the kernel reads.
  */
-import type { BrowserMessage, KernelMessage } from "../channel/messages";
+import type { BrowserMessage, KernelMessage } from "./messages";
 
 type Need = Extract<KernelMessage, { type: "need" }>;
 
@@ -15,7 +15,7 @@ export class HeldFile {
     private readonly post: (message: BrowserMessage, bytes?: ArrayBuffer) => void,
   ) {}
 
-  /** Answers for this file from now on, under the number of its stream. */
+  /** Answer requests for this file from now on, under the number of its stream. */
   hold(stream: number, file: Blob): void {
     this.#stream = stream;
     this.#file = file;
@@ -25,7 +25,10 @@ export class HeldFile {
     this.#file = null;
   }
 
-  /** Sends the bytes that the kernel asks for, or why they cannot be read: the file may be gone or changed by now. */
+  /**
+   * Send the bytes that the kernel requests, or the reason why they cannot be read: the file may have been deleted or
+   * changed.
+   */
   async answer({ stream, offset, length }: Need): Promise<void> {
     const file = this.#file;
     if (!file || stream !== this.#stream) return;
@@ -37,7 +40,7 @@ export class HeldFile {
     } catch (error) {
       problem = error instanceof Error ? error.name : String(error);
     }
-    // It may have been dropped while the disk was read.
+    // The file may have been dropped while the disk was read.
     if (file === this.#file) this.post({ type: "bytes", stream, offset, problem, page }, bytes);
   }
 }
