@@ -40,8 +40,8 @@ To reproduce the shipped checkpoint::
     ai-widgets train --data DATA --speech SPEECH --start V5 --shards 18 --out RUN
     ai-widgets evaluate --checkpoint RUN/checkpoint --data DATA --unseen --hours 2 --sessions 6 --seed 77
 
-DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), V5 the
-folder of the version before (with ``--start none`` the same takes longer). ``--extra EXTRA``, a folder with one folder
-per label, adds more sounds.
+DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), V5
+the folder of the version before (with ``--start none`` the same takes longer). ``--extra EXTRA``, a folder with one
+folder per label, adds more sounds.
 Importing this package imports none of its modules.
 """
