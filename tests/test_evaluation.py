@@ -17,7 +17,7 @@ from ai_widgets.cli import main as cli
 from ai_widgets.errors import AudioError, AudioWarning, SettingError
 from ai_widgets.evaluation import figures
 from ai_widgets.evaluation.command import evaluate
-from ai_widgets.evaluation.material import Material, gather
+from ai_widgets.evaluation.material import Material, gather, gather_unseen
 from ai_widgets.evaluation.players import BaselinePlayer, ModelPlayer, Point, baseline
 from ai_widgets.evaluation.report import page
 from ai_widgets.evaluation.scenes import SHARES, Scene, scenes
@@ -41,7 +41,7 @@ def talk(seed: int, seconds: float) -> np.ndarray:
 
 
 def clips() -> Iterator[Clip]:
-    for word in (2, 5, 11, 14, REPLY_SPEECH):
+    for word in (2, 5, 11, 14, 17, REPLY_SPEECH):
         made = corpus.make_clip(talk(word, 0.6), SPEECH, word, f"word{word}", "speech")
         if made is not None:
             yield made
@@ -186,7 +186,7 @@ def test_sounds_for_evaluation_alone_are_all_heard(tmp_path: Path, material: Mat
             sf.write(tmp_path / label / f"{number}.wav", samples, SAMPLE_RATE)
     (tmp_path / "alarm" / "licences.csv").write_text("a,b\n")
     with pytest.warns(AudioWarning, match=r"Skipped in .*: alarm/licences\.csv"):
-        found = gather([], None, None, None, [tmp_path])
+        found = gather([], heldout=[tmp_path])
     assert [corpus.KINDS[clip.kind] for clip in found.sounds] == ["alarm", "alarm", "knock", "knock"]
     assert [clip.label for clip in found.ambience] == ["cafe", "cafe"]
     together = Material(material.validation, [*found.sounds, *found.ambience])
@@ -205,9 +205,60 @@ def test_sounds_for_evaluation_alone_are_all_heard(tmp_path: Path, material: Mat
     assert heard["hours"] >= 0.36 * 0.06 > heard["recorded_hours"]
 
 
+def corpus_of(folder: Path) -> Path:
+    """Write a folder with a manifest: three sources, of which `events` and `students_words` are held back."""
+    rows = ["path,label,text,source,licence,speaker_or_file_group"]
+    for source, label, text, samples in (
+        ("esc50", "rain", "", sounds.rain(np.random.default_rng(1), 3)),
+        ("events", "dog", "", sounds.knocking(np.random.default_rng(2), 2)),
+        ("students_words", "speech", "table", talk(3, 0.6)),
+    ):
+        (folder / source).mkdir()
+        for number in range(40 if source == "esc50" else 8):
+            sf.write(folder / source / f"{number}.wav", samples, SAMPLE_RATE)
+            rows.append(f"{source}/{number}.wav,{label},{text},somebody,CC0,{source}:{number}")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_unseen_sources_are_reported_beside_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = corpus_of(tmp_path)
+    seen, unseen = gather([folder]), gather_unseen([folder])
+    assert {clip.source for clip in seen.validation} == {"esc50"}
+    assert {clip.source for clip in unseen.validation} == {"esc50", "events", "students_words"}
+    assert not {clip.group for clip in seen.validation} & {clip.group for clip in unseen.validation}
+    out = tmp_path / "out.json"
+    arguments = ["--policy", "energy", "--data", str(folder), "--hours", "0.03", "--sessions", "0", "--no-curve"]
+    assert cli.main(["evaluate", *arguments, "--unseen", "--json", str(out)]) == 0
+    result = json.loads(out.read_text(encoding="utf-8"))
+    sources = result["unseen"]["policies"]["energy"]["sources"]
+    assert set(sources) == {"events", "students_words"}
+    assert sum(row["due"] for row in sources.values()) > 0
+    row = result["unseen"]["gap"]["energy"]["false replies per hour of ambience"]
+    assert row["difference"] == pytest.approx(row["unseen"]["value"] - row["seen"]["value"], abs=1e-3)
+    assert result["unseen"]["gap"]["energy"]["digits named"]["difference"] is None
+    words = capsys.readouterr().out
+    assert "unseen source students_words" in words
+    assert "sources that training uses, others, and the difference" in words
+
+
+def test_a_folder_without_held_back_sources_has_no_unseen_ones(tmp_path: Path) -> None:
+    (tmp_path / "rain").mkdir()
+    sf.write(tmp_path / "rain" / "a.wav", sounds.rain(np.random.default_rng(1), 3), SAMPLE_RATE)
+    (tmp_path / "manifest.csv").write_text("path,label,text,source,licence\nrain/a.wav,rain,,somebody,CC0\n")
+    with pytest.raises(SettingError, match="--unseen needs recordings of sources that are held back"):
+        gather_unseen([tmp_path])
+
+
+def test_a_perfect_listener_names_every_source(material: Material) -> None:
+    sources = evaluate([Perfect()], material, 0.06, SEED)["policies"]["perfect"]["sources"]
+    assert set(sources) == {clip.source for clip in material.validation if clip.kind != AMBIENCE}
+    assert all(row["named"]["value"] == 1 for row in sources.values())
+
+
 def test_a_folder_without_sounds_is_said(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="<label>"):
-        gather([], None, None, None, [tmp_path])
+        gather([], heldout=[tmp_path])
 
 
 # The whole ------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from ai_widgets.training.labels import REPLIES, REPLY_OF_KIND, REPLY_SPEECH, Seg
 from ai_widgets.training.mels import clip_mels, running_mels
 from ai_widgets.training.network import Sizes, make
 from ai_widgets.training.trained_context import trained_seconds
+from ai_widgets.training.trainer import Trainer
 from tests.networks import their_language_model
 
 TINY = {
@@ -171,6 +173,33 @@ def test_splits_hold_folds_and_evaluation_apart() -> None:
     assert corpus.split_of("digits_eval_only/0_george_0.opus") == "evaluation"
 
 
+def test_a_group_is_never_on_two_sides() -> None:
+    for group in (f"fs:{number}" for number in range(200)):
+        sides = {
+            corpus.split_of(f"{source}/{number}.opus", group) for source in ("esc50", "music") for number in range(4)
+        }
+        assert len(sides) == 1
+    shares = [corpus.split_of("esc50/a.opus", f"fs:{number}") for number in range(2000)]
+    assert 0.12 < shares.count("validation") / 2000 < 0.18
+    assert 0.12 < shares.count("unseen") / 2000 < 0.18
+
+
+def test_unseen_sources_and_their_recordists_are_only_reported(tmp_path: Path) -> None:
+    rows = ["events/a.wav,dog,,x,CC0,fs:one", "esc50/b.wav,dog,,x,CC0,fs:one", "esc50/c.wav,dog,,x,CC0,fs:0",
+            "esc50/d.wav,laughter,,x,CC0,fs:0"]  # fmt: skip
+    inner = tmp_path / "more"
+    for row in rows:
+        path = inner / row.split(",")[0]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sf.write(path, babble(1, 0.5), SAMPLE_RATE)
+    (inner / "manifest.csv").write_text(
+        "\n".join(["path,label,text,source,licence,speaker_or_file_group", *rows]), encoding="utf-8"
+    )
+    assert corpus.split_of("esc50/c.wav", "fs:0") == "train"
+    assert [clip.group for clip in corpus.recordings(tmp_path, ["train", "validation"])] == ["esc50/c.wav"]
+    assert [clip.group for clip in corpus.recordings(tmp_path, ["unseen"])] == ["events/a.wav", "esc50/b.wav"]
+
+
 def test_the_export_loads_and_the_session_sees_what_was_trained(trained: Path) -> None:
     folder = trained / "checkpoint"
     model = load_model(folder)
@@ -227,6 +256,33 @@ def test_a_course_of_windows_trains_and_exports_the_average(clips: list[corpus.C
     moved = (rows.abs().amax(1) > 2e-3).nonzero().flatten().tolist()
     unknown = operating_point.Naming.of(vocabulary.build(replies.all_texts())).unknown
     assert moved == sorted([*unknown, model.traits.tokens["TEXT_BEGIN"]]), "the operating points are the recipe's"
+
+
+def test_limited_attention_sees_the_prefix_and_the_newest_positions() -> None:
+    network = make(Sizes(**TINY["sizes"], block_size=64), 40, 1)
+    network.limit_attention(prefix=3, positions=13)
+    tokens = torch.randint(3, 40, (1, 60), generator=torch.Generator().manual_seed(1))
+    nothing = torch.zeros(0, dtype=torch.long), torch.zeros(0, network.sizes.width)
+
+    def last(changed: int | None) -> torch.Tensor:
+        given = tokens.clone()
+        if changed is not None:
+            given[0, changed] = (given[0, changed] + 1) % 40
+        with torch.no_grad():
+            return network.hidden(given, *nothing)[0, -1]
+
+    differs = [not torch.equal(last(None), last(place)) for place in range(60)]
+    assert differs == [place < 3 or place >= 50 for place in range(60)]
+
+
+def test_the_budget_counts_processor_time(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter(range(0, 10_000, 7))
+    monkeypatch.setattr(time, "process_time", lambda: float(next(seconds)))
+    recipe = dataclasses.replace(cli.read_recipe(trained / "recipe.json"), minutes=0.5)
+    words = vocabulary.build(replies.all_texts())
+    run = Trainer(recipe, pool.Pool(trained / "pool"), words, trained / "timed")
+    run.run(quiet=True)
+    assert (run.step, run.used_s) == (5, 35)
 
 
 def test_the_operating_points_move_every_decision_and_every_naming_alike(trained: Path) -> None:

@@ -12,6 +12,7 @@ One module per step::
     statistics  intervals, calibration, F1
     figures     outcomes -> the figures of the JSON
     age         outcomes of long sessions -> the figures of each minute of a session
+    gap         figures of seen and of unseen sources -> their differences
     words       figures -> lines for the terminal
     report      figures -> one HTML page
     command     the options, and the loop over scenes and players

@@ -1,11 +1,11 @@
-"""``ai-widgets evaluate``: a checkpoint or a baseline on streams it was never trained on.
+"""Evaluate a checkpoint or a baseline on streams it was never trained on: ``ai-widgets evaluate``.
 
     ai-widgets evaluate --checkpoint tiny --data DATA --policy model silero --json OUT.json --report OUT.html
 
-Everybody hears the same scenes: they depend on the recordings, the hours and the seed alone, and the hash of their
-audio is in the JSON. Every fourth scene is heard at all operating points of a player (each bias of a checkpoint in a
-session of its own, since what it has said changes what it says next); that gives the curve of false replies over recall
-on which players are compared.
+All players hear the same scenes: the scenes depend on the recordings, the hours and the seed alone, and the hash of
+their audio is in the JSON. Every fourth scene is heard at all operating points of a player (each bias of a checkpoint
+in a session of its own, because each reply changes the following ones); that gives the curve of false replies over
+recall on which players are compared.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ai_widgets.errors import SettingError
 from ai_widgets.evaluation import figures, material
 from ai_widgets.evaluation.age import by_age
 from ai_widgets.evaluation.figures import Tally
+from ai_widgets.evaluation.gap import gap
 from ai_widgets.evaluation.long_sessions import MINUTES, MOST_SESSIONS, long_sessions
 from ai_widgets.evaluation.material import Material
 from ai_widgets.evaluation.players import ModelPlayer, Player, baseline
@@ -47,7 +48,7 @@ SESSION_SETTINGS = ("greedy", "context", "context_limit", "context_seconds", "fo
 """Settings of the checkpoint's sessions that have an option; `--seed` is that of the scenes."""
 POLICIES = ("model", *BY_NAME)
 CURVE_EVERY = 4
-VERSION = 3
+VERSION = 4
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
 
 
@@ -179,7 +180,7 @@ def _distinct(material: Material, chunks: Counter[str], sources: dict[str, Count
 
 
 def _compare(results: dict[str, Any]) -> dict[str, Any]:
-    """Put every other policy beside the first one, at a recall at least as high, over the swept scenes."""
+    """Compare every other policy with the first one, at a recall at least as high, over the swept scenes."""
     (first, reference), *others = results.items()
     if not reference["curve"] or not others:
         return {}
@@ -200,6 +201,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--data", type=Path, nargs="+", default=[], help="folders of recordings with a manifest.csv")
     p.add_argument("--speech", type=Path, help="speech cache made by python -m ai_widgets.training.speech")
     p.add_argument("--extra", type=Path, help="more sounds, one folder a label")
+    p.add_argument(
+        "--unseen",
+        action="store_true",
+        help="also hear the sources that moved no weight and chose no operating point, and print the gap",
+    )
     p.add_argument(
         "--heldout", type=Path, nargs="+", default=[], metavar="DIR",
         help="sounds for evaluation alone, DIR/<label>/*.wav (ogg, flac, …); labels are alarm, knock, dog, baby_cry, "
@@ -235,11 +241,22 @@ def main(argv: Sequence[str]) -> int:
         if path is not None and not path.parent.is_dir():
             raise SettingError(f"{path} cannot be written: there is no folder {path.parent}.")
     listeners = [_player(name, given) for name in dict.fromkeys(given.policy)]
-    found = material.gather(given.data, given.speech, given.extra, given.clips, given.heldout)
+    heldout = () if given.unseen else given.heldout
+    seen = material.gather(
+        given.data, given.speech, given.extra, given.clips, heldout, evaluation_only=not given.unseen
+    )
+    heard = [seen]
+    if given.unseen:
+        heard.append(material.gather_unseen(given.data, given.heldout))
     started = perf_counter()
-    total = round(given.hours * 3600 + given.sessions * MINUTES * 60)
+    total = round(given.hours * 3600 + given.sessions * MINUTES * 60) * len(heard)
     with tqdm(total=total, desc="listening", bar_format=BAR, file=sys.stderr) as bar:
-        result = evaluate(listeners, found, given.hours, given.seed, not given.no_curve, bar.update, given.sessions)
+        result, *unseen = [
+            evaluate(listeners, found, given.hours, given.seed, not given.no_curve, bar.update, given.sessions)
+            for found in heard
+        ]
+    if unseen:
+        result["unseen"] = {**unseen[0], "gap": gap(result["policies"], unseen[0]["policies"])}
     versions = {name: version(name) for name in ("torch", "transformers", "numpy")}
     result = {
         "version": VERSION, "checkpoint": given.checkpoint, "greedy": given.greedy, "settings": _settings(given),
@@ -248,7 +265,9 @@ def main(argv: Sequence[str]) -> int:
         "elapsed_s": round(perf_counter() - started, 1), "versions": {"python": platform.python_version(), **versions},
     }  # fmt: skip
     if given.json is not None:
-        given.json.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        given.json.write_text(
+            json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
     if given.report is not None:
         from ai_widgets.evaluation.report import page
 

@@ -13,9 +13,9 @@ import numpy as np
 from ai_widgets.evaluation import statistics
 from ai_widgets.evaluation.scoring import NO_ANSWER, OTHER_WORDS, SOUND_NAMES, Outcome, Reply, Score, label_name
 from ai_widgets.evaluation.statistics import Estimate, Reliability
-from ai_widgets.training.lexicon import DIGITS, KEYWORDS, WORDS
+from ai_widgets.training.lexicon import WORDS
 
-ONE_BY_ONE = ("keywords", "digits", "speech", "sounds", "generated")
+ONE_BY_ONE = ("keywords", "digits", "commands", "speech", "sounds", "generated")
 """Suites whose occasions are single recordings, on which naming is measured."""
 COLUMNS = (*WORDS, "speech", *SOUND_NAMES, OTHER_WORDS, NO_ANSWER)
 RECALLS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95)
@@ -54,6 +54,7 @@ def figures(tally: Tally) -> dict[str, Any]:
         "ambience": ambience(tally.of("ambience")),
         "silence": _false(tally.of("silence")),
         "naming": naming(tally),
+        "sources": by_source(tally),
         "calibration": calibration(tally.reliabilities),
         "suites": {suite: _suite(tally.of(suite)) for suite in suites},
     }
@@ -94,10 +95,11 @@ def naming(tally: Tally) -> dict[str, Any]:
     streams = tally.of(*ONE_BY_ONE)
     table = confusion(streams)
     recorded = tally.of("sounds")
-    of_people_and_things = tally.of("keywords", "digits", "speech", "sounds")
+    of_people_and_things = tally.of("keywords", "digits", "commands", "speech", "sounds")
     return {
         "keywords": _named(tally.of("keywords")),
         "digits": _named(tally.of("digits")),
+        "commands": _named(tally.of("commands")),
         "other_speech": _named(tally.of("speech")),
         "sounds_recorded": _named(recorded),
         "sounds_generated": _named(tally.of("generated")),
@@ -110,6 +112,22 @@ def naming(tally: Tally) -> dict[str, Any]:
         "by_origin": _by_origin(recorded, tally.of("generated")),
         "by_name": _by_name(streams),
         "confusion": table,
+    }
+
+
+def by_source(tally: Tally) -> dict[str, dict[str, Any]]:
+    """Compute recall, early replies and naming of the single recordings of each corpus."""
+    outcomes: dict[str, list[Outcome]] = {}
+    for outcome in (o for s in tally.of("keywords", "digits", "commands", "speech", "sounds") for o in s.outcomes):
+        outcomes.setdefault(outcome.occasion.source or "unknown", []).append(outcome)
+    return {
+        source: {
+            "due": len(those),
+            "answered": _share(o.answer is not None for o in those),
+            "early": _share(o.early for o in those if o.spoken),
+            "named": _share(o.right for o in those),
+        }
+        for source, those in sorted(outcomes.items())
     }
 
 
@@ -268,7 +286,7 @@ def _by_name(scores: Sequence[Score]) -> dict[str, dict[str, int]]:
         row["due"] += 1
         row["answered"] += outcome.answer is not None
         row["right"] += outcome.right
-    return {name: table[name] for name in (*DIGITS, *KEYWORDS, "speech", *SOUND_NAMES) if name in table}
+    return {name: table[name] for name in (*WORDS, "speech", *SOUND_NAMES) if name in table}
 
 
 def _macro(scores: Sequence[Score]) -> Estimate:

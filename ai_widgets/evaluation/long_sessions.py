@@ -82,7 +82,8 @@ def _session(rng: Rng, deck: Iterator[Clip], clips: Sequence[Clip]) -> Scene:
             break
         audio[cursor : cursor + len(samples)] += samples
         if clip.kind != AMBIENCE:
-            segments.append(Segment(cursor + clip.start, cursor + min(clip.end, len(samples)), clip.kind, clip.word))
+            end = cursor + min(clip.end, len(samples))
+            segments.append(Segment(cursor + clip.start, end, clip.kind, clip.word, source=clip.source))
         sources.append(clip.group)
         cursor += len(samples) + int(rng.uniform(2.5, 4) * SAMPLE_RATE)
         before = clip.kind

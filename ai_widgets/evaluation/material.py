@@ -13,6 +13,7 @@ from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training import clipcache
 from ai_widgets.training.corpus import (
     AMBIENCE,
+    GROUP_COLUMN,
     LABEL_KINDS,
     SPEECH,
     Clip,
@@ -23,13 +24,13 @@ from ai_widgets.training.corpus import (
     synthetic_speech,
 )
 from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH
-from ai_widgets.training.lexicon import DIGITS
+from ai_widgets.training.lexicon import DIGITS, KEYWORDS
 
 SPEECH_LABEL = "speech"
 
 
 class Material:
-    """Clips by what they are for.
+    """The clips of an evaluation, sorted by their use.
 
     Parameters
     ----------
@@ -52,7 +53,8 @@ class Material:
         self.digits = _people([c for c in evaluation if 0 < c.word <= len(DIGITS)]) or _people(
             [c for c in validation if 0 < c.word <= len(DIGITS)]
         )
-        self.keywords = _people([c for c in everything if len(DIGITS) < c.word < REPLY_SPEECH])
+        self.keywords = _people([c for c in everything if len(DIGITS) < c.word <= len(DIGITS) + len(KEYWORDS)])
+        self.commands = _people([c for c in everything if len(DIGITS) + len(KEYWORDS) < c.word < REPLY_SPEECH])
         self.speech = _people([c for c in everything if c.word == REPLY_SPEECH])
 
     def seconds_of(self, sources: Iterable[str]) -> float:
@@ -63,7 +65,7 @@ class Material:
     def describe(self) -> dict[str, dict[str, float]]:
         """Count the recordings and their seconds, by use and label."""
         table: dict[str, dict[str, float]] = {}
-        for use in ("ambience", "sounds", "digits", "keywords", "speech"):
+        for use in ("ambience", "sounds", "digits", "keywords", "commands", "speech"):
             for clip in getattr(self, use):
                 row = table.setdefault(clip.label if use in ("ambience", "sounds") else use, {"clips": 0, "seconds": 0})
                 row["clips"] += 1
@@ -102,22 +104,41 @@ def heldout_sounds(folder: Path) -> list[Clip]:
 
 def gather(
     data: Sequence[Path],
-    speech: Path | None,
-    extra: Path | None,
-    clips: Path | None,
+    speech: Path | None = None,
+    extra: Path | None = None,
+    clips: Path | None = None,
     heldout: Sequence[Path] = (),
+    *,
+    evaluation_only: bool = True,
 ) -> Material:
-    """Read folders of recordings, a speech cache, more sounds, a clip cache and sounds that are for evaluation alone.
+    """Read the held-out recordings of sources that training uses, and the sounds that are for evaluation alone.
 
-    Any of them may be missing.
+    Parameters
+    ----------
+    data
+        Folders of recordings with a manifest.
+    speech
+        Speech cache; of its voices the validation split is read.
+    extra
+        Folder of more sounds, one folder a label; the validation split is read.
+    clips
+        Clip cache of the validation split. A clip that is in one of the folders as well is taken once.
+    heldout
+        Folders of sounds that nothing was trained on.
+    evaluation_only
+        Whether to read the recordings of `data` that are marked for evaluation only.
 
-    A clip of the cache that is in one of the folders as well is taken once.
+    Returns
+    -------
+    Material
+        What is there; any of the parameters may be missing, but not all.
     """
     validation: list[Clip] = []
     evaluation: list[Clip] = []
     for folder in data:
         validation += recordings(folder, ["validation"])
-        evaluation += recordings(folder, ["evaluation"])
+        if evaluation_only:
+            evaluation += recordings(folder, ["evaluation"])
     for folder in heldout:
         evaluation += heldout_sounds(folder)
     if speech is not None:
@@ -134,3 +155,33 @@ def gather(
         known = {clip.group for clip in validation}
         validation += [clip for clip in cached if clip.group not in known]
     return Material(validation, evaluation)
+
+
+def gather_unseen(data: Sequence[Path], heldout: Sequence[Path] = ()) -> Material:
+    """Read the recordings of sources that moved no weight and chose no operating point.
+
+    Parameters
+    ----------
+    data
+        Folders of recordings with a manifest; the splits `unseen` and `evaluation` are read.
+    heldout
+        Folders of sounds that nothing was trained on.
+
+    Returns
+    -------
+    Material
+        The recordings, all of them usable in long streams.
+
+    Raises
+    ------
+    SettingError
+        Where no manifest names a source or a group that is held back.
+    """
+    clips = [clip for folder in data for clip in recordings(folder, ["unseen", "evaluation"])]
+    clips += [clip for folder in heldout for clip in heldout_sounds(folder)]
+    if not clips:
+        raise SettingError(
+            "--unseen needs recordings of sources that are held back: none of the manifests has a column "
+            f"{GROUP_COLUMN} or a folder for evaluation only (see ai_widgets.training.corpus)."
+        )
+    return Material(clips)

@@ -3,7 +3,7 @@
 | suite | content of a scene |
 |---|---|
 | mixed | words, speech, sounds, ambience, rooms, lines, as in training (`training.compose_streams`) |
-| keywords, digits, speech | held-out recordings of people, one after the other with pauses, at -45 … -3 dBFS |
+| keywords, digits, commands, speech | held-out recordings of people, one by one with pauses, at -45 … -3 dBFS |
 | sounds | held-out recordings of sounds, arranged in the same way |
 | generated | knocks, music and alarms from the generators of training, with new random numbers |
 | ambience | one class of ambience, varied in speed, room, colour and level, at times mixed with another class |
@@ -35,8 +35,8 @@ from ai_widgets.training.pool import draw_seconds
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
-SHARES = {"mixed": 0.18, "keywords": 0.09, "digits": 0.09, "speech": 0.07, "sounds": 0.15, "generated": 0.04,
-          "ambience": 0.36, "silence": 0.02}  # fmt: skip
+SHARES = {"mixed": 0.18, "keywords": 0.07, "digits": 0.09, "speech": 0.05, "sounds": 0.15, "generated": 0.04,
+          "ambience": 0.36, "silence": 0.02, "commands": 0.04}  # fmt: skip
 """Share of each suite in the hours of an evaluation."""
 GENERATED = "generated"
 MAKERS = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}
@@ -150,7 +150,7 @@ def _one_by_one(suite: str, rng: Rng, number: int, deck: Sequence[Clip], dealt: 
         if clip.kind == following.kind != SPEECH:
             pause += SAME_EPISODE - 1
         samples = clip.samples[: clip.end + 800] * np.float32(acoustics.decibels(rng.uniform(-6, 0)))
-        segments.append(Segment(cursor + clip.start, cursor + clip.end, clip.kind, clip.word))
+        segments.append(Segment(cursor + clip.start, cursor + clip.end, clip.kind, clip.word, source=clip.source))
         pieces += [samples, np.zeros(int(pause * SAMPLE_RATE), np.float32)]
         cursor += len(samples) + len(pieces[-1])
         sources.append(clip.group)

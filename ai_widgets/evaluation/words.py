@@ -47,7 +47,26 @@ def in_words(result: dict[str, Any]) -> str:
         for place, recall in enumerate(equal["recalls"]):
             row = [f"{name} {_number(values[place])}" for name, values in equal["false_per_hour"].items()]
             lines.append(f"  recall {recall:.3f}: " + ", ".join(row))
+    if "unseen" in result:
+        lines += _gap_lines(result)
     return "\n".join(lines) + "\n"
+
+
+def _gap_lines(result: dict[str, Any]) -> list[str]:
+    """Format the gap between sources that training uses and others, and the recall of each source."""
+    lines = []
+    for name, rows in result["unseen"]["gap"].items():
+        lines.append(f"\n{printable(title(result, name))}: sources that training uses, others, and the difference")
+        for words, row in rows.items():
+            difference = "" if row["difference"] is None else f"{row['difference']:+.3f}"
+            lines.append(f"  {words:<46} {estimate(row['seen']):<24} {estimate(row['unseen']):<24} {difference}")
+        for words, policies in (("seen", result["policies"]), ("unseen", result["unseen"]["policies"])):
+            for source, row in policies[name]["sources"].items():
+                lines.append(
+                    f"  {words} source {printable(source)}: {row['due']} due, answered {estimate(row['answered'])}, "
+                    f"named {estimate(row['named'])}"
+                )
+    return lines
 
 
 def _number(value: float | None) -> str:
@@ -73,6 +92,7 @@ def headlines(policy: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("keywords named", estimate(naming["keywords"]["right_of_due"])),
         ("digits named", estimate(naming["digits"]["right_of_due"])),
+        ("commands named", estimate(naming["commands"]["right_of_due"])),
         ("other speech named as speech", estimate(naming["other_speech"]["right_of_due"])),
         ("calibration error (ECE) of p(TEXT_BEGIN)", estimate(policy["calibration"]["ece"])),
         ("ECE of the chunks with p of at least 0.1", estimate(policy["calibration"]["ece_from_0.1"])),

@@ -37,9 +37,11 @@ A user's own clips enter through other modules, and share the later steps::
 To reproduce the shipped checkpoint::
 
     python -m ai_widgets.training.speech --out SPEECH
-    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --out RUN
-    ai-widgets evaluate --checkpoint RUN/checkpoint --data DATA --speech SPEECH --extra EXTRA
+    ai-widgets train --data DATA --speech SPEECH --start V5 --shards 18 --out RUN
+    ai-widgets evaluate --checkpoint RUN/checkpoint --data DATA --unseen --hours 2 --sessions 6 --seed 77
 
-DATA is a folder with a `manifest.csv` (path, label, text, source, licence), EXTRA a folder with one folder per label.
+DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), V5
+the folder of the version before (with ``--start none`` the same takes longer). ``--extra EXTRA``, a folder with one
+folder per label, adds more sounds.
 Importing this package imports none of its modules.
 """

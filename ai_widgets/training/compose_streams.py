@@ -68,7 +68,7 @@ DENSE = Style(
 STYLES, STYLES_OFTEN = (TALK, SPARSE, DENSE), (0.35, 0.3, 0.35)
 QUIET_SHARE = 0.3
 """Share of pieces in which nothing happens but ambience."""
-GENERATED_SHARE = {KNOCK: 0.4, MUSIC: 0.55, ALARM: 0.9}
+GENERATED_SHARE = {KNOCK: 0.35, MUSIC: 0.4, ALARM: 0.6}
 """Share of generated ones among the sounds of which there are recordings and a generator."""
 
 

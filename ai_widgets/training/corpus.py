@@ -4,8 +4,10 @@ A `Clip` knows what is in it (`kind`, `word`) and where its sound begins and end
 here: that is how labels are made, and nothing of it exists in the model, which has to learn to hear them.
 
 Split rule (`split_of`): ESC-10 by fold (fold 4 is validation), recordings by a hash of their file name, synthetic
-voices by a hash of the voice, room noise by name. Clips marked "evaluation only" are read for evaluation and never for
-training.
+voices by a hash of the voice, room noise by name. Where a manifest names the speaker or the recordist of a clip
+(`speaker_or_file_group`), the hash is that of this group, and the sources of `UNSEEN_SOURCES` are for reporting as a
+whole: nothing is trained on them, and no operating point is chosen on them. Clips marked "evaluation only" are read for
+evaluation and never for training.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import csv
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -31,7 +33,8 @@ from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training.lexicon import OTHER_SPEECH, word_label
 
 Samples = npt.NDArray[np.float32]
-Split = Literal["train", "validation", "evaluation"]
+Split = Literal["train", "validation", "unseen", "evaluation"]
+"""`train` moves weights, `validation` chooses operating points, `unseen` reports what was met for the first time."""
 
 AMBIENCE, SPEECH, DOG, BABY, SNEEZE, ROOSTER, KNOCK, MUSIC, ALARM = range(9)
 KINDS: tuple[str, ...] = ("ambience", "speech", "dog", "baby", "sneeze", "rooster", "knock", "music", "alarm")
@@ -41,8 +44,22 @@ LABEL_KINDS = {"dog": DOG, "baby_cry": BABY, "sneeze": SNEEZE, "rooster": ROOSTE
                "music": MUSIC, "alarm": ALARM}  # fmt: skip
 """Manifest label → kind; every label that is not here is ambience."""
 
+UNSEEN_SOURCES = frozenset({
+    "alphanumeric_digits", "inspektral_digits", "students_words", "students_room", "exclamations", "picovoice",
+    "reading", "events", "music_freepd", "soundpulse",
+})  # fmt: skip
+"""First folders of a manifest's paths that are held back as a whole."""
+VALIDATION_SHARE, UNSEEN_SHARE = 0.15, 0.15
+"""Shares of the groups of the other sources that are held back; other recordings have no groups and no second share."""
+AMBIGUOUS_LABELS = frozenset(
+    {"crowd", "radio_chatter", "voice_imitation", "dog_other", "phone", "ringtone", "doorbell", "laughter"}
+)
+"""Labels of clips that are neither ambience nor one of `KINDS`: voices in the background, growls, signals that are no
+alarm. No reply to them is right or wrong, so they are left out."""
+
 LONGEST_PAUSE = 0.5
 """Seconds; longer pauses inside a clip of speech are shortened when it is read: its only end is its last one."""
+MANIFEST, GROUP_COLUMN = "manifest.csv", "speaker_or_file_group"
 VALIDATION_NOISE = ("bg_noise4", "bg_noise6")
 FRAME = SAMPLE_RATE // 100
 
@@ -62,6 +79,11 @@ class Clip:
     group: str
     label: str
     text: str = ""
+
+    @property
+    def source(self) -> str:
+        """Corpus of the recording or engine of the synthetic voice: the first part of `group`."""
+        return self.group.split("/", maxsplit=1)[0]
 
 
 def active_frames(samples: Samples) -> npt.NDArray[np.bool_]:
@@ -110,10 +132,27 @@ def _fraction(name: str) -> float:
     return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) / 2**32
 
 
-def split_of(path: str) -> Split:
-    """Say to which split a file of the recordings (path relative to the data folder) belongs."""
+def split_of(path: str, group: str = "", unseen_groups: frozenset[str] = frozenset()) -> Split:
+    """Return the split of a recording.
+
+    Parameters
+    ----------
+    path
+        Relative to the folder of its manifest.
+    group
+        The manifest's `speaker_or_file_group`, empty where it names none.
+    unseen_groups
+        Groups that also occur in `UNSEEN_SOURCES`: a recordist of two sources must not be on both sides.
+    """
     if "eval_only" in path:
         return "evaluation"
+    if group:
+        if path.split("/", maxsplit=1)[0] in UNSEEN_SOURCES or group in unseen_groups:
+            return "unseen"
+        share = _fraction(group)
+        if share < VALIDATION_SHARE:
+            return "validation"
+        return "unseen" if share < VALIDATION_SHARE + UNSEEN_SHARE else "train"
     stem = Path(path).stem
     if path.startswith("esc10/"):
         return "validation" if stem.startswith("4-") else "train"
@@ -155,27 +194,38 @@ def _spoken_text(row: dict[str, str]) -> str:
 
 
 def recordings(folder: Path, splits: Iterable[Split]) -> list[Clip]:
-    """Read the clips of a folder with a ``manifest.csv`` (path, label, text, source, licence)."""
-    manifest = folder / "manifest.csv"
-    if not manifest.is_file():
-        raise AudioError(f"{folder} holds no manifest.csv (columns path, label, text, source, licence).")
+    """Read the clips of a folder with a ``manifest.csv``, and of its subfolders that have one.
+
+    Columns are path, label, text, source, licence and optionally `speaker_or_file_group`.
+    """
+    manifests = [path for path in (folder / MANIFEST, *sorted(folder.glob(f"*/{MANIFEST}"))) if path.is_file()]
+    if not manifests:
+        raise AudioError(f"{folder} holds no {MANIFEST} (columns path, label, text, source, licence).")
     wanted = set(splits)
-    clips = []
+    return [clip for manifest in manifests for clip in _listed(manifest, wanted)]
+
+
+def _listed(manifest: Path, wanted: set[Split]) -> Iterator[Clip]:
+    """Read the clips that one manifest lists and that belong to the wanted splits."""
     with manifest.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            if split_of(row["path"]) not in wanted:
-                continue
-            kind = LABEL_KINDS.get(row["label"], AMBIENCE)
-            word = word_label(row["text"] or "-") if kind == SPEECH else 0
-            text = _spoken_text(row) if kind == SPEECH else ""
-            clip = make_clip(read_16k(folder / row["path"]), kind, word, row["path"], row["label"], text)
-            if clip is not None:
-                clips.append(clip)
-    return clips
+        rows = list(csv.DictReader(lines))
+    unseen = frozenset(
+        row[GROUP_COLUMN] for row in rows if row.get(GROUP_COLUMN) and row["path"].split("/")[0] in UNSEEN_SOURCES
+    )
+    for row in rows:
+        split = split_of(row["path"], row.get(GROUP_COLUMN) or "", unseen)
+        if split not in wanted or row["label"] in AMBIGUOUS_LABELS:
+            continue
+        kind = LABEL_KINDS.get(row["label"], AMBIENCE)
+        word = word_label(row["text"] or "-") if kind == SPEECH else 0
+        text = _spoken_text(row) if kind == SPEECH else ""
+        clip = make_clip(read_16k(manifest.parent / row["path"]), kind, word, row["path"], row["label"], text)
+        if clip is not None:
+            yield clip
 
 
 def voice_split(engine: str, voice: str) -> Split:
-    """Say to which split a synthetic voice belongs; engines with one voice are for training.
+    """Return the split of a synthetic voice; engines with one voice are for training.
 
     A warped voice (``kokoro/blend7~12``) belongs where its source does.
     """

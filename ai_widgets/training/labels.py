@@ -1,4 +1,4 @@
-"""Which chunk of a stream carries which reply: the rule behind every label.
+"""Decide which chunk of a stream carries which reply: the rule behind every label.
 
 A stream is a timeline of `Segment`s. Chunk by chunk, at the moment the chunk ends:
 
@@ -32,20 +32,21 @@ SAME_EPISODE = 4.0
 
 NO_REPLY = 0
 REPLY_SPEECH = OTHER_SPEECH
-"""Reply labels: 0 none, 1 … 16 the words, 17 other speech, then one for each kind of sound."""
+"""Reply labels: 0 none, 1 … 21 the words, 22 other speech, then one for each kind of sound."""
 REPLY_OF_KIND = {kind: REPLY_SPEECH + place for place, kind in enumerate(EVIDENCE, start=1)}
 REPLIES = REPLY_SPEECH + len(EVIDENCE) + 1
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Something that sounds from sample `start` to sample `end` of a stream."""
+    """A sound from sample `start` to sample `end` of a stream; `source` is its corpus, where known."""
 
     start: int
     end: int
     kind: int
     word: int = 0
     whole: bool = True
+    source: str = ""
 
 
 @dataclass
@@ -59,7 +60,7 @@ class ChunkLabels:
     kind
         [chunks, 10] what each 40 ms frame holds.
     word
-        [chunks, 10] 1 … 17 in and just after the later part of a spoken word or other speech, else 0.
+        [chunks, 10] 1 … 22 in and just after the later part of a spoken word or other speech, else 0.
     """
 
     reply: npt.NDArray[np.uint8]
@@ -69,7 +70,7 @@ class ChunkLabels:
 
 @dataclass(frozen=True)
 class Occasion:
-    """Something that wants one reply: an utterance or an episode of a sound.
+    """An utterance or an episode of a sound, which is due one reply.
 
     Attributes
     ----------
@@ -81,6 +82,8 @@ class Occasion:
         The right reply.
     due
         Chunk that carries the reply; the number of chunks or more where the stream ends first.
+    source
+        Corpus of its first segment; empty where unknown.
     """
 
     start: int
@@ -88,6 +91,7 @@ class Occasion:
     kind: int
     label: int
     due: int
+    source: str = ""
 
 
 def occasions(segments: Sequence[Segment], chunks: int) -> list[Occasion]:
@@ -133,7 +137,7 @@ def _utterance(pieces: list[Segment], due: int) -> Occasion:
     only = pieces[0]
     named = len(pieces) == 1 and only.whole and 0 < only.word < OTHER_SPEECH
     label = only.word if named else REPLY_SPEECH
-    return Occasion(only.start, max(s.end for s in pieces), SPEECH, label, due)
+    return Occasion(only.start, max(s.end for s in pieces), SPEECH, label, due, only.source)
 
 
 def _episodes(segments: Sequence[Segment]) -> list[Occasion]:
@@ -150,7 +154,7 @@ def _episodes(segments: Sequence[Segment]) -> list[Occasion]:
         heard = segment.start + int(EVIDENCE[kind] * SAMPLE_RATE)
         newest[kind] = len(found)
         due = -(-heard // CHUNK_SAMPLES) - 1
-        found.append(Occasion(segment.start, segment.end, kind, REPLY_OF_KIND[kind], due))
+        found.append(Occasion(segment.start, segment.end, kind, REPLY_OF_KIND[kind], due, segment.source))
     return found
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 DIGITS: tuple[str, ...] = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 KEYWORDS: tuple[str, ...] = ("alexa", "computer", "jarvis", "smart mirror", "snowboy", "view glass")
-WORDS: tuple[str, ...] = DIGITS + KEYWORDS
+COMMANDS: tuple[str, ...] = ("yes", "no", "stop", "go", "help")
+WORDS: tuple[str, ...] = DIGITS + KEYWORDS + COMMANDS
 """Words that are named; their place in this tuple plus one is the word's label (0 = no word)."""
 
 HOMOPHONES: dict[str, str] = {"won": "one", "ate": "eight", "for": "four", "too": "two", "to": "two"}

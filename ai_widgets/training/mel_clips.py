@@ -1,4 +1,4 @@
-"""The shelf: clips as mel power, sorted by what they are, ready to be composed into windows."""
+"""Store clips as mel power, sorted by kind and word, from which windows are composed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Excerpt:
 
 @dataclass
 class Shelf:
-    """Excerpts by what they are, so that every word and every sound comes equally often.
+    """The excerpts, sorted by kind and word, so that each word and each sound is drawn equally often.
 
     `generated` names the labels of `ambience` that no microphone recorded.
     """
@@ -79,7 +79,8 @@ def shelve(
             else:
                 shelf.words.setdefault(clip.word, {}).setdefault(source, []).append(made)
     for kind, maker in GENERATED.items():
-        for _ in range(generated):
+        # Recordings teach more than generated sounds do, so that they are the larger part where there are enough.
+        for _ in range(generated // 3 if len(shelf.sounds.get(kind, [])) >= generated // 6 else generated):
             samples = maker(rng, float(rng.uniform(1.2, 3.5)))
             if kind != KNOCK and rng.random() < 0.4:
                 samples = acoustics.room(samples, rng, 1.0)

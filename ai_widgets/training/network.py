@@ -73,6 +73,22 @@ class Network(nn.Module):
         self.lm_kinds = nn.Linear(sizes.width, len(KINDS))
         self.lm_words = nn.Linear(sizes.width, OTHER_SPEECH + 1)
         self.lm_phones = nn.Linear(sizes.width, phones + 1) if phones else None
+        self.attended: Tensor | None = None
+
+    def limit_attention(self, prefix: int, positions: int) -> None:
+        """Limit attention to the prefix and the newest positions, as in a sliding context.
+
+        Parameters
+        ----------
+        prefix
+            Positions at the start of a sequence that stay in the context.
+        positions
+            Positions of the context, the prefix included.
+        """
+        size = self.sizes.block_size
+        query, key = torch.arange(size)[:, None], torch.arange(size)[None]
+        near = query - key < positions - prefix
+        self.attended = (key <= query) & (near | (key < prefix))
 
     def frames(self, mels: Tensor) -> Tensor:
         """Encode chunks [n, 128, 40] to frames [n, 10, width]."""
@@ -86,7 +102,9 @@ class Network(nn.Module):
         flat = embedded.reshape(-1, shape[-1]).to(frames.dtype)
         mixed = flat.index_copy(0, at, frames.reshape(-1, shape[-1])).view(shape)
         with sdpa_kernel(SDPBackend.MATH):
-            out: Tensor = self.lm.model(inputs_embeds=mixed, use_cache=False).last_hidden_state
+            length = shape[1]
+            mask = None if self.attended is None else self.attended[:length, :length].expand(shape[0], 1, -1, -1)
+            out: Tensor = self.lm.model(inputs_embeds=mixed, attention_mask=mask, use_cache=False).last_hidden_state
         return out
 
     def forward(self, mels: Tensor, tokens: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:

@@ -192,11 +192,11 @@ def test_what_if_marks_the_first_other_decision(open_page: OpenPage, talk: Sessi
     page = open_page(str(talk.to_html(audio=False)))
     shown = viewer(page, talk)
     shown.get_by_test_id("what-if").locator("summary").click()
-    shown.get_by_test_id("what-if-bias").fill("8")
+    shown.get_by_test_id("what-if-bias").fill("-8")
     result = shown.get_by_test_id("what-if-result")
     first = shown.get_by_test_id("what-if-result").get_attribute("data-first")
     assert first
-    assert {d.chunk: d.choice for d in talk.of_type(Decision)}[int(first)] == "KEEP_SILENCE"
+    assert {d.chunk: d.choice for d in talk.of_type(Decision)}[int(first)] == "TEXT_BEGIN"
     expect(result).to_have_attribute("data-exact-until", first)
     shown.get_by_test_id("what-if-next").click()
     expect(shown.get_by_test_id("inspector")).to_have_attribute("data-chunk", first)
