@@ -21,9 +21,10 @@ from ai_widgets.audio.features import mel_filters
 from ai_widgets.audio.files import load_audio
 from ai_widgets.errors import ExportError, MissingPackageError
 from ai_widgets.inference import Model, load_model
+from ai_widgets.model.decoder import Decoder
 from ai_widgets.model.onnx.check import compare, difference
 from ai_widgets.model.onnx.export import export
-from ai_widgets.model.onnx.graphs import OPSET, STEP_INPUTS, StepGraph, require_onnx, step_graph
+from ai_widgets.model.onnx.graphs import OPSET, STEP_INPUTS, StepGraph, require_onnx
 from ai_widgets.model.onnx.manifest import vocabulary
 from ai_widgets.model.onnx.runtime import OnnxDecoder, OnnxEncoder, _session
 from ai_widgets.model.onnx.weights import store_as_float16
@@ -111,17 +112,16 @@ def test_a_session_in_onnxruntime_has_the_events_of_torch(
             assert (other.position, other.used, other.oldest) == (one.position, one.used, one.oldest)
 
 
-def test_rounded_positions_are_those_of_torch(toy: Model) -> None:
-    """The published weights round positions through float16; the caller of the graph does so too."""
-    rounded = replace(toy.traits, rope_positions="float16")
-    decoder = type(toy.decoder)(toy.decoder.model, rounded.rope_positions)
-    exported = OnnxDecoder(step_graph(toy.decoder.model).SerializeToString(), decoder)
-    contexts = decoder.context(4096), exported.context(4096)
-    random = np.random.default_rng(0)
-    for count in (2050, 1, 13):
-        tokens = random.integers(0, 256, count).tolist()
-        one, other = (part.feed(own, tokens) for part, own in zip((decoder, exported), contexts, strict=True))
-        assert difference(one, other) < 1e-4
+@given(st.sampled_from(["exact", "float16"]), st.integers(0, 6000), st.integers(0, 3), st.integers(1, 40))
+def test_positions_are_rounded_as_torch_rounds_them(rope: str, end: int, start: int, count: int) -> None:
+    """The published weights round positions through float16, until the context slides; the graph takes them rounded."""
+    model = load_model("tiny", "cpu")
+    decoder = Decoder(model.decoder.model, rope)
+    context = decoder.context(8000)
+    context.start, context.end = min(start, end), end
+    exported = OnnxDecoder.__new__(OnnxDecoder)
+    exported._like = decoder
+    assert exported._positions(context, count).tolist() == decoder._places(context, count)[0].tolist()
 
 
 def test_weights_that_float16_holds_are_stored_so_bit_by_bit(facts: dict[str, Any]) -> None:
