@@ -8,16 +8,14 @@ import { type Theme, watchTheme } from "./host/theme";
 import { Banners, ModelLine } from "./panels/banners";
 import { Controls, pressKey } from "./panels/controls";
 import { FileBar } from "./panels/file-bar";
-import { Inspector } from "./panels/inspector";
 import { Panel } from "./panels/panel";
+import { RecordPanels } from "./panels/record-panels";
 import { RecordingBars } from "./panels/recording-bars";
 import { ReplayBar } from "./panels/replay-bar";
 import { ReplayBadge } from "./panels/replay-check";
 import { Settings } from "./panels/settings";
 import { takeFile } from "./panels/sources";
 import { StepMode } from "./panels/step-mode";
-import { Transcript } from "./panels/transcript";
-import { WhatIfPanel } from "./panels/what-if";
 import { overheadSummary } from "./record/overhead";
 import { chunkCount } from "./record/record";
 import { Timeline } from "./timeline/timeline";
@@ -135,17 +133,7 @@ export function App({ view }: { view: SessionView }) {
       <Panel name="step mode">
         <StepMode view={view} />
       </Panel>
-      <Panel name="what-if panel">
-        <WhatIfPanel view={view} />
-      </Panel>
-      <div class="aiw-panels">
-        <Panel name="inspector">
-          <Inspector view={view} />
-        </Panel>
-        <Panel name="transcript">
-          <Transcript view={view} />
-        </Panel>
-      </div>
+      <RecordPanels view={view} />
       <Panel name="line about the model">
         <ModelLine view={view} />
       </Panel>
