@@ -7,7 +7,7 @@ import type { SessionView } from "../view";
 import { BarButton } from "./bar-button";
 import { FullscreenButton } from "./fullscreen";
 import { LevelMeter } from "./level-meter";
-import { DevicePicker, FileChooser } from "./sources";
+import { ClipPicker, DevicePicker, FileChooser } from "./sources";
 import { Clock, RecordingLight, StatePill } from "./status";
 import { ViewPicker } from "./view-picker";
 
@@ -42,6 +42,7 @@ export function Controls({ view }: { view: SessionView }) {
       {!show && <DevicePicker view={view} disabled={closed} />}
       <LevelMeter store={store} />
       <FileChooser view={view} disabled={closed} />
+      <ClipPicker view={view} disabled={closed} />
       {!show && <Clock store={store} />}
     </div>
   );
