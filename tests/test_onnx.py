@@ -25,7 +25,7 @@ from ai_widgets.model.decoder import Decoder
 from ai_widgets.model.onnx.check import compare, difference
 from ai_widgets.model.onnx.export import export
 from ai_widgets.model.onnx.graphs import OPSET, STEP_INPUTS, StepGraph, require_onnx
-from ai_widgets.model.onnx.manifest import vocabulary
+from ai_widgets.model.onnx.manifest import manifest, vocabulary
 from ai_widgets.model.onnx.runtime import OnnxDecoder, OnnxEncoder, _session
 from ai_widgets.model.onnx.weights import store_as_float16
 from ai_widgets.protocol import Decision, Notice, Token, Turn
@@ -191,6 +191,13 @@ def test_the_mel_filters_are_complete(facts: dict[str, Any]) -> None:
     for place, (first, weights) in enumerate(facts["features"]["filters"]):
         filters[first : first + len(weights), place] = weights
     assert np.array_equal(filters, mel_filters())
+
+
+def test_the_folder_of_a_checkpoint_is_not_published(toy: Model, toy_folder: Path) -> None:
+    """A page is made for others: it names the checkpoint and not where it lay."""
+    written = json.dumps(manifest(toy, {}, {}))
+    assert json.loads(written)["model"]["name"] == toy_folder.name
+    assert str(toy_folder.parent) not in written
 
 
 def test_every_setting_of_python_is_described(facts: dict[str, Any]) -> None:
