@@ -25,7 +25,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo docs schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo demo-page docs schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -60,6 +60,12 @@ docs: setup
 	$(BIN)/ai-widgets page build/docs-extra/page
 	$(PY) -m sphinx -q -W -b html docs build/docs
 	@echo "Open build/docs/index.html, or: $(PY) -m http.server --directory build/docs"
+
+# The page with the model in it, on this machine; it needs no cross-origin isolation. PORT=… chooses another one than 8899.
+demo-page: setup
+	$(BIN)/ai-widgets page build/page
+	@echo "Open http://127.0.0.1:$(or $(PORT),8899)/ and stop the server with Ctrl-C."
+	$(PY) -m http.server --bind 127.0.0.1 --directory build/page $(or $(PORT),8899)
 
 # After a change of an event or a message in Python: its schema, examples and TypeScript.
 schema: setup
@@ -125,4 +131,4 @@ audit: setup
 	$(WITH_NODE) $(PY) .ci/audit.py
 
 clean:
-	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static ai_widgets/record/static .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static ai_widgets/record/static ai_widgets/page/static .pytest_cache .mypy_cache .ruff_cache
