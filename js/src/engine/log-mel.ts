@@ -57,7 +57,10 @@ export function melFilters(bins = 128): MelFilters {
       const height = Math.min((hertz - low) / (centre - low), (high - hertz) / (high - centre));
       return (Math.max(0, height) * 2) / (high - low);
     });
-    const start = Math.max(0, row.findIndex((weight) => weight > 0));
+    const start = Math.max(
+      0,
+      row.findIndex((weight) => weight > 0),
+    );
     starts.push(start);
     weights.push(Float64Array.from(row.slice(start, row.findLastIndex((weight) => weight > 0) + 1)));
   }
@@ -98,7 +101,8 @@ export class LogMel {
     const padded = new Float32Array(left.length + CHUNK_SAMPLES + EDGE);
     padded.set(left);
     padded.set(chunk, left.length);
-    for (let i = 0; i < EDGE; i++) padded[left.length + CHUNK_SAMPLES + i] = chunk[CHUNK_SAMPLES - 2 - i] as number;
+    for (let i = 0; i < EDGE; i++)
+      padded[left.length + CHUNK_SAMPLES + i] = chunk[CHUNK_SAMPLES - 2 - i] as number;
     // With a left context the first frame is the last one of the previous chunk with its real right edge; it only
     // updates the maximum. The last frame of a chunk is not final, because its right edge is reflected.
     const before = state.left === null ? 0 : 1;
@@ -125,7 +129,8 @@ export class LogMel {
       const weights = filters.weights[bin] as Float64Array;
       const first = filters.starts[bin] as number;
       let power = 0;
-      for (let i = 0; i < weights.length; i++) power += (weights[i] as number) * (spectrum[first + i] as number);
+      for (let i = 0; i < weights.length; i++)
+        power += (weights[i] as number) * (spectrum[first + i] as number);
       row[bin] = Math.log10(Math.max(power, 1e-10));
     }
     return row;
