@@ -9,9 +9,6 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import AiWidgetsError, printable
-from ..policies import BY_NAME
-from ..settings import Settings
-from .setting_options import add_setting_options
 from .terminal import degrade_output, leave_quietly
 
 BAD_INPUT = 2
@@ -33,7 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     degrade_output()
     # These commands have option parsers of their own; their arguments are passed on unparsed.
     arguments = list(sys.argv[1:] if argv is None else argv)
-    passed_on: dict[str, Callable[[list[str]], int]] = {"train": _train, "evaluate": _evaluate, "bench": _bench}
+    passed_on: dict[str, Callable[[list[str]], int]] = {
+        "train": _train,
+        "evaluate": _evaluate,
+        "bench": _bench,
+        "doctor": _doctor,
+    }
     try:
         if arguments and arguments[0] in passed_on:
             code = passed_on[arguments[0]](arguments[1:])
@@ -57,6 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    # Not at the top: `doctor` must run where a library that these need is missing.
+    from ..policies import BY_NAME
+    from ..settings import Settings
+    from .setting_options import add_setting_options
+
     parser = _Parser(prog="ai-widgets", description="Audio-Interaction on the command line and in JupyterLab.")
     parser.add_argument("--version", action="version", version=f"ai-widgets {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -130,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         "train": "train a small checkpoint",
         "evaluate": "measure the replies of a checkpoint or a baseline",
         "bench": "measure speed on this machine",
+        "doctor": "say what works on this machine, and what to do where something does not",
     }
     for name, words in passed_on.items():
         commands.add_parser(name, help=words, add_help=False)
@@ -165,6 +173,12 @@ def _demo(given: argparse.Namespace) -> int:
     from .demo import open_demo
 
     return open_demo(port=given.port, browser=not given.no_browser, folder=given.folder)
+
+
+def _doctor(arguments: list[str]) -> int:
+    from .doctor.command import main as doctor
+
+    return doctor(arguments)
 
 
 def _train(arguments: list[str]) -> int:
