@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import AiWidgetsError, printable
+from .examples import examples
 from .terminal import degrade_output, leave_quietly
 
 BAD_INPUT = 2
@@ -58,7 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
+    """Create the option parser; `whole`: with the options of the commands that parse their own."""
     # Not at the top: `doctor` must run where a library that these need is missing.
     from ..policies import BY_NAME
     from ..settings import Settings
@@ -120,9 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--no-browser", action="store_true", help="print the page's path, open no browser")
     show.set_defaults(command=_show)
 
-    demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")
+    demo = commands.add_parser("demo", help="open a notebook of the package in JupyterLab")
     demo.add_argument("--port", type=int, default=8888, help="port of JupyterLab (default: 8888)")
     demo.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    demo.add_argument("--notebook", metavar="NAME", help="name of the notebook, such as 01_quickstart (the default)")
     demo.add_argument("--folder", help="folder for the notebook (default: ./ai_widgets_demo)")
     demo.set_defaults(command=_demo)
 
@@ -140,8 +143,33 @@ def _parser() -> argparse.ArgumentParser:
         "doctor": "say what works on this machine, and what to do where something does not",
     }
     for name, words in passed_on.items():
-        commands.add_parser(name, help=words, add_help=False)
+        parents = [_own_parser(name)] if whole else []
+        commands.add_parser(name, help=words, add_help=False, parents=parents)
+
+    completion = commands.add_parser("completion", help="print the script with which a shell completes these commands")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="shell that reads the script")
+    completion.set_defaults(command=_completion)
+    for name, command in commands.choices.items():
+        if name not in passed_on:
+            command.formatter_class = argparse.RawDescriptionHelpFormatter
+            command.epilog = examples(name)
     return parser
+
+
+def _own_parser(name: str) -> argparse.ArgumentParser:
+    """Return the parser of a command that parses its own options."""
+    from ..evaluation.command import parser as evaluate
+    from ..training.command import parser as train
+    from .bench.speed import parser as bench
+    from .doctor.command import parser as doctor
+
+    return {"train": train, "evaluate": evaluate, "bench": bench, "doctor": doctor}[name]()
+
+
+def _completion(given: argparse.Namespace) -> int:
+    from .completion import print_completion
+
+    return print_completion(given.shell, _parser(whole=True))
 
 
 def _show(given: argparse.Namespace) -> int:
@@ -172,7 +200,7 @@ def _convert(given: argparse.Namespace) -> int:
 def _demo(given: argparse.Namespace) -> int:
     from .demo import open_demo
 
-    return open_demo(port=given.port, browser=not given.no_browser, folder=given.folder)
+    return open_demo(given.port, browser=not given.no_browser, folder=given.folder, notebook=given.notebook)
 
 
 def _doctor(arguments: list[str]) -> int:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from textwrap import fill
 
 from ...errors import printable
+from ..examples import examples
 from .devices import devices
 from .finding import Asked, Finding, Surroundings
 from .hub import hub
@@ -45,7 +46,12 @@ def examine(around: Surroundings) -> list[Finding]:
 
 def parser() -> argparse.ArgumentParser:
     """Create the option parser."""
-    p = argparse.ArgumentParser(prog="ai-widgets doctor", description=DESCRIPTION)
+    p = argparse.ArgumentParser(
+        prog="ai-widgets doctor",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=examples("doctor"),
+    )
     p.add_argument("--checkpoint", default="tiny", help="checkpoint to use: tiny, a folder or a hub id (default: tiny)")
     p.add_argument("--device", default="auto", help="device to use: auto, cpu, cuda, cuda:0, mps")
     p.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
