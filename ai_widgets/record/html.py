@@ -22,6 +22,7 @@ import numpy as np
 from .. import __version__
 from ..errors import RecordError
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE, Event
+from .bars import bar_of_seconds
 from .packed_events import LEVELS, encodable, finite, pack
 from .page_facts import page_facts
 from .transcript import clock, summary, transcript_html
@@ -114,7 +115,9 @@ def check_folder(path: str | Path) -> None:
         raise RecordError(f"The page cannot be written: {target} {what}. Name a file in an existing folder.")
 
 
-def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = True) -> HtmlPage:
+def html_page(
+    record: SessionRecord, *, title: str | None = None, audio: bool = True, progress: bool = False
+) -> HtmlPage:
     """Build the HTML page of a record. The same record gives the same page.
 
     Parameters
@@ -125,6 +128,8 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
         Title, as plain text; None for one with the model's name.
     audio
         Whether the page contains the audio that the record keeps, as MP3.
+    progress
+        Whether a bar is shown while long audio is encoded.
 
     Returns
     -------
@@ -143,7 +148,7 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
     notes: list[str] = []
     sound: bytes | None = None
     if audio:
-        sound, notes = _sound(record)
+        sound, notes = _sound(record, progress)
     events: list[Event] = list(record.events)
     packed, left_out = b"", ""
     # Everything of the page but the events: 4 kB are the tags, the header and the transcript's frame.
@@ -224,7 +229,7 @@ def _script_json(value: Any) -> str:
     return encodable(text)
 
 
-def _sound(record: SessionRecord) -> tuple[bytes | None, list[str]]:
+def _sound(record: SessionRecord, progress: bool) -> tuple[bytes | None, list[str]]:
     """Encode the kept audio as MP3; None with a note where there is none."""
     import soundfile
 
@@ -236,13 +241,15 @@ def _sound(record: SessionRecord) -> tuple[bytes | None, list[str]]:
     buffer = io.BytesIO()
     silence = np.zeros(CHUNK_SAMPLES, np.float32)
     missing = 0
-    with soundfile.SoundFile(
+    encoder = soundfile.SoundFile(
         buffer, "w", SAMPLE_RATE, 1, format="MP3", compression_level=MP3_LEVEL, bitrate_mode="CONSTANT"
-    ) as file:
+    )
+    with encoder as file, bar_of_seconds((last - first) * CHUNK_SECONDS, "encoding", shown=progress) as bar:
         for chunk in range(first, last):
             samples = record.chunk_audio(chunk)
             missing += samples is None
             file.write(silence if samples is None else np.clip(np.nan_to_num(samples), -1, 1))
+            bar.update(CHUNK_SECONDS)
     if missing:
         notes.append(f"The audio of {missing} chunks could not be read; they are silent here.")
     return buffer.getvalue(), notes
