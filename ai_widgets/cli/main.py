@@ -102,6 +102,12 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
     )
     run.add_argument("--json", metavar="OUT.jsonl", help="write events as JSON lines; - for standard output")
     run.add_argument("--save", metavar="OUT.aiw", help="write the recording, events and audio, to a new file")
+    run.add_argument(
+        "--no-raw",
+        dest="raw",
+        action="store_false",
+        help="save the audio as the model heard it only, not also as decoded: a smaller file",
+    )
     run.add_argument("--html", metavar="OUT.html", help="write a page that shows and plays everything, for any browser")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
