@@ -2,7 +2,8 @@
  * Forms of a recording's audio (docs/record-format.md): Sun audio with float32 samples, which is exact, and 24-bit FLAC
  * with a rest, whose sum is exact (`record/exact_flac.py`).
  */
-import { CHUNK_SAMPLES } from "./kept-audio";
+/** Samples of one chunk of 0.4 s at 16 kHz. */
+export const CHUNK_SAMPLES = 6400;
 
 /** Value of full scale in 24-bit audio. */
 const SCALE = 2 ** 23;

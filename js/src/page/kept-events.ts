@@ -4,6 +4,7 @@
  */
 import { deflateSync, inflateSync } from "fflate";
 import type { SessionEvent } from "../record/events";
+import { ascii } from "./recording-header";
 
 /** Events of one compressed batch: about two minutes, which take a few milliseconds to compress. */
 export const BATCH_EVENTS = 1000;
@@ -76,10 +77,7 @@ export class KeptEvents {
 
 /** Format events as lines of ASCII JSON: other characters are escaped, so that any text is one valid line. */
 export function linesOf(events: readonly SessionEvent[]): string {
-  return events
-    .map((event) => `${JSON.stringify(event)}\n`)
-    .join("")
-    .replace(/[\u007f-\uffff]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return ascii(events.map((event) => `${JSON.stringify(event)}\n`).join(""));
 }
 
 function* eventsOf(batch: Uint8Array): Generator<SessionEvent> {
