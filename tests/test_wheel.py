@@ -52,6 +52,7 @@ def test_holds_front_end_checkpoint_and_notebook(wheel: Path) -> None:
     assert "ai_widgets/widget/static/widget.licenses.txt" in sizes
     assert "ai_widgets/notebooks/01_quickstart.ipynb" in sizes
     assert "ai_widgets/model/published.json" in sizes
+    assert {"ai_widgets/clips/clips.json", "ai_widgets/clips/CREDITS.md", "ai_widgets/clips/rain.flac"} <= sizes.keys()
     tiny = sum(size for name, size in sizes.items() if name.startswith("ai_widgets/tiny/"))
     assert 0 < tiny <= MAX_CHECKPOINT_BYTES
     with zipfile.ZipFile(wheel) as archive:

@@ -14,7 +14,7 @@ import { RecordingBars } from "./panels/recording-bars";
 import { ReplayBar } from "./panels/replay-bar";
 import { ReplayBadge } from "./panels/replay-check";
 import { Settings } from "./panels/settings";
-import { takeFile } from "./panels/sources";
+import { FirstClip, takeFile } from "./panels/sources";
 import { StepMode } from "./panels/step-mode";
 import { Transcript } from "./panels/transcript";
 import { WhatIfPanel } from "./panels/what-if";
@@ -111,6 +111,7 @@ export function App({ view }: { view: SessionView }) {
         <Controls view={view} />
         <FileBar view={view} />
         <RecordingBars view={view} />
+        <FirstClip view={view} />
       </Panel>
       <Panel name="settings panel">
         <Settings view={view} />

@@ -6,7 +6,7 @@ import { isPlaying } from "../store/playing";
 import type { SessionView } from "../view";
 import { BarButton } from "./bar-button";
 import { LevelMeter } from "./level-meter";
-import { DevicePicker, FileChooser } from "./sources";
+import { ClipPicker, DevicePicker, FileChooser } from "./sources";
 import { Clock, RecordingLight, StatePill } from "./status";
 
 export function Controls({ view }: { view: SessionView }) {
@@ -115,6 +115,7 @@ export function Controls({ view }: { view: SessionView }) {
       <DevicePicker view={view} disabled={closed} />
       <LevelMeter store={store} />
       <FileChooser view={view} disabled={closed} />
+      <ClipPicker view={view} disabled={closed} />
       <Clock store={store} />
     </div>
   );
