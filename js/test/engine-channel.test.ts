@@ -7,12 +7,13 @@ import { type Script, ScriptedEngine, type ScriptedSession } from "./scripted-en
 
 const LOUD: Script = (_, samples) => (samples.some((sample) => sample > 0.5) ? ["Hel", "lo."] : null);
 
-async function begin(script: Script = LOUD, options: EngineChannelOptions = {}) {
+async function begin(script: Script = LOUD, options: Partial<EngineChannelOptions> = {}) {
   const engine = new ScriptedEngine(script);
   const microphone = new FakeMicrophone();
   const saved: { blob: Blob; name: string }[] = [];
   const channel = new EngineChannel(async () => engine, {
     captureHost: microphone.host,
+    clip: async (name) => file(sound(2, 0.9), `${name}.flac`),
     deliver: (blob, name) => saved.push({ blob, name }),
     player: {
       decode: async (file) => ({
@@ -42,8 +43,8 @@ function file(samples: Float32Array<ArrayBuffer>, name = "talk.wav"): File {
   return new File([samples], name);
 }
 
-async function heard(script?: Script, options?: EngineChannelOptions) {
-  const begun = await begin(script, options);
+async function heard() {
+  const begun = await begin();
   const samples = sound(6);
   samples.fill(0.9, 2 * 6400, 3 * 6400);
   await begun.channel.playFile(file(samples), "fast");
@@ -69,7 +70,7 @@ describe("loading", () => {
       async () => {
         throw new Error("The model's file step.onnx is missing.");
       },
-      { captureHost: new FakeMicrophone().host },
+      { captureHost: new FakeMicrophone().host, clip: async () => new File([], "") },
     );
     await channel.start();
     expect(channel.store.model.value.status).toBe("failed");
@@ -128,6 +129,24 @@ describe("a file", () => {
     await until(() => store.problems.value.length > 0);
     expect(store.file.value?.state).toBe("failed");
     expect(store.problems.value[0]?.sentence).toContain("broken.wav cannot be read");
+  });
+
+  it("of the package is played by its name", async () => {
+    const { channel, store } = await begin();
+    await channel.playClip("digit", "fast");
+    await until(() => store.file.value?.state === "ended");
+    expect(store.file.value?.name).toBe("digit.flac");
+    expect(store.record.turns.length).toBe(2);
+  });
+
+  it("of the package that cannot be loaded is a sentence", async () => {
+    const { channel, store } = await begin(LOUD, {
+      clip: async () => {
+        throw new Error("clips/digit.flac cannot be loaded: the server does not answer.");
+      },
+    });
+    await channel.playClip("digit", "fast");
+    expect(store.problems.value[0]?.sentence).toContain("clips/digit.flac cannot be loaded");
   });
 
   it("stops when it is cancelled, and the session goes on with the next", async () => {

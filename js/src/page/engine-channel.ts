@@ -42,6 +42,8 @@ export interface EngineChannelOptions extends Pick<PageRecordingsOptions, "deliv
   captureHost?: CaptureHost;
   player?: FilePlayerOptions;
   decodeFlac?: PageRecordingsOptions["decode"];
+  /** Returns a clip of the package. */
+  clip: (name: string) => Promise<File>;
   /** Fragment of the page's address, with settings. */
   hash?: string;
   /** Takes the fragment of changed settings. */
@@ -75,7 +77,7 @@ export class EngineChannel implements SessionChannel {
 
   constructor(
     private readonly load: Load,
-    private readonly options: EngineChannelOptions = {},
+    private readonly options: EngineChannelOptions,
   ) {
     const { store } = this;
     const host = options.captureHost ?? browserHost();
@@ -155,6 +157,16 @@ export class EngineChannel implements SessionChannel {
     this.recordings.close();
     this.#file = file;
     await this.#input.playFile(file, pace);
+  }
+
+  async playClip(clip: string, pace: Pace): Promise<void> {
+    if (!this.ready) return;
+    try {
+      await this.playFile(await this.options.clip(clip), pace);
+    } catch (error) {
+      const sentence = error instanceof Error ? error.message : String(error);
+      showProblem(this.store, { code: "file", sentence, wayOut: "" });
+    }
   }
 
   stop(reason: CloseReason = "stopped"): Promise<void> {
