@@ -113,4 +113,4 @@ audit: setup
 	$(WITH_NODE) $(PY) .ci/audit.py
 
 clean:
-	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static ai_widgets/record/static .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static ai_widgets/record/static ai_widgets/page/static .pytest_cache .mypy_cache .ruff_cache

@@ -30,6 +30,7 @@ from ai_widgets.record import archive, exact_flac
 from ai_widgets.record.header import Header
 from ai_widgets.record.record import SessionRecord
 from ai_widgets.special_tokens import Emotion
+from tests import exact_flac_vectors
 from tests.signals import Array, babble
 
 TALK = "talk.aiw"
@@ -449,6 +450,10 @@ def test_flac_and_its_rest_are_exact(audio: list[list[float]]) -> None:
         whole, rest = exact_flac.split(array)
         assert np.abs(whole).max(initial=0) <= 1 << 23
         np.testing.assert_array_equal(exact_flac.join(whole, rest), array)
+
+
+def test_the_web_page_reads_the_same_split() -> None:
+    assert exact_flac_vectors.PATH.read_text(encoding="utf-8") == exact_flac_vectors.text()
 
 
 def test_16_bit_audio_needs_no_rest(tmp_path: Path) -> None:

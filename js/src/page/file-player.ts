@@ -1,12 +1,11 @@
 /** Player of an audio file into the loop, in real time or as fast as the engine decides. */
+import { FILE_TAIL_S } from "../capture/input";
 import type { CloseReason, Pace } from "../channel/messages";
 import { announced } from "../store/playing";
 import { type Store, showProblem } from "../store/store";
 import { AudioFileError, type DecodedFile, decodeFile } from "./audio-file";
 import type { EngineLoop } from "./engine-loop";
 
-/** Seconds of silence after a file, so that the model can reply to its end. */
-export const FILE_TAIL_S = 1.0;
 /** Length of one piece, in seconds: a chunk, so that the position moves with the decisions. */
 const PIECE_S = 0.4;
 /** Interval of the pieces in real time, in milliseconds. */

@@ -59,7 +59,8 @@ export async function readFile(
 
 async function embedded(name: string): Promise<ArrayBuffer> {
   const element = document.querySelector(`script[data-aiw-file="${CSS.escape(name)}"]`);
-  if (!element) throw new SiteError(`This page does not contain its file ${name}; write it again: ai-widgets page.`);
+  if (!element)
+    throw new SiteError(`This page does not contain its file ${name}; write it again: ai-widgets page.`);
   const letters = atob(element.textContent?.trim() ?? "");
   // The text is needed once, and is a third larger than the file.
   element.textContent = "";
