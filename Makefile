@@ -8,6 +8,7 @@ NODE_MINIMUM := 20
 NODE_PATH_FILE := $(CURDIR)/.venv/node-path
 WITH_NODE = PATH="$$(cat '$(NODE_PATH_FILE)'):$$PATH"
 BUNDLE := ai_widgets/widget/static/widget.js
+ENGINE_MODEL := build/engine-model/manifest.json
 BUNDLE_SOURCES := $(shell find js/src -type f 2>/dev/null) js/build.mjs js/bundling.mjs js/schema-types.mjs \
   $(wildcard js/schema/*.json) js/package.json
 
@@ -87,7 +88,11 @@ test-quant: setup
 	$(PY) -m pip install --quiet --no-deps --constraint constraints.txt --upgrade --target build/quant torchao
 	PYTHONPATH=build/quant $(PY) -m pytest tests/test_quantise.py tests/test_rehearsal.py::test_figures_of_int8
 
-test-js: setup
+# The engine's tests run the embedded checkpoint as the page does.
+$(ENGINE_MODEL): .venv/installed $(shell find ai_widgets/model ai_widgets/tiny -type f -not -name '*.pyc' 2>/dev/null)
+	$(PY) -m tests.engine_model $(dir $@)
+
+test-js: setup $(ENGINE_MODEL)
 	cd js && $(WITH_NODE) npm test --silent
 
 # Builds the wheel and uses it in an environment of its own.

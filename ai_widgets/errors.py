@@ -67,6 +67,10 @@ class CheckpointError(AiWidgetsError, ValueError):
     """Error for a checkpoint that cannot be found or read, or does not match the model."""
 
 
+class ExportError(CheckpointError):
+    """Error for a checkpoint that cannot be exported to a page: too large, another tokenizer, or other results."""
+
+
 class HubError(CheckpointError):
     """Error for a hub repository that was not downloaded; the message names the cause and the remedy."""
 
