@@ -25,7 +25,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo demo-page schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -53,6 +53,12 @@ $(BUNDLE): $(BUNDLE_SOURCES) js/node_modules/.installed
 # NO_BROWSER=1 only prints the address; PORT=… chooses another one than 8888.
 demo: setup
 	$(BIN)/ai-widgets demo --folder notebooks $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
+
+# The page with the model in it, on this machine; it needs no cross-origin isolation. PORT=… chooses another one than 8899.
+demo-page: setup
+	$(BIN)/ai-widgets page build/page
+	@echo "Open http://127.0.0.1:$(or $(PORT),8899)/ and stop the server with Ctrl-C."
+	$(PY) -m http.server --bind 127.0.0.1 --directory build/page $(or $(PORT),8899)
 
 # After a change of an event or a message in Python: its schema, examples and TypeScript.
 schema: setup

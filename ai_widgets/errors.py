@@ -147,5 +147,9 @@ class RecordWarning(UserWarning):
     """Warning for a recording that was read although a part of it is cut off, damaged or missing."""
 
 
+class PageError(AiWidgetsError, ValueError):
+    """Error for a page that cannot be written: an unsuitable folder or file, or front-end files that were not built."""
+
+
 class MissingPackageError(AiWidgetsError, ImportError):
     """Error for an optional package that is not installed; the message says how to install it."""

@@ -113,6 +113,13 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--no-browser", action="store_true", help="print the page's path, open no browser")
     show.set_defaults(command=_show)
 
+    page = commands.add_parser("page", help="write a web page with the model in it, for any browser")
+    page.add_argument("out", metavar="OUT", help="folder to write, new or empty or an older page; or a file (below)")
+    page.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    page.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
+    page.add_argument("--single-file", action="store_true", help="write one HTML file, which opens without a server")
+    page.set_defaults(command=_page)
+
     demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")
     demo.add_argument("--port", type=int, default=8888, help="port of JupyterLab (default: 8888)")
     demo.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
@@ -140,6 +147,12 @@ def _show(given: argparse.Namespace) -> int:
     from .show import show_recording
 
     return show_recording(given)
+
+
+def _page(given: argparse.Namespace) -> int:
+    from .page import write_page
+
+    return write_page(given)
 
 
 def _run(given: argparse.Namespace) -> int:
