@@ -10,6 +10,7 @@ const SOURCES = fileURLToPath(new URL("../src", import.meta.url));
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   text: [],
   record: ["text"],
+  engine: ["record"],
   store: ["record", "text", "channel/messages"],
   style: ["record"],
   speech: ["store"],

@@ -2,24 +2,25 @@
 
 import type { SessionEvent } from "../record/events";
 
-/** Events that are ready, and whether the call is complete after them. */
+/** Events of a call that are ready, as their places in the record, and whether the call is complete after them. */
 export interface Ready {
-  readonly events: readonly SessionEvent[];
+  readonly places: readonly number[];
   readonly done: boolean;
 }
 
 /**
- * Iterator over the events of a call. Each request for an event asks `more` when none is ready; requests that overlap are
+ * Iterator over the events of a call. A request for an event asks `more` when none is ready; requests that overlap are
  * answered in order. A reader that stops early leaves the rest to the session's next call.
  */
 export class EventStream implements AsyncIterableIterator<SessionEvent> {
-  private ready: SessionEvent[] = [];
+  private ready: number[] = [];
   private done = false;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
+    private readonly record: readonly SessionEvent[],
     private readonly more: () => Promise<Ready>,
-    private readonly stop: () => void = () => {},
+    private readonly stop: () => void,
   ) {}
 
   next(): Promise<IteratorResult<SessionEvent>> {
@@ -30,9 +31,9 @@ export class EventStream implements AsyncIterableIterator<SessionEvent> {
   }
 
   async return(): Promise<IteratorResult<SessionEvent>> {
+    if (!this.done) this.stop();
     this.done = true;
     this.ready = [];
-    this.stop();
     return { done: true, value: undefined };
   }
 
@@ -42,11 +43,12 @@ export class EventStream implements AsyncIterableIterator<SessionEvent> {
 
   private async take(): Promise<IteratorResult<SessionEvent>> {
     while (this.ready.length === 0 && !this.done) {
-      const { events, done } = await this.more();
-      this.ready.push(...events);
-      this.done = done;
+      const { places, done } = await this.more();
+      this.ready.push(...places);
+      this.done ||= done;
     }
-    const value = this.ready.shift();
-    return value ? { done: false, value } : { done: true, value: undefined };
+    const place = this.ready.shift();
+    if (place === undefined) return { done: true, value: undefined };
+    return { done: false, value: this.record[place] as SessionEvent };
   }
 }

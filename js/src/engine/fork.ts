@@ -36,20 +36,20 @@ interface Change {
 }
 
 /**
- * Return the loop of a fork, with the audio from there on pending as that of call 0. The original, which has no chunk in
+ * Return the loop of a fork, with the audio from there on pending as that of call 0, and the number of shared events. The original, which has no chunk in
  * progress, is not changed.
  *
  * @throws SessionError if there is no such chunk, or its state or audio is no longer kept.
  * @throws SettingError AudioError if a setting, a forced decision or audio is not allowed.
  */
-export async function forked(loop: Loop, asked: ForkChange): Promise<Loop> {
+export async function forked(loop: Loop, asked: ForkChange): Promise<{ branch: Loop; shared: number }> {
   const { model, runtime } = loop;
   const change = checked(loop, asked);
   const done = loop.state.chunks;
   const prompt = change.settings.system_prompt;
-  const asked_mark = markOf(loop, change.chunk);
+  const atChunk = markOf(loop, change.chunk);
   // Another system prompt is at the start of the context.
-  const first = prompt !== undefined && prompt !== asked_mark.settings.system_prompt ? 0 : change.chunk;
+  const first = prompt !== undefined && prompt !== atChunk.settings.system_prompt ? 0 : change.chunk;
   const mark = markOf(loop, first);
   const script = scriptOf(loop.record);
   const { settings, later } = fromThereOn(loop, mark, change, first, script);
@@ -73,7 +73,7 @@ export async function forked(loop: Loop, asked: ForkChange): Promise<Loop> {
   branch.record.push(told(change, first));
   if (!exact) branch.record.push(notice(first, "context_rebuilt", REBUILT, { used: window.positions }));
   if (chunks.length > 0) branch.feed.put({ kind: "again", chunks, closing: !loop.state.clipOpen }, 0);
-  return branch;
+  return { branch, shared: mark.events };
 }
 
 function checked(loop: Loop, { chunk, settings = {}, force = {}, audio = {} }: ForkChange): Change {
@@ -254,6 +254,9 @@ async function rebuilt(loop: Loop, mark: Mark): Promise<[Context, boolean]> {
 
 /** Return the events after the last reset of the context. */
 function sinceReset(events: readonly SessionEvent[]): readonly SessionEvent[] {
-  const last = events.findLastIndex((event) => event.type === "notice" && event.kind === "context_reset");
-  return events.slice(last + 1);
+  let first = 0;
+  for (const [place, event] of events.entries()) {
+    if (event.type === "notice" && event.kind === "context_reset") first = place + 1;
+  }
+  return events.slice(first);
 }

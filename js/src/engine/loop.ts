@@ -42,8 +42,8 @@ export class Loop {
   marks = new Map<number, Mark>();
   state: State;
   script: Script = NO_SCRIPT;
-  /** Receives each event, and the number of the call that brought its audio. */
-  onEvent: (event: SessionEvent, call: number) => void = () => {};
+  /** Called after each event was appended, with the number of the call that brought its audio. */
+  onEvent: (call: number) => void = () => {};
   /** Call whose audio is being processed. */
   private call = 0;
   private readonly logMel: LogMel;
@@ -121,7 +121,7 @@ export class Loop {
     this.state = { ...this.state, ...changes };
     for (const event of events) {
       this.record.push(event);
-      this.onEvent(event, this.call);
+      this.onEvent(this.call);
     }
   }
 

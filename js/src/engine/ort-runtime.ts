@@ -8,7 +8,7 @@ import type { Runtime, StepInput, StepOutput } from "./runtime";
 
 /** Where onnxruntime's WASM is, and how many threads it uses. */
 export interface OrtOptions {
-  /** Folder of onnxruntime's files, absolute; or the WASM file itself. */
+  /** Absolute address of the WASM file, or its content. */
   readonly wasm: string | ArrayBuffer;
   readonly threads: number;
 }
@@ -37,7 +37,7 @@ export class OrtRuntime implements Runtime {
    */
   static async load(manifest: Manifest, graphs: Graphs, { wasm, threads }: OrtOptions): Promise<OrtRuntime> {
     env.wasm.numThreads = threads;
-    if (typeof wasm === "string") env.wasm.wasmPaths = wasm;
+    if (typeof wasm === "string") env.wasm.wasmPaths = { wasm };
     else env.wasm.wasmBinary = wasm;
     try {
       const tower = await InferenceSession.create(new Uint8Array(graphs.tower), OPTIONS);

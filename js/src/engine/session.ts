@@ -1,10 +1,10 @@
-/** Session in the thread that computes. The worker runs these, and so do tests and pages without a worker. */
+/** Session in the thread that computes. The worker runs these, and so do tests and programs without a worker. */
 
 import type { SessionEvent } from "../record/events";
 import { checkBlock, checkTail } from "./chunker";
 import type { EngineSession, ForkChange, Heading, Origin, SettingsChange } from "./engine";
 import { SessionError } from "./errors";
-import { EventStream } from "./events";
+import { EventStream, type Ready } from "./events";
 import type { Item } from "./feed";
 import { forked } from "./fork";
 import { headingOf } from "./heading";
@@ -15,11 +15,21 @@ import type { Runtime } from "./runtime";
 import { changedSettings, defaultSettings, type Settings } from "./settings";
 import { type Model, termsOf } from "./terms";
 
+/** Reader of the events of one call, or of all events until the call is complete. */
+interface Reader {
+  readonly call: number;
+  readonly all: boolean;
+  /** Places in the record of the events that are not read yet. */
+  unread: number[];
+}
+
 export class LocalSession implements EngineSession {
   readonly heading: Heading;
-  /** Events that are not read yet, by the call that brought their audio. */
-  private readonly unread = new Map<number, SessionEvent[]>();
-  private newest = 0;
+  /** Number of the record's events that a fork shares with its original. */
+  readonly shared: number;
+  private readonly readers = new Map<number, Reader>();
+  private newestReader = 0;
+  private newestCall = 0;
   /** End of the queue of steps: one runs at a time. */
   private last: Promise<unknown> = Promise.resolve();
   private closed = false;
@@ -27,9 +37,15 @@ export class LocalSession implements EngineSession {
   private constructor(
     private readonly model: Model,
     private readonly loop: Loop,
+    shared = 0,
   ) {
     this.heading = headingOf(model, loop.settings);
-    loop.onEvent = (event, call) => this.unread.get(call)?.push(event);
+    this.shared = shared;
+    loop.onEvent = (call) => {
+      for (const reader of this.readers.values()) {
+        if (reader.all || reader.call === call) reader.unread.push(loop.record.length - 1);
+      }
+    };
   }
 
   /** Open a session; `SettingError` if a setting is not allowed or leaves the context too short. */
@@ -65,25 +81,15 @@ export class LocalSession implements EngineSession {
 
   push(samples: Float32Array, rate = SAMPLE_RATE, origin: Partial<Origin> = {}): EventStream {
     checkBlock(samples, rate);
-    return this.begin({ kind: "block", samples: samples.slice(), rate, origin: originOf(origin) });
+    return this.stream({ kind: "block", samples: samples.slice(), rate, origin: originOf(origin) });
   }
 
   finish(tailSilence = 0): EventStream {
-    return this.begin({ kind: "end", tail: checkTail(tailSilence) });
+    return this.stream({ kind: "end", tail: checkTail(tailSilence) });
   }
 
   runOn(): EventStream {
-    this.checkOpen();
-    const call = this.newest;
-    let read = this.record.length;
-    return new EventStream(() =>
-      this.exclusive(async () => {
-        while (this.record.length === read && this.loop.isBusy(call)) await this.loop.advance();
-        const events = this.record.slice(read);
-        read += events.length;
-        return { events, done: !this.loop.isBusy(call) };
-      }),
-    );
+    return this.stream(null);
   }
 
   interrupt(): void {
@@ -101,7 +107,8 @@ export class LocalSession implements EngineSession {
   fork(change: ForkChange): Promise<LocalSession> {
     return this.exclusive(async () => {
       if (!this.closed) while (await this.loop.advance());
-      return new LocalSession(this.model, await forked(this.loop, change));
+      const { branch, shared } = await forked(this.loop, change);
+      return new LocalSession(this.model, branch, shared);
     });
   }
 
@@ -117,28 +124,46 @@ export class LocalSession implements EngineSession {
     });
   }
 
+  /** Queue an item, and return the number of the reader of its events; null reads all pending audio. */
+  begin(item: Item | null): number {
+    this.checkOpen();
+    if (item) this.loop.feed.put(item, ++this.newestCall);
+    const reader = ++this.newestReader;
+    this.readers.set(reader, { call: this.newestCall, all: item === null, unread: [] });
+    return reader;
+  }
+
+  /** Run steps until an event of a reader is ready, or its call is complete. */
+  more(number: number): Promise<Ready> {
+    return this.exclusive(async () => {
+      const reader = this.readers.get(number);
+      if (!reader) return { places: [], done: true };
+      while (reader.unread.length === 0 && this.loop.isBusy(reader.call)) await this.loop.advance();
+      const places = reader.unread;
+      reader.unread = [];
+      const done = !this.loop.isBusy(reader.call);
+      if (done) this.readers.delete(number);
+      return { places, done };
+    });
+  }
+
+  /** Remove a reader whose events are not read any more. */
+  stop(reader: number): void {
+    this.readers.delete(reader);
+  }
+
+  private stream(item: Item | null): EventStream {
+    const reader = this.begin(item);
+    return new EventStream(
+      this.record,
+      () => this.more(reader),
+      () => this.stop(reader),
+    );
+  }
+
   private checkOpen(): void {
     if (this.closed)
       throw new SessionError("This session is closed; open another one with engine.session().");
-  }
-
-  /** Queue an item, and return the stream of its events. */
-  private begin(item: Item): EventStream {
-    this.checkOpen();
-    this.newest++;
-    const call = this.newest;
-    this.unread.set(call, []);
-    this.loop.feed.put(item, call);
-    const more = () =>
-      this.exclusive(async () => {
-        while (this.unread.get(call)?.length === 0 && this.loop.isBusy(call)) await this.loop.advance();
-        const events = this.unread.get(call) ?? [];
-        const done = !this.loop.isBusy(call);
-        if (done) this.unread.delete(call);
-        else this.unread.set(call, []);
-        return { events, done };
-      });
-    return new EventStream(more, () => this.unread.delete(call));
   }
 
   private exclusive<T>(work: () => Promise<T>): Promise<T> {
