@@ -14,8 +14,8 @@ const package_ = join(here, "..", "ai_widgets");
 const LARGEST_BUNDLE = 240_000;
 /** Largest size of the viewer's files, in bytes: each exported page contains them. */
 const LARGEST_VIEWER = 180_000;
-/** Largest size of the page's own files and of its engine's worker, in bytes: the WASM file beside them is far larger. */
-const LARGEST_PAGE = 450_000;
+/** Largest size of the page's script, its style sheet and its engine's worker, in bytes: the WASM file is far larger. */
+const LARGEST_PAGE = 380_000;
 /** WASM file of onnxruntime that the engine loads; the others of the package have WebGPU and other ways to wait. */
 const ORT_WASM = "ort-wasm-simd-threaded.wasm";
 
@@ -45,7 +45,7 @@ function licenseOf(name) {
 }
 
 /** Bundle one entry point, its style sheet, and the licences of its packages, into one folder of the package. */
-async function bundle(name, { folder, format, largest }) {
+async function bundle(name, { folder, format, largest, external = [] }) {
   const out = join(package_, folder, "static");
   await mkdir(out, { recursive: true });
   const { metafile } = await build({
@@ -54,6 +54,7 @@ async function bundle(name, { folder, format, largest }) {
     outdir: out,
     ...SOURCES,
     format,
+    external,
     plugins: [workletText],
     charset: "utf8",
     legalComments: "none",
@@ -69,6 +70,7 @@ async function bundle(name, { folder, format, largest }) {
     target: ["chrome111", "firefox113", "safari16.4"],
   });
   for (const file of [`${name}.js`, `${name}.css`]) await checkSize(join(out, file), largest);
+  return metafile;
 }
 
 async function checkSize(path, largest) {
@@ -77,8 +79,13 @@ async function checkSize(path, largest) {
   if (size > largest) throw new Error(`${basename(path)} is larger than ${largest} bytes`);
 }
 
-/** Add what the page needs beside its script and style sheet. */
-async function pageFiles() {
+/** Build the page, and add what it needs beside its script and style sheet. */
+async function page() {
+  // A script of the page, or inside it. The runtime is in the worker only.
+  const script = await bundle("page", {
+    ...{ folder: "page", format: "iife", largest: LARGEST_PAGE },
+    external: ["./ort-runtime"],
+  });
   const out = join(package_, "page", "static");
   const { metafile } = await build({
     absWorkingDir: here,
@@ -91,7 +98,8 @@ async function pageFiles() {
     legalComments: "none",
     metafile: true,
   });
-  await writeFile(join(out, "engine-worker.licenses.txt"), await licensesOf(metafile));
+  const inputs = { ...script.inputs, ...metafile.inputs };
+  await writeFile(join(out, "page.licenses.txt"), await licensesOf({ inputs }));
   await checkSize(join(out, "engine-worker.js"), LARGEST_PAGE);
   const { code } = await transform(await readFile(join(here, "src/page/sw.js"), "utf8"), {
     minify: true,
@@ -106,6 +114,4 @@ await generate();
 await bundle("widget", { folder: "widget", format: "esm", largest: LARGEST_BUNDLE });
 // A script inside a page: its names must not become globals of the page.
 await bundle("viewer", { folder: "record", format: "iife", largest: LARGEST_VIEWER });
-// The same: a script of the page, or inside it.
-await bundle("page", { folder: "page", format: "iife", largest: LARGEST_PAGE });
-await pageFiles();
+await page();

@@ -25,7 +25,7 @@ const load: Load = async (progress) => {
   if (!isSingleFile()) {
     return loadEngine(addressOf(`${MODEL_FOLDER}/`).href, {
       worker: addressOf(WORKER_FILE),
-      wasm: await readFile(WASM_FILE),
+      wasm: addressOf(WASM_FILE),
       read: (name) => readFile(`${MODEL_FOLDER}/${name}`),
       progress,
     });

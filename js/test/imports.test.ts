@@ -16,7 +16,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   speech: ["store"],
   playback: ["store"],
   channel: ["store", "record", "text", "speech", "playback"],
-  engine: ["record", "text"],
   host: ["channel/link"],
   capture: ["channel", "store", "record", "text", "playback/sound"],
   panels: [
