@@ -1,6 +1,6 @@
 /** Blocks of any rate and length → chunks of 6400 samples at 16 kHz, with flags, as `ai_widgets/audio/intake.py` cuts. */
 
-import { AudioError } from "./errors";
+import { AudioError, SettingError } from "./errors";
 import { CHUNK_SAMPLES } from "./log-mel";
 import { Resampler, SAMPLE_RATE } from "./resampler";
 
@@ -14,6 +14,9 @@ const CLIP_LEVEL = 0.999;
 const CLIP_RUN = 4;
 /** Number of peaks in a chunk's envelope: one per 25 ms. */
 const ENVELOPE_POINTS = 16;
+
+/** Seconds of silence that may follow a recording: more can only be a mistake. */
+const MAX_TAIL_S = 600;
 
 /** Samples of one chunk, float32 [6400], with its flags, sorted, and the origin of the block that completed it. */
 export interface ChunkAudio<O> {
@@ -34,7 +37,9 @@ export function checkBlock(samples: unknown, rate: unknown): asserts samples is 
     );
   }
   if (typeof rate !== "number" || !Number.isInteger(rate)) {
-    throw new AudioError(`The sample rate must be a whole number of samples per second, not ${String(rate)}.`);
+    throw new AudioError(
+      `The sample rate must be a whole number of samples per second, not ${String(rate)}.`,
+    );
   }
   if (rate < MIN_RATE || rate > MAX_RATE) {
     throw new AudioError(`The sample rate must lie between ${MIN_RATE} and ${MAX_RATE} Hz, not ${rate}.`);
@@ -148,6 +153,18 @@ export class Intake<O> {
     this.resampler = null;
     return this.chunker.push(rest, [], origin);
   }
+}
+
+/**
+ * Check the length of the silence that follows a recording, in seconds.
+ *
+ * @throws SettingError if it is no number from 0 to 600.
+ */
+export function checkTail(seconds: number): number {
+  if (typeof seconds === "number" && seconds >= 0 && seconds <= MAX_TAIL_S) return seconds;
+  throw new SettingError(
+    `tailSilence must be a number of seconds from 0 to ${MAX_TAIL_S}, not ${String(seconds)}.`,
+  );
 }
 
 /** Return chunks of digital silence, flagged `tail`; `seconds` is rounded up to whole chunks. */

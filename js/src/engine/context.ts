@@ -130,8 +130,6 @@ export class Context {
       const length = this.heads * keep * this.shape.head_size;
       const prefix = { keys: new Float32Array(length), values: new Float32Array(length) };
       this.copy(prefix.keys, prefix.values, keep, this.start, keep);
-      // Rotated back to the front, so that the prefix is always rotated from its first position.
-      this.rotate(prefix.keys, keep, 0, keep, -this.start);
       this.prefix = prefix;
     }
     this.start += count;

@@ -14,15 +14,18 @@ import type { Settings } from "./settings";
 
 /** Options of `loadEngine`. */
 export interface EngineOptions {
-  /** Address of `worker.js`, or a function that makes the worker; null runs the model in the calling thread. */
+  /**
+   * Address of `worker.js`, by default beside the page, or a function that makes the worker; null runs the model in the
+   * calling thread.
+   */
   readonly worker?: string | URL | (() => Worker) | null;
-  /** Folder of onnxruntime's files, absolute; or its WASM file itself, for a page that may not fetch. */
+  /** Address of `ort-wasm-simd-threaded.wasm`, by default beside the page; or its content. */
   readonly wasm?: string | URL | ArrayBuffer;
   /** Returns the content of a file beside the manifest; by default `fetch`. */
   readonly read?: (name: string) => Promise<ArrayBuffer>;
   /** WASM threads, 1 by default. More need a cross-origin isolated page. */
   readonly threads?: number;
-  /** Receives the bytes that are loaded and, if known, their total. */
+  /** Receives the bytes that are loaded, and their total as soon as the manifest says it. */
   readonly progress?: (loaded: number, total: number | null) => void;
 }
 

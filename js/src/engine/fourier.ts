@@ -12,7 +12,8 @@ function factors(length: number): number[] {
   for (const radix of RADICES) {
     for (; rest % radix === 0; rest /= radix) found.push(radix);
   }
-  if (rest !== 1) throw new RangeError(`A transform of ${length} numbers must have the factors 2 and 5 only.`);
+  if (rest !== 1)
+    throw new RangeError(`A transform of ${length} numbers must have the factors 2 and 5 only.`);
   return found;
 }
 

@@ -105,7 +105,9 @@ export function watchInput(
   const begun = { ...state.begun };
   const notices: Notice[] = [];
   const note = (kind: Kind, message: string, phase: string, figures: Figures) => {
-    const data = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, rounded(value, 3)]));
+    const data = Object.fromEntries(
+      Object.entries(figures).map(([name, value]) => [name, rounded(value, 3)]),
+    );
     notices.push(notice(chunk, kind, message, { phase, ...data }));
   };
   for (const { kind, beginsAfter, endsAfter, begins, ends } of CONDITIONS) {

@@ -44,35 +44,6 @@ export interface FeaturesState {
 /** State before the first chunk of a stream. */
 export const FRESH: FeaturesState = { left: null, maximum: Number.NEGATIVE_INFINITY };
 
-/** Return Slaney's mel filters, triangles of equal area, evenly spaced in mel. */
-export function melFilters(bins = 128): MelFilters {
-  const top = hertzToMel(8000);
-  const corners = Array.from({ length: bins + 2 }, (_, i) => melToHertz((top * i) / (bins + 1)));
-  const starts: number[] = [];
-  const weights: Float64Array[] = [];
-  for (let mel = 0; mel < bins; mel++) {
-    const [low, centre, high] = corners.slice(mel, mel + 3) as [number, number, number];
-    const row = Array.from({ length: EDGE + 1 }, (_, bin) => {
-      const hertz = (bin * 8000) / EDGE;
-      const height = Math.min((hertz - low) / (centre - low), (high - hertz) / (high - centre));
-      return (Math.max(0, height) * 2) / (high - low);
-    });
-    const start = Math.max(0, row.findIndex((weight) => weight > 0));
-    starts.push(start);
-    weights.push(Float64Array.from(row.slice(start, row.findLastIndex((weight) => weight > 0) + 1)));
-  }
-  return { starts, weights };
-}
-
-/** Convert Hz to Slaney's mel scale: linear up to 1 kHz (15 mel); above, 27 mel for a factor of 6.4. */
-function hertzToMel(hertz: number): number {
-  return hertz < 1000 ? (hertz * 3) / 200 : 15 + (Math.log(hertz / 1000) * 27) / Math.log(6.4);
-}
-
-function melToHertz(mel: number): number {
-  return mel < 15 ? (mel * 200) / 3 : 1000 * Math.exp((Math.log(6.4) / 27) * (mel - 15));
-}
-
 /** Incremental log-mel features. The state is a value: `push` returns the next one. */
 export class LogMel {
   readonly bins: number;
@@ -84,7 +55,7 @@ export class LogMel {
   private readonly block = new Float64Array(N_FFT);
   private readonly spectrum = new Float64Array(EDGE + 1);
 
-  constructor(private readonly filters: MelFilters = melFilters()) {
+  constructor(private readonly filters: MelFilters) {
     this.bins = filters.starts.length;
   }
 
@@ -98,7 +69,8 @@ export class LogMel {
     const padded = new Float32Array(left.length + CHUNK_SAMPLES + EDGE);
     padded.set(left);
     padded.set(chunk, left.length);
-    for (let i = 0; i < EDGE; i++) padded[left.length + CHUNK_SAMPLES + i] = chunk[CHUNK_SAMPLES - 2 - i] as number;
+    for (let i = 0; i < EDGE; i++)
+      padded[left.length + CHUNK_SAMPLES + i] = chunk[CHUNK_SAMPLES - 2 - i] as number;
     // With a left context the first frame is the last one of the previous chunk with its real right edge; it only
     // updates the maximum. The last frame of a chunk is not final, because its right edge is reflected.
     const before = state.left === null ? 0 : 1;
@@ -125,7 +97,8 @@ export class LogMel {
       const weights = filters.weights[bin] as Float64Array;
       const first = filters.starts[bin] as number;
       let power = 0;
-      for (let i = 0; i < weights.length; i++) power += (weights[i] as number) * (spectrum[first + i] as number);
+      for (let i = 0; i < weights.length; i++)
+        power += (weights[i] as number) * (spectrum[first + i] as number);
       row[bin] = Math.log10(Math.max(power, 1e-10));
     }
     return row;
@@ -141,12 +114,6 @@ function highest(numbers: Float64Array): number {
   let found = Number.NEGATIVE_INFINITY;
   for (const number of numbers) found = Math.max(found, number);
   return found;
-}
-
-/** Return whether the next chunk has the same features with both states. */
-export function sameFeatures(one: FeaturesState, other: FeaturesState): boolean {
-  if (one.maximum !== other.maximum || one.left?.length !== other.left?.length) return false;
-  return !one.left || one.left.every((sample, i) => sample === other.left?.[i]);
 }
 
 /**

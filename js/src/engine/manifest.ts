@@ -116,7 +116,17 @@ export function readManifest(content: ArrayBuffer): Manifest {
         "same version of ai_widgets (ai-widgets page).",
     );
   }
-  const parts = ["files", "shape", "rope", "tokens", "framing", "context", "sampling", "settings", "vocabulary"];
+  const parts = [
+    "files",
+    "shape",
+    "rope",
+    "tokens",
+    "framing",
+    "context",
+    "sampling",
+    "settings",
+    "vocabulary",
+  ];
   const missing = parts.filter((part) => !(part in (values as object)));
   if (missing.length > 0) throw new EngineError(`The model's manifest lacks ${missing.join(", ")}.`);
   return values as Manifest;

@@ -51,7 +51,8 @@ function mix(x: number, y: number): number {
 /** Split a whole number into 32-bit words, the lowest first. */
 function words(seed: number): number[] {
   const all: number[] = [];
-  for (let rest = BigInt(seed); rest > 0n || all.length === 0; rest >>= 32n) all.push(Number(rest & 0xffffffffn));
+  for (let rest = BigInt(seed); rest > 0n || all.length === 0; rest >>= 32n)
+    all.push(Number(rest & 0xffffffffn));
   return all;
 }
 

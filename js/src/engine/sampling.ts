@@ -139,8 +139,7 @@ class Remaining {
     const score = this.scaled.scores[place] as number;
     const last = this.ranked.length - 1;
     const lowest = this.ranked[last] as number;
-    const remains =
-      this.keepsAll || score > lowest || (score === lowest && this.equal(last).includes(place));
+    const remains = this.keepsAll || score > lowest || (score === lowest && this.equal(last).includes(place));
     return remains ? this.scaled.weight(score) / this.total : 0;
   }
 

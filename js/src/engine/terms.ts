@@ -1,6 +1,7 @@
 /** Terms: the settings of a session resolved against its model, with the tokens around the audio. */
 
 import type { Rule } from "../record/events";
+import { rounded } from "./chunker";
 import { SettingError } from "./errors";
 import type { Manifest } from "./manifest";
 import { CHUNK_SECONDS } from "./notices";
@@ -94,13 +95,15 @@ function framingOf({ manifest, tokenizer }: Model, settings: Settings): Framing 
 /** Compute the positions of the context from those of the prefix and of one silent chunk. */
 function limitOf({ context, rope }: Manifest, settings: Settings, prefix: number, chunk: number): number {
   let most = context.positions;
-  let usual = { slide: context.slide_positions, reset: context.reset_positions, stop: most }[settings.context];
+  let usual = { slide: context.slide_positions, reset: context.reset_positions, stop: most }[
+    settings.context
+  ];
   if (settings.context === "slide") {
     // Beyond this limit the distance of two rounded positions depends on the positions, which sliding changes.
     if (rope.positions === "float16") most = Math.min(most, rope.exact_positions);
     if (context.trained_seconds !== null && settings.context_seconds === null) {
       // The prefix is added, so that a longer prompt than in training leaves as much room for audio.
-      usual = prefix + Math.round(context.trained_seconds / CHUNK_SECONDS) * chunk;
+      usual = prefix + rounded(context.trained_seconds / CHUNK_SECONDS, 0) * chunk;
     }
   }
   return Math.min(settings.context_limit ?? usual, most);

@@ -49,7 +49,8 @@ export class Tokenizer {
   private encodeWord(word: string): number[] {
     const tokens = [...new TextEncoder().encode(word)].map((byte) => this.vocabulary.bytes[byte] as number);
     const unknown = tokens.indexOf(-1);
-    if (unknown >= 0) throw new EngineError(`The vocabulary has no token for a byte of ${JSON.stringify(word)}.`);
+    if (unknown >= 0)
+      throw new EngineError(`The vocabulary has no token for a byte of ${JSON.stringify(word)}.`);
     for (;;) {
       let best: readonly [rank: number, joint: number] | undefined;
       let at = 0;

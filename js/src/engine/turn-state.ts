@@ -4,8 +4,7 @@ import type { Emotion, Notice } from "../record/events";
 import { CHUNK_SECONDS, notice } from "./notices";
 import type { RandomState } from "./random";
 import type { Model, Terms } from "./terms";
-import { SPARE, type Window } from "./window";
-import { Window as Chunks } from "./window";
+import { SPARE, Window } from "./window";
 
 /** Reply in progress: its index, the chunk and clip that it answers, its tokens after TEXT_BEGIN, and its text. */
 export interface Reply {
@@ -47,7 +46,7 @@ export function roomOf(state: TurnState): number {
 
 /** Return the state with an empty context. */
 export function forgotten(state: TurnState): TurnState {
-  return { ...state, window: new Chunks(), due: [], leaving: 0 };
+  return { ...state, window: new Window(), due: [], leaving: 0 };
 }
 
 /**

@@ -5,7 +5,16 @@
  * restores the keys and values to it.
  */
 
-import type { Alternative, Choice, Decision, Ending, Notice, SessionEvent, Token, Turn } from "../record/events";
+import type {
+  Alternative,
+  Choice,
+  Decision,
+  Ending,
+  Notice,
+  SessionEvent,
+  Token,
+  Turn,
+} from "../record/events";
 import { Context, roundedPosition } from "./context";
 import type { Forced } from "./engine";
 import { NotFiniteError, SessionError } from "./errors";
@@ -69,7 +78,8 @@ export function makeRoom(state: TurnState, chunk: number): Stepped<Notice> {
     needed > 0
       ? `The context is full: ${used} of ${limit} positions are used`
       : `The context is full: ${seconds} s of audio are in it (context_seconds)`;
-  if (settings.context === "stop") return ended(state, chunk, "context_full", `${full}, so the session has ended.`);
+  if (settings.context === "stop")
+    return ended(state, chunk, "context_full", `${full}, so the session has ended.`);
   if (settings.context === "slide") return slid(state, chunk, needed, many, 0);
   const data = { used, limit, why: "full" };
   return [forgotten(state), [notice(chunk, "context_reset", `${full}; it was reset to the prefix.`, data)]];
@@ -129,7 +139,11 @@ export class Turns {
   }
 
   /** Feed tokens, and return the logits after the last one. */
-  async feed(tokens: readonly number[], frames: Float32Array | null = null, framesAt = 0): Promise<Float32Array> {
+  async feed(
+    tokens: readonly number[],
+    frames: Float32Array | null = null,
+    framesAt = 0,
+  ): Promise<Float32Array> {
     return feed(this.model, this.runtime, this.context, tokens, frames, framesAt);
   }
 
@@ -267,10 +281,11 @@ export class Turns {
    */
   violation(decision: Decision, state: TurnState): Notice {
     const name = this.model.tokenizer.textOf(decision.token);
-    const message =
-      `The model produced '${name}' (${decision.token}) where it must decide between silence and a reply.`;
+    const message = `The model produced '${name}' (${decision.token}) where it must decide between silence and a reply.`;
     if (state.terms.settings.strict) {
-      throw new SessionError(`${message} Set mask=True to prevent it, or strict=False to continue after it.`);
+      throw new SessionError(
+        `${message} Set mask to true to prevent it, or strict to false to continue after it.`,
+      );
     }
     return notice(decision.chunk, "violation", message, { token: decision.token });
   }

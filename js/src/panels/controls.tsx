@@ -9,13 +9,16 @@ import { FullscreenButton } from "./fullscreen";
 import { LevelMeter } from "./level-meter";
 import { ClipPicker, DevicePicker, FileChooser } from "./sources";
 import { Clock, RecordingLight, StatePill } from "./status";
+import { TourButton } from "./tour-button";
 import { ViewPicker } from "./view-picker";
 
 export function Controls({ view }: { view: SessionView }) {
   const { channel, store } = view;
   const running = useComputed(() => channel.running);
   const lost = store.line.value === "lost";
-  const closed = lost || store.saved.value;
+  // A kernel queues what it gets before it answers; a page has nothing to give it to until its model is loaded.
+  const loading = store.runsIn === "page" && store.line.value !== "ready";
+  const closed = lost || loading || store.saved.value;
   const what = running.value ? "Stop" : "Record";
   const show = view.name.value === "show";
   return (
@@ -37,6 +40,7 @@ export function Controls({ view }: { view: SessionView }) {
       <span class="aiw-right">
         <ViewPicker view={view} />
         {show ? <FullscreenButton view={view} /> : <PanelButtons view={view} closed={closed} />}
+        <TourButton view={view} />
       </span>
       <span class="aiw-break" />
       {!show && <DevicePicker view={view} disabled={closed} />}
@@ -120,7 +124,7 @@ function SessionButtons({ view, closed }: ButtonsProps) {
   );
 }
 
-/** Render the buttons that open step mode, settings and tour. */
+/** Render the buttons that open step mode and settings. */
 function PanelButtons({ view, closed }: ButtonsProps) {
   const { store } = view;
   void store.version.value;
