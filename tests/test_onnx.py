@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from base64 import b64decode
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ from ai_widgets.model.onnx.graphs import OPSET, STEP_INPUTS, StepGraph, require_
 from ai_widgets.model.onnx.manifest import manifest, vocabulary
 from ai_widgets.model.onnx.runtime import OnnxDecoder, OnnxEncoder, _session
 from ai_widgets.model.onnx.weights import store_as_float16
+from ai_widgets.page import contents as contents_module
+from ai_widgets.page.single_file import MOST_BYTES, write_single_file
 from ai_widgets.protocol import Decision, Notice, Token, Turn
 from ai_widgets.settings import Settings
 from tests.signals import FIXTURES
@@ -225,3 +228,30 @@ def test_pieces_decode_any_reply(tokens: list[int]) -> None:
     pieces = vocabulary(model)["pieces"]
     raw = b"".join(b64decode(pieces[token]) for token in tokens if pieces[token] is not None)
     assert raw.decode("utf-8", errors="replace") == model.decode_tokens(tokens)
+
+
+# The page of the embedded checkpoint ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def page_files(tiny: Model, files: Files, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """All files of the page, with the front end as it was built."""
+    monkeypatch.setattr(contents_module, "export", lambda _: files)
+    return contents_module.contents(tiny)
+
+
+def test_the_page_is_transferred_in_12_megabytes(page_files: dict[str, bytes]) -> None:
+    """Servers compress by the type of a file; few of them know .onnx, and none gains from compressing sound."""
+    sent = {
+        name: len(content if name.endswith((".onnx", ".flac")) else gzip.compress(content, 6))
+        for name, content in page_files.items()
+    }
+    assert sum(sent.values()) <= 12_000_000, sent
+
+
+def test_the_single_file_has_at_most_35_megabytes_and_all_files(page_files: dict[str, bytes], tmp_path: Path) -> None:
+    write_single_file(page_files, tmp_path / "page.html")
+    assert (tmp_path / "page.html").stat().st_size <= 20_000_000 < MOST_BYTES == 35_000_000
+    document = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for name in ("model/manifest.json", "model/tower.onnx", "model/step.onnx", "engine-worker.js", "clips/clips.json"):
+        assert f'data-aiw-file="{name}"' in document
