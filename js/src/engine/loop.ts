@@ -15,7 +15,7 @@ import { firstState, type Mark, MOST_KEPT, now, type State, timingOf, type Work 
 import { CHUNK_SECONDS, notice, short, undecided } from "./notices";
 import type { Runtime } from "./runtime";
 import { NO_SCRIPT, type Script } from "./script";
-import { changedSettings, type Settings } from "./settings";
+import { changedSettings, floatNames, type Settings } from "./settings";
 import type { Model } from "./terms";
 import type { TurnState } from "./turn-state";
 import { changed, makeRoom, startOf, Turns } from "./turns";
@@ -247,7 +247,7 @@ export class Loop {
     const names = schema.map((each) => each.name as keyof Settings);
     const different = names.filter((name) => before[name] !== this.settings[name]);
     if (different.length === 0) return [progress, []];
-    const floats = new Set(schema.filter((each) => each.kind === "float").map((each) => each.name));
+    const floats = floatNames(schema);
     const words = different.map((name) => `${name} is ${short(this.settings[name], floats.has(name))}`);
     const values = Object.fromEntries(different.map((name) => [name, this.settings[name]]));
     const message = `Settings changed from this chunk on: ${words.join(", ")}.`;
