@@ -74,6 +74,30 @@ describe("events equal those of Python", () => {
   );
 });
 
+it(
+  "a fork repeats the session, also where the context of its chunk is gone and is fed again",
+  async () => {
+    const settings = { seed: 2, context_limit: 110, bias: 1 };
+    const session = LocalSession.open(model, runtime, settings);
+    await read(session.push(clip("speech")));
+    const slides = session.record.filter(
+      (event) => event.type === "notice" && event.kind === "context_slide",
+    );
+    expect(slides.length).toBeGreaterThan(2);
+    const events = (of: EngineSession) => of.record.filter(({ type }) => type !== "timing");
+    for (const chunk of [session.chunks - 1, 12, 3, 0]) {
+      const fork = await session.fork({ chunk });
+      await read(fork.runOn());
+      const own = events(fork).filter((event) => event.type !== "notice" || event.kind !== "fork");
+      expect(own).toHaveLength(events(session).length);
+      for (const [place, event] of own.entries()) {
+        expectSame(event, events(session)[place], `fork at ${chunk}, event ${place}`);
+      }
+    }
+  },
+  PATIENCE_MS,
+);
+
 /** Do one action to its end, and return the session in which the next one is done. */
 async function act(session: EngineSession, action: Action): Promise<EngineSession> {
   if (action.push !== undefined) await push(session, action);

@@ -28,9 +28,11 @@ export class ToyRuntime implements Runtime {
     if (error) throw error;
     const { width } = MANIFEST.shape;
     // The mean over the frames of the loudest bin: the first frame also holds the end of the chunk before.
-    const loudest = Array.from({ length: MELS_PER_CHUNK }, (_, frame) =>
-      Math.max(...mels.filter((_, i) => i % MELS_PER_CHUNK === frame)),
-    );
+    const loudest = new Float32Array(MELS_PER_CHUNK).fill(-9);
+    for (const [i, level] of mels.entries()) {
+      const frame = i % MELS_PER_CHUNK;
+      loudest[frame] = Math.max(loudest[frame] as number, level);
+    }
     const mean = loudest.reduce((sum, level) => sum + level, 0) / MELS_PER_CHUNK;
     return new Float32Array(MANIFEST.framing.frames * width).fill(mean);
   }
