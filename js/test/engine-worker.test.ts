@@ -47,6 +47,9 @@ describe("a session in the worker", () => {
     for (const samples of [LOUD, QUIET, LOUD.subarray(0, 100)]) {
       expect(timeless(await all(there.push(samples)))).toEqual(timeless(await all(here.push(samples))));
     }
+    const lost = { kind: "dropped", message: "0.4 s were dropped.", data: { seconds: 0.4 } };
+    expect(await all(there.note(lost))).toEqual(await all(here.note(lost)));
+    expect(there.record.at(-1)).toMatchObject({ type: "notice", chunk: 1, ...lost });
     expect(timeless(await all(there.finish(0.4)))).toEqual(timeless(await all(here.finish(0.4))));
     expect(timeless(there.record)).toEqual(timeless(here.record));
     const { heading, chunks, ended, pending_s, settings } = here;

@@ -13,12 +13,13 @@ import { watchInput } from "./input-watch";
 import { type FeaturesState, LogMel, thumbnail } from "./log-mel";
 import { firstState, type Mark, MOST_KEPT, now, type State, timingOf, type Work } from "./loop-state";
 import { CHUNK_SECONDS, notice, short, undecided } from "./notices";
+import { makeRoom } from "./room";
 import type { Runtime } from "./runtime";
 import { NO_SCRIPT, type Script } from "./script";
 import { changedSettings, floatNames, type Settings } from "./settings";
 import type { Model } from "./terms";
 import type { TurnState } from "./turn-state";
-import { changed, makeRoom, startOf, Turns } from "./turns";
+import { changed, startOf, Turns } from "./turns";
 
 /** Delay from capture to decision, in milliseconds, above which a chunk of a microphone is flagged `late`. */
 const LATE_MS = CHUNK_SECONDS * 1e3;
@@ -136,6 +137,10 @@ export class Loop {
     if (piece.kind === "end") {
       this.feed.take();
       this.commit([], { clip: this.state.clip + Number(this.state.clipOpen), clipOpen: false });
+    } else if (piece.kind === "note") {
+      const { kind, message, data } = piece.notice;
+      this.feed.take();
+      this.commit([notice(Math.max(0, this.state.chunks - 1), kind, message, data)], {});
     } else {
       const started = now();
       const heard = await this.perceive(this.state.features, piece.audio.samples);

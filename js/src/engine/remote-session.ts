@@ -1,6 +1,7 @@
 /** Session in the worker, as the page has it: its state is that of the newest reply. */
 
 import type { SessionEvent } from "../record/events";
+import type { PendingNotice } from "./admission";
 import { checkBlock, checkTail } from "./chunker";
 import type { EngineClient } from "./client";
 import type { EngineSession, ForkChange, Heading, Origin, SettingsChange } from "./engine";
@@ -87,6 +88,10 @@ export class RemoteSession implements EngineSession {
   finish(tailSilence = 0): EventStream {
     const tail = checkTail(tailSilence);
     return this.stream((reader) => ({ ...this.to(reader), type: "finish", tail }));
+  }
+
+  note(notice: PendingNotice): EventStream {
+    return this.stream((reader) => ({ ...this.to(reader), type: "note", notice }));
   }
 
   runOn(): EventStream {

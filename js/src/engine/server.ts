@@ -71,6 +71,9 @@ export class EngineServer {
       case "finish":
         readers.set(request.reader, session.begin({ kind: "end", tail: request.tail }));
         return null;
+      case "note":
+        readers.set(request.reader, session.begin({ kind: "note", notice: request.notice }));
+        return null;
       case "runOn":
         readers.set(request.reader, session.begin(null));
         return null;
