@@ -3,10 +3,10 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { EngineError, SessionError, SettingError } from "../src/engine/errors";
 import { loadEngine, startWorker, WorkerEngine } from "../src/engine/load";
 import { readManifest } from "../src/engine/manifest";
-import type { Port } from "../src/engine/messages";
 import { readModel } from "../src/engine/model-files";
 import { EngineServer } from "../src/engine/server";
 import { LocalSession } from "../src/engine/session";
+import type { Port } from "../src/engine/worker-messages";
 import type { SessionEvent } from "../src/record/events";
 import { all, LOUD, MANIFEST, MODEL, QUIET, ToyRuntime } from "./engine-toy";
 

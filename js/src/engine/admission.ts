@@ -5,8 +5,8 @@
  * the audio reports its length when it ends. The page carries out what is decided here: it keeps the queue.
  */
 
+import { CHUNK_SECONDS } from "../record/events";
 import { levelDb } from "./chunker";
-import { CHUNK_SECONDS } from "./notices";
 
 /** Chunks that may be queued under any policy (10 minutes): a sender faster than the model must not fill the memory. */
 const MOST_WAITING = 1500;

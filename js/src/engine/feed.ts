@@ -3,11 +3,11 @@
  * pieces, a few seconds at a time, and gives the next piece until it is taken.
  */
 
+import { CHUNK_SECONDS } from "../record/events";
 import { type ChunkAudio, Intake, silence } from "./chunker";
 import type { Origin } from "./engine";
 import { CHUNK_SAMPLES } from "./log-mel";
 import { originOf } from "./loop-state";
-import { CHUNK_SECONDS } from "./notices";
 import { SAMPLE_RATE } from "./resampler";
 
 /** Length of a piece of a block that is resampled and cut at once, in seconds: the first chunk of a long block is

@@ -4,7 +4,7 @@
  * tokens that the events tell are fed again.
  */
 
-import type { Notice, SessionEvent } from "../record/events";
+import { CHUNK_SECONDS, type Notice, type SessionEvent } from "../record/events";
 import { type ChunkAudio, checkBlock, repair, sorted } from "./chunker";
 import type { Context } from "./context";
 import type { Forced, ForkChange, Origin } from "./engine";
@@ -12,7 +12,7 @@ import { AudioError, SessionError, SettingError } from "./errors";
 import { CHUNK_SAMPLES } from "./log-mel";
 import { keptAudio, Loop } from "./loop";
 import { type Mark, MOST_KEPT, originOf } from "./loop-state";
-import { CHUNK_SECONDS, notice, short } from "./notices";
+import { notice, short } from "./notices";
 import { SAMPLE_RATE } from "./resampler";
 import { type Script, scriptAfter, scriptOf } from "./script";
 import { changedSettings, floatNames, type Settings } from "./settings";

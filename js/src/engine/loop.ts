@@ -4,7 +4,7 @@
  * is consistent, and the record says which chunk has no decision.
  */
 
-import type { Chunk, Decision, Notice, SessionEvent } from "../record/events";
+import { CHUNK_SECONDS, type Chunk, type Decision, type Notice, type SessionEvent } from "../record/events";
 import { type ChunkAudio, envelope, levelDb } from "./chunker";
 import type { Forced, Origin } from "./engine";
 import { SessionError } from "./errors";
@@ -12,7 +12,7 @@ import { Feed, type Piece } from "./feed";
 import { watchInput } from "./input-watch";
 import { type FeaturesState, LogMel, thumbnail } from "./log-mel";
 import { firstState, type Mark, MOST_KEPT, now, type State, timingOf, type Work } from "./loop-state";
-import { CHUNK_SECONDS, notice, short, undecided } from "./notices";
+import { notice, short, undecided } from "./notices";
 import { makeRoom } from "./room";
 import type { Runtime } from "./runtime";
 import { NO_SCRIPT, type Script } from "./script";

@@ -6,13 +6,13 @@ import { checkBlock, checkTail } from "./chunker";
 import type { EngineClient } from "./client";
 import type { EngineSession, ForkChange, Heading, Origin, SettingsChange } from "./engine";
 import { EngineError, SessionError } from "./errors";
-import { EventStream, type Ready } from "./events";
+import { EventStream, type Ready } from "./event-stream";
 import { headingOf } from "./heading";
 import { originOf } from "./loop-state";
-import type { News, Request } from "./messages";
 import { SAMPLE_RATE } from "./resampler";
 import { changedSettings, type Settings } from "./settings";
 import { type Model, termsOf } from "./terms";
+import type { News, Request } from "./worker-messages";
 
 /** Sessions of one engine, by their numbers. */
 export class Sessions {

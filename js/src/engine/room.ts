@@ -1,7 +1,7 @@
 /** Room in the context for the next chunk: slide, reset or end of the session, as configured. */
 
-import type { Notice } from "../record/events";
-import { CHUNK_SECONDS, notice } from "./notices";
+import { CHUNK_SECONDS, type Notice } from "../record/events";
+import { notice } from "./notices";
 import { ended, forgotten, roomOf, type Stepped, slid, type TurnState } from "./turn-state";
 
 /** Ensure the right prefix and room for a chunk before its decision: slide, reset or end, as configured. */

@@ -5,7 +5,7 @@ import type { PendingNotice } from "./admission";
 import { checkBlock, checkTail } from "./chunker";
 import type { EngineSession, ForkChange, Heading, Origin, SettingsChange } from "./engine";
 import { SessionError } from "./errors";
-import { EventStream, type Ready } from "./events";
+import { EventStream, type Ready } from "./event-stream";
 import type { Item } from "./feed";
 import { forked } from "./fork";
 import { headingOf } from "./heading";

@@ -5,20 +5,21 @@
  * restores the keys and values to it.
  */
 
-import type {
-  Alternative,
-  Choice,
-  Decision,
-  Ending,
-  Notice,
-  SessionEvent,
-  Token,
-  Turn,
+import {
+  type Alternative,
+  CHUNK_SECONDS,
+  type Choice,
+  type Decision,
+  type Ending,
+  type Notice,
+  type SessionEvent,
+  type Token,
+  type Turn,
 } from "../record/events";
 import { Context, roundedPosition } from "./context";
 import type { Forced } from "./engine";
 import { NotFiniteError, SessionError } from "./errors";
-import { CHUNK_SECONDS, notice } from "./notices";
+import { notice } from "./notices";
 import { seeded } from "./random";
 import type { Runtime } from "./runtime";
 import { type Draw, type DrawOptions, draw, Softmax } from "./sampling";
