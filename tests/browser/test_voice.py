@@ -17,8 +17,8 @@ def tone(text, turn):
         raise OSError("the second reply has no voice")
     return 0.3 * np.sin(2 * np.pi * 440 * np.arange(2 * 16_000) / 16_000), 16_000
 """
-GATED = "[c.chunk for c in w.record.of_type(aiw.Chunk) if 'gated' in c.flags]"
-KINDS = "[n.kind for n in w.record.of_type(aiw.Notice) if n.kind.startswith('voice')]"
+GATED = "[c.chunk for c in w.record.since(0) if 'gated' in getattr(c, 'flags', ())]"
+KINDS = "[n for n in w.record.notices['kind'].tolist() if n.startswith('voice')]"
 
 
 def test_a_reply_is_spoken_while_the_model_hears_silence(open_notebook: OpenNotebook) -> None:
@@ -35,7 +35,7 @@ def test_a_reply_is_spoken_while_the_model_hears_silence(open_notebook: OpenNote
     notebook.expect_problem("voice", "raised OSError: the second reply has no voice")
     notebook.stop()
     assert notebook.ask("w.wait(30)")
-    gated, turns = notebook.ask(GATED), notebook.ask("[t.chunk for t in w.record.of_type(aiw.Turn)]")
+    gated, turns = notebook.ask(GATED), notebook.ask("w.record.turns['chunk'].tolist()")
     # Two seconds of sound are five chunks, and a moment of the room's echo follows.
     assert 4 <= len(gated) <= 8
     assert turns[0] < gated[0]
