@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .special_tokens import Emotion
     from .widget.app import AudioInteraction
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _WHERE = {
     "AudioInteraction": "widget.app",
