@@ -26,6 +26,13 @@ class AudioTooLongError(AudioError):
     """Error for a file that decodes to more than `longest_s` seconds; the message says how to raise the limit."""
 
 
+class UnknownClipError(AudioError, KeyError):
+    """Error for a name that no clip of the package has; the message lists the names. Also a mapping's `KeyError`."""
+
+    # A KeyError would show its sentence in quotes.
+    __str__ = Exception.__str__
+
+
 class AudioWarning(UserWarning):
     """Warning for an audio file that was read despite a fault: truncated, damaged, or with cancelling channels."""
 
@@ -58,6 +65,10 @@ class ReadOnlyError(SettingError, AttributeError):
 
 class CheckpointError(AiWidgetsError, ValueError):
     """Error for a checkpoint that cannot be found or read, or does not match the model."""
+
+
+class ExportError(CheckpointError):
+    """Error for a checkpoint that cannot be exported to a page: too large, another tokenizer, or other results."""
 
 
 class HubError(CheckpointError):
@@ -152,6 +163,10 @@ class NewerRecordError(RecordError):
 
 class RecordWarning(UserWarning):
     """Warning for a recording that was read although a part of it is cut off, damaged or missing."""
+
+
+class PageError(AiWidgetsError, ValueError):
+    """Error for a page that cannot be written: an unsuitable folder or file, or front-end files that were not built."""
 
 
 class MissingPackageError(AiWidgetsError, ImportError):

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from ..audio.clip_features import ArraySamples, ClipLogMel, Progress
+from ..audio.clip_features import ArraySamples, ClipLogMel, Progress, Tap
 from ..audio.file_notices import FileNotice
 from ..audio.file_samples import FileSamples
-from ..audio.intake import Array, ChunkAudio, Intake, silence
+from ..audio.intake import ChunkAudio, Intake, silence
 from ..errors import AudioError, SessionError
 from ..model.passes import Steps
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
@@ -141,8 +141,8 @@ class Feed:
         Whether an interrupt has reset the resampler, which loses a few milliseconds of audio.
     """
 
-    raw: Callable[[Array, int, tuple[int, int]], None] | None = None
-    """Receives each block as it arrived: samples, rate, and a name by which a repeated call is recognised."""
+    tap: Callable[[int, bool], Tap] | None = None
+    """Returns the receiver of an item's samples before they are resampled: of its number, and whether a clip begins."""
 
     def __init__(self, model: ListeningModel, features: Any | None = None) -> None:
         self._model = model
@@ -155,6 +155,7 @@ class Feed:
         self._listener_before: tuple[int, Any] | None = None
         # Features of the clip in progress, kept because its floor is measured once.
         self._clip: tuple[int, ClipLogMel] | None = None
+        self._tapped = -1
         self.lost_filter = False
 
     def put(self, items: Sequence[Item], taken: Taken) -> int:
@@ -233,6 +234,9 @@ class Feed:
         past = replace(taken, items=number + 1, samples=0, reported=0, place=0)
         if isinstance(item, End):
             return replace(past, pieces=(*self._rest(heard), *silence(item.tail_silence), End()))
+        if self.tap is not None and self._tapped != number:
+            item.sound.tap(self.tap(number, isinstance(item, Clip)))
+            self._tapped = number
         try:
             if isinstance(item, Block):
                 return self._more_of_block(item, taken, past, heard)
@@ -250,8 +254,6 @@ class Feed:
     def _more_of_block(self, item: Block, taken: Taken, past: Taken, heard: bool) -> Taken:
         asked = PIECE_SECONDS * item.sound.rate
         samples = item.sound.read(taken.samples, asked)
-        if self.raw is not None:
-            self.raw(samples, item.sound.rate, (taken.items, taken.samples))
         chunks = self._intake.push(samples, item.sound.rate, item.flags)
         return self._after(item, taken, past, _as_heard(chunks, heard), len(samples) if len(samples) == asked else 0)
 

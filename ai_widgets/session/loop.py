@@ -13,8 +13,9 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
+from ..audio.clip_features import Tap
 from ..audio.file_notices import FileNotice
-from ..audio.intake import Array, envelope, level_db
+from ..audio.intake import envelope, level_db
 from ..errors import SessionError
 from ..model.passes import Steps, alone
 from ..protocol import CHUNK_SECONDS, Chunk, Event, Notice
@@ -86,7 +87,7 @@ class Loop:
         self.state = State(self.turns.start) if state is None else state
         self._chunks_before = record.chunks_heard - self.state.taken.chunks
         self._feed = Feed(model, None if state is None else state.features)
-        self._feed.raw = self._keep_raw
+        self._feed.tap = self._raw_of if record.keeps_raw else None
         self.marks = Marks()
 
     def put(self, items: Sequence[Item]) -> int:
@@ -271,9 +272,10 @@ class Loop:
             self._record.append_audio(heard.samples)
         return self._record.last_notices
 
-    def _keep_raw(self, samples: Array, rate: int, key: tuple[int, int]) -> None:
-        """Append a block as it arrived to the record."""
-        self._record.append_raw(samples, rate, self.state.clip, key)
+    def _raw_of(self, item: int, separate: bool) -> Tap:
+        """Return what appends an item's audio as it arrived to the record; `separate`: the item begins a clip."""
+        record, clip = self._record, self.state.clip + (separate and self.state.clip_open)
+        return lambda samples, rate, start: record.append_raw(samples, rate, clip, source=item, start=start)
 
     def _go_on(self, state: State, work: Work) -> Steps[None]:
         """Continue the chunk in progress: decide, produce the next reply token, or complete the chunk."""

@@ -16,10 +16,11 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import SessionError
+from ..model.distribution import Distribution
 from ..model.interfaces import LanguageModel
 from ..model.overflow import not_finite
 from ..model.passes import Steps, TokenPass
-from ..model.sampling import Distribution, Draw, draw
+from ..model.sampling import Draw, draw
 from ..protocol import CHUNK_SECONDS, Alternative, Choice, Decision, Ending, Event, Notice, Token, Turn
 from ..settings import Settings
 from .detokenize import ReplyText
