@@ -46,11 +46,13 @@ if TYPE_CHECKING:
     from .session.session import StreamingSession
     from .settings import Settings
     from .special_tokens import Emotion
+    from .widget.answering.answer_view import AnswerView
     from .widget.app import AudioInteraction
 
 __version__ = "0.1.0"
 
 _WHERE = {
+    "AnswerView": "widget.answering.answer_view",
     "AudioInteraction": "widget.app",
     "Decision": "protocol",
     "Emotion": "special_tokens",
@@ -69,6 +71,7 @@ _WHERE = {
 
 __all__ = [
     "AiWidgetsError",
+    "AnswerView",
     "AudioError",
     "AudioInteraction",
     "AudioTooLongError",

@@ -1,5 +1,5 @@
-// Bundles the front end into the Python package: the widget, and the viewer of exported records. Each is one script and one
-// style sheet, with nothing to fetch at run time, and the licences of the libraries inside.
+// Bundles the front end into the Python package: the widget, the widget of single answers, and the viewer of exported
+// records. Each is one script and one style sheet, with nothing to fetch at run time, and the licences of the libraries inside.
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 const package_ = join(here, "..", "ai_widgets");
 /** Largest size of the widget's files, in bytes: a notebook loads them for every widget. Recordings and branches need it. */
 const LARGEST_BUNDLE = 224_000;
+/** Largest size of the files of `AnswerView`, in bytes. */
+const LARGEST_ANSWER = 60_000;
 /** Largest size of the viewer's files, in bytes: each exported page contains them. */
 const LARGEST_VIEWER = 180_000;
 
@@ -69,4 +71,5 @@ async function bundle(name, { folder, format, largest }) {
 await generate();
 await bundle("widget", { folder: "widget", format: "esm", largest: LARGEST_BUNDLE });
 // A script inside a page: its names must not become globals of the page.
+await bundle("answer", { folder: "widget", format: "esm", largest: LARGEST_ANSWER });
 await bundle("viewer", { folder: "record", format: "iife", largest: LARGEST_VIEWER });

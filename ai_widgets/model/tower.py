@@ -184,7 +184,7 @@ def encode_clip(tower: AudioTower, mels: Tensor) -> Tensor:
     whole = mels.shape[1] // window
     parts = []
     if whole:
-        windows = mels[:, : whole * window].unflatten(1, (whole, window)).transpose(0, 1)
+        windows = mels[:, : whole * window].reshape(len(mels), whole, window).transpose(0, 1)
         parts.append(encode_chunks(tower, windows.contiguous()).flatten(0, 1))
     if mels.shape[1] % window:
         parts.append(encode_chunks(tower, mels[None, :, whole * window :])[0])

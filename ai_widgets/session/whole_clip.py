@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ def whole_clip(audio: str | os.PathLike[str] | BinaryIO | npt.ArrayLike, rate: i
     """
     if isinstance(audio, (str, os.PathLike)) or hasattr(audio, "read"):
         try:
-            samples = load_audio(audio, longest_s=LONGEST_CLIP_S)
+            samples = load_audio(cast("str | os.PathLike[str] | BinaryIO", audio), longest_s=LONGEST_CLIP_S)
         except AudioTooLongError as error:
             raise _too_long("") from error
     else:
