@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import AiWidgetsError, printable
@@ -160,7 +160,8 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
         "doctor": "say what works on this machine, and what to do where something does not",
     }
     for name, words in passed_on.items():
-        parents = [_own_parser(name)] if whole else []
+        # The type of `parents` is that of the parsers here, but any parser may be one.
+        parents: list[Any] = [_own_parser(name)] if whole else []
         commands.add_parser(name, help=words, add_help=False, parents=parents)
 
     completion = commands.add_parser("completion", help="print the script with which a shell completes these commands")
