@@ -66,13 +66,16 @@ describe("loading", () => {
 
   it("shows the sentence of an engine that cannot be loaded, and takes no audio", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
+    let progress = (_loaded: number, _total: number | null) => {};
     const channel = new EngineChannel(
-      async () => {
+      async (told) => {
+        progress = told;
         throw new Error("The model's file step.onnx is missing.");
       },
       { captureHost: new FakeMicrophone().host, clip: async () => new File([], "") },
     );
     await channel.start();
+    progress(5, 10);
     expect(channel.store.model.value.status).toBe("failed");
     expect(channel.store.problems.value[0]?.sentence).toBe("The model's file step.onnx is missing.");
     await channel.record();

@@ -247,8 +247,12 @@ export class EngineChannel implements SessionChannel {
     const tell = (status: "loading" | "failed", name: string, detail: string | Record<string, unknown>) => {
       store.model.value = { status, kind: "model", name, detail };
     };
+    let loading = true;
     try {
-      const engine = await this.load((done, total) => tell("loading", "", total ? { done, total } : ""));
+      // After one file failed, another may still arrive.
+      const engine = await this.load((done, total) => {
+        if (loading) tell("loading", "", total ? { done, total } : "");
+      });
       this.#engine = engine;
       this.#schema = (readSchema((engine.manifest as { settings?: unknown }).settings) ??
         []) as readonly Bounded[];
@@ -257,6 +261,7 @@ export class EngineChannel implements SessionChannel {
       this.#beginShared(engine);
       store.line.value = "ready";
     } catch (error) {
+      loading = false;
       const sentence = error instanceof Error ? error.message : String(error);
       tell("failed", "", sentence);
       showProblem(store, { code: "model", sentence, wayOut: "Reload the page to try it again." });
