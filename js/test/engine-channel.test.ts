@@ -59,7 +59,8 @@ describe("loading", () => {
     expect(store.line.value).toBe("ready");
     expect(store.runsIn).toBe("page");
     expect(store.model.value).toMatchObject({ status: "ready", name: "scripted" });
-    expect(store.model.value.detail).toBe("in this tab · onnxruntime-web 1.30.0, wasm, 1 thread");
+    expect(store.model.value.detail).toBe("in this tab");
+    expect(channel.facts.value).toMatchObject({ provider: "wasm", threads: 1 });
     expect(store.vocabulary.value.tokens.TEXT_BEGIN).toBe(3);
     expect(store.vocabulary.value.block).toEqual([{ name: "FRAMES", token: 5, count: 10 }]);
   });

@@ -318,13 +318,6 @@ export class EngineChannel implements SessionChannel {
     });
   }
 
-  #detail(): string {
-    const facts = this.facts.value;
-    if (!facts) return "";
-    const threads = `${facts.threads} ${facts.threads === 1 ? "thread" : "threads"}`;
-    return `in this tab · ${facts.runtime} ${facts.version}, ${facts.provider}, ${threads}`;
-  }
-
   #showSettings(session: EngineSession): void {
     this.store.settings.value = session.settings as unknown as Record<string, unknown>;
     this.options.share?.(writeAddress(this.store.settings.value, this.#schema));
