@@ -111,6 +111,34 @@ describe("the microphone", () => {
   });
 });
 
+describe("audio during a reply", () => {
+  it.each(["keep", "drop", "interrupt"])("with the policy %s", async (arrival) => {
+    const { microphone, channel, store, session } = await begin((at) => (at === 0 ? ["one ", "two"] : null));
+    channel.set({ arrival });
+    channel.loop("step");
+    await channel.record();
+    for (let i = 0; i < 4; i++) microphone.hear(new Float32Array(4800).fill(0.5));
+    for (const _ of ["perceive", "decide"]) channel.step();
+    await until(() => session.speaking);
+    for (let i = 0; i < 4; i++) microphone.hear(new Float32Array(4800).fill(0.5));
+    channel.loop("run");
+    await until(() => store.record.turns[0]?.ended != null);
+    await channel.stop();
+    await until(() => store.waiting.value === 0 && !store.record.speaking);
+    const ended = store.record.turns[0]?.ended;
+    const kinds = store.record.notices.map(({ kind }) => kind);
+    const second = store.record.chunks.get(1)?.flags ?? null;
+    expect({ ended, kinds, second }).toEqual(
+      {
+        keep: { ended: "TEXT_END", kinds: [], second: ["waited"] },
+        drop: { ended: "TEXT_END", kinds: ["dropped"], second: null },
+        interrupt: { ended: "interrupted", kinds: [], second: ["waited"] },
+      }[arrival],
+    );
+    expect(store.counters.value.dropped_chunks).toBe(arrival === "drop" ? 1 : 0);
+  });
+});
+
 describe("a file", () => {
   it("is decided with a second of silence after it", async () => {
     const { store } = await heard();

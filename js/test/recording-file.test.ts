@@ -8,6 +8,7 @@ import { KeptEvents, linesOf } from "../src/page/kept-events";
 import { chunkOf, readRecording, writeRecording } from "../src/page/recording-file";
 import { NO_HEADER, vocabularyOf } from "../src/page/recording-header";
 import type { SessionEvent } from "../src/record/events";
+import { appendBounded } from "../src/record/reduced";
 import { chunk, decision, timing, token, turn } from "./fakes";
 
 const NO_FLAC = async () => {
@@ -159,6 +160,14 @@ describe("a recording", () => {
     });
     expect(vocabularyOf(NO_HEADER)).toBeNull();
   });
+});
+
+it("events that are held as objects keep their details only while they are new", () => {
+  const held: SessionEvent[] = [];
+  for (const event of talk(4)) appendBounded(held, event, 5);
+  expect(held.length).toBe(talk(4).length);
+  expect(held[0]).toEqual({ ...chunk(0), envelope: [], mel: "" });
+  expect(held.slice(-5)).toEqual(talk(4).slice(-5));
 });
 
 describe("kept events", () => {

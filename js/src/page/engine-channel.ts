@@ -11,6 +11,7 @@ import type { SessionChannel } from "../channel/channel";
 import { KernelClips } from "../channel/kernel-clips";
 import type { Payload } from "../channel/link";
 import type { BrowserMessage, CloseReason, LoopMode, Pace } from "../channel/messages";
+import { Admission, type PendingNotice, type Policies } from "../engine/admission";
 import type { Engine, EngineFacts, EngineSession, SettingsChange } from "../engine/engine";
 import { ChunkPlayer } from "../playback/chunk-player";
 import { clearWithRecord, Replay } from "../playback/replay";
@@ -19,14 +20,14 @@ import type { Notice, SessionEvent } from "../record/events";
 import { Speech } from "../speech/speech";
 import { isPlaying } from "../store/playing";
 import type { Problem } from "../store/problem";
-import { type Changes, readSchema } from "../store/settings";
+import { type Changes, NOTHING_COUNTED, readSchema } from "../store/settings";
 import { addEvents, clearRecord, createStore, dismissProblem, type Store, showProblem } from "../store/store";
 import { type Bounded, readAddress, writeAddress } from "./address";
 import { EngineBranches } from "./engine-branches";
-import { EngineLoop, MOST_WAITING_S } from "./engine-loop";
+import { EngineLoop } from "./engine-loop";
 import { FilePlayer, type FilePlayerOptions } from "./file-player";
 import { KeptEvents } from "./kept-events";
-import { LIVE_NAMES, LIVE_SETTINGS } from "./live-settings";
+import { LIVE_DEFAULTS, LIVE_NAMES, LIVE_SETTINGS } from "./live-settings";
 import { PageRecordings, type PageRecordingsOptions } from "./page-recordings";
 import { vocabularyOf } from "./recording-header";
 import { writeSession } from "./session-file";
@@ -70,6 +71,8 @@ export class EngineChannel implements SessionChannel {
   /** Number of the session. */
   #sessions = 0;
   #file: File | null = null;
+  /** What happens to the microphone's audio that arrives during a reply, or too fast. */
+  #admission = new Admission();
   #schema: readonly Bounded[] = [];
   #effects: (() => void)[] = [];
   /** Flags of the reply that audio arrives in. */
@@ -81,6 +84,7 @@ export class EngineChannel implements SessionChannel {
   ) {
     const { store } = this;
     const host = options.captureHost ?? browserHost();
+    store.live.value = { ...store.live.value, ...LIVE_DEFAULTS };
     this.#input = new AudioInput(store, (message, payload) => this.#take(message, payload), {
       page: PAGE,
       host,
@@ -202,6 +206,12 @@ export class EngineChannel implements SessionChannel {
     const refused = { ...store.refused.value };
     for (const name of Object.keys(changes)) delete refused[name];
     store.refused.value = refused;
+    const { overload_chunks: chunks = 1 } = changes;
+    if (!Number.isInteger(chunks) || Number(chunks) < 1 || Number(chunks) > 1500) {
+      const sentence = `overload_chunks must be a whole number from 1 to 1500, not ${String(chunks)}.`;
+      store.refused.value = { ...refused, overload_chunks: sentence };
+      return;
+    }
     const live = Object.entries(changes).filter(([name]) => LIVE_NAMES.includes(name));
     if (live.length > 0) store.live.value = { ...store.live.value, ...Object.fromEntries(live) };
     const others = Object.entries(changes).filter(([name]) => !LIVE_NAMES.includes(name));
@@ -300,6 +310,8 @@ export class EngineChannel implements SessionChannel {
     loop.gate.mode = mode;
     this.#kept = new KeptEvents();
     this.#told.clear();
+    this.#admission = new Admission();
+    store.counters.value = NOTHING_COUNTED;
     this.#created = new Date().toISOString();
     this.#sessions += 1;
     batch(() => {
@@ -310,7 +322,7 @@ export class EngineChannel implements SessionChannel {
         status: "ready",
         kind: "model",
         name: String(name ?? ""),
-        detail: this.#detail(),
+        detail: "in this tab",
       };
       store.vocabulary.value = vocabularyOf(session.heading) ?? store.vocabulary.value;
       this.#showSettings(session);
@@ -326,6 +338,7 @@ export class EngineChannel implements SessionChannel {
   #events(loop: EngineLoop, events: readonly SessionEvent[]): void {
     if (loop !== this.#loop) return;
     const all = events.flatMap((event) => [event, ...this.#keep(event)]);
+    for (const event of events) if (event.type === "notice") this.#count(event);
     // A recording that is shown keeps its place: audio closes it first, so only the last events come here.
     if (!this.store.recording.value) addEvents(this.store, all);
     if (loop.session.ended !== null) this.#ended(loop.session.ended);
@@ -346,6 +359,18 @@ export class EngineChannel implements SessionChannel {
     };
     this.#kept.add(notice);
     return [notice];
+  }
+
+  /** Count the audio that a notice says was dropped. */
+  #count({ kind, data }: Pick<PendingNotice, "kind" | "data">): void {
+    if (kind !== "dropped") return;
+    const { counters } = this.store;
+    const { dropped_chunks, dropped_s } = counters.value;
+    counters.value = {
+      ...counters.value,
+      dropped_chunks: dropped_chunks + (Number(data.chunks) || 0),
+      dropped_s: dropped_s + (Number(data.seconds) || 0),
+    };
   }
 
   #moved(loop: EngineLoop): void {
@@ -383,8 +408,10 @@ export class EngineChannel implements SessionChannel {
     const loop = this.#loop;
     if (!loop) return;
     if (message.type === "block" && payload instanceof Float32Array) this.#block(loop, message, payload);
-    else if (message.type === "close") void loop.finish(0);
-    else if (message.type === "play" && this.#file) {
+    else if (message.type === "close") {
+      for (const notice of this.#admission.end()) void loop.note(notice);
+      void loop.finish(0);
+    } else if (message.type === "play" && this.#file) {
       void this.#files.play(this.#file, message.pace, PAGE, loop).catch((error) => this.#failed(loop, error));
     } else if (message.type === "file") {
       if (message.action === "stop") void this.#files.stop(message.reason, loop);
@@ -393,18 +420,24 @@ export class EngineChannel implements SessionChannel {
   }
 
   #block(loop: EngineLoop, message: Extract<BrowserMessage, { type: "block" }>, samples: Float32Array): void {
-    if (loop.full) {
-      this.#input.end("error");
-      const sentence = `The model is ${MOST_WAITING_S / 60} minutes behind the microphone, so recording was stopped.`;
-      showProblem(this.store, { code: "overload", sentence, wayOut: "What was recorded is still decided." });
+    const arrived_ms = Date.now();
+    const { stream, seq, rate, captured_ms, gated } = message;
+    const { speaking } = loop.session;
+    const block = { samples, rate, microphone: true, speaking, waiting: loop.waiting, gated };
+    const { taken, flags, interrupts, before, warning } = this.#admission.judge(block, this.#policies);
+    for (const notice of before) void loop.note(notice);
+    if (warning) showProblem(this.store, { code: "overload", sentence: warning, wayOut: "", calm: true });
+    if (!taken) {
+      this.#input.acknowledged(stream, seq);
       return;
     }
-    const arrived_ms = Date.now();
-    const flags = message.gated ? ["gated"] : [];
-    if (loop.session.speaking) flags.push("waited");
-    const { stream, seq, rate, captured_ms } = message;
+    if (interrupts) loop.session.interrupt();
     const age_ms = Math.max(0, arrived_ms - captured_ms);
     void loop.push(samples, rate, { stream, seq, microphone: true, arrived_ms, age_ms, flags });
+  }
+
+  get #policies(): Policies {
+    return this.store.live.value as unknown as Policies;
   }
 
   /** Show the session again in place of a recording. */

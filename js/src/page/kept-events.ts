@@ -4,6 +4,7 @@
  */
 import { deflateSync, inflateSync } from "fflate";
 import type { SessionEvent } from "../record/events";
+import { withoutDetails } from "../record/reduced";
 import { ascii } from "./recording-header";
 
 /** Events of one compressed batch: about two minutes, which take a few milliseconds to compress. */
@@ -82,18 +83,4 @@ export function linesOf(events: readonly SessionEvent[]): string {
 
 function* eventsOf(batch: Uint8Array): Generator<SessionEvent> {
   for (const line of decoder.decode(inflateSync(batch)).split("\n")) if (line) yield JSON.parse(line);
-}
-
-/** Return an event without alternatives, envelope, log-mel and the tokens fed before it. */
-export function withoutDetails(event: SessionEvent): SessionEvent {
-  switch (event.type) {
-    case "chunk":
-      return { ...event, envelope: [], mel: "" };
-    case "decision":
-      return { ...event, alternatives: [], before: [] };
-    case "token":
-      return { ...event, alternatives: [] };
-    default:
-      return event;
-  }
 }
