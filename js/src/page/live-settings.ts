@@ -79,6 +79,9 @@ export const LIVE_SETTINGS: readonly Setting[] = [
   },
 ];
 
+/** Largest `overload_chunks`: ten minutes of audio, the limit of the queue. */
+export const MOST_CHUNKS = 1500;
+
 /** Values of the live settings before a person changes them. */
 export const LIVE_DEFAULTS = Object.fromEntries(
   LIVE_SETTINGS.map(({ name, default: value }) => [name, value]),
