@@ -70,7 +70,9 @@ def report(record: SessionRecord) -> None:
         if timing.seq >= 0
     ]
     p50, p95, worst = np.percentile(delays, [50, 95, 100])
-    print(f"{len(chunks)} chunks, {len(chunks) - len(decisions)} not decided, {late} late; {len(record.notices)} notices")
+    print(
+        f"{len(chunks)} chunks, {len(chunks) - len(decisions)} not decided, {late} late; {len(record.notices)} notices"
+    )
     print(f"decision after the chunk's end: median {p50:.0f} ms, p95 {p95:.0f} ms, worst {worst:.0f} ms")
 
 

@@ -24,7 +24,7 @@ SPOKEN = "I heard you speak."
 class Quiet(SimpleHTTPRequestHandler):
     """Serves a folder as `python -m http.server` does, without its lines."""
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
         """Write nothing."""
 
 

@@ -140,9 +140,7 @@ def test_a_recording_of_python_is_shown_and_closed_again(open_site: OpenSite, tm
     expect(site.widget).to_have_attribute("data-decisions", "0")
 
 
-def test_browsers_decode_the_flac_of_a_recording_to_less_than_half_a_step(
-    open_site: OpenSite, tmp_path: Path
-) -> None:
+def test_browsers_decode_the_flac_of_a_recording_to_less_than_half_a_step(open_site: OpenSite, tmp_path: Path) -> None:
     """The page rounds what a browser decodes to 24 bits, and adds the rest: exact if the browser is that exact."""
     from base64 import b64encode
 

@@ -22,7 +22,7 @@ import type { Problem } from "../store/problem";
 import type { Changes } from "../store/settings";
 import { addEvents, clearRecord, createStore, dismissProblem, type Store, showProblem } from "../store/store";
 import { EngineBranches } from "./engine-branches";
-import { EngineLoop } from "./engine-loop";
+import { EngineLoop, showLoop } from "./engine-loop";
 import { FilePlayer, type FilePlayerOptions } from "./file-player";
 import { KeptEvents } from "./kept-events";
 import { LiveAudio } from "./live-audio";
@@ -290,18 +290,7 @@ export class EngineChannel implements SessionChannel {
   }
 
   #moved(loop: EngineLoop): void {
-    const { store } = this;
-    if (loop !== this.#loop) return;
-    const { mode, phase, chunk } = loop.gate;
-    batch(() => {
-      store.kernelWaiting.value = loop.waiting;
-      const { value } = store.loop;
-      const same = value.mode === mode && value.phase === phase && value.chunk === chunk;
-      // In the mode `run` phases change faster than a page could show.
-      if (mode !== "run" ? !(same && value.waiting === loop.waiting) : value.mode !== mode) {
-        store.loop.value = { mode, phase: mode === "run" ? "" : phase, chunk, waiting: loop.waiting };
-      }
-    });
+    if (loop === this.#loop) showLoop(this.store, loop);
   }
 
   #failed(loop: EngineLoop, error: unknown): void {

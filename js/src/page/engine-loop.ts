@@ -2,9 +2,11 @@
  * Loop around one session of the engine: audio waits in a queue, and each event is handed on when its phase was granted.
  * A session has one loop; another session has another one.
  */
+import { batch } from "@preact/signals";
 import type { PendingNotice } from "../engine/admission";
 import type { EngineSession, Origin } from "../engine/engine";
 import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
+import type { Store } from "../store/store";
 import { Gate } from "./gate";
 
 /** Longest time that events are collected before the page shows them, in milliseconds: two frames of a screen. */
@@ -148,4 +150,18 @@ function nextPhase(event: SessionEvent): "decide" | "respond" | null {
 
 function secondsOf(work: Work): number {
   return work.kind === "audio" ? work.samples.length / work.rate : 0;
+}
+
+/** Show a loop's mode, phase and waiting chunks. */
+export function showLoop(store: Store, { gate, waiting }: EngineLoop): void {
+  const { mode, phase, chunk } = gate;
+  batch(() => {
+    store.kernelWaiting.value = waiting;
+    const { value } = store.loop;
+    const same = value.mode === mode && value.phase === phase && value.chunk === chunk;
+    // In the mode `run` phases change faster than a page could show.
+    if (mode !== "run" ? !(same && value.waiting === waiting) : value.mode !== mode) {
+      store.loop.value = { mode, phase: mode === "run" ? "" : phase, chunk, waiting };
+    }
+  });
 }
