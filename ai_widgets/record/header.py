@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -144,12 +143,6 @@ class Header:
     def to_bytes(self) -> bytes:
         """Return the content of `header.json`."""
         return json.dumps(self.to_json(), indent=1, default=str).encode("ascii") + b"\n"
-
-
-def sync(path: Path) -> None:
-    """Force the operating system to write a file to the disk, before the file replaces another one."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

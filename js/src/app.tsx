@@ -22,6 +22,8 @@ import { Stage } from "./show/stage";
 import { firstView } from "./store/view-name";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
+import { TourOffer } from "./tour/offer";
+import { TourCard } from "./tour/tour-card";
 import { type SessionView, showView } from "./view";
 
 /** Interval between two updates of the latency figures on the root, in milliseconds. */
@@ -114,12 +116,16 @@ export function App({ view }: { view: SessionView }) {
         <FileBar view={view} />
         <RecordingBars view={view} />
         <FirstClip view={view} />
+        <TourOffer view={view} />
       </Panel>
       <Panel name="settings panel">
         <Settings view={view} />
       </Panel>
       <Panel name="list of problems">
         <Banners view={view} />
+      </Panel>
+      <Panel name="tour">
+        <TourCard view={view} />
       </Panel>
       {view.name.value === "show" ? (
         <Panel name="show view">

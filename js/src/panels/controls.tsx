@@ -9,6 +9,7 @@ import { FullscreenButton } from "./fullscreen";
 import { LevelMeter } from "./level-meter";
 import { ClipPicker, DevicePicker, FileChooser } from "./sources";
 import { Clock, RecordingLight, StatePill } from "./status";
+import { TourButton } from "./tour-button";
 import { ViewPicker } from "./view-picker";
 
 export function Controls({ view }: { view: SessionView }) {
@@ -39,6 +40,7 @@ export function Controls({ view }: { view: SessionView }) {
       <span class="aiw-right">
         <ViewPicker view={view} />
         {show ? <FullscreenButton view={view} /> : <PanelButtons view={view} closed={closed} />}
+        <TourButton view={view} />
       </span>
       <span class="aiw-break" />
       {!show && <DevicePicker view={view} disabled={closed} />}
@@ -122,7 +124,7 @@ function SessionButtons({ view, closed }: ButtonsProps) {
   );
 }
 
-/** Render the buttons that open step mode, settings and tour. */
+/** Render the buttons that open step mode and settings. */
 function PanelButtons({ view, closed }: ButtonsProps) {
   const { store } = view;
   void store.version.value;
