@@ -25,7 +25,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo demo-page schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo demo-page docs schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -53,6 +53,13 @@ $(BUNDLE): $(BUNDLE_SOURCES) js/node_modules/.installed
 # NO_BROWSER=1 only prints the address; PORT=… chooses another one than 8888.
 demo: setup
 	$(BIN)/ai-widgets demo --folder notebooks $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
+
+# The documentation site, with the page that has the model in it, in build/docs.
+docs: setup
+	rm -rf build/docs-extra && mkdir -p build/docs-extra
+	$(BIN)/ai-widgets page build/docs-extra/page
+	$(PY) -m sphinx -q -W -b html docs build/docs
+	@echo "Open build/docs/index.html, or: $(PY) -m http.server --directory build/docs"
 
 # The page with the model in it, on this machine; it needs no cross-origin isolation. PORT=… chooses another one than 8899.
 demo-page: setup

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,8 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         Length of the newest audio that `record.audio` keeps in memory, in seconds; None keeps all, 0 none.
     keep
         Folder into which every session is written while it happens (`SessionRecord.load` opens it); None: memory only.
+    keep_raw
+        With `keep`, also keep the audio as it arrived, where its rate is not 16 kHz (`SessionRecord`).
     **settings
         Fields of `Settings`, such as ``greedy=True``, and of `LiveSettings`, such as ``arrival="drop"``.
 
@@ -101,6 +104,7 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         revision: str | None = None,
         audio_seconds: float | None = AUDIO_SECONDS,
         keep: str | Path | None = None,
+        keep_raw: bool = True,
         **settings: Any,
     ) -> None:
         check_built()
@@ -115,7 +119,7 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
             loader(model, device, dtype, revision),
             chosen,
             lively,
-            lambda: SessionRecord(audio_seconds, keep),
+            lambda: SessionRecord(audio_seconds, keep, raw=keep_raw),
             pull="google.colab" in sys.modules,
         )
         self._send_lock = self._view.send_lock
@@ -184,7 +188,9 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         if failure is not None:
             raise failure
 
-    def play(self, path: str | Path, *, tail_silence: float = 1.0, wait: bool = True, pace: Pace = "fast") -> None:
+    def play(
+        self, path: str | os.PathLike[str], *, tail_silence: float = 1.0, wait: bool = True, pace: Pace = "fast"
+    ) -> None:
         """Play an audio file as one recording, after the files that play already.
 
         The file is decoded in pieces, only as fast as chunks are decided. `playing` and the pages show its position.
@@ -192,7 +198,7 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         Parameters
         ----------
         path
-            Any file that `load_audio` reads.
+            Any file that `load_audio` reads, or a clip: ``w.play("clip:rain")``, ``w.play(aiw.clips.rain)``.
         tail_silence
             Seconds of silence that follow, so that the model can reply to what it heard last.
         wait
