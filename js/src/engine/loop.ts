@@ -144,7 +144,9 @@ export class Loop {
       this.commit([notice(Math.max(0, this.state.chunks - 1), kind, message, data)], {});
     } else {
       const started = now();
-      const heard = await this.perceive(this.state.features, piece.audio.samples);
+      // A chunk that could not be perceived in the original is not perceived in its fork.
+      const lost = piece.audio.flags.includes("unheard");
+      const heard = lost ? null : await this.perceive(this.state.features, piece.audio.samples);
       this.begin(piece, heard, started, null);
     }
     return true;
