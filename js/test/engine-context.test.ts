@@ -1,11 +1,14 @@
 /** The context's buffers and the window of its chunks, and the cutting of chunks: properties over many inputs. */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Chunker, Intake, levelDb, rounded } from "../src/engine/chunker";
 import { Context, type Rows, roundedPosition } from "../src/engine/context";
 import { CHUNK_SAMPLES } from "../src/engine/log-mel";
 import { Window } from "../src/engine/window";
 import { difference } from "./engine-vectors";
+
+// The suite shares its cores with other work.
+vi.setConfig({ testTimeout: 60_000 });
 
 const SHAPE = { layers: 2, key_heads: 2, head_size: 4 };
 const HEADS = SHAPE.layers * SHAPE.key_heads;

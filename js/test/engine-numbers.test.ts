@@ -1,5 +1,5 @@
 /** The engine's numbers are those of Python: features, resampling, random numbers, draws, texts. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { envelope, levelDb } from "../src/engine/chunker";
 import { type FeaturesState, FRESH, LogMel, thumbnail } from "../src/engine/log-mel";
 import type { Manifest } from "../src/engine/manifest";
@@ -9,6 +9,9 @@ import { type DrawOptions, draw, Softmax } from "../src/engine/sampling";
 import { Tokenizer } from "../src/engine/tokenizer";
 import { emotionOf, textOf, withToken } from "../src/engine/turn-state";
 import { difference, fromFloat32, fromInt16, vectors } from "./engine-vectors";
+
+// The suite shares its cores with other work.
+vi.setConfig({ testTimeout: 60_000 });
 
 const MANIFEST = vectors<Manifest>("manifest.json");
 

@@ -1,10 +1,13 @@
 /** A session's order of events, its interrupts, its errors and its limits, with a scripted model. */
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { AudioError, NotFiniteError, SessionError, SettingError } from "../src/engine/errors";
 import { now } from "../src/engine/loop-state";
 import { LocalSession } from "../src/engine/session";
 import type { Notice, SessionEvent } from "../src/record/events";
 import { all, LOUD, MODEL, QUIET, ToyRuntime } from "./engine-toy";
+
+// The suite shares its cores with other work.
+vi.setConfig({ testTimeout: 60_000 });
 
 let runtime: ToyRuntime;
 let session: LocalSession;
@@ -240,5 +243,5 @@ describe("forks", () => {
     expect(await session.audio(2)).toHaveLength(6400);
     await expect(session.fork({ chunk: 1 })).rejects.toThrow("out of reach");
     expect((await session.fork({ chunk: 1400 })).record.at(-1)).toMatchObject({ type: "notice" });
-  }, 60_000);
+  });
 });

@@ -1,5 +1,5 @@
 /** The engine in a worker behaves as in the calling thread; a channel of messages takes the worker's place. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EngineError, SessionError, SettingError } from "../src/engine/errors";
 import { loadEngine, startWorker, WorkerEngine } from "../src/engine/load";
 import { readManifest } from "../src/engine/manifest";
@@ -9,6 +9,9 @@ import { LocalSession } from "../src/engine/session";
 import type { Port } from "../src/engine/worker-messages";
 import type { SessionEvent } from "../src/record/events";
 import { all, LOUD, MANIFEST, MODEL, QUIET, ToyRuntime } from "./engine-toy";
+
+// The suite shares its cores with other work.
+vi.setConfig({ testTimeout: 60_000 });
 
 let runtime: ToyRuntime;
 let channel: MessageChannel;

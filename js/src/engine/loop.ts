@@ -5,6 +5,7 @@
  */
 
 import { CHUNK_SECONDS, type Chunk, type Decision, type Notice, type SessionEvent } from "../record/events";
+import { appendBounded } from "../record/reduced";
 import { type ChunkAudio, envelope, levelDb } from "./chunker";
 import type { Forced, Origin } from "./engine";
 import { SessionError } from "./errors";
@@ -121,7 +122,7 @@ export class Loop {
   private commit(events: readonly SessionEvent[], changes: Partial<State>): void {
     this.state = { ...this.state, ...changes };
     for (const event of events) {
-      this.record.push(event);
+      appendBounded(this.record, event);
       this.onEvent(this.call);
     }
   }
@@ -143,7 +144,9 @@ export class Loop {
       this.commit([notice(Math.max(0, this.state.chunks - 1), kind, message, data)], {});
     } else {
       const started = now();
-      const heard = await this.perceive(this.state.features, piece.audio.samples);
+      // A chunk that could not be perceived in the original is not perceived in its fork.
+      const lost = piece.audio.flags.includes("unheard");
+      const heard = lost ? null : await this.perceive(this.state.features, piece.audio.samples);
       this.begin(piece, heard, started, null);
     }
     return true;
