@@ -7,6 +7,7 @@
     with model.session(seed=0) as session:
         events = session.push(samples, rate=48_000)
     session.record.text                          # what it said
+    aiw.clips["rain"]                            # a sound to try, if there is no microphone
 
 Importing the package is light: torch is loaded with the first model, Jupyter's widgets with the first widget.
 """
@@ -23,6 +24,7 @@ from .errors import (
     AudioTooLongError,
     AudioWarning,
     CheckpointError,
+    EnsembleError,
     MessageError,
     NotEnoughMemoryError,
     NotFiniteError,
@@ -31,15 +33,18 @@ from .errors import (
     RecordWarning,
     SessionError,
     SettingError,
+    UnknownClipError,
 )
 from .model.importing import collector_paused
 
 if TYPE_CHECKING:
     from . import analysis, policies
+    from .audio.clips import clips
     from .audio.files import load_audio
     from .inference import Model, load_model, run_inference
     from .protocol import Decision, Notice, Token, Turn
     from .record.record import SessionRecord
+    from .session.ensemble import Ensemble
     from .session.session import StreamingSession
     from .settings import Settings
     from .special_tokens import Emotion
@@ -50,6 +55,7 @@ __version__ = "0.2.0"
 _WHERE = {
     "AudioInteraction": "widget.app",
     "Decision": "protocol",
+    "Ensemble": "session.ensemble",
     "Emotion": "special_tokens",
     "Model": "inference",
     "Notice": "protocol",
@@ -58,6 +64,7 @@ _WHERE = {
     "StreamingSession": "session.session",
     "Token": "protocol",
     "Turn": "protocol",
+    "clips": "audio.clips",
     "load_audio": "audio.files",
     "load_model": "inference",
     "run_inference": "inference",
@@ -72,6 +79,8 @@ __all__ = [
     "CheckpointError",
     "Decision",
     "Emotion",
+    "Ensemble",
+    "EnsembleError",
     "MessageError",
     "Model",
     "NotEnoughMemoryError",
@@ -87,7 +96,9 @@ __all__ = [
     "StreamingSession",
     "Token",
     "Turn",
+    "UnknownClipError",
     "analysis",
+    "clips",
     "load_audio",
     "load_model",
     "policies",

@@ -14,6 +14,7 @@ import numpy as np
 
 from ai_widgets.widget.wire import limits, outgoing
 from ai_widgets.widget.wire.branch_messages import DropBranch, Fork
+from ai_widgets.widget.wire.clip_message import PlayClip
 from ai_widgets.widget.wire.messages import (
     Close,
     Fetch,
@@ -100,6 +101,8 @@ FROM_KERNEL: tuple[dict[str, Any], ...] = (
     outgoing.audio(ASKED, SAMPLES, binary=False)[0],
     outgoing.audio(ASKED, None, binary=True)[0],
     outgoing.need(1, 0, 512, "p"),
+    outgoing.voice(2, "p", SAMPLES, 16_000, 4, binary=True)[0][0],
+    outgoing.voice(2, "p", SAMPLES, 16_000, 4, binary=False)[1][0],
     outgoing.playing(PLAYING),
     outgoing.playing(UNKNOWN_LENGTH),
     outgoing.loop("pause", "", -1, 0),
@@ -132,6 +135,7 @@ FROM_PAGE: tuple[PageMessage, ...] = (
     SentBlock(1, 1, 16_000, "int16", 0.2, page="p", data=""),
     Close(1, 3, "stopped", "p"),
     Play(2, "talk.wav", 635_000_044, "fast", 1.0, "p"),
+    PlayClip("rain", "realtime", 1.0, "p"),
     SentBytes(2, 512, "", "p", "UklGRg=="),
     SentBytes(2, 512, "NotReadableError", "p"),
     FileAction("stop", "view_removed", "p"),

@@ -20,6 +20,7 @@ from ai_widgets.protocol import Alternative, Chunk, Decision, Event, Notice, Tim
 from ai_widgets.record import exact_flac
 from ai_widgets.record.record import SessionRecord
 from ai_widgets.special_tokens import Emotion
+from tests import exact_flac_vectors
 from tests.signals import Array
 
 TALK = "talk.aiw"
@@ -121,3 +122,7 @@ def test_16_bit_audio_needs_no_rest(tmp_path: Path) -> None:
     with zipfile.ZipFile(record.save(tmp_path / TALK)) as file:
         assert file.namelist() == ["mimetype", "header.json", "events.jsonl", "audio.flac"]
     np.testing.assert_array_equal(SessionRecord.load(tmp_path / TALK).audio, record.audio)
+
+
+def test_the_web_page_reads_the_same_split() -> None:
+    assert exact_flac_vectors.PATH.read_text(encoding="utf-8") == exact_flac_vectors.text()

@@ -114,6 +114,19 @@ class TestSaveAndLoad:
         assert rate == 16_000
         np.testing.assert_allclose(samples, record.audio, atol=2**-23)
 
+    def test_a_file_may_hold_the_audio_of_a_folder(self, record: SessionRecord, tmp_path: Path) -> None:
+        folder = record.save(tmp_path / "folder.aiw", folder=True)
+        with zipfile.ZipFile(tmp_path / TALK, "w", zipfile.ZIP_DEFLATED) as file:
+            for name in ("header.json", "events.jsonl", "audio.au"):
+                file.write(folder / name, name)
+        assert same(SessionRecord.load(tmp_path / TALK), record)
+
+    def test_of_two_forms_of_audio_flac_counts(self, record: SessionRecord, tmp_path: Path) -> None:
+        where = record.save(tmp_path / TALK)
+        with zipfile.ZipFile(where, "a") as file:
+            file.writestr("audio.au", b"no audio")
+        assert same(SessionRecord.load(where), record)
+
 
 class TestRefusals:
     @FORMS

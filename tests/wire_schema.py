@@ -14,6 +14,7 @@ from typing import Any, Literal, TypedDict, get_args
 import msgspec
 
 from ai_widgets import protocol
+from ai_widgets.audio.clips import clips
 from ai_widgets.audio.features import THUMBNAIL_BANDS, THUMBNAIL_FRAMES
 from ai_widgets.audio.files import AUDIO_SUFFIXES
 from ai_widgets.audio.intake import ENVELOPE_POINTS
@@ -86,6 +87,7 @@ def wire() -> Schema:
         "LOOP_MODES": list(limits.LOOP_MODES),
         "FILE_STATES": list(get_args(limits.FileState)),
         "AUDIO_SUFFIXES": sorted(AUDIO_SUFFIXES),
+        "CLIPS": [[clip.name, clip.title] for clip in clips.values()],
         "RECORDING_SUFFIX": limits.RECORDING_SUFFIX,
         "KERNEL_TYPES": [kind.__struct_config__.tag for kind in kernel_messages.RECEIVED],
     }

@@ -99,6 +99,8 @@ class ClipLogMel:
     def __init__(self, samples: Samples, flags: tuple[str, ...] = ()) -> None:
         self._samples, self._flags = samples, flags
         self._length: int | None = None
+        # The piece that was measured last, so that a clip of one piece is transformed once.
+        self._measured: tuple[int, tuple[list[ChunkAudio], npt.NDArray[np.float64]]] | None = None
         self.maximum = -np.inf
 
     def measure(self, progress: Progress | None = None) -> float:
@@ -107,6 +109,7 @@ class ClipLogMel:
         while (piece := self._power(first)) is not None:
             chunks, power = piece
             maximum = max(maximum, float(power.max()))
+            self._measured = first, piece
             first += len(chunks)
             if progress is not None:
                 progress(first * CHUNK_SECONDS, self._samples.seconds)
@@ -121,7 +124,11 @@ class ClipLogMel:
         chunks, float32 [128, 40 · chunks]
             Chunks and their features; None after the end of the clip.
         """
-        found = self._power(first)
+        if self._measured is not None and self._measured[0] == first:
+            found: tuple[list[ChunkAudio], npt.NDArray[np.float64]] | None = self._measured[1]
+            self._measured = None
+        else:
+            found = self._power(first)
         if found is None:
             return None
         chunks, power = found

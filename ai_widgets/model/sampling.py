@@ -10,25 +10,14 @@ The logits are copied to the CPU once. All further steps use NumPy, so that a se
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
-from torch import Tensor
 
 from ..errors import SettingError
-
-Scores = npt.NDArray[np.floating[Any]]
-
-FRONT = 64
-"""Number of tokens ranked first. The draw and top-p rarely need more; if they do, the whole vocabulary is ranked."""
-ROWS = 64
-"""Number of rows into which the scores are reshaped to find the highest: the column maxima are few enough to sort."""
-BLOCK = 512
-"""Number of weights per partial sum of the cumulative distribution."""
+from .distribution import Distribution, Softmax
+from .remaining import Remaining
 
 
 @dataclass(frozen=True)
@@ -118,142 +107,6 @@ class Draw:
     likeliest: tuple[Candidate, ...]
 
 
-class Softmax:
-    """Softmax distribution: ``p = exp((score - highest) / temperature) / total``.
-
-    Parameters
-    ----------
-    scores
-        float32 or float64 [n].
-    temperature
-        Divisor of the scores.
-
-    Attributes
-    ----------
-    highest, total
-        Highest score, and sum of all weights ``exp((score - highest) / temperature)``; the sum is NaN if a score is NaN
-        or +infinity.
-    """
-
-    def __init__(self, scores: Scores, temperature: float = 1.0) -> None:
-        self.scores, self.temperature = scores, temperature
-        self.highest = float(scores.max())
-        with np.errstate(invalid="ignore"):
-            # NumPy's exp, because torch's takes ten times as long for arguments that underflow.
-            self.total = float(self.weights(scores).sum())
-
-    def weights(self, scores: Scores) -> Scores:
-        """Compute the weights of scores, that is their probabilities before the division by `total`."""
-        weights: Scores = scores - self.highest
-        weights /= self.temperature
-        np.exp(weights, out=weights)
-        return weights
-
-    def weight(self, score: float) -> float:
-        """Compute the weight of one score."""
-        return math.exp((score - self.highest) / self.temperature)
-
-    def p(self, score: float) -> float:
-        """Compute the probability of a token with this score."""
-        return self.weight(score) / self.total
-
-
-class Distribution(Softmax):
-    """Raw distribution of the model: softmax over the whole vocabulary.
-
-    Parameters
-    ----------
-    logits
-        float32 [vocabulary], on any device.
-    """
-
-    def __init__(self, logits: Tensor) -> None:
-        super().__init__(logits.cpu().numpy())
-
-    @property
-    def finite(self) -> bool:
-        """Whether the distribution is defined: no logit is NaN, and the highest logit is finite."""
-        return math.isfinite(self.highest) and math.isfinite(self.total)
-
-
-class Remaining:
-    """Distribution after top-k and top-p.
-
-    Parameters
-    ----------
-    scaled
-        Distribution after mask, bias and temperature.
-    rule
-        Sampling rule; greedy keeps the most probable token.
-    number
-        Random number in [0, 1) of the draw: if no token is removed, only the tokens up to its interval are ranked.
-    """
-
-    def __init__(self, scaled: Softmax, rule: SamplingRule, number: float) -> None:
-        self._scaled = scaled
-        count = 1 if rule.greedy else rule.top_k
-        self._all = count is None and rule.top_p == 1
-        # The remaining scores, highest first, their weights, and the sum of all remaining weights.
-        self._ranked: Scores = scaled.scores[highest(scaled.scores, count or FRONT)].astype(np.float64)
-        self._weights = scaled.weights(self._ranked)
-        ranked_all = count is not None or len(self._ranked) == len(scaled.scores)
-        self._total = float(self._weights.sum()) if ranked_all else scaled.total
-        reach = rule.top_p if rule.top_p < 1 else number
-        if not ranked_all and self._weights.sum() <= reach * self._total:
-            self._ranked = np.sort(scaled.scores)[::-1]
-            self._weights = scaled.weights(self._ranked)
-            self._total = float(self._weights.sum(dtype=np.float64))
-        if rule.top_p < 1:
-            # Keep the tokens up to and including the one that reaches top_p.
-            end = rank_at(self._weights, rule.top_p * self._total, "left") + 1
-            self._ranked, self._weights = self._ranked[:end], self._weights[:end]
-            self._total = float(self._weights.sum(dtype=np.float64))
-
-    def place(self, number: float) -> int:
-        """Return the index of the token whose interval contains a number in [0, 1)."""
-        return int(self._equal(rank_at(self._weights, number * self._total, "right"))[-1])
-
-    def p(self, place: int) -> float:
-        """Compute the probability of the token at an index; 0 if the token was removed."""
-        score, lowest = float(self._scaled.scores[place]), self._ranked[-1]
-        remains = self._all or score > lowest or (score == lowest and place in self._equal(len(self._ranked) - 1))
-        return self._scaled.weight(score) / self._total if remains else 0.0
-
-    def _equal(self, rank: int) -> npt.NDArray[np.intp]:
-        """Return the indices of the tokens with the score of this rank, up to the token of the rank."""
-        score = self._ranked[rank]
-        return np.flatnonzero(self._scaled.scores == score)[: rank + 1 - int(np.argmax(self._ranked == score))]
-
-
-def highest(scores: Scores, count: int) -> npt.NDArray[np.intp]:
-    """Return the indices of the `count` highest scores, highest first, equal scores in their order."""
-    columns = len(scores) // ROWS
-    if count > columns:
-        places = np.arange(len(scores))
-    else:
-        # The count-th highest score is at least the count-th highest column maximum.
-        maxima = scores[: ROWS * columns].reshape(ROWS, columns).max(0)
-        floor = np.partition(maxima, -count)[-count]
-        # Many scores may equal the floor; the first row usually contains enough of them.
-        equal = np.flatnonzero(scores[:columns] == floor)
-        if len(equal) < count:
-            equal = np.flatnonzero(scores == floor)
-        places = np.concatenate([np.flatnonzero(scores > floor), equal[:count]])
-    return places[np.argsort(-scores[places], kind="stable")[:count]]
-
-
-def rank_at(weights: Scores, mass: float, side: Literal["left", "right"]) -> int:
-    """Return the rank at which the cumulative weight first reaches (`left`) or exceeds (`right`) `mass`.
-
-    The search runs over the sums of blocks first, then inside one block, so that most cumulative sums are not computed.
-    """
-    blocks = np.add.reduceat(weights, np.arange(0, len(weights), BLOCK), dtype=np.float64).cumsum()
-    block = min(int(np.searchsorted(blocks, mass, side)), len(blocks) - 1)
-    start, before = block * BLOCK, blocks[block - 1] if block else 0.0
-    edges = before + np.cumsum(weights[start : start + BLOCK], dtype=np.float64)
-    return min(start + int(np.searchsorted(edges, mass, side)), len(weights) - 1)
-
-
 def draw(
     raw: Distribution,
     rule: SamplingRule,
@@ -295,13 +148,14 @@ def draw(
     logits = raw.scores
     ids: Sequence[int] = range(len(logits)) if allowed is None else list(allowed)
     scores = logits if allowed is None else logits[ids].astype(np.float64)
-    if bias is not None and bias[0] in ids:
+    if bias is not None and bias[1] and bias[0] in ids:
         scores = scores.astype(np.float64)
         scores[ids.index(bias[0])] += bias[1]
     # Temperature, top-k, top-p, draw.
-    scaled = Softmax(scores, 1.0 if rule.greedy else rule.temperature)
+    temperature = 1.0 if rule.greedy else rule.temperature
+    scaled = raw if scores is logits and temperature == raw.temperature else Softmax(scores, temperature)
     number = None if rule.greedy else float(generator.random())
-    remaining = Remaining(scaled, rule, number or 0.0)
+    remaining = Remaining(scaled, rule)
     token = ids[remaining.place(number or 0.0)] if forced is None else forced
 
     def candidate(token: int) -> Candidate:
@@ -311,7 +165,7 @@ def draw(
         place = ids.index(token)
         return Candidate(token, p, scaled.p(float(scores[place])), remaining.p(place))
 
-    asked = dict.fromkeys((*highest(logits, likeliest).tolist(), token, *report)) if likeliest else ()
+    asked = dict.fromkeys((*raw.likeliest(likeliest).tolist(), token, *report)) if likeliest else ()
     candidates = sorted(map(candidate, asked), key=lambda candidate: -candidate.p)
     drawn = candidate(token)
     return Draw(token, drawn.p, drawn.kept, number, int(logits.argmax()), tuple(candidates))

@@ -21,6 +21,7 @@ import numpy as np
 from .. import __version__
 from ..errors import RecordError
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE, Event
+from .bars import bar_of_seconds
 from .html_document import HtmlPage, Sound
 from .packed_events import LEVELS, encodable, finite, pack
 from .page_facts import page_facts
@@ -57,7 +58,9 @@ def check_folder(path: str | Path) -> None:
         raise RecordError(f"The page cannot be written: {target} {what}. Name a file in an existing folder.")
 
 
-def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = True) -> HtmlPage:
+def html_page(
+    record: SessionRecord, *, title: str | None = None, audio: bool = True, progress: bool = False
+) -> HtmlPage:
     """Build the HTML page of a record. The same record gives the same page.
 
     Parameters
@@ -68,6 +71,8 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
         Title, as plain text; None for one with the model's name.
     audio
         Whether the page contains the audio that the record keeps, as MP3.
+    progress
+        Whether a bar is shown while long audio is encoded.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def html_page(record: SessionRecord, *, title: str | None = None, audio: bool = 
     notes: list[str] = []
     sound: Sound | None = None
     if audio:
-        sound, notes = _sound(record)
+        sound, notes = _sound(record, progress)
     events: list[Event] = list(record.events)
     packed, left_out = b"", ""
     # Everything of the page but the events: 4 kB are the tags, the header and the transcript's frame.
@@ -170,7 +175,7 @@ def _script_json(value: Any) -> str:
     return encodable(text)
 
 
-def _sound(record: SessionRecord) -> tuple[Sound | None, list[str]]:
+def _sound(record: SessionRecord, progress: bool) -> tuple[Sound | None, list[str]]:
     """Encode the kept audio as MP3; None with a note where there is none."""
     import soundfile
 
@@ -182,13 +187,15 @@ def _sound(record: SessionRecord) -> tuple[Sound | None, list[str]]:
     sound = Sound()
     silence = np.zeros(CHUNK_SAMPLES, np.float32)
     missing = 0
-    with soundfile.SoundFile(
+    encoder = soundfile.SoundFile(
         sound.file, "w", SAMPLE_RATE, 1, format="MP3", compression_level=MP3_LEVEL, bitrate_mode="CONSTANT"
-    ) as file:
+    )
+    with encoder as file, bar_of_seconds((last - first) * CHUNK_SECONDS, "encoding", shown=progress) as bar:
         for chunk in range(first, last):
             samples = record.chunk_audio(chunk)
             missing += samples is None
             file.write(silence if samples is None else np.clip(np.nan_to_num(samples), -1, 1))
+            bar.update(CHUNK_SECONDS)
     if missing:
         notes.append(f"The audio of {missing} chunks could not be read; they are silent here.")
     return sound, notes

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 class PageView:
     """Base class of `SessionRecord` with `to_html`."""
 
-    def to_html(self, path: str | Path | None = None, *, title: str | None = None, audio: bool = True) -> HtmlPage:
+    def to_html(
+        self,
+        path: str | Path | None = None,
+        *,
+        title: str | None = None,
+        audio: bool = True,
+        progress: bool = True,
+    ) -> HtmlPage:
         """Build one HTML page with timeline, inspector, transcript and audio. It needs no network and no kernel.
 
         Parameters
@@ -24,6 +31,8 @@ class PageView:
             Title, as plain text; None for one with the model's name.
         audio
             Whether the page contains the audio that the record keeps, as MP3: 14 MB per hour.
+        progress
+            Whether a bar is shown where encoding takes longer than two seconds (about ten minutes of audio).
 
         Returns
         -------
@@ -41,7 +50,7 @@ class PageView:
         """
         from .html import html_page
 
-        page = html_page(cast("SessionRecord", self), title=title, audio=audio)
+        page = html_page(cast("SessionRecord", self), title=title, audio=audio, progress=progress)
         if path is not None:
             page.save(path)
         return page

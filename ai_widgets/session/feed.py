@@ -18,10 +18,11 @@ from ..audio.clip_features import ArraySamples, ClipLogMel, Progress, Tap
 from ..audio.file_notices import FileNotice
 from ..audio.file_samples import FileSamples
 from ..audio.intake import ChunkAudio, Intake, silence
-from ..errors import AudioError
+from ..errors import AudioError, SessionError
+from ..model.passes import Steps
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
 from .listening import ListeningModel
-from .perceive import Heard, Listener, hear_clip, hear_piece
+from .perceive import Heard, Listener, hear_piece, hear_tail
 from .rehear import Again, Rehearing
 
 PIECE_SECONDS = 10
@@ -274,7 +275,7 @@ class Feed:
         if found is None:
             rest: Sequence[Piece] = _as_heard(tail, heard)
             if heard and language is not None:
-                rest = hear_clip(language, tail, 0)
+                rest = hear_tail(language, tail)
             return self._after(item, taken, past, [*before, *rest, End()], 0)
         chunks, mels = found
         pieces: Sequence[Piece] = _as_heard(chunks, heard)
@@ -293,20 +294,39 @@ class Feed:
         going_on = replace(taken, samples=taken.samples + samples, reported=taken.reported + len(notices))
         return replace(going_on, pieces=ordered, place=0)
 
-    def hear(self, chunk: ChunkAudio, taken: Taken) -> Heard:
-        """Perceive the next chunk of the stream."""
-        self._listener_before = taken.chunks, self._listener.mark()
-        return self._listener.hear(chunk)
+    def perceive(self, taken: Taken, clip: int) -> Steps[Heard]:
+        """Perceive the next piece, a chunk, unless it is perceived already or flagged `unheard`.
 
-    def hear_again(self, piece: Again, taken: Taken) -> Heard:
-        """Perceive a chunk of a record as it was perceived then."""
-        if piece.heard.frames is not None:
-            return piece.heard
-        if piece.lead is not None:
+        `clip` is the clip of a chunk that does not say its own. A chunk of a record is perceived as it was then.
+        """
+        piece = taken.next
+        if isinstance(piece, ChunkAudio) and "unheard" not in piece.flags:
             self._listener_before = taken.chunks, self._listener.mark()
-            self._listener.return_to(piece.lead)
-            return replace(self._listener.hear(piece.audio), clip=piece.heard.clip)
-        return replace(self.hear(piece.audio, taken), clip=piece.heard.clip)
+            return replace((yield from self._listener.hearing(piece)), clip=clip)
+        if isinstance(piece, Again) and "unheard" not in piece.audio.flags and piece.heard.frames is None:
+            self._listener_before = taken.chunks, self._listener.mark()
+            if piece.lead is not None:
+                self._listener.return_to(piece.lead)
+            return replace((yield from self._listener.hearing(piece.audio)), clip=piece.heard.clip)
+        return unperceived(taken, clip)
+
+
+def unperceived(taken: Taken, clip: int) -> Heard:
+    """Return the next piece, a chunk, with the frames that it already has, if any; `clip` as in `Feed.perceive`.
+
+    Raises
+    ------
+    SessionError
+        If the next piece is no chunk.
+    """
+    piece = taken.next
+    if isinstance(piece, (Given, Again)):
+        return piece.heard
+    if isinstance(piece, Heard):
+        return replace(piece, clip=clip)
+    if isinstance(piece, ChunkAudio):
+        return Heard(piece.samples, piece.flags, clip, None, origin=piece.origin)
+    raise SessionError("The feed has no pending chunk.")
 
 
 def _as_heard(chunks: list[ChunkAudio], heard: bool) -> list[ChunkAudio]:

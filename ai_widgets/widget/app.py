@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from .live_settings import LiveSettings, described, parted
 from .loading import given_name, loader
 from .recordings.shown_record import ShowsRecord
 from .representations import WidgetView
+from .voice.speaking import Speaking
 from .wire.comm import ShellSafeWidget
 from .wire.limits import Pace
 
@@ -34,7 +36,7 @@ DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
 
 
-class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
+class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
     """Record the browser's microphone (or play a file), and watch the model perceive, decide and respond.
 
     Parameters
@@ -190,7 +192,9 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         if failure is not None:
             raise failure
 
-    def play(self, path: str | Path, *, tail_silence: float = 1.0, wait: bool = True, pace: Pace = "fast") -> None:
+    def play(
+        self, path: str | os.PathLike[str], *, tail_silence: float = 1.0, wait: bool = True, pace: Pace = "fast"
+    ) -> None:
         """Play an audio file as one recording, after the files that play already.
 
         The file is decoded in pieces, only as fast as chunks are decided. `playing` and the pages show its position.
@@ -198,7 +202,7 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         Parameters
         ----------
         path
-            Any file that `load_audio` reads.
+            Any file that `load_audio` reads, or a clip: ``w.play("clip:rain")``, ``w.play(aiw.clips.rain)``.
         tail_silence
             Seconds of silence that follow, so that the model can reply to what it heard last.
         wait

@@ -5,11 +5,13 @@
 
 import { computed } from "@preact/signals";
 import { DeviceList } from "./capture/devices";
+import { watchHidden } from "./capture/hidden";
 import { browserHost, type CaptureHost } from "./capture/host";
-import { AudioInput } from "./capture/input";
-import { hiddenProblem } from "./capture/problems";
+import { AudioInput, FILE_TAIL_S } from "./capture/input";
+import { rawSound } from "./capture/raw-ring";
 import type { Branching, ForkRequest, SessionChannel } from "./channel/channel";
 import { KernelClips } from "./channel/kernel-clips";
+import { KernelVoice } from "./channel/kernel-voice";
 import { lastWords } from "./channel/leaving";
 import { KernelLink, type KernelModel } from "./channel/link";
 import type { CloseReason, LoopMode, Pace } from "./channel/messages";
@@ -17,10 +19,10 @@ import { Receiver, TRAITS } from "./channel/receiving";
 import { Recordings } from "./channel/recordings";
 import { NOT_KEPT, Requests } from "./channel/requests";
 import { ChunkPlayer } from "./playback/chunk-player";
-import { Replay } from "./playback/replay";
+import { clearWithRecord, Replay } from "./playback/replay";
 import type { Fetched, Sound } from "./playback/sound";
 import { Speech } from "./speech/speech";
-import { isPlaying } from "./store/playing";
+import { announced, isPlaying } from "./store/playing";
 import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./store/problem";
 import type { Changes } from "./store/settings";
 import { createStore, dismissProblem, type Store, showProblem } from "./store/store";
@@ -30,8 +32,6 @@ import { createStore, dismissProblem, type Store, showProblem } from "./store/st
  * released.
  */
 const VIEW_GRACE_MS = 250;
-/** Shortest absence of a hidden page that is reported, in seconds; shorter ones are common and lose nothing. */
-const HIDDEN_S = 5;
 
 export interface ConversationOptions {
   captureHost?: CaptureHost;
@@ -61,11 +61,10 @@ export class Conversation implements SessionChannel {
   readonly #requests: Requests;
   readonly #input: AudioInput;
   readonly #devices: DeviceList;
+  readonly #voice = new KernelVoice((turn, sound) => void this.speech.play(turn, sound));
   #views = 0;
   #grace: ReturnType<typeof setTimeout> | undefined;
   #effects: (() => void)[] = [];
-  /** Time at which the page was hidden with an open microphone, and the number of chunks then. */
-  #hidden: { at: number; chunks: number } | null = null;
 
   constructor(
     private readonly model: KernelModel,
@@ -108,6 +107,7 @@ export class Conversation implements SessionChannel {
         this.recordings.needed(message);
       },
       saved: (message) => this.recordings.saved(message),
+      voice: (message, buffers) => this.#voice.take(message, buffers),
       part: (message, buffers) => this.recordings.part(message, buffers),
       refused: (sentence, names, request) => this.#requests.refuse(sentence, names, request),
       elsewhere: () => this.#input.end("error"),
@@ -124,13 +124,13 @@ export class Conversation implements SessionChannel {
     this.#readTraits();
     this.#receiver.readHistory(this.model.get("history"));
     globalThis.addEventListener?.("pagehide", this.#onPageHide);
-    globalThis.document?.addEventListener("visibilitychange", this.#onVisibility);
     this.#effects = [
       computed(
         () => this.player.audible.value || this.replay.playing.value || this.speech.reading.value !== null,
       ).subscribe((loud) => this.#input.reading(loud)),
-      this.#clearReplay(),
+      clearWithRecord(this.replay, this.store),
       this.#input.follow(),
+      watchHidden(this.store),
     ];
     this.#devices.start();
     this.#link.start();
@@ -141,7 +141,7 @@ export class Conversation implements SessionChannel {
   /** Release everything after the model was closed. */
   end(): void {
     for (const stop of this.#effects) stop();
-    this.speech.stop();
+    this.speech.end();
     this.player.end();
     this.replay.end();
     this.#input.end("view_removed");
@@ -150,7 +150,6 @@ export class Conversation implements SessionChannel {
     this.#devices.end();
     clearTimeout(this.#grace);
     globalThis.removeEventListener?.("pagehide", this.#onPageHide);
-    globalThis.document?.removeEventListener("visibilitychange", this.#onVisibility);
     for (const trait of TRAITS) this.model.off(`change:${trait}`, this.#readTraits);
     this.#link.end();
   }
@@ -194,6 +193,15 @@ export class Conversation implements SessionChannel {
   /** Have the kernel play a file of this page. */
   async playFile(file: File, pace: Pace): Promise<void> {
     if (this.ready) await this.#input.playFile(file, pace);
+  }
+
+  /** Have the kernel play a clip of the package. */
+  async playClip(clip: string, pace: Pace): Promise<void> {
+    if (!this.ready) return;
+    if (this.running) await this.stop();
+    this.#input.dismissOld();
+    this.store.file.value = announced(clip, this.#link.page);
+    this.#link.send({ type: "play_clip", clip, pace, tail_s: FILE_TAIL_S, page: this.#link.page });
   }
 
   /** Stop microphone or file; resolves when the last block and the close were sent. */
@@ -246,14 +254,7 @@ export class Conversation implements SessionChannel {
    * Return the sound of a chunk as the device delivered it; null if this page did not record it or has discarded it.
    */
   rawAudio(chunk: number): Sound | null {
-    const { record, recording } = this.store;
-    // A recording's numbers of streams and blocks are of another page.
-    if (recording.value) return null;
-    const timing = record.timings.get(chunk);
-    if (!timing || timing.seq < 0) return null;
-    let first = chunk;
-    while (first > 0 && record.timings.get(first - 1)?.stream === timing.stream) first -= 1;
-    return this.#input.raw.chunk(timing.stream, chunk - first, timing.seq);
+    return rawSound(this.store, this.#input.raw, chunk);
   }
 
   /** Remove the line about a file that has ended. */
@@ -263,17 +264,6 @@ export class Conversation implements SessionChannel {
 
   dismiss(problem: Problem): void {
     dismissProblem(this.store, problem.code);
-  }
-
-  /** End the replay of a record that another one has replaced. */
-  #clearReplay(): () => void {
-    const { store } = this;
-    let shown = store.record;
-    return store.version.subscribe(() => {
-      if (store.record === shown) return;
-      shown = store.record;
-      this.replay.clear();
-    });
   }
 
   #busy(): boolean {
@@ -303,20 +293,4 @@ export class Conversation implements SessionChannel {
   };
 
   readonly #onPageHide = (): void => this.#input.end("view_removed");
-
-  readonly #onVisibility = (): void => {
-    const { store } = this;
-    const { chunks } = store.record;
-    if (document.visibilityState === "hidden") {
-      this.#hidden = store.micOpen.value ? { at: Date.now(), chunks: chunks.length } : null;
-      return;
-    }
-    const hidden = this.#hidden;
-    this.#hidden = null;
-    const seconds = hidden ? (Date.now() - hidden.at) / 1000 : 0;
-    if (!hidden || seconds < HIDDEN_S) return;
-    const minutes = Math.floor(seconds / 60);
-    const time = `${minutes > 0 ? `${minutes} min ` : ""}${Math.round(seconds % 60)} s`;
-    showProblem(store, hiddenProblem(time, Math.max(0, chunks.length - hidden.chunks)));
-  };
 }

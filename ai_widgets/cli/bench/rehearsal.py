@@ -35,11 +35,14 @@ from ...model.skeleton import need_of
 from ...model.weights import TOWER_FILES
 from ...protocol import CHUNK_SAMPLES, FRAMES_PER_CHUNK
 from ...training.child_process import output_of
+from .batch import batch_figures
 from .rehearsal_files import RELEASE, SMALL, write_release
 
 FORMATS = ("bfloat16", "bfloat16+int8", "bfloat16+int4")
 BLOCK = 16 * 2**20
+"""Bytes that are read at a time from the weight files: large enough for a disk's full rate."""
 ROUNDS = 5
+"""Repetitions of each measured step; the median is reported."""
 PROMPT = tuple(range(40, 104))
 """Tokens before the measured steps: about the length of the published prefix."""
 SPARE = 1_000_000_000
@@ -149,6 +152,7 @@ def measure(folder: Path, how: str) -> dict[str, Any]:
     halves = need.weights(torch.bfloat16)
     with model.computing():
         steps, logits = _steps(model)
+        batch = batch_figures(model)
     np.save(_logits(folder, how), logits.numpy())
     return {
         "placement": str(model.placement),
@@ -158,6 +162,7 @@ def measure(folder: Path, how: str) -> dict[str, Any]:
         "libraries_bytes": before,
         "peak ÷ 16-bit weights and tower": round(peak / halves, 3),
         **steps,
+        "together": batch,
         "weights_bytes": need.weights(torch.bfloat16, quantize),
         "machine now": rates(),
     }

@@ -36,7 +36,9 @@ from ...session.session import StreamingSession
 from ...session.turns import TurnTaking
 from ...settings import SLIDE_POSITIONS
 from ...training.child_process import output_of
+from ..examples import examples
 from .authors import compare as compare_authors
+from .batch import batch_figures
 from .session_age import holds, in_words, replies_by_minute
 
 EARLY, LATE = 100, 18_000
@@ -52,6 +54,7 @@ VOCABULARY = 151_936
 PLAIN = {"mask": False, "bias": 0.0, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
 """Plain sampling, from the whole vocabulary."""
 NOISE_DB = -46.0
+"""Level of the noise that the sessions hear, in dB of full scale."""
 SILENT = -1000.0
 """Bias that prevents replies, so that all chunks do the same work."""
 FULL: dict[str, Any] = {"bias": SILENT, "context_limit": SLIDE_POSITIONS}
@@ -72,21 +75,31 @@ print(json.dumps([end - start, decisions]))
 """
 
 
-def main(argv: Sequence[str]) -> int:
-    """Measure, print the figures, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="ai-widgets bench", description="Measure speed on this machine.")
-    parser.add_argument("--checkpoint", default="tiny")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--dtype", default="auto")
-    parser.add_argument("--chunks", type=int, default=LATE, help=f"age of the old session (default: {LATE}, two hours)")
-    parser.add_argument("--compile", action="store_true", help="compile the model's layers first, where that works")
-    parser.add_argument("--authors", type=Path, metavar="DIR", help="a clone of the authors' code, to be timed beside")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Create the option parser."""
+    p = argparse.ArgumentParser(
+        prog="ai-widgets bench",
+        description="Measure speed on this machine.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=examples("bench"),
+    )
+    p.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    p.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
+    p.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
+    p.add_argument("--chunks", type=int, default=LATE, help=f"age of the old session (default: {LATE}, two hours)")
+    p.add_argument("--compile", action="store_true", help="compile the model's layers first, where that works")
+    p.add_argument("--authors", type=Path, metavar="DIR", help="a clone of the authors' code, to be timed beside")
+    p.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    p.add_argument(
         "--age", action="store_true",
         help="only ask whether the fifth minute of a session is answered as the first one; exit code 1 where it is not",
     )  # fmt: skip
-    given = parser.parse_args(argv)
+    return p
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, print the figures, and return the exit code."""
+    given = parser().parse_args(argv)
     if given.chunks <= EARLY:
         raise SettingError(f"--chunks must be above {EARLY}, the age of the young session, not {given.chunks}.")
     if given.age:
@@ -139,6 +152,7 @@ def measure(
         "bare model: 13 positions and one row of logits [ms]": round(bare, 2),
         f"step ÷ bare model, {VOCABULARY} tokens": ratio(*compare_with_bare(large)),
         f"step ÷ bare model, {VOCABULARY} tokens, plain sampling": ratio(*compare_with_bare(large, **PLAIN)),
+        **batch_figures(model),
         **in_words(replies_by_minute(model)),
     }
 

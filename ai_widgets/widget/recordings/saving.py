@@ -75,7 +75,7 @@ class Saver:
         try:
             job.check()
             if message.format == "html":
-                record.to_html().save(saved.path)
+                record.to_html(progress=False).save(saved.path)
             else:
                 record.save(saved.path)
             job.check()

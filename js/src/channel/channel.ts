@@ -47,6 +47,8 @@ export interface Branching {
 
 /** What can be done with recordings. The answers are in the store: `recording`, `opening`, `saving`, `replayed`. */
 export interface RecordingActions {
+  /** Formats that `save` can write. */
+  readonly formats: readonly RecordingFormat[];
   /** Show a recording of this page in place of the session. */
   open(file: File): void;
   /** End opening, or show the session again. */
@@ -54,6 +56,8 @@ export interface RecordingActions {
   /** Save the shown record to a file of the browser. */
   save(format: RecordingFormat): void;
   cancelSaving(): void;
+  /** Whether `replay` is possible. */
+  readonly replays: boolean;
   /** Replay the shown record with the model, or cancel the replay. */
   replay(action: "start" | "cancel"): void;
 }
@@ -66,6 +70,8 @@ export interface SessionChannel extends Channel {
   record(): Promise<void>;
   /** Play a file of this page to the model. */
   playFile(file: File, pace: Pace): Promise<void>;
+  /** Play a clip of the package, one of `CLIPS`, to the model. */
+  playClip(clip: string, pace: Pace): Promise<void>;
   /** Stop microphone or file; resolves when the last block and the close were sent. */
   stop(reason?: CloseReason): Promise<void>;
   /** Suspend or resume the audio: the stream stays open and the session's clock stops meanwhile. */

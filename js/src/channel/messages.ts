@@ -8,8 +8,9 @@ export const MAX_TEXT = 500;
 export const LOOP_MODES = ["run","pause","step"] as const;
 export const FILE_STATES = ["opening","playing","paused","ended","stopped","failed"] as const;
 export const AUDIO_SUFFIXES = [".3gp",".aac",".ac3",".aif",".aifc",".aiff",".amr",".au",".caf",".flac",".m4a",".m4b",".mka",".mkv",".mov",".mp3",".mp4",".oga",".ogg",".opus",".rf64",".snd",".w64",".wav",".webm",".wma"] as const;
+export const CLIPS = [["speech_pause_speech","Two sentences with a pause"],["digit","The word seven"],["keyword","The word computer"],["interruption","One speaker interrupts another"],["rain","Rain"],["rooster","A rooster"],["alarm","An alarm"],["knocking","Knocks on a door"],["music","Music"]] as const;
 export const RECORDING_SUFFIX = ".aiw";
-export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed"] as const;
+export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed","voice"] as const;
 
 export type Pace = "fast" | "realtime";
 
@@ -107,6 +108,19 @@ export interface Play {
   /** Pace at which it is played. */
   readonly pace: Pace;
   /** Seconds of silence that follow the file. */
+  readonly tail_s: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** Request to play a clip of the package, which the kernel reads from its disk. */
+export interface PlayClip {
+  readonly type: "play_clip";
+  /** Name of the clip, one of `CLIPS`. */
+  readonly clip: string;
+  /** Pace at which it is played. */
+  readonly pace: Pace;
+  /** Seconds of silence that follow the clip. */
   readonly tail_s: number;
   /** Name of the page, in most messages. */
   readonly page: string;
@@ -558,6 +572,23 @@ export interface Replayed {
   readonly message: string;
 }
 
-export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay;
+/** Part of the sound of a reply, which text-to-speech in the kernel made, with the samples in a buffer. */
+export interface Voice {
+  readonly type: "voice";
+  /** Index of the reply in the session. */
+  readonly turn: number;
+  /** Page that plays it. */
+  readonly page: string;
+  /** Sample rate in Hz, and type of the samples. */
+  readonly rate: number;
+  readonly format: "int16";
+  /** Index of this part, and number of parts, which follow in order. */
+  readonly part: number;
+  readonly parts: number;
+  /** Samples in base64, to a host that drops buffers. */
+  readonly data?: string;
+}
 
-export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed;
+export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | PlayClip | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay;
+
+export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed | Voice;
