@@ -56,7 +56,7 @@ def test_what_is_larger_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert saved_viewer(record) == ""
 
 
-def test_its_frame_is_loaded_when_the_section_is_opened_and_cannot_reach_the_notebook() -> None:
+def test_its_frame_is_loaded_when_it_is_near_and_cannot_reach_the_notebook() -> None:
     section = saved_viewer(record_of(5))
     (frame,) = re.findall(r"<iframe[^>]*>", section)
     assert 'sandbox="allow-scripts"' in frame

@@ -23,7 +23,7 @@ SUMMARY = "Timeline, inspector and replay of this recording (in a trusted notebo
 def saved_viewer(record: SessionRecord) -> str:
     """Return a closed section with the page of a record in a frame; empty if it would be too large, or shows nothing.
 
-    The frame is loaded when the section is opened, and has its own origin: its script cannot access the notebook.
+    The frame has its own origin: its script cannot access the notebook.
 
     Examples
     --------
