@@ -21,6 +21,11 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("show talk.aiw", "open the recording in the browser"),
         ("show talk.aiw --no-browser --title 'Tuesday'", "only write the page"),
     ),
+    "page": (
+        ("page site/", "a folder for any web server"),
+        ("page --single-file listen.html", "one file, which opens without a server"),
+        ("page site/ --checkpoint RUN/checkpoint", "with a checkpoint of your own"),
+    ),
     "demo": (
         ("demo", "the quick start, in ./ai_widgets_demo"),
         ("demo --notebook 01_quickstart --port 8890", "a notebook by name"),

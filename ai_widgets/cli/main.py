@@ -102,6 +102,12 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
     )
     run.add_argument("--json", metavar="OUT.jsonl", help="write events as JSON lines; - for standard output")
     run.add_argument("--save", metavar="OUT.aiw", help="write the recording, events and audio, to a new file")
+    run.add_argument(
+        "--no-raw",
+        dest="raw",
+        action="store_false",
+        help="save the audio as the model heard it only, not also as decoded: a smaller file",
+    )
     run.add_argument("--html", metavar="OUT.html", help="write a page that shows and plays everything, for any browser")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
@@ -121,6 +127,13 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
     show.add_argument("--title", help="title of the page (default: the recording's name)")
     show.add_argument("--no-browser", action="store_true", help="print the page's path, open no browser")
     show.set_defaults(command=_show)
+
+    page = commands.add_parser("page", help="write a web page with the model in it, for any browser")
+    page.add_argument("out", metavar="OUT", help="folder to write, new or empty or an older page; or a file (below)")
+    page.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    page.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
+    page.add_argument("--single-file", action="store_true", help="write one HTML file, which opens without a server")
+    page.set_defaults(command=_page)
 
     demo = commands.add_parser("demo", help="open a notebook of the package in JupyterLab")
     demo.add_argument("--port", type=int, default=8888, help="port of JupyterLab (default: 8888)")
@@ -177,6 +190,12 @@ def _show(given: argparse.Namespace) -> int:
     from .show import show_recording
 
     return show_recording(given)
+
+
+def _page(given: argparse.Namespace) -> int:
+    from .page import write_page
+
+    return write_page(given)
 
 
 def _run(given: argparse.Namespace) -> int:

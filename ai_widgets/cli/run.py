@@ -50,7 +50,7 @@ def run_files(given: argparse.Namespace) -> int:
     if given.html is not None:
         check_folder(given.html)
     with ExitStack() as stack:
-        record = stack.enter_context(recording(given.save, audio=given.html is not None))
+        record = stack.enter_context(recording(given.save, audio=given.html is not None, raw=given.raw))
         lines = _open_json(given.json, stack)
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
         model = _listener(given)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from .html import HtmlPage
+    from .html_document import HtmlPage
     from .record import SessionRecord
 
 

@@ -1,6 +1,6 @@
 /** One view of the widget: its root element with all panels, keyboard commands and dropped files. */
 
-import { effect, useSignal } from "@preact/signals";
+import { effect, type Signal, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { BranchLanes } from "./branches/branch-lanes";
 import { claim, isCommand } from "./host/claim";
@@ -8,21 +8,23 @@ import { type Theme, watchTheme } from "./host/theme";
 import { Banners, ModelLine } from "./panels/banners";
 import { Controls, pressKey } from "./panels/controls";
 import { FileBar } from "./panels/file-bar";
-import { Inspector } from "./panels/inspector";
 import { Panel } from "./panels/panel";
+import { RecordPanels } from "./panels/record-panels";
 import { RecordingBars } from "./panels/recording-bars";
 import { ReplayBar } from "./panels/replay-bar";
 import { ReplayBadge } from "./panels/replay-check";
 import { Settings } from "./panels/settings";
 import { FirstClip, takeFile } from "./panels/sources";
 import { StepMode } from "./panels/step-mode";
-import { Transcript } from "./panels/transcript";
-import { WhatIfPanel } from "./panels/what-if";
 import { overheadSummary } from "./record/overhead";
 import { chunkCount } from "./record/record";
+import { Stage } from "./show/stage";
+import { firstView } from "./store/view-name";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
-import type { SessionView } from "./view";
+import { TourOffer } from "./tour/offer";
+import { TourCard } from "./tour/tour-card";
+import { type SessionView, showView } from "./view";
 
 /** Interval between two updates of the latency figures on the root, in milliseconds. */
 const FIGURES_MS = 500;
@@ -56,6 +58,7 @@ export function App({ view }: { view: SessionView }) {
     [],
   );
   useLayoutEffect(() => showFigures(view, root.current), []);
+  useLayoutEffect(() => followPython(view), []);
 
   const keyDown = (event: KeyboardEvent) => {
     if (isCommand(event) || event.defaultPrevented) return;
@@ -90,6 +93,7 @@ export function App({ view }: { view: SessionView }) {
       aria-label="Audio interaction"
       data-testid="aiw"
       data-theme={theme.value}
+      data-view={view.name.value}
       data-state={store.shown.value}
       data-line={store.line.value}
       data-mic={store.micOpen.value ? "open" : "closed"}
@@ -112,6 +116,7 @@ export function App({ view }: { view: SessionView }) {
         <FileBar view={view} />
         <RecordingBars view={view} />
         <FirstClip view={view} />
+        <TourOffer view={view} />
       </Panel>
       <Panel name="settings panel">
         <Settings view={view} />
@@ -119,6 +124,40 @@ export function App({ view }: { view: SessionView }) {
       <Panel name="list of problems">
         <Banners view={view} />
       </Panel>
+      <Panel name="tour">
+        <TourCard view={view} />
+      </Panel>
+      {view.name.value === "show" ? (
+        <Panel name="show view">
+          <Stage view={view} />
+        </Panel>
+      ) : (
+        <Workbench view={view} timeline={timeline} />
+      )}
+      <Panel name="line about the model">
+        <ModelLine view={view} />
+      </Panel>
+    </div>
+  );
+}
+
+interface WorkbenchProps {
+  view: SessionView;
+  timeline: Signal<TimelineCanvas | null>;
+}
+
+/** Render the panels of the views Explore and Teach. */
+function Workbench({ view, timeline }: WorkbenchProps) {
+  const { store } = view;
+  void store.version.value;
+  useLayoutEffect(
+    () => () => {
+      timeline.value = null;
+    },
+    [timeline],
+  );
+  return (
+    <>
       <Panel name="timeline">
         <Timeline
           view={view}
@@ -136,21 +175,9 @@ export function App({ view }: { view: SessionView }) {
       <Panel name="step mode">
         <StepMode view={view} />
       </Panel>
-      <Panel name="what-if panel">
-        <WhatIfPanel view={view} />
-      </Panel>
-      <div class="aiw-panels">
-        <Panel name="inspector">
-          <Inspector view={view} />
-        </Panel>
-        <Panel name="transcript">
-          <Transcript view={view} />
-        </Panel>
-      </div>
-      <Panel name="line about the model">
-        <ModelLine view={view} />
-      </Panel>
-    </div>
+      {/* Before the first chunk there is nothing to explain. */}
+      {chunkCount(store.record) > 0 && <RecordPanels view={view} />}
+    </>
   );
 }
 
@@ -171,6 +198,16 @@ function keepKeys(root: HTMLElement): () => void {
   };
   window.addEventListener("keydown", decide, true);
   return () => window.removeEventListener("keydown", decide, true);
+}
+
+/** Lay out the view that Python asks for later, with `w.set(view=…)`. */
+function followPython(view: SessionView): () => void {
+  let asked = view.store.live.peek().view;
+  return view.store.live.subscribe((live) => {
+    if (live.view === asked) return;
+    asked = live.view;
+    showView(view, firstView(asked));
+  });
 }
 
 /** Write the overhead of chunks to `data-overhead`, where measurements read it. */

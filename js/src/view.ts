@@ -1,17 +1,28 @@
 /** State of one view that the other views of the same channel do not share: cursor, selection, step mode. */
 
-import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Channel, SessionChannel } from "./channel/channel";
 import type { Pace } from "./channel/messages";
 import { isChange, NO_CHANGE, type WhatIf, type WhatIfResult, whatIf } from "./record/what-if";
 import { type HiddenFrom, NOTHING_HIDDEN } from "./store/hidden";
 import type { Store } from "./store/store";
+import { firstView, rememberView, type ViewName } from "./store/view-name";
+
+/** Place in the guided tour. */
+export interface TourPlace {
+  /** Index of the step. */
+  step: number;
+  /** View to return to. */
+  from: ViewName;
+}
 
 export interface View<C extends Channel = Channel> {
   /** Unique prefix for ids within the page. */
   id: string;
   channel: C;
   store: Store;
+  /** What is laid out: for the front of a room, everything, or the loop step by step. */
+  name: Signal<ViewName>;
   /** Chunk shown in the inspector. */
   selected: Signal<number | null>;
   /** Chunk under the pointer or the keyboard's cursor. */
@@ -20,6 +31,8 @@ export interface View<C extends Channel = Channel> {
   token: Signal<{ turn: number; index: number } | null>;
   /** Decisions and replies that step mode hides. */
   hiddenFrom: Signal<HiddenFrom>;
+  /** The guided tour; null while it is not taken. */
+  tour: Signal<TourPlace | null>;
   /** Whether step mode is open. */
   stepping: Signal<boolean>;
   /** Whether the settings are shown. */
@@ -52,10 +65,13 @@ export function createView<C extends Channel>(channel: C): View<C> {
     id: `aiw-${views}`,
     channel,
     store,
+    // A finished record has nothing to step or to show live.
+    name: signal(channel.ongoing ? firstView(store.live.peek().view) : "explore"),
     selected: signal(null),
     hovered: signal(null),
     token: signal(null),
     hiddenFrom: signal(NOTHING_HIDDEN),
+    tour: signal(null),
     stepping: signal(false),
     settingsOpen: signal(false),
     savingOpen: signal(false),
@@ -70,4 +86,40 @@ export function createView<C extends Channel>(channel: C): View<C> {
     }),
     showChunk: () => {},
   };
+}
+
+/** Lay out another view. Show has neither step mode nor settings, so these close. */
+export function showView(view: View, name: ViewName): void {
+  batch(() => {
+    view.name.value = name;
+    if (name !== "show") return;
+    view.stepping.value = false;
+    view.settingsOpen.value = false;
+    view.savingOpen.value = false;
+  });
+}
+
+/** Lay out the view that a person chose, and begin with it from now on. */
+export function chooseView(view: View, name: ViewName): void {
+  showView(view, name);
+  rememberView(name);
+}
+
+/** Begin the guided tour, in the view that has all of its controls. */
+export function beginTour(view: View): void {
+  batch(() => {
+    view.tour.value = { step: 0, from: view.name.peek() };
+    view.stepping.value = false;
+    showView(view, "explore");
+  });
+}
+
+/** Leave the tour, and lay out the view in which it began. */
+export function leaveTour(view: View): void {
+  const place = view.tour.peek();
+  if (!place) return;
+  batch(() => {
+    view.tour.value = null;
+    showView(view, place.from);
+  });
 }

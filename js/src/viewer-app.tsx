@@ -5,12 +5,10 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { RecordChannel } from "./channel/record-channel";
 import { type Theme, watchTheme } from "./host/theme";
 import { Banners } from "./panels/banners";
-import { Inspector } from "./panels/inspector";
 import { Panel } from "./panels/panel";
 import { RecordHead } from "./panels/record-head";
+import { RecordPanels } from "./panels/record-panels";
 import { ReplayBar } from "./panels/replay-bar";
-import { Transcript } from "./panels/transcript";
-import { WhatIfPanel } from "./panels/what-if";
 import { chunkCount } from "./record/record";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
@@ -55,17 +53,7 @@ export function ViewerApp({ view }: { view: View<RecordChannel> }) {
       <Panel name="replay bar">
         <ReplayBar view={view} />
       </Panel>
-      <Panel name="what-if panel">
-        <WhatIfPanel view={view} />
-      </Panel>
-      <div class="aiw-panels">
-        <Panel name="inspector">
-          <Inspector view={view} />
-        </Panel>
-        <Panel name="transcript">
-          <Transcript view={view} />
-        </Panel>
-      </div>
+      <RecordPanels view={view} />
     </div>
   );
 }

@@ -17,6 +17,8 @@ export interface RecordingsOptions {
 }
 
 export class Recordings {
+  readonly formats = ["aiw", "html"] as const;
+  readonly replays = true;
   readonly #held: HeldFile;
   readonly #saver: FileSaver;
 
