@@ -23,6 +23,7 @@ from .live_settings import LiveSettings, described, parted
 from .loading import given_name, loader
 from .recordings.shown_record import ShowsRecord
 from .representations import WidgetView
+from .voice.speaking import Speaking
 from .wire.comm import ShellSafeWidget
 from .wire.limits import Pace
 
@@ -35,7 +36,7 @@ DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
 
 
-class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
+class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
     """Record the browser's microphone (or play a file), and watch the model perceive, decide and respond.
 
     Parameters
