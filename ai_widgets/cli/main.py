@@ -137,6 +137,7 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
     page.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
     page.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
     page.add_argument("--single-file", action="store_true", help="write one HTML file, which opens without a server")
+    page.add_argument("--recording", metavar="TALK.aiw", help="a recording of the checkpoint that the page shows first")
     page.set_defaults(command=_page)
 
     demo = commands.add_parser("demo", help="open a notebook of the package in JupyterLab")
