@@ -1,4 +1,5 @@
 /** An engine without a model: it cuts chunks, decides by a script, and answers with given words. */
+import type { PendingNotice } from "../src/engine/admission";
 import type { Engine, EngineSession, ForkChange, Origin, SettingsChange } from "../src/engine/engine";
 import { SettingError } from "../src/engine/errors";
 import type { SessionEvent } from "../src/record/events";
@@ -85,6 +86,12 @@ export class ScriptedSession implements EngineSession {
     for (let i = 0; i < tail * 16_000; i++) this.#samples.push(0);
     while (this.#samples.length % 6400 > 0) this.#samples.push(0);
     yield* this.#decide();
+  }
+
+  async *note(notice: PendingNotice): AsyncIterableIterator<SessionEvent> {
+    const event: SessionEvent = { type: "notice", chunk: Math.max(0, this.chunks - 1), ...notice };
+    this.record.push(event);
+    yield event;
   }
 
   async *runOn(): AsyncIterableIterator<SessionEvent> {
