@@ -123,7 +123,6 @@ class TestSaveAndLoad:
         assert rate == 16_000
         np.testing.assert_allclose(samples, record.audio, atol=2**-23)
 
-
     def test_a_file_may_hold_the_audio_of_a_folder(self, record: SessionRecord, tmp_path: Path) -> None:
         folder = record.save(tmp_path / "folder.aiw", folder=True)
         with zipfile.ZipFile(tmp_path / TALK, "w", zipfile.ZIP_DEFLATED) as file:

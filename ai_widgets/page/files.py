@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from importlib.resources import files
 
+from ..audio.clips import FOLDER as CLIPS
 from ..errors import PageError
 
 INDEX_FILE = "index.html"
@@ -58,11 +59,8 @@ def built() -> dict[str, bytes]:
 
 def clips() -> dict[str, bytes]:
     """Read the clips that come with the package, with their list and their credits."""
-    folder = files("ai_widgets").joinpath("clips")
-    if not folder.is_dir():
-        return {}
-    names = sorted(each.name for each in folder.iterdir() if each.is_file() and not each.name.endswith(".py"))
-    return {f"{CLIPS_FOLDER}/{name}": folder.joinpath(name).read_bytes() for name in names}
+    paths = sorted(path for path in CLIPS.iterdir() if path.is_file())
+    return {f"{CLIPS_FOLDER}/{path.name}": path.read_bytes() for path in paths}
 
 
 def embedded_credits() -> bytes:

@@ -1,7 +1,8 @@
 /** Entry point of the page: the model and its loop in the tab, with the widget's views. No kernel. */
 import { render } from "preact";
 import { loadEngine } from "./engine/load";
-import { EngineChannel, type Load } from "./page/engine-channel";
+import { EngineChannel } from "./page/engine-channel";
+import type { Load } from "./page/loading";
 import { offline } from "./page/offline";
 import { PageApp } from "./page/page-app";
 import {

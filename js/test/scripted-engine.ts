@@ -1,5 +1,4 @@
 /** An engine without a model: it cuts chunks, decides by a script, and answers with given words. */
-import type { PendingNotice } from "../src/engine/admission";
 import type { Engine, EngineSession, ForkChange, Origin, SettingsChange } from "../src/engine/engine";
 import { SettingError } from "../src/engine/errors";
 import type { SessionEvent } from "../src/record/events";
@@ -88,10 +87,12 @@ export class ScriptedSession implements EngineSession {
     yield* this.#decide();
   }
 
-  async *note(notice: PendingNotice): AsyncIterableIterator<SessionEvent> {
-    const event: SessionEvent = { type: "notice", chunk: Math.max(0, this.chunks - 1), ...notice };
-    this.record.push(event);
-    yield event;
+  async *note({
+    kind,
+    message,
+    data,
+  }: Parameters<EngineSession["note"]>[0]): AsyncIterableIterator<SessionEvent> {
+    yield this.#written({ type: "notice", chunk: Math.max(0, this.chunks - 1), kind, message, data });
   }
 
   async *runOn(): AsyncIterableIterator<SessionEvent> {

@@ -5,6 +5,7 @@
  */
 
 import { CHUNK_SECONDS, type Chunk, type Decision, type Notice, type SessionEvent } from "../record/events";
+import { appendBounded } from "../record/reduced";
 import { type ChunkAudio, envelope, levelDb } from "./chunker";
 import type { Forced, Origin } from "./engine";
 import { SessionError } from "./errors";
@@ -121,7 +122,7 @@ export class Loop {
   private commit(events: readonly SessionEvent[], changes: Partial<State>): void {
     this.state = { ...this.state, ...changes };
     for (const event of events) {
-      this.record.push(event);
+      appendBounded(this.record, event);
       this.onEvent(this.call);
     }
   }

@@ -1,6 +1,7 @@
 /** Session in the worker, as the page has it: its state is that of the newest reply. */
 
 import type { SessionEvent } from "../record/events";
+import { appendBounded } from "../record/reduced";
 import type { PendingNotice } from "./admission";
 import { checkBlock, checkTail } from "./chunker";
 import type { EngineClient } from "./client";
@@ -71,7 +72,7 @@ export class RemoteSession implements EngineSession {
 
   /** Take over what the worker tells of this session. */
   receive({ events, ended, chunks, pending_s, speaking }: News): void {
-    this.record.push(...events);
+    for (const event of events) appendBounded(this.record, event);
     Object.assign(this, { ended, chunks, pending_s, speaking });
   }
 
