@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from ai_widgets.inference import Model, load_model
 from ai_widgets.widget.app import AudioInteraction
+from tests.encoded_sounds import encoded
 from tests.held_files import HeldFile, Hold
 from tests.page import RULES, Build, Comm, Page
 from tests.recorded_pages import heard, talk
@@ -20,7 +21,7 @@ from tests.reference_checkpoint import REFERENCE, TOY, write_checkpoint
 from tests.running import run, wav
 from tests.stub_hub import hub, published
 
-__all__ = ["heard", "hub", "published", "run", "talk", "wav"]
+__all__ = ["encoded", "heard", "hub", "published", "run", "talk", "wav"]
 
 # The same examples in every run, and no deadline: a busy machine is no failure.
 settings.register_profile(

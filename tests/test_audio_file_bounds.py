@@ -6,7 +6,6 @@ import io
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,24 +13,8 @@ import soundfile
 
 from ai_widgets.audio.files import load_audio, open_audio
 from ai_widgets.errors import AudioError, AudioTooLongError
+from tests.encoded_sounds import read
 from tests.signals import babble
-
-RATE = 44_100
-
-
-SECONDS = 4.0
-
-
-def tone(seconds: float = SECONDS, rate: int = RATE) -> np.ndarray[Any, Any]:
-    noise = np.random.default_rng(0).standard_normal(int(seconds * rate)) * 0.01
-    left = np.sin(2 * np.pi * 440 * np.arange(int(seconds * rate)) / rate) * 0.3 + noise
-    return np.stack([left, left / 2], axis=1).astype(np.float32)
-
-
-def read(source: Any, **options: Any) -> tuple[np.ndarray[Any, Any], Any]:
-    with open_audio(source, **options) as reader:
-        blocks = list(reader)
-    return np.concatenate(blocks), reader
 
 
 class TestBounds:

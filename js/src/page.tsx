@@ -1,9 +1,10 @@
 /** Entry point of the page: the model and its loop in the tab, with the widget's views. No kernel. */
+import { signal } from "@preact/signals";
 import { render } from "preact";
 import { loadEngine } from "./engine/load";
 import { EngineChannel } from "./page/engine-channel";
 import type { Load } from "./page/loading";
-import { offline } from "./page/offline";
+import { firstState, store } from "./page/offline";
 import { PageApp } from "./page/page-app";
 import {
   addressOf,
@@ -71,6 +72,7 @@ const root = document.getElementById("aiw-page");
 if (root) {
   const channel = new EngineChannel(load, { clip, hash: location.hash, share });
   root.replaceChildren();
-  render(<PageApp view={createView(channel)} offline={offline()} />, root);
-  void start(channel, root.dataset.recording);
+  const offline = signal(firstState());
+  render(<PageApp view={createView(channel)} offline={offline} />, root);
+  void start(channel, root.dataset.recording).then(() => store(offline));
 }

@@ -105,7 +105,7 @@ export interface Heading {
  */
 export interface EngineSession {
   readonly heading: Heading;
-  /** Events so far, in order; of all but the newest 20,000 without alternatives, envelopes and log-mels. */
+  /** Events so far, in order; of all but the newest 6,000 without alternatives, envelopes and log-mels. */
   readonly record: readonly SessionEvent[];
   /** Settings that apply from the next chunk on. */
   readonly settings: Settings;

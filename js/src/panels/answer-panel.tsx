@@ -168,7 +168,7 @@ function Tokens({ answer: { tokens, heard, asked, emotion, ended, notes, state }
           {note}
         </p>
       ))}
-      {pointed.value && <TokenTip pointed={pointed.value} />}
+      {pointed.value && <TokenTip pointed={pointed.value} more="" />}
     </section>
   );
 }

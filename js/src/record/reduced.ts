@@ -1,8 +1,8 @@
 /** Events without the details that take most of their memory: of a session of hours only the newest events keep them. */
 import type { SessionEvent } from "./events";
 
-/** Newest events that stay complete where events are held as objects: about an hour, and 20 MB. */
-export const COMPLETE_EVENTS = 20_000;
+/** Newest events that stay complete where events are held as objects: ten minutes, as long as audio is kept. */
+export const COMPLETE_EVENTS = 6000;
 
 /** Append an event, and reduce the one that is no longer among the newest. */
 export function appendBounded(
