@@ -30,6 +30,8 @@ CLIPS_FOLDER = "clips"
 """Folder of the clips that come with the package."""
 CREDITS_FILE = "CREDITS.md"
 """Sources and licences of the embedded checkpoint's training data, and of the clips; one in each folder."""
+RECORDING_FILE = "recording.aiw"
+"""Recording that the page opens at its start, if it has one."""
 SITE_FILE = "site.json"
 """List of a site's files with their digests, by which a folder is known as one that this package wrote."""
 

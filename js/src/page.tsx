@@ -15,6 +15,7 @@ import {
   WASM_FILE,
   WORKER_FILE,
 } from "./page/site";
+import { showProblem } from "./store/store";
 import { createView } from "./view";
 
 /** Load the engine from the files of the site. */
@@ -55,11 +56,23 @@ function share(hash: string): void {
   }
 }
 
+/** Load the model, and show the recording that came with the page, if any. */
+async function start(channel: EngineChannel, recording: string | undefined): Promise<void> {
+  await channel.start();
+  if (!recording) return;
+  try {
+    channel.recordings.open(new File([await readFile(recording)], recording));
+  } catch (error) {
+    const sentence = error instanceof Error ? error.message : String(error);
+    showProblem(channel.store, { code: "recording", sentence, wayOut: "The page works without it." });
+  }
+}
+
 const root = document.getElementById("aiw-page");
 if (root) {
   const channel = new EngineChannel(load, { clip, hash: location.hash, share });
   root.replaceChildren();
   const offline = signal(firstState());
   render(<PageApp view={createView(channel)} offline={offline} />, root);
-  void channel.start().then(() => store(offline));
+  void start(channel, root.dataset.recording).then(() => store(offline));
 }

@@ -12,7 +12,7 @@ from playwright.sync_api import Playwright, expect
 
 import ai_widgets as aiw
 from ai_widgets.page.contents import contents
-from ai_widgets.page.files import SERVICE_WORKER_FILE
+from ai_widgets.page.files import MODEL_FOLDER, SERVICE_WORKER_FILE
 from ai_widgets.page.single_file import write_single_file
 from ai_widgets.page.site import write_site
 from ai_widgets.protocol import Decision, Turn
@@ -253,6 +253,26 @@ def test_one_file_from_disk_is_the_whole_page(
     site.button("record").click()
     site.faults[:] = [fault for fault in site.faults if "ScriptProcessorNode is deprecated" not in fault]
     site.page.screenshot(path=artifacts / "page-single-file.png")
+
+
+def test_a_page_with_a_recording_shows_it_and_its_engine_goes_on(
+    built: dict[str, bytes], new_site: OpenSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = aiw.load_model("tiny")
+    session = model.session(greedy=True)
+    session.push(sounds.speech(), sounds.RATE)
+    talk = session.record.save(tmp_path / "talk.aiw")
+    exported = {f"{Path(name).name}": content for name, content in built.items() if name.startswith(f"{MODEL_FOLDER}/")}
+    monkeypatch.setattr("ai_widgets.page.contents.export", lambda _: exported)
+    write_single_file(contents(model, talk), tmp_path / "talk.html")
+    site = new_site("file:")
+    site.page.context.set_offline(True)
+    site.open((tmp_path / "talk.html").as_uri())
+    expect(site.widget).to_have_attribute("data-recording", "true")
+    assert site.replies() == [turn.text for turn in session.record.of_type(Turn)]
+    site.play()
+    expect(site.widget).to_have_attribute("data-recording", "false")
+    assert site.wait_replies(2) == [SPOKEN] * 2
 
 
 def test_a_missing_file_of_the_model_is_a_sentence(

@@ -168,10 +168,10 @@ export class Loop {
     const chunk = state.chunks;
     const { samples, origin } = piece.audio;
     const clip = piece.clip ?? state.clip;
-    const begun = now();
+    const begun = performance.now();
     const perceived = heard ? heard.featuresMs + heard.towerMs : 0;
     // Audio that is not from a microphone has no deadline, so that its time in queues does not make it late.
-    const queued = origin.microphone ? Math.max(0, begun - origin.arrived_ms - perceived) : 0;
+    const queued = origin.microphone ? Math.max(0, now() - origin.arrived_ms - perceived) : 0;
     const notices: Notice[] = this.keepAudio(chunk, samples);
     let { progress } = state;
     const decided = heard !== null && !script.undecided.has(chunk);
@@ -191,7 +191,12 @@ export class Loop {
     if (failed !== null) notices.push(undecided(chunk, failed));
     const event = chunkEvent(chunk, clip, piece.audio, flags, heard);
     const times = {
-      ...{ features: heard?.featuresMs ?? 0, tower: heard?.towerMs ?? 0, decide: now() - begun, reply: 0 },
+      ...{
+        features: heard?.featuresMs ?? 0,
+        tower: heard?.towerMs ?? 0,
+        decide: performance.now() - begun,
+        reply: 0,
+      },
       ...{ queued, waited: Math.max(0, started - origin.arrived_ms), decided: 0 },
     };
     const work: Work | null =
