@@ -283,7 +283,7 @@ export class EngineChannel implements SessionChannel {
   #events(loop: EngineLoop, events: readonly SessionEvent[]): void {
     if (loop !== this.#loop) return;
     const all = events.flatMap((event) => this.#kept.add(event));
-    this.#live.count(events);
+    this.#live.count(events, loop.session.chunks);
     // A recording that is shown keeps its place: audio closes it first, so only the last events come here.
     if (!this.store.recording.value) addEvents(this.store, all);
     if (loop.session.ended !== null) this.#ended(loop.session.ended);
