@@ -17,7 +17,10 @@ def write_page(given: argparse.Namespace) -> int:
     CheckpointError, MissingPackageError
         If the checkpoint cannot be loaded or exported.
     """
+    from tqdm import tqdm
+
     from ..inference import load_model
+    from ..model.onnx.export import STEPS
     from ..model.onnx.graphs import require_onnx
     from ..page.contents import contents
     from ..page.files import built
@@ -30,7 +33,8 @@ def write_page(given: argparse.Namespace) -> int:
     require_onnx()
     model = load_model(given.checkpoint, "cpu", "float32", given.revision)
     print(f"Exporting {model.name} to ONNX; this takes some seconds.", file=sys.stderr)
-    found = contents(model)
+    with tqdm(total=STEPS, desc="exporting", unit="step", leave=False) as bar:
+        found = contents(model, bar.update)
     if given.single_file:
         write_single_file(found, target)
         print(f"{target} ({target.stat().st_size / 1e6:.1f} MB): open it in a browser; it needs no server.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from ..model.interfaces import LanguageModel
 from ..model.onnx.export import export
@@ -21,8 +22,10 @@ EMBEDDED = "tiny"
 """Name of the embedded checkpoint, whose credits a page contains."""
 
 
-def contents(model: LanguageModel) -> dict[str, bytes]:
+def contents(model: LanguageModel, step_done: Callable[[], object] | None = None) -> dict[str, bytes]:
     """Export a model, and return all files of its page by name; the service worker knows all others.
+
+    `step_done` is called after each step of `model.onnx.export.export`.
 
     Raises
     ------
@@ -33,7 +36,7 @@ def contents(model: LanguageModel) -> dict[str, bytes]:
     """
     # The build is read first: its absence is reported before an export of several seconds.
     found = {**built(), **clips()}
-    found |= {f"{MODEL_FOLDER}/{name}": content for name, content in export(model).items()}
+    found |= {f"{MODEL_FOLDER}/{name}": content for name, content in export(model, step_done).items()}
     if model.name == EMBEDDED:
         found[f"{MODEL_FOLDER}/{CREDITS_FILE}"] = embedded_credits()
     found[SERVICE_WORKER_FILE] = _service_worker(found)
