@@ -50,6 +50,9 @@ WIRE_WORDS: Mapping[str, Any] = {
     "RecordingFormat": limits.RecordingFormat,
     "RecordingState": kernel_recordings.RecordingState,
     "ReplayState": kernel_recordings.ReplayState,
+    "AnalysisKind": limits.AnalysisKind,
+    "AnalysisState": limits.AnalysisState,
+    "AudioChange": limits.AudioChange,
 }
 """Names that the page has for types of words."""
 
@@ -87,6 +90,7 @@ def wire() -> Schema:
         "FILE_STATES": list(get_args(limits.FileState)),
         "AUDIO_SUFFIXES": sorted(AUDIO_SUFFIXES),
         "RECORDING_SUFFIX": limits.RECORDING_SUFFIX,
+        "MAX_FORK_SAMPLES": limits.MAX_BLOCK_BYTES // 4,
         "KERNEL_TYPES": [kind.__struct_config__.tag for kind in kernel_messages.RECEIVED],
     }
     defs = _definitions((*messages.SENT, *kernel_messages.RECEIVED), WIRE_WORDS)
@@ -113,7 +117,7 @@ def _definitions(kinds: Sequence[Struct], words: Mapping[str, Any]) -> Schema:
     _, found = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     structs = {
         name: value
-        for module in (protocol, messages, kernel_messages)
+        for module in (protocol, messages, kernel_messages, kernel_recordings)
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, msgspec.Struct)
     }

@@ -54,6 +54,11 @@ class Onset:
     record: SessionRecord
     settings: Mapping[str, Any]
 
+    @property
+    def kind(self) -> str:
+        """Return `onset`, by which a page knows what it shows."""
+        return "onset"
+
     def __str__(self) -> str:
         """Say in one line when a first reply comes; the page says the same."""
         if not self.first.any():

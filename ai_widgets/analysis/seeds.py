@@ -39,6 +39,11 @@ class Seeds:
     decided: Mapping[int, tuple[int, ...]]
     settings: Mapping[str, Any]
 
+    @property
+    def kind(self) -> str:
+        """Return `seeds`, by which a page knows what it shows."""
+        return "seeds"
+
     def __str__(self) -> str:
         """Say in one line when the seeds reply; the page says the same."""
         firsts = [chunks[0] for chunks in self.begun.values() if chunks]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from .html import HtmlPage
+    from .html import Analysis, HtmlPage
     from .record import SessionRecord
 
 
 class PageView:
     """Base class of `SessionRecord` with `to_html`."""
 
-    def to_html(self, path: str | Path | None = None, *, title: str | None = None, audio: bool = True) -> HtmlPage:
+    def to_html(
+        self,
+        path: str | Path | None = None,
+        *,
+        title: str | None = None,
+        audio: bool = True,
+        analyses: Iterable[Analysis] = (),
+    ) -> HtmlPage:
         """Build one HTML page with timeline, inspector, transcript and audio. It needs no network and no kernel.
 
         Parameters
@@ -24,6 +32,8 @@ class PageView:
             Title, as plain text; None for one with the model's name.
         audio
             Whether the page contains the audio that the record keeps, as MP3: 14 MB per hour.
+        analyses
+            Results that the page shows below the timeline: `analysis.onset(…)`, `analysis.seeds(…)`.
 
         Returns
         -------
@@ -41,7 +51,7 @@ class PageView:
         """
         from .html import html_page
 
-        page = html_page(cast("SessionRecord", self), title=title, audio=audio)
+        page = html_page(cast("SessionRecord", self), title=title, audio=audio, analyses=analyses)
         if path is not None:
             page.save(path)
         return page
