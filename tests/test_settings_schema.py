@@ -189,11 +189,11 @@ def test_the_pages_tests_draw_the_schema_of_today() -> None:
 
 
 def test_pages_are_told_the_schema(build: Build) -> None:
-    """All settings but the microphone, which is chosen beside the recording button."""
+    """All settings but the microphone and the view, which are chosen in the control bar."""
     widget = build().widget
     assert widget.settings_schema == described()
     assert [field["name"] for field in described()] == [
-        name for name in (*widget.settings, *widget.live) if name != "device"
+        name for name in (*widget.settings, *widget.live) if name not in ("device", "view")
     ]
     assert "settings_schema" in widget._kernel_owned
     json.dumps(widget.settings_schema, allow_nan=False)

@@ -51,6 +51,15 @@ class TestChange:
         page.widget.feed(silence(1), 16_000)
         assert page.widget.record.of_type(Decision)[0].rule["temperature"] == 0.7
 
+    def test_the_view_is_told_to_pages_and_is_no_part_of_the_record(self, build: Build) -> None:
+        page = build(view="teach")
+        assert page.widget.live["view"] == "teach"
+        page.widget.feed(silence(1), 16_000)
+        page.widget.set(view="show", arrival="drop")
+        page.widget.feed(silence(1), 16_000)
+        assert page.widget.live["view"] == "show"
+        assert changes(page) == [{"arrival": "drop"}]
+
     def test_in_the_constructor(self, build: Build) -> None:
         widget = build(bias=1.0, arrival="interrupt").widget
         assert (widget.settings["bias"], widget.live["arrival"]) == (1.0, "interrupt")
@@ -60,6 +69,7 @@ class TestChange:
         [
             ({"temperature": -1}, "temperature must be a number above 0"),
             ({"arrival": "never"}, "arrival must be one of keep, drop, interrupt"),
+            ({"view": "cinema"}, "view must be one of show, explore, teach"),
             ({"tempreture": 1}, "did you mean temperature"),
             ({"bias": 1.0, "overload": "explode"}, "overload must be one of"),
             ({"context_limit": 3}, "too short"),

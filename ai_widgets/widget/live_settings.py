@@ -21,10 +21,13 @@ MAX_OVERLOAD_CHUNKS = 1500
 MAX_DEVICE = 500
 """Characters of a microphone's id; browsers give 64."""
 AUDIO = "Audio"
+PAGE_NAMES = ("view",)
+"""Live settings that only pages use: what is heard or decided does not depend on them, so no notice records them."""
 
 Arrival = Literal["keep", "drop", "interrupt"]
 Overload = Literal["lag", "drop_oldest", "pause"]
 Reading = Literal["mute", "listen"]
+ViewName = Literal["show", "explore", "teach"]
 
 
 @declared
@@ -61,7 +64,18 @@ class LiveSettings(Declared):
         group=AUDIO, low=1, high=MAX_OVERLOAD_CHUNKS)
     device: str = setting(
         "", "Id of the microphone; empty for the browser's choice.", label="Microphone", group="", longest=MAX_DEVICE)
+    view: ViewName | None = setting(
+        None, "View that pages begin with; each page can choose another one.", label="View", group="",
+        unset="the one chosen last in this browser, or else `explore`",
+        choices={"show": "large, for the front of a room", "explore": "everything", "teach": "step by step"},
+        more="`show`: state, decisions and replies in large type, for the front of a room. `explore`: everything. "
+        "`teach`: one phase of the loop at a time, with a guess before each decision.")
     # fmt: on
+
+    def news(self, before: LiveSettings) -> dict[str, Any]:
+        """Return the settings that differ from `before`, but for those that only pages use."""
+        old = before.to_json()
+        return {name: value for name, value in self.to_json().items() if name not in PAGE_NAMES and value != old[name]}
 
 
 LIVE_NAMES = LiveSettings.names()

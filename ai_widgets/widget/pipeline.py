@@ -197,7 +197,7 @@ class Pipeline:
         if model is not None:
             # Settings that the model does not support are refused now, not by the session at its next chunk.
             model.framing(settings)
-        news = {name: value for name, value in lively.to_json().items() if value != self.live.to_json()[name]}
+        news = lively.news(self.live)
         differs = settings != self.settings
         self.settings, self.live = settings, lively
         running = self._running

@@ -1,6 +1,6 @@
 /** One view of the widget: its root element with all panels, keyboard commands and dropped files. */
 
-import { effect, useSignal } from "@preact/signals";
+import { effect, type Signal, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { BranchLanes } from "./branches/branch-lanes";
 import { claim, isCommand } from "./host/claim";
@@ -18,9 +18,11 @@ import { takeFile } from "./panels/sources";
 import { StepMode } from "./panels/step-mode";
 import { overheadSummary } from "./record/overhead";
 import { chunkCount } from "./record/record";
+import { Stage } from "./show/stage";
+import { firstView } from "./store/view-name";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
-import type { SessionView } from "./view";
+import { type SessionView, showView } from "./view";
 
 /** Interval between two updates of the latency figures on the root, in milliseconds. */
 const FIGURES_MS = 500;
@@ -54,6 +56,7 @@ export function App({ view }: { view: SessionView }) {
     [],
   );
   useLayoutEffect(() => showFigures(view, root.current), []);
+  useLayoutEffect(() => followPython(view), []);
 
   const keyDown = (event: KeyboardEvent) => {
     if (isCommand(event) || event.defaultPrevented) return;
@@ -88,6 +91,7 @@ export function App({ view }: { view: SessionView }) {
       aria-label="Audio interaction"
       data-testid="aiw"
       data-theme={theme.value}
+      data-view={view.name.value}
       data-state={store.shown.value}
       data-line={store.line.value}
       data-mic={store.micOpen.value ? "open" : "closed"}
@@ -116,6 +120,37 @@ export function App({ view }: { view: SessionView }) {
       <Panel name="list of problems">
         <Banners view={view} />
       </Panel>
+      {view.name.value === "show" ? (
+        <Panel name="show view">
+          <Stage view={view} />
+        </Panel>
+      ) : (
+        <Workbench view={view} timeline={timeline} />
+      )}
+      <Panel name="line about the model">
+        <ModelLine view={view} />
+      </Panel>
+    </div>
+  );
+}
+
+interface WorkbenchProps {
+  view: SessionView;
+  timeline: Signal<TimelineCanvas | null>;
+}
+
+/** Render the panels of the views Explore and Teach. */
+function Workbench({ view, timeline }: WorkbenchProps) {
+  const { store } = view;
+  void store.version.value;
+  useLayoutEffect(
+    () => () => {
+      timeline.value = null;
+    },
+    [timeline],
+  );
+  return (
+    <>
       <Panel name="timeline">
         <Timeline
           view={view}
@@ -133,11 +168,9 @@ export function App({ view }: { view: SessionView }) {
       <Panel name="step mode">
         <StepMode view={view} />
       </Panel>
-      <RecordPanels view={view} />
-      <Panel name="line about the model">
-        <ModelLine view={view} />
-      </Panel>
-    </div>
+      {/* Before the first chunk there is nothing to explain. */}
+      {chunkCount(store.record) > 0 && <RecordPanels view={view} />}
+    </>
   );
 }
 
@@ -158,6 +191,16 @@ function keepKeys(root: HTMLElement): () => void {
   };
   window.addEventListener("keydown", decide, true);
   return () => window.removeEventListener("keydown", decide, true);
+}
+
+/** Lay out the view that Python asks for later, with `w.set(view=…)`. */
+function followPython(view: SessionView): () => void {
+  let asked = view.store.live.peek().view;
+  return view.store.live.subscribe((live) => {
+    if (live.view === asked) return;
+    asked = live.view;
+    showView(view, firstView(asked));
+  });
 }
 
 /** Write the overhead of chunks to `data-overhead`, where measurements read it. */

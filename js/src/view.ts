@@ -1,17 +1,20 @@
 /** State of one view that the other views of the same channel do not share: cursor, selection, step mode. */
 
-import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Channel, SessionChannel } from "./channel/channel";
 import type { Pace } from "./channel/messages";
 import { isChange, NO_CHANGE, type WhatIf, type WhatIfResult, whatIf } from "./record/what-if";
 import { type HiddenFrom, NOTHING_HIDDEN } from "./store/hidden";
 import type { Store } from "./store/store";
+import { firstView, rememberView, type ViewName } from "./store/view-name";
 
 export interface View<C extends Channel = Channel> {
   /** Unique prefix for ids within the page. */
   id: string;
   channel: C;
   store: Store;
+  /** What is laid out: for the front of a room, everything, or the loop step by step. */
+  name: Signal<ViewName>;
   /** Chunk shown in the inspector. */
   selected: Signal<number | null>;
   /** Chunk under the pointer or the keyboard's cursor. */
@@ -52,6 +55,8 @@ export function createView<C extends Channel>(channel: C): View<C> {
     id: `aiw-${views}`,
     channel,
     store,
+    // A finished record has nothing to step or to show live.
+    name: signal(channel.ongoing ? firstView(store.live.peek().view) : "explore"),
     selected: signal(null),
     hovered: signal(null),
     token: signal(null),
@@ -70,4 +75,21 @@ export function createView<C extends Channel>(channel: C): View<C> {
     }),
     showChunk: () => {},
   };
+}
+
+/** Lay out another view. Show has neither step mode nor settings, so these close. */
+export function showView(view: View, name: ViewName): void {
+  batch(() => {
+    view.name.value = name;
+    if (name !== "show") return;
+    view.stepping.value = false;
+    view.settingsOpen.value = false;
+    view.savingOpen.value = false;
+  });
+}
+
+/** Lay out the view that a person chose, and begin with it from now on. */
+export function chooseView(view: View, name: ViewName): void {
+  showView(view, name);
+  rememberView(name);
 }

@@ -24,7 +24,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   timeline: ["store", "record", "text", "style", "host", "view", "panels/bar-button"],
   branches: ["panels", "timeline", "store", "record", "view"],
   view: ["store", "record", "channel/channel", "channel/messages"],
-  app: ["panels", "timeline", "branches", "store", "record", "host", "view"],
+  show: ["panels", "store", "record", "view"],
+  app: ["panels", "timeline", "branches", "show", "store", "record", "host", "view"],
   "viewer-app": ["panels", "timeline", "store", "record", "host", "view", "channel/record-channel"],
 };
 

@@ -5,22 +5,19 @@ import { chunkCount } from "../record/record";
 import { isPlaying } from "../store/playing";
 import type { SessionView } from "../view";
 import { BarButton } from "./bar-button";
+import { FullscreenButton } from "./fullscreen";
 import { LevelMeter } from "./level-meter";
 import { DevicePicker, FileChooser } from "./sources";
 import { Clock, RecordingLight, StatePill } from "./status";
+import { ViewPicker } from "./view-picker";
 
 export function Controls({ view }: { view: SessionView }) {
   const { channel, store } = view;
   const running = useComputed(() => channel.running);
-  const recording = isRecording(view);
   const lost = store.line.value === "lost";
   const closed = lost || store.saved.value;
-  const paused = isPaused(view);
-  const listening = recording || isPlaying(store.file.value);
-  const muted = store.muted.value;
-  void store.version.value;
-  const empty = chunkCount(store.record) === 0;
   const what = running.value ? "Stop" : "Record";
+  const show = view.name.value === "show";
   return (
     <div class="aiw-controls">
       <BarButton
@@ -34,6 +31,39 @@ export function Controls({ view }: { view: SessionView }) {
         <span class={running.value ? "aiw-mark-stop" : "aiw-mark-record"} aria-hidden="true" />
         <span class="aiw-record-label">{what}</span>
       </BarButton>
+      {!show && <SessionButtons view={view} closed={closed} />}
+      {!show && <StatePill store={store} />}
+      <RecordingLight store={store} />
+      <span class="aiw-right">
+        <ViewPicker view={view} />
+        {show ? <FullscreenButton view={view} /> : <PanelButtons view={view} closed={closed} />}
+      </span>
+      <span class="aiw-break" />
+      {!show && <DevicePicker view={view} disabled={closed} />}
+      <LevelMeter store={store} />
+      <FileChooser view={view} disabled={closed} />
+      {!show && <Clock store={store} />}
+    </div>
+  );
+}
+
+interface ButtonsProps {
+  view: SessionView;
+  /** Whether the session takes no commands: the kernel is lost, or a saved record is shown. */
+  closed: boolean;
+}
+
+/** Render the commands of the session. */
+function SessionButtons({ view, closed }: ButtonsProps) {
+  const { channel, store } = view;
+  const recording = isRecording(view);
+  const paused = isPaused(view);
+  const listening = recording || isPlaying(store.file.value);
+  const muted = store.muted.value;
+  void store.version.value;
+  const empty = chunkCount(store.record) === 0;
+  return (
+    <>
       <BarButton
         name="pause"
         look="aiw-wide"
@@ -85,38 +115,39 @@ export function Controls({ view }: { view: SessionView }) {
       >
         Save
       </BarButton>
-      <StatePill store={store} />
-      <RecordingLight store={store} />
-      <span class="aiw-right">
-        <BarButton
-          name="step-mode"
-          pressed={view.stepping.value}
-          title="Pause the loop and run it phase by phase"
-          // Without a kernel, a record can still be replayed.
-          disabled={closed && store.record.decided === 0}
-          press={() => {
-            view.stepping.value = !view.stepping.value;
-          }}
-        >
-          Step
-        </BarButton>
-        <BarButton
-          name="settings-toggle"
-          title="Sampling, context, audio"
-          opens={[view.settingsOpen.value, `${view.id}-settings`]}
-          press={() => {
-            view.settingsOpen.value = !view.settingsOpen.value;
-          }}
-        >
-          Settings
-        </BarButton>
-      </span>
-      <span class="aiw-break" />
-      <DevicePicker view={view} disabled={closed} />
-      <LevelMeter store={store} />
-      <FileChooser view={view} disabled={closed} />
-      <Clock store={store} />
-    </div>
+    </>
+  );
+}
+
+/** Render the buttons that open step mode, settings and tour. */
+function PanelButtons({ view, closed }: ButtonsProps) {
+  const { store } = view;
+  void store.version.value;
+  return (
+    <>
+      <BarButton
+        name="step-mode"
+        pressed={view.stepping.value}
+        title="Pause the loop and run it phase by phase"
+        // Without a kernel, a record can still be replayed.
+        disabled={closed && store.record.decided === 0}
+        press={() => {
+          view.stepping.value = !view.stepping.value;
+        }}
+      >
+        Step
+      </BarButton>
+      <BarButton
+        name="settings-toggle"
+        title="Sampling, context, audio"
+        opens={[view.settingsOpen.value, `${view.id}-settings`]}
+        press={() => {
+          view.settingsOpen.value = !view.settingsOpen.value;
+        }}
+      >
+        Settings
+      </BarButton>
+    </>
   );
 }
 

@@ -5,12 +5,13 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { claim, isCommand } from "../host/claim";
 import { CHUNK_SECONDS } from "../record/events";
 import { policyOf } from "../record/policy";
-import { chunkStart, turnOf } from "../record/record";
+import { chunkCount, chunkStart, turnOf } from "../record/record";
 import { framesOf } from "../record/vocabulary";
 import { isPolicy } from "../store/policy";
 import { probability } from "../text/exact";
 import { isolated } from "../text/graphemes";
 import type { SessionView } from "../view";
+import { BarButton } from "./bar-button";
 import { Predictor } from "./predictor";
 import { SmallButton } from "./small-button";
 import { StepDiagram } from "./step-diagram";
@@ -31,7 +32,11 @@ export function StepMode({ view }: { view: SessionView }) {
   return (
     <>
       <span ref={mark} hidden />
-      {view.stepping.value && <StepCard steps={steps} view={view} />}
+      {view.stepping.value ? (
+        <StepCard steps={steps} view={view} />
+      ) : (
+        view.name.value === "teach" && <StepStart steps={steps} view={view} />
+      )}
     </>
   );
 }
@@ -46,6 +51,36 @@ function pressStepKey(event: KeyboardEvent, steps: StepState, view: SessionView)
   else if (event.key === "2" && guessing) steps.guess(0);
   else return;
   claim(event);
+}
+
+/** Render the closed step mode of the teach view. It pauses the loop only on request: Python may be feeding it. */
+function StepStart({ steps, view }: { steps: StepState; view: SessionView }) {
+  void view.store.version.value;
+  const heard = chunkCount(view.store.record) > 0;
+  return (
+    <section class="aiw-card aiw-step" aria-label="Step mode" data-testid="step-start">
+      <h3 class="aiw-heading">
+        Step mode <small>perceive, decide, respond: one phase a press</small>
+      </h3>
+      <p class="aiw-hint">
+        {heard
+          ? "Guess before each decision, then see what the model did."
+          : "The loop pauses, and each chunk of what you record or play is stepped through. Guess first, then see."}
+      </p>
+      <BarButton
+        name="step-begin"
+        look="aiw-step-next"
+        title="Pause the loop and run it phase by phase; guess before each decision"
+        disabled={!heard && !steps.connected}
+        press={() => {
+          steps.predict(true);
+          view.stepping.value = true;
+        }}
+      >
+        Predict, then step
+      </BarButton>
+    </section>
+  );
 }
 
 function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {

@@ -7,6 +7,7 @@ import { isPolicy } from "../store/policy";
 import type { Store } from "../store/store";
 import { SHADES } from "../style/shade";
 import type { View } from "../view";
+import { Announcement } from "./announcement";
 import { BranchReplies } from "./branch-replies";
 import { CopyButton } from "./copy-button";
 import { Icon } from "./icon";
@@ -28,7 +29,6 @@ export function Transcript({ view }: { view: View }) {
   const turns = store.record.turns.filter((turn) => !isReplyHidden(hidden, turn));
   const { list, first, showEarlier, onScroll } = useNewest(turns);
   const count = turns.length;
-  const finished = turns.at(-1)?.ended === null ? count - 1 : count;
   return (
     <section class="aiw-card aiw-transcript" aria-label="Transcript" data-testid="transcript">
       <header class="aiw-inspector-head">
@@ -73,10 +73,7 @@ export function Transcript({ view }: { view: View }) {
       <BranchReplies view={view} />
       <ReadingLine view={view} />
       {pointed.value && <TokenTip pointed={pointed.value} />}
-      <p class="aiw-hidden" aria-live="polite" data-testid="announcement">
-        {/* A separate node for each reply, so that screen readers announce two equal ones. */}
-        <span key={finished}>{count === store.record.turns.length && store.announcement.value}</span>
-      </p>
+      <Announcement view={view} />
     </section>
   );
 }

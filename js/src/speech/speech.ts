@@ -4,8 +4,8 @@
  */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Problem } from "../store/problem";
+import { remember, remembered } from "../store/remembered";
 import { languageName, languageOf, voiceFor } from "./language";
-import { remember, remembered } from "./remembered";
 
 /**
  * Timeout of the first utterance, in milliseconds: a browser without a usable voice accepts the text and never

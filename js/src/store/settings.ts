@@ -39,6 +39,8 @@ export interface LiveSettings extends Values {
   auto_gain: boolean;
   /** Id of the microphone to use; empty for the browser's default. */
   device: string;
+  /** View that Python asks for: `show`, `explore` or `teach`; null for the one chosen last in this browser. */
+  view: string | null;
 }
 
 /** Values until the kernel has sent its own: the microphone's sound without processing. */
@@ -48,6 +50,7 @@ export const UNTOLD_LIVE: LiveSettings = {
   noise_suppression: false,
   auto_gain: false,
   device: "",
+  view: null,
 };
 
 /** State of the kernel's loop. */

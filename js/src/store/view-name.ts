@@ -1,0 +1,23 @@
+/** The three views of a session, and the one that a page begins with. */
+import { remember, remembered } from "./remembered";
+
+/** For the front of a room; everything; and the loop step by step with guesses. */
+export const VIEW_NAMES = ["show", "explore", "teach"] as const;
+export type ViewName = (typeof VIEW_NAMES)[number];
+
+const REMEMBERED = "view";
+
+function isViewName(value: unknown): value is ViewName {
+  return VIEW_NAMES.includes(value as ViewName);
+}
+
+/** Return the view to begin with: the one that Python asks for, else the one chosen last in this browser. */
+export function firstView(asked: unknown): ViewName {
+  if (isViewName(asked)) return asked;
+  const chosen = remembered(REMEMBERED);
+  return isViewName(chosen) ? chosen : "explore";
+}
+
+export function rememberView(name: ViewName): void {
+  remember(REMEMBERED, name);
+}
