@@ -90,6 +90,7 @@ def wire() -> Schema:
         "FILE_STATES": list(get_args(limits.FileState)),
         "AUDIO_SUFFIXES": sorted(AUDIO_SUFFIXES),
         "RECORDING_SUFFIX": limits.RECORDING_SUFFIX,
+        "MAX_SEEDS": limits.MAX_SEEDS,
         "MAX_FORK_SAMPLES": limits.MAX_BLOCK_BYTES // 4,
         "KERNEL_TYPES": [kind.__struct_config__.tag for kind in kernel_messages.RECEIVED],
     }

@@ -9,6 +9,7 @@ export const LOOP_MODES = ["run","pause","step"] as const;
 export const FILE_STATES = ["opening","playing","paused","ended","stopped","failed"] as const;
 export const AUDIO_SUFFIXES = [".3gp",".aac",".ac3",".aif",".aifc",".aiff",".amr",".au",".caf",".flac",".m4a",".m4b",".mka",".mkv",".mov",".mp3",".mp4",".oga",".ogg",".opus",".rf64",".snd",".w64",".wav",".webm",".wma"] as const;
 export const RECORDING_SUFFIX = ".aiw";
+export const MAX_SEEDS = 100;
 export const MAX_FORK_SAMPLES = 524288;
 export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed","analysed"] as const;
 
