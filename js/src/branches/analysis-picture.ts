@@ -25,7 +25,7 @@ export function rasterHeight({ seeds }: Seeds): number {
 export function paintOnset(context: CanvasRenderingContext2D, scene: Scene, onset: Onset): void {
   const most = Math.max(...onset.first, Number.MIN_VALUE);
   within(context, scene, ONSET_HEIGHT, () => {
-    bars(context, scene, onset, 0, scene.palette["focus-soft"], (i) => onset.hazard[i] as number);
+    bars(context, scene, onset, 0, scene.palette.focus, (i) => onset.hazard[i] as number);
     bars(context, scene, onset, CURVE_PX, scene.palette.accent, (i) => (onset.first[i] as number) / most);
     context.fillStyle = scene.palette.line;
     for (const y of [CURVE_PX, ONSET_HEIGHT]) context.fillRect(scene.axis.left, y - 1, scene.axis.width, 1);

@@ -66,7 +66,7 @@ export function Analyses({ view }: { view: View }) {
               raster of seeds
             </SmallButton>
             <input
-              class="aiw-number"
+              class="aiw-entry"
               type="number"
               min={1}
               max={MAX_SEEDS}

@@ -56,7 +56,7 @@ export function OtherAudio({ view, id, chunk, span, lost, fork }: Props) {
         <label title="Click a chunk outside the selected ones, or type its number">
           chunk{" "}
           <input
-            class="aiw-number"
+            class="aiw-entry"
             type="number"
             min={0}
             max={last}
@@ -134,7 +134,7 @@ export function OtherPrompt({ view, id, lost, fork }: PromptProps) {
       <label>
         prompt{" "}
         <textarea
-          class="aiw-number"
+          class="aiw-entry"
           rows={2}
           data-testid={`${id}-prompt`}
           value={prompt}
