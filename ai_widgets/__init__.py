@@ -7,6 +7,7 @@
     with model.session(seed=0) as session:
         events = session.push(samples, rate=48_000)
     session.record.text                          # what it said
+    aiw.clips["rain"]                            # a sound to try, if there is no microphone
 
 Importing the package is light: torch is loaded with the first model, Jupyter's widgets with the first widget.
 """
@@ -31,11 +32,13 @@ from .errors import (
     RecordWarning,
     SessionError,
     SettingError,
+    UnknownClipError,
 )
 from .model.importing import collector_paused
 
 if TYPE_CHECKING:
     from . import analysis, policies
+    from .audio.clips import clips
     from .audio.files import load_audio
     from .inference import Model, load_model, run_inference
     from .protocol import Decision, Notice, Token, Turn
@@ -58,6 +61,7 @@ _WHERE = {
     "StreamingSession": "session.session",
     "Token": "protocol",
     "Turn": "protocol",
+    "clips": "audio.clips",
     "load_audio": "audio.files",
     "load_model": "inference",
     "run_inference": "inference",
@@ -87,7 +91,9 @@ __all__ = [
     "StreamingSession",
     "Token",
     "Turn",
+    "UnknownClipError",
     "analysis",
+    "clips",
     "load_audio",
     "load_model",
     "policies",

@@ -26,6 +26,13 @@ class AudioTooLongError(AudioError):
     """Error for a file that decodes to more than `longest_s` seconds; the message says how to raise the limit."""
 
 
+class UnknownClipError(AudioError, KeyError):
+    """Error for a name that no clip of the package has; the message lists the names. Also a mapping's `KeyError`."""
+
+    # A KeyError would show its sentence in quotes.
+    __str__ = Exception.__str__
+
+
 class AudioWarning(UserWarning):
     """Warning for an audio file that was read despite a fault: truncated, damaged, or with cancelling channels."""
 

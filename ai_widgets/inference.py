@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -269,7 +270,7 @@ def load_model(
 
 def run_inference(
     checkpoint_dir: str | Path = "checkpoints",
-    audio_paths: Iterable[str | Path] = (),
+    audio_paths: Iterable[str | os.PathLike[str]] = (),
     device: str | torch.device = "auto",
     *,
     dtype: str | torch.dtype = "auto",
@@ -288,7 +289,7 @@ def run_inference(
     checkpoint_dir
         `tiny`, a folder, or a hub id; see `load_model`.
     audio_paths
-        Files and folders; see `expand_paths`.
+        Files, folders and clips; see `expand_paths`.
     device, dtype
         See `load_model`.
     floor, tail_silence, longest_s
@@ -313,7 +314,7 @@ def run_inference(
     >>> record = run_inference("tiny", ["question.wav"])
     >>> record.turns[["start_s", "text"]]
     """
-    if isinstance(audio_paths, (str, Path)):
+    if isinstance(audio_paths, (str, os.PathLike)):
         audio_paths = [audio_paths]
     # Checked before the model is loaded, which may take minutes.
     files = expand_paths(audio_paths)

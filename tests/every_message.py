@@ -14,6 +14,7 @@ import numpy as np
 
 from ai_widgets.widget.wire import limits, outgoing
 from ai_widgets.widget.wire.branch_messages import DropBranch, SentFork
+from ai_widgets.widget.wire.clip_message import PlayClip
 from ai_widgets.widget.wire.messages import (
     Close,
     Fetch,
@@ -135,6 +136,7 @@ FROM_PAGE: tuple[PageMessage, ...] = (
     SentBlock(1, 1, 16_000, "int16", 0.2, page="p", data=""),
     Close(1, 3, "stopped", "p"),
     Play(2, "talk.wav", 635_000_044, "fast", 1.0, "p"),
+    PlayClip("rain", "realtime", 1.0, "p"),
     SentBytes(2, 512, "", "p", "UklGRg=="),
     SentBytes(2, 512, "NotReadableError", "p"),
     FileAction("stop", "view_removed", "p"),

@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ai_widgets.errors import SettingError
-from ai_widgets.model.sampling import Distribution, SamplingRule, draw, highest
+from ai_widgets.model.sampling import STRIDE, Distribution, SamplingRule, draw, highest, place_between
 
 Bias = tuple[int, float] | None
 
@@ -189,6 +189,29 @@ class TestLargeVocabulary:
     @given(vocabularies, st.integers(1, 300))
     def test_the_highest_are_those_of_a_stable_sort(self, logits: np.ndarray, count: int) -> None:
         np.testing.assert_array_equal(highest(logits, count), np.argsort(-logits, kind="stable")[:count])
+
+    @given(st.integers(0, 2**31), st.sampled_from([0.01, 0.3, 1.0]), st.sampled_from([2, 6]), st.floats(0, 1))
+    def test_a_sample_of_the_scores_finds_the_part_to_rank(
+        self, seed: int, spread: float, decimals: int, number: float
+    ) -> None:
+        """No draw from a flat distribution ranks the whole vocabulary."""
+        logits = np.random.default_rng(seed).standard_normal(20_000) * spread
+        logits = np.round(logits, decimals).astype(np.float32)
+        whole = WholeDistribution.of(logits, SamplingRule(), None, None)
+        assume(number < 1 - 1e-6)
+        raw = Distribution(torch.from_numpy(logits))
+        assert place_between(raw, number * raw.total) == whole.draw(number)
+
+    def test_scores_whose_sample_misleads_are_ranked_whole(self) -> None:
+        logits = np.zeros(20_000, np.float32)
+        logits[::STRIDE] = 5
+        raw = Distribution(torch.from_numpy(logits))
+        assert place_between(raw, 0.8 * raw.total) is None
+        # The tokens that the sample leaves out divide the last part of [0, 1) into equal intervals.
+        rest = np.flatnonzero(logits == 0)
+        start = 1 - len(rest) / float(np.exp(logits.astype(np.float64)).sum())
+        expected = rest[int((0.8 - start) / (1 - start) * len(rest))]
+        assert draw(raw, SamplingRule(), fixed(0.8)).token == expected
 
     @pytest.mark.parametrize("number", [0.0, 0.5, 0.999999, 1 - 2**-53])
     def test_a_number_beyond_the_front_finds_its_token(self, number: float) -> None:

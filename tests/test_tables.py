@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from html.parser import HTMLParser
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -100,6 +102,42 @@ class TestTables:
     def test_an_unknown_table(self) -> None:
         with pytest.raises(SettingError, match="There is no table 'talk'; the tables are chunk, decision, token"):
             SessionRecord().table("talk")
+
+
+class TestReadWhileItIsWritten:
+    """A table ends at one event, whatever another thread appends while it is read."""
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_an_event_that_comes_at_any_line_of_a_read(self, record: SessionRecord, kind: str) -> None:
+        """Deterministic: at the n-th traced line of the reading call another thread would append an event."""
+        given = record.of_type(EVENT_TYPES[kind])[:3]
+        line, done = 0, False
+        while not done:
+            line += 1
+            growing, lines, done = SessionRecord(), 0, True
+            for event in given:
+                growing.append(event)
+
+            def trace(frame: FrameType, *_: Any, growing: SessionRecord = growing, at: int = line) -> Any:
+                nonlocal lines, done
+                if "ai_widgets" not in frame.f_code.co_filename:
+                    return None
+                lines += 1
+                if lines == at:
+                    sys.settrace(None)
+                    done = False
+                    growing.append(given[-1])
+                return trace
+
+            sys.settrace(trace)
+            try:
+                table = growing.table(kind)
+            finally:
+                sys.settrace(None)
+            expected = [event.chunk for event in (*given, given[-1])]
+            assert table["chunk"].tolist() in (expected[:-1], expected), line
+            assert table["start_s"].tolist() == [chunk * 0.4 for chunk in table["chunk"].tolist()]
+        assert line > 10
 
 
 class TestReprs:

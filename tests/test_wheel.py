@@ -44,7 +44,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_holds_front_end_checkpoint_and_notebook(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         sizes = {item.filename: item.file_size for item in archive.infolist()}
-    assert sizes["ai_widgets/widget/static/widget.js"] <= 240_000
+    assert sizes["ai_widgets/widget/static/widget.js"] <= 256_000
     assert "ai_widgets/widget/static/widget.css" in sizes
     assert sizes["ai_widgets/record/static/viewer.js"] <= 180_000
     assert {"ai_widgets/record/static/viewer.css", "ai_widgets/record/static/viewer.licenses.txt"} <= sizes.keys()
@@ -52,6 +52,7 @@ def test_holds_front_end_checkpoint_and_notebook(wheel: Path) -> None:
     assert "ai_widgets/widget/static/widget.licenses.txt" in sizes
     assert "ai_widgets/notebooks/01_quickstart.ipynb" in sizes
     assert "ai_widgets/model/published.json" in sizes
+    assert {"ai_widgets/clips/clips.json", "ai_widgets/clips/CREDITS.md", "ai_widgets/clips/rain.flac"} <= sizes.keys()
     tiny = sum(size for name, size in sizes.items() if name.startswith("ai_widgets/tiny/"))
     assert 0 < tiny <= MAX_CHECKPOINT_BYTES
     with zipfile.ZipFile(wheel) as archive:

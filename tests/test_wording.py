@@ -55,6 +55,35 @@ def test_a_functions_docstring_begins_with_an_imperative_verb(path: Path) -> Non
     assert [(name, text.splitlines()[0]) for name, text in docstrings(path) if not is_imperative(text)] == []
 
 
+def numbers_without_docstring(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of a module's public constants whose value has a number and that no docstring follows."""
+    for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+            numeric = any(
+                isinstance(each, ast.Constant) and type(each.value) in (int, float)
+                for each in ast.walk(node.value)
+                if not isinstance(node.value, ast.Call) or getattr(node.value.func, "id", "") in ("round", "len")
+            )
+            explained = (
+                isinstance(after, ast.Expr)
+                and isinstance(after.value, ast.Constant)
+                and isinstance(after.value.value, str)
+            )
+            if numeric and not explained:
+                yield from (name for name in names if name.isupper() and not name.startswith("_"))
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_constant_with_a_number_says_its_unit_and_purpose(path: Path) -> None:
+    assert list(numbers_without_docstring(ast.parse(path.read_text(encoding="utf-8")))) == []
+
+
+def test_a_constant_without_a_docstring_is_found() -> None:
+    assert list(numbers_without_docstring(ast.parse('LIMIT = 3\nRATE = 2.0\n"""In Hz."""\n'))) == ["LIMIT"]
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(FRONT_END).as_posix())
 def test_a_functions_comment_in_the_front_end_begins_with_an_imperative_verb(path: Path) -> None:
     comments = [each["text"].strip() for each in FUNCTION.finditer(path.read_text(encoding="utf-8"))]

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypedDict, get_args
 import msgspec
 
 from ai_widgets import protocol
+from ai_widgets.audio.clips import clips
 from ai_widgets.audio.features import THUMBNAIL_BANDS, THUMBNAIL_FRAMES
 from ai_widgets.audio.files import AUDIO_SUFFIXES
 from ai_widgets.audio.intake import ENVELOPE_POINTS
@@ -89,6 +90,7 @@ def wire() -> Schema:
         "LOOP_MODES": list(limits.LOOP_MODES),
         "FILE_STATES": list(get_args(limits.FileState)),
         "AUDIO_SUFFIXES": sorted(AUDIO_SUFFIXES),
+        "CLIPS": [[clip.name, clip.title] for clip in clips.values()],
         "RECORDING_SUFFIX": limits.RECORDING_SUFFIX,
         "MAX_SEEDS": limits.MAX_SEEDS,
         "MAX_FORK_SAMPLES": limits.MAX_BLOCK_BYTES // 4,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -51,7 +51,7 @@ class FileSamples:
 
     def __init__(
         self,
-        source: str | Path | BinaryIO,
+        source: str | os.PathLike[str] | BinaryIO,
         rate: int | None = None,
         *,
         name: str | None = None,

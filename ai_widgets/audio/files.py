@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..errors import AudioError, AudioWarning, printable
 from ..protocol import SAMPLE_RATE
+from .clips import clip_named
 from .reader import AudioReader
 from .resampling import resampled
 
@@ -33,7 +34,7 @@ decode to more."""
 
 
 def open_audio(
-    source: str | Path | BinaryIO, *, name: str | None = None, longest_s: float | None = LONGEST_S
+    source: str | os.PathLike[str] | BinaryIO, *, name: str | None = None, longest_s: float | None = LONGEST_S
 ) -> AudioReader:
     """Open an audio file for reading piece by piece, in memory that does not depend on its length.
 
@@ -42,7 +43,8 @@ def open_audio(
     Parameters
     ----------
     source
-        A path, or an open binary file that can `read`, `seek` and `tell` (it stays open).
+        A path, a clip of the package (``aiw.clips["rain"]`` or ``"clip:rain"``), or an open binary file that can
+        `read`, `seek` and `tell` (it stays open).
     name
         Name of the file in messages; by default its path.
     longest_s
@@ -57,7 +59,8 @@ def open_audio(
     Raises
     ------
     AudioError
-        No such file, a folder, not audio, no samples (known only at the end), or a sample rate that no recording has.
+        No such file or clip, a folder, not audio, no samples (known only at the end), or a sample rate that no
+        recording has.
     AudioTooLongError
         Where it decodes to more than `longest_s`.
 
@@ -72,8 +75,9 @@ def open_audio(
         if not all(hasattr(source, each) for each in ("read", "seek", "tell")):
             raise AudioError(f"{shown} must be a path or an open binary file that can be read and searched.")
         return AudioReader(source, shown, longest_s, owned=False)
-    path = Path(source)
-    shown = name or printable(str(path))
+    clip = clip_named(source)
+    path = Path(clip or source)
+    shown = name or printable(str(clip or path))
     if not path.exists():
         raise AudioError(f"There is no audio file {shown}.")
     if path.is_dir():
@@ -87,18 +91,18 @@ def open_audio(
 
 @overload
 def load_audio(
-    source: str | Path | BinaryIO, with_rate: Literal[False] = False, *, longest_s: float | None = LONGEST_S
+    source: str | os.PathLike[str] | BinaryIO, with_rate: Literal[False] = False, *, longest_s: float | None = LONGEST_S
 ) -> Array: ...
 
 
 @overload
 def load_audio(
-    source: str | Path | BinaryIO, with_rate: Literal[True], *, longest_s: float | None = LONGEST_S
+    source: str | os.PathLike[str] | BinaryIO, with_rate: Literal[True], *, longest_s: float | None = LONGEST_S
 ) -> tuple[Array, int]: ...
 
 
 def load_audio(
-    source: str | Path | BinaryIO, with_rate: bool = False, *, longest_s: float | None = LONGEST_S
+    source: str | os.PathLike[str] | BinaryIO, with_rate: bool = False, *, longest_s: float | None = LONGEST_S
 ) -> Array | tuple[Array, int]:
     """Read a whole audio file as mono float32 in [-1, 1].
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..errors import AudioError, AudioWarning, printable
+from .clips import clip_named
 from .files import AUDIO_SUFFIXES, LONGEST_S, open_audio
 
 SEQUENCE_FILE = "sequence.json"
@@ -59,8 +61,8 @@ def _warn(sentence: str) -> None:
     warnings.warn(sentence, AudioWarning, stacklevel=4)
 
 
-def expand_paths(paths: Iterable[str | Path], tell: Callable[[str], None] = _warn) -> list[Path]:
-    """Expand a list of files and folders to a list of files.
+def expand_paths(paths: Iterable[str | os.PathLike[str]], tell: Callable[[str], None] = _warn) -> list[Path]:
+    """Expand a list of files, folders and clips (``clip:rain``) to a list of files.
 
     A folder with `sequence.json` (a list of names) is replaced by the named files in that order; any other folder by
     its audio files, sorted by name.
@@ -68,7 +70,7 @@ def expand_paths(paths: Iterable[str | Path], tell: Callable[[str], None] = _war
     Parameters
     ----------
     paths
-        Files and folders.
+        Files and folders, and clips by name.
     tell
         Receives a sentence about the files of a folder that are skipped; by default an `AudioWarning` is issued.
 
@@ -79,7 +81,9 @@ def expand_paths(paths: Iterable[str | Path], tell: Callable[[str], None] = _war
     """
     files: list[Path] = []
     for given in paths:
-        path = Path(given)
+        clip = clip_named(given)
+        # A clip keeps its name: records and messages then name no folder of the installation.
+        path = Path(given) if clip is None else Path(str(clip))
         if path.is_dir():
             files += _folder_files(path, tell)
         else:

@@ -62,7 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run audio files through a checkpoint")
-    run.add_argument("audio", nargs="+", help="audio files, or folders of them (sequence.json gives the order)")
+    run.add_argument(
+        "audio",
+        nargs="+",
+        help="audio files, folders of them (sequence.json gives the order), or clips of the package (clip:rain)",
+    )
     listener = run.add_mutually_exclusive_group()
     listener.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
     listener.add_argument(

@@ -14,6 +14,7 @@ from ai_widgets.evaluation.scoring import Outcome, Score
 from ai_widgets.protocol import CHUNK_SECONDS
 
 CHUNKS_A_MINUTE = round(60 / CHUNK_SECONDS)
+"""Number of chunks in a minute of a session."""
 AGES = {"first": (1, 1), "second": (2, 2), "third and later": (3, 10**6)}
 """Reported ages of a session, each as its first and last minute."""
 

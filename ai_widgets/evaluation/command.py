@@ -48,7 +48,9 @@ SESSION_SETTINGS = ("greedy", "context", "context_limit", "context_seconds", "fo
 """Settings of the checkpoint's sessions that have an option; `--seed` is that of the scenes."""
 POLICIES = ("model", *BY_NAME)
 CURVE_EVERY = 4
+"""Every fourth stream is also used for the curve of operating points, which takes a run for each bias."""
 VERSION = 4
+"""Version of the JSON report; raised when a field changes its meaning."""
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
 
 

@@ -26,6 +26,7 @@ SUITE = "long"
 MINUTES = 6
 """Minutes of a session: the first five are complete, and the sixth holds the last replies to the fifth."""
 CHUNKS = round(MINUTES * 60 / CHUNK_SECONDS)
+"""Number of chunks of a session."""
 SPOKEN, NAMED = 0.7, 0.18
 """Shares of spoken turns and of sounds to be named among the recordings; the rest is ambience."""
 GENERATED_EACH = 2

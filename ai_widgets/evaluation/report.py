@@ -12,6 +12,7 @@ from ai_widgets.evaluation.words import estimate, headlines, title
 COLOURS = ("#3366cc", "#dc6900", "#2e8b57", "#a0522d", "#7b68ae")
 LAYOUT = {"template": "plotly_white", "height": 440, "margin": {"l": 60, "r": 20, "t": 90, "b": 50},
           "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"}}  # fmt: skip
+"""Layout of all figures; sizes in pixels."""
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; }

@@ -41,7 +41,9 @@ SHARES = {"mixed": 0.18, "keywords": 0.07, "digits": 0.09, "speech": 0.05, "soun
 GENERATED = "generated"
 MAKERS = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}
 SILENCE_S = 60.0
+"""Length of the stream of digital silence, in seconds, in which every reply is a false one."""
 MOST_HOURS = 100.0
+"""Longest evaluation, in hours of audio: days of computation; more is a mistyped number."""
 
 
 @dataclass

@@ -6,7 +6,7 @@ from their rows without details (`event_rows`). Nothing here is locked: one thre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -158,11 +158,23 @@ class EventStore:
         rows = self._state[1]
         return sum(count for code, count in enumerate(rows) if issubclass(self._kinds[code].kind, kind))
 
-    def column(self, kind: type[Event], name: str) -> list[Any] | None:
-        """Return one field of all events of a class, or None if the rows do not hold it."""
+    def columns(self, kind: type[Event], names: Iterable[str]) -> dict[str, list[Any]] | None:
+        """Return fields of all events of a class, or None if the rows do not hold one of them.
+
+        All columns have the same length: they end at the events that are stored when the call begins, also if another
+        thread appends meanwhile.
+        """
         code = self._codes.get(kind)
         rows = self._state[1]
-        return None if code is None or code >= len(rows) else self._kinds[code].column(name, rows[code])
+        if code is None or code >= len(rows):
+            return None
+        found: dict[str, list[Any]] = {}
+        for name in names:
+            values = self._kinds[code].column(name, rows[code])
+            if values is None:
+                return None
+            found[name] = values
+        return found
 
     @property
     def nbytes(self) -> int:

@@ -32,6 +32,7 @@ STAGES = {
 }
 """Columns of the latency figure, in the order in which a chunk passes them, with their labels."""
 LAYOUT: dict[str, Any] = {"template": "plotly_white", "margin": {"l": 70, "r": 20, "t": 60, "b": 50}}
+"""Layout of all figures; margins in pixels."""
 
 
 def figure(record: RecordViews, kind: str, labels: Sequence[bool] | None) -> go.Figure:

@@ -26,6 +26,7 @@ SEGMENT = re.compile(r"raw/(\d{1,9})-(\d{1,6})-(\d{1,6})\.(au|flac)")
 INT16, FLOAT32 = 3, 6
 """Encodings of Sun/NeXT audio."""
 HEADER_BYTES = 28
+"""Length of a Sun/NeXT header in bytes: six words and four bytes of annotation, the shortest that the format allows."""
 
 Array = npt.NDArray[np.float32]
 

@@ -83,13 +83,16 @@ def table(events: Iterable[Event], kind: type[Event] | str, *, details: bool = F
     return _frame({column: [_value(event, chosen, column) for event in given] for column in columns})
 
 
-def columns_table(column: Callable[[str], list[Any] | None], kind: type[Event]) -> pd.DataFrame | None:
+def columns_table(
+    columns: Callable[[Iterable[str]], dict[str, list[Any]] | None], kind: type[Event]
+) -> pd.DataFrame | None:
     """Build the table of a kind from whole columns, without details.
 
     Parameters
     ----------
-    column
-        Returns the values of a field for all events, or None if there is no column of it.
+    columns
+        Returns the values of the named fields for all events, or None if there is no column of one of them. It is
+        called once, so that all columns end at the same event while another thread appends.
     kind
         Event class.
 
@@ -98,19 +101,14 @@ def columns_table(column: Callable[[str], list[Any] | None], kind: type[Event]) 
     pandas.DataFrame or None
         None if a column is missing; `table` builds the table from the events then.
     """
-    chunks = column("chunk")
-    if chunks is None:
+    found = columns([name for name in COLUMNS[kind] if name != "start_s"])
+    if found is None:
         return None
-    found: dict[str, list[Any]] = {}
-    for name in COLUMNS[kind]:
-        if name == "start_s":
-            found[name] = [chunk * CHUNK_SECONDS for chunk in chunks]
-            continue
-        values = column(name)
-        if values is None:
-            return None
-        found[name] = [" ".join(flags) for flags in values] if name == "flags" else values
-    return _frame(found)
+    if "flags" in found:
+        found["flags"] = [" ".join(flags) for flags in found["flags"]]
+    # Computed for every kind: tokens have no field of that name.
+    found["start_s"] = [chunk * CHUNK_SECONDS for chunk in found["chunk"]]
+    return _frame({name: found[name] for name in COLUMNS[kind]})
 
 
 def _frame(columns: dict[str, list[Any]]) -> pd.DataFrame:

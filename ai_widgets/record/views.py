@@ -79,7 +79,7 @@ class RecordViews(ABC):
         chosen = kind_of(kind)
         if not details:
             # From the rows in memory: no event is read from the disk.
-            found = columns_table(lambda name: self._events.column(chosen, name), chosen)
+            found = columns_table(lambda names: self._events.columns(chosen, names), chosen)
             if found is not None:
                 return found
         return table(self.of_type(chosen), chosen, details=details)

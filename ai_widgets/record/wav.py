@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .views import RecordViews
 
 SUBTYPES = {16: "PCM_16", 32: "FLOAT"}
+"""Names of libsndfile for the bits of a sample."""
 MAX_WAV_SECONDS = 60_000
 """Length in seconds from which the file is RF64, the WAV of more than 4 GiB."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy.typing as npt
@@ -117,7 +117,7 @@ class AudioInput(ABC):
 
     def play(
         self,
-        source: str | Path | BinaryIO,
+        source: str | os.PathLike[str] | BinaryIO,
         *,
         floor: str = "running",
         tail_silence: float = 1.0,
@@ -132,7 +132,7 @@ class AudioInput(ABC):
         Parameters
         ----------
         source
-            A path, or an open binary file that can be searched.
+            A path, a clip (``"clip:rain"``), or an open binary file that can be searched.
         floor, tail_silence
             As in `push_clip`. With `running` the first chunk is decided at once; with `clip` the whole file is measured
             first.
@@ -160,7 +160,7 @@ class AudioInput(ABC):
 
     def stream_file(
         self,
-        source: str | Path | BinaryIO,
+        source: str | os.PathLike[str] | BinaryIO,
         *,
         floor: str = "running",
         tail_silence: float = 1.0,

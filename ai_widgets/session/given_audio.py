@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 from typing import BinaryIO
 
 import numpy as np
@@ -54,7 +54,7 @@ def clip_items(samples: npt.ArrayLike, rate: int | None, floor: str, tail_silenc
 
 
 def file_items(
-    source: str | Path | BinaryIO,
+    source: str | os.PathLike[str] | BinaryIO,
     floor: str,
     tail_silence: float,
     longest_s: float | None,

@@ -52,6 +52,7 @@ from ai_widgets.training.token_sequences import SequenceBuilder
 from ai_widgets.training.trainer import SHIPPED, Recipe, Trainer
 
 SHARDS, OWN_SHARDS = 24, 8
+"""Parts of the stream pool by default, and for clips given by the user, of which there are fewer."""
 EPILOG = """\
 your own clips, one conversation per line, paths relative to the file:
   {"conversation": [{"audio_path": "dog/1.wav", "assistant": "A dog is barking.", "emotion": "surprise"},

@@ -66,6 +66,7 @@ DENSE = Style(
 )  # fmt: skip
 """Many words and sounds a minute: not how people live, but how a model learns to tell them apart in little time."""
 STYLES, STYLES_OFTEN = (TALK, SPARSE, DENSE), (0.35, 0.3, 0.35)
+"""Styles of streams, and the share of streams in each."""
 QUIET_SHARE = 0.3
 """Share of pieces in which nothing happens but ambience."""
 GENERATED_SHARE = {KNOCK: 0.35, MUSIC: 0.4, ALARM: 0.6}

@@ -62,6 +62,7 @@ LONGEST_PAUSE = 0.5
 MANIFEST, GROUP_COLUMN = "manifest.csv", "speaker_or_file_group"
 VALIDATION_NOISE = ("bg_noise4", "bg_noise6")
 FRAME = SAMPLE_RATE // 100
+"""Samples of a frame of 10 ms, over which the level of a recording is measured."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ai_widgets.training.vocabulary import Vocabulary
 SHARD = "model-00001-of-00001.safetensors"
 TOWER = "audiointeraction_ChunkwisedEncoder.pth"
 ROPE_BASE = 10000
+"""Base of the rotary embedding's wavelengths, without unit: LitGPT's default, and that of the trained network."""
 
 
 def litgpt_weights(network: Network) -> dict[str, Tensor]:

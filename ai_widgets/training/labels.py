@@ -31,6 +31,7 @@ SAME_EPISODE = 4.0
 """Seconds; the same kind of sound again after a shorter gap is the same episode."""
 
 NO_REPLY = 0
+"""Reply label of a chunk after which nothing is said."""
 REPLY_SPEECH = OTHER_SPEECH
 """Reply labels: 0 none, 1 … 21 the words, 22 other speech, then one for each kind of sound."""
 REPLY_OF_KIND = {kind: REPLY_SPEECH + place for place, kind in enumerate(EVIDENCE, start=1)}

@@ -17,6 +17,7 @@ from ai_widgets.training.lexicon import OTHER_SPEECH
 from ai_widgets.training.synthesis import Generator
 
 SPEEDS = (0.84, 0.92, 1.0, 1.08, 1.18)
+"""Factors of speed at which a clip is heard in training: the range in which speech still sounds natural."""
 LONG_S = 2.2
 """Longer speech is kept at its own speed only."""
 GENERATED: dict[int, Generator] = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}

@@ -36,6 +36,7 @@ from ai_widgets.training.child_process import output_of
 from ai_widgets.training.lexicon import KEYWORDS, SHORT_TEXTS, WORDS, sentence
 
 SAMPLE_RATE = 16000
+"""Samples a second of the synthesised speech: the model's rate."""
 Samples = npt.NDArray[np.float32]
 
 ESPEAK_VOICES = (

@@ -32,7 +32,9 @@ from ai_widgets.training.vocabulary import Vocabulary
 STATE_FILE = "state.pt"
 LOG_FILE = "log.jsonl"
 HELD_OUT_BATCHES = 2
+"""Batches of validation streams at each report: few, since they take time from training."""
 FITTED_BATCHES = 240
+"""Training batches over which `operating_point.move` fits an output row: many times the row's length in decisions."""
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
 """Packages whose versions are recorded in ``training.json``."""
 

@@ -36,7 +36,9 @@ NATURAL = (("kokoro", ""), ("kokoro-wide", ""), ("hibari", ""), ("piper", ""), (
            ("flite", "slt"))  # fmt: skip
 """Engines and voices ("" = any) whose speech is warped; robotic voices are not."""
 PERIOD_MS = 5.0
+"""Distance of the analysed frames in milliseconds: the default of WORLD, on which its parameters were tuned."""
 LOWEST_F0, HIGHEST_F0 = 68.0, 380.0
+"""Bounds of a warped voice's mean pitch, in Hz: a deep man's and a child's."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,7 +185,9 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         if failure is not None:
             raise failure
 
-    def play(self, path: str | Path, *, tail_silence: float = 1.0, wait: bool = True, pace: Pace = "fast") -> None:
+    def play(
+        self, path: str | os.PathLike[str], *, tail_silence: float = 1.0, wait: bool = True, pace: Pace = "fast"
+    ) -> None:
         """Play an audio file as one recording, after the files that play already.
 
         The file is decoded in pieces, only as fast as chunks are decided. `playing` and the pages show its position.
@@ -192,7 +195,7 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         Parameters
         ----------
         path
-            Any file that `load_audio` reads.
+            Any file that `load_audio` reads, or a clip: ``w.play("clip:rain")``, ``w.play(aiw.clips.rain)``.
         tail_silence
             Seconds of silence that follow, so that the model can reply to what it heard last.
         wait

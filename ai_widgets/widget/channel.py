@@ -7,6 +7,7 @@ report is shown by the presenter. The channel needs no comm and no widget: any `
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from ..audio.clips import clip_named
 from ..audio.files import open_audio
 from ..audio.intake import Array
 from ..errors import AiWidgetsError, SessionError, SettingError
@@ -26,7 +28,7 @@ from .live_settings import LiveSettings, parted
 from .presenter import Presenter, Shown
 from .receiving import STALE_SECONDS
 from .recordings.recordings import Recordings
-from .wire import branch_messages, messages, outgoing, parsing, recording_messages
+from .wire import branch_messages, clip_message, messages, outgoing, parsing, recording_messages
 from .wire.alarm import Alarm
 from .wire.budget import Budget
 from .wire.limits import MAX_COUNT, PACES, PROTOCOL_VERSION, Pace
@@ -110,14 +112,14 @@ class Channel:
             self.recordings.audio_begins()
             parts.receiver.feed(samples, rate, end=end, tail_s=tail_s)
 
-    def play(self, path: str | Path, tail_s: float, pace: Pace) -> FileStream:
+    def play(self, path: str | os.PathLike[str], tail_s: float, pace: Pace) -> FileStream:
         """Queue a file of the disk behind the files that play; see `AudioInteraction.play`."""
         if pace not in PACES:
             raise SettingError(f"pace must be one of {', '.join(PACES)}, not {pace!r}.")
         # A file that is none is known here, and not on the thread that plays.
         with open_audio(path, longest_s=None):
             pass
-        name = Path(path).name
+        name = str(clip_named(path) or Path(path).name)
         read = partial(open_audio, path, name=name, longest_s=None)
         parts = self.presenter
         with self._receive_lock:
@@ -190,7 +192,7 @@ class Channel:
                 parts.recording_ended()
                 parts.receiver.close(message)
                 parts.show_state()
-            case messages.Play():
+            case messages.Play() | clip_message.PlayClip():
                 self._play_for(message)
             case messages.Bytes():
                 self._pages.take(message)
@@ -261,7 +263,7 @@ class Channel:
         for message in self.recordings.analysed:
             self.presenter.put(message)
 
-    def _play_for(self, message: messages.Play) -> None:
+    def _play_for(self, message: messages.Play | clip_message.PlayClip) -> None:
         parts = self.presenter
         if self._file_plays(message.page) or not parts.receiver.make_way(message.page):
             return

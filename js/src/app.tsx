@@ -15,7 +15,7 @@ import { RecordingBars } from "./panels/recording-bars";
 import { ReplayBar } from "./panels/replay-bar";
 import { ReplayBadge } from "./panels/replay-check";
 import { Settings } from "./panels/settings";
-import { takeFile } from "./panels/sources";
+import { FirstClip, takeFile } from "./panels/sources";
 import { StepMode } from "./panels/step-mode";
 import { overheadSummary } from "./record/overhead";
 import { chunkCount } from "./record/record";
@@ -23,6 +23,8 @@ import { Stage } from "./show/stage";
 import { firstView } from "./store/view-name";
 import { Timeline } from "./timeline/timeline";
 import type { TimelineCanvas } from "./timeline/timeline-canvas";
+import { TourOffer } from "./tour/offer";
+import { TourCard } from "./tour/tour-card";
 import { type SessionView, showView } from "./view";
 
 /** Interval between two updates of the latency figures on the root, in milliseconds. */
@@ -114,12 +116,17 @@ export function App({ view }: { view: SessionView }) {
         <Controls view={view} />
         <FileBar view={view} />
         <RecordingBars view={view} />
+        {view.tour.value === null && <FirstClip view={view} />}
+        <TourOffer view={view} />
       </Panel>
       <Panel name="settings panel">
         <Settings view={view} />
       </Panel>
       <Panel name="list of problems">
         <Banners view={view} />
+      </Panel>
+      <Panel name="tour">
+        <TourCard view={view} />
       </Panel>
       {view.name.value === "show" ? (
         <Panel name="show view">

@@ -6,7 +6,7 @@
 import { computed } from "@preact/signals";
 import { DeviceList } from "./capture/devices";
 import { browserHost, type CaptureHost } from "./capture/host";
-import { AudioInput } from "./capture/input";
+import { AudioInput, FILE_TAIL_S } from "./capture/input";
 import { hiddenProblem } from "./capture/problems";
 import type { Analysing, Branching, ForkRequest, SessionChannel } from "./channel/channel";
 import { KernelClips } from "./channel/kernel-clips";
@@ -20,7 +20,7 @@ import { ChunkPlayer } from "./playback/chunk-player";
 import { Replay } from "./playback/replay";
 import type { Fetched, Sound } from "./playback/sound";
 import { Speech } from "./speech/speech";
-import { isPlaying } from "./store/playing";
+import { announced, isPlaying } from "./store/playing";
 import { BACK_AGAIN, KERNEL_LOST, KERNEL_SILENT, type Problem } from "./store/problem";
 import type { Changes } from "./store/settings";
 import { createStore, dismissProblem, type Store, showProblem } from "./store/store";
@@ -197,6 +197,15 @@ export class Conversation implements SessionChannel {
   /** Have the kernel play a file of this page. */
   async playFile(file: File, pace: Pace): Promise<void> {
     if (this.ready) await this.#input.playFile(file, pace);
+  }
+
+  /** Have the kernel play a clip of the package. */
+  async playClip(clip: string, pace: Pace): Promise<void> {
+    if (!this.ready) return;
+    if (this.running) await this.stop();
+    this.#input.dismissOld();
+    this.store.file.value = announced(clip, this.#link.page);
+    this.#link.send({ type: "play_clip", clip, pace, tail_s: FILE_TAIL_S, page: this.#link.page });
   }
 
   /** Stop microphone or file; resolves when the last block and the close were sent. */

@@ -9,6 +9,14 @@ import { type HiddenFrom, NOTHING_HIDDEN } from "./store/hidden";
 import type { Store } from "./store/store";
 import { firstView, rememberView, type ViewName } from "./store/view-name";
 
+/** Place in the guided tour. */
+export interface TourPlace {
+  /** Index of the step. */
+  step: number;
+  /** View to return to. */
+  from: ViewName;
+}
+
 export interface View<C extends Channel = Channel> {
   /** Unique prefix for ids within the page. */
   id: string;
@@ -24,6 +32,8 @@ export interface View<C extends Channel = Channel> {
   token: Signal<{ turn: number; index: number } | null>;
   /** Decisions and replies that step mode hides. */
   hiddenFrom: Signal<HiddenFrom>;
+  /** The guided tour; null while it is not taken. */
+  tour: Signal<TourPlace | null>;
   /** Whether step mode is open. */
   stepping: Signal<boolean>;
   /** Whether the settings are shown. */
@@ -68,6 +78,7 @@ export function createView<C extends Channel>(channel: C): View<C> {
     hovered: signal(null),
     token: signal(null),
     hiddenFrom: signal(NOTHING_HIDDEN),
+    tour: signal(null),
     stepping: signal(false),
     settingsOpen: signal(false),
     savingOpen: signal(false),
@@ -106,4 +117,23 @@ export function showView(view: View, name: ViewName): void {
 export function chooseView(view: View, name: ViewName): void {
   showView(view, name);
   rememberView(name);
+}
+
+/** Begin the guided tour, in the view that has all of its controls. */
+export function beginTour(view: View): void {
+  batch(() => {
+    view.tour.value = { step: 0, from: view.name.peek() };
+    view.stepping.value = false;
+    showView(view, "explore");
+  });
+}
+
+/** Leave the tour, and lay out the view in which it began. */
+export function leaveTour(view: View): void {
+  const place = view.tour.peek();
+  if (!place) return;
+  batch(() => {
+    view.tour.value = null;
+    showView(view, place.from);
+  });
 }

@@ -24,8 +24,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   timeline: ["store", "record", "text", "style", "host", "view", "panels/bar-button"],
   branches: ["panels", "timeline", "store", "record", "view", "channel/messages"],
   view: ["store", "record", "channel/channel", "channel/messages"],
+  tour: ["panels", "store", "record", "view", "channel/messages"],
   show: ["panels", "store", "record", "view"],
-  app: ["panels", "timeline", "branches", "show", "store", "record", "host", "view"],
+  app: ["panels", "timeline", "branches", "show", "tour", "store", "record", "host", "view"],
   "viewer-app": [
     "branches",
     "panels",

@@ -31,7 +31,9 @@ RUNNERS = ("infer_online.py", "infer.py")
 BLOCK = 13
 """Tokens of a decision step: the previous token and the block."""
 SECONDS = 20.0
+"""Audio that both implementations hear, in seconds: fifty chunks, enough for a median."""
 NOISE_DB = -46.0
+"""Level of the noise that they hear, in dB of full scale: audible, and below what the model answers."""
 MOST_SECONDS = 1_800
 """Timeout of their run in seconds: loading a checkpoint of the published size alone takes minutes."""
 

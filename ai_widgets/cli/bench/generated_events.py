@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ...protocol import SAMPLE_RATE
 
 MINUTE_S = 60
+"""Length of the audio that `minute` makes, in seconds."""
 LEVEL_DB, NOISE_DB = -14.0, -60.0
 """Peak of the events, and root mean square of the noise, in dB of full scale."""
 FIRST_S = 0.5
@@ -28,6 +29,7 @@ VOWELS = {
 }
 """Formants in Hz (Peterson and Barney 1952, men)."""
 FORMANT_WIDTH_HZ = 120.0
+"""Width of a formant of the generated vowels, in Hz: within the 50 to 200 Hz measured on speech."""
 BREATH_S, BREATH = 0.06, 0.15
 """Length of the noise between two vowels in seconds, and its level against the vowels."""
 

@@ -32,6 +32,7 @@ TOLERANCE = 0.05
 REPLY_EVERY, REPLY_TOKENS = 25, 12
 """A reply of twelve tokens every ten seconds, as in a lively conversation."""
 RULE = {"greedy": False, "temperature": 0.7, "top_k": 20, "top_p": 0.8, "bias": 0.0, "mask": True, "seed": 0}
+"""Sampling rule of the simulated decisions: one for the session, as without changed settings."""
 
 
 def events_of(chunk: int, noise: np.random.Generator) -> Iterator[Event]:

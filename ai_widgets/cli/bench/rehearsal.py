@@ -39,7 +39,9 @@ from .rehearsal_files import RELEASE, SMALL, write_release
 
 FORMATS = ("bfloat16", "bfloat16+int8", "bfloat16+int4")
 BLOCK = 16 * 2**20
+"""Bytes that are read at a time from the weight files: large enough for a disk's full rate."""
 ROUNDS = 5
+"""Repetitions of each measured step; the median is reported."""
 PROMPT = tuple(range(40, 104))
 """Tokens before the measured steps: about the length of the published prefix."""
 SPARE = 1_000_000_000

@@ -19,7 +19,9 @@ from ...model.skeleton import tower_skeleton
 from ...model.weights import INDEX_FILE, TOWER_FILES, TOWER_OPTIONAL
 
 SHARDS = 4
+"""Number of weight files: more than one, as the published checkpoint has."""
 DEVIATION = 0.02
+"""Standard deviation of the random weights: the usual one of an untrained transformer, so that logits stay finite."""
 SUPPLY = 2**23
 """Random numbers that are drawn; weights are taken from them at varying offsets, since drawing all would be slow."""
 
@@ -66,6 +68,7 @@ SMALL: dict[str, Any] = {
         "output_dim": 128,
     },
 }
+"""Release with small sizes, which tests write and read in seconds."""
 
 
 def write_release(folder: Path, sizes: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from ...protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Turn
 from .generated_events import EVENTS, MINUTE_S, minute
 
 MINUTES = 5
+"""Length of the session in minutes: several times the sliding context."""
 TOLERANCE = 0.1
 """Share of the first minute's replies that may be missing in the fifth minute: one of twelve, since draws differ."""
 LONGEST_REPLY = 40

@@ -36,6 +36,7 @@ RATE = 48_000
 BLOCK_SECONDS = 0.1
 """Length of a block in seconds, as a page sends them."""
 BLOCKS_PER_CHUNK = round(CHUNK_SECONDS / BLOCK_SECONDS)
+"""Number of blocks that hold one chunk."""
 AHEAD = 16
 """Chunks that the simulated microphone may be ahead of the model."""
 RECORDING_S = 600.0

@@ -52,6 +52,7 @@ VOCABULARY = 151_936
 PLAIN = {"mask": False, "bias": 0.0, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
 """Plain sampling, from the whole vocabulary."""
 NOISE_DB = -46.0
+"""Level of the noise that the sessions hear, in dB of full scale."""
 SILENT = -1000.0
 """Bias that prevents replies, so that all chunks do the same work."""
 FULL: dict[str, Any] = {"bias": SILENT, "context_limit": SLIDE_POSITIONS}

@@ -1,4 +1,4 @@
-"""Play files that pages hold: a page announces its file and answers the requests for ranges."""
+"""Play what pages ask for: files that they hold, of which they send ranges, and clips of the package by name."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from ...audio.clips import clips
 from ...audio.files import open_audio
 from ...audio.reader import AudioReader
 from ...errors import AudioError
 from ..stages.session_feed import Feeder
+from ..wire.clip_message import PlayClip
 from ..wire.messages import Bytes, Play
 from .file_player import FilePlayer
 from .file_stream import FileStream
@@ -40,8 +42,13 @@ class PageFiles:
         self._number = 0
         self._file: PageFile | None = None
 
-    def play(self, message: Play) -> None:
-        """Play the file that a page announces. The caller has checked that no other file plays."""
+    def play(self, message: Play | PlayClip) -> None:
+        """Play the file that a page announces, or a clip. The caller has checked that no other file plays."""
+        if isinstance(message, PlayClip):
+            clip = clips[message.clip]
+            open_clip = partial(open_audio, clip)
+            self._player.play(FileStream(str(clip), open_clip, self._feeder(), message.tail_s, message.pace))
+            return
         name = message.name or "the file"
         file = PageFile(name, message.size, lambda at, length: self._ask(message.stream, at, length, message.page))
         self._number, self._file = message.stream, file

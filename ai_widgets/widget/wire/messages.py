@@ -21,6 +21,7 @@ import numpy.typing as npt
 from msgspec import UNSET, Meta, UnsetType
 
 from .branch_messages import DropBranch, Fork, SentFork
+from .clip_message import PlayClip
 from .limits import (
     MAX_MS,
     MAX_SECONDS,
@@ -275,7 +276,7 @@ class Poll(PageMessage, frozen=True):
 
 
 SENT: tuple[type[PageMessage], ...] = (
-    *(SentHello, Open, SentBlock, Close, Play, SentBytes, FileAction, MicState, Set, Fetch, Loop),
+    *(SentHello, Open, SentBlock, Close, Play, PlayClip, SentBytes, FileAction, MicState, Set, Fetch, Loop),
     *(Step, Interrupt, Reset, Poll),
     *(SentFork, DropBranch),
     *(Save, Part, Release, Load, Unload, Replay, Analyse),
@@ -337,7 +338,7 @@ class Bytes(msgspec.Struct, frozen=True):
 
 
 Message = (
-    Hello | Open | Block | Close | Play | Bytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset
-    | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay | Analyse
+    Hello | Open | Block | Close | Play | PlayClip | Bytes | FileAction | MicState | Set | Fetch | Loop | Step
+    | Interrupt | Reset | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay | Analyse
 )  # fmt: skip
 Buffers = Sequence[bytes | bytearray | memoryview]

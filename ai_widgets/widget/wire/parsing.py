@@ -12,8 +12,10 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
 
+from ...audio.clips import clips
 from ...errors import MessageError
 from .branch_messages import Fork, SentFork
+from .clip_message import PlayClip
 from .limits import (
     DTYPES,
     HANDSHAKE,
@@ -71,6 +73,9 @@ def _parsed(content: object, buffers: Buffers) -> Message:
         case SentHello():
             binary = len(buffers) == 1 and bytes(buffers[0]) == HANDSHAKE
             return Hello(message.protocol, message.seen, message.page, _session(message.session), binary)
+        case PlayClip():
+            if message.clip not in clips:
+                raise MessageError(clips.unknown(message.clip))
         case Open():
             return msgspec.structs.replace(message, track=_bounded(message.track, "track", MAX_TRACK_BYTES))
         case SentFork():

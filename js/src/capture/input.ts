@@ -22,7 +22,7 @@ import type { Block } from "./tap";
 /** Codes of the problems that a new recording does not solve. */
 const STANDING = [KERNEL_LOST.code, PROTOCOL_MISMATCH.code, "model"];
 /** Seconds of silence that the kernel appends to a file, so that the model can reply to its end. */
-const FILE_TAIL_S = 1.0;
+export const FILE_TAIL_S = 1.0;
 /** Time after a reply was read aloud during which the room may still echo, in milliseconds. */
 const ECHO_MS = 300;
 
@@ -109,7 +109,7 @@ export class AudioInput {
   /** Have the kernel play a file, which it reads from this page range by range. */
   async playFile(file: File, pace: Pace): Promise<void> {
     if (this.running) await this.stop("stopped");
-    this.#dismissOld();
+    this.dismissOld();
     const { page } = this.options;
     const name = fitText(file.name);
     const stream = this.nextStream();
@@ -241,13 +241,13 @@ export class AudioInput {
 
   #begin(): void {
     batch(() => {
-      this.#dismissOld();
+      this.dismissOld();
       this.#move({ type: "ask" });
     });
   }
 
   /** Dismiss the problems of the previous attempt. */
-  #dismissOld(): void {
+  dismissOld(): void {
     for (const problem of this.store.problems.value) {
       if (!STANDING.includes(problem.code)) dismissProblem(this.store, problem.code);
     }

@@ -81,6 +81,8 @@ export interface SessionChannel extends Channel {
   record(): Promise<void>;
   /** Play a file of this page to the model. */
   playFile(file: File, pace: Pace): Promise<void>;
+  /** Play a clip of the package, one of `CLIPS`, to the model. */
+  playClip(clip: string, pace: Pace): Promise<void>;
   /** Stop microphone or file; resolves when the last block and the close were sent. */
   stop(reason?: CloseReason): Promise<void>;
   /** Suspend or resume the audio: the stream stays open and the session's clock stops meanwhile. */

@@ -8,6 +8,7 @@ export const MAX_TEXT = 500;
 export const LOOP_MODES = ["run","pause","step"] as const;
 export const FILE_STATES = ["opening","playing","paused","ended","stopped","failed"] as const;
 export const AUDIO_SUFFIXES = [".3gp",".aac",".ac3",".aif",".aifc",".aiff",".amr",".au",".caf",".flac",".m4a",".m4b",".mka",".mkv",".mov",".mp3",".mp4",".oga",".ogg",".opus",".rf64",".snd",".w64",".wav",".webm",".wma"] as const;
+export const CLIPS = [["speech_pause_speech","Two sentences with a pause"],["digit","The word seven"],["keyword","The word computer"],["interruption","One speaker interrupts another"],["rain","Rain"],["rooster","A rooster"],["alarm","An alarm"],["knocking","Knocks on a door"],["music","Music"]] as const;
 export const RECORDING_SUFFIX = ".aiw";
 export const MAX_SEEDS = 100;
 export const MAX_FORK_SAMPLES = 524288;
@@ -115,6 +116,19 @@ export interface Play {
   /** Pace at which it is played. */
   readonly pace: Pace;
   /** Seconds of silence that follow the file. */
+  readonly tail_s: number;
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** Request to play a clip of the package, which the kernel reads from its disk. */
+export interface PlayClip {
+  readonly type: "play_clip";
+  /** Name of the clip, one of `CLIPS`. */
+  readonly clip: string;
+  /** Pace at which it is played. */
+  readonly pace: Pace;
+  /** Seconds of silence that follow the clip. */
   readonly tail_s: number;
   /** Name of the page, in most messages. */
   readonly page: string;
@@ -627,6 +641,6 @@ export interface SeedRaster {
   readonly decided: readonly number[];
 }
 
-export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | SentFork | DropBranch | Save | Part | Release | Load | Unload | Replay | Analyse;
+export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | PlayClip | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | SentFork | DropBranch | Save | Part | Release | Load | Unload | Replay | Analyse;
 
 export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed | Analysed;

@@ -7,8 +7,9 @@ import type { SessionView } from "../view";
 import { BarButton } from "./bar-button";
 import { FullscreenButton } from "./fullscreen";
 import { LevelMeter } from "./level-meter";
-import { DevicePicker, FileChooser } from "./sources";
+import { ClipPicker, DevicePicker, FileChooser } from "./sources";
 import { Clock, RecordingLight, StatePill } from "./status";
+import { TourButton } from "./tour-button";
 import { ViewPicker } from "./view-picker";
 
 export function Controls({ view }: { view: SessionView }) {
@@ -37,11 +38,13 @@ export function Controls({ view }: { view: SessionView }) {
       <span class="aiw-right">
         <ViewPicker view={view} />
         {show ? <FullscreenButton view={view} /> : <PanelButtons view={view} closed={closed} />}
+        <TourButton view={view} />
       </span>
       <span class="aiw-break" />
       {!show && <DevicePicker view={view} disabled={closed} />}
       <LevelMeter store={store} />
       <FileChooser view={view} disabled={closed} />
+      <ClipPicker view={view} disabled={closed} />
       {!show && <Clock store={store} />}
     </div>
   );
@@ -119,7 +122,7 @@ function SessionButtons({ view, closed }: ButtonsProps) {
   );
 }
 
-/** Render the buttons that open step mode, settings and tour. */
+/** Render the buttons that open step mode and settings. */
 function PanelButtons({ view, closed }: ButtonsProps) {
   const { store } = view;
   void store.version.value;

@@ -3,8 +3,8 @@ import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Decision, Token } from "../record/events";
 import { policyOf } from "../record/policy";
-import { chunkCount, type TurnRecord, turnOf } from "../record/record";
-import { isDecisionHidden, isReplyHidden } from "../store/hidden";
+import { chunkCount, type SessionRecord, type TurnRecord, turnOf } from "../record/record";
+import { type HiddenFrom, isDecisionHidden, isReplyHidden } from "../store/hidden";
 import { CHOICE_WORDS, readout } from "../store/readout";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
@@ -22,12 +22,13 @@ export function Inspector({ view }: { view: View }) {
   const { selected, hovered, store } = view;
   void store.version.value;
   const last = useRef<number | null>(null);
-  // The selected chunk, else the one under the cursor, else the one shown last.
+  // The selected chunk, else the one under the cursor, else the one shown last, else that of the newest reply.
   const known = (chunk: number | null) => chunk !== null && chunk < chunkCount(store.record);
-  const chunk = [selected.value, hovered.value, last.current].find(known) ?? null;
+  const pointed = [selected.value, hovered.value, last.current].find(known) ?? null;
   useLayoutEffect(() => {
-    last.current = chunk;
-  }, [chunk]);
+    last.current = pointed;
+  }, [pointed]);
+  const chunk = pointed ?? newestReply(store.record, view.hiddenFrom.value);
   if (chunk === null) {
     return (
       <section class="aiw-card aiw-inspector" aria-label="Inspector" data-testid="inspector">
@@ -40,6 +41,15 @@ export function Inspector({ view }: { view: View }) {
     );
   }
   return <ChunkCard view={view} chunk={chunk} />;
+}
+
+/** Return the chunk of the newest complete reply that is not hidden. */
+function newestReply({ turns }: SessionRecord, hidden: HiddenFrom): number | null {
+  for (let i = turns.length - 1; i >= 0; i--) {
+    const turn = turns[i] as TurnRecord;
+    if (turn.ended !== null && !isReplyHidden(hidden, turn)) return turn.chunk;
+  }
+  return null;
 }
 
 function ChunkCard({ view, chunk }: { view: View; chunk: number }) {

@@ -1,9 +1,11 @@
-/** Choice of the audio source: a microphone or a file. */
+/** Choice of the audio source: a microphone, a file, or a clip of the package. */
 
 import { useRef } from "preact/hooks";
-import { AUDIO_SUFFIXES, type Pace, RECORDING_SUFFIX } from "../channel/messages";
+import { AUDIO_SUFFIXES, CLIPS, type Pace, RECORDING_SUFFIX } from "../channel/messages";
+import { chunkCount } from "../record/record";
 import { showProblem } from "../store/store";
 import type { SessionView } from "../view";
+import { BarButton } from "./bar-button";
 
 export function DevicePicker({ view, disabled }: { view: SessionView; disabled: boolean }) {
   const { channel, store } = view;
@@ -107,5 +109,54 @@ export function FileChooser({ view, disabled }: { view: SessionView; disabled: b
         <option value="fast">as fast as possible</option>
       </select>
     </span>
+  );
+}
+
+/** Menu of the package's clips; choosing one plays it. */
+export function ClipPicker({ view, disabled }: { view: SessionView; disabled: boolean }) {
+  return (
+    <select
+      class="aiw-select aiw-clips"
+      data-testid="clip"
+      aria-label="Clip"
+      title="Play one of the package's clips to the model"
+      value=""
+      disabled={disabled}
+      onChange={(event) => {
+        const { value } = event.currentTarget;
+        // The menu is a command and keeps no choice, so that the same clip may be chosen again.
+        event.currentTarget.value = "";
+        if (value) void view.channel.playClip(value, view.pace.value);
+      }}
+    >
+      <option value="">Clips…</option>
+      {CLIPS.map(([name, title]) => (
+        <option key={name} value={name}>
+          {title}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** Offer of the first clip, shown until the session has heard something: it needs no microphone. */
+export function FirstClip({ view }: { view: SessionView }) {
+  const { channel, store } = view;
+  void store.version.value;
+  const offered = channel.ready && chunkCount(store.record) === 0 && store.shown.value !== "listening";
+  if (!offered || store.file.value || store.line.value === "connecting") return null;
+  const [name, title] = CLIPS[0];
+  return (
+    <p class="aiw-hint aiw-offer" data-testid="first-clip">
+      No microphone?
+      <BarButton
+        name="play-first-clip"
+        title={`Play the clip “${title}” to the model`}
+        press={() => void channel.playClip(name, view.pace.value)}
+      >
+        Play a clip
+      </BarButton>
+      and see when the model replies.
+    </p>
   );
 }
