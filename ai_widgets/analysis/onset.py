@@ -112,7 +112,7 @@ def place(chunk: int) -> str:
 
 def percent(p: float) -> str:
     """Format a probability in percent."""
-    return f"{100 * p:.1f} %"
+    return f"{100 * p:.1f}\N{NO-BREAK SPACE}%"
 
 
 def onset(

@@ -136,7 +136,7 @@ describe("a widget", () => {
     model.say(told({ what: "seeds", seeds: RASTER }));
     await drawn();
     expect(find("lane-onset").textContent).toContain("bias 0.5");
-    expect(find("lane-onset").textContent).toContain("after chunk 0 (0.4 s): 50.0 %");
+    expect(find("lane-onset").textContent).toContain("after chunk 0 (0.4 s): 50.0\u00a0%");
     expect(find("lane-seeds").textContent).toContain("2 of 3 seeds reply");
     find("close-onset").click();
     await drawn();
@@ -156,10 +156,10 @@ describe("a widget", () => {
     find("onset-start").click();
     await drawn();
     expect(model.of("analyse")).toEqual([]);
-    expect(find("lane-onset").textContent).toContain("after chunk 0 (0.4 s): 25.0 %");
+    expect(find("lane-onset").textContent).toContain("after chunk 0 (0.4 s): 25.0\u00a0%");
     view.whatIf.value = { ...NO_CHANGE, bias: Math.log(3) };
     await drawn();
-    expect(find("lane-onset").textContent).toContain("50.0 %");
+    expect(find("lane-onset").textContent).toContain("50.0\u00a0%");
   });
 });
 
@@ -187,7 +187,7 @@ describe("an exported page", () => {
 
   it("shows what was computed before", () => {
     const { find } = page({ analyses: { onset: CURVE, seeds: RASTER } }, [...silence(4), ...REPLY]);
-    expect(find("lane-onset")?.textContent).toContain("50.0 %");
+    expect(find("lane-onset")?.textContent).toContain("50.0\u00a0%");
     expect(find("lane-seeds")?.textContent).toContain("2 of 3 seeds");
   });
 

@@ -22,6 +22,17 @@ DRAWN = "import ai_widgets as aiw\nw = aiw.AudioInteraction(seed=1)\nw"
 PLAY = f"w.play({str(SPEECH)!r})"
 WIDTHS = ((1280, False), (1280, True), (390, False), (300, False))
 
+CUT_PLACEHOLDERS = """() => {
+  const pen = document.createElement('canvas').getContext('2d');
+  return [...document.querySelectorAll('[data-testid=aiw] input[placeholder]')].filter(field => {
+    const { font, paddingLeft, paddingRight } = getComputedStyle(field);
+    pen.font = font;
+    const room = field.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+    return pen.measureText(field.placeholder).width > room;
+  }).map(field => field.placeholder);
+}"""
+"""Placeholders that their fields cut off."""
+
 
 def test_the_widget_shows_onset_and_seeds_and_changes_audio(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([DRAWN, PLAY])
@@ -57,9 +68,12 @@ def test_the_widget_shows_onset_and_seeds_and_changes_audio(open_notebook: OpenN
     notebook.shot("analyses-light")
     notebook.look(1280, 1700, dark=True)
     notebook.shot("analyses-dark")
-    notebook.page.evaluate(NARROW, 300)
-    assert notebook.page.evaluate(OUT_OF_REACH) == []
-    notebook.shot("analyses-300")
+    widget.get_by_test_id("settings-toggle").click()
+    for width in (390, 300):
+        notebook.page.evaluate(NARROW, width)
+        assert notebook.page.evaluate(OUT_OF_REACH) == []
+        assert notebook.page.evaluate(CUT_PLACEHOLDERS) == []
+        notebook.shot(f"analyses-{width}")
     assert notebook.errors() == []
 
 

@@ -137,6 +137,7 @@ export function OtherPrompt({ view, id, lost, fork }: PromptProps) {
           class="aiw-entry"
           rows={2}
           data-testid={`${id}-prompt`}
+          placeholder="the checkpoint's own"
           value={prompt}
           onInput={({ currentTarget }) => {
             typed.value = currentTarget.value;

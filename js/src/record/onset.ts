@@ -105,7 +105,7 @@ function place(chunk = 0): string {
 }
 
 function percent(p: number): string {
-  return `${(100 * p).toFixed(1)} %`;
+  return `${(100 * p).toFixed(1)}\u00a0%`;
 }
 
 /** Read the numbers of an onset curve from JSON; null if they are none. */
