@@ -72,6 +72,7 @@ def test_the_widget_shows_onset_and_seeds_and_changes_audio(open_notebook: OpenN
     for width in (390, 300):
         notebook.page.evaluate(NARROW, width)
         assert notebook.page.evaluate(OUT_OF_REACH) == []
+        assert widget.locator("input[placeholder='all that fit']").count() == 1
         assert notebook.page.evaluate(CUT_PLACEHOLDERS) == []
         notebook.shot(f"analyses-{width}")
     assert notebook.errors() == []
