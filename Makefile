@@ -8,6 +8,7 @@ NODE_MINIMUM := 20
 NODE_PATH_FILE := $(CURDIR)/.venv/node-path
 WITH_NODE = PATH="$$(cat '$(NODE_PATH_FILE)'):$$PATH"
 BUNDLE := ai_widgets/widget/static/widget.js
+ENGINE_MODEL := build/engine-model/manifest.json
 BUNDLE_SOURCES := $(shell find js/src -type f 2>/dev/null) js/build.mjs js/bundling.mjs js/schema-types.mjs \
   $(wildcard js/schema/*.json) js/package.json
 
@@ -24,7 +25,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo demo-page docs schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -52,6 +53,19 @@ $(BUNDLE): $(BUNDLE_SOURCES) js/node_modules/.installed
 # NO_BROWSER=1 only prints the address; PORT=… chooses another one than 8888.
 demo: setup
 	$(BIN)/ai-widgets demo --folder notebooks $(if $(NO_BROWSER),--no-browser) $(if $(PORT),--port $(PORT))
+
+# The documentation site, with the page that has the model in it, in build/docs.
+docs: setup
+	rm -rf build/docs-extra && mkdir -p build/docs-extra
+	$(BIN)/ai-widgets page build/docs-extra/page
+	$(PY) -m sphinx -q -W -b html docs build/docs
+	@echo "Open build/docs/index.html, or: $(PY) -m http.server --directory build/docs"
+
+# The page with the model in it, on this machine; it needs no cross-origin isolation. PORT=… chooses another one than 8899.
+demo-page: setup
+	$(BIN)/ai-widgets page build/page
+	@echo "Open http://127.0.0.1:$(or $(PORT),8899)/ and stop the server with Ctrl-C."
+	$(PY) -m http.server --bind 127.0.0.1 --directory build/page $(or $(PORT),8899)
 
 # After a change of an event or a message in Python: its schema, examples and TypeScript.
 schema: setup
@@ -87,7 +101,11 @@ test-quant: setup
 	$(PY) -m pip install --quiet --no-deps --constraint constraints.txt --upgrade --target build/quant torchao
 	PYTHONPATH=build/quant $(PY) -m pytest tests/test_quantise.py tests/test_rehearsal.py::test_figures_of_int8
 
-test-js: setup
+# The engine's tests run the embedded checkpoint as the page does.
+$(ENGINE_MODEL): .venv/installed $(shell find ai_widgets/model ai_widgets/tiny -type f -not -name '*.pyc' 2>/dev/null)
+	$(PY) -m tests.engine_model $(dir $@)
+
+test-js: setup $(ENGINE_MODEL)
 	cd js && $(WITH_NODE) npm test --silent
 
 # Builds the wheel and uses it in an environment of its own.
@@ -113,4 +131,4 @@ audit: setup
 	$(WITH_NODE) $(PY) .ci/audit.py
 
 clean:
-	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static ai_widgets/record/static .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv build dist js/node_modules $(BUNDLE) ai_widgets/widget/static ai_widgets/record/static ai_widgets/page/static .pytest_cache .mypy_cache .ruff_cache

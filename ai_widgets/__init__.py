@@ -24,6 +24,7 @@ from .errors import (
     AudioTooLongError,
     AudioWarning,
     CheckpointError,
+    EnsembleError,
     MessageError,
     NotEnoughMemoryError,
     NotFiniteError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .inference import Model, load_model, run_inference
     from .protocol import Decision, Notice, Token, Turn
     from .record.record import SessionRecord
+    from .session.ensemble import Ensemble
     from .session.session import StreamingSession
     from .settings import Settings
     from .special_tokens import Emotion
@@ -53,6 +55,7 @@ __version__ = "0.1.0"
 _WHERE = {
     "AudioInteraction": "widget.app",
     "Decision": "protocol",
+    "Ensemble": "session.ensemble",
     "Emotion": "special_tokens",
     "Model": "inference",
     "Notice": "protocol",
@@ -76,6 +79,8 @@ __all__ = [
     "CheckpointError",
     "Decision",
     "Emotion",
+    "Ensemble",
+    "EnsembleError",
     "MessageError",
     "Model",
     "NotEnoughMemoryError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 MAX_QUOTED_NAME = 60
 """Characters of an unknown name that a sentence quotes; a longer one is no misspelling of a known one."""
@@ -67,6 +67,10 @@ class CheckpointError(AiWidgetsError, ValueError):
     """Error for a checkpoint that cannot be found or read, or does not match the model."""
 
 
+class ExportError(CheckpointError):
+    """Error for a checkpoint that cannot be exported to a page: too large, another tokenizer, or other results."""
+
+
 class HubError(CheckpointError):
     """Error for a hub repository that was not downloaded; the message names the cause and the remedy."""
 
@@ -85,6 +89,24 @@ class CheckpointWarning(UserWarning):
 
 class SessionError(AiWidgetsError, RuntimeError):
     """Error for a call that the session's state does not allow, such as feeding audio to a closed session."""
+
+
+class EnsembleError(SessionError):
+    """Error for sessions of an ensemble that failed in a call, raised when the call is complete in the others.
+
+    Attributes
+    ----------
+    errors
+        Error of each session that failed, by its index.
+    events
+        Events of the call by session, those before an error included.
+    """
+
+    def __init__(self, errors: Mapping[int, Exception], events: Sequence[Sequence[object]]) -> None:
+        first, error = next(iter(errors.items()))
+        more = "" if len(errors) == 1 else f" (and {len(errors) - 1} more, see `errors`)"
+        super().__init__(f"Session {first} failed{more}; the others have gone on. {type(error).__name__}: {error}")
+        self.errors, self.events = errors, events
 
 
 class NotFiniteError(AiWidgetsError, ArithmeticError):
@@ -141,6 +163,10 @@ class NewerRecordError(RecordError):
 
 class RecordWarning(UserWarning):
     """Warning for a recording that was read although a part of it is cut off, damaged or missing."""
+
+
+class PageError(AiWidgetsError, ValueError):
+    """Error for a page that cannot be written: an unsuitable folder or file, or front-end files that were not built."""
 
 
 class MissingPackageError(AiWidgetsError, ImportError):

@@ -22,6 +22,8 @@ from .model.sampling import SamplingRule
 from .model.threads import intra_op_threads
 from .model.traits import Traits
 from .process_exit import computation
+from .protocol import CHUNK_SECONDS, Decision
+from .record.bars import bar_of_seconds
 from .record.record import SessionRecord
 from .record.transcript import facts_html
 from .session.answer_files import answer_files
@@ -149,7 +151,7 @@ class Model:
         """Return the model with the same weights under another name of the same files, such as a relative path."""
         return replace(self, name=name, revision=revision)
 
-    def replay(self, record: SessionRecord, tolerance: float = TOLERANCE) -> Replay:
+    def replay(self, record: SessionRecord, tolerance: float = TOLERANCE, *, progress: bool = True) -> Replay:
         """Replay a record from its first chunk, and compare every decision, token and reply.
 
         Changed settings, interrupts, forced decisions and failures happen again at the same chunk and token.
@@ -161,6 +163,8 @@ class Model:
         tolerance
             Largest absolute difference of a logit or a probability that counts as the same. Tokens, random numbers,
             texts and positions must be equal.
+        progress
+            Whether a bar with the time left is shown where the replay takes longer than two seconds.
 
         Returns
         -------
@@ -177,7 +181,8 @@ class Model:
         >>> model.replay(SessionRecord.load("talk.aiw")).reproduced
         True
         """
-        return replay(self, record, tolerance)
+        with bar_of_seconds(record.chunks_heard * CHUNK_SECONDS, "replaying", shown=progress) as bar:
+            return replay(self, record, tolerance, lambda heard: bar.update(heard * CHUNK_SECONDS - bar.n))
 
     def rerun(self, record: SessionRecord) -> StreamingSession:
         """Return a session in which the audio of a record is pending; raises what `replay` raises.
@@ -277,6 +282,7 @@ def run_inference(
     floor: str = "clip",
     tail_silence: float = 1.0,
     longest_s: float | None = LONGEST_S,
+    progress: bool = True,
     **settings: Any,
 ) -> SessionRecord:
     """Run audio files through a checkpoint with the settings of the authors' offline runner (the model card's call).
@@ -294,6 +300,8 @@ def run_inference(
         See `load_model`.
     floor, tail_silence, longest_s
         As in `StreamingSession.play`.
+    progress
+        Whether a bar with the time left is shown where this takes longer than two seconds.
     **settings
         Fields of `Settings`; they override the defaults.
 
@@ -318,9 +326,14 @@ def run_inference(
         audio_paths = [audio_paths]
     # Checked before the model is loaded, which may take minutes.
     files = expand_paths(audio_paths)
-    check_files(files, longest_s)
-    model = load_model(checkpoint_dir, device, dtype)
-    with model.session(**{"greedy": True, "context": "stop", **settings}) as session:
-        for _ in answer_files(session, files, floor=floor, tail_silence=tail_silence, longest_s=longest_s):
-            pass
+    seconds = check_files(files, longest_s)
+    total = None if seconds is None else seconds + len(files) * tail_silence
+    model = load_model(checkpoint_dir, device, dtype, progress=progress)
+    with (
+        model.session(**{"greedy": True, "context": "stop", **settings}) as session,
+        bar_of_seconds(total, "listening", shown=progress) as bar,
+    ):
+        for event in answer_files(session, files, floor=floor, tail_silence=tail_silence, longest_s=longest_s):
+            if isinstance(event, Decision):
+                bar.update(CHUNK_SECONDS)
     return session.record

@@ -1,7 +1,8 @@
-// Bundles the front end into the Python package: the widget, and the viewer of exported records. Each is one script and one
-// style sheet, with nothing to fetch at run time, and the licences of the libraries inside.
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+// Bundles the front end into the Python package: the widget, the viewer of exported records, and the page with the model in
+// it. Each is one script and one style sheet, with nothing to fetch from another host, and the licences of the libraries
+// inside. The page also has its engine's worker, the WASM file of onnxruntime, and its service worker.
+import { copyFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
 import { SOURCES } from "./bundling.mjs";
@@ -13,6 +14,10 @@ const package_ = join(here, "..", "ai_widgets");
 const LARGEST_BUNDLE = 256_000;
 /** Largest size of the viewer's files, in bytes: each exported page contains them. */
 const LARGEST_VIEWER = 180_000;
+/** Largest size of the page's script, its style sheet and its engine's worker, in bytes: the WASM file is far larger. */
+const LARGEST_PAGE = 380_000;
+/** WASM file of onnxruntime that the engine loads; the others of the package have WebGPU and other ways to wait. */
+const ORT_WASM = "ort-wasm-simd-threaded.wasm";
 
 // The worklet runs in its own global scope and is loaded from a Blob URL, so it is bundled as minified text.
 const workletText = {
@@ -29,14 +34,18 @@ const workletText = {
 async function licensesOf({ inputs }) {
   const names = Object.keys(inputs).map((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]);
   const packages = [...new Set(names.filter(Boolean))].sort();
-  const texts = packages.map(
-    async (name) => `${name}\n\n${await readFile(join(here, "node_modules", name, "LICENSE"), "utf8")}`,
-  );
+  const texts = packages.map(async (name) => `${name}\n\n${await readFile(licenseOf(name), "utf8")}`);
   return (await Promise.all(texts)).join("\n\n");
 }
 
+/** Return the file with the licence of a package. The packages of onnxruntime name theirs, and do not contain it. */
+function licenseOf(name) {
+  const named = name.startsWith("onnxruntime-");
+  return named ? join(here, "licenses", "onnxruntime.txt") : join(here, "node_modules", name, "LICENSE");
+}
+
 /** Bundle one entry point, its style sheet, and the licences of its packages, into one folder of the package. */
-async function bundle(name, { folder, format, largest }) {
+async function bundle(name, { folder, format, largest, external = [] }) {
   const out = join(package_, folder, "static");
   await mkdir(out, { recursive: true });
   const { metafile } = await build({
@@ -45,6 +54,7 @@ async function bundle(name, { folder, format, largest }) {
     outdir: out,
     ...SOURCES,
     format,
+    external,
     plugins: [workletText],
     charset: "utf8",
     legalComments: "none",
@@ -59,14 +69,49 @@ async function bundle(name, { folder, format, largest }) {
     minify: true,
     target: ["chrome111", "firefox113", "safari16.4"],
   });
-  for (const file of [`${name}.js`, `${name}.css`]) {
-    const { size } = await stat(join(out, file));
-    console.log(`${file}  ${(size / 1000).toFixed(1)} kB`);
-    if (size > largest) throw new Error(`${file} is larger than ${largest} bytes`);
-  }
+  for (const file of [`${name}.js`, `${name}.css`]) await checkSize(join(out, file), largest);
+  return metafile;
+}
+
+async function checkSize(path, largest) {
+  const { size } = await stat(path);
+  console.log(`${basename(path)}  ${(size / 1000).toFixed(1)} kB`);
+  if (size > largest) throw new Error(`${basename(path)} is larger than ${largest} bytes`);
+}
+
+/** Build the page, and add what it needs beside its script and style sheet. */
+async function page() {
+  // A script of the page, or inside it. The runtime is in the worker only.
+  const script = await bundle("page", {
+    ...{ folder: "page", format: "iife", largest: LARGEST_PAGE },
+    external: ["./ort-runtime"],
+  });
+  const out = join(package_, "page", "static");
+  const { metafile } = await build({
+    absWorkingDir: here,
+    entryPoints: { "engine-worker": "src/engine/worker.ts" },
+    outdir: out,
+    ...SOURCES,
+    // A worker that is made of a Blob can be no module in every browser.
+    format: "iife",
+    charset: "utf8",
+    legalComments: "none",
+    metafile: true,
+  });
+  const inputs = { ...script.inputs, ...metafile.inputs };
+  await writeFile(join(out, "page.licenses.txt"), await licensesOf({ inputs }));
+  await checkSize(join(out, "engine-worker.js"), LARGEST_PAGE);
+  const { code } = await transform(await readFile(join(here, "src/page/sw.js"), "utf8"), {
+    minify: true,
+    target: "es2022",
+  });
+  await writeFile(join(out, "sw.js"), code);
+  await copyFile(join(here, "src/page/index.html"), join(out, "index.html"));
+  await copyFile(join(here, "node_modules/onnxruntime-web/dist", ORT_WASM), join(out, ORT_WASM));
 }
 
 await generate();
 await bundle("widget", { folder: "widget", format: "esm", largest: LARGEST_BUNDLE });
 // A script inside a page: its names must not become globals of the page.
 await bundle("viewer", { folder: "record", format: "iife", largest: LARGEST_VIEWER });
+await page();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import tracemalloc
 from base64 import b64decode, b64encode
 from html.parser import HTMLParser
 from io import BytesIO
@@ -155,6 +156,32 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["talk.html"]
     with pytest.raises(RecordError, match="cannot be written"):
         page.save(tmp_path / "missing" / "talk.html")
+
+
+def test_writing_a_page_takes_the_same_memory_for_any_length_of_audio(tmp_path: Path) -> None:
+    """Encoded, and written as base64, in pieces: measured from the record to the file."""
+    peaks = []
+    for chunks in (300, 900):
+        record = SessionRecord(audio_seconds=None)
+        # The same array each time, so that the record itself takes no memory.
+        noise = np.random.default_rng(0).uniform(-0.1, 0.1, CHUNK_SAMPLES).astype(np.float32)
+        for _ in range(chunks):
+            record.append_audio(noise)
+        tracemalloc.start()
+        record.to_html(tmp_path / "talk.html")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    # Four minutes more are 1 MB of MP3 and 1.3 MB of base64.
+    assert (tmp_path / "talk.html").stat().st_size > 1_900_000
+    assert peaks[1] - peaks[0] < 300_000
+
+
+def test_a_page_is_read_again_after_it_was_written(tmp_path: Path) -> None:
+    page = record_of(400, audio=True).to_html(tmp_path / "talk.html")
+    both = zip(page.pieces(), page.pieces(), strict=True)
+    assert "".join(one for one, other in both if one == other) == str(page)
+    assert str(page).encode("utf-8") == (tmp_path / "talk.html").read_bytes()
+    assert len(page) == (tmp_path / "talk.html").stat().st_size
 
 
 def test_a_page_for_a_folder_that_is_missing_is_refused_before_a_run(tmp_path: Path) -> None:

@@ -92,56 +92,6 @@ class TestFiles:
         assert header.created.endswith("+00:00")
 
 
-class TestRaw:
-    """Live audio at the device's own rate, beside what the model heard."""
-
-    def test_python_blocks_by_clip_and_rate(self, toy: Model, tmp_path: Path) -> None:
-        session = toy.session(SessionRecord(keep=tmp_path / TALK), max_reply_tokens=1)
-        whole = (np.rint(babble(3) * 20_000) / 32_768).astype(np.float32)
-        session.push(whole[:30_000], 48_000)
-        session.push(whole[30_000:40_000], 48_000)
-        session.push(whole[40_000:], 44_100)
-        session.finish()
-        session.push(babble(1), 8_000)
-        session.push(babble(1), 16_000)
-        raw = session.record.raw
-        assert [(each.clip, each.rate) for each in raw] == [(0, 48_000), (0, 44_100), (1, 8_000)]
-        parts = [whole[:40_000], whole[40_000:], babble(1)]
-        for segment, part in zip(raw, parts, strict=True):
-            np.testing.assert_array_equal(segment.read(), part)
-        assert [soundfile.info(str(each.path)).subtype for each in raw] == ["PCM_16", "PCM_16", "FLOAT"]
-
-    @pytest.mark.parametrize("folder", [False, True])
-    def test_it_is_saved_and_loaded(self, toy: Model, tmp_path: Path, folder: bool) -> None:
-        session = toy.session(SessionRecord(keep=tmp_path / TALK), max_reply_tokens=1)
-        whole = (np.rint(babble(1) * 20_000) / 32_768).astype(np.float32)
-        session.push(whole, 48_000)
-        loaded = SessionRecord.load(session.record.save(tmp_path / "saved.aiw", folder=folder))
-        again = SessionRecord.load(loaded.save(tmp_path / "again.aiw", folder=not folder))
-        for record in (loaded, again):
-            ((segment, samples),) = [(each, each.read()) for each in record.raw]
-            assert (segment.clip, segment.rate) == (0, 48_000)
-            np.testing.assert_array_equal(samples, whole)
-
-    def test_a_microphone_of_the_widget(self, build: Build, tmp_path: Path) -> None:
-        page = build(keep=tmp_path)
-        page.widget.feed(babble(1), 48_000)
-        page.widget.feed(babble(0.4), 16_000)
-        assert [(each.rate, len(each.read())) for each in page.widget.record.raw] == [(48_000, 16_000)]
-
-    def test_a_block_that_is_taken_again_after_an_interrupt_is_stored_once(self, tmp_path: Path) -> None:
-        record = SessionRecord(keep=tmp_path / TALK)
-        blocks = [np.full(100, (number + 1) / 8, np.float32) for number in range(3)]
-        for number in (0, 1, 1, 2):
-            record.append_raw(blocks[number], 48_000, 0, ("block", number))
-        np.testing.assert_array_equal(record.raw[0].read(), np.concatenate(blocks))
-
-    def test_without_a_folder_none_is_kept(self, toy: Model) -> None:
-        session = toy.session(max_reply_tokens=1)
-        session.push(babble(1), 48_000)
-        assert session.record.raw == []
-
-
 class TestNames:
     def test_a_recording_is_never_overwritten(self, tmp_path: Path) -> None:
         filled(tmp_path / TALK, 1)

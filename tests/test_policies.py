@@ -15,6 +15,7 @@ import torch
 from hypothesis import given
 
 from ai_widgets.errors import SettingError
+from ai_widgets.model.passes import alone
 from ai_widgets.policies import BY_NAME, Energy, Silero, named
 from ai_widgets.policies.endpointing import Endpointer, Endpointing
 from ai_widgets.policies.energy import LevelDetector
@@ -232,7 +233,12 @@ def test_silero_scores_windows_of_32_ms(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "silero_vad", SimpleNamespace(load_silero_vad=lambda: network))
     stream = Silero().open_stream()
     assert network.resets == 1
-    assert [len(stream.perceive(np.zeros(CHUNK_SAMPLES, np.float32)).frames) for _ in range(4)] == [12, 13, 12, 13]
+    assert [len(alone(stream.perceive(np.zeros(CHUNK_SAMPLES, np.float32))).frames) for _ in range(4)] == [
+        12,
+        13,
+        12,
+        13,
+    ]
     assert turns(Silero().session().push(SPEECH)) == [6]
 
 
@@ -247,7 +253,7 @@ def test_the_real_silero_listens_and_leaves_the_threads_alone() -> None:
     threads = torch.get_num_threads()
     stream = Silero().open_stream()
     assert torch.get_num_threads() == threads
-    scores = stream.perceive(np.zeros(2 * CHUNK_SAMPLES, np.float32)).frames
+    scores = alone(stream.perceive(np.zeros(2 * CHUNK_SAMPLES, np.float32))).frames
     assert len(scores) == 25
     assert all(0 <= score < 0.5 for score in scores)
 
@@ -256,11 +262,11 @@ def test_the_real_silero_returns_to_a_mark() -> None:
     pytest.importorskip("silero_vad")
     sound = np.random.default_rng(0).standard_normal((4, CHUNK_SAMPLES)).astype(np.float32) * 0.1
     stream = Silero().open_stream()
-    stream.perceive(sound[0])
+    alone(stream.perceive(sound[0]))
     mark = stream.mark()
-    expected = [stream.perceive(chunk).frames for chunk in sound[1:]]
+    expected = [alone(stream.perceive(chunk)).frames for chunk in sound[1:]]
     stream.return_to(mark)
-    assert [stream.perceive(chunk).frames for chunk in sound[1:]] == expected
+    assert [alone(stream.perceive(chunk)).frames for chunk in sound[1:]] == expected
 
 
 @pytest.mark.parametrize(

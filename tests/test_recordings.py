@@ -30,6 +30,7 @@ from ai_widgets.record import archive, exact_flac
 from ai_widgets.record.header import Header
 from ai_widgets.record.record import SessionRecord
 from ai_widgets.special_tokens import Emotion
+from tests import exact_flac_vectors
 from tests.signals import Array, babble
 
 TALK = "talk.aiw"
@@ -121,6 +122,19 @@ class TestSaveAndLoad:
             samples, rate = soundfile.read(audio, dtype="float32")
         assert rate == 16_000
         np.testing.assert_allclose(samples, record.audio, atol=2**-23)
+
+    def test_a_file_may_hold_the_audio_of_a_folder(self, record: SessionRecord, tmp_path: Path) -> None:
+        folder = record.save(tmp_path / "folder.aiw", folder=True)
+        with zipfile.ZipFile(tmp_path / TALK, "w", zipfile.ZIP_DEFLATED) as file:
+            for name in ("header.json", "events.jsonl", "audio.au"):
+                file.write(folder / name, name)
+        assert same(SessionRecord.load(tmp_path / TALK), record)
+
+    def test_of_two_forms_of_audio_flac_counts(self, record: SessionRecord, tmp_path: Path) -> None:
+        where = record.save(tmp_path / TALK)
+        with zipfile.ZipFile(where, "a") as file:
+            file.writestr("audio.au", b"no audio")
+        assert same(SessionRecord.load(where), record)
 
 
 class TestRefusals:
@@ -435,6 +449,10 @@ def test_flac_and_its_rest_are_exact(audio: list[list[float]]) -> None:
         whole, rest = exact_flac.split(array)
         assert np.abs(whole).max(initial=0) <= 1 << 23
         np.testing.assert_array_equal(exact_flac.join(whole, rest), array)
+
+
+def test_the_web_page_reads_the_same_split() -> None:
+    assert exact_flac_vectors.PATH.read_text(encoding="utf-8") == exact_flac_vectors.text()
 
 
 def test_16_bit_audio_needs_no_rest(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ai_widgets.errors import SettingError
-from ai_widgets.model.sampling import STRIDE, Distribution, SamplingRule, draw, highest, place_between
+from ai_widgets.model.distribution import Distribution, highest
+from ai_widgets.model.remaining import STRIDE, place_between
+from ai_widgets.model.sampling import SamplingRule, draw
 
 Bias = tuple[int, float] | None
 

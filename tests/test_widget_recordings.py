@@ -399,7 +399,7 @@ class TestOpen:
     def test_of_a_long_recording_the_newest_events_are_sent_and_a_sentence_says_so(
         self, page: Page, talk: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(outbox, "MAX_REPLAYED", 20)
+        monkeypatch.setattr(outbox, "MAX_SHOWN", 20)
         record = SessionRecord.load(talk)
         page.widget.show(record)
         first = until(page, "reset")["first"]
@@ -408,6 +408,44 @@ class TestOpen:
         assert sent[0]["first"] == first
         assert sum(len(message["events"]) for message in sent) == len(record) - first
         page.until(lambda: any("older events" in sentence for sentence in page.problems()))
+
+    def test_of_a_recording_longer_than_a_reload_shows_all_is_sent_from_its_beginning_on_in_bursts(
+        self, page: Page, talk: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        record = SessionRecord.load(talk)
+        assert len(record) > 60
+        monkeypatch.setattr(outbox, "MAX_REPLAYED", 20)
+        monkeypatch.setattr(outbox, "MAX_BATCH", 5)
+        monkeypatch.setattr(outbox, "BURST", 15)
+        delays: list[float] = []
+        alarm = page.widget._channel.presenter.outbox._alarm
+        monkeypatch.setattr(alarm, "set", delays.append)
+
+        def sent() -> int:
+            return sum(len(each["events"]) for each in page.of("events") if each["session"] == 2)
+
+        page.widget.show(record)
+        assert until(page, "reset").get("first", 0) == 0
+        steps = []
+        while delays:
+            steps.append(sent())
+            delays.clear()
+            # The timer's call.
+            page.widget._channel.presenter.outbox.flush()
+        assert steps == list(range(15, len(record), 15))
+        assert page.events() == list(record.events)
+        assert not any("older events" in sentence for sentence in page.problems())
+
+    def test_a_page_that_reloads_gets_all_of_an_opened_recording(
+        self, page: Page, talk: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(outbox, "MAX_REPLAYED", 20)
+        record = SessionRecord.load(talk)
+        page.widget.show(record)
+        late = Page(page.widget, "two")
+        late.hello(session=None)
+        late.until(lambda: late.events() == list(record.events))
+        assert late.of("welcome")[-1]["first"] == 0
 
     def test_a_recording_of_an_earlier_version_is_shown(self, page: Page, hold: Hold) -> None:
         hold(page, OLD.read_bytes(), OLD.name).load()

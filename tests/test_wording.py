@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_a_functions_docstring_begins_with_an_imperative_verb(path: Path) -> Non
 
 def numbers_without_docstring(tree: ast.Module) -> Iterator[str]:
     """Yield the names of a module's public constants whose value has a number and that no docstring follows."""
-    for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
+    for node, after in zip_longest(tree.body, tree.body[1:]):
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ai_widgets.model.sampling import Distribution, Draw, SamplingRule, draw
+from ai_widgets.model.distribution import Distribution
+from ai_widgets.model.sampling import Draw, SamplingRule, draw
 from ai_widgets.protocol import Alternative, Choice, Decision
 
 FILE = Path(__file__).parent / "vectors" / "what_if.json"

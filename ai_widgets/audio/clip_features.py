@@ -21,6 +21,9 @@ from .intake import ChunkAudio, cut, repair
 Array = npt.NDArray[np.float32]
 Progress = Callable[[float, float | None], None]
 """Callback that receives the measured seconds, and the total seconds or None if unknown."""
+Tap = Callable[[Array, int, int], None]
+"""Callback that receives samples before they are resampled, their rate, and the index of the first one in its source.
+It may receive a part again."""
 
 PIECE_CHUNKS = 16
 """Number of chunks in a piece (6.4 s): the encoder's batch; the spectrum of a piece takes 3 MB."""
@@ -40,13 +43,23 @@ class Samples(Protocol):
 
 
 class ArraySamples:
-    """Source of the samples of an array [n]."""
+    """Source of the samples of an array [n].
+
+    Parameters
+    ----------
+    samples, rate
+        The samples and their rate in Hz.
+    given
+        Samples before they were resampled, and their rate; None if they were not.
+    """
 
     notices: tuple[FileNotice, ...] = ()
     """Always empty for an array; a file may have notices."""
 
-    def __init__(self, samples: Array, rate: int) -> None:
+    def __init__(self, samples: Array, rate: int, given: tuple[Array, int] | None = None) -> None:
         self._samples, self.rate = samples, rate
+        self._given = (samples, rate) if given is None else given
+        self._tap: Tap | None = None
 
     @property
     def seconds(self) -> float:
@@ -55,7 +68,16 @@ class ArraySamples:
 
     def read(self, start: int, count: int) -> Array:
         """Read `count` samples from sample `start` on; fewer only at the end."""
+        if self._tap is not None:
+            given, rate = self._given
+            first, last = (-(-at * rate // self.rate) for at in (start, start + count))
+            if first < len(given):
+                self._tap(given[first:last], rate, first)
         return self._samples[start : start + count]
+
+    def tap(self, tap: Tap) -> None:
+        """Pass all samples that are read from here on also to `tap`, before they are resampled."""
+        self._tap = tap
 
 
 class ClipLogMel:
@@ -77,6 +99,8 @@ class ClipLogMel:
     def __init__(self, samples: Samples, flags: tuple[str, ...] = ()) -> None:
         self._samples, self._flags = samples, flags
         self._length: int | None = None
+        # The piece that was measured last, so that a clip of one piece is transformed once.
+        self._measured: tuple[int, tuple[list[ChunkAudio], npt.NDArray[np.float64]]] | None = None
         self.maximum = -np.inf
 
     def measure(self, progress: Progress | None = None) -> float:
@@ -85,6 +109,7 @@ class ClipLogMel:
         while (piece := self._power(first)) is not None:
             chunks, power = piece
             maximum = max(maximum, float(power.max()))
+            self._measured = first, piece
             first += len(chunks)
             if progress is not None:
                 progress(first * CHUNK_SECONDS, self._samples.seconds)
@@ -99,7 +124,11 @@ class ClipLogMel:
         chunks, float32 [128, 40 · chunks]
             Chunks and their features; None after the end of the clip.
         """
-        found = self._power(first)
+        if self._measured is not None and self._measured[0] == first:
+            found: tuple[list[ChunkAudio], npt.NDArray[np.float64]] | None = self._measured[1]
+            self._measured = None
+        else:
+            found = self._power(first)
         if found is None:
             return None
         chunks, power = found

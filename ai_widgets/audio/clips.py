@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parents[1] / "clips"
 INDEX = FOLDER / "clips.json"
 """The list of the clips, in the order in which menus show them."""
 PREFIX = "clip:"
-"""Beginning of a text that names a clip where a path may stand, such as `clip:rain`."""
+"""Beginning of a text that names a clip where a path may stand; the name of the clip follows."""
 
 
 @dataclass(frozen=True)

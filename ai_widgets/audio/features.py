@@ -35,6 +35,8 @@ FILTER_ROWS = 8
 LINEAR_UP_TO, HERTZ_PER_MEL, LOG_STEP = 1000.0, 200 / 3, math.log(6.4) / 27
 """Slaney's mel scale: upper end of the linear part in Hz, its slope in Hz per mel, and the logarithmic step per mel
 above."""
+LEAST_POWER = 1e-10
+"""Mel power of digital silence; lower values are raised to it before the logarithm."""
 DYNAMIC_RANGE = 8.0
 """Distance of the spectrogram's floor from its maximum, in decades."""
 
@@ -101,7 +103,7 @@ def log10_mel(padded: Array) -> npt.NDArray[np.float64]:
     spectrum = np.fft.rfft(windows * _window(), axis=-1)
     power = spectrum.real**2 + spectrum.imag**2
     mels = _filter(power.reshape(-1, power.shape[-1])).reshape(*power.shape[:-1], MEL_BINS)
-    return np.swapaxes(np.log10(np.maximum(mels, 1e-10)), -1, -2)
+    return np.swapaxes(np.log10(np.maximum(mels, LEAST_POWER)), -1, -2)
 
 
 def _filter(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

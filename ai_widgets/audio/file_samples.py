@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from .clip_features import Tap
 from .file_notices import FileNotice
 from .files import LONGEST_S, open_audio
 from .reader import AudioReader
@@ -58,6 +59,7 @@ class FileSamples:
         longest_s: float | None = LONGEST_S,
     ) -> None:
         self._source, self._name, self._longest_s = source, name, longest_s
+        self._tap: Tap | None = None
         self.notices: list[FileNotice] = []
         self._reader: AudioReader | None = None
         self._blocks: Iterator[Array] | None = None
@@ -80,6 +82,13 @@ class FileSamples:
             self._take(max(0, start - KEPT))
         first, samples = self._window
         return samples[max(0, start - first) : max(0, start - first + count)]
+
+    def tap(self, tap: Tap) -> None:
+        """Pass all samples of the file also to `tap`, mono at the file's own rate, as they are decoded."""
+        self._tap = tap
+        if self._begun:
+            # The first block was decoded already, to check the file.
+            self._open()
 
     def close(self) -> None:
         """Close the file, unless the caller opened it. A later `read` opens the file again."""
@@ -111,7 +120,7 @@ class FileSamples:
             reader, blocks = self._open(), None
         self._begun = True
         if blocks is None:
-            blocks = resampled(reader, reader.rate, self.rate)
+            blocks = resampled(self._tapped(reader), reader.rate, self.rate)
         block = next(blocks, None)
         # Reading a file again produces the same notices again.
         self.notices += reader.notices[len(self.notices) :]
@@ -122,3 +131,11 @@ class FileSamples:
         dropped = min(max(0, keep_from - first), len(samples))
         self._window = first + dropped, np.concatenate([samples[dropped:], block])
         self._blocks = blocks
+
+    def _tapped(self, reader: AudioReader) -> Iterator[Array]:
+        at = 0
+        for block in reader:
+            if self._tap is not None:
+                self._tap(block, reader.rate, at)
+            at += len(block)
+            yield block

@@ -110,14 +110,22 @@ def _folder_files(folder: Path, tell: Callable[[str], None]) -> list[Path]:
     return [folder / name for name in names]
 
 
-def check_files(paths: Iterable[Path], longest_s: float | None = LONGEST_S) -> None:
+def check_files(paths: Iterable[Path], longest_s: float | None = LONGEST_S) -> float | None:
     """Open each file and decode its first block, to report an unreadable file early.
+
+    Returns
+    -------
+    float or None
+        Seconds of all files together, as their headers say; None where one does not say.
 
     Raises
     ------
     AudioError
         If a file cannot be read.
     """
+    total: float | None = 0.0
     for path in paths:
         with open_audio(path, longest_s=longest_s) as reader:
             next(reader)
+            total = None if total is None or reader.seconds is None else total + reader.seconds
+    return total

@@ -1,4 +1,4 @@
-"""``ai-widgets demo``: open the quick-start notebook in JupyterLab."""
+"""``ai-widgets demo``: open a notebook of the package in JupyterLab."""
 
 from __future__ import annotations
 
@@ -12,46 +12,64 @@ from pathlib import Path
 
 from ..errors import AiWidgetsError
 
-NOTEBOOK = "01_quickstart.ipynb"
+NOTEBOOK = "01_quickstart"
 FOLDER = "ai_widgets_demo"
 SERVER_EXTENSION = "--ServerApp.jpserver_extensions=ai_widgets.server_extension=True"
 """Option that enables the server extension (`server_extension.py`) for this server only, whose notebooks are ours."""
 
 
-def notebook_source() -> Path:
-    """Find the shipped notebook: inside an installed package, or beside the package in a clone.
+def notebooks() -> dict[str, Path]:
+    """List the shipped notebooks by name: those inside an installed package, or beside the package in a clone.
 
     Raises
     ------
     AiWidgetsError
-        Where the installation lacks the notebook.
+        Where the installation has none.
     """
     package = Path(str(resources.files("ai_widgets")))
     for folder in (package / "notebooks", package.parent / "notebooks"):
-        if (folder / NOTEBOOK).exists():
-            return folder / NOTEBOOK
-    raise AiWidgetsError(f"This installation lacks {NOTEBOOK}; reinstall ai_widgets.")
+        found = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+        if found:
+            return found
+    raise AiWidgetsError("This installation lacks the notebooks; reinstall ai_widgets.")
 
 
-def open_demo(port: int, browser: bool, folder: str | None) -> int:
-    """Copy the notebook into `folder` unless it is there, and run JupyterLab on it until JupyterLab is stopped.
+def notebook_named(name: str | None) -> Path:
+    """Return the notebook of a name such as `01_quickstart`; a part that only one name has is enough.
 
     Raises
     ------
     AiWidgetsError
-        Where JupyterLab is not installed.
+        No notebook or several have this name; the message lists all names.
     """
+    there = notebooks()
+    wanted = (name or NOTEBOOK).removesuffix(".ipynb")
+    fitting = [wanted] if wanted in there else [each for each in there if wanted in each]
+    if len(fitting) != 1:
+        how_many = "Several notebooks have" if fitting else "There is no notebook with"
+        raise AiWidgetsError(f"{how_many} {wanted!r} in the name; --notebook takes one of {', '.join(there)}.")
+    return there[fitting[0]]
+
+
+def open_demo(port: int, browser: bool, folder: str | None, notebook: str | None = None) -> int:
+    """Copy a notebook into `folder` unless it is there, and run JupyterLab on it until JupyterLab is stopped.
+
+    Raises
+    ------
+    AiWidgetsError
+        Where there is no such notebook, or JupyterLab is not installed.
+    """
+    source = notebook_named(notebook)
     if find_spec("jupyterlab") is None:
         raise AiWidgetsError("The demo needs JupyterLab; install it with: pip install 'ai_widgets[lab]'.")
-    source = notebook_source()
     home = Path(folder or FOLDER)
     home.mkdir(parents=True, exist_ok=True)
-    notebook = home / NOTEBOOK
-    if not notebook.exists():
-        shutil.copy(source, notebook)
+    copy = home / source.name
+    if not copy.exists():
+        shutil.copy(source, copy)
     command = [
         *(sys.executable, "-m", "jupyterlab", f"--port={port}"),
-        *(f"--ServerApp.root_dir={home.resolve()}", f"--LabApp.default_url=/lab/tree/{NOTEBOOK}"),
+        *(f"--ServerApp.root_dir={home.resolve()}", f"--LabApp.default_url=/lab/tree/{source.name}"),
         SERVER_EXTENSION,
     ]
     if not browser:

@@ -9,9 +9,7 @@ from typing import NoReturn
 
 from .. import __version__
 from ..errors import AiWidgetsError, printable
-from ..policies import BY_NAME
-from ..settings import Settings
-from .setting_options import add_setting_options
+from .examples import examples
 from .terminal import degrade_output, leave_quietly
 
 BAD_INPUT = 2
@@ -33,7 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     degrade_output()
     # These commands have option parsers of their own; their arguments are passed on unparsed.
     arguments = list(sys.argv[1:] if argv is None else argv)
-    passed_on: dict[str, Callable[[list[str]], int]] = {"train": _train, "evaluate": _evaluate, "bench": _bench}
+    passed_on: dict[str, Callable[[list[str]], int]] = {
+        "train": _train,
+        "evaluate": _evaluate,
+        "bench": _bench,
+        "doctor": _doctor,
+    }
     try:
         if arguments and arguments[0] in passed_on:
             code = passed_on[arguments[0]](arguments[1:])
@@ -56,7 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
+    """Create the option parser; `whole`: with the options of the commands that parse their own."""
+    # Not at the top: `doctor` must run where a library that these need is missing.
+    from ..policies import BY_NAME
+    from ..settings import Settings
+    from .setting_options import add_setting_options
+
     parser = _Parser(prog="ai-widgets", description="Audio-Interaction on the command line and in JupyterLab.")
     parser.add_argument("--version", action="version", version=f"ai-widgets {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -93,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--json", metavar="OUT.jsonl", help="write events as JSON lines; - for standard output")
     run.add_argument("--save", metavar="OUT.aiw", help="write the recording, events and audio, to a new file")
+    run.add_argument(
+        "--no-raw",
+        dest="raw",
+        action="store_false",
+        help="save the audio as the model heard it only, not also as decoded: a smaller file",
+    )
     run.add_argument("--html", metavar="OUT.html", help="write a page that shows and plays everything, for any browser")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
@@ -113,9 +128,17 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--no-browser", action="store_true", help="print the page's path, open no browser")
     show.set_defaults(command=_show)
 
-    demo = commands.add_parser("demo", help="open the quick-start notebook in JupyterLab")
+    page = commands.add_parser("page", help="write a web page with the model in it, for any browser")
+    page.add_argument("out", metavar="OUT", help="folder to write, new or empty or an older page; or a file (below)")
+    page.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    page.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
+    page.add_argument("--single-file", action="store_true", help="write one HTML file, which opens without a server")
+    page.set_defaults(command=_page)
+
+    demo = commands.add_parser("demo", help="open a notebook of the package in JupyterLab")
     demo.add_argument("--port", type=int, default=8888, help="port of JupyterLab (default: 8888)")
     demo.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
+    demo.add_argument("--notebook", metavar="NAME", help="name of the notebook, such as 01_quickstart (the default)")
     demo.add_argument("--folder", help="folder for the notebook (default: ./ai_widgets_demo)")
     demo.set_defaults(command=_demo)
 
@@ -130,16 +153,48 @@ def _parser() -> argparse.ArgumentParser:
         "train": "train a small checkpoint",
         "evaluate": "measure the replies of a checkpoint or a baseline",
         "bench": "measure speed on this machine",
+        "doctor": "say what works on this machine, and what to do where something does not",
     }
     for name, words in passed_on.items():
-        commands.add_parser(name, help=words, add_help=False)
+        parents = [_own_parser(name)] if whole else []
+        commands.add_parser(name, help=words, add_help=False, parents=parents)
+
+    completion = commands.add_parser("completion", help="print the script with which a shell completes these commands")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="shell that reads the script")
+    completion.set_defaults(command=_completion)
+    for name, command in commands.choices.items():
+        if name not in passed_on:
+            command.formatter_class = argparse.RawDescriptionHelpFormatter
+            command.epilog = examples(name)
     return parser
+
+
+def _own_parser(name: str) -> argparse.ArgumentParser:
+    """Return the parser of a command that parses its own options."""
+    from ..evaluation.command import parser as evaluate
+    from ..training.command import parser as train
+    from .bench.speed import parser as bench
+    from .doctor.command import parser as doctor
+
+    return {"train": train, "evaluate": evaluate, "bench": bench, "doctor": doctor}[name]()
+
+
+def _completion(given: argparse.Namespace) -> int:
+    from .completion import print_completion
+
+    return print_completion(given.shell, _parser(whole=True))
 
 
 def _show(given: argparse.Namespace) -> int:
     from .show import show_recording
 
     return show_recording(given)
+
+
+def _page(given: argparse.Namespace) -> int:
+    from .page import write_page
+
+    return write_page(given)
 
 
 def _run(given: argparse.Namespace) -> int:
@@ -164,7 +219,13 @@ def _convert(given: argparse.Namespace) -> int:
 def _demo(given: argparse.Namespace) -> int:
     from .demo import open_demo
 
-    return open_demo(port=given.port, browser=not given.no_browser, folder=given.folder)
+    return open_demo(given.port, browser=not given.no_browser, folder=given.folder, notebook=given.notebook)
+
+
+def _doctor(arguments: list[str]) -> int:
+    from .doctor.command import main as doctor
+
+    return doctor(arguments)
 
 
 def _train(arguments: list[str]) -> int:

@@ -46,11 +46,11 @@ def run_files(given: argparse.Namespace) -> int:
     skipped: list[str] = []
     # All files are opened before the model is loaded, so that a bad name is reported at once.
     paths = expand_paths(given.audio, skipped.append)
-    check_files(paths, longest_s)
+    seconds = check_files(paths, longest_s)
     if given.html is not None:
         check_folder(given.html)
     with ExitStack() as stack:
-        record = stack.enter_context(recording(given.save, audio=given.html is not None))
+        record = stack.enter_context(recording(given.save, audio=given.html is not None, raw=given.raw))
         lines = _open_json(given.json, stack)
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
         model = _listener(given)
@@ -66,7 +66,7 @@ def run_files(given: argparse.Namespace) -> int:
         for sentence in skipped:
             print(sentence, file=screen)
         started = perf_counter()
-        transcript = Transcript(screen)
+        transcript = Transcript(screen, None if seconds is None else seconds + len(paths) * given.tail_silence)
         told = len(session.record)
         try:
             for event in answer_files(

@@ -16,7 +16,7 @@ from ..record.save import check_target
 
 
 @contextmanager
-def recording(path: str | None, *, audio: bool = False) -> Iterator[SessionRecord]:
+def recording(path: str | None, *, audio: bool = False, raw: bool = True) -> Iterator[SessionRecord]:
     """Provide the record of a run to a block; after the block, also after an error or Ctrl-C, save it to `path`.
 
     Memory does not depend on the length of the run: events and audio are read from a folder beside `path`. That folder
@@ -28,6 +28,8 @@ def recording(path: str | None, *, audio: bool = False) -> Iterator[SessionRecor
         File to write; None to save nothing.
     audio
         Keep the audio in memory, if nothing is saved: an exported page contains it.
+    raw
+        Also save the audio of the files as decoded, where its rate is not 16 kHz.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def recording(path: str | None, *, audio: bool = False) -> Iterator[SessionRecor
         raise RecordError(f"The recording cannot be written to {target}: {error.strerror or error}.") from error
     saved = False
     try:
-        record = SessionRecord(audio_seconds=0, keep=beside / f"session{SUFFIX}")
+        record = SessionRecord(audio_seconds=0, keep=beside / f"session{SUFFIX}", raw=raw)
         try:
             yield record
         finally:

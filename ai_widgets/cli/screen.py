@@ -35,10 +35,13 @@ class Transcript:
     ----------
     screen
         Stream to write to; a terminal also gets lines that are overwritten.
+    total_s
+        Seconds of audio of the whole run, for the time left; None if unknown.
     """
 
-    def __init__(self, screen: TextIO) -> None:
-        self._screen = screen
+    def __init__(self, screen: TextIO, total_s: float | None = None) -> None:
+        self._screen, self._total_s = screen, total_s
+        self._decided, self._deciding_s, self._decided_at = 0, 0.0, perf_counter()
         self._live = screen.isatty()
         fancy = can_show(screen, "▶·─×")
         self._speaks, self._silent, self._rule, self._by = ("▶", "·", "──", "×") if fancy else (">", ".", "--", "x")
@@ -71,8 +74,9 @@ class Transcript:
         """Show one event of the session."""
         if isinstance(event, Decision):
             self._bar = (self._bar + (self._speaks if event.choice == "TEXT_BEGIN" else self._silent))[-BAR:]
+            self._count()
             if self._live:
-                self._draw(f"{clock(event.start_s)} {self._bar}")
+                self._draw(f"{clock(event.start_s)} {self._bar}{self._left()}")
         elif isinstance(event, Token):
             if self._turn != event.turn:
                 self._open_reply(event)
@@ -122,6 +126,19 @@ class Transcript:
         else:
             self._clear()
             print(f"{clock(notice.chunk * CHUNK_SECONDS)}  ! {printable(notice.message)}", file=self._screen)
+
+    def _count(self) -> None:
+        """Count a decision and the time that it took; the measuring of a file, which comes between, has its own."""
+        now = perf_counter()
+        self._deciding_s += now - max(self._decided_at, self._shown)
+        self._decided, self._decided_at = self._decided + 1, now
+
+    def _left(self) -> str:
+        """Format the share of the run that is decided, and the time until its end at this speed."""
+        if not self._total_s:
+            return ""
+        share = min(1.0, self._decided * CHUNK_SECONDS / self._total_s)
+        return f" {share:4.0%}, {self._deciding_s * (1 - share) / share:.0f} s left"
 
     def _draw(self, words: str) -> None:
         """Draw a line that the next output overwrites; for terminals only."""

@@ -51,6 +51,12 @@ CURVE_EVERY = 4
 """Every fourth stream is also used for the curve of operating points, which takes a run for each bias."""
 VERSION = 4
 """Version of the JSON report; raised when a field changes its meaning."""
+EPILOG = """\
+examples:
+  ai-widgets evaluate --hours 0.5                                # the embedded checkpoint, on generated sounds
+  ai-widgets evaluate --data DATA --policy model silero energy   # beside baselines, on your recordings
+  ai-widgets evaluate --data DATA --json OUT.json --report OUT.html
+"""
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
 
 
@@ -193,7 +199,10 @@ def _compare(results: dict[str, Any]) -> dict[str, Any]:
 def parser() -> argparse.ArgumentParser:
     """Return the command's option parser."""
     p = argparse.ArgumentParser(
-        prog="ai-widgets evaluate", description="Measure how well a checkpoint or a baseline replies."
+        prog="ai-widgets evaluate",
+        description="Measure how well a checkpoint or a baseline replies.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
     )
     p.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
     p.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")

@@ -19,6 +19,7 @@ from ai_widgets.evaluation.lookahead import LookaheadDecoder
 from ai_widgets.evaluation.scenes import Scene
 from ai_widgets.evaluation.scoring import Reply
 from ai_widgets.inference import Model
+from ai_widgets.model.passes import alone
 from ai_widgets.policies import named
 from ai_widgets.policies.endpointing import EndpointingPolicy
 from ai_widgets.policies.policy import REPLY, Policy
@@ -126,7 +127,7 @@ class BaselinePlayer:
     def hear(self, scene: Scene) -> list[list[float]]:
         """Score the windows that end in each chunk."""
         stream = self._policy.open_stream()
-        return [stream.perceive(chunk).frames for chunk in scene.audio.reshape(-1, CHUNK_SAMPLES)]
+        return [alone(stream.perceive(chunk)).frames for chunk in scene.audio.reshape(-1, CHUNK_SAMPLES)]
 
     def reply(
         self,

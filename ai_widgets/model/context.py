@@ -12,6 +12,8 @@ accumulate, even in bfloat16; the prefix is always rotated from its original key
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -203,6 +205,25 @@ class Context:
         angles = positions * self._frequencies
         device = self.keys[0].device
         return angles.cos().float().to(device), angles.sin().float().to(device)
+
+
+@dataclass(frozen=True)
+class Row:
+    """New tokens of several contexts, side by side in one row of a forward pass.
+
+    Attributes
+    ----------
+    contexts
+        Contexts, in the order of their tokens in the row; each once.
+    counts
+        Number of new tokens of each context.
+    masks
+        Causal mask of each context (`Backbone.forward`); None for one new token.
+    """
+
+    contexts: tuple[Context, ...]
+    counts: list[int]
+    masks: tuple[Tensor | None, ...]
 
 
 def rotate(keys: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .configuration import LanguageModelShape
-from .context import Context
+from .context import Context, Row
 
 Rotation = tuple[Tensor, Tensor]
 """Cosine and sine of RoPE's angles for the tokens of a step, each [..., tokens, head size]."""
@@ -75,21 +75,30 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(shape.width, shape.key_rows)
         self.o_proj = nn.Linear(shape.query_rows, shape.width, bias=False)
 
-    def forward(self, hidden: Tensor, rotation: Rotation, mask: Tensor | None, context: Context) -> Tensor:
+    def forward(self, hidden: Tensor, rotation: Rotation, mask: Tensor | None, context: Context | Row) -> Tensor:
         query, key, value = (
             project(hidden).unflatten(-1, (-1, self.size)).transpose(1, 2)
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
         query, key = apply_rotation(query, rotation), apply_rotation(key, rotation)
+        if isinstance(context, Row):
+            queries, keys, values = (torch.split(heads, context.counts, dim=2) for heads in (query, key, value))
+            each = zip(queries, keys, values, context.masks, context.contexts, strict=True)
+            attended = torch.cat([self._attend(*part) for part in each], dim=2)
+        else:
+            attended = self._attend(query, key, value, mask, context)
+        out: Tensor = self.o_proj(attended.transpose(1, 2).flatten(-2))
+        return out
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, context: Context) -> Tensor:
+        """Extend a context by new tokens, and return their attention [1, heads, tokens, head size] to all of it."""
         keys, values = context.extend(self.layer, key, value)
         # Several query heads share a key head. They are concatenated along the token axis, so that the cache is not
         # repeated for each head.
         shared = query.reshape(1, keys.shape[1], -1, self.size)
-        attended = functional.scaled_dot_product_attention(
+        return functional.scaled_dot_product_attention(
             shared, keys, values, attn_mask=mask, scale=self.size**-0.5
         ).reshape(query.shape)
-        out: Tensor = self.o_proj(attended.transpose(1, 2).flatten(-2))
-        return out
 
 
 class Mlp(nn.Module):
@@ -116,7 +125,7 @@ class Layer(nn.Module):
         self.input_layernorm = RmsNorm(shape.width, shape.norm_eps)
         self.post_attention_layernorm = RmsNorm(shape.width, shape.norm_eps)
 
-    def forward(self, hidden: Tensor, rotation: Rotation, mask: Tensor | None, context: Context) -> Tensor:
+    def forward(self, hidden: Tensor, rotation: Rotation, mask: Tensor | None, context: Context | Row) -> Tensor:
         hidden = hidden + self.self_attn(self.input_layernorm(hidden), rotation, mask, context)
         out: Tensor = hidden + self.mlp(self.post_attention_layernorm(hidden))
         return out
@@ -134,7 +143,7 @@ class Backbone(nn.Module):
         self.norm = RmsNorm(shape.width, shape.norm_eps)
         self.rotary_emb = RotaryEmbedding(shape)
 
-    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor | None, context: Context) -> Tensor:
+    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor | None, context: Context | Row) -> Tensor:
         """Compute the hidden states of new tokens.
 
         Parameters
@@ -145,9 +154,10 @@ class Backbone(nn.Module):
             [1, tokens], integers.
         mask
             [1, 1, group · tokens, positions], added to the attention scores: one row per query head of a group and new
-            token, one column per position, the new positions last. None for one new token.
+            token, one column per position, the new positions last. None for one new token, and with a `Row`.
         context
-            KV cache, which is read, and extended at its end.
+            KV cache, which is read, and extended at its end; or the contexts of several sessions whose new tokens lie
+            side by side in `embeddings`. Everything but attention then treats their tokens as one step's.
 
         Returns
         -------

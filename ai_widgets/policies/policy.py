@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import SettingError
+from ..model.passes import Steps
 from ..process_exit import computation
 from ..protocol import CHUNK_SECONDS, Decision, Ending, Event, Notice, Turn
 from ..record.record import SessionRecord
@@ -198,8 +199,9 @@ class DetectorStream:
         if self._detector is not None:
             self._detector.return_to(state)
 
-    def perceive(self, samples: Array) -> Perceived:
-        """Score the windows that end in the next chunk; `frames` is the list of the scores."""
+    def perceive(self, samples: Array) -> Steps[Perceived]:
+        """Score the windows that end in the next chunk; `frames` is the list of the scores. Asks for no pass."""
+        yield from ()
         started = perf_counter()
         scores = self._scores(samples)
         return Perceived(scores, (perf_counter() - started) * 1e3, 0.0)
@@ -288,8 +290,9 @@ class PolicyTurns:
 
     def decide(
         self, state: PolicyProgress, chunk: int, clip: int, frames: Sequence[float], forced: str | None = None
-    ) -> tuple[PolicyProgress, Decision]:
-        """Apply the rule to the scores of a chunk, or decide as `forced` says."""
+    ) -> Steps[tuple[PolicyProgress, Decision]]:
+        """Apply the rule to the scores of a chunk, or decide as `forced` says. Asks for no pass."""
+        yield from ()
         after, ruling = self._policy.rule_after(state.state, frames)
         if forced is not None:
             ruling = Ruling(forced == "TEXT_BEGIN", {**ruling.facts, "forced": forced})
@@ -317,8 +320,9 @@ class PolicyTurns:
         reply = PolicyReply(state.turns, chunk, clip)
         return replace(state, state=after, reply=reply, turns=state.turns + 1), decision
 
-    def speak(self, state: PolicyProgress) -> tuple[PolicyProgress, list[Event]]:
-        """End the reply in progress with its fixed text."""
+    def speak(self, state: PolicyProgress) -> Steps[tuple[PolicyProgress, list[Event]]]:
+        """End the reply in progress with its fixed text. Asks for no pass."""
+        yield from ()
         return self._end_reply(state, REPLY, "TEXT_END")
 
     def cut(self, state: PolicyProgress, ended: Ending) -> tuple[PolicyProgress, list[Event]]:

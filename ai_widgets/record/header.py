@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -15,8 +14,9 @@ from ..protocol import CHUNK_SAMPLES, EVENTS_VERSION, SAMPLE_RATE
 
 FORMAT = "ai_widgets recording"
 """Value of the field `format`, by which a recording is recognised."""
-MAJOR, MINOR = 1, 0
-"""Version of the format. A reader refuses a newer major version; a newer minor version only adds fields and members."""
+MAJOR, MINOR = 1, 1
+"""Version of the format. A reader refuses a newer major version; a newer minor version only adds fields and members. 1.1
+adds `audio.au` in a file, which a web page writes in place of `audio.flac`."""
 MAX_BYTES = 4_000_000
 """Size of a header, in bytes: a hundred times what a long system prompt needs; more is not a header."""
 
@@ -143,12 +143,6 @@ class Header:
     def to_bytes(self) -> bytes:
         """Return the content of `header.json`."""
         return json.dumps(self.to_json(), indent=1, default=str).encode("ascii") + b"\n"
-
-
-def sync(path: Path) -> None:
-    """Force the operating system to write a file to the disk, before the file replaces another one."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

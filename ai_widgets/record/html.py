@@ -8,7 +8,6 @@ their hashes and nothing else; text of a model, a file or a person is data, neve
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 from base64 import b64encode
@@ -23,6 +22,8 @@ import numpy as np
 from .. import __version__
 from ..errors import RecordError
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE, Event
+from .bars import bar_of_seconds
+from .html_document import HtmlPage, Sound
 from .packed_events import LEVELS, encodable, finite, pack
 from .page_facts import page_facts
 from .transcript import clock, summary, transcript_html
@@ -42,8 +43,6 @@ MP3_DELAY_S = 1105 / SAMPLE_RATE
 constant rate has no tag by which decoders would skip it, so the page does."""
 TITLE = "Audio-Interaction"
 """Title of a page whose record names no model."""
-FRAME_HEIGHT = 900
-"""Height of a page in a notebook's output, in CSS pixels: heading, all lanes, and the inspector below them."""
 
 
 class Analysis(Protocol):
@@ -55,61 +54,6 @@ class Analysis(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers of the picture."""
-
-
-class HtmlPage:
-    """A complete HTML document. A notebook shows it in a frame that cannot reach the notebook.
-
-    Parameters
-    ----------
-    document
-        The document.
-
-    Examples
-    --------
-    >>> page = record.to_html()
-    >>> page.save("talk.html")
-    """
-
-    def __init__(self, document: str) -> None:
-        self._document = document
-
-    def __str__(self) -> str:
-        return self._document
-
-    def __repr__(self) -> str:
-        return f"<HtmlPage: {len(self._document.encode('utf-8')) / 1e6:.1f} MB>"
-
-    def _repr_html_(self) -> str:
-        # A frame without `allow-same-origin` has its own origin: its script cannot access the notebook.
-        return (
-            f'<iframe srcdoc="{escape(self._document)}" sandbox="allow-scripts" title="Session record" '
-            f'style="width:100%;height:{FRAME_HEIGHT}px;border:0"></iframe>'
-        )
-
-    def save(self, path: str | Path) -> Path:
-        """Write the document to a file and return its path. An existing file is replaced at once, never half written.
-
-        Parameters
-        ----------
-        path
-            File to write.
-
-        Raises
-        ------
-        RecordError
-            If the file cannot be written.
-        """
-        target = Path(path)
-        partial = target.with_name(f"{target.name}.part")
-        try:
-            partial.write_text(self._document, encoding="utf-8", newline="\n")
-            partial.replace(target)
-        except OSError as error:
-            raise RecordError(f"The page cannot be written to {target}: {error.strerror or error}.") from error
-        finally:
-            partial.unlink(missing_ok=True)
-        return target
 
 
 def check_folder(path: str | Path) -> None:
@@ -127,7 +71,12 @@ def check_folder(path: str | Path) -> None:
 
 
 def html_page(
-    record: SessionRecord, *, title: str | None = None, audio: bool = True, analyses: Iterable[Analysis] = ()
+    record: SessionRecord,
+    *,
+    title: str | None = None,
+    audio: bool = True,
+    progress: bool = False,
+    analyses: Iterable[Analysis] = (),
 ) -> HtmlPage:
     """Build the HTML page of a record. The same record gives the same page.
 
@@ -139,6 +88,8 @@ def html_page(
         Title, as plain text; None for one with the model's name.
     audio
         Whether the page contains the audio that the record keeps, as MP3.
+    progress
+        Whether a bar is shown while long audio is encoded.
     analyses
         Results of analyses of the record, which the page shows: an onset curve, a raster of seeds.
 
@@ -157,9 +108,9 @@ def html_page(
     model = about["model"]
     heading = encodable(title if title is not None else f"Session with {model}" if model else TITLE)
     notes: list[str] = []
-    sound: bytes | None = None
+    sound: Sound | None = None
     if audio:
-        sound, notes = _sound(record)
+        sound, notes = _sound(record, progress)
     events: list[Event] = list(record.events)
     packed, left_out = b"", ""
     # Everything of the page but the events: 4 kB are the tags, the header and the transcript's frame.
@@ -213,12 +164,15 @@ def html_page(
         f'<script type="application/json" id="aiw-header">{_script_json(header)}</script>',
         f'<script type="text/plain" id="aiw-events">{b64encode(packed).decode("ascii")}</script>',
     ]
-    if sound is not None:
-        parts.append(f'<script type="text/plain" id="aiw-audio">{b64encode(sound).decode("ascii")}</script>')
     # The licences of the libraries in the viewer must be distributed with it.
-    parts.append(f'<script type="text/plain" id="aiw-licenses">{licenses}</script>')
-    parts.append(f"<script>{script}</script>\n</body>\n</html>\n")
-    return HtmlPage("\n".join(parts))
+    last = [
+        f'<script type="text/plain" id="aiw-licenses">{licenses}</script>',
+        f"<script>{script}</script>\n</body>\n</html>\n",
+    ]
+    if sound is None:
+        return HtmlPage("\n".join([*parts, *last]))
+    before = "\n".join([*parts, '<script type="text/plain" id="aiw-audio">'])
+    return HtmlPage(before, sound, "\n".join(["</script>", *last]))
 
 
 def _asset(name: str) -> str:
@@ -247,7 +201,7 @@ def _script_json(value: Any) -> str:
     return encodable(text)
 
 
-def _sound(record: SessionRecord) -> tuple[bytes | None, list[str]]:
+def _sound(record: SessionRecord, progress: bool) -> tuple[Sound | None, list[str]]:
     """Encode the kept audio as MP3; None with a note where there is none."""
     import soundfile
 
@@ -256,16 +210,18 @@ def _sound(record: SessionRecord) -> tuple[bytes | None, list[str]]:
     if first >= last:
         return None, ["The record kept no audio."] if last else []
     notes = [] if first == 0 else [f"The record kept no audio before {clock(first * CHUNK_SECONDS)}."]
-    buffer = io.BytesIO()
+    sound = Sound()
     silence = np.zeros(CHUNK_SAMPLES, np.float32)
     missing = 0
-    with soundfile.SoundFile(
-        buffer, "w", SAMPLE_RATE, 1, format="MP3", compression_level=MP3_LEVEL, bitrate_mode="CONSTANT"
-    ) as file:
+    encoder = soundfile.SoundFile(
+        sound.file, "w", SAMPLE_RATE, 1, format="MP3", compression_level=MP3_LEVEL, bitrate_mode="CONSTANT"
+    )
+    with encoder as file, bar_of_seconds((last - first) * CHUNK_SECONDS, "encoding", shown=progress) as bar:
         for chunk in range(first, last):
             samples = record.chunk_audio(chunk)
             missing += samples is None
             file.write(silence if samples is None else np.clip(np.nan_to_num(samples), -1, 1))
+            bar.update(CHUNK_SECONDS)
     if missing:
         notes.append(f"The audio of {missing} chunks could not be read; they are silent here.")
-    return buffer.getvalue(), notes
+    return sound, notes

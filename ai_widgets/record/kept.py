@@ -14,9 +14,10 @@ from ..protocol import Notice
 from .audio_store import AudioStore
 from .discards import not_written
 from .exports import RecordExports
-from .folder import Folder
+from .folder import HEADER_NAME, Folder
 from .header import Header
 from .raw_store import RawSegment, RawStore, segments_in
+from .syncing import DelayedSync
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +32,10 @@ class KeptRecord(RecordExports):
     _raw: tuple[RawSegment, ...]
     _untold: tuple[Notice, ...]
 
-    def __init__(self) -> None:
-        self._opened = False
+    def __init__(self, keep_raw: bool = True) -> None:
+        self._opened, self._keep_raw = False, keep_raw
         self._raw_store: RawStore | None = None
+        self._syncing = DelayedSync()
         # Audio arrives on another thread than events; both may be the first to need the folder.
         self._opening = RLock()
 
@@ -42,7 +44,14 @@ class KeptRecord(RecordExports):
         """The recording on disk: the folder that is being written, or what was loaded; None if there is none."""
         return self._folder.path if self._folder is not None else self._path
 
-    def append_raw(self, samples: npt.NDArray[np.float32], rate: int, clip: int, key: Hashable = None) -> None:
+    @property
+    def keeps_raw(self) -> bool:
+        """Whether `append_raw` stores audio: with `keep`, unless `raw` is False."""
+        return self._folder is not None and self._keep_raw
+
+    def append_raw(
+        self, samples: npt.NDArray[np.float32], rate: int, clip: int, *, source: Hashable = None, start: int = 0
+    ) -> None:
         """Append audio as it arrived; it is kept on disk only, and only if its rate is not that of the model.
 
         May be called on another thread than the other methods.
@@ -55,15 +64,17 @@ class KeptRecord(RecordExports):
             Samples a second.
         clip
             Index of the clip, as in `Chunk.clip`.
-        key
-            Name of the block; a block with the key of the last one replaces it.
+        source, start
+            Source that may be read again, and index of the first sample in it; None for a stream. What was stored of
+            the source already is not stored again.
         """
-        if self._folder is None:
+        if not self.keeps_raw:
             return
         self._open_folder()
         try:
             if self._raw_store is not None and self._events.filing:
-                self._raw_store.write(samples, rate, clip, key)
+                self._syncing.check()
+                self._syncing.written(*self._raw_store.write(samples, rate, clip, source=source, start=start))
         except OSError as error:
             self._stop_writing(error)
 
@@ -88,8 +99,14 @@ class KeptRecord(RecordExports):
             self._events.file_into(events, writing=True)
             self._audio.spool_into(audio, writing=True)
             self._raw_store = RawStore(events.path.parent)
+            self._syncing.written(events.path.parent.parent, events.path.parent, events.path.parent / HEADER_NAME)
         except OSError as error:
             self._stop_writing(error)
+
+    def _note_written(self, name: str) -> None:
+        """Note that a file of the folder was written, for its sync."""
+        if self._folder is not None and self._folder.path is not None and self._events.filing:
+            self._syncing.written(self._folder.path / name)
 
     def _stop_writing(self, error: OSError) -> None:
         """Write no more to disk, and tell it with the next chunk."""

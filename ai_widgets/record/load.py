@@ -121,7 +121,9 @@ def _unpack(path: Path, folder: Path, losses: Losses) -> None:
         raw = [name for name in archive.names if SEGMENT.fullmatch(name)]
         if raw:
             (folder / RAW_NAME).mkdir(0o700)
-        for name in (HEADER_NAME, EVENTS_NAME, FLAC_NAME, REST_NAME, *dict.fromkeys(raw)):
+        # A file holds its audio once: as FLAC, or, where a web page wrote it, in the form of the folder.
+        audio = (FLAC_NAME, REST_NAME) if FLAC_NAME in archive else (AUDIO_NAME,)
+        for name in (HEADER_NAME, EVENTS_NAME, *audio, *dict.fromkeys(raw)):
             if name in archive:
                 with (folder / name).open("xb") as file:
                     damage = archive.unpack(name, file)

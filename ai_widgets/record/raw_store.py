@@ -1,4 +1,4 @@
-"""`RawStore`: audio at the device's own rate, as it arrived, in one file for each recording and rate.
+"""`RawStore`: audio at its own rate, as it arrived, in one file for each clip and rate.
 
 It is for listening and for other programs; a replay uses the audio as heard. Audio that arrives at 16 kHz is not stored
 twice.
@@ -85,13 +85,13 @@ class RawStore:
     _file: int | None = None
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / RAW_NAME
+        self._folder = self._path = folder / RAW_NAME
         self._current: tuple[int, int, int] | None = None
         self._numbers: dict[int, int] = {}
-        self._end = HEADER_BYTES
-        self._last: tuple[Hashable, int] | None = None
+        # Source, samples of it that are stored, offset behind them: one tuple, which an interrupt cannot separate.
+        self._stored: tuple[Hashable, int, int] = (None, 0, HEADER_BYTES)
 
-    def write(self, samples: Array, rate: int, clip: int, key: Hashable = None) -> None:
+    def write(self, samples: Array, rate: int, clip: int, *, source: Hashable = None, start: int = 0) -> list[Path]:
         """Append one block, as 16-bit audio if it is, else as float32.
 
         Parameters
@@ -102,33 +102,36 @@ class RawStore:
             Samples a second.
         clip
             Index of the clip.
-        key
-            Name of the block; a block with the key of the last one replaces it. None: always another block.
+        source, start
+            Source that may be read again, and index of the first sample in it: what is stored already is not stored
+            again. None for a stream, all of whose blocks are stored.
+
+        Returns
+        -------
+        list of Path
+            The file that was written and its folder, which has the file's name; empty if nothing was.
 
         Raises
         ------
         OSError
             If the disk is full or the file cannot be written.
         """
+        if source is not None and source == self._stored[0]:
+            samples, start = samples[max(0, self._stored[1] - start) :], max(start, self._stored[1])
         if rate == SAMPLE_RATE or not len(samples):
-            return
+            return []
         scaled = samples * np.float32(1 << 15)
         whole = bool((scaled == np.rint(scaled)).all() and (np.abs(scaled) < (1 << 15)).all())
         # Once float32, the rest of the clip is: a silent block is 16-bit audio by chance.
         whole = whole and self._current != (clip, rate, FLOAT32)
         data = scaled.astype(">i2").tobytes() if whole else samples.astype(">f4").tobytes()
-        again = key is not None and self._last is not None and self._last[0] == key
-        if not again:
-            self._open(clip, rate, INT16 if whole else FLOAT32)
-            self._last = key, self._end
-        if self._file is None or self._last is None:
-            return
-        place = self._last[1]
-        os.lseek(self._file, place, os.SEEK_SET)
-        if os.write(self._file, data) != len(data):
-            os.ftruncate(self._file, place)
+        file, end = self._open(clip, rate, INT16 if whole else FLOAT32)
+        os.lseek(file, end, os.SEEK_SET)
+        if os.write(file, data) != len(data):
+            os.ftruncate(file, end)
             raise OSError("the disk stored only a part of the block")
-        self._end = place + len(data)
+        self._stored = source, start + len(samples), end + len(data)
+        return [self._path, self._folder, self._folder.parent]
 
     def close(self) -> None:
         """Close the file in use."""
@@ -136,17 +139,21 @@ class RawStore:
             os.close(self._file)
             self._file = None
 
-    def _open(self, clip: int, rate: int, encoding: int) -> None:
-        """Begin a new file where clip, rate or encoding changed."""
+    def _open(self, clip: int, rate: int, encoding: int) -> tuple[int, int]:
+        """Begin a new file where clip, rate or encoding changed; return the file and its end."""
         if self._current == (clip, rate, encoding) and self._file is not None:
-            return
+            return self._file, self._stored[2]
         self.close()
         self._folder.mkdir(0o700, exist_ok=True)
         number = self._numbers[clip] = self._numbers.get(clip, 0) + 1
-        path = self._folder / f"{clip:04d}-{rate}-{number}.au"
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
-        os.write(self._file, struct.pack(">4s5I4x", b".snd", HEADER_BYTES, 0xFFFFFFFF, encoding, rate, 1))
-        self._end, self._current = HEADER_BYTES, (clip, rate, encoding)
+        self._path = self._folder / f"{clip:04d}-{rate}-{number}.au"
+        self._file = file = os.open(
+            self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600
+        )
+        os.write(file, struct.pack(">4s5I4x", b".snd", HEADER_BYTES, 0xFFFFFFFF, encoding, rate, 1))
+        self._stored = *self._stored[:2], HEADER_BYTES
+        self._current = clip, rate, encoding
+        return file, HEADER_BYTES
 
     def __del__(self) -> None:
         self.close()

@@ -17,8 +17,9 @@ from ..errors import RecordError, RecordExistsError
 from ..protocol import CHUNK_SAMPLES
 from . import exact_flac
 from .folder import AUDIO_NAME, EVENTS_NAME, HEADER_NAME, SUFFIX
-from .header import Header, sync
+from .header import Header
 from .raw_store import RAW_NAME, write_flac
+from .syncing import sync
 
 if TYPE_CHECKING:
     from .record import SessionRecord
@@ -50,6 +51,7 @@ def save(record: SessionRecord, path: str | Path, *, overwrite: bool = False, fo
             else:
                 _write_file(record, made)
             _replace(made, target)
+            sync(target.parent)
     except OSError as error:
         raise RecordError(f"The recording cannot be written to {target}: {error.strerror or error}.") from error
     return target

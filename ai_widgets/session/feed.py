@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from ..audio.clip_features import ArraySamples, ClipLogMel, Progress
+from ..audio.clip_features import ArraySamples, ClipLogMel, Progress, Tap
 from ..audio.file_notices import FileNotice
 from ..audio.file_samples import FileSamples
-from ..audio.intake import Array, ChunkAudio, Intake, silence
-from ..errors import AudioError
+from ..audio.intake import ChunkAudio, Intake, silence
+from ..errors import AudioError, SessionError
+from ..model.passes import Steps
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
 from .listening import ListeningModel
 from .perceive import Heard, Listener, hear_clip, hear_piece
@@ -140,8 +141,8 @@ class Feed:
         Whether an interrupt has reset the resampler, which loses a few milliseconds of audio.
     """
 
-    raw: Callable[[Array, int, tuple[int, int]], None] | None = None
-    """Receives each block as it arrived: samples, rate, and a name by which a repeated call is recognised."""
+    tap: Callable[[int, bool], Tap] | None = None
+    """Returns the receiver of an item's samples before they are resampled: of its number, and whether a clip begins."""
 
     def __init__(self, model: ListeningModel, features: Any | None = None) -> None:
         self._model = model
@@ -154,6 +155,7 @@ class Feed:
         self._listener_before: tuple[int, Any] | None = None
         # Features of the clip in progress, kept because its floor is measured once.
         self._clip: tuple[int, ClipLogMel] | None = None
+        self._tapped = -1
         self.lost_filter = False
 
     def put(self, items: Sequence[Item], taken: Taken) -> int:
@@ -232,6 +234,9 @@ class Feed:
         past = replace(taken, items=number + 1, samples=0, reported=0, place=0)
         if isinstance(item, End):
             return replace(past, pieces=(*self._rest(heard), *silence(item.tail_silence), End()))
+        if self.tap is not None and self._tapped != number:
+            item.sound.tap(self.tap(number, isinstance(item, Clip)))
+            self._tapped = number
         try:
             if isinstance(item, Block):
                 return self._more_of_block(item, taken, past, heard)
@@ -249,8 +254,6 @@ class Feed:
     def _more_of_block(self, item: Block, taken: Taken, past: Taken, heard: bool) -> Taken:
         asked = PIECE_SECONDS * item.sound.rate
         samples = item.sound.read(taken.samples, asked)
-        if self.raw is not None:
-            self.raw(samples, item.sound.rate, (taken.items, taken.samples))
         chunks = self._intake.push(samples, item.sound.rate, item.flags)
         return self._after(item, taken, past, _as_heard(chunks, heard), len(samples) if len(samples) == asked else 0)
 
@@ -291,20 +294,39 @@ class Feed:
         going_on = replace(taken, samples=taken.samples + samples, reported=taken.reported + len(notices))
         return replace(going_on, pieces=ordered, place=0)
 
-    def hear(self, chunk: ChunkAudio, taken: Taken) -> Heard:
-        """Perceive the next chunk of the stream."""
-        self._listener_before = taken.chunks, self._listener.mark()
-        return self._listener.hear(chunk)
+    def perceive(self, taken: Taken, clip: int) -> Steps[Heard]:
+        """Perceive the next piece, a chunk, unless it is perceived already or flagged `unheard`.
 
-    def hear_again(self, piece: Again, taken: Taken) -> Heard:
-        """Perceive a chunk of a record as it was perceived then."""
-        if piece.heard.frames is not None:
-            return piece.heard
-        if piece.lead is not None:
+        `clip` is the clip of a chunk that does not say its own. A chunk of a record is perceived as it was then.
+        """
+        piece = taken.next
+        if isinstance(piece, ChunkAudio) and "unheard" not in piece.flags:
             self._listener_before = taken.chunks, self._listener.mark()
-            self._listener.return_to(piece.lead)
-            return replace(self._listener.hear(piece.audio), clip=piece.heard.clip)
-        return replace(self.hear(piece.audio, taken), clip=piece.heard.clip)
+            return replace((yield from self._listener.hearing(piece)), clip=clip)
+        if isinstance(piece, Again) and "unheard" not in piece.audio.flags and piece.heard.frames is None:
+            self._listener_before = taken.chunks, self._listener.mark()
+            if piece.lead is not None:
+                self._listener.return_to(piece.lead)
+            return replace((yield from self._listener.hearing(piece.audio)), clip=piece.heard.clip)
+        return unperceived(taken, clip)
+
+
+def unperceived(taken: Taken, clip: int) -> Heard:
+    """Return the next piece, a chunk, with the frames that it already has, if any; `clip` as in `Feed.perceive`.
+
+    Raises
+    ------
+    SessionError
+        If the next piece is no chunk.
+    """
+    piece = taken.next
+    if isinstance(piece, (Given, Again)):
+        return piece.heard
+    if isinstance(piece, Heard):
+        return replace(piece, clip=clip)
+    if isinstance(piece, ChunkAudio):
+        return Heard(piece.samples, piece.flags, clip, None, origin=piece.origin)
+    raise SessionError("The feed has no pending chunk.")
 
 
 def _as_heard(chunks: list[ChunkAudio], heard: bool) -> list[ChunkAudio]:

@@ -50,7 +50,7 @@ def clip_items(samples: npt.ArrayLike, rate: int | None, floor: str, tail_silenc
         return given, End(tail)
     whole = given.sound.read(0, int(given.seconds * given.sound.rate) + 1)
     at_16k = np.concatenate([*resampled([whole], given.sound.rate)])
-    return (Clip(ArraySamples(at_16k, SAMPLE_RATE), tail, given.flags),)
+    return (Clip(ArraySamples(at_16k, SAMPLE_RATE, (whole, given.sound.rate)), tail, given.flags),)
 
 
 def file_items(

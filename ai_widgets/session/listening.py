@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from ..audio.features import Array
 from ..model.interfaces import LanguageModel
+from ..model.passes import Steps
 from ..protocol import Decision, Ending, Event, Notice
 from ..settings import Settings
 from .framing import Framing
@@ -48,8 +49,11 @@ class ChunkStream(Protocol):
     def return_to(self, mark: Any) -> None:
         """Restore the state that `mark` returned; chunks perceived since then have no effect."""
 
-    def perceive(self, samples: Array) -> Perceived:
-        """Perceive the next chunk, float32 [6400] at 16 kHz, at a cost independent of the stream's length."""
+    def perceive(self, samples: Array) -> Steps[Perceived]:
+        """Perceive the next chunk, float32 [6400] at 16 kHz, at a cost independent of the stream's length.
+
+        Asks for the forward passes that this takes; see `model.passes`.
+        """
 
 
 class TurnProgress(Protocol):
@@ -87,7 +91,8 @@ class TurnTaker(Protocol):
     """The steps decide and respond of one session.
 
     Every `state` is of the type of `start`: each step takes the value that an earlier step returned, and returns the
-    next one with its events. A step that raises leaves the value before it valid.
+    next one with its events. A step that raises leaves the value before it valid. `decide` and `speak` ask for the
+    forward passes that they take (`model.passes`); a step without one asks for none.
     """
 
     @property
@@ -111,10 +116,10 @@ class TurnTaker(Protocol):
 
     def decide(
         self, state: Any, chunk: int, clip: int, frames: Any, forced: str | None = None
-    ) -> tuple[TurnProgress, Decision]:
+    ) -> Steps[tuple[TurnProgress, Decision]]:
         """Decide after a chunk, from the `Perceived.frames` of the stream, or as the token named `forced` says."""
 
-    def speak(self, state: Any) -> tuple[TurnProgress, list[Event]]:
+    def speak(self, state: Any) -> Steps[tuple[TurnProgress, list[Event]]]:
         """Run one step of the reply in progress; the step that ends it returns its `Turn`."""
 
     def cut(self, state: Any, ended: Ending) -> tuple[TurnProgress, list[Event]]:

@@ -13,17 +13,19 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
+from ..audio.clip_features import Tap
 from ..audio.file_notices import FileNotice
-from ..audio.intake import Array, envelope, level_db
+from ..audio.intake import envelope, level_db
 from ..errors import SessionError
+from ..model.passes import Steps, alone
 from ..protocol import CHUNK_SECONDS, Chunk, Event, Notice
 from ..record.record import SessionRecord
 from ..settings import Settings
 from .features_state import same, written
-from .feed import End, Feed, Given, Item
+from .feed import End, Feed, Item, unperceived
 from .heading import heading
 from .listening import ListeningModel, TurnProgress
-from .loop_notices import lost_context, short, undecided
+from .loop_notices import lost_context, settings_changed, undecided
 from .loop_state import State, Work, timing_of
 from .marks import Mark, Marks
 from .perceive import Heard
@@ -85,7 +87,7 @@ class Loop:
         self.state = State(self.turns.start) if state is None else state
         self._chunks_before = record.chunks_heard - self.state.taken.chunks
         self._feed = Feed(model, None if state is None else state.features)
-        self._feed.raw = self._keep_raw
+        self._feed.tap = self._raw_of if record.keeps_raw else None
         self.marks = Marks()
 
     def put(self, items: Sequence[Item]) -> int:
@@ -98,12 +100,12 @@ class Loop:
 
     def mark(self) -> Mark:
         """Return the state before the next chunk. No chunk may be in progress."""
-        self._settle()
+        self.settle()
         return Mark.of(self.state, self.settings, len(self._record))
 
     def close(self) -> None:
         """End the reply in progress, drop pending audio with a notice; call `turns.release` to free the memory."""
-        self._settle()
+        self.settle()
         self._cut(None)
         self._drop_pending()
 
@@ -134,21 +136,28 @@ class Loop:
         """
         began = False
         try:
-            self._settle()
+            self.settle()
             began = True
             # Around the whole step, because process exit must not interrupt the native code of resampler and tokenizer.
             with self.model.computing():
-                return self._do_next()
+                return alone(self.step())
         except BaseException as error:
-            try:
-                self._settle()
-                self._cut(error, began=began)
-            except Exception:
-                # The committed state is consistent: the next call settles first.
-                logger.exception("After %s the session could not be settled at once.", type(error).__name__)
+            self.recover(error, began=began)
             raise
 
-    def _settle(self) -> None:
+    def recover(self, error: BaseException, *, began: bool = True) -> None:
+        """Settle after an interrupt or an error of a step, and end the reply or the chunk that cannot continue.
+
+        `began` says whether `settle` had succeeded before; otherwise no chunk caused the error.
+        """
+        try:
+            self.settle()
+            self._cut(error, began=began)
+        except Exception:
+            # The committed state is consistent: the next call settles first.
+            logger.exception("After %s the session could not be settled at once.", type(error).__name__)
+
+    def settle(self) -> None:
         """Bring record, feed and context to the committed state; this changes something only after an interrupt."""
         self._publish()
         self._feed.settle(self.state.taken)
@@ -172,10 +181,14 @@ class Loop:
         self._commit(*events, notice, progress=progress)
         self.turns.settle(self.state.progress)
 
-    def _do_next(self) -> bool:
+    def step(self) -> Steps[bool]:
+        """Run the next step after `settle`, ask for the forward pass that it takes, and return as `advance` does.
+
+        The step commits nothing before its pass has a result: a step that is abandoned has not happened.
+        """
         state = self.state
         if state.work is not None:
-            self._go_on(state, state.work)
+            yield from self._go_on(state, state.work)
             return True
         piece = state.taken.next
         if piece is None:
@@ -192,33 +205,21 @@ class Loop:
             taken = state.taken.past(chunk=False)
             self._commit(taken=taken, clip=state.clip + state.clip_open, clip_open=False)
         elif piece is not None:
-            self._begin_chunk(state)
+            self._begin_chunk(state, (yield from self._feed.perceive(state.taken, state.clip)))
         return True
 
-    def _begin_chunk(self, state: State, failed: BaseException | None = None) -> None:
-        """Perceive the next chunk and make room for it in the context.
+    def _begin_chunk(self, state: State, heard: Heard, failed: BaseException | None = None) -> None:
+        """Append the next chunk to the record, and make room for it in the context.
 
         Parameters
         ----------
         state
             Committed state.
+        heard
+            Perceived chunk.
         failed
             Error of an earlier attempt; the chunk is then recorded as `unheard`.
         """
-        piece = state.taken.next
-        if isinstance(piece, Given):
-            heard = piece.heard
-        elif isinstance(piece, Heard):
-            heard = replace(piece, clip=state.clip)
-        elif isinstance(piece, Again):
-            unheard = failed is not None or "unheard" in piece.audio.flags
-            heard = piece.heard if unheard else self._feed.hear_again(piece, state.taken)
-        elif piece is None or isinstance(piece, (End, FileNotice)):
-            raise SessionError("The feed has no pending chunk.")
-        elif failed is not None or "unheard" in piece.flags:
-            heard = Heard(piece.samples, piece.flags, state.clip, None, origin=piece.origin)
-        else:
-            heard = replace(self._feed.hear(piece, state.taken), clip=state.clip)
         started, chunk = perf_counter(), state.taken.chunks
         perceived = (heard.features_ms + heard.tower_ms) / 1e3
         # Audio that is not from a microphone has no deadline, so that its time in queues does not make it late.
@@ -258,7 +259,7 @@ class Loop:
             progress=progress,
             taken=state.taken.past(chunk=True),
             work=work,
-            clip=heard.clip if isinstance(piece, Again) else state.clip,
+            clip=heard.clip if isinstance(state.taken.next, Again) else state.clip,
             clip_open=True,
             watch=watch,
             features=heard.after if decided and heard.after is not None else state.features,
@@ -271,11 +272,12 @@ class Loop:
             self._record.append_audio(heard.samples)
         return self._record.last_notices
 
-    def _keep_raw(self, samples: Array, rate: int, key: tuple[int, int]) -> None:
-        """Append a block as it arrived to the record."""
-        self._record.append_raw(samples, rate, self.state.clip, key)
+    def _raw_of(self, item: int, separate: bool) -> Tap:
+        """Return what appends an item's audio as it arrived to the record; `separate`: the item begins a clip."""
+        record, clip = self._record, self.state.clip + (separate and self.state.clip_open)
+        return lambda samples, rate, start: record.append_raw(samples, rate, clip, source=item, start=start)
 
-    def _go_on(self, state: State, work: Work) -> None:
+    def _go_on(self, state: State, work: Work) -> Steps[None]:
         """Continue the chunk in progress: decide, produce the next reply token, or complete the chunk."""
         decision = work.decision
         if decision is None:
@@ -284,7 +286,7 @@ class Loop:
                 raise SessionError(f"Chunk {work.chunk} was not perceived.")
             started = perf_counter()
             forced = self.script.force.get(work.chunk)
-            progress, decision = self.turns.decide(state.progress, work.chunk, work.clip, frames, forced)
+            progress, decision = yield from self.turns.decide(state.progress, work.chunk, work.clip, frames, forced)
             now = perf_counter()
             work = replace(work, decision=decision, decided=now, decide_s=work.decide_s + now - started)
             self._commit(decision, progress=progress, work=work)
@@ -293,7 +295,7 @@ class Loop:
             if cut is not None and cut.steps == work.steps:
                 progress, events = self.turns.cut(state.progress, cut.why)
             else:
-                progress, events = self.turns.speak(state.progress)
+                progress, events = yield from self.turns.speak(state.progress)
             work = replace(work, reply_s=work.reply_s + perf_counter() - started, steps=work.steps + 1)
             self._commit(*events, progress=progress, work=work)
         else:
@@ -323,7 +325,7 @@ class Loop:
         elif work is not None:
             self._commit(undecided(work.chunk, error), work=None)
         elif state.taken.next is not None and not isinstance(state.taken.next, (End, FileNotice)):
-            self._begin_chunk(state, error)
+            self._begin_chunk(state, unperceived(state.taken, state.clip), error)
         elif state.taken.next is None:
             taken = self._feed.more(state.taken, heard=False)
             if taken is not None:
@@ -339,10 +341,4 @@ class Loop:
         before, chosen = progress.settings, self.settings
         if chosen == before:
             return progress, []
-        old, new = before.to_json(), chosen.to_json()
-        changed = {name: value for name, value in new.items() if value != old[name]}
-        words = ", ".join(f"{name} is {short(value)}" for name, value in changed.items())
-        notice = Notice(
-            chunk, "settings", f"Settings changed from this chunk on: {words}.", {"changed": changed, "settings": new}
-        )
-        return self.turns.changed(progress, chosen), [notice]
+        return self.turns.changed(progress, chosen), [settings_changed(chunk, before, chosen)]

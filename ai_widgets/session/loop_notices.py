@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..protocol import Notice
+from ..settings import Settings
 from .listening import TurnProgress
 
 LONGEST_VALUE = 60
@@ -23,6 +24,15 @@ def undecided(chunk: int, error: BaseException | None) -> Notice:
     why = f"{type(error).__name__}: {error}"
     message = f"This chunk has no decision and is not in the context: {why[:LONGEST_ERROR]}"
     return Notice(chunk, "undecided", message, {"error": type(error).__name__})
+
+
+def settings_changed(chunk: int, before: Settings, chosen: Settings) -> Notice:
+    """Build the notice of settings that apply from a chunk on."""
+    old, new = before.to_json(), chosen.to_json()
+    changed = {name: value for name, value in new.items() if value != old[name]}
+    words = ", ".join(f"{name} is {short(value)}" for name, value in changed.items())
+    message = f"Settings changed from this chunk on: {words}."
+    return Notice(chunk, "settings", message, {"changed": changed, "settings": new})
 
 
 def short(value: object) -> str:

@@ -16,6 +16,7 @@ from ..audio.features import Array, Mark, StreamingLogMel, log_mel, thumbnail
 from ..audio.intake import ChunkAudio
 from ..audio.origin import Origin
 from ..model.interfaces import LanguageModel
+from ..model.passes import EncoderPass, Steps, alone
 from ..protocol import MELS_PER_CHUNK
 from .listening import ListeningModel, Perceived
 
@@ -80,13 +81,12 @@ class LogMelStream:
         """Restore the state that `mark` returned; chunks perceived since then have no effect."""
         self._features.return_to(mark)
 
-    def perceive(self, samples: Array) -> Perceived:
+    def perceive(self, samples: Array) -> Steps[Perceived]:
         """Encode the next chunk, float32 [6400] at 16 kHz, at a cost independent of the stream's length."""
         start = perf_counter()
         mels = self._features.push(samples)
         between = perf_counter()
-        with self._model.computing():
-            frames = self._model.encoder.encode(mels)[0]
+        frames = (yield EncoderPass(self._model.encoder, mels))[0]
         end = perf_counter()
         return Perceived(frames, (between - start) * 1e3, (end - between) * 1e3, thumbnail(mels))
 
@@ -95,7 +95,7 @@ class Listener:
     """Perception of a live stream that keeps the origin of each chunk beside what the model's stream perceived."""
 
     def __init__(self, model: ListeningModel) -> None:
-        self._stream = model.open_stream()
+        self._model, self._stream = model, model.open_stream()
         # A fork goes back to the features of a language model; a policy has none.
         self._has_features = model.language is not None
 
@@ -109,8 +109,13 @@ class Listener:
 
     def hear(self, chunk: ChunkAudio, clip: int = 0) -> Heard:
         """Perceive the next chunk of the stream, at a cost independent of the stream's length; `clip` is its clip."""
+        with self._model.computing():
+            return alone(self.hearing(chunk, clip))
+
+    def hearing(self, chunk: ChunkAudio, clip: int = 0) -> Steps[Heard]:
+        """Perceive the next chunk as `hear` does, and ask for the pass that this takes."""
         start, before = perf_counter(), self._stream.mark() if self._has_features else None
-        perceived = self._stream.perceive(chunk.samples)
+        perceived = yield from self._stream.perceive(chunk.samples)
         return Heard(
             chunk.samples,
             chunk.flags,

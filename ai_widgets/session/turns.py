@@ -16,9 +16,11 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import SessionError
+from ..model.distribution import Distribution
 from ..model.interfaces import LanguageModel
 from ..model.overflow import not_finite
-from ..model.sampling import Distribution, Draw, draw
+from ..model.passes import Steps, TokenPass
+from ..model.sampling import Draw, draw
 from ..protocol import CHUNK_SECONDS, Alternative, Choice, Decision, Ending, Event, Notice, Token, Turn
 from ..settings import Settings
 from .detokenize import ReplyText
@@ -153,7 +155,7 @@ class TurnTaking:
 
     def decide(
         self, state: TurnState, chunk: int, clip: int, frames: Tensor, forced: str | None = None
-    ) -> tuple[TurnState, Decision]:
+    ) -> Steps[tuple[TurnState, Decision]]:
         """Feed a chunk and draw the decision.
 
         Parameters
@@ -178,22 +180,21 @@ class TurnTaking:
         window = state.window
         opening = state.due if window.prefix else framing.prefix
         tokens = [*opening, *framing.block]
-        with self._model.computing():
-            frames_at = len(opening) + framing.frames_at
-            logits = self._model.decoder.feed(self._context, tokens, frames, frames_at)
-            raw = Distribution(logits)
-            logit_keep, logit_text = float(logits[keep]), float(logits[text])
-            if not (raw.finite and math.isfinite(logit_keep) and math.isfinite(logit_text)):
-                what = f"the decision on chunk {chunk}"
-                raise not_finite(self._model, what, frames, self._context, tokens, frames_at)
-            drawn, random = self._draw(
-                state,
-                raw,
-                allowed=(keep, text) if terms.settings.mask else None,
-                bias=(text, terms.settings.bias) if terms.settings.bias else None,
-                report=(keep, text),
-                forced=None if forced is None else self._tokens[forced],
-            )
+        frames_at = len(opening) + framing.frames_at
+        logits = yield TokenPass(self._model.decoder, self._context, tokens, frames, frames_at)
+        raw = Distribution(logits)
+        logit_keep, logit_text = float(logits[keep]), float(logits[text])
+        if not (raw.finite and math.isfinite(logit_keep) and math.isfinite(logit_text)):
+            what = f"the decision on chunk {chunk}"
+            raise not_finite(self._model, what, frames, self._context, tokens, frames_at)
+        drawn, random = self._draw(
+            state,
+            raw,
+            allowed=(keep, text) if terms.settings.mask else None,
+            bias=(text, terms.settings.bias) if terms.settings.bias else None,
+            report=(keep, text),
+            forced=None if forced is None else self._tokens[forced],
+        )
         if not window.prefix:
             window = window.begun(opening)
         elif opening:
@@ -231,7 +232,7 @@ class TurnTaking:
             after = replace(after, reply=reply, turns=state.turns + 1)
         return after, decision
 
-    def speak(self, state: TurnState) -> tuple[TurnState, list[Event]]:
+    def speak(self, state: TurnState) -> Steps[tuple[TurnState, list[Event]]]:
         """Run one step of the reply in progress: draw the next token, end the reply, or slide the context.
 
         Raises
@@ -257,12 +258,11 @@ class TurnTaking:
             after, events = self.cut(state, "limit")
             notice = Notice(reply.chunk, "limit", f"The reply was truncated: {limit}.", {"turn": reply.turn})
             return after, [notice, *events]
-        with self._model.computing():
-            raw = Distribution(self._model.decoder.feed(self._context, list(state.due)))
-            if not raw.finite:
-                what = f"token {len(reply.text.tokens)} of the reply to chunk {reply.chunk}"
-                raise not_finite(self._model, what, None, self._context, list(state.due), 0)
-            drawn, random = self._draw(state, raw)
+        raw = Distribution((yield TokenPass(self._model.decoder, self._context, list(state.due))))
+        if not raw.finite:
+            what = f"token {len(reply.text.tokens)} of the reply to chunk {reply.chunk}"
+            raise not_finite(self._model, what, None, self._context, list(state.due), 0)
+        drawn, random = self._draw(state, raw)
         after = replace(
             state,
             window=state.window.extended(len(state.due), turn=True),

@@ -54,6 +54,11 @@ from ai_widgets.training.trainer import SHIPPED, Recipe, Trainer
 SHARDS, OWN_SHARDS = 24, 8
 """Parts of the stream pool by default, and for clips given by the user, of which there are fewer."""
 EPILOG = """\
+examples:
+  ai-widgets train --data clips.jsonl --out RUN                # your own clips, from the embedded checkpoint
+  ai-widgets train --data clips/ --out RUN --minutes 4         # a folder for each class, with replies.json
+  ai-widgets run clip.wav --checkpoint RUN/checkpoint          # try it
+
 your own clips, one conversation per line, paths relative to the file:
   {"conversation": [{"audio_path": "dog/1.wav", "assistant": "A dog is barking.", "emotion": "surprise"},
                     {"audio_path": "rain/7.wav", "assistant": "<no need to response>"}]}

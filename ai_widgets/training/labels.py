@@ -35,7 +35,9 @@ NO_REPLY = 0
 REPLY_SPEECH = OTHER_SPEECH
 """Reply labels: 0 none, 1 … 21 the words, 22 other speech, then one for each kind of sound."""
 REPLY_OF_KIND = {kind: REPLY_SPEECH + place for place, kind in enumerate(EVIDENCE, start=1)}
+"""Reply label of a kind of sound."""
 REPLIES = REPLY_SPEECH + len(EVIDENCE) + 1
+"""Number of reply labels."""
 
 
 @dataclass(frozen=True)

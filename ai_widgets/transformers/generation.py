@@ -11,7 +11,8 @@ from transformers import (
     DynamicCache,
 )
 
-from ..model.sampling import Distribution, SamplingRule, draw
+from ..model.distribution import Distribution
+from ..model.sampling import SamplingRule, draw
 from ..protocol import FRAMES_PER_CHUNK
 from ..settings import CARD_MAX_NEW_TOKENS
 

@@ -50,6 +50,8 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         Length of the newest audio that `record.audio` keeps in memory, in seconds; None keeps all, 0 none.
     keep
         Folder into which every session is written while it happens (`SessionRecord.load` opens it); None: memory only.
+    keep_raw
+        With `keep`, also keep the audio as it arrived, where its rate is not 16 kHz (`SessionRecord`).
     **settings
         Fields of `Settings`, such as ``greedy=True``, and of `LiveSettings`, such as ``arrival="drop"``.
 
@@ -102,6 +104,7 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         revision: str | None = None,
         audio_seconds: float | None = AUDIO_SECONDS,
         keep: str | Path | None = None,
+        keep_raw: bool = True,
         **settings: Any,
     ) -> None:
         check_built()
@@ -116,7 +119,7 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
             loader(model, device, dtype, revision),
             chosen,
             lively,
-            lambda: SessionRecord(audio_seconds, keep),
+            lambda: SessionRecord(audio_seconds, keep, raw=keep_raw),
             pull="google.colab" in sys.modules,
         )
         self._send_lock = self._view.send_lock

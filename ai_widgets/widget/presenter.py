@@ -114,7 +114,7 @@ class Presenter(PipelineEvents):
         self.branches = Branches(
             self.pipeline, self.source, self.branches_changed, partial(self.problem, "branch_closed")
         )
-        self.outbox.branches = self.branches.messages
+        self.outbox.branches, self.outbox.opened = self.branches.messages, lambda: self.pipeline.opened is not None
         self._keeper = HistoryKeeper(self._show_history)
         self._keeper.follow(self.pipeline.record, self.outbox.session)
         self.mic = MicState("idle", "", "")

@@ -5,9 +5,10 @@
 
 import { computed } from "@preact/signals";
 import { DeviceList } from "./capture/devices";
+import { watchHidden } from "./capture/hidden";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput, FILE_TAIL_S } from "./capture/input";
-import { hiddenProblem } from "./capture/problems";
+import { rawSound } from "./capture/raw-ring";
 import type { Analysing, Branching, ForkRequest, SessionChannel } from "./channel/channel";
 import { KernelClips } from "./channel/kernel-clips";
 import { lastWords } from "./channel/leaving";
@@ -17,7 +18,7 @@ import { Receiver, TRAITS } from "./channel/receiving";
 import { Recordings } from "./channel/recordings";
 import { NOT_KEPT, Requests } from "./channel/requests";
 import { ChunkPlayer } from "./playback/chunk-player";
-import { Replay } from "./playback/replay";
+import { clearWithRecord, Replay } from "./playback/replay";
 import type { Fetched, Sound } from "./playback/sound";
 import { Speech } from "./speech/speech";
 import { announced, isPlaying } from "./store/playing";
@@ -30,8 +31,6 @@ import { createStore, dismissProblem, type Store, showProblem } from "./store/st
  * released.
  */
 const VIEW_GRACE_MS = 250;
-/** Shortest absence of a hidden page that is reported, in seconds; shorter ones are common and lose nothing. */
-const HIDDEN_S = 5;
 
 export interface ConversationOptions {
   captureHost?: CaptureHost;
@@ -67,8 +66,6 @@ export class Conversation implements SessionChannel {
   #views = 0;
   #grace: ReturnType<typeof setTimeout> | undefined;
   #effects: (() => void)[] = [];
-  /** Time at which the page was hidden with an open microphone, and the number of chunks then. */
-  #hidden: { at: number; chunks: number } | null = null;
 
   constructor(
     private readonly model: KernelModel,
@@ -127,13 +124,13 @@ export class Conversation implements SessionChannel {
     this.#readTraits();
     this.#receiver.readHistory(this.model.get("history"));
     globalThis.addEventListener?.("pagehide", this.#onPageHide);
-    globalThis.document?.addEventListener("visibilitychange", this.#onVisibility);
     this.#effects = [
       computed(
         () => this.player.audible.value || this.replay.playing.value || this.speech.reading.value !== null,
       ).subscribe((loud) => this.#input.reading(loud)),
-      this.#clearReplay(),
+      clearWithRecord(this.replay, this.store),
       this.#input.follow(),
+      watchHidden(this.store),
     ];
     this.#devices.start();
     this.#link.start();
@@ -153,7 +150,6 @@ export class Conversation implements SessionChannel {
     this.#devices.end();
     clearTimeout(this.#grace);
     globalThis.removeEventListener?.("pagehide", this.#onPageHide);
-    globalThis.document?.removeEventListener("visibilitychange", this.#onVisibility);
     for (const trait of TRAITS) this.model.off(`change:${trait}`, this.#readTraits);
     this.#link.end();
   }
@@ -258,14 +254,7 @@ export class Conversation implements SessionChannel {
    * Return the sound of a chunk as the device delivered it; null if this page did not record it or has discarded it.
    */
   rawAudio(chunk: number): Sound | null {
-    const { record, recording } = this.store;
-    // A recording's numbers of streams and blocks are of another page.
-    if (recording.value) return null;
-    const timing = record.timings.get(chunk);
-    if (!timing || timing.seq < 0) return null;
-    let first = chunk;
-    while (first > 0 && record.timings.get(first - 1)?.stream === timing.stream) first -= 1;
-    return this.#input.raw.chunk(timing.stream, chunk - first, timing.seq);
+    return rawSound(this.store, this.#input.raw, chunk);
   }
 
   /** Remove the line about a file that has ended. */
@@ -275,17 +264,6 @@ export class Conversation implements SessionChannel {
 
   dismiss(problem: Problem): void {
     dismissProblem(this.store, problem.code);
-  }
-
-  /** End the replay of a record that another one has replaced. */
-  #clearReplay(): () => void {
-    const { store } = this;
-    let shown = store.record;
-    return store.version.subscribe(() => {
-      if (store.record === shown) return;
-      shown = store.record;
-      this.replay.clear();
-    });
   }
 
   #busy(): boolean {
@@ -315,20 +293,4 @@ export class Conversation implements SessionChannel {
   };
 
   readonly #onPageHide = (): void => this.#input.end("view_removed");
-
-  readonly #onVisibility = (): void => {
-    const { store } = this;
-    const { chunks } = store.record;
-    if (document.visibilityState === "hidden") {
-      this.#hidden = store.micOpen.value ? { at: Date.now(), chunks: chunks.length } : null;
-      return;
-    }
-    const hidden = this.#hidden;
-    this.#hidden = null;
-    const seconds = hidden ? (Date.now() - hidden.at) / 1000 : 0;
-    if (!hidden || seconds < HIDDEN_S) return;
-    const minutes = Math.floor(seconds / 60);
-    const time = `${minutes > 0 ? `${minutes} min ` : ""}${Math.round(seconds % 60)} s`;
-    showProblem(store, hiddenProblem(time, Math.max(0, chunks.length - hidden.chunks)));
-  };
 }

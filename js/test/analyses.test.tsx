@@ -194,7 +194,7 @@ describe("an exported page", () => {
   it("says what needs the model", async () => {
     const { find, open } = page({ analyses: { seeds: "<img>" } }, [...silence(4), ...REPLY]);
     await open();
-    expect(find("analyses-none")?.textContent).toContain("need the model");
+    expect(find("analyses-none")?.textContent).toContain("need the model in a notebook's kernel");
     expect([find("onset-start"), find("lane-seeds")]).toEqual([null, null]);
   });
 

@@ -36,6 +36,7 @@ from ...session.session import StreamingSession
 from ...session.turns import TurnTaking
 from ...settings import SLIDE_POSITIONS
 from ...training.child_process import output_of
+from ..examples import examples
 from .authors import compare as compare_authors
 from .session_age import holds, in_words, replies_by_minute
 
@@ -73,21 +74,31 @@ print(json.dumps([end - start, decisions]))
 """
 
 
-def main(argv: Sequence[str]) -> int:
-    """Measure, print the figures, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="ai-widgets bench", description="Measure speed on this machine.")
-    parser.add_argument("--checkpoint", default="tiny")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--dtype", default="auto")
-    parser.add_argument("--chunks", type=int, default=LATE, help=f"age of the old session (default: {LATE}, two hours)")
-    parser.add_argument("--compile", action="store_true", help="compile the model's layers first, where that works")
-    parser.add_argument("--authors", type=Path, metavar="DIR", help="a clone of the authors' code, to be timed beside")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """Create the option parser."""
+    p = argparse.ArgumentParser(
+        prog="ai-widgets bench",
+        description="Measure speed on this machine.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=examples("bench"),
+    )
+    p.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
+    p.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
+    p.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
+    p.add_argument("--chunks", type=int, default=LATE, help=f"age of the old session (default: {LATE}, two hours)")
+    p.add_argument("--compile", action="store_true", help="compile the model's layers first, where that works")
+    p.add_argument("--authors", type=Path, metavar="DIR", help="a clone of the authors' code, to be timed beside")
+    p.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    p.add_argument(
         "--age", action="store_true",
         help="only ask whether the fifth minute of a session is answered as the first one; exit code 1 where it is not",
     )  # fmt: skip
-    given = parser.parse_args(argv)
+    return p
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure, print the figures, and return the exit code."""
+    given = parser().parse_args(argv)
     if given.chunks <= EARLY:
         raise SettingError(f"--chunks must be above {EARLY}, the age of the young session, not {given.chunks}.")
     if given.age:

@@ -81,7 +81,7 @@ class Saver:
         try:
             job.check()
             if message.format == "html":
-                record.to_html(analyses=analyses).save(saved.path)
+                record.to_html(progress=False, analyses=analyses).save(saved.path)
             else:
                 record.save(saved.path)
             job.check()

@@ -24,6 +24,12 @@ MAX_BATCH = 500
 """Events in one message, which bounds its size; more events are sent in several messages."""
 MAX_REPLAYED = 10_000
 """Events sent again to a reloaded page (about 15 minutes of a session): older events would delay the newest ones."""
+MAX_SHOWN = 200_000
+"""Events of an opened recording that are sent: all of about five hours, which take some 200 MB in a page."""
+BURST = 2_000
+"""Events of an opened recording that are sent at once: 1 MB, about three minutes of a session."""
+BURST_SECONDS = 0.5
+"""Seconds between two bursts: an hour arrives in ten seconds, and a server has time to pass each on."""
 MAX_QUEUED = 200
 """Queued answers; the oldest is dropped beyond it. Answers queue up in pull mode only, where a page polls four times a
 second."""
@@ -51,6 +57,9 @@ class Outbox:
     ----------
     branches
         Returns the due messages about branches.
+    opened
+        Returns whether the record is one that was opened: it does not grow, so all of it is sent, from its beginning on
+        and in bursts.
     """
 
     def __init__(
@@ -70,6 +79,7 @@ class Outbox:
         self._waiting_sent = 0
         self._taken: tuple[int, int] | None = None
         self.branches: Callable[[], Iterable[dict[str, Any]]] = tuple
+        self.opened: Callable[[], bool] = bool
         self._playing: dict[str, Any] | None = None
         self._last_flush = 0.0
         self.session = 1
@@ -109,7 +119,8 @@ class Outbox:
         """Queue the answer to a hello; events after the `seen` ones of this page follow.
 
         Events that were not sent yet are never skipped, since another page may have seen fewer. Where more than
-        `MAX_REPLAYED` events would follow, `first` is the index at which the page begins, with a problem as notice.
+        `MAX_REPLAYED` events (`MAX_SHOWN` of an opened recording) would follow, `first` is the index at which the page
+        begins, with a problem as notice.
         """
         with self._lock:
             first = self._first_replayed(seen)
@@ -127,7 +138,7 @@ class Outbox:
     def _first_replayed(self, seen: int) -> int:
         """Return the index of the first event to send to a page that has `seen`: there, or at a newer chunk."""
         record = self._record()
-        newest = len(record) - MAX_REPLAYED
+        newest = len(record) - (MAX_SHOWN if self.opened() else MAX_REPLAYED)
         if seen >= newest:
             return seen
         for index, event in enumerate(record.since(newest, MAX_BATCH), newest):
@@ -138,7 +149,7 @@ class Outbox:
     def begin_session(self, begin: Callable[[], None]) -> None:
         """Run `begin`, which replaces the record, under the lock, so that no event is sent under a wrong session.
 
-        Where the new record has more than `MAX_REPLAYED` events, only the newest of them are sent.
+        Where the new record has more than `MAX_REPLAYED` or `MAX_SHOWN` events, only the newest of them are sent.
         """
         with self._lock:
             begin()
@@ -159,10 +170,7 @@ class Outbox:
                 self._send(message, ())
             if self._alarm is not None and (held := self._problems.wait) is not None:
                 self._alarm.set(held)
-            while (batch := self._record().since(self._sent, MAX_BATCH)) or self._waiting() != self._waiting_sent:
-                self._waiting_sent = self._waiting()
-                self._send(outgoing.events(self.session, self._sent, batch, self._waiting_sent), ())
-                self._sent += len(batch)
+            self._send_events()
             for message in self.branches():
                 self._send(message, ())
             if self._playing is not None:
@@ -171,6 +179,18 @@ class Outbox:
             if self._taken is not None:
                 (stream, seq), self._taken = self._taken, None
                 self._send(outgoing.ack(stream, seq), ())
+
+    def _send_events(self) -> None:
+        end = self._sent + BURST
+        while (batch := self._record().since(self._sent, MAX_BATCH)) or self._waiting() != self._waiting_sent:
+            if self._sent >= end and self.opened():
+                # In pull mode the page's next poll sends the next burst.
+                if self._alarm is not None:
+                    self._alarm.set(BURST_SECONDS)
+                return
+            self._waiting_sent = self._waiting()
+            self._send(outgoing.events(self.session, self._sent, batch, self._waiting_sent), ())
+            self._sent += len(batch)
 
     def close(self) -> None:
         """Cancel the timer that flushes."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ...model.traits import Traits
 
 UNKNOWN: dict[str, Any] = {"tokens": {}, "prefix": [], "block": [], "limit": 0}
+"""Table of a model that is not loaded: no tokens, and a context of no positions."""
 MOST_PREFIX = 2000
 """Tokens of a prefix that are sent: far more than a sensible system prompt has, and a bound on the message."""
 

@@ -1,6 +1,7 @@
 /** Ring buffer of the newest two minutes of captured sound at the device's rate, from which a chunk can be played. */
 import type { Sound } from "../playback/sound";
 import { CHUNK_SECONDS } from "../record/events";
+import type { Store } from "../store/store";
 
 /** Length of the buffer in seconds: 12 MB as int16 at 48 kHz. */
 export const RAW_SECONDS = 120;
@@ -75,6 +76,19 @@ export class RawRing {
     const held = this.#blocks.find((block) => block.stream === stream)?.first ?? 0;
     return found > 0 && held <= Math.max(0, from) ? { samples, rate } : null;
   }
+}
+
+/**
+ * Return the sound of a chunk as the device delivered it; null if this page did not record it or has discarded it. The
+ * numbers of streams and blocks in a shown recording are of another page.
+ */
+export function rawSound({ record, recording }: Store, ring: RawRing, chunk: number): Sound | null {
+  if (recording.value) return null;
+  const timing = record.timings.get(chunk);
+  if (!timing || timing.seq < 0) return null;
+  let first = chunk;
+  while (first > 0 && record.timings.get(first - 1)?.stream === timing.stream) first -= 1;
+  return ring.chunk(timing.stream, chunk - first, timing.seq);
 }
 
 function toInt16(samples: Float32Array): Int16Array {

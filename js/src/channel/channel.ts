@@ -62,6 +62,8 @@ export interface Branching {
 
 /** What can be done with recordings. The answers are in the store: `recording`, `opening`, `saving`, `replayed`. */
 export interface RecordingActions {
+  /** Formats that `save` can write. */
+  readonly formats: readonly RecordingFormat[];
   /** Show a recording of this page in place of the session. */
   open(file: File): void;
   /** End opening, or show the session again. */
@@ -69,6 +71,8 @@ export interface RecordingActions {
   /** Save the shown record to a file of the browser. */
   save(format: RecordingFormat): void;
   cancelSaving(): void;
+  /** Whether `replay` is possible. */
+  readonly replays: boolean;
   /** Replay the shown record with the model, or cancel the replay. */
   replay(action: "start" | "cancel"): void;
 }

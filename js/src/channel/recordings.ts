@@ -19,6 +19,8 @@ export interface RecordingsOptions {
 }
 
 export class Recordings {
+  readonly formats = ["aiw", "html"] as const;
+  readonly replays = true;
   /** Analyses of what is shown. */
   readonly analysing: Analysing = {
     start: (what, settings, count) =>

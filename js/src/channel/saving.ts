@@ -111,7 +111,7 @@ export class FileSaver {
 }
 
 /** Pass a file to the browser, which saves it or asks where. */
-function download(file: Blob, name: string): void {
+export function download(file: Blob, name: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(file);
   link.download = name;

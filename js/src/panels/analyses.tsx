@@ -31,8 +31,8 @@ export function Analyses({ view }: { view: View }) {
   if (!usable && !silent) {
     return (
       <p class="aiw-hint" data-testid="analyses-none">
-        An onset curve and a raster of seeds need the model. A page has them if they were computed before it
-        was exported.
+        An onset curve and a raster of seeds need the model in a notebook's kernel. An exported page has them
+        if they were computed before.
       </p>
     );
   }

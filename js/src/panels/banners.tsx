@@ -108,7 +108,7 @@ export function busyText(store: Store): string {
   // The kernel reads a file a few chunks ahead.
   if (isPlaying(file.value)) return "";
   if (speaking.value) return `${many} while the model speaks.`;
-  return `The kernel is busy: ${many} and will be decided in order.`;
+  return `The ${store.runsIn} is busy: ${many} and will be decided in order.`;
 }
 
 export function modelText({ status, name, detail }: ModelInfo): string {

@@ -16,7 +16,9 @@ export function Controls({ view }: { view: SessionView }) {
   const { channel, store } = view;
   const running = useComputed(() => channel.running);
   const lost = store.line.value === "lost";
-  const closed = lost || store.saved.value;
+  // A kernel queues what it gets before it answers; a page has nothing to give it to until its model is loaded.
+  const loading = store.runsIn === "page" && store.line.value !== "ready";
+  const closed = lost || loading || store.saved.value;
   const what = running.value ? "Stop" : "Record";
   const show = view.name.value === "show";
   return (

@@ -6,12 +6,12 @@ import { ExactNumber } from "./exact-number";
 
 const MEANINGS: Record<LatencyPart, string> = {
   capture: "from the last sample to the send",
-  uplink: "browser to kernel",
-  queue: "waiting in the kernel",
+  uplink: "from the page to the model",
+  queue: "waiting for the model",
   features: "log-mel",
   tower: "audio tower",
   decide: "language model",
-  downlink: "kernel to browser",
+  downlink: "from the model to the page",
   paint: "until the picture shows it",
 };
 

@@ -48,7 +48,8 @@ function SaveBar({ view }: { view: SessionView }) {
   const saving = store.saving.value;
   if (saving) {
     const { name, done, total, slow } = saving;
-    const written = name === "" ? "the kernel writes the file" : sizeText(done, total);
+    const writes = `the ${store.runsIn} writes the file`;
+    const written = name === "" ? writes : sizeText(done, total);
     return (
       <Line name="saving" label="Saving" title={name || "Saving…"}>
         <Progress done={done} total={total} label="Saving" />
@@ -73,14 +74,18 @@ function SaveBar({ view }: { view: SessionView }) {
         Recording (.aiw)
       </BarButton>
       <span>opens here again, and in Python</span>
-      <BarButton
-        name="save-html"
-        title="One page with the audio, without network"
-        press={() => choose("html")}
-      >
-        Web page (.html)
-      </BarButton>
-      <span>opens in any browser</span>
+      {recordings.formats.includes("html") && (
+        <>
+          <BarButton
+            name="save-html"
+            title="One page with the audio, without network"
+            press={() => choose("html")}
+          >
+            Web page (.html)
+          </BarButton>
+          <span>opens in any browser</span>
+        </>
+      )}
     </div>
   );
 }

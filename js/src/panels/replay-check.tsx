@@ -9,7 +9,8 @@ export function ReplayBadge({ view }: { view: SessionView }) {
   const { channel, store } = view;
   void store.version.value;
   const busy = store.micOpen.value || isPlaying(store.file.value);
-  if (store.record.decided === 0 || busy || !channel.ready) return null;
+  const possible = channel.recordings.replays && channel.ready;
+  if (store.record.decided === 0 || busy || !possible) return null;
   const check = store.replayed.value;
   const running = check?.state === "running";
   return (

@@ -22,7 +22,11 @@ export function Settings({ view }: { view: SessionView }) {
       }}
     >
       {(store.settings.value === null || store.schema.value.length === 0) && (
-        <p class="aiw-hint">The kernel has not sent its settings yet.</p>
+        <p class="aiw-hint">
+          {store.runsIn === "kernel"
+            ? "The kernel has not sent its settings yet."
+            : "The settings are shown when the model is loaded."}
+        </p>
       )}
       {store.saved.value && (
         <p class="aiw-hint">These are the settings of the saved session; run the cell to change them.</p>

@@ -49,8 +49,15 @@ export function takeFile({ channel, store, pace }: SessionView, file: File, othe
   if (!channel.ready) {
     showProblem(store, {
       code: "recording",
-      sentence: `${file.name} cannot be opened, since no kernel answers.`,
-      wayOut: "Run the cell again, then open the file.",
+      ...(store.runsIn === "kernel"
+        ? {
+            sentence: `${file.name} cannot be opened, since no kernel answers.`,
+            wayOut: "Run the cell again, then open the file.",
+          }
+        : {
+            sentence: `${file.name} cannot be opened before the model is loaded.`,
+            wayOut: "Try it again then.",
+          }),
     });
   } else if (file.name.toLowerCase().endsWith(RECORDING_SUFFIX)) channel.recordings.open(file);
   else void channel.playFile(file, pace.value);

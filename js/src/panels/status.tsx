@@ -62,21 +62,25 @@ export function RecordingLight({ store }: { store: Store }) {
           : "on";
   const [word, title] = LIGHTS[state];
   return (
-    <span class="aiw-light" data-testid="light" data-light={state} title={title}>
+    <span class="aiw-light" data-testid="light" data-light={state} title={title(WHERE[store.runsIn])}>
       <span class="aiw-light-mark" aria-hidden="true" />
       {`mic ${word}`}
     </span>
   );
 }
 
+/** Where the microphone's sound goes. */
+const WHERE = { kernel: "goes to the kernel", page: "stays in this tab" } as const;
+
 const LIGHTS = {
-  off: ["off", "No microphone is open"],
-  on: ["on", "The microphone is open and its sound goes to the kernel, nowhere else"],
-  muted: ["muted", "The microphone is open; silence is sent in its place"],
-  paused: ["paused", "The microphone is open; nothing is sent"],
+  off: ["off", () => "No microphone is open"],
+  on: ["on", (where: string) => `The microphone is open and its sound ${where}, nowhere else`],
+  muted: ["muted", () => "The microphone is open; silence is sent in its place"],
+  paused: ["paused", () => "The microphone is open; nothing is sent"],
   gated: [
     "gated",
-    "A reply is being read aloud; silence is sent meanwhile, so that the model does not hear its own voice",
+    () =>
+      "A reply is being read aloud; silence is sent meanwhile, so that the model does not hear its own voice",
   ],
 } as const;
 

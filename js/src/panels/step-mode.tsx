@@ -118,12 +118,14 @@ function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
           <SourceButton
             steps={steps}
             source="kernel"
-            title="Step the kernel's loop"
+            word={view.store.runsIn === "kernel" ? "kernel" : "loop"}
+            title={`Step the ${view.store.runsIn}'s loop`}
             disabled={!steps.connected}
           />
           <SourceButton
             steps={steps}
             source="replay"
+            word="replay"
             title="Replay what was heard, from the selected chunk; the loop keeps running"
           />
           <label class="aiw-check">
@@ -182,11 +184,12 @@ function StepCard({ steps, view }: { steps: StepState; view: SessionView }) {
 interface SourceProps {
   steps: StepState;
   source: "kernel" | "replay";
+  word: string;
   title: string;
   disabled?: boolean;
 }
 
-function SourceButton({ steps, source, title, disabled = false }: SourceProps) {
+function SourceButton({ steps, source, word, title, disabled = false }: SourceProps) {
   return (
     <SmallButton
       data-testid={`step-${source}`}
@@ -195,7 +198,7 @@ function SourceButton({ steps, source, title, disabled = false }: SourceProps) {
       aria-pressed={steps.source.value === source}
       onClick={() => steps.use(source)}
     >
-      {source}
+      {word}
     </SmallButton>
   );
 }

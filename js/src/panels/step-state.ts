@@ -211,7 +211,11 @@ export class StepState {
         ? "Nothing has been heard yet: first record something, or choose a file."
         : "This is the last decided chunk.";
     }
-    if (!this.connected) return "There is no kernel to step; replay what was heard instead.";
+    if (!this.connected) {
+      return store.runsIn === "kernel"
+        ? "There is no kernel to step; replay what was heard instead."
+        : "The model is not loaded yet; replay what was heard instead.";
+    }
     const waiting = Math.max(store.waiting.value, store.loop.value.waiting, store.counters.value.waiting);
     if (to.phase === "perceive" && waiting === 0) {
       return "No chunk is waiting: record, or choose a file. Chunks that arrive wait until the next step.";

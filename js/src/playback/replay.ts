@@ -1,6 +1,7 @@
 /** Replay of a record: position, speed, a selected span, and a loop. One per channel; all views show its cursor. */
 
 import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { Store } from "../store/store";
 import type { Clip, ClipSource, Player } from "./clip";
 import { CANNOT_PLAY } from "./playback";
 
@@ -238,4 +239,14 @@ function createAudio(): Player {
 function nextFrame(tick: () => void): () => void {
   const frame = requestAnimationFrame(tick);
   return () => cancelAnimationFrame(frame);
+}
+
+/** End a replay when another record takes the place of the one that it plays. Returns the unsubscribe function. */
+export function clearWithRecord(replay: Replay, store: Store): () => void {
+  let shown = store.record;
+  return store.version.subscribe(() => {
+    if (store.record === shown) return;
+    shown = store.record;
+    replay.clear();
+  });
 }

@@ -47,6 +47,8 @@ export interface Device {
 }
 
 export interface Store {
+  /** Where the model runs, which the views name. */
+  readonly runsIn: "kernel" | "page";
   /** Changed in place; readers subscribe to `version`, the number of its changes. */
   record: SessionRecord;
   session: SessionId | null;
@@ -127,7 +129,7 @@ function isKernelState(state: string): state is "listening" | "stopped" | "error
 
 const FILE_SHOWN: Partial<Record<FileState, ShownState>> = { opening: "asking", paused: "paused" };
 
-export function createStore(): Store {
+export function createStore(runsIn: Store["runsIn"] = "kernel"): Store {
   const mic = signal(MIC_IDLE);
   const file = signal<PlayingFile | null>(null);
   const version = signal(0);
@@ -162,6 +164,7 @@ export function createStore(): Store {
     return Math.max((chunks + ahead) * CHUNK_SECONDS, sentSeconds.value);
   });
   const store: Store = {
+    runsIn,
     record: emptyRecord(),
     session: null,
     level: signal<Level>({ peak: 0, rms: 0 }),

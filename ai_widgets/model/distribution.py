@@ -1,0 +1,98 @@
+"""Softmax distributions over the vocabulary: `Distribution` of the model's logits, `Softmax` of scores made of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+Scores = npt.NDArray[np.floating[Any]]
+
+ROWS = 64
+"""Number of rows into which the scores are reshaped to find the highest: the column maxima are few enough to sort."""
+
+
+class Softmax:
+    """Softmax distribution: ``p = exp((score - highest) / temperature) / total``.
+
+    Parameters
+    ----------
+    scores
+        float32 or float64 [n].
+    temperature
+        Divisor of the scores.
+
+    Attributes
+    ----------
+    highest, all_weights, total
+        Highest score, weights ``exp((score - highest) / temperature)`` of all scores [n], and their sum; the sum is NaN
+        if a score is NaN or +infinity.
+    """
+
+    def __init__(self, scores: Scores, temperature: float = 1.0) -> None:
+        self.scores, self.temperature = scores, temperature
+        self.highest = float(scores.max())
+        with np.errstate(invalid="ignore"):
+            # NumPy's exp, because torch's takes ten times as long for arguments that underflow.
+            self.all_weights = self.weights(scores)
+            self.total = float(self.all_weights.sum())
+        self._likeliest: npt.NDArray[np.intp] = np.zeros(0, np.intp)
+
+    def weights(self, scores: Scores) -> Scores:
+        """Compute the weights of scores, that is their probabilities before the division by `total`."""
+        weights: Scores = scores - self.highest
+        weights /= self.temperature
+        np.exp(weights, out=weights)
+        return weights
+
+    def weight(self, score: float) -> float:
+        """Compute the weight of one score."""
+        return math.exp((score - self.highest) / self.temperature)
+
+    def p(self, score: float) -> float:
+        """Compute the probability of a token with this score."""
+        return self.weight(score) / self.total
+
+    def likeliest(self, count: int) -> npt.NDArray[np.intp]:
+        """Return the indices of the `count` highest scores, as `highest` does; the longest result is kept."""
+        if len(self._likeliest) < min(count, len(self.scores)):
+            self._likeliest = highest(self.scores, count)
+        return self._likeliest[:count]
+
+
+class Distribution(Softmax):
+    """Raw distribution of the model: softmax over the whole vocabulary.
+
+    Parameters
+    ----------
+    logits
+        float32 [vocabulary], on any device.
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__(logits.cpu().numpy())
+
+    @property
+    def finite(self) -> bool:
+        """Whether the distribution is defined: no logit is NaN, and the highest logit is finite."""
+        return math.isfinite(self.highest) and math.isfinite(self.total)
+
+
+def highest(scores: Scores, count: int) -> npt.NDArray[np.intp]:
+    """Return the indices of the `count` highest scores, highest first, equal scores in their order."""
+    columns = len(scores) // ROWS
+    if count > columns:
+        places = np.arange(len(scores))
+    else:
+        # The count-th highest score is at least the count-th highest column maximum.
+        maxima = scores[: ROWS * columns].reshape(ROWS, columns).max(0)
+        floor = np.partition(maxima, -count)[-count]
+        # Many scores may equal the floor; the first row usually contains enough of them.
+        equal = np.flatnonzero(scores[:columns] == floor)
+        if len(equal) < count:
+            equal = np.flatnonzero(scores == floor)
+        places = np.concatenate([np.flatnonzero(scores > floor), equal[:count]])
+    return places[np.argsort(-scores[places], kind="stable")[:count]]

@@ -1,0 +1,80 @@
+"""Configuration of the documentation site; `make docs` builds it."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+project = "ai_widgets"
+author = "the authors of ai_widgets"
+version = release = installed_version("ai_widgets")
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+default_role = "code"
+nb_execution_mode = "off"  # Notebooks are stored with their outputs, which tests compare with new ones.
+
+autodoc_member_order = "bysource"
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = f"ai_widgets {version}"
+# `make docs` writes the page with the model in it there; it becomes page/ of the site.
+SITE = Path(__file__).parent.parent / "build" / "docs-extra"
+html_extra_path = [str(SITE)] if SITE.is_dir() else []
+
+suppress_warnings = ["ref.python"]  # `chunk` in a docstring is the field of one class, and a name in many.
+
+ROOT = Path(__file__).parent.parent
+PAGES = {
+    "README.md#settings": "settings.md",
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "SECURITY.md": "security.md",
+    "ai_widgets/tiny/MODEL_CARD.md": "model-card.md",
+    "ai_widgets/tiny/CREDITS.md": "credits.md",
+    "ai_widgets/clips/CREDITS.md": "clips.md",
+}
+"""Files outside of this folder that have a page on the site. Documents link to the files, which is what readers of the
+repository need."""
+
+
+def link_to_pages(text: str, folder: Path) -> str:
+    """Link to the page of a file where it has one, and to other files from the folder of the site's documents.
+
+    Parameters
+    ----------
+    text
+        Markdown.
+    folder
+        Folder of the document.
+    """
+
+    def page(found: re.Match[str]) -> str:
+        target = os.path.relpath(folder / found[1], ROOT)
+        if target in PAGES:
+            return f"]({PAGES[target]})"
+        if target.startswith("docs/"):
+            return f"]({target.removeprefix('docs/')})"
+        return f"](../{target})" if (ROOT / target).exists() else found[0]
+
+    return re.sub(r"\]\(((?!\w+:|#)[\w./#-]+)\)", page, text)
+
+
+def setup(app) -> None:
+    """Register the links."""
+
+    def read(app, docname: str, source: list[str]) -> None:
+        source[0] = link_to_pages(source[0], Path(app.srcdir))
+
+    def included(app, path: Path, parent: str, source: list[str]) -> None:
+        source[0] = link_to_pages(source[0], ROOT / Path(app.srcdir, path).parent)
+
+    app.connect("source-read", read)
+    app.connect("include-read", included)

@@ -1,0 +1,118 @@
+/** The worker's side: runs the sessions of one model, and answers the requests of the page. */
+
+import { written } from "./errors";
+import type { News, Numbered, Port, Reply, Request } from "./messages";
+import type { Runtime } from "./runtime";
+import { LocalSession } from "./session";
+import type { Model } from "./terms";
+import { Tokenizer } from "./tokenizer";
+
+/** Makes the runtime that a `load` request asks for. */
+export type Start = (request: Extract<Request, { type: "load" }>) => Promise<Runtime>;
+
+/** Session of the page, with its readers by the page's numbers, and the number of its events that were told. */
+interface Served {
+  readonly session: LocalSession;
+  readonly readers: Map<number, number>;
+  told: number;
+}
+
+export class EngineServer {
+  private model: Model | null = null;
+  private runtime: Runtime | null = null;
+  private readonly sessions = new Map<number, Served>();
+
+  constructor(
+    private readonly port: Port,
+    private readonly start: Start,
+  ) {
+    port.onmessage = ({ data }) => void this.answer(data as Numbered);
+  }
+
+  private async answer(request: Numbered): Promise<void> {
+    let value: unknown = null;
+    let error: unknown = null;
+    try {
+      value = await this.run(request);
+    } catch (caught) {
+      error = caught;
+    }
+    const reply: Reply = {
+      number: request.number,
+      error: error === null ? null : written(error),
+      value,
+      news: this.news(request),
+    };
+    this.port.postMessage(reply, value instanceof Float32Array ? [value.buffer] : []);
+    if (request.type === "close") this.sessions.delete(request.session);
+  }
+
+  private async run(request: Request): Promise<unknown> {
+    if (request.type === "load") {
+      const { manifest } = request;
+      this.runtime = await this.start(request);
+      this.model = { manifest, tokenizer: new Tokenizer(manifest.vocabulary) };
+      return null;
+    }
+    if (request.type === "open") {
+      if (!this.model || !this.runtime) throw new Error("A session was opened before the model was loaded.");
+      this.serve(request.session, LocalSession.open(this.model, this.runtime, request.settings));
+      return null;
+    }
+    const served = this.sessions.get(request.session);
+    if (!served) throw new Error(`There is no session ${request.session}.`);
+    const { session, readers } = served;
+    switch (request.type) {
+      case "push": {
+        const { samples, rate, origin } = request;
+        readers.set(request.reader, session.begin({ kind: "block", samples, rate, origin }));
+        return null;
+      }
+      case "finish":
+        readers.set(request.reader, session.begin({ kind: "end", tail: request.tail }));
+        return null;
+      case "runOn":
+        readers.set(request.reader, session.begin(null));
+        return null;
+      case "more": {
+        const ready = await session.more(readers.get(request.reader) ?? 0);
+        if (ready.done) readers.delete(request.reader);
+        return ready;
+      }
+      case "stop":
+        session.stop(readers.get(request.reader) ?? 0);
+        readers.delete(request.reader);
+        return null;
+      case "interrupt":
+        return session.interrupt();
+      case "set":
+        session.set(request.settings);
+        return null;
+      case "fork": {
+        const branch = await session.fork(request.change);
+        this.serve(request.to, branch);
+        return branch.shared;
+      }
+      case "audio":
+        return session.audio(request.chunk);
+      case "close":
+        return session.close();
+    }
+  }
+
+  private serve(number: number, session: LocalSession): void {
+    this.sessions.set(number, { session, readers: new Map(), told: session.shared });
+  }
+
+  /** Return what the session of a request has to tell; of a fork, the new session. */
+  private news(request: Request): News | null {
+    if (request.type === "load") return null;
+    const number = request.type === "fork" ? request.to : request.session;
+    const served = this.sessions.get(number);
+    if (!served) return null;
+    const { record, settings, ended, chunks, pending_s, speaking } = served.session;
+    const events = record.slice(served.told);
+    served.told = record.length;
+    return { session: number, events, settings, ended, chunks, pending_s, speaking };
+  }
+}

@@ -1,0 +1,62 @@
+/** Entry point of the page: the model and its loop in the tab, with the widget's views. No kernel. */
+import { render } from "preact";
+import { loadEngine } from "./engine/load";
+import { EngineChannel, type Load } from "./page/engine-channel";
+import { offline } from "./page/offline";
+import { PageApp } from "./page/page-app";
+import {
+  addressOf,
+  CLIPS_FOLDER,
+  isSingleFile,
+  MODEL_FOLDER,
+  readFile,
+  WASM_FILE,
+  WORKER_FILE,
+} from "./page/site";
+import { createView } from "./view";
+
+/** Load the engine from the files of the site. */
+const load: Load = async (progress) => {
+  if (typeof WebAssembly !== "object") {
+    throw new Error(
+      "This browser has no WebAssembly, or its settings forbid it; the model cannot run without it.",
+    );
+  }
+  if (!isSingleFile()) {
+    return loadEngine(addressOf(`${MODEL_FOLDER}/`).href, {
+      worker: addressOf(WORKER_FILE),
+      wasm: addressOf(WASM_FILE),
+      read: (name) => readFile(`${MODEL_FOLDER}/${name}`),
+      progress,
+    });
+  }
+  const worker = new Blob([await readFile(WORKER_FILE)], { type: "text/javascript" });
+  return loadEngine("", {
+    worker: () => new Worker(URL.createObjectURL(worker)),
+    wasm: await readFile(WASM_FILE),
+    read: (name) => readFile(`${MODEL_FOLDER}/${name}`),
+    progress,
+  });
+};
+
+async function clip(name: string): Promise<File> {
+  const file = `${name}.flac`;
+  return new File([await readFile(`${CLIPS_FOLDER}/${file}`)], file, { type: "audio/flac" });
+}
+
+/** Write the settings into the address, without a new entry in the history. */
+function share(hash: string): void {
+  try {
+    history.replaceState(null, "", hash || location.pathname + location.search);
+  } catch {
+    // A page from a disk may not change its address in some browsers: then the link has the settings of its opening.
+  }
+}
+
+const root = document.getElementById("aiw-page");
+if (root) {
+  const channel = new EngineChannel(load, { clip, hash: location.hash, share });
+  root.replaceChildren();
+  render(<PageApp view={createView(channel)} offline={offline()} />, root);
+  void channel.start();
+}

@@ -1,0 +1,435 @@
+/**
+ * Channel to an engine in this page: no kernel. It owns store, engine, microphone and file, for any number of views.
+ */
+import { batch, computed, type Signal, signal } from "@preact/signals";
+import { DeviceList } from "../capture/devices";
+import { watchHidden } from "../capture/hidden";
+import { browserHost, type CaptureHost } from "../capture/host";
+import { AudioInput } from "../capture/input";
+import { rawSound } from "../capture/raw-ring";
+import type { SessionChannel } from "../channel/channel";
+import { KernelClips } from "../channel/kernel-clips";
+import type { Payload } from "../channel/link";
+import type { BrowserMessage, CloseReason, LoopMode, Pace } from "../channel/messages";
+import type { Engine, EngineFacts, EngineSession, SettingsChange } from "../engine/engine";
+import { ChunkPlayer } from "../playback/chunk-player";
+import { clearWithRecord, Replay } from "../playback/replay";
+import type { Fetched, Sound } from "../playback/sound";
+import type { Notice, SessionEvent } from "../record/events";
+import { Speech } from "../speech/speech";
+import { isPlaying } from "../store/playing";
+import type { Problem } from "../store/problem";
+import { type Changes, readSchema } from "../store/settings";
+import { addEvents, clearRecord, createStore, dismissProblem, type Store, showProblem } from "../store/store";
+import { type Bounded, readAddress, writeAddress } from "./address";
+import { EngineBranches } from "./engine-branches";
+import { EngineLoop, MOST_WAITING_S } from "./engine-loop";
+import { FilePlayer, type FilePlayerOptions } from "./file-player";
+import { KeptEvents } from "./kept-events";
+import { LIVE_NAMES, LIVE_SETTINGS } from "./live-settings";
+import { PageRecordings, type PageRecordingsOptions } from "./page-recordings";
+import { vocabularyOf } from "./recording-header";
+import { writeSession } from "./session-file";
+
+/** Name of this page in the messages of its own audio input. */
+const PAGE = "this page";
+const NOT_KEPT: Fetched = { why: "This page no longer keeps this chunk's sound." };
+
+/** Loads the model, and reports the bytes that are loaded. */
+export type Load = (progress: (loaded: number, total: number | null) => void) => Promise<Engine>;
+
+export interface EngineChannelOptions extends Pick<PageRecordingsOptions, "deliver"> {
+  captureHost?: CaptureHost;
+  player?: FilePlayerOptions;
+  decodeFlac?: PageRecordingsOptions["decode"];
+  /** Returns a clip of the package. */
+  clip: (name: string) => Promise<File>;
+  /** Fragment of the page's address, with settings. */
+  hash?: string;
+  /** Takes the fragment of changed settings. */
+  share?: (hash: string) => void;
+}
+
+export class EngineChannel implements SessionChannel {
+  readonly store: Store = createStore("page");
+  readonly speech = new Speech();
+  readonly player = new ChunkPlayer(this);
+  readonly replay = new Replay(new KernelClips(this));
+  readonly ongoing = true;
+  readonly branching: EngineBranches;
+  /** An onset curve and a raster of seeds are computed by a kernel. */
+  readonly analysing = null;
+  readonly recordings: PageRecordings;
+  /** What runs the model; null before it is loaded. */
+  readonly facts: Signal<EngineFacts | null> = signal(null);
+  readonly #input: AudioInput;
+  readonly #files: FilePlayer;
+  readonly #devices: DeviceList;
+  #engine: Engine | null = null;
+  #loop: EngineLoop | null = null;
+  #kept = new KeptEvents();
+  #created = "";
+  /** Number of the session. */
+  #sessions = 0;
+  #file: File | null = null;
+  #schema: readonly Bounded[] = [];
+  #effects: (() => void)[] = [];
+  /** Flags of the reply that audio arrives in. */
+  #told = new Set<string>();
+
+  constructor(
+    private readonly load: Load,
+    private readonly options: EngineChannelOptions,
+  ) {
+    const { store } = this;
+    const host = options.captureHost ?? browserHost();
+    this.#input = new AudioInput(store, (message, payload) => this.#take(message, payload), {
+      page: PAGE,
+      host,
+    });
+    this.#files = new FilePlayer(store, options.player);
+    this.branching = new EngineBranches(store, () => this.#loop?.session ?? null);
+    this.recordings = new PageRecordings(store, {
+      showSession: () => this.#showSession(),
+      hide: () => this.branching.hide(true),
+      write: () => this.#write(),
+      ...(options.deliver ? { deliver: options.deliver } : {}),
+      ...(options.decodeFlac ? { decode: options.decodeFlac } : {}),
+    });
+    this.#devices = new DeviceList(host, (devices) => {
+      store.devices.value = devices;
+    });
+  }
+
+  /** Load the model without waiting for it. */
+  start(): Promise<void> {
+    const { store } = this;
+    // The page and its engine have one clock.
+    store.latency.clock.received(Date.now(), Date.now());
+    store.latency.clock.sent(Date.now(), Date.now());
+    globalThis.addEventListener?.("pagehide", this.#onPageHide);
+    this.#effects = [
+      computed(
+        () => this.player.audible.value || this.replay.playing.value || this.speech.reading.value !== null,
+      ).subscribe((loud) => this.#input.reading(loud)),
+      clearWithRecord(this.replay, store),
+      this.#input.follow(),
+      watchHidden(store),
+    ];
+    this.#devices.start();
+    return this.#load();
+  }
+
+  /** Release everything. */
+  async end(): Promise<void> {
+    for (const stop of this.#effects) stop();
+    this.speech.stop();
+    this.player.end();
+    this.replay.end();
+    this.#input.end("view_removed");
+    this.#devices.end();
+    globalThis.removeEventListener?.("pagehide", this.#onPageHide);
+    await this.#loop?.close();
+    await this.#engine?.close();
+  }
+
+  get running(): boolean {
+    return this.#input.running;
+  }
+
+  get ready(): boolean {
+    return this.#loop !== null;
+  }
+
+  /** Schema of the settings that an address may hold. */
+  get schema(): readonly Bounded[] {
+    return this.#schema;
+  }
+
+  async record(): Promise<void> {
+    if (!this.ready || this.running) return;
+    this.recordings.close();
+    this.#input.mute(false);
+    await this.#input.record();
+    await this.#devices.refresh();
+  }
+
+  async playFile(file: File, pace: Pace): Promise<void> {
+    if (!this.ready) return;
+    this.recordings.close();
+    this.#file = file;
+    await this.#input.playFile(file, pace);
+  }
+
+  async playClip(clip: string, pace: Pace): Promise<void> {
+    if (!this.ready) return;
+    try {
+      await this.playFile(await this.options.clip(clip), pace);
+    } catch (error) {
+      const sentence = error instanceof Error ? error.message : String(error);
+      showProblem(this.store, { code: "file", sentence, wayOut: "" });
+    }
+  }
+
+  stop(reason: CloseReason = "stopped"): Promise<void> {
+    return this.#input.stop(reason);
+  }
+
+  pause(paused: boolean): void {
+    this.#input.pause(paused);
+  }
+
+  mute(muted: boolean): void {
+    this.#input.mute(muted);
+  }
+
+  interrupt(): void {
+    this.#loop?.session.interrupt();
+  }
+
+  async reset(): Promise<void> {
+    const engine = this.#engine;
+    if (!engine) return;
+    await this.stop("reset");
+    dismissProblem(this.store, "model");
+    this.#input.raw.clear();
+    this.recordings.close();
+    const settings = this.#loop?.session.settings ?? {};
+    await this.#loop?.close();
+    this.#begin(engine, settings);
+  }
+
+  set(changes: Changes): void {
+    const { store } = this;
+    const refused = { ...store.refused.value };
+    for (const name of Object.keys(changes)) delete refused[name];
+    store.refused.value = refused;
+    const live = Object.entries(changes).filter(([name]) => LIVE_NAMES.includes(name));
+    if (live.length > 0) store.live.value = { ...store.live.value, ...Object.fromEntries(live) };
+    const others = Object.entries(changes).filter(([name]) => !LIVE_NAMES.includes(name));
+    const session = this.#loop?.session;
+    if (others.length === 0 || !session) return;
+    try {
+      session.set(Object.fromEntries(others) as SettingsChange);
+      this.#showSettings(session);
+    } catch (error) {
+      const sentence = error instanceof Error ? error.message : String(error);
+      store.refused.value = { ...refused, ...Object.fromEntries(others.map(([name]) => [name, sentence])) };
+    }
+  }
+
+  loop(mode: LoopMode): void {
+    this.#loop?.gate.set(mode);
+  }
+
+  step(): void {
+    this.#loop?.gate.step();
+  }
+
+  async fetchAudio(chunk: number): Promise<Fetched> {
+    const recorded = this.recordings.audio(chunk);
+    const samples = recorded === undefined ? await this.#loop?.session.audio(chunk) : recorded;
+    return samples ? { sound: { samples, rate: 16_000 } } : NOT_KEPT;
+  }
+
+  rawAudio(chunk: number): Sound | null {
+    return rawSound(this.store, this.#input.raw, chunk);
+  }
+
+  dismissFile(): void {
+    if (!isPlaying(this.store.file.value)) this.store.file.value = null;
+  }
+
+  dismiss(problem: Problem): void {
+    dismissProblem(this.store, problem.code);
+  }
+
+  async #load(): Promise<void> {
+    const { store } = this;
+    const tell = (status: "loading" | "failed", name: string, detail: string | Record<string, unknown>) => {
+      store.model.value = { status, kind: "model", name, detail };
+    };
+    try {
+      const engine = await this.load((done, total) => tell("loading", "", total ? { done, total } : ""));
+      this.#engine = engine;
+      this.#schema = (readSchema((engine.manifest as { settings?: unknown }).settings) ??
+        []) as readonly Bounded[];
+      store.schema.value = [...this.#schema, ...LIVE_SETTINGS];
+      this.facts.value = engine.facts;
+      this.#beginShared(engine);
+      store.line.value = "ready";
+    } catch (error) {
+      const sentence = error instanceof Error ? error.message : String(error);
+      tell("failed", "", sentence);
+      showProblem(store, { code: "model", sentence, wayOut: "Reload the page to try it again." });
+      console.error(error);
+    }
+  }
+
+  /** Begin the first session, with the settings of the address. */
+  #beginShared(engine: Engine): void {
+    const { settings, refused } = readAddress(this.options.hash ?? "", this.#schema);
+    const sentences = [...refused];
+    try {
+      this.#begin(engine, settings as SettingsChange);
+    } catch (error) {
+      // Each value is allowed, and together they are not.
+      sentences.push(error instanceof Error ? error.message : String(error));
+      this.#begin(engine, {});
+    }
+    if (sentences.length === 0) return;
+    const wayOut = "Its other settings are in effect.";
+    const sentence = `The address has settings that are not possible: ${sentences.join(" ")}`;
+    showProblem(this.store, { code: "address", sentence, wayOut, calm: true });
+  }
+
+  #begin(engine: Engine, settings: SettingsChange): void {
+    const { store } = this;
+    const session = engine.session(settings);
+    const mode = this.#loop?.gate.mode ?? "run";
+    const loop: EngineLoop = new EngineLoop(session, {
+      events: (events) => this.#events(loop, events),
+      heard: (stream, seq) => this.#input.acknowledged(stream, seq),
+      moved: () => this.#moved(loop),
+      failed: (error) => this.#failed(loop, error),
+    });
+    this.#loop = loop;
+    loop.gate.mode = mode;
+    this.#kept = new KeptEvents();
+    this.#told.clear();
+    this.#created = new Date().toISOString();
+    this.#sessions += 1;
+    batch(() => {
+      this.branching.clear();
+      clearRecord(store, this.#sessions);
+      const { name } = session.heading.model;
+      store.model.value = {
+        status: "ready",
+        kind: "model",
+        name: String(name ?? ""),
+        detail: this.#detail(),
+      };
+      store.vocabulary.value = vocabularyOf(session.heading) ?? store.vocabulary.value;
+      this.#showSettings(session);
+      this.#moved(loop);
+    });
+  }
+
+  #detail(): string {
+    const facts = this.facts.value;
+    if (!facts) return "";
+    const threads = `${facts.threads} ${facts.threads === 1 ? "thread" : "threads"}`;
+    return `in this tab · ${facts.runtime} ${facts.version}, ${facts.provider}, ${threads}`;
+  }
+
+  #showSettings(session: EngineSession): void {
+    this.store.settings.value = session.settings as unknown as Record<string, unknown>;
+    this.options.share?.(writeAddress(this.store.settings.value, this.#schema));
+  }
+
+  #events(loop: EngineLoop, events: readonly SessionEvent[]): void {
+    if (loop !== this.#loop) return;
+    const all = events.flatMap((event) => [event, ...this.#keep(event)]);
+    // A recording that is shown keeps its place: audio closes it first, so only the last events come here.
+    if (!this.store.recording.value) addEvents(this.store, all);
+    if (loop.session.ended !== null) this.#ended(loop.session.ended);
+  }
+
+  /** Keep an event for saving; returns the notices of what is discarded for it. */
+  #keep(event: SessionEvent): Notice[] {
+    if (!this.#kept.add(event) || this.#told.has("events_reduced")) return [];
+    this.#told.add("events_reduced");
+    const events = this.#kept.most;
+    const message = `Of events older than the newest ${events.toLocaleString("en")}, the details (alternatives, envelopes, log-mels) are discarded from this chunk on; their numbers stay in the tables.`;
+    const notice: Notice = {
+      type: "notice",
+      chunk: event.chunk,
+      kind: "events_reduced",
+      message,
+      data: { events },
+    };
+    this.#kept.add(notice);
+    return [notice];
+  }
+
+  #moved(loop: EngineLoop): void {
+    const { store } = this;
+    if (loop !== this.#loop) return;
+    const { mode, phase, chunk } = loop.gate;
+    batch(() => {
+      store.kernelWaiting.value = loop.waiting;
+      const { value } = store.loop;
+      const same = value.mode === mode && value.phase === phase && value.chunk === chunk;
+      // In the mode `run` phases change faster than a page could show.
+      if (mode !== "run" ? !(same && value.waiting === loop.waiting) : value.mode !== mode) {
+        store.loop.value = { mode, phase: mode === "run" ? "" : phase, chunk, waiting: loop.waiting };
+      }
+    });
+  }
+
+  #failed(loop: EngineLoop, error: unknown): void {
+    if (loop !== this.#loop) return;
+    console.error(error);
+    this.#ended(error instanceof Error ? error.message : String(error));
+  }
+
+  #ended(sentence: string): void {
+    this.#input.end("error");
+    showProblem(this.store, {
+      code: "model",
+      sentence,
+      wayOut: "What was heard so far is kept. Press Reset for a new session.",
+    });
+  }
+
+  /** Take what the audio input would send to a kernel. */
+  #take(message: BrowserMessage, payload?: Payload): void {
+    const loop = this.#loop;
+    if (!loop) return;
+    if (message.type === "block" && payload instanceof Float32Array) this.#block(loop, message, payload);
+    else if (message.type === "close") void loop.finish(0);
+    else if (message.type === "play" && this.#file) {
+      void this.#files.play(this.#file, message.pace, PAGE, loop).catch((error) => this.#failed(loop, error));
+    } else if (message.type === "file") {
+      if (message.action === "stop") void this.#files.stop(message.reason, loop);
+      else this.#files.pause(message.action === "pause");
+    }
+  }
+
+  #block(loop: EngineLoop, message: Extract<BrowserMessage, { type: "block" }>, samples: Float32Array): void {
+    if (loop.full) {
+      this.#input.end("error");
+      const sentence = `The model is ${MOST_WAITING_S / 60} minutes behind the microphone, so recording was stopped.`;
+      showProblem(this.store, { code: "overload", sentence, wayOut: "What was recorded is still decided." });
+      return;
+    }
+    const arrived_ms = Date.now();
+    const flags = message.gated ? ["gated"] : [];
+    if (loop.session.speaking) flags.push("waited");
+    const { stream, seq, rate, captured_ms } = message;
+    const age_ms = Math.max(0, arrived_ms - captured_ms);
+    void loop.push(samples, rate, { stream, seq, microphone: true, arrived_ms, age_ms, flags });
+  }
+
+  /** Show the session again in place of a recording. */
+  #showSession(): void {
+    const { store } = this;
+    batch(() => {
+      clearRecord(store, this.#sessions);
+      // The events were measured and announced when they happened: they are added as those of a recording.
+      addEvents(store, [...this.#kept.events()]);
+      store.recording.value = null;
+      this.branching.hide(false);
+      const session = this.#loop?.session;
+      if (session) store.vocabulary.value = vocabularyOf(session.heading) ?? store.vocabulary.value;
+    });
+  }
+
+  #write(): Promise<Blob> {
+    const session = this.#loop?.session;
+    if (!session) return Promise.reject(new Error("The model is not loaded."));
+    return writeSession(session, this.#kept, { created: this.#created, live: this.store.live.value });
+  }
+
+  readonly #onPageHide = (): void => this.#input.end("view_removed");
+}

@@ -1,0 +1,64 @@
+"""The documentation site: built without a warning, every link inside it leads somewhere, every public name is in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import ai_widgets
+
+ROOT = Path(__file__).parents[1]
+WRITTEN_APART = "page/index.html"
+"""The page with the model in it, which `make docs` adds."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site; a warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", "docs", folder]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+class Links(HTMLParser):
+    """Targets of the links of a page, and the anchors in it."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.targets += [value for name in ("href", "src") if (value := values.get(name))]
+        self.anchors |= {value for name in ("id", "name") if (value := values.get(name))}
+
+
+def test_every_link_inside_the_site_leads_somewhere(site: Path) -> None:
+    pages = {page: Links(page) for page in site.glob("*.html")}
+    assert len(pages) > 15
+    broken = []
+    for page, links in pages.items():
+        for target in links.targets:
+            parts = urlsplit(target)
+            if parts.scheme or parts.netloc or target == WRITTEN_APART:
+                continue
+            file = (page.parent / unquote(parts.path)) if parts.path else page
+            if not file.exists() or (parts.fragment and file in pages and parts.fragment not in pages[file].anchors):
+                broken.append((page.name, target))
+    assert broken == []
+
+
+def test_every_public_name_is_explained(site: Path) -> None:
+    anchors = Links(site / "api.html").anchors
+    explained = {anchor.rsplit(".", 1)[-1] for anchor in anchors}
+    modules = {"analysis", "policies"}
+    assert set(ai_widgets.__all__) - explained - modules == set()

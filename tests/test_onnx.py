@@ -1,0 +1,220 @@
+"""Export to ONNX: the graphs compute what torch computes, step by step and in whole sessions."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models
+
+from ai_widgets.audio.features import mel_filters
+from ai_widgets.audio.files import load_audio
+from ai_widgets.errors import ExportError, MissingPackageError
+from ai_widgets.inference import Model, load_model
+from ai_widgets.model.onnx.check import compare, difference
+from ai_widgets.model.onnx.export import export
+from ai_widgets.model.onnx.graphs import OPSET, STEP_INPUTS, StepGraph, require_onnx, step_graph
+from ai_widgets.model.onnx.manifest import vocabulary
+from ai_widgets.model.onnx.runtime import OnnxDecoder, OnnxEncoder, _session
+from ai_widgets.model.onnx.weights import store_as_float16
+from ai_widgets.protocol import Decision, Notice, Token, Turn
+from ai_widgets.settings import Settings
+from tests.signals import FIXTURES
+
+Files = Mapping[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Model:
+    return load_model("tiny", "cpu")
+
+
+@pytest.fixture(scope="module")
+def files(tiny: Model) -> Files:
+    return export(tiny)
+
+
+@pytest.fixture(scope="module")
+def facts(files: Files) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(files["manifest.json"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def in_onnx(tiny: Model, files: Files) -> Model:
+    """The embedded checkpoint with onnxruntime in the place of torch."""
+    return replace(
+        tiny,
+        encoder=OnnxEncoder(files["tower.onnx"]),  # type: ignore[arg-type]
+        decoder=OnnxDecoder(files["step.onnx"], tiny.decoder),  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "room", "held"),
+    [(25, 1, 0), (1, 1, 0), (1, 1, 1), (13, 100, 100), (1, 300, 137), (13, 512, 0)],
+    ids=["empty context", "one token, empty", "one of one", "full room", "padded room", "only padding"],
+)
+def test_a_step_equals_torch_and_reads_no_padding(tiny: Model, files: Files, count: int, room: int, held: int) -> None:
+    shape = tiny.decoder.model.shape
+    torch.manual_seed(count + room)
+    size = shape.layers, shape.key_heads, room, shape.head_size
+    inputs = (
+        torch.randint(0, shape.vocabulary, (count,)), torch.randn(count, shape.width), torch.rand(count) > 0.5,
+        torch.arange(held, held + count), torch.randn(size), torch.randn(size), torch.tensor([held]),
+    )  # fmt: skip
+    inputs[4][:, :, held:] = inputs[5][:, :, held:] = 1e3  # what lies behind the positions in use has no effect
+    trimmed = (*inputs[:4], inputs[4][:, :, :held], inputs[5][:, :, :held], inputs[6])
+    found = _session(files["step.onnx"]).run(
+        None, {name: value.numpy() for name, value in zip(STEP_INPUTS, inputs, strict=True)}
+    )
+    with torch.inference_mode():
+        expected = StepGraph(tiny.decoder.model)(*trimmed)
+    for one, other in zip(expected, found, strict=True):
+        assert difference(one, torch.from_numpy(other)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"greedy": True}, {"seed": 3, "temperature": 0.9, "top_k": 0}, {"greedy": True, "context_limit": 150}],
+    ids=["greedy", "drawn", "with slides"],
+)
+def test_a_session_in_onnxruntime_has_the_events_of_torch(
+    tiny: Model, in_onnx: Model, settings: dict[str, Any]
+) -> None:
+    samples = load_audio(FIXTURES / "speech_pause_speech.ogg")
+    expected, found = (model.session(**settings).push(samples) for model in (tiny, in_onnx))
+    assert any(isinstance(event, Turn) for event in expected)
+    slides = [event for event in expected if isinstance(event, Notice) and event.kind == "context_slide"]
+    assert slides or "context_limit" not in settings
+    told = [event for event in expected if isinstance(event, (Decision, Token, Turn, Notice))]
+    same = [event for event in found if isinstance(event, (Decision, Token, Turn, Notice))]
+    assert len(told) == len(same)
+    for one, other in zip(told, same, strict=True):
+        if isinstance(one, (Turn, Notice)):
+            assert one == other
+        else:
+            assert isinstance(other, type(one))
+            assert (one.token, one.draw) == (other.token, other.draw)  # type: ignore[union-attr]
+        if isinstance(one, Decision) and isinstance(other, Decision):
+            assert other.p_text == pytest.approx(one.p_text, abs=1e-4)
+            assert (other.position, other.used, other.oldest) == (one.position, one.used, one.oldest)
+
+
+def test_rounded_positions_are_those_of_torch(toy: Model) -> None:
+    """The published weights round positions through float16; the caller of the graph does so too."""
+    rounded = replace(toy.traits, rope_positions="float16")
+    decoder = type(toy.decoder)(toy.decoder.model, rounded.rope_positions)
+    exported = OnnxDecoder(step_graph(toy.decoder.model).SerializeToString(), decoder)
+    contexts = decoder.context(4096), exported.context(4096)
+    random = np.random.default_rng(0)
+    for count in (2050, 1, 13):
+        tokens = random.integers(0, 256, count).tolist()
+        one, other = (part.feed(own, tokens) for part, own in zip((decoder, exported), contexts, strict=True))
+        assert difference(one, other) < 1e-4
+
+
+def test_weights_that_float16_holds_are_stored_so_bit_by_bit(facts: dict[str, Any]) -> None:
+    assert facts["files"]["step"]["float16"] == 1
+    assert facts["files"]["step"]["bytes"] < 2.2 * 2_166_400
+
+
+def test_a_weight_with_more_digits_than_float16_keeps_them() -> None:
+    exact, fine = np.linspace(-1, 1, 65, dtype=np.float32), np.full(65, 1 / 3, np.float32)
+    large = np.full(65, 1e6, np.float32)
+    values = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [3, 65])
+    weights = [onnx.numpy_helper.from_array(each, name) for each, name in ((exact, "a"), (fine, "b"), (large, "c"))]
+    stack = [onnx.helper.make_node("Unsqueeze", [name, "zero"], [f"{name}1"]) for name in "abc"]
+    stack.append(onnx.helper.make_node("Concat", ["a1", "b1", "c1"], ["y"], axis=0))
+    weights.append(onnx.numpy_helper.from_array(np.zeros(1, np.int64), "zero"))
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(stack, "stacked", [], [values], weights),
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=10,
+    )  # fmt: skip
+    assert store_as_float16(model) == pytest.approx(1 / 3)
+    (found,) = _session(model.SerializeToString()).run(None, {})
+    assert np.array_equal(found, np.stack([exact, fine, large]))
+
+
+def test_graphs_contain_no_path_of_the_machine_that_made_them(files: Files) -> None:
+    for name in ("tower.onnx", "step.onnx"):
+        assert b"site-packages" not in files[name]
+        assert str(Path(__file__).parents[1]).encode() not in files[name]
+
+
+def test_a_graph_that_computes_something_else_is_not_written(tiny: Model, files: Files) -> None:
+    other = onnx.load_from_string(files["step.onnx"])
+    norm = next(each for each in other.graph.initializer if each.name == "model.model.norm.weight.float16")
+    norm.CopyFrom(onnx.numpy_helper.from_array(np.zeros(norm.dims, np.float16), norm.name))
+    with pytest.raises(ExportError, match=r"do not compute what torch computes: .*logits by 1\.0e\+00"):
+        compare(tiny.encoder.tower, tiny.decoder, files["tower.onnx"], other.SerializeToString())
+
+
+def test_a_checkpoint_too_large_for_a_page_is_refused(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ai_widgets.model.onnx.export.MOST_PARAMETERS", 3_000_000)
+    with pytest.raises(ExportError, match="tiny has 4 million weights; a page can run at most 3 million"):
+        export(tiny)
+
+
+def test_quantised_weights_are_refused(tiny: Model) -> None:
+    quantised = replace(tiny, placement=replace(tiny.placement, quantize="int8"))
+    with pytest.raises(ExportError, match="loaded with int8 weights"):
+        export(quantised)
+
+
+def test_another_tokenizer_is_refused(tiny: Model) -> None:
+    with pytest.raises(ExportError, match=r"tokenizer of type WordLevel .* reads byte-level BPE"):
+        vocabulary(replace(tiny, tokenizer=Tokenizer(models.WordLevel({"a": 0}))))
+
+
+def test_missing_packages_are_named_with_the_way_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "onnx" else object())
+    with pytest.raises(MissingPackageError, match=r"needs onnx; install it with: pip install 'ai_widgets\[page\]'"):
+        require_onnx()
+
+
+# The manifest ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_mel_filters_are_complete(facts: dict[str, Any]) -> None:
+    filters = np.zeros_like(mel_filters())
+    for place, (first, weights) in enumerate(facts["features"]["filters"]):
+        filters[first : first + len(weights), place] = weights
+    assert np.array_equal(filters, mel_filters())
+
+
+def test_every_setting_of_python_is_described(facts: dict[str, Any]) -> None:
+    assert [each["name"] for each in facts["settings"]] == list(Settings.names())
+    temperature = next(each for each in facts["settings"] if each["name"] == "temperature")
+    assert (temperature["low"], temperature["high"], temperature["above"], temperature["optional"]) == (
+        0,
+        100,
+        True,
+        True,
+    )
+
+
+def test_pieces_decode_every_token(tiny: Model, facts: dict[str, Any]) -> None:
+    pieces = facts["vocabulary"]["pieces"]
+    for token in range(tiny.decoder.vocabulary):
+        assert facts["vocabulary"]["texts"][token] == tiny.token_text(token)
+        raw = b"" if pieces[token] is None else b64decode(pieces[token])
+        assert raw.decode("utf-8", errors="replace") == tiny.decode_tokens([token])
+
+
+@given(st.lists(st.integers(0, 511), max_size=30))
+def test_pieces_decode_any_reply(tokens: list[int]) -> None:
+    model = load_model("tiny", "cpu")
+    pieces = vocabulary(model)["pieces"]
+    raw = b"".join(b64decode(pieces[token]) for token in tokens if pieces[token] is not None)
+    assert raw.decode("utf-8", errors="replace") == model.decode_tokens(tokens)
