@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .onset import Onset, onset
-from .seeds import Seeds, seeds
+from .seeds import Seeds, seeds, sweep
 from .what_if import WhatIf, what_if
 
-__all__ = ["Onset", "Seeds", "WhatIf", "onset", "seeds", "what_if"]
+__all__ = ["Onset", "Seeds", "WhatIf", "onset", "seeds", "sweep", "what_if"]

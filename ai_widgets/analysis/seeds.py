@@ -1,16 +1,16 @@
-"""Seeds: the decisions on the same audio under many seeds."""
+"""Seeds and sweeps: the decisions on the same audio under several values of a setting."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingError
 from ..protocol import Decision
 from ..record.record import SessionRecord
-from ..session.replay import run_again
+from ..session.replay import run_again, run_several
 from .decision_rule import TEXT
 from .onset import place
 
@@ -106,7 +106,10 @@ def seeds(
     watch: Callable[[int, int], object] | None = None,
     **changed: Any,
 ) -> Seeds:
-    """Run the audio of a record once per seed, one run after the other, and return a raster of the decisions.
+    """Run the audio of a record once per seed, and return a raster of the decisions.
+
+    Sixteen runs at a time share each forward pass (`Ensemble`), and encode their common audio once; with `watch` they
+    come one after the other.
 
     Parameters
     ----------
@@ -138,15 +141,79 @@ def seeds(
     if not chosen:
         raise SettingError(f"n must be at least 1, or seeds, not {n!r}.", ("seed",))
     begun, decided = dict[int, tuple[int, ...]](), dict[int, tuple[int, ...]]()
-    each = record.chunks_heard
-    for done, seed in enumerate(chosen):
-        report = None if watch is None else _counted(watch, done * each, len(chosen) * each)
-        other = run_again(model, record, watch=report, **{**changed, "seed": seed})
-        decisions = other.of_type(Decision)
+    for seed, heard in zip(chosen, _heard(model, record, chosen, watch, changed), strict=True):
+        decisions = heard.of_type(Decision)
         decided[seed] = tuple(decision.chunk for decision in decisions)
         begun[seed] = tuple(decision.chunk for decision in decisions if decision.choice == TEXT)
     return Seeds(begun, decided, {name: value for name, value in changed.items() if name != "seed"})
 
 
+def _heard(
+    model: ListeningModel,
+    record: SessionRecord,
+    chosen: Sequence[int],
+    watch: Callable[[int, int], object] | None,
+    changed: Mapping[str, Any],
+) -> Iterable[SessionRecord]:
+    """Return the record of each seed: of runs that share their forward passes, or one after the other if watched."""
+    changes = [{**changed, "seed": seed} for seed in chosen]
+    if watch is None:
+        return run_several(model, record, changes)
+    each = record.chunks_heard
+    reports = (_counted(watch, done * each, len(chosen) * each) for done in range(len(chosen)))
+    return (run_again(model, record, watch=report, **one) for report, one in zip(reports, changes, strict=True))
+
+
 def _counted(watch: Callable[[int, int], object], before: int, total: int) -> Callable[[int], object]:
     return lambda heard: watch(before + heard, total)
+
+
+def sweep(
+    model: ListeningModel, record: SessionRecord, name: str, values: Sequence[Any], **changed: Any
+) -> pd.DataFrame:
+    """Run the audio of a record once per value of a setting, and return the decisions, a column per value.
+
+    Unlike `what_if`, which computes from the recorded numbers and is exact until the first decision that flips, this
+    runs the model: each run goes on after its own replies.
+
+    Parameters
+    ----------
+    model, record
+        As in `seeds`.
+    name, values
+        Setting, such as ``"bias"``, and its values, each once.
+    **changed
+        Other settings of all runs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per chunk and a column per value, as of `seeds`.
+
+    Raises
+    ------
+    SettingError
+        If there is no value, or a setting is not allowed.
+    SessionError
+        If the record cannot be heard again.
+
+    Examples
+    --------
+    >>> sweep(model, record, "bias", [-2.0, -1.0, 0.0, 1.0, 2.0]).sum()   # replies at each bias
+    """
+    import pandas as pd
+
+    if not values:
+        raise SettingError(f"The sweep of {name} needs one value or more.", (name,))
+    records = run_several(model, record, [{**changed, name: value} for value in values])
+    columns = {}
+    for value, heard in zip(values, records, strict=True):
+        decisions = heard.of_type(Decision)
+        columns[value] = pd.Series(
+            [decision.choice == TEXT for decision in decisions],
+            [decision.chunk for decision in decisions],
+            dtype="boolean",
+        )
+    raster = pd.DataFrame(columns)
+    raster.index.name, raster.columns.name = "chunk", name
+    return raster

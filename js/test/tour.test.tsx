@@ -65,7 +65,7 @@ describe("a step", () => {
     expect(done()).toBe(false);
     el.querySelector<HTMLElement>(".aiw-turn-time")?.click();
     await drawn();
-    expect(find("tour-happened").textContent).toContain("In chunk 4, p(TEXT_BEGIN) was 0.75");
+    expect(find("tour-happened").textContent).toContain("In chunk 4, p(TEXT_BEGIN) was 0.750");
     expect(lit()).toBe("inspector");
 
     await press("tour-next");

@@ -1,6 +1,6 @@
 // Generated from schema/messages.json: do not edit. After a change in Python, run: make schema
 
-import type { SessionEvent } from "../record/events";
+import type { SessionEvent, Token } from "../record/events";
 
 export const PROTOCOL_VERSION = 3;
 export const HANDSHAKE = [1,2,3,4] as const;
@@ -9,10 +9,11 @@ export const LOOP_MODES = ["run","pause","step"] as const;
 export const FILE_STATES = ["opening","playing","paused","ended","stopped","failed"] as const;
 export const AUDIO_SUFFIXES = [".3gp",".aac",".ac3",".aif",".aifc",".aiff",".amr",".au",".caf",".flac",".m4a",".m4b",".mka",".mkv",".mov",".mp3",".mp4",".oga",".ogg",".opus",".rf64",".snd",".w64",".wav",".webm",".wma"] as const;
 export const CLIPS = [["speech_pause_speech","Two sentences with a pause"],["digit","The word seven"],["keyword","The word computer"],["interruption","One speaker interrupts another"],["rain","Rain"],["rooster","A rooster"],["alarm","An alarm"],["knocking","Knocks on a door"],["music","Music"]] as const;
+export const MAX_ANSWER_FILE_BYTES = 6000000;
 export const RECORDING_SUFFIX = ".aiw";
 export const MAX_SEEDS = 100;
 export const MAX_FORK_SAMPLES = 524288;
-export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed","analysed"] as const;
+export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed","analysed","voice"] as const;
 
 export type Pace = "fast" | "realtime";
 
@@ -37,6 +38,8 @@ export type AnalysisKind = "onset" | "seeds";
 export type AnalysisState = "none" | "running" | "done" | "cancelled" | "failed";
 
 export type AudioChange = "" | "mute" | "swap" | "copy" | "samples";
+
+export type AnswerStatus = "loading" | "ready" | "running" | "done" | "failed";
 
 /** First message of a page, answered by `welcome`; sent with the buffer `HANDSHAKE`. */
 export interface SentHello {
@@ -641,6 +644,63 @@ export interface SeedRaster {
   readonly decided: readonly number[];
 }
 
+/** Part of the sound of a reply, which text-to-speech in the kernel made, with the samples in a buffer. */
+export interface Voice {
+  readonly type: "voice";
+  /** Index of the reply in the session. */
+  readonly turn: number;
+  /** Page that plays it. */
+  readonly page: string;
+  /** Sample rate in Hz, and type of the samples. */
+  readonly rate: number;
+  readonly format: "int16";
+  /** Index of this part, and number of parts, which follow in order. */
+  readonly part: number;
+  readonly parts: number;
+  /** Samples in base64, to a host that drops buffers. */
+  readonly data?: string;
+}
+
+/** Request for an answer to a clip of the package, or to a file of the page. */
+export interface Ask {
+  readonly type: "ask";
+  /** Name of the clip, one of `CLIPS`; empty for a file. */
+  readonly clip: string;
+  /** Name of the file, and its bytes as base64. */
+  readonly name: string;
+  readonly data: string;
+  /** Request or question; empty for none. */
+  readonly text: string;
+}
+
+/** Request to end the answer that is drawn. */
+export interface Cancel {
+  readonly type: "cancel";
+}
+
+/** State of an `AnswerView`, the value of its trait `answer`. */
+export interface Answered {
+  /** What the widget does. */
+  readonly state: AnswerStatus;
+  /** Name of the model. */
+  readonly model: string;
+  /** Name of the clip or file, and the request. */
+  readonly heard: string;
+  readonly asked: string;
+  /** Tokens of the answer so far. */
+  readonly tokens: readonly Token[];
+  /** Emotion at its start, or empty. */
+  readonly emotion: string;
+  /** How it ended, or empty. */
+  readonly ended: string;
+  /** Sentences that a reader should know. */
+  readonly notes: readonly string[];
+  /** Why the last request could not be answered; empty if it could. */
+  readonly problem: string;
+}
+
+export type AnswerRequest = Ask | Cancel;
+
 export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | PlayClip | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | SentFork | DropBranch | Save | Part | Release | Load | Unload | Replay | Analyse;
 
-export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed | Analysed;
+export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed | Analysed | Voice;

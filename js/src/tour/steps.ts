@@ -104,7 +104,7 @@ export const STEPS: readonly TourStep[] = [
       if (!decision) return null;
       return isPolicy(store)
         ? `The inspector has the score and the threshold of chunk ${chunk}.`
-        : `In chunk ${chunk}, p(TEXT_BEGIN) was ${decision.p_text.toFixed(2)}. The inspector has the tokens, the numbers and the draw.`;
+        : `In chunk ${chunk}, p(TEXT_BEGIN) was ${decision.p_text.toFixed(3)}. The inspector has the tokens, the numbers and the draw.`;
     },
   },
   {
