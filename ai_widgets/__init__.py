@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from .widget.answering.answer_view import AnswerView
     from .widget.app import AudioInteraction
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _WHERE = {
     "AnswerView": "widget.answering.answer_view",

@@ -101,6 +101,8 @@ FROM_KERNEL: tuple[dict[str, Any], ...] = (
     outgoing.audio(ASKED, SAMPLES, binary=False)[0],
     outgoing.audio(ASKED, None, binary=True)[0],
     outgoing.need(1, 0, 512, "p"),
+    outgoing.voice(2, "p", SAMPLES, 16_000, 4, binary=True)[0][0],
+    outgoing.voice(2, "p", SAMPLES, 16_000, 4, binary=False)[1][0],
     outgoing.playing(PLAYING),
     outgoing.playing(UNKNOWN_LENGTH),
     outgoing.loop("pause", "", -1, 0),

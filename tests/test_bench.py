@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from ai_widgets.cli.bench import authors as bench_authors
 from ai_widgets.cli.bench import speed as bench
+from ai_widgets.cli.bench.batch import batch_figures
 from ai_widgets.cli.main import main
 from ai_widgets.errors import ChildError, SettingError
 from ai_widgets.inference import Model, load_model
+from ai_widgets.model.context import Context
 from ai_widgets.model.decoder import Decoder
 from ai_widgets.protocol import Decision
 
@@ -163,3 +167,23 @@ class TestCompiling:
         assert not decoder.compile(backend=broken)
         assert "torch.compile failed" in caplog.text
         torch.testing.assert_close(decoder.feed(decoder.context(50), [1, 2, 3]), before, atol=0, rtol=0)
+
+
+def test_what_sessions_cost_together(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    heights: list[tuple[int, int]] = []
+    advance_many = Decoder.advance_many
+
+    def counted(self: Decoder, contexts: Sequence[Context], embeddings: Sequence[Tensor]) -> Tensor:
+        heights.append((len(contexts), embeddings[0].shape[1]))
+        assert {context.position for context in contexts} == {20}
+        return advance_many(self, contexts, embeddings)
+
+    monkeypatch.setattr(Decoder, "advance_many", counted)
+    figures = batch_figures(toy, (1, 3), positions=20)
+    assert set(heights) == {(3, 13), (3, 1)}
+    assert set(figures) == {
+        *(f"{what}, one session [ms]" for what in ("decision step", "reply token", "tower")),
+        *(f"{what}, 3 sessions together ÷ one" for what in ("decision step", "reply token", "tower")),
+        "keys and values of one position [kB]",
+    }
+    assert all(value > 0 for value in figures.values())

@@ -50,7 +50,7 @@ def made() -> Any:
         ("features.json", 1e-5),
         ("resampling.json", 1e-5),
         ("random.json", 0.0),
-        ("sampling.json", 1e-9),
+        ("sampling.json", 1e-6),
         ("tokenizer.json", 0.0),
         ("manifest.json", 1e-12),
     ],

@@ -56,7 +56,7 @@ ticks = st.lists(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 14)), min_
 """For each tick, the contexts that take part, each with its number of tokens."""
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(ticks=ticks, long_at=st.integers(0, 5), seed=st.integers(0, 99))
 def test_logits_are_those_of_each_context_alone(
     decoder: Decoder, ticks: list[list[tuple[int, int]]], long_at: int, seed: int
@@ -249,7 +249,7 @@ class TestFailures:
                     check(session, complete=True)
                 except Exception as wrong:
                     raise AssertionError(f"after {error.__name__} at line {at}, {bomb.where}") from wrong
-            hit, at = hit + 1, at + 3 * STRIDE
+            hit, at = hit + 1, at + (7 if real else 3) * STRIDE
         assert hit > 2
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from ai_widgets import analysis
-from ai_widgets.analysis import onset, seeds, what_if
+from ai_widgets.analysis import onset, seeds, sweep, what_if
 from ai_widgets.errors import SessionError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Decision, Event
@@ -197,6 +197,29 @@ class TestSeeds:
         assert raster[6].tolist() == [d.choice == "TEXT_BEGIN" for d in other.record.of_type(Decision)]
         with pytest.raises(SettingError, match="at least 1"):
             seeds(toy, session.record, 0)
+
+    def test_a_column_of_a_sweep_is_the_session_with_that_value(self, toy: Model) -> None:
+        session = toy.session(**SHORT, seed=5)
+        session.push(chunks(6))
+        raster = sweep(toy, session.record, "bias", [-1000.0, 0.0, 1000.0], temperature=0.5)
+        assert (raster[-1000.0].sum(), raster[1000.0].sum()) == (0, 6)
+        other = toy.session(**SHORT, seed=5, temperature=0.5)
+        other.push(chunks(6))
+        assert raster[0.0].tolist() == [d.choice == "TEXT_BEGIN" for d in other.record.of_type(Decision)]
+        assert (raster.index.name, raster.columns.name) == ("chunk", "bias")
+        with pytest.raises(SettingError, match="one value or more"):
+            sweep(toy, session.record, "bias", [])
+
+    def test_the_runs_share_their_passes_and_encode_their_audio_once(
+        self, toy: Model, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        session = toy.session(**SHORT, bias=-1000.0)
+        session.push(chunks(3))
+        encoded: list[int] = []
+        encode = toy.encoder.encode
+        monkeypatch.setattr(toy.encoder, "encode", lambda mels: (encoded.append(mels.shape[1]), encode(mels))[1])
+        seeds(toy, session.record, 10)
+        assert encoded == [40, 40, 40]
 
 
 def test_analysis_is_reached_from_the_package() -> None:

@@ -109,6 +109,10 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
         help="save the audio as the model heard it only, not also as decoded: a smaller file",
     )
     run.add_argument("--html", metavar="OUT.html", help="write a page that shows and plays everything, for any browser")
+    run.add_argument("--separate", action="store_true", help="hear every file in a session of its own, several at once")
+    run.add_argument("--places", type=int, help="with --separate: sessions in one forward pass (default: 16)")
+    run.add_argument("--workers", type=int, help="with --separate: processes (default: by model, cores and files)")
+    run.add_argument("--resume", action="store_true", help="with --separate: continue the file of --json after a kill")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
 
@@ -133,6 +137,7 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
     page.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
     page.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
     page.add_argument("--single-file", action="store_true", help="write one HTML file, which opens without a server")
+    page.add_argument("--recording", metavar="TALK.aiw", help="a recording of the checkpoint that the page shows first")
     page.set_defaults(command=_page)
 
     demo = commands.add_parser("demo", help="open a notebook of the package in JupyterLab")

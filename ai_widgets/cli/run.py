@@ -19,7 +19,9 @@ from ..record.html import check_folder
 from ..session.answer_files import answer_files
 from ..session.listening import ListeningModel
 from ..session.session import StreamingSession
+from ..session.together import PLACES
 from ..settings import Settings
+from .run_separately import Hearing, check_options, given_model, run_separately
 from .saving import recording
 from .screen import Transcript
 from .setting_options import chosen
@@ -43,6 +45,11 @@ def run_files(given: argparse.Namespace) -> int:
         raise SettingError(f"--tail-silence must be from 0 to {MAX_TAIL_S:g} seconds, not {given.tail_silence}.")
     settings = chosen(given, Settings)
     longest_s = _longest(given.longest)
+    check_options(given)
+    if given.separate:
+        places = PLACES if given.places is None else given.places
+        hearing = Hearing(settings, given.floor, given.tail_silence, longest_s, places)
+        return run_separately(given, _listener(given), hearing, (_listener, given_model(given)))
     skipped: list[str] = []
     # All files are opened before the model is loaded, so that a bad name is reported at once.
     paths = expand_paths(given.audio, skipped.append)

@@ -119,9 +119,13 @@ def _as_one(passes: Sequence[Pass]) -> Sequence[Tensor | Exception]:
 
 
 def _encoded(passes: Sequence[EncoderPass]) -> list[Tensor]:
-    """Encode the chunks of all passes in one batch: chunks are independent of each other."""
-    frames = passes[0].encoder.encode(np.concatenate([each.mels for each in passes], axis=1))
-    return list(torch.split(frames, [each.mels.shape[1] // MELS_PER_CHUNK for each in passes]))
+    """Encode the chunks of all passes in one batch, equal ones once: chunks are independent of each other."""
+    names = [each.mels.tobytes() for each in passes]
+    different = {name: each.mels for name, each in zip(names, passes, strict=True)}
+    frames = passes[0].encoder.encode(np.concatenate(list(different.values()), axis=1))
+    lengths = [mels.shape[1] // MELS_PER_CHUNK for mels in different.values()]
+    found = dict(zip(different, torch.split(frames, lengths), strict=True))
+    return [found[name] for name in names]
 
 
 def _result(each: Pass) -> Tensor | Exception:

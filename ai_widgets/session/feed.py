@@ -22,7 +22,7 @@ from ..errors import AudioError, SessionError
 from ..model.passes import Steps
 from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE
 from .listening import ListeningModel
-from .perceive import Heard, Listener, hear_clip, hear_piece
+from .perceive import Heard, Listener, hear_piece, hear_tail
 from .rehear import Again, Rehearing
 
 PIECE_SECONDS = 10
@@ -275,7 +275,7 @@ class Feed:
         if found is None:
             rest: Sequence[Piece] = _as_heard(tail, heard)
             if heard and language is not None:
-                rest = hear_clip(language, tail, 0)
+                rest = hear_tail(language, tail)
             return self._after(item, taken, past, [*before, *rest, End()], 0)
         chunks, mels = found
         pieces: Sequence[Piece] = _as_heard(chunks, heard)

@@ -6,7 +6,7 @@ place: changed settings, interrupts, forced decisions, failures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from .loop import Loop
 from .loop_notices import short
 from .rehear import Rehearing, missing
 from .script import Script
+from .together import run_each
 
 if TYPE_CHECKING:
     from .listening import ListeningModel
@@ -115,7 +116,11 @@ class Replay:
 
 
 def rerun(
-    model: ListeningModel, record: SessionRecord, force: str | None = None, **changed: Any
+    model: ListeningModel,
+    record: SessionRecord,
+    force: str | None = None,
+    into: SessionRecord | None = None,
+    **changed: Any,
 ) -> tuple[Loop, SessionRecord]:
     """Return a loop before chunk 0, in which the audio of a record is pending, and the loop's record.
 
@@ -125,6 +130,8 @@ def rerun(
         Model that hears, and what it hears.
     force
         Name of the token that every decision is forced to; None for none.
+    into
+        Record of the new run; a new one by default.
     **changed
         Fields of `Settings` for the whole session.
 
@@ -146,7 +153,7 @@ def rerun(
     script = Script.of(record.events)
     forced = dict(script.force) if force is None else {chunk.chunk: force for chunk in chunks}
     script = replace(script.after(-1, changed), force=forced)
-    other = SessionRecord()
+    other = SessionRecord() if into is None else into
     loop = Loop(model, Settings.of(record.header.settings).changed(**changed), other, None, script)
     if chunks:
         ended = chunks[-1].floor == "clip" or bool({"padded", "tail"} & set(chunks[-1].flags))
@@ -159,6 +166,22 @@ def run_again(model: ListeningModel, record: SessionRecord, force: str | None = 
     loop, other = rerun(model, record, force, **changed)
     _run(loop)
     return other
+
+
+def run_several(
+    model: ListeningModel, record: SessionRecord, changes: Sequence[Mapping[str, Any]]
+) -> list[SessionRecord]:
+    """Run the audio of a record once per mapping of changed settings, several runs in one forward pass.
+
+    The records are without audio. A chunk that the model fails at is left without a decision.
+    """
+    records = [SessionRecord(audio_seconds=0) for _ in changes]
+    loops = (rerun(model, record, into=own, **changed)[0] for own, changed in zip(records, changes, strict=True))
+    for loop, error in run_each(loops, skip=AiWidgetsError):
+        loop.turns.release()
+        if error is not None:
+            raise error
+    return records
 
 
 def _run(loop: Loop, watch: Callable[[], object] | None = None) -> None:

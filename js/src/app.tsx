@@ -115,7 +115,7 @@ export function App({ view }: { view: SessionView }) {
         <Controls view={view} />
         <FileBar view={view} />
         <RecordingBars view={view} />
-        <FirstClip view={view} />
+        {view.tour.value === null && <FirstClip view={view} />}
         <TourOffer view={view} />
       </Panel>
       <Panel name="settings panel">

@@ -11,6 +11,7 @@ import { AudioInput, FILE_TAIL_S } from "./capture/input";
 import { rawSound } from "./capture/raw-ring";
 import type { Branching, ForkRequest, SessionChannel } from "./channel/channel";
 import { KernelClips } from "./channel/kernel-clips";
+import { KernelVoice } from "./channel/kernel-voice";
 import { lastWords } from "./channel/leaving";
 import { KernelLink, type KernelModel } from "./channel/link";
 import type { CloseReason, LoopMode, Pace } from "./channel/messages";
@@ -60,6 +61,7 @@ export class Conversation implements SessionChannel {
   readonly #requests: Requests;
   readonly #input: AudioInput;
   readonly #devices: DeviceList;
+  readonly #voice = new KernelVoice((turn, sound) => void this.speech.play(turn, sound));
   #views = 0;
   #grace: ReturnType<typeof setTimeout> | undefined;
   #effects: (() => void)[] = [];
@@ -105,6 +107,7 @@ export class Conversation implements SessionChannel {
         this.recordings.needed(message);
       },
       saved: (message) => this.recordings.saved(message),
+      voice: (message, buffers) => this.#voice.take(message, buffers),
       part: (message, buffers) => this.recordings.part(message, buffers),
       refused: (sentence, names, request) => this.#requests.refuse(sentence, names, request),
       elsewhere: () => this.#input.end("error"),
@@ -138,7 +141,7 @@ export class Conversation implements SessionChannel {
   /** Release everything after the model was closed. */
   end(): void {
     for (const stop of this.#effects) stop();
-    this.speech.stop();
+    this.speech.end();
     this.player.end();
     this.replay.end();
     this.#input.end("view_removed");

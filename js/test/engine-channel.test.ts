@@ -59,20 +59,24 @@ describe("loading", () => {
     expect(store.line.value).toBe("ready");
     expect(store.runsIn).toBe("page");
     expect(store.model.value).toMatchObject({ status: "ready", name: "scripted" });
-    expect(store.model.value.detail).toBe("in this tab · onnxruntime-web 1.30.0, wasm, 1 thread");
+    expect(store.model.value.detail).toBe("in this tab");
+    expect(channel.facts.value).toMatchObject({ provider: "wasm", threads: 1 });
     expect(store.vocabulary.value.tokens.TEXT_BEGIN).toBe(3);
     expect(store.vocabulary.value.block).toEqual([{ name: "FRAMES", token: 5, count: 10 }]);
   });
 
   it("shows the sentence of an engine that cannot be loaded, and takes no audio", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
+    let progress = (_loaded: number, _total: number | null) => {};
     const channel = new EngineChannel(
-      async () => {
+      async (told) => {
+        progress = told;
         throw new Error("The model's file step.onnx is missing.");
       },
       { captureHost: new FakeMicrophone().host, clip: async () => new File([], "") },
     );
     await channel.start();
+    progress(5, 10);
     expect(channel.store.model.value.status).toBe("failed");
     expect(channel.store.problems.value[0]?.sentence).toBe("The model's file step.onnx is missing.");
     await channel.record();
@@ -104,6 +108,34 @@ describe("the microphone", () => {
     await channel.stop();
     await until(() => store.record.decided === 2);
     expect(store.record.chunks.get(0)?.flags).toEqual(["gated"]);
+  });
+});
+
+describe("audio during a reply", () => {
+  it.each(["keep", "drop", "interrupt"])("with the policy %s", async (arrival) => {
+    const { microphone, channel, store, session } = await begin((at) => (at === 0 ? ["one ", "two"] : null));
+    channel.set({ arrival });
+    channel.loop("step");
+    await channel.record();
+    for (let i = 0; i < 4; i++) microphone.hear(new Float32Array(4800).fill(0.5));
+    for (const _ of ["perceive", "decide"]) channel.step();
+    await until(() => session.speaking);
+    for (let i = 0; i < 4; i++) microphone.hear(new Float32Array(4800).fill(0.5));
+    channel.loop("run");
+    await until(() => store.record.turns[0]?.ended != null);
+    await channel.stop();
+    await until(() => store.waiting.value === 0 && !store.record.speaking);
+    const ended = store.record.turns[0]?.ended;
+    const kinds = store.record.notices.map(({ kind }) => kind);
+    const second = store.record.chunks.get(1)?.flags ?? null;
+    expect({ ended, kinds, second }).toEqual(
+      {
+        keep: { ended: "TEXT_END", kinds: [], second: ["waited"] },
+        drop: { ended: "TEXT_END", kinds: ["dropped"], second: null },
+        interrupt: { ended: "interrupted", kinds: [], second: ["waited"] },
+      }[arrival],
+    );
+    expect(store.counters.value.dropped_chunks).toBe(arrival === "drop" ? 1 : 0);
   });
 });
 

@@ -13,7 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   engine: ["record"],
   store: ["record", "text", "channel/messages"],
   style: ["record"],
-  speech: ["store"],
+  speech: ["store", "playback"],
   playback: ["store"],
   channel: ["store", "record", "text", "speech", "playback"],
   host: ["channel/link"],

@@ -35,6 +35,7 @@ from ...model.skeleton import need_of
 from ...model.weights import TOWER_FILES
 from ...protocol import CHUNK_SAMPLES, FRAMES_PER_CHUNK
 from ...training.child_process import output_of
+from .batch import batch_figures
 from .rehearsal_files import RELEASE, SMALL, write_release
 
 FORMATS = ("bfloat16", "bfloat16+int8", "bfloat16+int4")
@@ -151,6 +152,7 @@ def measure(folder: Path, how: str) -> dict[str, Any]:
     halves = need.weights(torch.bfloat16)
     with model.computing():
         steps, logits = _steps(model)
+        batch = batch_figures(model)
     np.save(_logits(folder, how), logits.numpy())
     return {
         "placement": str(model.placement),
@@ -160,6 +162,7 @@ def measure(folder: Path, how: str) -> dict[str, Any]:
         "libraries_bytes": before,
         "peak ÷ 16-bit weights and tower": round(peak / halves, 3),
         **steps,
+        "together": batch,
         "weights_bytes": need.weights(torch.bfloat16, quantize),
         "machine now": rates(),
     }

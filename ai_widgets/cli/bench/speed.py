@@ -38,6 +38,7 @@ from ...settings import SLIDE_POSITIONS
 from ...training.child_process import output_of
 from ..examples import examples
 from .authors import compare as compare_authors
+from .batch import batch_figures
 from .session_age import holds, in_words, replies_by_minute
 
 EARLY, LATE = 100, 18_000
@@ -151,6 +152,7 @@ def measure(
         "bare model: 13 positions and one row of logits [ms]": round(bare, 2),
         f"step ÷ bare model, {VOCABULARY} tokens": ratio(*compare_with_bare(large)),
         f"step ÷ bare model, {VOCABULARY} tokens, plain sampling": ratio(*compare_with_bare(large, **PLAIN)),
+        **batch_figures(model),
         **in_words(replies_by_minute(model)),
     }
 

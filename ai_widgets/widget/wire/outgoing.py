@@ -30,6 +30,7 @@ from .kernel_messages import (
     Welcome,
 )
 from .kernel_recordings import FilePart, Recording, RecordingState, Replayed, ReplayState, Saved
+from .kernel_voice import Voice
 from .limits import PROTOCOL_VERSION, Mode
 from .messages import Fetch, Hello
 from .recording_messages import Part
@@ -98,8 +99,25 @@ def audio(fetch: Fetch, samples: npt.NDArray[np.float32] | None, binary: bool) -
     message = Audio(fetch.chunk, fetch.request, SAMPLE_RATE, "int16", samples is not None)
     if samples is None:
         return written(message), []
-    raw = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
-    return _with_bytes(message, raw, binary)
+    return _with_bytes(message, _int16(samples), binary)
+
+
+def voice(
+    turn: int, page: str, samples: npt.NDArray[np.float32], rate: int, longest: int, binary: bool
+) -> list[tuple[dict[str, Any], list[bytes]]]:
+    """Send the sound of a reply in parts of at most `longest` bytes: the messages and their buffers."""
+    raw = _int16(samples)
+    # A sample has two bytes.
+    length = longest - longest % 2
+    pieces = [raw[at : at + length] for at in range(0, len(raw), length)]
+    return [
+        _with_bytes(Voice(turn, page, rate, "int16", part, len(pieces)), piece, binary)
+        for part, piece in enumerate(pieces)
+    ]
+
+
+def _int16(samples: npt.NDArray[np.float32]) -> bytes:
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
 
 
 def _with_bytes(message: KernelMessage, raw: bytes, binary: bool) -> tuple[dict[str, Any], list[bytes]]:

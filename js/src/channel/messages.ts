@@ -11,7 +11,7 @@ export const AUDIO_SUFFIXES = [".3gp",".aac",".ac3",".aif",".aifc",".aiff",".amr
 export const CLIPS = [["speech_pause_speech","Two sentences with a pause"],["digit","The word seven"],["keyword","The word computer"],["interruption","One speaker interrupts another"],["rain","Rain"],["rooster","A rooster"],["alarm","An alarm"],["knocking","Knocks on a door"],["music","Music"]] as const;
 export const MAX_ANSWER_FILE_BYTES = 6000000;
 export const RECORDING_SUFFIX = ".aiw";
-export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed"] as const;
+export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed","voice"] as const;
 
 export type Pace = "fast" | "realtime";
 
@@ -575,6 +575,23 @@ export interface Replayed {
   readonly message: string;
 }
 
+/** Part of the sound of a reply, which text-to-speech in the kernel made, with the samples in a buffer. */
+export interface Voice {
+  readonly type: "voice";
+  /** Index of the reply in the session. */
+  readonly turn: number;
+  /** Page that plays it. */
+  readonly page: string;
+  /** Sample rate in Hz, and type of the samples. */
+  readonly rate: number;
+  readonly format: "int16";
+  /** Index of this part, and number of parts, which follow in order. */
+  readonly part: number;
+  readonly parts: number;
+  /** Samples in base64, to a host that drops buffers. */
+  readonly data?: string;
+}
+
 /** Request for an answer to a clip of the package, or to a file of the page. */
 export interface Ask {
   readonly type: "ask";
@@ -617,4 +634,4 @@ export type AnswerRequest = Ask | Cancel;
 
 export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | PlayClip | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay;
 
-export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed;
+export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed | Voice;

@@ -45,6 +45,8 @@ export interface ReceiverListener {
   /** Handle that a file was written for this page, or that a part of it arrived. */
   saved(message: Extract<KernelMessage, { type: "saved" }>): void;
   part(message: Extract<KernelMessage, { type: "part" }>, buffers: Buffers): void;
+  /** Play a part of the sound of a reply. */
+  voice(message: Extract<KernelMessage, { type: "voice" }>, buffers: Buffers): void;
   /** Handle a refused change of settings: those of `names`, or all of the request if there are none. */
   refused(sentence: string, names: readonly string[], request: number): void;
   /** Handle that the kernel accepts audio of another page. */
@@ -116,6 +118,9 @@ export class Receiver {
         break;
       case "part":
         listener.part(message, buffers);
+        break;
+      case "voice":
+        if (isFor(message.page, this.page)) listener.voice(message, buffers);
         break;
       case "problem":
         if (isFor(message.page, this.page)) this.#problem(message);

@@ -35,6 +35,8 @@ const LOOKS: Record<string, Look> = {
   salvaged: { shape: "cross", colour: "bad", word: "incomplete" },
   undecided: { shape: "cross", colour: "bad", word: "undecided" },
   input_interrupted: { shape: "cross", colour: "muted", word: "interrupted input" },
+  voice: { shape: "flag", colour: "accent", word: "spoken" },
+  voice_failed: { shape: "cross", colour: "bad", word: "not spoken" },
   violation: { shape: "cross", colour: "bad", word: "violation" },
 };
 
