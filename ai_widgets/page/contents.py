@@ -33,7 +33,7 @@ MAIN, MAIN_WITH_RECORDING = '<main id="aiw-page">', f'<main id="aiw-page" data-r
 
 
 def contents(
-    model: LanguageModel, recording: Path | None = None, step_done: Callable[[], object] | None = None
+    model: LanguageModel, recording: Path | None = None, *, step_done: Callable[[], object] | None = None
 ) -> dict[str, bytes]:
     """Export a model, and return all files of its page by name; the service worker knows all others.
 
@@ -44,7 +44,7 @@ def contents(
     recording
         Recording of this model (`record.save`), which the page shows when it is opened; None for an empty session.
     step_done
-        Called after each step of `model.onnx.export.export`.
+        Called after each step of the export.
 
     Raises
     ------
