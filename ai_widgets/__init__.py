@@ -48,11 +48,13 @@ if TYPE_CHECKING:
     from .session.session import StreamingSession
     from .settings import Settings
     from .special_tokens import Emotion
+    from .widget.answering.answer_view import AnswerView
     from .widget.app import AudioInteraction
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _WHERE = {
+    "AnswerView": "widget.answering.answer_view",
     "AudioInteraction": "widget.app",
     "Decision": "protocol",
     "Ensemble": "session.ensemble",
@@ -72,6 +74,7 @@ _WHERE = {
 
 __all__ = [
     "AiWidgetsError",
+    "AnswerView",
     "AudioError",
     "AudioInteraction",
     "AudioTooLongError",

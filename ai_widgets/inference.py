@@ -27,6 +27,7 @@ from .record.bars import bar_of_seconds
 from .record.record import SessionRecord
 from .record.transcript import facts_html
 from .session.answer_files import answer_files
+from .session.answering import Answering
 from .session.framing import Framing
 from .session.perceive import LogMelStream
 from .session.replay import TOLERANCE, Replay, replay, rerun
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Model:
+class Model(Answering):
     """Loaded checkpoint, immutable and shared by any number of sessions, in turn or concurrently.
 
     Made by `load_model`. It satisfies the interfaces `model.interfaces.LanguageModel` and

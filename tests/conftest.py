@@ -13,11 +13,15 @@ from hypothesis import HealthCheck, settings
 
 from ai_widgets.inference import Model, load_model
 from ai_widgets.widget.app import AudioInteraction
+from tests.encoded_sounds import encoded
+from tests.held_files import HeldFile, Hold
 from tests.page import RULES, Build, Comm, Page
+from tests.recorded_pages import heard, talk
 from tests.reference_checkpoint import REFERENCE, TOY, write_checkpoint
+from tests.running import run, wav
 from tests.stub_hub import hub, published
 
-__all__ = ["hub", "published"]
+__all__ = ["encoded", "heard", "hub", "published", "run", "talk", "wav"]
 
 # The same examples in every run, and no deadline: a busy machine is no failure.
 settings.register_profile(
@@ -85,3 +89,17 @@ def page(build: Build) -> Page:
     page = build()
     page.hello()
     return page
+
+
+@pytest.fixture
+def hold() -> Iterator[Hold]:
+    """Give a page a file."""
+    held: list[HeldFile] = []
+
+    def make(page: Page, data: bytes, name: str = "talk.wav", **options: Any) -> HeldFile:
+        held.append(HeldFile(page, data, name, **options))
+        return held[-1]
+
+    yield make
+    for each in held:
+        each.close()

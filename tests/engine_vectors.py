@@ -8,7 +8,7 @@ and `float64` are values.
 - `resampling.json`: soxr at high quality. Another resampler differs by its filter, so that the signals have no energy
   near the edge of the band; `atol` applies to all samples but `edge` at both ends.
 - `random.json`: NumPy's `default_rng(seed).random()`, exact.
-- `sampling.json`: draws; tokens exact, probabilities to 1e-9.
+- `sampling.json`: draws; tokens exact, probabilities to 1e-6, since Python sums float32 logits in float32.
 - `tokenizer.json`: ids of texts, and the text that becomes visible with each token of a reply.
 - `manifest.json`: manifest of the embedded checkpoint, without facts about its files.
 - `sessions.json` with `*.wav`: whole sessions; see `engine_sessions`.

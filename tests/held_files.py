@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -98,3 +99,7 @@ class HeldFile:
         self.asked.append((message["offset"], message["length"]))
         if self.answering:
             self._answers.append(self._later.submit(self.answer, message["offset"], message["length"]))
+
+
+Hold = Callable[..., HeldFile]
+"""The fixture `hold`: give a page a file."""

@@ -16,7 +16,7 @@ SOURCES = [
 ]
 
 
-@pytest.mark.parametrize("name", ["docs/how-it-works.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", ["docs/how-it-works.md", "docs/engine.md", "CONTRIBUTING.md"])
 def test_every_source_file_that_a_document_names_exists(name: str) -> None:
     named = re.findall(r"`([\w./-]+\.(?:py|tsx?|js|css))`", (ROOT / name).read_text(encoding="utf-8"))
     assert named
@@ -24,7 +24,7 @@ def test_every_source_file_that_a_document_names_exists(name: str) -> None:
     assert [each for each in named if not any(path.endswith(f"/{each}") for path in there)] == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/how-it-works.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/how-it-works.md", "docs/engine.md"])
 def test_every_relative_link_of_a_document_leads_somewhere(name: str) -> None:
     document = ROOT / name
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))

@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ai_widgets.errors import AudioError, SessionError, SettingError
-from ai_widgets.inference import Model
-from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Notice
-from ai_widgets.widget.app import AudioInteraction
+from ai_widgets.protocol import Chunk, Decision
 from ai_widgets.widget.files import file_player, page_file
 from ai_widgets.widget.files.file_player import AHEAD_CHUNKS
-from ai_widgets.widget.files.file_stream import FileStream
-from tests.held_files import HeldFile, beeps, m4a_bytes, wav_bytes
-from tests.page import Build, Page, settled, silence
+from tests.held_files import Hold, beeps, m4a_bytes, wav_bytes
+from tests.page import Build, Page, settled
+from tests.playing import chunks, notices, read_ahead, until_state
 from tests.signals import Array
-
-Hold = Callable[..., HeldFile]
-
-
-@pytest.fixture
-def hold() -> Iterator[Hold]:
-    """Give a page a file."""
-    held: list[HeldFile] = []
-
-    def make(page: Page, data: bytes, name: str = "talk.wav", **options: Any) -> HeldFile:
-        held.append(HeldFile(page, data, name, **options))
-        return held[-1]
-
-    yield make
-    for each in held:
-        each.close()
-
-
-def notices(page: Page, kind: str) -> list[Notice]:
-    return [event for event in page.events() if isinstance(event, Notice) and event.kind == kind]
-
-
-def chunks(page: Page) -> int:
-    return sum(isinstance(event, Decision) for event in page.events())
-
-
-def until_state(page: Page, state: str) -> dict[str, Any]:
-    """Wait until the page is told that its file is in a state; the message."""
-    page.until(lambda: any(each["state"] == state for each in page.of("playing")))
-    return next(each for each in page.of("playing") if each["state"] == state)
 
 
 class TestFromThePage:
@@ -170,7 +134,7 @@ class TestBackPressure:
         page.widget.pause()
         file = hold(page, wav_bytes(beeps(600.0)))
         file.announce()
-        page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
+        read_ahead(page)
         assert max(each["waiting"] for each in page.of("events")) <= AHEAD_CHUNKS + 1
         asked = sum(length for _, length in file.asked)
         assert asked <= 3 * page_file.PIECE_BYTES, "of 19 MB only what is needed by now was fetched"
@@ -230,7 +194,7 @@ def test_the_first_decision_needs_few_parts_of_a_file_and_all_of_it_hardly_one_t
     page.widget.pause()
     file = hold(page, data, "talk." + form.split(",")[0])
     file.announce()
-    page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
+    read_ahead(page)
     ahead = parts * (AHEAD_CHUNKS + 3) * 0.4 / 60
     assert len(file.asked) <= 5 + ahead
     page.widget.resume()
@@ -238,302 +202,3 @@ def test_the_first_decision_needs_few_parts_of_a_file_and_all_of_it_hardly_one_t
     assert ended["position_s"] == pytest.approx(60.0, abs=0.1)
     assert len(file.asked) <= parts + 5
     assert notices(page, "stream_ended") == []
-
-
-class TestEnding:
-    def test_cancel_keeps_what_was_heard_and_says_where_it_ended(self, build: Build, hold: Hold) -> None:
-        page = build()
-        page.widget.pause()
-        file = hold(page, wav_bytes(beeps(600.0)))
-        file.announce()
-        page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
-        file.act("stop")
-        until_state(page, "stopped")
-        page.widget.resume()
-        events = settled(page)
-        (ended,) = [event for event in events if isinstance(event, Notice) and event.kind == "stream_ended"]
-        assert ended.message == f"talk.wav ended at {format_s(ended.data['position_s'])} of 10:00 (stopped)."
-        read = round(ended.data["position_s"] / 0.4)
-        assert AHEAD_CHUNKS <= read <= AHEAD_CHUNKS + 1
-        assert chunks(page) == read + 3, "what was read is answered, and the silence after it"
-        assert page.widget.playing is None
-
-    def test_cancel_ends_a_read_that_waits_for_the_page(self, build: Build, hold: Hold) -> None:
-        page = build()
-        file = hold(page, wav_bytes(beeps(2.0)), answering=False)
-        file.announce()
-        page.until(lambda: bool(page.of("need")))
-        file.act("stop")
-        assert page.widget.wait(30)
-        assert settled(page) == []
-        assert page.problems() == []
-
-    def test_what_comes_after_a_cancelled_file_is_not_mixed_with_it(self, build: Build, hold: Hold) -> None:
-        page = build()
-        page.widget.pause()
-        file = hold(page, wav_bytes(beeps(600.0)))
-        file.announce()
-        page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
-        file.act("stop")
-        page.record(silence(4))
-        page.widget.resume()
-        clips = [event.clip for event in settled(page) if isinstance(event, Chunk)]
-        assert clips == sorted(clips)
-        assert clips.count(1) == 4 + 3
-
-    def test_a_page_that_is_reloaded_ends_its_file_with_a_notice(self, build: Build, hold: Hold) -> None:
-        page = build()
-        page.widget.pause()
-        file = hold(page, wav_bytes(beeps(600.0)))
-        file.announce()
-        page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
-        file.act("stop", "view_removed")
-        page.widget.resume()
-        settled(page)
-        assert notices(page, "stream_ended")[0].data["reason"] == "view_removed"
-
-    def test_another_page_that_goes_ends_nothing(self, build: Build, hold: Hold) -> None:
-        page = build()
-        file = hold(page, wav_bytes(beeps(2.0)))
-        file.announce()
-        other = Page(page.widget, "two")
-        other.send({"type": "file", "action": "stop", "reason": "view_removed", "page": "two"})
-        assert until_state(page, "ended")["position_s"] == 2.0
-
-    def test_a_page_that_sends_nothing_more_ends_it_with_what_was_heard(
-        self, build: Build, hold: Hold, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(page_file, "PIECE_BYTES", 32_000)
-        monkeypatch.setattr(page_file.PageFile.__init__, "__defaults__", (0.05,))
-        page = build()
-        file = hold(page, wav_bytes(beeps(4.0)))
-        answer = file.answer
-        file.answer = lambda at, length: answer(at, length) if at < 64_000 else None  # type: ignore[method-assign]
-        file.announce()
-        failed = until_state(page, "failed")
-        settled(page)
-        assert 0 < failed["position_s"] <= 2.0
-        (ended,) = notices(page, "stream_ended")
-        assert ended.data["reason"] == "error"
-        assert "ended at 0:01 of 0:04: The page that holds talk.wav has sent no part" in ended.message
-        (problem,) = page.of("problem")
-        assert (problem["code"], problem["page"]) == ("file", page.name)
-
-    def test_a_file_that_the_browser_cannot_read_any_more(self, build: Build, hold: Hold) -> None:
-        page = build()
-        file = hold(page, wav_bytes(beeps(2.0)))
-        file.problem = "NotReadableError"
-        file.announce()
-        until_state(page, "failed")
-        (problem,) = page.problems()
-        assert problem.startswith("The browser can no longer read talk.wav (NotReadableError)")
-        assert settled(page) == []
-
-    @pytest.mark.parametrize(
-        ("data", "sentence"), [(b"", "talk.wav"), (b"no sound at all " * 100, "cannot be read as audio")]
-    )
-    def test_what_is_no_audio_is_a_sentence_and_leaves_nothing(
-        self, build: Build, hold: Hold, data: bytes, sentence: str
-    ) -> None:
-        page = build()
-        hold(page, data).announce()
-        until_state(page, "failed")
-        (problem,) = page.problems()
-        assert sentence in problem
-        assert settled(page) == []
-        assert page.widget.state == "idle"
-
-    def test_a_reset_ends_it_and_the_new_session_hears_nothing_of_it(self, build: Build, hold: Hold) -> None:
-        page = build()
-        page.widget.pause()
-        hold(page, wav_bytes(beeps(600.0))).announce()
-        page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
-        page.widget.reset()
-        page.widget.resume()
-        assert [event for event in settled(page) if isinstance(event, Chunk) or event.data.get("name")] == []
-        assert page.widget.playing is None
-        page.hello(seen=0, session=2)
-        page.until(lambda: bool(page.of("welcome")))
-        assert page.of("welcome")[-1]["file"] == {}
-
-    def test_closing_the_widget_ends_it(self, build: Build, hold: Hold) -> None:
-        page = build()
-        file = hold(page, wav_bytes(beeps(600.0)), answering=False)
-        file.announce()
-        page.until(lambda: bool(page.of("need")))
-        page.widget.close()
-        assert not page.widget._channel.presenter.player._stage.alive
-
-    def test_a_model_that_fails_ends_it(self, build: Build, hold: Hold) -> None:
-        page = build()
-        hold(page, wav_bytes(beeps(600.0))).announce()
-        page.until(lambda: chunks(page) > 3)
-        page.widget._channel.presenter.pipeline._running.failure = RuntimeError("broken")
-        page.widget._channel.presenter.events_came(True)
-        assert page.widget._channel.presenter.player.wait(30)
-        assert page.widget.playing is None
-
-
-class TestOneAtATime:
-    def test_a_microphone_is_refused_while_a_file_plays(self, build: Build, hold: Hold) -> None:
-        page = build()
-        file = hold(page, wav_bytes(beeps(2.0)), answering=False)
-        file.announce()
-        other = Page(page.widget, "two")
-        other.open()
-        assert [each["code"] for each in other.of("problem") if each["page"] == "two"] == ["busy_elsewhere"]
-        file.act("stop")
-
-    def test_a_file_is_refused_while_another_page_records(self, build: Build, hold: Hold) -> None:
-        page = build()
-        page.open()
-        page.block(silence(1))
-        other = Page(page.widget, "two")
-        hold(other, wav_bytes(beeps(2.0))).announce()
-        assert other.of("problem")[-1]["page"] == "two"
-        assert other.of("need") == []
-
-    def test_python_is_refused_while_a_page_records(self, build: Build, tmp_path: Path) -> None:
-        page = build()
-        path = tmp_path / "talk.wav"
-        path.write_bytes(wav_bytes(beeps(1.0)))
-        page.open()
-        page.block(silence(1))
-        with pytest.raises(SessionError, match="A page records the microphone"):
-            page.widget.play(path)
-
-    def test_an_array_is_refused_while_a_file_plays(self, build: Build, hold: Hold) -> None:
-        page = build()
-        file = hold(page, wav_bytes(beeps(2.0)), answering=False)
-        file.announce()
-        with pytest.raises(SessionError, match="A file plays"):
-            page.widget.feed(silence(1), 16_000)
-        file.act("stop")
-
-    def test_the_newest_file_of_a_page_replaces_what_it_played(self, build: Build, hold: Hold) -> None:
-        page = build()
-        first = hold(page, wav_bytes(beeps(600.0)), "first.wav")
-        first.announce()
-        first.act("stop")
-        hold(page, wav_bytes(beeps(2.0)), "second.wav").announce()
-        until_state(page, "ended")
-        assert [each["name"] for each in page.of("playing") if each["state"] == "ended"] == ["second.wav"]
-
-
-class TestFromDisk:
-    def write(self, folder: Path, seconds: float, name: str = "talk.wav") -> Path:
-        path = folder / name
-        path.write_bytes(wav_bytes(beeps(seconds)))
-        return path
-
-    def test_it_returns_when_all_is_answered(self, build: Build, tmp_path: Path) -> None:
-        page = build()
-        page.widget.play(self.write(tmp_path, 4.0))
-        assert page.widget.waiting == 0
-        assert chunks(page) == 10 + 3
-        assert page.widget.playing is None
-
-    def test_without_waiting_files_play_one_after_the_other(self, build: Build, tmp_path: Path) -> None:
-        page = build()
-        for name in ("one.wav", "two.wav"):
-            page.widget.play(self.write(tmp_path, 2.0, name), wait=False)
-        assert page.widget.wait(60)
-        settled(page)
-        assert [notice.data["name"] for notice in notices(page, "stream")] == ["one.wav", "two.wav"]
-
-    def test_the_page_sees_it_and_may_stop_it(self, build: Build, tmp_path: Path) -> None:
-        page = build()
-        page.widget.pause()
-        page.widget.play(self.write(tmp_path, 600.0), wait=False)
-        page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
-        page.send({"type": "file", "action": "stop", "reason": "stopped", "page": page.name})
-        page.widget.resume()
-        assert page.widget.wait(60)
-        assert notices(page, "stream_ended")[0].data["reason"] == "stopped"
-
-    def test_stop_ends_it_and_what_would_follow(self, build: Build, tmp_path: Path) -> None:
-        page = build()
-        page.widget.pause()
-        for name in ("one.wav", "two.wav"):
-            page.widget.play(self.write(tmp_path, 600.0, name), wait=False)
-        page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
-        page.widget.stop()
-        page.widget.resume()
-        assert page.widget.wait(60)
-        assert [notice.data["name"] for notice in notices(page, "stream")] == ["one.wav"]
-
-    def test_an_interrupt_ends_the_waiting_and_says_how_to_end_the_file(
-        self, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        page = build()
-
-        def interrupted(*_: Any, **__: Any) -> bool:
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(page.widget, "wait", interrupted)
-        with pytest.raises(KeyboardInterrupt, match=r"talk.wav plays on; `stop\(\)` of the widget ends it"):
-            page.widget.play(self.write(tmp_path, 4.0))
-        monkeypatch.undo()
-        assert page.widget.wait(60)
-        assert chunks(page) == 10 + 3
-
-    def test_a_file_that_is_none_is_refused_at_once(self, build: Build, tmp_path: Path) -> None:
-        page = build()
-        with pytest.raises(AudioError, match="There is no audio file"):
-            page.widget.play(tmp_path / "absent.wav")
-        with pytest.raises(SettingError, match="pace must be one of fast, realtime, not 'slow'"):
-            page.widget.play(self.write(tmp_path, 1.0), pace="slow")  # type: ignore[arg-type]
-        assert settled(page) == []
-
-    def test_a_file_that_breaks_off_later_keeps_what_was_heard_and_raises(
-        self, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        page = build()
-        path = self.write(tmp_path, 4.0)
-        taken = FileStream.push
-
-        def failing(stream: FileStream, samples: Any, rate: int) -> bool:
-            if stream.read_s > 1.9:
-                raise AudioError("talk.wav is damaged from here on.")
-            return taken(stream, samples, rate)
-
-        monkeypatch.setattr(FileStream, "push", failing)
-        with pytest.raises(AudioError, match="damaged from here on"):
-            page.widget.play(path)
-        (ended,) = notices(page, "stream_ended")
-        assert ended.message == "talk.wav ended at 0:02 of 0:04: talk.wav is damaged from here on."
-        assert chunks(page) == 5 + 3
-
-    def test_pause_and_resume_from_the_page(self, build: Build, tmp_path: Path) -> None:
-        page = build()
-        page.widget.pause()
-        page.widget.play(self.write(tmp_path, 20.0), wait=False)
-        page.until(lambda: any(each["waiting"] >= AHEAD_CHUNKS for each in page.of("events")))
-        page.send({"type": "file", "action": "pause", "reason": "stopped", "page": page.name})
-        page.widget.resume()
-        assert page.widget.wait(60) is False, "a paused file has not ended"
-        assert page.widget.state == "paused"
-        assert until_state(page, "paused")["state"] == "paused"
-        page.send({"type": "file", "action": "resume", "reason": "stopped", "page": page.name})
-        assert page.widget.wait(60)
-        assert chunks(page) == 50 + 3
-
-    def test_widgets_that_played_are_freed(self, toy: Model, tmp_path: Path) -> None:
-        widget = AudioInteraction(toy)
-        widget.play(self.write(tmp_path, 1.0))
-        player = weakref.ref(widget._channel.presenter.player)
-        widget.close()
-        del widget
-        gc.collect()
-        assert player() is None or player()._stage.alive is False  # type: ignore[union-attr]
-
-
-def format_s(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def test_position_counts_in_whole_chunks(build: Build, hold: Hold) -> None:
-    """A file whose length is no whole number of chunks ends at its own length."""
-    page = build()
-    hold(page, wav_bytes(beeps(2.0)[: CHUNK_SAMPLES * 3 + 100])).announce()
-    assert until_state(page, "ended")["position_s"] == 1.2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from base64 import b64decode
 from collections.abc import Mapping
@@ -21,12 +22,15 @@ from ai_widgets.audio.features import mel_filters
 from ai_widgets.audio.files import load_audio
 from ai_widgets.errors import ExportError, MissingPackageError
 from ai_widgets.inference import Model, load_model
+from ai_widgets.model.decoder import Decoder
 from ai_widgets.model.onnx.check import compare, difference
 from ai_widgets.model.onnx.export import export
-from ai_widgets.model.onnx.graphs import OPSET, STEP_INPUTS, StepGraph, require_onnx, step_graph
-from ai_widgets.model.onnx.manifest import vocabulary
+from ai_widgets.model.onnx.graphs import OPSET, STEP_INPUTS, StepGraph, require_onnx
+from ai_widgets.model.onnx.manifest import manifest, vocabulary
 from ai_widgets.model.onnx.runtime import OnnxDecoder, OnnxEncoder, _session
 from ai_widgets.model.onnx.weights import store_as_float16
+from ai_widgets.page import contents as contents_module
+from ai_widgets.page.single_file import MOST_BYTES, write_single_file
 from ai_widgets.protocol import Decision, Notice, Token, Turn
 from ai_widgets.settings import Settings
 from tests.signals import FIXTURES
@@ -111,17 +115,16 @@ def test_a_session_in_onnxruntime_has_the_events_of_torch(
             assert (other.position, other.used, other.oldest) == (one.position, one.used, one.oldest)
 
 
-def test_rounded_positions_are_those_of_torch(toy: Model) -> None:
-    """The published weights round positions through float16; the caller of the graph does so too."""
-    rounded = replace(toy.traits, rope_positions="float16")
-    decoder = type(toy.decoder)(toy.decoder.model, rounded.rope_positions)
-    exported = OnnxDecoder(step_graph(toy.decoder.model).SerializeToString(), decoder)
-    contexts = decoder.context(4096), exported.context(4096)
-    random = np.random.default_rng(0)
-    for count in (2050, 1, 13):
-        tokens = random.integers(0, 256, count).tolist()
-        one, other = (part.feed(own, tokens) for part, own in zip((decoder, exported), contexts, strict=True))
-        assert difference(one, other) < 1e-4
+@given(st.sampled_from(["exact", "float16"]), st.integers(0, 6000), st.integers(0, 3), st.integers(1, 40))
+def test_positions_are_rounded_as_torch_rounds_them(rope: str, end: int, start: int, count: int) -> None:
+    """The published weights round positions through float16, until the context slides; the graph takes them rounded."""
+    model = load_model("tiny", "cpu")
+    decoder = Decoder(model.decoder.model, rope)
+    context = decoder.context(8000)
+    context.start, context.end = min(start, end), end
+    exported = OnnxDecoder.__new__(OnnxDecoder)
+    exported._like = decoder
+    assert exported._positions(context, count).tolist() == decoder._places(context, count)[0].tolist()
 
 
 def test_weights_that_float16_holds_are_stored_so_bit_by_bit(facts: dict[str, Any]) -> None:
@@ -193,6 +196,13 @@ def test_the_mel_filters_are_complete(facts: dict[str, Any]) -> None:
     assert np.array_equal(filters, mel_filters())
 
 
+def test_the_folder_of_a_checkpoint_is_not_published(toy: Model, toy_folder: Path) -> None:
+    """A page is made for others: it names the checkpoint and not where it lay."""
+    written = json.dumps(manifest(toy, {}, {}))
+    assert json.loads(written)["model"]["name"] == toy_folder.name
+    assert str(toy_folder.parent) not in written
+
+
 def test_every_setting_of_python_is_described(facts: dict[str, Any]) -> None:
     assert [each["name"] for each in facts["settings"]] == list(Settings.names())
     temperature = next(each for each in facts["settings"] if each["name"] == "temperature")
@@ -218,3 +228,30 @@ def test_pieces_decode_any_reply(tokens: list[int]) -> None:
     pieces = vocabulary(model)["pieces"]
     raw = b"".join(b64decode(pieces[token]) for token in tokens if pieces[token] is not None)
     assert raw.decode("utf-8", errors="replace") == model.decode_tokens(tokens)
+
+
+# The page of the embedded checkpoint ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def page_files(tiny: Model, files: Files, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """All files of the page, with the front end as it was built."""
+    monkeypatch.setattr(contents_module, "export", lambda _: files)
+    return contents_module.contents(tiny)
+
+
+def test_the_page_is_transferred_in_12_megabytes(page_files: dict[str, bytes]) -> None:
+    """Servers compress by the type of a file; few of them know .onnx, and none gains from compressing sound."""
+    sent = {
+        name: len(content if name.endswith((".onnx", ".flac")) else gzip.compress(content, 6))
+        for name, content in page_files.items()
+    }
+    assert sum(sent.values()) <= 12_000_000, sent
+
+
+def test_the_single_file_has_at_most_35_megabytes_and_all_files(page_files: dict[str, bytes], tmp_path: Path) -> None:
+    write_single_file(page_files, tmp_path / "page.html")
+    assert (tmp_path / "page.html").stat().st_size <= 20_000_000 < MOST_BYTES == 35_000_000
+    document = (tmp_path / "page.html").read_text(encoding="utf-8")
+    for name in ("model/manifest.json", "model/tower.onnx", "model/step.onnx", "engine-worker.js", "clips/clips.json"):
+        assert f'data-aiw-file="{name}"' in document

@@ -9,12 +9,14 @@ import re
 from base64 import b64decode, b64encode
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_widgets.cli.main import main
-from ai_widgets.errors import PageError
+from ai_widgets.errors import PageError, RecordError
+from ai_widgets.inference import Model, load_model
 from ai_widgets.page import contents as contents_module
 from ai_widgets.page import files
 from ai_widgets.page.contents import _service_worker
@@ -26,7 +28,7 @@ INDEX = b"""<!doctype html>
 <html><head>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self'">
 <link rel="stylesheet" href="page.css">
-</head><body><main></main>
+</head><body><main id="aiw-page"></main>
 <script src="page.js"></script>
 </body></html>
 """
@@ -216,6 +218,45 @@ class TestCommand:
         (tmp_path / "mine.txt").write_text("")
         assert main(["page", str(tmp_path), "--checkpoint", "no-such-folder/at-all"]) == 2
         assert "contains mine.txt, and is no page of ai-widgets" in capsys.readouterr().err
+
+
+class TestRecording:
+    @pytest.fixture(autouse=True)
+    def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(contents_module, "built", lambda: {name: SITE[name] for name in BUILT})
+        monkeypatch.setattr(contents_module, "export", lambda _: {"manifest.json": b"{}"})
+
+    @staticmethod
+    def recorded(model: Model, folder: Path) -> Path:
+        session = model.session(greedy=True)
+        session.push(np.zeros(6400, np.float32))
+        return session.record.save(folder / "talk.aiw")
+
+    def test_it_is_in_the_page_and_the_document_names_it(self, toy: Model, tmp_path: Path) -> None:
+        talk = self.recorded(toy, tmp_path)
+        found = contents_module.contents(toy, talk)
+        assert found["recording.aiw"] == talk.read_bytes()
+        assert b'<main id="aiw-page" data-recording="recording.aiw">' in found["index.html"]
+        assert b"recording.aiw" in found["sw.js"], "it opens without a network, too"
+        assert "recording.aiw" not in contents_module.contents(toy)
+
+    def test_a_recording_of_another_model_is_refused(self, toy: Model, tmp_path: Path) -> None:
+        talk = self.recorded(toy, tmp_path)
+        with pytest.raises(
+            PageError, match=r"whose weights are not those of tiny; name its checkpoint with --checkpoint"
+        ):
+            contents_module.contents(load_model("tiny", "cpu"), talk)
+
+    def test_what_is_no_recording_is_refused(
+        self, toy: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "talk.aiw").write_text("not one")
+        with pytest.raises(RecordError, match=r"talk\.aiw"):
+            contents_module.contents(toy, tmp_path / "talk.aiw")
+        with pytest.raises(PageError, match="is a folder; a page takes a recording in one file"):
+            contents_module.contents(toy, tmp_path)
+        assert main(["page", str(tmp_path / "page"), "--recording", str(tmp_path / "none.aiw")]) == 2
+        assert "none.aiw" in capsys.readouterr().err
 
 
 def test_a_tree_that_was_not_built_says_how_to_build_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ai_widgets.page.files import BUILT
+
 ROOT = Path(__file__).parent.parent
 MAX_CHECKPOINT_BYTES = 12_000_000
 USE = """
@@ -44,10 +46,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_holds_front_end_checkpoint_and_notebook(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         sizes = {item.filename: item.file_size for item in archive.infolist()}
-    assert sizes["ai_widgets/widget/static/widget.js"] <= 240_000
-    assert "ai_widgets/widget/static/widget.css" in sizes
+    assert sizes["ai_widgets/widget/static/widget.js"] <= 256_000
+    assert {"ai_widgets/widget/static/widget.css", "ai_widgets/widget/static/answer.css"} <= sizes.keys()
+    assert sizes["ai_widgets/widget/static/answer.js"] <= 60_000
     assert sizes["ai_widgets/record/static/viewer.js"] <= 180_000
     assert {"ai_widgets/record/static/viewer.css", "ai_widgets/record/static/viewer.licenses.txt"} <= sizes.keys()
+    page = {
+        name.removeprefix("ai_widgets/page/static/") for name in sizes if name.startswith("ai_widgets/page/static/")
+    }
+    assert page == set(BUILT)
+    assert sizes["ai_widgets/page/static/page.js"] <= 380_000
     # Preact's licence asks to be passed on with it.
     assert "ai_widgets/widget/static/widget.licenses.txt" in sizes
     assert "ai_widgets/notebooks/01_quickstart.ipynb" in sizes

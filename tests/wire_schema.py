@@ -19,7 +19,7 @@ from ai_widgets.audio.features import THUMBNAIL_BANDS, THUMBNAIL_FRAMES
 from ai_widgets.audio.files import AUDIO_SUFFIXES
 from ai_widgets.audio.intake import ENVELOPE_POINTS
 from ai_widgets.special_tokens import Emotion
-from ai_widgets.widget.wire import kernel_messages, kernel_recordings, limits, messages
+from ai_widgets.widget.wire import answer_messages, kernel_messages, kernel_recordings, limits, messages
 
 FOLDER = Path(__file__).parents[1] / "js" / "schema"
 Struct = type[msgspec.Struct]
@@ -51,6 +51,10 @@ WIRE_WORDS: Mapping[str, Any] = {
     "RecordingFormat": limits.RecordingFormat,
     "RecordingState": kernel_recordings.RecordingState,
     "ReplayState": kernel_recordings.ReplayState,
+    "AnalysisKind": limits.AnalysisKind,
+    "AnalysisState": limits.AnalysisState,
+    "AudioChange": limits.AudioChange,
+    "AnswerStatus": answer_messages.AnswerStatus,
 }
 """Names that the page has for types of words."""
 
@@ -88,15 +92,24 @@ def wire() -> Schema:
         "FILE_STATES": list(get_args(limits.FileState)),
         "AUDIO_SUFFIXES": sorted(AUDIO_SUFFIXES),
         "CLIPS": [[clip.name, clip.title] for clip in clips.values()],
+        "MAX_ANSWER_FILE_BYTES": answer_messages.MAX_FILE_BYTES,
         "RECORDING_SUFFIX": limits.RECORDING_SUFFIX,
+        "MAX_SEEDS": limits.MAX_SEEDS,
+        "MAX_FORK_SAMPLES": limits.MAX_BLOCK_BYTES // 4,
         "KERNEL_TYPES": [kind.__struct_config__.tag for kind in kernel_messages.RECEIVED],
     }
-    defs = _definitions((*messages.SENT, *kernel_messages.RECEIVED), WIRE_WORDS)
+    answering = (*answer_messages.REQUESTS, answer_messages.Answered)
+    defs = _definitions((*messages.SENT, *kernel_messages.RECEIVED, *answering), WIRE_WORDS)
     for name in events()["$defs"]:
         defs.pop(name, None)
     for kind in ("Events", "BranchEvents"):
         defs[kind]["properties"]["events"]["items"] = {"$ref": "events.json#/$defs/SessionEvent"}
-    unions = {"BrowserMessage": messages.SENT, "KernelMessage": kernel_messages.RECEIVED}
+    defs["Answered"]["properties"]["tokens"]["items"] = {"$ref": "events.json#/$defs/Token"}
+    unions = {
+        "AnswerRequest": answer_messages.REQUESTS,
+        "BrowserMessage": messages.SENT,
+        "KernelMessage": kernel_messages.RECEIVED,
+    }
     return _schema(unions, defs, constants)
 
 
@@ -115,7 +128,7 @@ def _definitions(kinds: Sequence[Struct], words: Mapping[str, Any]) -> Schema:
     _, found = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     structs = {
         name: value
-        for module in (protocol, messages, kernel_messages)
+        for module in (protocol, messages, kernel_messages, kernel_recordings, answer_messages)
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, msgspec.Struct)
     }

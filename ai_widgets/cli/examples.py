@@ -25,6 +25,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "page": (
         ("page site/", "a folder for any web server"),
         ("page --single-file listen.html", "one file, which opens without a server"),
+        ("page --single-file talk.html --recording talk.aiw", "a talk, with the model to go on"),
         ("page site/ --checkpoint RUN/checkpoint", "with a checkpoint of your own"),
     ),
     "demo": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from .. import __version__
 from ..errors import AiWidgetsError, printable
@@ -137,6 +137,7 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
     page.add_argument("--checkpoint", default="tiny", help="tiny, a folder or a hub id (default: tiny)")
     page.add_argument("--revision", help="commit, tag or branch of a hub checkpoint")
     page.add_argument("--single-file", action="store_true", help="write one HTML file, which opens without a server")
+    page.add_argument("--recording", metavar="TALK.aiw", help="a recording of the checkpoint that the page shows first")
     page.set_defaults(command=_page)
 
     demo = commands.add_parser("demo", help="open a notebook of the package in JupyterLab")
@@ -160,7 +161,8 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
         "doctor": "say what works on this machine, and what to do where something does not",
     }
     for name, words in passed_on.items():
-        parents = [_own_parser(name)] if whole else []
+        # The type of `parents` is that of the parsers here, but any parser may be one.
+        parents: list[Any] = [_own_parser(name)] if whole else []
         commands.add_parser(name, help=words, add_help=False, parents=parents)
 
     completion = commands.add_parser("completion", help="print the script with which a shell completes these commands")

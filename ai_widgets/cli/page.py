@@ -16,10 +16,15 @@ def write_page(given: argparse.Namespace) -> int:
         If the page cannot be written there, or the front end was not built.
     CheckpointError, MissingPackageError
         If the checkpoint cannot be loaded or exported.
+    RecordError
+        If the recording cannot be read.
     """
+    from tqdm import tqdm
+
     from ..inference import load_model
+    from ..model.onnx.export import STEPS
     from ..model.onnx.graphs import require_onnx
-    from ..page.contents import contents
+    from ..page.contents import check_recording, contents
     from ..page.files import built
     from ..page.single_file import check_single_file, write_single_file
     from ..page.site import check_site, write_site
@@ -29,8 +34,12 @@ def write_page(given: argparse.Namespace) -> int:
     built()
     require_onnx()
     model = load_model(given.checkpoint, "cpu", "float32", given.revision)
+    recording = None if given.recording is None else Path(given.recording)
+    if recording is not None:
+        check_recording(model, recording)
     print(f"Exporting {model.name} to ONNX; this takes some seconds.", file=sys.stderr)
-    found = contents(model)
+    with tqdm(total=STEPS, desc="exporting", unit="step", leave=False) as bar:
+        found = contents(model, recording, step_done=bar.update)
     if given.single_file:
         write_single_file(found, target)
         print(f"{target} ({target.stat().st_size / 1e6:.1f} MB): open it in a browser; it needs no server.")

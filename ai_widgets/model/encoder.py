@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..audio.features import Array
 from ..protocol import MELS_PER_CHUNK
-from .tower import AudioTower
+from .tower import AudioTower, encode_clip
 
 BATCH = 64
 """Maximum number of chunks in a batch; it bounds the memory of a long clip."""
@@ -45,3 +45,19 @@ class Encoder:
             for start in range(0, len(chunks), BATCH)
         ]
         return batches[0] if len(batches) == 1 else torch.cat(batches)
+
+    @torch.inference_mode()
+    def encode_clip(self, mels: Array) -> Tensor:
+        """Encode a clip as one piece, in which frames depend on their neighbours; for the offline tasks.
+
+        Parameters
+        ----------
+        mels
+            float32 [128, 40 · chunks], from `audio.features.log_mel`.
+
+        Returns
+        -------
+        Tensor [10 · chunks, width]
+            Frames in the encoder's dtype on its device.
+        """
+        return encode_clip(self.tower, torch.from_numpy(np.ascontiguousarray(mels)).to(self.device, self.dtype))

@@ -30,7 +30,10 @@ LONGEST_PERIOD = 10_000
 
 @dataclass(frozen=True)
 class TowerShape:
-    """Sizes of the tower, named as in `thinker_config.audio_config`; the defaults are Qwen2.5-Omni's."""
+    """Sizes of the tower, named as in `thinker_config.audio_config`; the defaults are Qwen2.5-Omni's.
+
+    `n_window` is half the length of the windows, in mel frames, into which `encode_clip` cuts a clip.
+    """
 
     d_model: int = 1280
     encoder_layers: int = 32
@@ -38,6 +41,7 @@ class TowerShape:
     encoder_ffn_dim: int = 5120
     max_source_positions: int = 1500
     output_dim: int = 3584
+    n_window: int = 100
 
     @staticmethod
     def of(config: dict[str, Any], source: str) -> TowerShape:
@@ -67,6 +71,8 @@ class TowerShape:
             return f"d_model {self.d_model} is not a multiple of encoder_attention_heads {self.encoder_attention_heads}"
         if self.max_source_positions < FRAMES:
             return f"max_source_positions must be at least {FRAMES}, not {self.max_source_positions}"
+        if self.n_window % FRAMES or self.n_window > self.max_source_positions:
+            return f"n_window must be a multiple of {FRAMES} and at most max_source_positions, not {self.n_window}"
         return None
 
 
@@ -155,6 +161,34 @@ def encode_chunks(tower: Any, mels: Tensor) -> Tensor:
     hidden = (hidden[:, 0::2] + hidden[:, 1::2]) / 2
     frames: Tensor = tower.proj(tower.ln_post(hidden))
     return frames
+
+
+def encode_clip(tower: AudioTower, mels: Tensor) -> Tensor:
+    """Encode a clip as one piece, as the offline tasks do (docs/protocol.md §4).
+
+    The tower cuts a piece into windows of ``2 · n_window`` mel frames (2 s); convolutions, positions and attention are
+    limited to a window, and the last one is shorter.
+
+    Parameters
+    ----------
+    tower
+        The tower.
+    mels
+        [128, 40 · chunks] in the tower's dtype.
+
+    Returns
+    -------
+    Tensor [10 · chunks, output_dim]
+    """
+    window = 2 * tower.shape.n_window
+    whole = mels.shape[1] // window
+    parts = []
+    if whole:
+        windows = mels[:, : whole * window].reshape(len(mels), whole, window).transpose(0, 1)
+        parts.append(encode_chunks(tower, windows.contiguous()).flatten(0, 1))
+    if mels.shape[1] % window:
+        parts.append(encode_chunks(tower, mels[None, :, whole * window :])[0])
+    return torch.cat(parts)
 
 
 def run_layer(layer: Any, hidden: Tensor) -> Tensor:

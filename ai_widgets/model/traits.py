@@ -60,6 +60,8 @@ class Traits:
     context_seconds
         Default length of a sliding context, in seconds of audio without replies: approximately the context length of
         nearly all decisions in training. None if unknown.
+    offline_tasks
+        Whether the checkpoint was trained on the offline tasks (docs/protocol.md §4).
     """
 
     name: str
@@ -69,6 +71,7 @@ class Traits:
     rope_positions: str
     system_prompt: str
     context_seconds: float | None = None
+    offline_tasks: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Convert the traits to the content of a traits file. `from_json` is the inverse."""
@@ -82,6 +85,7 @@ class Traits:
             "system_prompt": self.system_prompt,
             "framing": {"prefix": list(self.prefix), "chunk": list(self.chunk)},
             **context,
+            **({} if self.offline_tasks else {"offline_tasks": False}),
         }
 
     @staticmethod
@@ -106,6 +110,7 @@ class Traits:
                 str(values["rope_positions"]),
                 str(values["system_prompt"]),
                 _context_seconds(values.get("context"), source),
+                values.get("offline_tasks", True) is True,
             )
         except CheckpointError:
             raise

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
+from ..errors import PageError, printable
+from ..model.fingerprint import fingerprint
 from ..model.interfaces import LanguageModel
 from ..model.onnx.export import export
+from ..record.record import SessionRecord
 from .files import (
     CREDITS_FILE,
+    INDEX_FILE,
     MODEL_FOLDER,
+    RECORDING_FILE,
     SERVICE_WORKER_FILE,
     Contents,
     built,
@@ -21,23 +28,64 @@ EMBEDDED = "tiny"
 """Name of the embedded checkpoint, whose credits a page contains."""
 
 
-def contents(model: LanguageModel) -> dict[str, bytes]:
+MAIN, MAIN_WITH_RECORDING = '<main id="aiw-page">', f'<main id="aiw-page" data-recording="{RECORDING_FILE}">'
+"""Element of the document that the page draws in, and the same where the page has a recording to open."""
+
+
+def contents(
+    model: LanguageModel, recording: Path | None = None, *, step_done: Callable[[], object] | None = None
+) -> dict[str, bytes]:
     """Export a model, and return all files of its page by name; the service worker knows all others.
+
+    Parameters
+    ----------
+    model
+        See `model.onnx.export.export`.
+    recording
+        Recording of this model (`record.save`), which the page shows when it is opened; None for an empty session.
+    step_done
+        Called after each step of the export.
 
     Raises
     ------
     PageError
-        If the front end was not built.
+        If the front end was not built, or the recording is of another model.
+    RecordError
+        If the recording cannot be read.
     ExportError, MissingPackageError
         If the model cannot be exported; see `model.onnx.export.export`.
     """
     # The build is read first: its absence is reported before an export of several seconds.
     found = {**built(), **clips()}
-    found |= {f"{MODEL_FOLDER}/{name}": content for name, content in export(model).items()}
+    if recording is not None:
+        check_recording(model, recording)
+        found[RECORDING_FILE] = recording.read_bytes()
+        found[INDEX_FILE] = _with_recording(found[INDEX_FILE])
+    found |= {f"{MODEL_FOLDER}/{name}": content for name, content in export(model, step_done).items()}
     if model.name == EMBEDDED:
         found[f"{MODEL_FOLDER}/{CREDITS_FILE}"] = embedded_credits()
     found[SERVICE_WORKER_FILE] = _service_worker(found)
     return found
+
+
+def check_recording(model: LanguageModel, recording: Path) -> None:
+    """Check that a page of `model` can go on from a recording; raises what `contents` raises."""
+    if recording.is_dir():
+        raise PageError(f"{recording} is a folder; a page takes a recording in one file, as record.save writes it.")
+    about = SessionRecord.load(recording).header.model
+    if about.get("fingerprint") != fingerprint(model):
+        name = printable(str(about.get("name") or "an unknown model"))
+        raise PageError(
+            f"{recording} was recorded with {name}, whose weights are not those of {model.name}; name its checkpoint "
+            "with --checkpoint."
+        )
+
+
+def _with_recording(document: bytes) -> bytes:
+    text = document.decode("utf-8")
+    if text.count(MAIN) != 1:
+        raise PageError(f"The page's document has no place for {MAIN}; run `make` to build it again.")
+    return text.replace(MAIN, MAIN_WITH_RECORDING).encode("utf-8")
 
 
 def _service_worker(contents: Contents) -> bytes:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from importlib.resources import files
 
+from ..audio.clips import FOLDER as CLIPS
 from ..errors import PageError
 
 INDEX_FILE = "index.html"
@@ -29,6 +30,8 @@ CLIPS_FOLDER = "clips"
 """Folder of the clips that come with the package."""
 CREDITS_FILE = "CREDITS.md"
 """Sources and licences of the embedded checkpoint's training data, and of the clips; one in each folder."""
+RECORDING_FILE = "recording.aiw"
+"""Recording that the page opens at its start, if it has one."""
 SITE_FILE = "site.json"
 """List of a site's files with their digests, by which a folder is known as one that this package wrote."""
 
@@ -58,11 +61,8 @@ def built() -> dict[str, bytes]:
 
 def clips() -> dict[str, bytes]:
     """Read the clips that come with the package, with their list and their credits."""
-    folder = files("ai_widgets").joinpath("clips")
-    if not folder.is_dir():
-        return {}
-    names = sorted(each.name for each in folder.iterdir() if each.is_file() and not each.name.endswith(".py"))
-    return {f"{CLIPS_FOLDER}/{name}": folder.joinpath(name).read_bytes() for name in names}
+    paths = sorted(path for path in CLIPS.iterdir() if path.is_file())
+    return {f"{CLIPS_FOLDER}/{path.name}": path.read_bytes() for path in paths}
 
 
 def embedded_credits() -> bytes:

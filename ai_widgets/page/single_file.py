@@ -13,6 +13,7 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 from ..errors import PageError, RecordError
@@ -99,7 +100,7 @@ def parts(contents: Contents) -> Iterator[bytes]:
     for name, content in contents.items():
         if name not in INLINE:
             packed = b64encode(gzip.compress(content, 9, mtime=0))
-            yield f'<script type="text/plain" data-aiw-file="{name}">'.encode() + packed + b"</script>\n"
+            yield f'<script type="text/plain" data-aiw-file="{escape(name)}">'.encode() + packed + b"</script>\n"
     yield f"<script>{script}</script>{after}".encode()
 
 

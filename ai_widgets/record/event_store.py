@@ -6,12 +6,13 @@ from their rows without details (`event_rows`). Nothing here is locked: one thre
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..protocol import Event
+from ..protocol import Chunk, Event
 from .columns import Columns
 from .event_file import EventFile
 from .event_json import event_line
@@ -42,6 +43,8 @@ class EventStore:
         self._oldest = 0
         self._kinds: list[EventRows] = []
         self._codes: dict[type[Event], int] = {}
+        # Index of the event of each chunk: 8 bytes a chunk.
+        self._chunks = array("q")
         self._index = Columns(np.dtype([("kind", "<u1"), ("row", "<u4")]))
         # Number of events, and of those of each kind; one tuple, so that an interrupt cannot separate the two.
         self._state: tuple[int, tuple[int, ...]] = 0, ()
@@ -141,6 +144,10 @@ class EventStore:
             write(b"".join(map(event_line, events)))
             done += len(events)
 
+    def chunk_index(self, number: int) -> int:
+        """Return the index of the event of type `Chunk` with this number among them."""
+        return self._chunks[number]
+
     def each(self, kind: type[E]) -> Iterator[E]:
         """Yield all events of one class, in order."""
         count, rows = self._state
@@ -191,6 +198,8 @@ class EventStore:
         row = rows[code] if code < len(rows) else 0
         self._kinds[code].put(row, event)
         self._index.put(count, (code, row))
+        if kind is Chunk:
+            self._chunks[row:] = array("q", (count,))
 
     def _commit(self, event: Event) -> None:
         count, rows = self._state

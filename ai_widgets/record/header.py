@@ -15,8 +15,8 @@ from ..protocol import CHUNK_SAMPLES, EVENTS_VERSION, SAMPLE_RATE
 FORMAT = "ai_widgets recording"
 """Value of the field `format`, by which a recording is recognised."""
 MAJOR, MINOR = 1, 1
-"""Version of the format. A reader refuses a newer major version; a newer minor version only adds fields and members. 1.1
-adds `audio.au` in a file, which a web page writes in place of `audio.flac`."""
+"""Version of the format. A reader refuses a newer major version; a newer minor version only adds fields and members.
+1.1 adds `audio.au` in a file, which a web page writes in place of `audio.flac`."""
 MAX_BYTES = 4_000_000
 """Size of a header, in bytes: a hundred times what a long system prompt needs; more is not a header."""
 

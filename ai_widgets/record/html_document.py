@@ -90,7 +90,7 @@ class HtmlPage:
     def _repr_html_(self) -> str:
         # A frame without `allow-same-origin` has its own origin: its script cannot access the notebook.
         return (
-            f'<iframe srcdoc="{escape(str(self))}" sandbox="allow-scripts" title="Session record" '
+            f'<iframe srcdoc="{escape(str(self))}" sandbox="allow-scripts" loading="lazy" title="Session record" '
             f'style="width:100%;height:{FRAME_HEIGHT}px;border:0"></iframe>'
         )
 

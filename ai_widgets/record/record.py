@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import SettingError
-from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, EVENTS_VERSION, SAMPLE_RATE, Event, Notice
+from ..protocol import CHUNK_SAMPLES, CHUNK_SECONDS, EVENTS_VERSION, SAMPLE_RATE, Chunk, Event, Notice
 from .audio_store import AudioStore
 from .discards import audio_discarded, events_reduced
 from .event_store import MAX_EVENTS, EventStore
@@ -309,6 +309,18 @@ class SessionRecord(KeptRecord, Replayable, PageView):
         >>> [turn.text for turn in record.of_type(Turn)]
         """
         return list(self._events.each(kind))
+
+    def chunk_event(self, number: int) -> Chunk:
+        """Return the event of chunk `number`, counted from the record's first; the cost is the same for every chunk.
+
+        Raises
+        ------
+        IndexError
+            If the record has no such chunk.
+        """
+        index = self._events.chunk_index(number)
+        (event,) = self._events.get(index, index + 1)
+        return cast("Chunk", event)
 
     def count(self, kind: type[Event]) -> int:
         """Return the number of events of one class.

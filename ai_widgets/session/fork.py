@@ -16,7 +16,7 @@ Everything else of the state is a few numbers, kept for each of the newest chunk
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -26,11 +26,13 @@ from ..audio.intake import ChunkAudio
 from ..errors import SessionError, SettingError
 from ..protocol import CHUNK_SECONDS, Chunk, Notice
 from ..record.branch import BranchRecord
+from ..record.chunk_names import chunk_names
 from ..record.record import SessionRecord
 from ..settings import Settings
 from .loop import Loop
 from .loop_notices import short
 from .marks import MOST, Mark
+from .past_chunks import PastChunks
 from .rebuild import bring, copied, turn_state, turn_taking
 from .rehear import Audio, Rehearing, clip_start, missing, replacement
 from .script import Script
@@ -114,8 +116,11 @@ class Change:
     def told(self, first: int) -> Notice:
         """Build the notice that begins the fork's own events."""
         parts = [f"{name} is {short(value)}" for name, value in self.settings.items()]
-        parts += [f"chunk {at} is forced to {name}" for at, name in self.force.items()]
-        parts += [f"the audio of chunk {at} is another" for at in self.audio]
+        for name in dict.fromkeys(self.force.values()):
+            forced = [at for at, other in self.force.items() if other == name]
+            parts.append(f"{chunk_names(forced)} forced to {name}")
+        if self.audio:
+            parts.append(f"other audio at {chunk_names(self.audio)}")
         words = f": {', '.join(parts)}" if parts else ""
         data = {
             "chunk": self.chunk,
@@ -128,7 +133,10 @@ class Change:
 
 
 class Past:
-    """What a fork takes from its original, copied: the original may go on while the fork is made.
+    """What a fork takes from its original, which may go on while the fork is made.
+
+    Only the state is copied: keys and values of the context, and at most `MOST` marks. Events and audio are shared with
+    the original's record, which only grows; so the cost does not depend on the session's age.
 
     Parameters
     ----------
@@ -157,8 +165,8 @@ class Past:
         now = loop.mark()
         self.model, self._record, self._change = model, record, change
         self.done = done = now.state.taken.chunks
-        self._chunks = chunks = record.of_type(Chunk)
-        if len(chunks) != done or record.header.sessions > 1:
+        self._chunks = chunks = PastChunks(record, done)
+        if record.count(Chunk) != done or record.header.sessions > 1:
             raise SessionError("The record holds other sessions too; a session with a record of its own can be forked.")
         self._first = first = _first(change, chunks, _mark(loop, now, change.chunk))
         self._mark = mark = _mark(loop, now, first)
@@ -176,7 +184,6 @@ class Past:
         model, change, first, mark = self.model, self._change, self._first, self._mark
         script = Script.of(self._record.since(0, self._events))
         settings, script = _from_there_on(mark, change, first, script)
-        model.framing(settings)
         record = BranchRecord(self._record, mark.events, first)
         branch = Loop(model, settings, record, mark.state if first else None, script)
         exact = bring(branch, self._context, mark, self._record, self._marks) if first else True
@@ -210,13 +217,13 @@ def _mark(loop: Loop, now: Mark, chunk: int) -> Mark:
     return mark
 
 
-def _first(change: Change, chunks: list[Chunk], mark: Mark) -> int:
+def _first(change: Change, chunks: Sequence[Chunk], mark: Mark) -> int:
     """Return the chunk from which on the fork decides again: earlier than asked, if the change reaches further back."""
     prompt = change.settings.get("system_prompt", mark.settings.system_prompt)
     if prompt != mark.settings.system_prompt:
         return 0
     clips = (clip_start(chunks, at) for at in change.audio if chunks[at].floor == "clip")
-    return min(change.chunk, *clips, change.chunk)
+    return min([change.chunk, *clips])
 
 
 def _from_there_on(mark: Mark, change: Change, first: int, script: Script) -> tuple[Settings, Script]:

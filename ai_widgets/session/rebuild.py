@@ -13,6 +13,7 @@ from ..record.record import SessionRecord
 from .framing import Framing
 from .held import Window
 from .marks import Mark, Marks
+from .past_chunks import PastChunks
 from .perceive import Listener
 from .rehear import Rehearing, clip_start, missing
 from .turn_state import TurnState
@@ -95,7 +96,11 @@ def turn_state(state: State) -> TurnState:
 
 def _rebuilt(model: ListeningModel, mark: Mark, record: SessionRecord, marks: Marks) -> tuple[Any, bool]:
     """Return the context at a mark, fed again, and whether all that had an influence on it was fed."""
-    chunks, until, window = record.of_type(Chunk), mark.state.taken.chunks, turn_state(mark.state).window
+    chunks, until, window = (
+        PastChunks(record, record.count(Chunk)),
+        mark.state.taken.chunks,
+        turn_state(mark.state).window,
+    )
     events = _since_reset(record.since(0, mark.events))
     begun = next(event.chunk for event in events if isinstance(event, Decision))
     known = marks.get(begun)

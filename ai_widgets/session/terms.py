@@ -44,7 +44,7 @@ class Terms:
         SettingError
             If the context is too short for the prefix and one chunk.
         """
-        rule = _rule(settings, model.rule)
+        rule = sampling_rule(settings, model.rule)
         return Terms(settings, rule, _in_effect(settings, rule), Framing.of(model, settings))
 
     @property
@@ -62,7 +62,7 @@ class Terms:
         return math.inf if seconds is None else int(seconds / CHUNK_SECONDS + 1e-6)
 
 
-def _rule(settings: Settings, default: SamplingRule) -> SamplingRule:
+def sampling_rule(settings: Settings, default: SamplingRule) -> SamplingRule:
     """Merge the settings with the checkpoint's defaults; top_k 0 means all tokens."""
     top_k = default.top_k if settings.top_k is None else (settings.top_k or None)
     return SamplingRule(

@@ -69,6 +69,7 @@ def traits(
     return {
         "format": 1, "name": name, "special_tokens": vocabulary.ids, "emotions": vocabulary.emotions,
         "rope_positions": "exact", "system_prompt": prompt,
+        "offline_tasks": False,
         "framing": {"prefix": ["ONLINE", "ENGLISH", "TEXT_BEGIN", "TEXT_BEGIN", "PROMPT", "TEXT_END"],
                     "chunk": ["AUDIO_BEGIN", "FRAMES", "ASSISTANT"]},
         **context,

@@ -23,6 +23,7 @@ from .live_settings import LiveSettings, described, parted
 from .loading import given_name, loader
 from .recordings.shown_record import ShowsRecord
 from .representations import WidgetView
+from .voice.speaking import Speaking
 from .wire.comm import ShellSafeWidget
 from .wire.limits import Pace
 
@@ -35,7 +36,7 @@ DEFAULTS: dict[str, Any] = {"max_reply_tokens": WIDGET_REPLY_TOKENS}
 """Session settings of a widget where it differs from a bare session."""
 
 
-class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
+class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
     """Record the browser's microphone (or play a file), and watch the model perceive, decide and respond.
 
     Parameters
@@ -52,6 +53,8 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         Folder into which every session is written while it happens (`SessionRecord.load` opens it); None: memory only.
     keep_raw
         With `keep`, also keep the audio as it arrived, where its rate is not 16 kHz (`SessionRecord`).
+    save_viewer
+        Whether a saved notebook keeps the viewer of a session of at most five minutes: 0.2 to 1 MB a widget.
     **settings
         Fields of `Settings`, such as ``greedy=True``, and of `LiveSettings`, such as ``arrival="drop"``.
 
@@ -105,6 +108,7 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         audio_seconds: float | None = AUDIO_SECONDS,
         keep: str | Path | None = None,
         keep_raw: bool = True,
+        save_viewer: bool = True,
         **settings: Any,
     ) -> None:
         check_built()
@@ -112,7 +116,7 @@ class AudioInteraction(Forking, ShowsRecord, ShellSafeWidget):
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
         name = given_name(model, chosen)
         check_keep(keep)
-        self._view = WidgetView(self, f"AudioInteraction {name}")
+        self._view = WidgetView(self, f"AudioInteraction {name}", save_viewer)
         self._channel = Channel(
             self._view,
             name,

@@ -25,6 +25,7 @@ from .model_info import describe_model
 from .pipeline import Pipeline
 from .receiving import Receiver
 from .stages.events import PipelineEvents
+from .voice.voice import Voice
 from .wire import outgoing
 from .wire.failures import describe, details
 from .wire.messages import Hello, MicState
@@ -84,9 +85,9 @@ class Presenter(PipelineEvents):
 
     Attributes
     ----------
-    source, pipeline, player, receiver, branches, outbox
-        The model's loader, the pipeline, its two sources of audio, the session's forks, and the queue of messages to
-        pages.
+    source, pipeline, player, receiver, branches, outbox, voice
+        The model's loader, the pipeline, its two sources of audio, the session's forks, the queue of messages to pages,
+        and text-to-speech of the replies.
     mic
         State of the microphone, as the page that records reported it last.
     closed
@@ -115,6 +116,7 @@ class Presenter(PipelineEvents):
             self.pipeline, self.source, self.branches_changed, partial(self.problem, "branch_closed")
         )
         self.outbox.branches, self.outbox.opened = self.branches.messages, lambda: self.pipeline.opened is not None
+        self.voice = Voice(self.pipeline, self.put, self.problem, lambda: self.receiver.page)
         self._keeper = HistoryKeeper(self._show_history)
         self._keeper.follow(self.pipeline.record, self.outbox.session)
         self.mic = MicState("idle", "", "")
@@ -177,6 +179,7 @@ class Presenter(PipelineEvents):
         `recording` and `replayed` are the newest messages of these types.
         """
         outbox, pipeline = self.outbox, self.pipeline
+        self.voice.page_came(hello.page, hello.binary and not self.pull)
         welcome = outgoing.welcome(
             hello,
             self.pull,
@@ -230,6 +233,7 @@ class Presenter(PipelineEvents):
 
     def close(self) -> None:
         """End threads and timers and release the model; the record stays."""
+        self.voice.close()
         self.branches.close()
         self.player.close()
         self.outbox.close()
@@ -250,6 +254,7 @@ class Presenter(PipelineEvents):
     def events_came(self, final: bool) -> None:
         """Show new events and state; `final`: the queue of the calling stage is empty."""
         self.player.look()
+        self.voice.look()
         self.show_state()
         prefix = self.pipeline.prefix
         if prefix is not None and prefix != self._prefix:

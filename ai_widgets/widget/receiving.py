@@ -93,6 +93,11 @@ class Receiver:
         self._left_out = 0
 
     @property
+    def page(self) -> str:
+        """Name of the page whose stream is open; empty if there is none."""
+        return "" if self.stream is None else self.stream.opening.page
+
+    @property
     def quiet(self) -> bool:
         """Whether a microphone's stream is open and no block has arrived for `STALE_SECONDS`."""
         stream = self.stream

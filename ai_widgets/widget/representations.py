@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from ..record.picture import timeline_svg
 from ..record.record import SessionRecord
+from ..record.saved_viewer import saved_viewer
 from ..record.transcript import transcript_html, transcript_text
 from .wire.comm import ShellSafeWidget
 
@@ -78,6 +79,8 @@ class WidgetView:
         The widget. It is not used before its constructor has run.
     title
         The widget's class and the name of its model.
+    viewer
+        Whether the notebook also saves the viewer of a short record.
 
     Attributes
     ----------
@@ -87,8 +90,8 @@ class WidgetView:
         The output that holds the transcript.
     """
 
-    def __init__(self, widget: ShellSafeWidget, title: str) -> None:
-        self._widget, self._title = widget, title
+    def __init__(self, widget: ShellSafeWidget, title: str, viewer: bool = True) -> None:
+        self._widget, self._title, self._viewer = widget, title, viewer
         self.send_lock = RLock()
         self.transcript = SavedTranscript()
 
@@ -116,7 +119,7 @@ class WidgetView:
         return {
             "text/plain": f"{headline}\n{transcript_text(record)}",
             "text/html": f'<div class="{self.transcript.name}">{timeline_svg(record)}'
-            f"{transcript_html(record, headline)}</div>",
+            f"{transcript_html(record, headline)}{saved_viewer(record) if self._viewer else ''}</div>",
         }
 
     def display(self, bundle: Bundle, metadata: Bundle, headline: str, record: SessionRecord) -> None:

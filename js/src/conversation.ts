@@ -9,8 +9,9 @@ import { watchHidden } from "./capture/hidden";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput, FILE_TAIL_S } from "./capture/input";
 import { rawSound } from "./capture/raw-ring";
-import type { Branching, ForkRequest, SessionChannel } from "./channel/channel";
+import type { Analysing, Branching, ForkRequest, SessionChannel } from "./channel/channel";
 import { KernelClips } from "./channel/kernel-clips";
+import { KernelVoice } from "./channel/kernel-voice";
 import { lastWords } from "./channel/leaving";
 import { KernelLink, type KernelModel } from "./channel/link";
 import type { CloseReason, LoopMode, Pace } from "./channel/messages";
@@ -47,19 +48,23 @@ export class Conversation implements SessionChannel {
   readonly ongoing = true;
   readonly branching: Branching = {
     fork: (asked: ForkRequest) => {
-      const { chunk, settings = {}, mute = false } = asked;
-      const change = { settings: { ...settings }, force: asked.force ?? "", mute } as const;
-      const until = asked.until ?? null;
-      this.#link.send({ type: "fork", chunk, until, ...change, request: 0, page: this.#link.page });
+      const { chunk, until = null, span = 1, settings = {}, other = 0, samples } = asked;
+      const audio = samples ? "samples" : (asked.audio ?? "");
+      const change = { settings: { ...settings }, span, force: asked.force ?? "", audio, other } as const;
+      this.#link.send({ type: "fork", chunk, until, ...change, request: 0, page: this.#link.page }, samples);
     },
     drop: (branch) => this.#link.send({ type: "drop_branch", branch }),
   };
   readonly recordings: Recordings;
+  get analysing(): Analysing {
+    return this.recordings.analysing;
+  }
   readonly #link: KernelLink;
   readonly #receiver: Receiver;
   readonly #requests: Requests;
   readonly #input: AudioInput;
   readonly #devices: DeviceList;
+  readonly #voice = new KernelVoice((turn, sound) => void this.speech.play(turn, sound));
   #views = 0;
   #grace: ReturnType<typeof setTimeout> | undefined;
   #effects: (() => void)[] = [];
@@ -105,6 +110,7 @@ export class Conversation implements SessionChannel {
         this.recordings.needed(message);
       },
       saved: (message) => this.recordings.saved(message),
+      voice: (message, buffers) => this.#voice.take(message, buffers),
       part: (message, buffers) => this.recordings.part(message, buffers),
       refused: (sentence, names, request) => this.#requests.refuse(sentence, names, request),
       elsewhere: () => this.#input.end("error"),
@@ -138,7 +144,7 @@ export class Conversation implements SessionChannel {
   /** Release everything after the model was closed. */
   end(): void {
     for (const stop of this.#effects) stop();
-    this.speech.stop();
+    this.speech.end();
     this.player.end();
     this.replay.end();
     this.#input.end("view_removed");

@@ -1,8 +1,10 @@
 /** Entry point of the page: the model and its loop in the tab, with the widget's views. No kernel. */
+import { signal } from "@preact/signals";
 import { render } from "preact";
 import { loadEngine } from "./engine/load";
-import { EngineChannel, type Load } from "./page/engine-channel";
-import { offline } from "./page/offline";
+import { EngineChannel } from "./page/engine-channel";
+import type { Load } from "./page/loading";
+import { firstState, store } from "./page/offline";
 import { PageApp } from "./page/page-app";
 import {
   addressOf,
@@ -13,6 +15,7 @@ import {
   WASM_FILE,
   WORKER_FILE,
 } from "./page/site";
+import { showProblem } from "./store/store";
 import { createView } from "./view";
 
 /** Load the engine from the files of the site. */
@@ -53,10 +56,23 @@ function share(hash: string): void {
   }
 }
 
+/** Load the model, and show the recording that came with the page, if any. */
+async function start(channel: EngineChannel, recording: string | undefined): Promise<void> {
+  await channel.start();
+  if (!recording) return;
+  try {
+    channel.recordings.open(new File([await readFile(recording)], recording));
+  } catch (error) {
+    const sentence = error instanceof Error ? error.message : String(error);
+    showProblem(channel.store, { code: "recording", sentence, wayOut: "The page works without it." });
+  }
+}
+
 const root = document.getElementById("aiw-page");
 if (root) {
   const channel = new EngineChannel(load, { clip, hash: location.hash, share });
   root.replaceChildren();
-  render(<PageApp view={createView(channel)} offline={offline()} />, root);
-  void channel.start();
+  const offline = signal(firstState());
+  render(<PageApp view={createView(channel)} offline={offline} />, root);
+  void start(channel, root.dataset.recording).then(() => store(offline));
 }

@@ -59,20 +59,24 @@ describe("loading", () => {
     expect(store.line.value).toBe("ready");
     expect(store.runsIn).toBe("page");
     expect(store.model.value).toMatchObject({ status: "ready", name: "scripted" });
-    expect(store.model.value.detail).toBe("in this tab · onnxruntime-web 1.30.0, wasm, 1 thread");
+    expect(store.model.value.detail).toBe("in this tab");
+    expect(channel.facts.value).toMatchObject({ provider: "wasm", threads: 1 });
     expect(store.vocabulary.value.tokens.TEXT_BEGIN).toBe(3);
     expect(store.vocabulary.value.block).toEqual([{ name: "FRAMES", token: 5, count: 10 }]);
   });
 
   it("shows the sentence of an engine that cannot be loaded, and takes no audio", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
+    let progress = (_loaded: number, _total: number | null) => {};
     const channel = new EngineChannel(
-      async () => {
+      async (told) => {
+        progress = told;
         throw new Error("The model's file step.onnx is missing.");
       },
       { captureHost: new FakeMicrophone().host, clip: async () => new File([], "") },
     );
     await channel.start();
+    progress(5, 10);
     expect(channel.store.model.value.status).toBe("failed");
     expect(channel.store.problems.value[0]?.sentence).toBe("The model's file step.onnx is missing.");
     await channel.record();
@@ -104,6 +108,34 @@ describe("the microphone", () => {
     await channel.stop();
     await until(() => store.record.decided === 2);
     expect(store.record.chunks.get(0)?.flags).toEqual(["gated"]);
+  });
+});
+
+describe("audio during a reply", () => {
+  it.each(["keep", "drop", "interrupt"])("with the policy %s", async (arrival) => {
+    const { microphone, channel, store, session } = await begin((at) => (at === 0 ? ["one ", "two"] : null));
+    channel.set({ arrival });
+    channel.loop("step");
+    await channel.record();
+    for (let i = 0; i < 4; i++) microphone.hear(new Float32Array(4800).fill(0.5));
+    for (const _ of ["perceive", "decide"]) channel.step();
+    await until(() => session.speaking);
+    for (let i = 0; i < 4; i++) microphone.hear(new Float32Array(4800).fill(0.5));
+    channel.loop("run");
+    await until(() => store.record.turns[0]?.ended != null);
+    await channel.stop();
+    await until(() => store.waiting.value === 0 && !store.record.speaking);
+    const ended = store.record.turns[0]?.ended;
+    const kinds = store.record.notices.map(({ kind }) => kind);
+    const second = store.record.chunks.get(1)?.flags ?? null;
+    expect({ ended, kinds, second }).toEqual(
+      {
+        keep: { ended: "TEXT_END", kinds: [], second: ["waited"] },
+        drop: { ended: "TEXT_END", kinds: ["dropped"], second: null },
+        interrupt: { ended: "interrupted", kinds: [], second: ["waited"] },
+      }[arrival],
+    );
+    expect(store.counters.value.dropped_chunks).toBe(arrival === "drop" ? 1 : 0);
   });
 });
 
@@ -275,7 +307,7 @@ describe("branches", () => {
 
   it("are at most four, and the oldest gives way with a notice", async () => {
     const { channel, store } = await heard();
-    for (let i = 0; i < 5; i++) channel.branching.fork({ chunk: i, mute: true });
+    for (let i = 0; i < 5; i++) channel.branching.fork({ chunk: i, audio: "mute" });
     await until(() => store.branches.value.every(({ told }) => told.state === "done"));
     expect(store.branches.value.map(({ told }) => told.branch)).toEqual([2, 3, 4, 5]);
     expect(store.problems.value[0]?.sentence).toContain("Branch 1 (chunk 0) was closed");
@@ -303,7 +335,7 @@ describe("recordings", () => {
     const { channel, store, saved } = await heard();
     channel.recordings.save("aiw");
     await until(() => saved.length === 1);
-    channel.branching.fork({ chunk: 1, mute: true });
+    channel.branching.fork({ chunk: 1, audio: "mute" });
     await until(() => store.branches.value[0]?.told.state === "done");
     await channel.reset();
     await channel.playFile(file(sound(1)), "fast");

@@ -87,6 +87,14 @@ export class ScriptedSession implements EngineSession {
     yield* this.#decide();
   }
 
+  async *note({
+    kind,
+    message,
+    data,
+  }: Parameters<EngineSession["note"]>[0]): AsyncIterableIterator<SessionEvent> {
+    yield this.#written({ type: "notice", chunk: Math.max(0, this.chunks - 1), kind, message, data });
+  }
+
   async *runOn(): AsyncIterableIterator<SessionEvent> {
     for (const samples of this.#pending.splice(0)) yield* this.#hear(samples);
   }

@@ -65,7 +65,7 @@ describe("a step", () => {
     expect(done()).toBe(false);
     el.querySelector<HTMLElement>(".aiw-turn-time")?.click();
     await drawn();
-    expect(find("tour-happened").textContent).toContain("In chunk 4, p(TEXT_BEGIN) was 0.75");
+    expect(find("tour-happened").textContent).toContain("In chunk 4, p(TEXT_BEGIN) was 0.750");
     expect(lit()).toBe("inspector");
 
     await press("tour-next");
@@ -84,6 +84,20 @@ describe("a step", () => {
     await events([0, 1, 2].flatMap((k) => [chunk(k, { rms_db: -20 }), decision(k)]));
     await press("tour-next");
     expect(done()).toBe(false);
+  });
+
+  it("about speech is not done by rain that still plays", async () => {
+    const { model, press, events, done } = await opened();
+    await press("tour-take");
+    const playing = { name: "rain", page: "", position_s: 1, seconds: 8, speed: 1, left_s: 7 };
+    model.say({ type: "playing", state: "playing", ...playing });
+    const rain = (k: number) => [chunk(k, { rms_db: -20, clip: 1 }), decision(k)];
+    await events([0, 1, 2].flatMap(rain));
+    await press("tour-next");
+    await events(rain(3));
+    expect(done()).toBe(false);
+    await events([chunk(4, { rms_db: -20, clip: 2 })]);
+    expect(done()).toBe(true);
   });
 
   it("stays done when its selection is closed", async () => {

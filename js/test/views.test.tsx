@@ -159,6 +159,15 @@ describe("teach", () => {
   });
 });
 
+it("steps through what was heard where no more audio arrives", async () => {
+  const { model, find, press } = await opened();
+  model.events(0, [...heard, turn(0, "Seven.", { chunk: 1 })]);
+  await press("view-teach");
+  await press("step-begin");
+  expect(find("step-replay").getAttribute("aria-pressed")).toBe("true");
+  expect(find("step-next").textContent).toContain("perceive chunk 0");
+});
+
 it("shows inspector and transcript from the first chunk on", async () => {
   const { model, find } = await opened();
   expect([find("inspector"), find("transcript")]).toEqual([null, null]);

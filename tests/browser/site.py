@@ -24,7 +24,7 @@ SPOKEN = "I heard you speak."
 class Quiet(SimpleHTTPRequestHandler):
     """Serves a folder as `python -m http.server` does, without its lines."""
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name of the base class
         """Write nothing."""
 
 
@@ -111,8 +111,8 @@ class Sites:
         context = self._browser(microphone).new_context(
             viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
         )
-        if allow and address.startswith("http"):
-            context.grant_permissions(["microphone"], origin=address)
+        if allow:
+            context.grant_permissions(["microphone"])
         self._contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)

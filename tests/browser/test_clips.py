@@ -1,4 +1,4 @@
-"""A person without a microphone: one press, and the model replies to a clip."""
+"""A person without a microphone: one press, and the model replies to a clip; or answers about one clip."""
 
 from __future__ import annotations
 
@@ -24,3 +24,19 @@ def test_one_press_gives_a_first_reply_without_a_microphone(open_notebook: OpenN
         "Audio of the file clip:digit at 16000 Hz begins.",
     ]
     notebook.shot("clips")
+
+
+def test_an_answer_about_one_clip_is_drawn_token_by_token(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(["import ai_widgets as aiw\nview = aiw.AnswerView(greedy=True)\nview"], device=False)
+    notebook.run_cell(0)
+    part = notebook.page.get_by_test_id
+    part("answer-clip").select_option("digit")
+    part("answer-text").fill("What was said?")
+    part("answer-ask").click()
+    expect(part("answer")).to_have_attribute("data-state", "done")
+    said = notebook.ask("''.join(token['text'] for token in view.answer['tokens'])")
+    expect(part("answer-said")).to_have_text(said)
+    expect(part("answer-note")).to_contain_text("tiny was not trained to transcribe")
+    notebook.page.locator(".aiw-token").first.hover()
+    expect(notebook.page.locator(".aiw-tip")).to_contain_text("raw probabilities")
+    notebook.page.screenshot(path=notebook.artifacts / "answer.png")

@@ -12,7 +12,7 @@ from playwright.sync_api import Playwright, expect
 
 import ai_widgets as aiw
 from ai_widgets.page.contents import contents
-from ai_widgets.page.files import SERVICE_WORKER_FILE
+from ai_widgets.page.files import MODEL_FOLDER, SERVICE_WORKER_FILE
 from ai_widgets.page.single_file import write_single_file
 from ai_widgets.page.site import write_site
 from ai_widgets.protocol import Decision, Turn
@@ -80,7 +80,7 @@ def open_site(new_site: OpenSite, address: str) -> OpenSite:
 
 
 def test_with_the_network_cut_two_utterances_get_two_replies(open_site: OpenSite) -> None:
-    site = open_site()
+    site = open_site("#greedy=true")
     site.page.context.set_offline(True)
     site.button("record").click()
     assert site.wait_replies(2) == [SPOKEN] * 2
@@ -104,14 +104,14 @@ def test_rain_gets_no_reply(open_site: OpenSite, tmp_path: Path) -> None:
 def test_a_saved_session_is_loaded_and_reproduced_by_python(open_site: OpenSite, tmp_path: Path) -> None:
     site = open_site("#seed=5")
     site.play()
-    assert site.wait_replies(2) == [SPOKEN] * 2
+    replies = site.wait_replies(2)
     site.button("save").click()
     with site.page.expect_download() as download:
         site.button("save-aiw").click()
     where = tmp_path / download.value.suggested_filename
     download.value.save_as(where)
     record = SessionRecord.load(where)
-    assert [turn.text for turn in record.of_type(Turn)] == [SPOKEN] * 2
+    assert [turn.text for turn in record.of_type(Turn)] == replies
     assert record.header.settings["seed"] == 5
     model = aiw.load_model("tiny")
     assert record.header.model["fingerprint"] == model.session().record.header.model["fingerprint"]
@@ -171,8 +171,8 @@ def test_the_address_holds_the_settings(open_site: OpenSite, address: str) -> No
     bias = site.page.get_by_test_id("field-bias").locator("input").first
     bias.fill("0")
     expect(site.page).to_have_url(f"{address}#greedy=true")
-    other = open_site("#bias=99&volume=11")
-    expect(other.page.get_by_test_id("problem")).to_contain_text("bias cannot be “99”")
+    other = open_site("#seed=1.5&volume=11")
+    expect(other.page.get_by_test_id("problem")).to_contain_text("seed cannot be “1.5”")
     expect(other.page.get_by_test_id("problem")).to_contain_text("“volume” is no setting")
 
 
@@ -184,7 +184,7 @@ def test_a_chunk_is_run_on_with_another_decision(open_site: OpenSite) -> None:
     for key in ("Home", "ArrowRight", "ArrowRight", "Enter"):
         site.page.keyboard.press(key)
     site.button("run-on-speak").click()
-    lane = site.page.locator("[data-branch]")
+    lane = site.button("branch")
     expect(lane).to_have_attribute("data-state", "done")
     expect(lane).to_contain_text("TEXT_BEGIN forced")
 
@@ -246,10 +246,33 @@ def test_one_file_from_disk_is_the_whole_page(
     expect(site.button("offline")).to_have_attribute("data-offline", "ready")
     site.play()
     assert site.wait_replies(2) == [SPOKEN] * 2
+    # A page from disk has no origin, so that Chromium refuses it an audio thread; the page says so and records.
     site.button("record").click()
     expect(site.widget).to_have_attribute("data-mic", "open")
+    expect(site.page.get_by_test_id("problem")).to_have_attribute("data-code", "degraded")
     site.button("record").click()
+    site.faults[:] = [fault for fault in site.faults if "ScriptProcessorNode is deprecated" not in fault]
     site.page.screenshot(path=artifacts / "page-single-file.png")
+
+
+def test_a_page_with_a_recording_shows_it_and_its_engine_goes_on(
+    built: dict[str, bytes], new_site: OpenSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = aiw.load_model("tiny")
+    session = model.session(greedy=True)
+    session.push(sounds.speech(), sounds.RATE)
+    talk = session.record.save(tmp_path / "talk.aiw")
+    exported = {f"{Path(name).name}": content for name, content in built.items() if name.startswith(f"{MODEL_FOLDER}/")}
+    monkeypatch.setattr("ai_widgets.page.contents.export", lambda _: exported)
+    write_single_file(contents(model, talk), tmp_path / "talk.html")
+    site = new_site("file:")
+    site.page.context.set_offline(True)
+    site.open((tmp_path / "talk.html").as_uri())
+    expect(site.widget).to_have_attribute("data-recording", "true")
+    assert site.replies() == [turn.text for turn in session.record.of_type(Turn)]
+    site.play()
+    expect(site.widget).to_have_attribute("data-recording", "false")
+    assert site.wait_replies(2) == [SPOKEN] * 2
 
 
 def test_a_missing_file_of_the_model_is_a_sentence(
@@ -276,21 +299,23 @@ def test_a_refused_microphone_is_a_sentence_and_a_clip_still_plays(open_site: Op
     assert len(site.replies()) == 1
 
 
-@pytest.mark.parametrize(
-    ("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True)], ids=lambda value: str(value)
-)
-def test_no_grave_finding_of_axe_and_nothing_sticks_out(
-    open_site: OpenSite, artifacts: Path, width: int, dark: bool
-) -> None:
-    site = open_site("#bias=99", width=width, dark=dark)
-    look = f"{width}{'-dark' if dark else ''}"
-    site.page.screenshot(path=artifacts / f"page-first-{look}.png", full_page=True)
+def test_no_grave_finding_of_axe_and_nothing_sticks_out(open_site: OpenSite, artifacts: Path) -> None:
+    """On a desktop and on a phone, in the light and in the dark; the first picture, and each view after a clip."""
+    site = open_site("#seed=1.5")
+    site.page.screenshot(path=artifacts / "page-first.png", full_page=True)
+    site.page.set_viewport_size({"width": 390, "height": 844})
+    assert grave_findings(site.page, "body") == []
+    site.page.screenshot(path=artifacts / "page-first-390.png", full_page=True)
     site.play()
     site.button("settings-toggle").click()
     site.button("save").click()
-    for name in ("explore", "show", "teach"):
+    for name, dark in (("explore", False), ("teach", True), ("show", True)):
         site.button(f"view-{name}").click()
+        site.page.emulate_media(color_scheme="dark" if dark else "light")
+        expect(site.widget).to_have_attribute("data-theme", "dark" if dark else "light")
         assert grave_findings(site.page, "body") == []
-        assert site.widget.evaluate(STICKING_OUT) == []
-        assert site.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-        site.page.screenshot(path=artifacts / f"page-{name}-{look}.png", full_page=True)
+        for width in (390, 1280):
+            site.page.set_viewport_size({"width": width, "height": 844})
+            assert site.widget.evaluate(STICKING_OUT) == []
+            assert site.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            site.page.screenshot(path=artifacts / f"page-{name}-{width}.png", full_page=True)

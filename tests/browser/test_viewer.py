@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwrig
 import ai_widgets as aiw
 from ai_widgets.protocol import Decision
 from ai_widgets.record.record import SessionRecord
+from ai_widgets.record.saved_viewer import saved_viewer
 
 from ..page_record import record_of
 from . import chromium
@@ -250,3 +251,13 @@ def test_no_grave_finding_of_axe_and_nothing_sticks_out(
     assert grave_findings(page) == []
     assert shown.evaluate(STICKING_OUT) == []
     page.screenshot(path=artifacts / f"viewer-{width}{'-dark' if dark else ''}.png", full_page=True)
+
+
+def test_a_saved_notebook_shows_it_when_its_section_is_opened(open_page: OpenPage, talk: SessionRecord) -> None:
+    """As nbconvert writes an output."""
+    page = open_page(f"<!doctype html><title>Notebook</title><div>{saved_viewer(talk)}</div>")
+    expect(page.locator("iframe")).to_be_hidden()
+    page.locator("summary").click()
+    shown = page.frame_locator("iframe").get_by_test_id("aiw")
+    expect(shown).to_have_attribute("data-decisions", str(len(talk.of_type(Decision))))
+    expect(shown.get_by_test_id("turn-text").first).to_have_text(talk.text.splitlines()[0])

@@ -43,3 +43,52 @@ def test_each_view_fits_any_width(open_notebook: OpenNotebook, dark: bool) -> No
                 notebook.shot(f"view-{view}-{width}-{theme}")
         assert grave_findings(notebook.page) == []
     notebook.page.evaluate("() => localStorage.clear()")
+
+
+def test_the_tour_works_without_a_microphone(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([WIDGET], device=False)
+    notebook.run_cell(0)
+    widget = notebook.widget.first
+    tour, happened, onward = (widget.get_by_test_id(name) for name in ("tour", "tour-happened", "tour-next"))
+    expect(widget.get_by_test_id("model")).to_contain_text("tiny ·")
+    notebook.button("tour-take").click()
+    expect(tour.get_by_role("heading")).to_be_focused()
+    notebook.shot("tour-silence")
+    assert grave_findings(notebook.page) == []
+    notebook.button("tour-clip").click()
+    expect(happened).to_contain_text("KEEP_SILENCE")
+    onward.click()
+    notebook.button("tour-clip").click()
+    expect(happened).to_contain_text("is loud")
+    onward.click()
+    expect(happened).to_contain_text("TEXT_BEGIN and said")
+    onward.click()
+    notebook.page.evaluate(NARROW, 300)
+    assert notebook.page.evaluate(OUT_OF_REACH) == []
+    notebook.page.evaluate(NARROW, 800)
+    widget.get_by_test_id("turn").first.locator("button").first.click()
+    expect(happened).to_contain_text("p(TEXT_BEGIN) was")
+    notebook.shot("tour-why")
+    onward.click()
+    widget.get_by_test_id("what-if").locator("summary").click()
+    widget.get_by_test_id("what-if-bias").fill("-8")
+    expect(happened).to_contain_text("decisions would be different")
+    notebook.shot("tour-change")
+    notebook.page.keyboard.press("Escape")
+    onward.focus()
+    notebook.page.keyboard.press("Escape")
+    expect(tour).to_have_count(0)
+    expect(notebook.button("tour-button")).to_be_focused()
+
+
+def test_the_whole_screen(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook(['import ai_widgets as aiw\nw = aiw.AudioInteraction(view="show")\nw'])
+    notebook.run_cell(0)
+    expect(notebook.widget.first).to_have_attribute("data-view", "show")
+    expect(notebook.widget.first.get_by_test_id("show-state")).to_contain_text("Ready")
+    notebook.button("fullscreen").click()
+    expect(notebook.button("fullscreen")).to_have_attribute("aria-pressed", "true")
+    assert notebook.page.evaluate("document.fullscreenElement.dataset.testid") == "aiw"
+    notebook.shot("fullscreen", widget=False)
+    notebook.button("fullscreen").click()
+    expect(notebook.button("fullscreen")).to_have_attribute("aria-pressed", "false")

@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from .finding import Finding, Surroundings
+from .finding import Finding, Level, Surroundings
 
 REACH_SECONDS = 3.0
 """Timeout of the question whether the hub can be reached, in seconds: a slow line answers within one."""
@@ -49,7 +49,7 @@ def _cache(cache: Path, download: bool) -> Finding:
 
 def _network(offline: bool, endpoint: str, wanted: str) -> Finding:
     """State whether the hub can be reached; `wanted` is the checkpoint that has to be downloaded, if any."""
-    level = "fault" if wanted else "note"
+    level: Level = "fault" if wanted else "note"
     absent = f"; {wanted} is not in the cache" if wanted else ""
     if offline:
         advice = "Unset HF_HUB_OFFLINE to download checkpoints; the embedded one and those in the cache work."

@@ -22,8 +22,8 @@ NATIVE = {
 }
 """Import names of libraries with compiled parts, by distribution: those that break where a system library is absent.
 torch has a check of its own."""
-BUILT = ("widget.js", "widget.css")
-"""Files of the widget's front end that the build writes."""
+BUILT = ("widget.js", "widget.css", "answer.js", "answer.css")
+"""Files of the widgets' front end that the build writes."""
 
 
 def python(_: Surroundings) -> Iterator[Finding]:

@@ -8,7 +8,6 @@ only. The caller appends them to its own buffers (docs/page.md).
 from __future__ import annotations
 
 import copy
-import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -156,8 +155,6 @@ def _traced(
     module: nn.Module, inputs: tuple[Tensor, ...], named: tuple[str, ...], results: tuple[str, ...], sizes: Any
 ) -> ModelProto:
     require_onnx()
-    import onnx
-
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
             module,
@@ -171,9 +168,7 @@ def _traced(
         )
     if program is None:
         raise RuntimeError("torch.onnx.export returned no program.")
-    file = io.BytesIO()
-    program.save(file)
-    graph = onnx.load_from_string(file.getvalue())
+    graph: ModelProto = program.model_proto
     _anonymous(graph)
     return graph
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def manifest(model: Any, files: dict[str, Any], check: dict[str, Any]) -> dict[s
         "format": FORMAT,
         "made_by": f"ai_widgets {__version__}",
         "model": {
-            "name": model.name,
+            "name": public_name(model.name),
             "kind": "model",
             "revision": model.revision,
             "fingerprint": fingerprint(model),
@@ -106,6 +107,12 @@ def manifest(model: Any, files: dict[str, Any], check: dict[str, Any]) -> dict[s
         "features": log_mel_facts(),
         "vocabulary": vocabulary(model),
     }
+
+
+def public_name(name: str) -> str:
+    """Return the name of a model for a page that others read: of a folder its last part, not where it lies."""
+    path = Path(name)
+    return path.resolve().name if path.is_dir() else name
 
 
 def _setting(each: Setting) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from ...errors import SessionError
-from ...process_exit import stop_at_exit
 from ...protocol import Chunk, Event, Timing
-from ..stages.stage import CLOSE_SECONDS, GLANCE_SECONDS, Stage
+from ..stages.stage import GLANCE_SECONDS
+from ..stages.worker import Worker
 from ..wire import outgoing
 from ..wire.failures import forget_frames
 from ..wire.outbox import MAX_BATCH
@@ -42,7 +42,7 @@ class _Told:
         self.events = 0
 
 
-class Branches:
+class Branches(Worker[Branch]):
     """The newest branches of a widget, and the thread that runs them.
 
     Parameters
@@ -59,14 +59,13 @@ class Branches:
         self, pipeline: Pipeline, source: ModelSource, changed: Callable[[bool], None], dropped: Callable[[str], None]
     ) -> None:
         self._pipeline, self._source, self._changed, self._dropped = pipeline, source, changed, dropped
-        self._stage: Stage[Branch] = Stage("ai_widgets branch", self._run)
         self._lock = RLock()
         self._kept: dict[int, Branch] = {}
         self._told: dict[int, _Told] = {}
         self._gone: list[int] = []
         self._count = 0
         self._shown = True
-        stop_at_exit(self)
+        super().__init__("ai_widgets branch")
 
     @property
     def kept(self) -> tuple[Branch, ...]:
@@ -146,20 +145,9 @@ class Branches:
                 due += _news(self._kept[number], told)
         return due
 
-    def stop(self) -> None:
-        """Cancel all branches and take no more. Returns at once."""
+    def _end_work(self) -> None:
         for branch in self.kept:
             branch.cancel()
-        self._stage.stop()
-
-    def join(self, timeout: float) -> None:
-        """Wait for the thread of stopped branches to end."""
-        self._stage.end(timeout)
-
-    def close(self) -> None:
-        """Cancel all branches and end the thread; the records stay."""
-        self.stop()
-        self.join(CLOSE_SECONDS)
 
     def _check(self, change: Change) -> None:
         """Refuse at once what can be known now."""
@@ -182,7 +170,7 @@ class Branches:
 
     # On the thread of the branches -----------------------------------------------------------------------------------
 
-    def _run(self, branch: Branch) -> None:
+    def _work(self, branch: Branch) -> None:
         try:
             session = self._forked(branch)
             if session is not None:

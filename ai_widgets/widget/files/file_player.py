@@ -13,10 +13,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import AiWidgetsError, AudioError, SessionError
-from ...process_exit import stop_at_exit
 from ...protocol import CHUNK_SECONDS
 from ..stages.events import PipelineEvents
-from ..stages.stage import CLOSE_SECONDS, GLANCE_SECONDS, Stage
+from ..stages.stage import GLANCE_SECONDS
+from ..stages.worker import Worker
 from .file_stream import FileStream
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Decider(Protocol):
         """Wait until all queued audio is decided. Return False after `timeout` seconds."""
 
 
-class FilePlayer:
+class FilePlayer(Worker[FileStream]):
     """A queue of audio files that are played into the pipeline.
 
     Parameters
@@ -51,14 +51,13 @@ class FilePlayer:
 
     def __init__(self, pipeline: Decider, events: PipelineEvents) -> None:
         self._pipeline, self._events = pipeline, events
-        self._stage: Stage[FileStream] = Stage("ai_widgets file", self._play)
         self._changed = Condition()
         self._streams: list[FileStream] = []
         self._shown: FileStream | None = None
         self._told = float("-inf")
         self._begun_at = 0.0
         self._paused_at = 0.0
-        stop_at_exit(self)
+        super().__init__("ai_widgets file")
 
     @property
     def active(self) -> bool:
@@ -156,23 +155,12 @@ class FilePlayer:
         """Wake threads in `wait`, so that they check their conditions again."""
         self._stage.wake()
 
-    def stop(self) -> None:
-        """End all files and refuse new ones. Returns at once; the thread ends after its current step."""
+    def _end_work(self) -> None:
         self.end("closed")
-        self._stage.stop()
-
-    def join(self, timeout: float) -> None:
-        """Wait for the thread of a stopped player to end."""
-        self._stage.end(timeout)
-
-    def close(self) -> None:
-        """Stop, and wait for the thread to end."""
-        self.stop()
-        self.join(CLOSE_SECONDS)
 
     # The reading thread ----------------------------------------------------------------------------------------------
 
-    def _play(self, stream: FileStream) -> None:
+    def _work(self, stream: FileStream) -> None:
         try:
             if not stream.over:
                 with self._changed:

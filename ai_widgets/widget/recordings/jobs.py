@@ -9,8 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from ...errors import SessionError
-from ...process_exit import stop_at_exit
-from ..stages.stage import CLOSE_SECONDS, Stage
+from ..stages.worker import Worker
 
 TELL_SECONDS = 0.25
 """Least seconds between two messages on progress: four updates a second look continuous."""
@@ -57,18 +56,19 @@ class Job:
         return True
 
 
-class Jobs:
+class Jobs(Worker[Job]):
     """The thread, which exists only while there is work."""
 
     def __init__(self) -> None:
-        self._stage: Stage[Job] = Stage("ai_widgets recordings", self._work)
         self._current: Job | None = None
-        stop_at_exit(self)
+        super().__init__("ai_widgets recordings")
 
     def check_free(self) -> None:
         """Raise `SessionError` while a job is in progress."""
         if self._current is not None:
-            raise SessionError("This widget is already saving, opening or replaying; wait for its end, or cancel it.")
+            raise SessionError(
+                "This widget is already saving, opening, replaying or analysing; wait for its end, or cancel it."
+            )
 
     def begin(self, job: Job) -> None:
         """Start a job; `check_free` was called before."""
@@ -91,19 +91,8 @@ class Jobs:
         """Wait until no job is in progress. Return False after `timeout` seconds."""
         return self._stage.join(timeout)
 
-    def stop(self) -> None:
-        """Cancel the job in progress and refuse more. Returns at once."""
+    def _end_work(self) -> None:
         self.cancel("The widget was closed.")
-        self._stage.stop()
-
-    def join(self, timeout: float) -> None:
-        """Wait for the thread to end."""
-        self._stage.end(timeout)
-
-    def close(self) -> None:
-        """Stop, and wait for the thread to end."""
-        self.stop()
-        self.join(CLOSE_SECONDS)
 
     def _work(self, job: Job) -> None:
         try:

@@ -29,8 +29,19 @@ from .kernel_messages import (
     Problem,
     Welcome,
 )
-from .kernel_recordings import FilePart, Recording, RecordingState, Replayed, ReplayState, Saved
-from .limits import PROTOCOL_VERSION, Mode
+from .kernel_recordings import (
+    Analysed,
+    FilePart,
+    OnsetCurve,
+    Recording,
+    RecordingState,
+    Replayed,
+    ReplayState,
+    Saved,
+    SeedRaster,
+)
+from .kernel_voice import Voice
+from .limits import PROTOCOL_VERSION, AnalysisKind, AnalysisState, Mode
 from .messages import Fetch, Hello
 from .recording_messages import Part
 
@@ -98,8 +109,25 @@ def audio(fetch: Fetch, samples: npt.NDArray[np.float32] | None, binary: bool) -
     message = Audio(fetch.chunk, fetch.request, SAMPLE_RATE, "int16", samples is not None)
     if samples is None:
         return written(message), []
-    raw = np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
-    return _with_bytes(message, raw, binary)
+    return _with_bytes(message, _int16(samples), binary)
+
+
+def voice(
+    turn: int, page: str, samples: npt.NDArray[np.float32], rate: int, longest: int, binary: bool
+) -> list[tuple[dict[str, Any], list[bytes]]]:
+    """Send the sound of a reply in parts of at most `longest` bytes: the messages and their buffers."""
+    raw = _int16(samples)
+    # A sample has two bytes.
+    length = longest - longest % 2
+    pieces = [raw[at : at + length] for at in range(0, len(raw), length)]
+    return [
+        _with_bytes(Voice(turn, page, rate, "int16", part, len(pieces)), piece, binary)
+        for part, piece in enumerate(pieces)
+    ]
+
+
+def _int16(samples: npt.NDArray[np.float32]) -> bytes:
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
 
 
 def _with_bytes(message: KernelMessage, raw: bytes, binary: bool) -> tuple[dict[str, Any], list[bytes]]:
@@ -170,6 +198,20 @@ def recording(
 def replayed(state: ReplayState, done: int = 0, total: int = 0, chunk: int = -1, message: str = "") -> dict[str, Any]:
     """Send progress or result of a replay."""
     return written(Replayed(state, done, total, chunk, message))
+
+
+def analysed(
+    what: AnalysisKind,
+    state: AnalysisState,
+    done: int = 0,
+    total: int = 0,
+    message: str = "",
+    result: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Send progress or result of an analysis; `result` is the `to_json` of an `Onset` or of `Seeds`."""
+    onset = OnsetCurve(**result) if what == "onset" and result is not None else None
+    seeds = SeedRaster(**result) if what == "seeds" and result is not None else None
+    return written(Analysed(what, state, done, total, message, onset, seeds))
 
 
 def model_status(model: Mapping[str, Any]) -> dict[str, Any]:

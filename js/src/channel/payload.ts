@@ -1,4 +1,6 @@
 /** Payload of messages: samples and files as bytes or base64, and texts of limited length. */
+
+import type { Sound } from "../playback/sound";
 import { cutAtGrapheme } from "../text/graphemes";
 import { MAX_TEXT } from "./messages";
 
@@ -47,4 +49,13 @@ export function bytesOf(data: string): Uint8Array | null {
     // No base64: the caller says what is missing.
     return null;
   }
+}
+
+/** Read little-endian int16 samples from a buffer of any kind, or from base64. */
+export function soundOf(rate: number, data: string | undefined, buffer: unknown): Sound | null {
+  const view = viewOf(buffer) ?? (typeof data === "string" ? viewOf(bytesOf(data)) : null);
+  if (!view || !(rate > 0)) return null;
+  const samples = new Float32Array(view.byteLength >> 1);
+  for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(2 * i, true) / 32768;
+  return { samples, rate };
 }

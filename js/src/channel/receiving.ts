@@ -2,6 +2,7 @@
 import { batch } from "@preact/signals";
 import { recordOfHistory } from "../record/saved";
 import { readVocabulary, type Vocabulary, type VocabularyFields } from "../record/vocabulary";
+import { withAnalysed } from "../store/analyses";
 import { addBranchEvents, clearBranches, takeBranch } from "../store/branches";
 import { readPlaying } from "../store/playing";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "../store/problem";
@@ -45,6 +46,8 @@ export interface ReceiverListener {
   /** Handle that a file was written for this page, or that a part of it arrived. */
   saved(message: Extract<KernelMessage, { type: "saved" }>): void;
   part(message: Extract<KernelMessage, { type: "part" }>, buffers: Buffers): void;
+  /** Play a part of the sound of a reply. */
+  voice(message: Extract<KernelMessage, { type: "voice" }>, buffers: Buffers): void;
   /** Handle a refused change of settings: those of `names`, or all of the request if there are none. */
   refused(sentence: string, names: readonly string[], request: number): void;
   /** Handle that the kernel accepts audio of another page. */
@@ -111,11 +114,17 @@ export class Receiver {
       case "replayed":
         store.replayed.value = readReplayed(message);
         break;
+      case "analysed":
+        store.analyses.value = withAnalysed(store.analyses.value, message);
+        break;
       case "saved":
         listener.saved(message);
         break;
       case "part":
         listener.part(message, buffers);
+        break;
+      case "voice":
+        if (isFor(message.page, this.page)) listener.voice(message, buffers);
         break;
       case "problem":
         if (isFor(message.page, this.page)) this.#problem(message);
@@ -161,6 +170,8 @@ export class Receiver {
       this.#learnVocabulary(message);
       this.#recording(message.recording);
       store.replayed.value = readReplayed(message.replayed);
+      // The kernel sends the results that it has after this message.
+      store.analyses.value = {};
       // The saved record is shown until the kernel sends its own.
       if (store.saved.value) clearRecord(store, message.session);
       else this.#adopt(message.session);

@@ -4,11 +4,11 @@
  */
 
 import { batch } from "@preact/signals";
-import type { Fetched, Sound } from "../playback/sound";
+import type { Fetched } from "../playback/sound";
 import type { Changes } from "../store/settings";
 import { type Store, showProblem } from "../store/store";
 import type { BrowserMessage, KernelMessage } from "./messages";
-import { type Buffers, bytesOf, viewOf } from "./payload";
+import { type Buffers, soundOf } from "./payload";
 
 /** Time without an answer after which the user is told, in milliseconds: a kernel that runs a cell answers late. */
 export const ANSWER_MS = 60_000;
@@ -167,15 +167,6 @@ export class Requests {
 
 function same(a: unknown, b: unknown): boolean {
   return Object.is(a, b) || (typeof a === "number" && typeof b === "number" && Math.abs(a - b) < 1e-9);
-}
-
-/** Read little-endian int16 samples from a buffer of any kind, or from base64. */
-function soundOf(rate: number, data: string | undefined, buffer: unknown): Sound | null {
-  const view = viewOf(buffer) ?? (typeof data === "string" ? viewOf(bytesOf(data)) : null);
-  if (!view || !(rate > 0)) return null;
-  const samples = new Float32Array(view.byteLength >> 1);
-  for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(2 * i, true) / 32768;
-  return { samples, rate };
 }
 
 /** Return a random first number, below 2^53: all pages of a widget receive each other's answers. */

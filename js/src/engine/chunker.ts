@@ -1,5 +1,6 @@
 /** Blocks of any rate and length → chunks of 6400 samples at 16 kHz, with flags, as `ai_widgets/audio/intake.py` cuts. */
 
+import { ENVELOPE_POINTS } from "../record/events";
 import { AudioError, SettingError } from "./errors";
 import { CHUNK_SAMPLES } from "./log-mel";
 import { Resampler, SAMPLE_RATE } from "./resampler";
@@ -12,8 +13,6 @@ const FULL_SCALE_LIMIT = 8;
 /** Magnitude from which a sample counts as clipped, and number of them from which a chunk is flagged. */
 const CLIP_LEVEL = 0.999;
 const CLIP_RUN = 4;
-/** Number of peaks in a chunk's envelope: one per 25 ms. */
-const ENVELOPE_POINTS = 16;
 
 /** Seconds of silence that may follow a recording: more can only be a mistake. */
 const MAX_TAIL_S = 600;

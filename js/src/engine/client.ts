@@ -1,7 +1,7 @@
 /** The page's side of the worker: numbers the requests, and matches the replies. */
 
 import { EngineError, restored } from "./errors";
-import type { News, Port, Reply, Request } from "./messages";
+import type { News, Port, Reply, Request } from "./worker-messages";
 
 /** Result of a request, and what its session told with it. */
 export interface Answer {

@@ -9,6 +9,7 @@
  * The events are those of `ai_widgets`, field by field (docs/engine.md says how exactly).
  */
 import type { SessionEvent } from "../record/events";
+import type { PendingNotice } from "./admission";
 import type { Manifest } from "./manifest";
 import type { Settings } from "./settings";
 
@@ -104,7 +105,7 @@ export interface Heading {
  */
 export interface EngineSession {
   readonly heading: Heading;
-  /** Events so far, in order. */
+  /** Events so far, in order; of all but the newest 6,000 without alternatives, envelopes and log-mels. */
   readonly record: readonly SessionEvent[];
   /** Settings that apply from the next chunk on. */
   readonly settings: Settings;
@@ -126,6 +127,8 @@ export interface EngineSession {
   push(samples: Float32Array, rate?: number, origin?: Partial<Origin>): AsyncIterableIterator<SessionEvent>;
   /** End the recording: pad the last chunk, and append silence so that the model can reply. */
   finish(tailSilence?: number): AsyncIterableIterator<SessionEvent>;
+  /** Record a notice at its place in the audio, such as one of `Admission` about audio that was dropped on arrival. */
+  note(notice: PendingNotice): AsyncIterableIterator<SessionEvent>;
   /** Process the pending audio, as after a fork. */
   runOn(): AsyncIterableIterator<SessionEvent>;
   /** End the running reply after its current token; without a reply do nothing. */

@@ -3,11 +3,11 @@
  * pieces, a few seconds at a time, and gives the next piece until it is taken.
  */
 
+import { CHUNK_SECONDS } from "../record/events";
 import { type ChunkAudio, Intake, silence } from "./chunker";
 import type { Origin } from "./engine";
 import { CHUNK_SAMPLES } from "./log-mel";
 import { originOf } from "./loop-state";
-import { CHUNK_SECONDS } from "./notices";
 import { SAMPLE_RATE } from "./resampler";
 
 /** Length of a piece of a block that is resampled and cut at once, in seconds: the first chunk of a long block is
@@ -35,9 +35,19 @@ interface Again {
   readonly closing: boolean;
 }
 
-export type Item = Block | End | Again;
+/** Notice at its place in the audio, such as that of audio which was dropped before it arrived here. */
+export interface Note {
+  readonly kind: "note";
+  readonly notice: {
+    readonly kind: string;
+    readonly message: string;
+    readonly data: Readonly<Record<string, unknown>>;
+  };
+}
 
-/** Next piece of a feed: a chunk (`clip` null: the current clip), or the end of a clip; `call` brought it. */
+export type Item = Block | End | Again | Note;
+
+/** Next piece of a feed: a chunk (`clip` null: the current clip), a notice, or the end of a clip; `call` brought it. */
 export type Piece =
   | {
       readonly kind: "chunk";
@@ -45,6 +55,7 @@ export type Piece =
       readonly clip: number | null;
       readonly call: number;
     }
+  | { readonly kind: "note"; readonly notice: Note["notice"]; readonly call: number }
   | { readonly kind: "end"; readonly call: number };
 
 export class Feed {
@@ -80,7 +91,7 @@ export class Feed {
     for (const { item, done } of this.items) {
       if (item.kind === "block") seconds += (item.samples.length - done) / item.rate;
       else if (item.kind === "end") seconds += item.tail;
-      else seconds += item.chunks.length * CHUNK_SECONDS;
+      else if (item.kind === "again") seconds += item.chunks.length * CHUNK_SECONDS;
     }
     return seconds + (partial ? this.intake.waiting / SAMPLE_RATE : 0);
   }
@@ -116,6 +127,9 @@ export class Feed {
         this.pieces = [...rest.map((audio) => chunk(audio)), { kind: "end", call }];
         break;
       }
+      case "note":
+        this.pieces = [{ kind: "note", notice: item.notice, call }];
+        break;
       case "again": {
         const end: Piece[] = item.closing ? [{ kind: "end", call }] : [];
         this.pieces = [...item.chunks.map(({ audio, clip }) => chunk(audio, clip)), ...end];

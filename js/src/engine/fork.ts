@@ -4,7 +4,7 @@
  * tokens that the events tell are fed again.
  */
 
-import type { Notice, SessionEvent } from "../record/events";
+import { CHUNK_SECONDS, type Notice, type SessionEvent } from "../record/events";
 import { type ChunkAudio, checkBlock, repair, sorted } from "./chunker";
 import type { Context } from "./context";
 import type { Forced, ForkChange, Origin } from "./engine";
@@ -12,10 +12,10 @@ import { AudioError, SessionError, SettingError } from "./errors";
 import { CHUNK_SAMPLES } from "./log-mel";
 import { keptAudio, Loop } from "./loop";
 import { type Mark, MOST_KEPT, originOf } from "./loop-state";
-import { CHUNK_SECONDS, notice, short } from "./notices";
+import { notice, short } from "./notices";
 import { SAMPLE_RATE } from "./resampler";
 import { type Script, scriptAfter, scriptOf } from "./script";
-import { changedSettings, type Settings } from "./settings";
+import { changedSettings, floatNames, type Settings } from "./settings";
 import { termsOf } from "./terms";
 import { emptyContext, feed } from "./turns";
 
@@ -70,7 +70,7 @@ export async function forked(loop: Loop, asked: ForkChange): Promise<{ branch: L
     if (!context) [context, exact] = await rebuilt(loop, mark);
     branch.turns.adopt(context, window);
   }
-  branch.record.push(told(change, first));
+  branch.record.push(told(change, first, floatNames(model.manifest.settings)));
   if (!exact) branch.record.push(notice(first, "context_rebuilt", REBUILT, { used: window.positions }));
   if (chunks.length > 0) branch.feed.put({ kind: "again", chunks, closing: !loop.state.clipOpen }, 0);
   return { branch, shared: mark.events };
@@ -191,9 +191,9 @@ function fromThereOn(
 }
 
 /** Build the notice that begins the fork's own events. */
-function told(change: Change, first: number): Notice {
+function told(change: Change, first: number, floats: ReadonlySet<string>): Notice {
   const parts = [
-    ...Object.entries(change.settings).map(([name, value]) => `${name} is ${short(value)}`),
+    ...Object.entries(change.settings).map(([name, value]) => `${name} is ${short(value, floats.has(name))}`),
     ...[...change.force].map(([at, name]) => `chunk ${at} is forced to ${name}`),
     ...[...change.audio.keys()].map((at) => `the audio of chunk ${at} is another`),
   ];

@@ -3,9 +3,9 @@
  * cancelling channels, or with NaN. Each condition gives one notice when it begins and one when it ends.
  */
 
-import type { Notice } from "../record/events";
+import { CHUNK_SECONDS, type Notice } from "../record/events";
 import { rounded, sorted } from "./chunker";
-import { CHUNK_SECONDS, notice } from "./notices";
+import { notice } from "./notices";
 
 /** Peak magnitude below which a chunk is faint: −60 dBFS. */
 const FAINT = 1e-3;

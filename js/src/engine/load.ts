@@ -5,7 +5,6 @@ import type { Engine, EngineFacts, EngineOptions, EngineSession, SettingsChange 
 import { EngineError } from "./errors";
 import { RUNTIME_VERSION } from "./heading";
 import type { Manifest } from "./manifest";
-import type { Port } from "./messages";
 import { type ModelFiles, reader, readModel } from "./model-files";
 import { RemoteSession, Sessions } from "./remote-session";
 import type { Runtime } from "./runtime";
@@ -13,6 +12,7 @@ import { LocalSession } from "./session";
 import { changedSettings, defaultSettings } from "./settings";
 import { type Model, termsOf } from "./terms";
 import { Tokenizer } from "./tokenizer";
+import type { Port } from "./worker-messages";
 
 /** Names of the files beside the page, where the options name no others. */
 const WORKER = "worker.js";

@@ -4,6 +4,7 @@
  * dropped, power, mel filters, clamp at 1e-10, log10, floor at (maximum − 8), then (x + 4) / 4.
  */
 
+import { MEL_BANDS, MEL_FRAMES } from "../record/events";
 import { RealFourier } from "./fourier";
 
 /** Samples of one chunk, 0.4 s at 16 kHz. */
@@ -23,9 +24,7 @@ const EDGE = N_FFT / 2;
 const LEFT_CONTEXT = EDGE + HOP;
 /** Distance of the spectrogram's floor from its maximum, in decades. */
 const DYNAMIC_RANGE = 8;
-/** Size of a chunk's thumbnail, and the log-mel values of byte 0 and, relative to it, of byte 255. */
-const BANDS = 32;
-const THUMBNAIL_FRAMES = 10;
+/** Log-mel values of a thumbnail's byte 0 and, relative to it, of byte 255. */
 const THUMBNAIL_LOW = -1;
 const THUMBNAIL_RANGE = 2.5;
 
@@ -121,12 +120,12 @@ function highest(numbers: Float64Array): number {
  * values.
  */
 export function thumbnail(mels: Float32Array): string {
-  const perBand = mels.length / MELS_PER_CHUNK / BANDS;
-  const perFrame = MELS_PER_CHUNK / THUMBNAIL_FRAMES;
-  const bytes = new Uint8Array(BANDS * THUMBNAIL_FRAMES);
+  const perBand = mels.length / MELS_PER_CHUNK / MEL_BANDS;
+  const perFrame = MELS_PER_CHUNK / MEL_FRAMES;
+  const bytes = new Uint8Array(MEL_BANDS * MEL_FRAMES);
   for (let at = 0; at < bytes.length; at++) {
-    const firstBin = (at % BANDS) * perBand;
-    const firstFrame = Math.floor(at / BANDS) * perFrame;
+    const firstBin = (at % MEL_BANDS) * perBand;
+    const firstFrame = Math.floor(at / MEL_BANDS) * perFrame;
     let sum = 0;
     for (let bin = firstBin; bin < firstBin + perBand; bin++) {
       for (let frame = firstFrame; frame < firstFrame + perFrame; frame++) {

@@ -59,9 +59,12 @@ export interface Mark {
   readonly events: number;
 }
 
-/** Unix time in milliseconds, on a clock that does not jump. */
+/**
+ * Return Unix time in milliseconds. Not that of `performance`, which some systems stop while they sleep: the caller's
+ * times of arrival and capture are of this clock.
+ */
 export function now(): number {
-  return performance.timeOrigin + performance.now();
+  return Date.now();
 }
 
 /** Return the origin of audio that arrives now and is not from a microphone, with some facts given. */

@@ -4,7 +4,8 @@
  * is consistent, and the record says which chunk has no decision.
  */
 
-import type { Chunk, Decision, Notice, SessionEvent } from "../record/events";
+import { CHUNK_SECONDS, type Chunk, type Decision, type Notice, type SessionEvent } from "../record/events";
+import { appendBounded } from "../record/reduced";
 import { type ChunkAudio, envelope, levelDb } from "./chunker";
 import type { Forced, Origin } from "./engine";
 import { SessionError } from "./errors";
@@ -12,13 +13,14 @@ import { Feed, type Piece } from "./feed";
 import { watchInput } from "./input-watch";
 import { type FeaturesState, LogMel, thumbnail } from "./log-mel";
 import { firstState, type Mark, MOST_KEPT, now, type State, timingOf, type Work } from "./loop-state";
-import { CHUNK_SECONDS, notice, short, undecided } from "./notices";
+import { notice, short, undecided } from "./notices";
+import { makeRoom } from "./room";
 import type { Runtime } from "./runtime";
 import { NO_SCRIPT, type Script } from "./script";
-import { changedSettings, type Settings } from "./settings";
+import { changedSettings, floatNames, type Settings } from "./settings";
 import type { Model } from "./terms";
 import type { TurnState } from "./turn-state";
-import { changed, makeRoom, startOf, Turns } from "./turns";
+import { changed, startOf, Turns } from "./turns";
 
 /** Delay from capture to decision, in milliseconds, above which a chunk of a microphone is flagged `late`. */
 const LATE_MS = CHUNK_SECONDS * 1e3;
@@ -120,7 +122,7 @@ export class Loop {
   private commit(events: readonly SessionEvent[], changes: Partial<State>): void {
     this.state = { ...this.state, ...changes };
     for (const event of events) {
-      this.record.push(event);
+      appendBounded(this.record, event);
       this.onEvent(this.call);
     }
   }
@@ -136,9 +138,15 @@ export class Loop {
     if (piece.kind === "end") {
       this.feed.take();
       this.commit([], { clip: this.state.clip + Number(this.state.clipOpen), clipOpen: false });
+    } else if (piece.kind === "note") {
+      const { kind, message, data } = piece.notice;
+      this.feed.take();
+      this.commit([notice(Math.max(0, this.state.chunks - 1), kind, message, data)], {});
     } else {
       const started = now();
-      const heard = await this.perceive(this.state.features, piece.audio.samples);
+      // A chunk that could not be perceived in the original is not perceived in its fork.
+      const lost = piece.audio.flags.includes("unheard");
+      const heard = lost ? null : await this.perceive(this.state.features, piece.audio.samples);
       this.begin(piece, heard, started, null);
     }
     return true;
@@ -160,10 +168,10 @@ export class Loop {
     const chunk = state.chunks;
     const { samples, origin } = piece.audio;
     const clip = piece.clip ?? state.clip;
-    const begun = now();
+    const begun = performance.now();
     const perceived = heard ? heard.featuresMs + heard.towerMs : 0;
     // Audio that is not from a microphone has no deadline, so that its time in queues does not make it late.
-    const queued = origin.microphone ? Math.max(0, begun - origin.arrived_ms - perceived) : 0;
+    const queued = origin.microphone ? Math.max(0, now() - origin.arrived_ms - perceived) : 0;
     const notices: Notice[] = this.keepAudio(chunk, samples);
     let { progress } = state;
     const decided = heard !== null && !script.undecided.has(chunk);
@@ -183,7 +191,12 @@ export class Loop {
     if (failed !== null) notices.push(undecided(chunk, failed));
     const event = chunkEvent(chunk, clip, piece.audio, flags, heard);
     const times = {
-      ...{ features: heard?.featuresMs ?? 0, tower: heard?.towerMs ?? 0, decide: now() - begun, reply: 0 },
+      ...{
+        features: heard?.featuresMs ?? 0,
+        tower: heard?.towerMs ?? 0,
+        decide: performance.now() - begun,
+        reply: 0,
+      },
       ...{ queued, waited: Math.max(0, started - origin.arrived_ms), decided: 0 },
     };
     const work: Work | null =
@@ -247,7 +260,7 @@ export class Loop {
     const names = schema.map((each) => each.name as keyof Settings);
     const different = names.filter((name) => before[name] !== this.settings[name]);
     if (different.length === 0) return [progress, []];
-    const floats = new Set(schema.filter((each) => each.kind === "float").map((each) => each.name));
+    const floats = floatNames(schema);
     const words = different.map((name) => `${name} is ${short(this.settings[name], floats.has(name))}`);
     const values = Object.fromEntries(different.map((name) => [name, this.settings[name]]));
     const message = `Settings changed from this chunk on: ${words.join(", ")}.`;

@@ -2,8 +2,6 @@
 
 import type { Notice } from "../record/events";
 
-/** Length of one chunk, in seconds. */
-export const CHUNK_SECONDS = 0.4;
 /** Most characters of a setting's value, and of an error's message, in a notice; a longer one is truncated. */
 const LONGEST_VALUE = 60;
 const LONGEST_ERROR = 300;

@@ -49,7 +49,7 @@ function mix(x: number, y: number): number {
 }
 
 /** Split a whole number into 32-bit words, the lowest first. */
-function words(seed: number): number[] {
+function words(seed: number | bigint): number[] {
   const all: number[] = [];
   for (let rest = BigInt(seed); rest > 0n || all.length === 0; rest >>= 32n)
     all.push(Number(rest & 0xffffffffn));
@@ -57,7 +57,7 @@ function words(seed: number): number[] {
 }
 
 /** Fill the entropy pool of `SeedSequence(seed)`. */
-function entropyPool(seed: number): number[] {
+function entropyPool(seed: number | bigint): number[] {
   const entropy = words(seed);
   const hash = new Hash(INIT_A, MULT_A);
   const pool = Array.from({ length: POOL_WORDS }, (_, i) => hash.of(entropy[i] ?? 0));
@@ -73,7 +73,7 @@ function entropyPool(seed: number): number[] {
 }
 
 /** Compute `SeedSequence(seed).generate_state(4, uint64)`. */
-function seedWords(seed: number): readonly [bigint, bigint, bigint, bigint] {
+function seedWords(seed: number | bigint): readonly [bigint, bigint, bigint, bigint] {
   const pool = entropyPool(seed);
   const hash = new Hash(INIT_B, MULT_B);
   const halves = Array.from({ length: 8 }, (_, i) => BigInt(hash.of(pool[i % POOL_WORDS] as number)));
@@ -88,9 +88,9 @@ function advanced(state: bigint, increment: bigint): bigint {
 /**
  * Return the state of `numpy.random.default_rng(seed)`.
  *
- * @param seed Whole number from 0 to `Number.MAX_SAFE_INTEGER`.
+ * @param seed Whole number from 0 on; one beyond 2^53 as a bigint.
  */
-export function seeded(seed: number): RandomState {
+export function seeded(seed: number | bigint): RandomState {
   const [stateHigh, stateLow, sequenceHigh, sequenceLow] = seedWords(seed);
   const increment = ((((sequenceHigh << 64n) | sequenceLow) << 1n) | 1n) & MASK_128;
   const begun = (advanced(0n, increment) + ((stateHigh << 64n) | stateLow)) & MASK_128;

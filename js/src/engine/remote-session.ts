@@ -1,17 +1,19 @@
 /** Session in the worker, as the page has it: its state is that of the newest reply. */
 
 import type { SessionEvent } from "../record/events";
+import { appendBounded } from "../record/reduced";
+import type { PendingNotice } from "./admission";
 import { checkBlock, checkTail } from "./chunker";
 import type { EngineClient } from "./client";
 import type { EngineSession, ForkChange, Heading, Origin, SettingsChange } from "./engine";
 import { EngineError, SessionError } from "./errors";
-import { EventStream, type Ready } from "./events";
+import { EventStream, type Ready } from "./event-stream";
 import { headingOf } from "./heading";
 import { originOf } from "./loop-state";
-import type { News, Request } from "./messages";
 import { SAMPLE_RATE } from "./resampler";
 import { changedSettings, type Settings } from "./settings";
 import { type Model, termsOf } from "./terms";
+import type { News, Request } from "./worker-messages";
 
 /** Sessions of one engine, by their numbers. */
 export class Sessions {
@@ -70,7 +72,7 @@ export class RemoteSession implements EngineSession {
 
   /** Take over what the worker tells of this session. */
   receive({ events, ended, chunks, pending_s, speaking }: News): void {
-    this.record.push(...events);
+    for (const event of events) appendBounded(this.record, event);
     Object.assign(this, { ended, chunks, pending_s, speaking });
   }
 
@@ -87,6 +89,10 @@ export class RemoteSession implements EngineSession {
   finish(tailSilence = 0): EventStream {
     const tail = checkTail(tailSilence);
     return this.stream((reader) => ({ ...this.to(reader), type: "finish", tail }));
+  }
+
+  note(notice: PendingNotice): EventStream {
+    return this.stream((reader) => ({ ...this.to(reader), type: "note", notice }));
   }
 
   runOn(): EventStream {

@@ -6,12 +6,15 @@
 
 /** Sample rate of the model's input, in Hz. */
 export const SAMPLE_RATE = 16_000;
-/** End of the pass band, as a share of the lower of both Nyquist frequencies; the stop band begins at 1. */
-const PASS = 0.913;
-/** Length of the filter × width of the transition band / sample rate, which gives 574 samples at 48 kHz. */
-const LENGTH = 8.32;
-/** Shape of the Kaiser window: 126 dB of attenuation in the stop band. */
-const BETA = 12.9;
+/**
+ * Edge of the low pass as a share of the lower of both Nyquist frequencies: half of the amplitude remains there. Nothing
+ * is lost below 0.913, and nothing remains above 1.
+ */
+const CUTOFF = 0.9568718;
+/** Half of the filter's length × that frequency / sample rate: 290.5 samples at 48 kHz. */
+const HALF_LENGTH = 48.41675;
+/** Shape of the Kaiser window: 130 dB of attenuation in the stop band. */
+const BETA = 13.04;
 /** Largest number of phases in the table. A rate with more is interpolated between two phases, to −115 dB. */
 const MOST_PHASES = 1024;
 
@@ -33,10 +36,12 @@ export class Resampler {
     this.up = SAMPLE_RATE / shared;
     this.step = rate / shared;
     const nyquist = Math.min(rate, SAMPLE_RATE) / 2;
-    const cutoff = (nyquist * (1 + PASS)) / 2 / rate;
-    this.half = Math.ceil((LENGTH * rate) / (nyquist * (1 - PASS)) / 2);
+    const reach = (HALF_LENGTH * rate) / nyquist;
+    this.half = Math.ceil(reach);
     const phases = Math.min(this.up, MOST_PHASES);
-    this.rows = Array.from({ length: phases + 1 }, (_, phase) => this.row(phase / phases, cutoff));
+    this.rows = Array.from({ length: phases + 1 }, (_, phase) =>
+      this.row(phase / phases, (CUTOFF * nyquist) / rate, reach),
+    );
     this.heldFrom = -this.half + 1;
     this.held = new Float32Array(this.half - 1);
   }
@@ -94,12 +99,12 @@ export class Resampler {
   }
 
   /** Return the weights of the input samples around an output sample that is `rest` samples behind one of them. */
-  private row(rest: number, cutoff: number): Float64Array {
+  private row(rest: number, cutoff: number, reach: number): Float64Array {
     const { half } = this;
     const scale = besselI0(BETA);
     return Float64Array.from({ length: 2 * half }, (_, i) => {
       const distance = i - half + 1 - rest;
-      const x = distance / half;
+      const x = distance / reach;
       if (Math.abs(x) >= 1) return 0;
       return (2 * cutoff * sinc(2 * cutoff * distance) * besselI0(BETA * Math.sqrt(1 - x * x))) / scale;
     });

@@ -1,11 +1,11 @@
 /** The worker's side: runs the sessions of one model, and answers the requests of the page. */
 
 import { written } from "./errors";
-import type { News, Numbered, Port, Reply, Request } from "./messages";
 import type { Runtime } from "./runtime";
 import { LocalSession } from "./session";
 import type { Model } from "./terms";
 import { Tokenizer } from "./tokenizer";
+import type { News, Numbered, Port, Reply, Request } from "./worker-messages";
 
 /** Makes the runtime that a `load` request asks for. */
 export type Start = (request: Extract<Request, { type: "load" }>) => Promise<Runtime>;
@@ -70,6 +70,9 @@ export class EngineServer {
       }
       case "finish":
         readers.set(request.reader, session.begin({ kind: "end", tail: request.tail }));
+        return null;
+      case "note":
+        readers.set(request.reader, session.begin({ kind: "note", notice: request.notice }));
         return null;
       case "runOn":
         readers.set(request.reader, session.begin(null));

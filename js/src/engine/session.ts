@@ -1,10 +1,11 @@
 /** Session in the thread that computes. The worker runs these, and so do tests and programs without a worker. */
 
 import type { SessionEvent } from "../record/events";
+import type { PendingNotice } from "./admission";
 import { checkBlock, checkTail } from "./chunker";
 import type { EngineSession, ForkChange, Heading, Origin, SettingsChange } from "./engine";
 import { SessionError } from "./errors";
-import { EventStream, type Ready } from "./events";
+import { EventStream, type Ready } from "./event-stream";
 import type { Item } from "./feed";
 import { forked } from "./fork";
 import { headingOf } from "./heading";
@@ -86,6 +87,10 @@ export class LocalSession implements EngineSession {
 
   finish(tailSilence = 0): EventStream {
     return this.stream({ kind: "end", tail: checkTail(tailSilence) });
+  }
+
+  note(notice: PendingNotice): EventStream {
+    return this.stream({ kind: "note", notice });
   }
 
   runOn(): EventStream {

@@ -55,6 +55,11 @@ export function changedSettings(
   return { ...settings, ...Object.fromEntries(checked) };
 }
 
+/** Return the names of the settings that are not whole numbers, which a sentence writes with a point. */
+export function floatNames(schema: readonly SettingSchema[]): ReadonlySet<string> {
+  return new Set(schema.filter(({ kind }) => kind === "float").map(({ name }) => name));
+}
+
 function isAllowed(setting: SettingSchema, value: unknown): boolean {
   if (value === null) return setting.optional;
   switch (setting.kind) {

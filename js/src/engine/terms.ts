@@ -1,10 +1,9 @@
 /** Terms: the settings of a session resolved against its model, with the tokens around the audio. */
 
-import type { Rule } from "../record/events";
+import { CHUNK_SECONDS, type Rule } from "../record/events";
 import { rounded } from "./chunker";
 import { SettingError } from "./errors";
 import type { Manifest } from "./manifest";
-import { CHUNK_SECONDS } from "./notices";
 import type { SamplingRule } from "./sampling";
 import type { Settings } from "./settings";
 import type { Tokenizer } from "./tokenizer";

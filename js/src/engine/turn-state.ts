@@ -1,7 +1,7 @@
 /** State of the context and of the reply in progress: one immutable value that each step of `turns` replaces. */
 
-import type { Emotion, Notice } from "../record/events";
-import { CHUNK_SECONDS, notice } from "./notices";
+import { CHUNK_SECONDS, type Emotion, type Notice } from "../record/events";
+import { notice } from "./notices";
 import type { RandomState } from "./random";
 import type { Model, Terms } from "./terms";
 import { SPARE, Window } from "./window";

@@ -5,20 +5,21 @@
  * restores the keys and values to it.
  */
 
-import type {
-  Alternative,
-  Choice,
-  Decision,
-  Ending,
-  Notice,
-  SessionEvent,
-  Token,
-  Turn,
+import {
+  type Alternative,
+  CHUNK_SECONDS,
+  type Choice,
+  type Decision,
+  type Ending,
+  type Notice,
+  type SessionEvent,
+  type Token,
+  type Turn,
 } from "../record/events";
 import { Context, roundedPosition } from "./context";
 import type { Forced } from "./engine";
 import { NotFiniteError, SessionError } from "./errors";
-import { CHUNK_SECONDS, notice } from "./notices";
+import { notice } from "./notices";
 import { seeded } from "./random";
 import type { Runtime } from "./runtime";
 import { type Draw, type DrawOptions, draw, Softmax } from "./sampling";
@@ -26,7 +27,6 @@ import type { Settings } from "./settings";
 import { type Model, termsOf } from "./terms";
 import {
   emotionOf,
-  ended,
   forgotten,
   replyLimit,
   roomOf,
@@ -50,39 +50,6 @@ export function startOf(model: Model, settings: Settings): TurnState {
 export function changed(model: Model, state: TurnState, settings: Settings): TurnState {
   const random = settings.seed === state.terms.settings.seed ? state.random : seeded(settings.seed);
   return { ...state, terms: termsOf(model, settings), random };
-}
-
-/** Ensure the right prefix and room for a chunk before its decision: slide, reset or end, as configured. */
-export function makeRoom(state: TurnState, chunk: number): Stepped<Notice> {
-  if (state.ended !== null) return [state, []];
-  const { terms, window } = state;
-  const { framing, maxNewTokens, settings } = terms;
-  if (state.drawn >= maxNewTokens) {
-    return ended(state, chunk, "limit", `The session has drawn its ${maxNewTokens} tokens (max_new_tokens).`);
-  }
-  const { limit } = framing;
-  const used = window.positions;
-  const begun = window.prefix.length > 0;
-  if (begun && !same(window.prefix, framing.prefix)) {
-    const message =
-      "The context was reset for the new system prompt: all earlier audio and replies were discarded.";
-    const data = { used, limit, why: "system_prompt" };
-    return [forgotten(state), [notice(chunk, "context_reset", message, data)]];
-  }
-  const opening = begun ? state.due : framing.prefix;
-  const needed = opening.length + framing.block.length - roomOf(state);
-  const many = window.chunks.length + 1 - terms.maxChunks;
-  if (needed <= 0 && many <= 0) return [state, []];
-  const seconds = (window.chunks.length * CHUNK_SECONDS).toFixed(1);
-  const full =
-    needed > 0
-      ? `The context is full: ${used} of ${limit} positions are used`
-      : `The context is full: ${seconds} s of audio are in it (context_seconds)`;
-  if (settings.context === "stop")
-    return ended(state, chunk, "context_full", `${full}, so the session has ended.`);
-  if (settings.context === "slide") return slid(state, chunk, needed, many, 0);
-  const data = { used, limit, why: "full" };
-  return [forgotten(state), [notice(chunk, "context_reset", `${full}; it was reset to the prefix.`, data)]];
 }
 
 export class Turns {
@@ -353,8 +320,4 @@ export async function feed(
   const output = await runtime.step({ tokens, positions, frames, framesAt, past: context.past() });
   context.append(output, tokens.length);
   return output.logits;
-}
-
-function same(one: readonly number[], other: readonly number[]): boolean {
-  return one.length === other.length && one.every((token, i) => token === other[i]);
 }

@@ -11,32 +11,30 @@ import type { SessionChannel } from "../channel/channel";
 import { KernelClips } from "../channel/kernel-clips";
 import type { Payload } from "../channel/link";
 import type { BrowserMessage, CloseReason, LoopMode, Pace } from "../channel/messages";
-import type { Engine, EngineFacts, EngineSession, SettingsChange } from "../engine/engine";
+import type { Engine, EngineFacts, SettingsChange } from "../engine/engine";
 import { ChunkPlayer } from "../playback/chunk-player";
 import { clearWithRecord, Replay } from "../playback/replay";
 import type { Fetched, Sound } from "../playback/sound";
-import type { Notice, SessionEvent } from "../record/events";
+import type { SessionEvent } from "../record/events";
 import { Speech } from "../speech/speech";
 import { isPlaying } from "../store/playing";
 import type { Problem } from "../store/problem";
-import { type Changes, readSchema } from "../store/settings";
+import type { Changes } from "../store/settings";
 import { addEvents, clearRecord, createStore, dismissProblem, type Store, showProblem } from "../store/store";
-import { type Bounded, readAddress, writeAddress } from "./address";
 import { EngineBranches } from "./engine-branches";
-import { EngineLoop, MOST_WAITING_S } from "./engine-loop";
+import { EngineLoop, showLoop } from "./engine-loop";
 import { FilePlayer, type FilePlayerOptions } from "./file-player";
 import { KeptEvents } from "./kept-events";
-import { LIVE_NAMES, LIVE_SETTINGS } from "./live-settings";
+import { LiveAudio } from "./live-audio";
+import { type Load, loadModel } from "./loading";
 import { PageRecordings, type PageRecordingsOptions } from "./page-recordings";
+import { PageSettings } from "./page-settings";
 import { vocabularyOf } from "./recording-header";
 import { writeSession } from "./session-file";
 
 /** Name of this page in the messages of its own audio input. */
 const PAGE = "this page";
 const NOT_KEPT: Fetched = { why: "This page no longer keeps this chunk's sound." };
-
-/** Loads the model, and reports the bytes that are loaded. */
-export type Load = (progress: (loaded: number, total: number | null) => void) => Promise<Engine>;
 
 export interface EngineChannelOptions extends Pick<PageRecordingsOptions, "deliver"> {
   captureHost?: CaptureHost;
@@ -57,12 +55,16 @@ export class EngineChannel implements SessionChannel {
   readonly replay = new Replay(new KernelClips(this));
   readonly ongoing = true;
   readonly branching: EngineBranches;
+  /** An onset curve and a raster of seeds are computed by a kernel. */
+  readonly analysing = null;
   readonly recordings: PageRecordings;
   /** What runs the model; null before it is loaded. */
   readonly facts: Signal<EngineFacts | null> = signal(null);
   readonly #input: AudioInput;
   readonly #files: FilePlayer;
   readonly #devices: DeviceList;
+  readonly #live: LiveAudio;
+  readonly #settings: PageSettings;
   #engine: Engine | null = null;
   #loop: EngineLoop | null = null;
   #kept = new KeptEvents();
@@ -70,10 +72,7 @@ export class EngineChannel implements SessionChannel {
   /** Number of the session. */
   #sessions = 0;
   #file: File | null = null;
-  #schema: readonly Bounded[] = [];
   #effects: (() => void)[] = [];
-  /** Flags of the reply that audio arrives in. */
-  #told = new Set<string>();
 
   constructor(
     private readonly load: Load,
@@ -81,6 +80,8 @@ export class EngineChannel implements SessionChannel {
   ) {
     const { store } = this;
     const host = options.captureHost ?? browserHost();
+    this.#live = new LiveAudio(store);
+    this.#settings = new PageSettings(store, options.share);
     this.#input = new AudioInput(store, (message, payload) => this.#take(message, payload), {
       page: PAGE,
       host,
@@ -139,11 +140,6 @@ export class EngineChannel implements SessionChannel {
     return this.#loop !== null;
   }
 
-  /** Schema of the settings that an address may hold. */
-  get schema(): readonly Bounded[] {
-    return this.#schema;
-  }
-
   async record(): Promise<void> {
     if (!this.ready || this.running) return;
     this.recordings.close();
@@ -198,22 +194,7 @@ export class EngineChannel implements SessionChannel {
   }
 
   set(changes: Changes): void {
-    const { store } = this;
-    const refused = { ...store.refused.value };
-    for (const name of Object.keys(changes)) delete refused[name];
-    store.refused.value = refused;
-    const live = Object.entries(changes).filter(([name]) => LIVE_NAMES.includes(name));
-    if (live.length > 0) store.live.value = { ...store.live.value, ...Object.fromEntries(live) };
-    const others = Object.entries(changes).filter(([name]) => !LIVE_NAMES.includes(name));
-    const session = this.#loop?.session;
-    if (others.length === 0 || !session) return;
-    try {
-      session.set(Object.fromEntries(others) as SettingsChange);
-      this.#showSettings(session);
-    } catch (error) {
-      const sentence = error instanceof Error ? error.message : String(error);
-      store.refused.value = { ...refused, ...Object.fromEntries(others.map(([name]) => [name, sentence])) };
-    }
+    this.#settings.set(changes, this.#loop?.session ?? null);
   }
 
   loop(mode: LoopMode): void {
@@ -243,33 +224,21 @@ export class EngineChannel implements SessionChannel {
   }
 
   async #load(): Promise<void> {
-    const { store } = this;
-    const tell = (status: "loading" | "failed", name: string, detail: string | Record<string, unknown>) => {
-      store.model.value = { status, kind: "model", name, detail };
-    };
-    try {
-      const engine = await this.load((done, total) => tell("loading", "", total ? { done, total } : ""));
-      this.#engine = engine;
-      this.#schema = (readSchema((engine.manifest as { settings?: unknown }).settings) ??
-        []) as readonly Bounded[];
-      store.schema.value = [...this.#schema, ...LIVE_SETTINGS];
-      this.facts.value = engine.facts;
-      this.#beginShared(engine);
-      store.line.value = "ready";
-    } catch (error) {
-      const sentence = error instanceof Error ? error.message : String(error);
-      tell("failed", "", sentence);
-      showProblem(store, { code: "model", sentence, wayOut: "Reload the page to try it again." });
-      console.error(error);
-    }
+    const engine = await loadModel(this.load, this.store);
+    if (!engine) return;
+    this.#engine = engine;
+    this.#settings.declare(engine.manifest);
+    this.facts.value = engine.facts;
+    this.#beginShared(engine);
+    this.store.line.value = "ready";
   }
 
   /** Begin the first session, with the settings of the address. */
   #beginShared(engine: Engine): void {
-    const { settings, refused } = readAddress(this.options.hash ?? "", this.#schema);
+    const { settings, refused } = this.#settings.ofAddress(this.options.hash ?? "");
     const sentences = [...refused];
     try {
-      this.#begin(engine, settings as SettingsChange);
+      this.#begin(engine, settings);
     } catch (error) {
       // Each value is allowed, and together they are not.
       sentences.push(error instanceof Error ? error.message : String(error));
@@ -294,7 +263,7 @@ export class EngineChannel implements SessionChannel {
     this.#loop = loop;
     loop.gate.mode = mode;
     this.#kept = new KeptEvents();
-    this.#told.clear();
+    this.#live.begin();
     this.#created = new Date().toISOString();
     this.#sessions += 1;
     batch(() => {
@@ -305,64 +274,25 @@ export class EngineChannel implements SessionChannel {
         status: "ready",
         kind: "model",
         name: String(name ?? ""),
-        detail: this.#detail(),
+        detail: "in this tab",
       };
       store.vocabulary.value = vocabularyOf(session.heading) ?? store.vocabulary.value;
-      this.#showSettings(session);
+      this.#settings.show(session);
       this.#moved(loop);
     });
   }
 
-  #detail(): string {
-    const facts = this.facts.value;
-    if (!facts) return "";
-    const threads = `${facts.threads} ${facts.threads === 1 ? "thread" : "threads"}`;
-    return `in this tab · ${facts.runtime} ${facts.version}, ${facts.provider}, ${threads}`;
-  }
-
-  #showSettings(session: EngineSession): void {
-    this.store.settings.value = session.settings as unknown as Record<string, unknown>;
-    this.options.share?.(writeAddress(this.store.settings.value, this.#schema));
-  }
-
   #events(loop: EngineLoop, events: readonly SessionEvent[]): void {
     if (loop !== this.#loop) return;
-    const all = events.flatMap((event) => [event, ...this.#keep(event)]);
+    const all = events.flatMap((event) => this.#kept.add(event));
+    this.#live.count(events, loop.session.chunks);
     // A recording that is shown keeps its place: audio closes it first, so only the last events come here.
     if (!this.store.recording.value) addEvents(this.store, all);
     if (loop.session.ended !== null) this.#ended(loop.session.ended);
   }
 
-  /** Keep an event for saving; returns the notices of what is discarded for it. */
-  #keep(event: SessionEvent): Notice[] {
-    if (!this.#kept.add(event) || this.#told.has("events_reduced")) return [];
-    this.#told.add("events_reduced");
-    const events = this.#kept.most;
-    const message = `Of events older than the newest ${events.toLocaleString("en")}, the details (alternatives, envelopes, log-mels) are discarded from this chunk on; their numbers stay in the tables.`;
-    const notice: Notice = {
-      type: "notice",
-      chunk: event.chunk,
-      kind: "events_reduced",
-      message,
-      data: { events },
-    };
-    this.#kept.add(notice);
-    return [notice];
-  }
-
   #moved(loop: EngineLoop): void {
-    const { store } = this;
-    if (loop !== this.#loop) return;
-    const { mode, phase, chunk } = loop.gate;
-    batch(() => {
-      store.kernelWaiting.value = loop.waiting;
-      const { value } = store.loop;
-      const same = value.mode === mode && value.phase === phase && value.chunk === chunk;
-      // In the mode `run` phases change faster than a page could show.
-      if (mode !== "run" ? !(same && value.waiting === loop.waiting) : value.mode !== mode) {
-        store.loop.value = { mode, phase: mode === "run" ? "" : phase, chunk, waiting: loop.waiting };
-      }
-    });
+    if (loop === this.#loop) showLoop(this.store, loop);
   }
 
   #failed(loop: EngineLoop, error: unknown): void {
@@ -384,29 +314,15 @@ export class EngineChannel implements SessionChannel {
   #take(message: BrowserMessage, payload?: Payload): void {
     const loop = this.#loop;
     if (!loop) return;
-    if (message.type === "block" && payload instanceof Float32Array) this.#block(loop, message, payload);
-    else if (message.type === "close") void loop.finish(0);
+    if (message.type === "block" && payload instanceof Float32Array) {
+      if (!this.#live.take(loop, message, payload)) this.#input.acknowledged(message.stream, message.seq);
+    } else if (message.type === "close") this.#live.end(loop);
     else if (message.type === "play" && this.#file) {
       void this.#files.play(this.#file, message.pace, PAGE, loop).catch((error) => this.#failed(loop, error));
     } else if (message.type === "file") {
       if (message.action === "stop") void this.#files.stop(message.reason, loop);
       else this.#files.pause(message.action === "pause");
     }
-  }
-
-  #block(loop: EngineLoop, message: Extract<BrowserMessage, { type: "block" }>, samples: Float32Array): void {
-    if (loop.full) {
-      this.#input.end("error");
-      const sentence = `The model is ${MOST_WAITING_S / 60} minutes behind the microphone, so recording was stopped.`;
-      showProblem(this.store, { code: "overload", sentence, wayOut: "What was recorded is still decided." });
-      return;
-    }
-    const arrived_ms = Date.now();
-    const flags = message.gated ? ["gated"] : [];
-    if (loop.session.speaking) flags.push("waited");
-    const { stream, seq, rate, captured_ms } = message;
-    const age_ms = Math.max(0, arrived_ms - captured_ms);
-    void loop.push(samples, rate, { stream, seq, microphone: true, arrived_ms, age_ms, flags });
   }
 
   /** Show the session again in place of a recording. */

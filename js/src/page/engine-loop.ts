@@ -2,12 +2,13 @@
  * Loop around one session of the engine: audio waits in a queue, and each event is handed on when its phase was granted.
  * A session has one loop; another session has another one.
  */
+import { batch } from "@preact/signals";
+import type { PendingNotice } from "../engine/admission";
 import type { EngineSession, Origin } from "../engine/engine";
 import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
+import type { Store } from "../store/store";
 import { Gate } from "./gate";
 
-/** Audio that waits at most, in seconds: an engine slower than the audio must not fill the memory (ten minutes). */
-export const MOST_WAITING_S = 600;
 /** Longest time that events are collected before the page shows them, in milliseconds: two frames of a screen. */
 const SHOW_MS = 30;
 
@@ -24,7 +25,8 @@ export interface LoopListener {
 
 type Work =
   | { kind: "audio"; samples: Float32Array; rate: number; origin: Partial<Origin> }
-  | { kind: "finish"; tail_s: number };
+  | { kind: "finish"; tail_s: number }
+  | { kind: "note"; notice: PendingNotice };
 
 export class EngineLoop {
   readonly gate: Gate;
@@ -52,11 +54,6 @@ export class EngineLoop {
     return Math.floor(this.#queued_s / CHUNK_SECONDS + 1e-6) + (this.#held ? 1 : 0);
   }
 
-  /** Whether no more audio is taken until some of it is decided. */
-  get full(): boolean {
-    return this.#queued_s >= MOST_WAITING_S;
-  }
-
   /** Queue audio; resolves when it was heard. */
   push(samples: Float32Array, rate: number, origin: Partial<Origin> = {}): Promise<void> {
     return this.#put({ kind: "audio", samples, rate, origin });
@@ -65,6 +62,11 @@ export class EngineLoop {
   /** End the recording after the queued audio, and append silence; resolves when it was heard. */
   finish(tail_s: number): Promise<void> {
     return this.#put({ kind: "finish", tail_s });
+  }
+
+  /** Record a notice at its place in the queued audio. */
+  note(notice: PendingNotice): Promise<void> {
+    return this.#put({ kind: "note", notice });
   }
 
   /** End the loop and its session; what waits is dropped. */
@@ -110,6 +112,7 @@ export class EngineLoop {
   #begin(work: Work): AsyncIterableIterator<SessionEvent> {
     const { session } = this;
     if (work.kind === "finish") return session.finish(work.tail_s);
+    if (work.kind === "note") return session.note(work.notice);
     return session.push(work.samples, work.rate, work.origin);
   }
 
@@ -147,4 +150,18 @@ function nextPhase(event: SessionEvent): "decide" | "respond" | null {
 
 function secondsOf(work: Work): number {
   return work.kind === "audio" ? work.samples.length / work.rate : 0;
+}
+
+/** Show a loop's mode, phase and waiting chunks. */
+export function showLoop(store: Store, { gate, waiting }: EngineLoop): void {
+  const { mode, phase, chunk } = gate;
+  batch(() => {
+    store.kernelWaiting.value = waiting;
+    const { value } = store.loop;
+    const same = value.mode === mode && value.phase === phase && value.chunk === chunk;
+    // In the mode `run` phases change faster than a page could show.
+    if (mode !== "run" ? !(same && value.waiting === waiting) : value.mode !== mode) {
+      store.loop.value = { mode, phase: mode === "run" ? "" : phase, chunk, waiting };
+    }
+  });
 }

@@ -4,6 +4,7 @@
  */
 import { deflateSync, inflateSync } from "fflate";
 import type { SessionEvent } from "../record/events";
+import { withoutDetails } from "../record/reduced";
 import { ascii } from "./recording-header";
 
 /** Events of one compressed batch: about two minutes, which take a few milliseconds to compress. */
@@ -34,18 +35,21 @@ export class KeptEvents {
     return this.#reduced * this.batch;
   }
 
-  /** Largest number of complete events. */
-  get most(): number {
-    return this.complete;
-  }
-
   /** Bytes of the compressed batches. */
   get bytes(): number {
     return this.#batches.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** Add an event. Returns whether details are discarded for the first time. */
-  add(event: SessionEvent): boolean {
+  /** Add an event. Returns it, and the notice that is added when details are discarded for the first time. */
+  add(event: SessionEvent): SessionEvent[] {
+    if (!this.#append(event)) return [event];
+    const notice = reducedNotice(event.chunk, this.complete);
+    this.#append(notice);
+    return [event, notice];
+  }
+
+  /** Append an event; return whether details are discarded for the first time. */
+  #append(event: SessionEvent): boolean {
     this.#open.push(event);
     if (this.#open.length < this.batch) return false;
     this.#batches.push(deflateSync(encoder.encode(linesOf(this.#open))));
@@ -84,16 +88,8 @@ function* eventsOf(batch: Uint8Array): Generator<SessionEvent> {
   for (const line of decoder.decode(inflateSync(batch)).split("\n")) if (line) yield JSON.parse(line);
 }
 
-/** Return an event without alternatives, envelope, log-mel and the tokens fed before it. */
-export function withoutDetails(event: SessionEvent): SessionEvent {
-  switch (event.type) {
-    case "chunk":
-      return { ...event, envelope: [], mel: "" };
-    case "decision":
-      return { ...event, alternatives: [], before: [] };
-    case "token":
-      return { ...event, alternatives: [] };
-    default:
-      return event;
-  }
+/** Build the notice that only the newest events keep their details (`record/discards.py`). */
+function reducedNotice(chunk: number, events: number): SessionEvent {
+  const message = `Of events older than the newest ${events.toLocaleString("en")}, the details (alternatives, envelopes, log-mels) are discarded from this chunk on; their numbers stay in the tables.`;
+  return { type: "notice", chunk, kind: "events_reduced", message, data: { events } };
 }

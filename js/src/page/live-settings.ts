@@ -34,6 +34,19 @@ export const LIVE_SETTINGS: readonly Setting[] = [
   },
   {
     ...SWITCH,
+    name: "arrival",
+    kind: "choice",
+    default: "keep",
+    label: "Audio that arrives during a reply",
+    help: "What happens to microphone audio that arrives during a reply. `interrupt` ends the reply as soon as something louder than −40 dBFS arrives.",
+    choices: [
+      ["keep", "decided after the reply"],
+      ["drop", "never decided"],
+      ["interrupt", "ends the reply"],
+    ],
+  },
+  {
+    ...SWITCH,
     name: "reading",
     kind: "choice",
     default: "mute",
@@ -44,7 +57,35 @@ export const LIVE_SETTINGS: readonly Setting[] = [
       ["listen", "stays on, with echo cancellation"],
     ],
   },
+  {
+    ...SWITCH,
+    name: "overload",
+    kind: "choice",
+    default: "lag",
+    label: "When the model is too slow",
+    help: "What happens when the number of chunks below waits, because the model is slower than the audio.",
+    choices: [
+      ["lag", "fall behind"],
+      ["pause", "pause the intake"],
+    ],
+  },
+  {
+    ...SWITCH,
+    name: "overload_chunks",
+    kind: "int",
+    default: 50,
+    label: "Chunks of an overload",
+    help: "Number of waiting chunks from which on the choice above applies.",
+  },
 ];
+
+/** Largest `overload_chunks`: ten minutes of audio, the limit of the queue. */
+export const MOST_CHUNKS = 1500;
+
+/** Values of the live settings before a person changes them. */
+export const LIVE_DEFAULTS = Object.fromEntries(
+  LIVE_SETTINGS.map(({ name, default: value }) => [name, value]),
+);
 
 /** Names of the live settings; the microphone is chosen in the control bar. */
 export const LIVE_NAMES: readonly string[] = [...LIVE_SETTINGS.map(({ name }) => name), "device"];

@@ -55,7 +55,7 @@ export function engineText({ facts, store }: EngineChannel): string {
   return `Engine: ${runtime} ${version}, ${how}, ${many}, ${where}; loaded in ${(loaded_ms / 1000).toFixed(1)} s.`;
 }
 
-/** Copies the address, which holds the settings. */
+/** Render the button that copies the address, which holds the settings. */
 function ShareLink() {
   const said = useSignal("");
   useEffect(() => {

@@ -23,8 +23,9 @@ self.addEventListener("fetch", (event) => {
 
 async function store() {
   const cache = await caches.open(CACHE);
-  // Past the browser's own cache, which may hold a file of the version before.
-  await cache.addAll(SITE.files.map((name) => new Request(name, { cache: "reload" })));
+  // The browser's own cache may hold a file of the version before, so that each file is compared with the server's; what
+  // is the same is not transferred again.
+  await cache.addAll(SITE.files.map((name) => new Request(name, { cache: "no-cache" })));
 }
 
 async function removeOld() {

@@ -1,10 +1,10 @@
 /** Settings panel, closed at first: fields declared by the kernel's schema, and settings of the browser. */
 import type { ComponentChildren } from "preact";
-import { BY_SCRIPT } from "../speech/speech";
 import { isPolicy } from "../store/policy";
 import type { Setting, Values } from "../store/settings";
 import type { SessionView } from "../view";
 import { ChoiceField, SliderField, SwitchField, TypedField } from "./settings-fields";
+import { VoiceFields } from "./voice-fields";
 
 export function Settings({ view }: { view: SessionView }) {
   if (!view.settingsOpen.value) return null;
@@ -120,46 +120,12 @@ function BrowserGroup({ view }: { view: SessionView }) {
           : "Without processing, the model hears what the microphone hears."}
         {echo && " Echo cancellation is on while a reply is read aloud."}
       </p>
-      <VoiceField view={view} />
+      <VoiceFields view={view} />
       <p class="aiw-field-hint" data-testid="counters">
         Lag {lag_s.toFixed(1)} s · dropped {dropped_chunks} chunks ({dropped_s.toFixed(1)} s) · discarded{" "}
         {discarded_s.toFixed(0)} s of recorded sound
       </p>
     </Group>
-  );
-}
-
-/**
- * Render the choice of the language in which replies are read aloud. The browser keeps it; the kernel is not
- * involved.
- */
-function VoiceField({ view }: { view: SessionView }) {
-  const { speech } = view.channel;
-  const id = `${view.id}-voice`;
-  if (!speech.available) return null;
-  return (
-    <div class="aiw-field" data-testid="field-voice">
-      <label class="aiw-field-label" for={id}>
-        Language of the voice
-      </label>
-      <select
-        id={id}
-        class="aiw-select"
-        aria-describedby={`${id}-hint`}
-        value={speech.language.value}
-        onChange={({ currentTarget }) => speech.chooseLanguage(currentTarget.value)}
-      >
-        <option value={BY_SCRIPT}>by the script of each sentence</option>
-        {speech.languages.map(({ language, name }) => (
-          <option key={language} value={language}>
-            {name}
-          </option>
-        ))}
-      </select>
-      <span id={`${id}-hint`} class="aiw-field-hint">
-        Stored in this browser. A script of several languages is read in this page’s language.
-      </span>
-    </div>
   );
 }
 

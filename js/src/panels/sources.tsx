@@ -154,15 +154,15 @@ export function FirstClip({ view }: { view: SessionView }) {
   if (!offered || store.file.value || store.line.value === "connecting") return null;
   const [name, title] = CLIPS[0];
   return (
-    <p class="aiw-hint" data-testid="first-clip">
-      No microphone?{" "}
+    <p class="aiw-hint aiw-offer" data-testid="first-clip">
+      No microphone?
       <BarButton
         name="play-first-clip"
         title={`Play the clip “${title}” to the model`}
         press={() => void channel.playClip(name, view.pace.value)}
       >
         Play a clip
-      </BarButton>{" "}
+      </BarButton>
       and see when the model replies.
     </p>
   );

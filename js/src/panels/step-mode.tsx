@@ -7,6 +7,7 @@ import { CHUNK_SECONDS } from "../record/events";
 import { policyOf } from "../record/policy";
 import { chunkCount, chunkStart, turnOf } from "../record/record";
 import { framesOf } from "../record/vocabulary";
+import { isPlaying } from "../store/playing";
 import { isPolicy } from "../store/policy";
 import { probability } from "../text/exact";
 import { isolated } from "../text/graphemes";
@@ -57,6 +58,8 @@ function pressStepKey(event: KeyboardEvent, steps: StepState, view: SessionView)
 function StepStart({ steps, view }: { steps: StepState; view: SessionView }) {
   void view.store.version.value;
   const heard = chunkCount(view.store.record) > 0;
+  // Without more audio, the kernel's loop has nothing to step through.
+  const arriving = view.channel.running || isPlaying(view.store.file.value) || view.store.waiting.value > 0;
   return (
     <section class="aiw-card aiw-step" aria-label="Step mode" data-testid="step-start">
       <h3 class="aiw-heading">
@@ -75,6 +78,7 @@ function StepStart({ steps, view }: { steps: StepState; view: SessionView }) {
         press={() => {
           steps.predict(true);
           view.stepping.value = true;
+          if (heard && !arriving) steps.use("replay");
         }}
       >
         Predict, then step

@@ -26,7 +26,9 @@ export function pointedAt(target: EventTarget | null, tokens: readonly Token[]):
   return { token, left, top: box.bottom - panel.top + 5 };
 }
 
-export function TokenTip({ pointed: { token, left, top } }: { pointed: Pointed }) {
+/** Render the tip; `more` says what a click does. */
+export function TokenTip({ pointed, more = " · click for the draw" }: { pointed: Pointed; more?: string }) {
+  const { token, left, top } = pointed;
   const others = token.alternatives.filter((other) => other.token !== token.token);
   const rows = [{ token: token.token, text: token.text, p: token.p }, ...others.slice(0, LISTED)];
   return (
@@ -42,7 +44,7 @@ export function TokenTip({ pointed: { token, left, top } }: { pointed: Pointed }
           <span>{probability(p)}</span>
         </span>
       ))}
-      <small>raw probabilities · click for the draw</small>
+      <small>raw probabilities{more}</small>
     </div>
   );
 }

@@ -4,13 +4,12 @@ import type { Signal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import type { Token } from "../record/events";
 import type { TurnRecord } from "../record/record";
-import { shadeOf } from "../style/shade";
-import { wholeGraphemes } from "../text/graphemes";
 import type { View } from "../view";
 import { CopyButton } from "./copy-button";
 import { EmotionSign } from "./emotion-sign";
 import { Icon } from "./icon";
 import { SmallButton } from "./small-button";
+import { TokenSpans } from "./token-spans";
 import { type Pointed, pointedAt } from "./token-tip";
 import { walkFocus } from "./walk-focus";
 
@@ -83,21 +82,7 @@ function Turn({ turn, start, reading, view, pointed }: Props) {
             openToken(view, turn, spoken, event.target);
           }}
         >
-          {spoken.length === 0
-            ? turn.text
-            : wholeGraphemes(spoken, (token) => token.text).map((tokens, i) => (
-                // biome-ignore lint/a11y/useSemanticElements: a real button would not break with its line
-                <span
-                  key={tokens[0]?.index}
-                  class="aiw-token"
-                  role="button"
-                  data-shade={shadeOf(Math.min(...tokens.map((token) => token.p)))}
-                  tabIndex={i === 0 ? 0 : -1}
-                  data-index={tokens[0]?.index}
-                >
-                  {tokens.map((token) => token.text).join("")}
-                </span>
-              ))}
+          {spoken.length === 0 ? turn.text : <TokenSpans tokens={spoken} />}
           {turn.ended === null && <span class="aiw-cursor" aria-hidden="true" />}
         </span>
         {ending && <span class="aiw-ended">{ending}</span>}

@@ -1,8 +1,8 @@
 /** Show view: state, decisions and replies large enough to be read from the last row of a room. */
 
-import type { ComponentChildren } from "preact";
 import { Announcement } from "../panels/announcement";
 import { EmotionSign } from "../panels/emotion-sign";
+import { ReadingLine } from "../panels/reading-line";
 import { clockTime } from "../panels/status";
 import { chunkCount, type TurnRecord } from "../record/record";
 import { isReplyHidden } from "../store/hidden";
@@ -23,7 +23,7 @@ const STATES: Record<ShownState, string> = {
   error: "Stopped by an error",
 };
 
-export function Stage({ view, children }: { view: SessionView; children?: ComponentChildren }) {
+export function Stage({ view }: { view: SessionView }) {
   const { store } = view;
   void store.version.value;
   const { record } = store;
@@ -41,7 +41,6 @@ export function Stage({ view, children }: { view: SessionView; children?: Compon
         {heard && <span class="aiw-show-time">{clockTime(store.seconds.value)}</span>}
       </p>
       {heard ? <Decisions view={view} /> : <p class="aiw-show-hint">{emptyText(store)}</p>}
-      {!heard && children}
       {heard && replies.length === 0 && (
         <p class="aiw-show-hint">It decides every 0.4 s, and replies when someone has spoken to it.</p>
       )}
@@ -52,6 +51,7 @@ export function Stage({ view, children }: { view: SessionView; children?: Compon
           ))}
         </ol>
       )}
+      <ReadingLine view={view} />
       <Announcement view={view} />
     </section>
   );

@@ -1,8 +1,10 @@
 /**
- * Reading aloud of replies by the browser's speech synthesis, one at a time and only on request. While `reading` has
- * a turn, the loudspeaker is audible; the microphone's owner then mutes or keeps its blocks.
+ * Reading aloud of replies, one at a time: by the browser's speech synthesis on request, or as sound that Python made.
+ * While `reading` has a turn, the loudspeaker is audible; the microphone's owner then mutes or keeps its blocks.
  */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { CANNOT_PLAY, Playback } from "../playback/playback";
+import type { Sound } from "../playback/sound";
 import type { Problem } from "../store/problem";
 import { remember, remembered } from "../store/remembered";
 import { languageName, languageOf, voiceFor } from "./language";
@@ -17,6 +19,12 @@ const LOOK_MS = 2000;
 /** Choice of the language by the reply's own script. */
 export const BY_SCRIPT = "";
 const REMEMBERED = "voice_language";
+const REMEMBERED_VOICE = "voice_name";
+const REMEMBERED_RATE = "voice_rate";
+/** Choice of the voice by the language of each sentence. */
+export const BY_LANGUAGE = "";
+/** Range of the speed of reading, as a multiple of the voice's own: outside, voices become unintelligible. */
+export const [SLOWEST, FASTEST] = [0.5, 2];
 /** Sentences: some voices of Chromium stop after 15 s, so a reply is spoken sentence by sentence. */
 const SENTENCE = /[^.!?…。！？।؟]+[.!?…。！？।؟]*\s*/gu;
 
@@ -50,10 +58,16 @@ export class Speech {
   #late: ReturnType<typeof setTimeout> | undefined;
   #look: ReturnType<typeof setInterval> | undefined;
   readonly #language: Signal<string>;
+  readonly #voice: Signal<string> = signal(remembered(REMEMBERED_VOICE) ?? BY_LANGUAGE);
+  readonly #rate: Signal<number> = signal(rateOf(remembered(REMEMBERED_RATE)));
   readonly #remark: Signal<string> = signal("");
+  /** Sounds of replies to be played one after the other; the first of them plays. */
+  #sounds: (Sound & { turn: number })[] = [];
+  readonly #playback: Playback;
 
-  constructor(host: SpeechHost = BROWSER) {
+  constructor(host: SpeechHost = BROWSER, playback: Playback = new Playback()) {
     this.#host = host;
+    this.#playback = playback;
     this.#language = signal(remembered(REMEMBERED) ?? BY_SCRIPT);
   }
 
@@ -74,6 +88,31 @@ export class Speech {
     return [...found]
       .map((language) => ({ language, name: languageName(language) }))
       .sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  /** Name of the voice that reads sentences of its own language, or `BY_LANGUAGE`. Kept in the browser's storage. */
+  get voice(): ReadonlySignal<string> {
+    return this.#voice;
+  }
+
+  chooseVoice(name: string): void {
+    this.#voice.value = name;
+    remember(REMEMBERED_VOICE, name);
+  }
+
+  /** Names of the browser's voices, with their languages. */
+  get voiceNames(): readonly { name: string; language: string }[] {
+    return this.#voices.map(({ name, lang }) => ({ name, language: languageName(lang.replace("_", "-")) }));
+  }
+
+  /** Speed of reading, as a multiple of the voice's own. Kept in the browser's storage. */
+  get rate(): ReadonlySignal<number> {
+    return this.#rate;
+  }
+
+  chooseRate(rate: number): void {
+    this.#rate.value = rateOf(rate);
+    remember(REMEMBERED_RATE, String(this.#rate.peek()));
   }
 
   /** Remark on the newest request, such as a missing voice for its language. */
@@ -139,13 +178,15 @@ export class Speech {
   #utterances(sentences: readonly string[], text: string): SpeechSynthesisUtterance[] {
     const chosen = this.#language.peek();
     const voices = this.#voices;
+    const wanted = voices.find(({ name }) => name === this.#voice.peek());
     const missing = new Set<string>();
     const queue = sentences.map((sentence) => {
       const utterance = this.#host.utterance(sentence.trim());
+      utterance.rate = this.#rate.peek();
       const language = chosen || languageOf(sentence) || languageOf(text);
       if (!language) return utterance;
       utterance.lang = language;
-      const voice = voiceFor(voices, language);
+      const voice = (wanted && voiceFor([wanted], language)) ?? voiceFor(voices, language);
       if (voice) utterance.voice = voice;
       else if (voices.length > 0) missing.add(languageName(language));
       return utterance;
@@ -157,11 +198,45 @@ export class Speech {
     return queue;
   }
 
+  /** Play the sound of a reply, after those that play. It replaces a reply that the browser reads. */
+  async play(turn: number, sound: Sound): Promise<void> {
+    if (this.#queue.length > 0) this.stop();
+    this.#sounds.push({ ...sound, turn });
+    if (this.#sounds.length > 1) return;
+    const sounds = this.#sounds;
+    this.#problem.value = null;
+    this.#remark.value = "";
+    while (sounds[0] && sounds === this.#sounds) {
+      this.#reading.value = sounds[0].turn;
+      try {
+        await this.#playback.play(sounds[0]);
+      } catch (error) {
+        if (sounds !== this.#sounds) return;
+        this.stop();
+        this.#problem.value = { ...CANNOT_PLAY, sentence: `${CANNOT_PLAY.sentence} (${String(error)})` };
+        return;
+      }
+      sounds.shift();
+    }
+    if (sounds === this.#sounds) this.#reading.value = null;
+  }
+
   /** Stop at once. */
   stop(): void {
+    if (this.#sounds.length > 0) {
+      this.#sounds = [];
+      this.#playback.stop();
+      this.#reading.value = null;
+    }
     if (this.#queue.length === 0) return;
     this.#end();
     this.#host.synthesis?.cancel();
+  }
+
+  /** Stop, and release the loudspeaker. */
+  end(): void {
+    this.stop();
+    this.#playback.end();
   }
 
   #end(): void {
@@ -181,4 +256,10 @@ export class Speech {
       wayOut: "Install a voice for its language in the system's settings, or try another browser.",
     };
   }
+}
+
+/** Return a speed of reading within its range; the voice's own for what is no number. */
+function rateOf(value: unknown): number {
+  const rate = value === null || value === "" ? Number.NaN : Number(value);
+  return Number.isFinite(rate) ? Math.min(FASTEST, Math.max(SLOWEST, rate)) : 1;
 }

@@ -5,6 +5,7 @@
 
 import { CHOICE_CODES } from "../record/decision-table";
 import { chunkCount } from "../record/record";
+import { isPlaying } from "../store/playing";
 import { isPolicy } from "../store/policy";
 import type { SessionView } from "../view";
 
@@ -25,12 +26,16 @@ export interface TourStep {
 /** State at the beginning of a step. */
 export interface Begun {
   chunks: number;
+  /** Index of the clip that plays; −1 if none does. */
+  clip: number;
   selected: number | null;
   settings: unknown;
 }
 
 export function begunAt({ selected, store }: SessionView): Begun {
-  return { chunks: chunkCount(store.record), selected: selected.peek(), settings: store.settings.peek() };
+  const chunks = chunkCount(store.record);
+  const clip = isPlaying(store.file.peek()) ? store.record.chunks.columns.of.clip[chunks - 1] : undefined;
+  return { chunks, clip: clip ?? -1, selected: selected.peek(), settings: store.settings.peek() };
 }
 
 /** Silent decisions after which the first step is done. */
@@ -65,11 +70,11 @@ export const STEPS: readonly TourStep[] = [
     see: ["timeline"],
     happened({ store }, begun) {
       const { chunks, turns } = store.record;
-      const levels = chunks.columns.of.rms_db;
-      // Loud chunks before this step may be rain; where the model replied, someone has spoken.
+      const { rms_db: levels, clip } = chunks.columns.of;
+      // A clip that played before this step is rain; where the model replied, someone has spoken.
       for (let chunk = turns.length > 0 ? 0 : begun.chunks; chunk < chunks.length; chunk++) {
         const level = levels[chunk];
-        if (level === undefined || !(level > LOUD_DB)) continue;
+        if (level === undefined || !(level > LOUD_DB) || clip[chunk] === begun.clip) continue;
         return `Chunk ${chunk} is loud (${level.toFixed(0)} dB): see the lanes “input” and “heard”. It still listens.`;
       }
       return null;
@@ -99,7 +104,7 @@ export const STEPS: readonly TourStep[] = [
       if (!decision) return null;
       return isPolicy(store)
         ? `The inspector has the score and the threshold of chunk ${chunk}.`
-        : `In chunk ${chunk}, p(TEXT_BEGIN) was ${decision.p_text.toFixed(2)}. The inspector has the tokens, the numbers and the draw.`;
+        : `In chunk ${chunk}, p(TEXT_BEGIN) was ${decision.p_text.toFixed(3)}. The inspector has the tokens, the numbers and the draw.`;
     },
   },
   {

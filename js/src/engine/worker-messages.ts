@@ -1,6 +1,7 @@
 /** Messages between the page and the engine's worker. Every request has a reply with its number. */
 
 import type { SessionEvent } from "../record/events";
+import type { PendingNotice } from "./admission";
 import type { ForkChange, Origin, SettingsChange } from "./engine";
 import type { WrittenError } from "./errors";
 import type { Manifest } from "./manifest";
@@ -26,6 +27,12 @@ export type Request =
       readonly origin: Origin;
     }
   | { readonly type: "finish"; readonly session: number; readonly reader: number; readonly tail: number }
+  | {
+      readonly type: "note";
+      readonly session: number;
+      readonly reader: number;
+      readonly notice: PendingNotice;
+    }
   | { readonly type: "runOn"; readonly session: number; readonly reader: number }
   | { readonly type: "more"; readonly session: number; readonly reader: number }
   | { readonly type: "stop"; readonly session: number; readonly reader: number }

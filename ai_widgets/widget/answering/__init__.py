@@ -1,0 +1,1 @@
+"""The widget of the offline tasks: one clip, one request, one answer."""

@@ -1,0 +1,1 @@
+"""Speak replies with any text-to-speech of Python."""
