@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,12 @@ def export(model: LanguageModel, step_done: Callable[[], object] | None = None) 
     tower, decoder = _parts(model)
     facts: dict[str, Any] = {}
     content: dict[str, bytes] = {}
-    told = step_done or (lambda: None)
-    for part, file, make in (
-        ("tower", TOWER_FILE, lambda: tower_graph(tower)),
-        ("step", STEP_FILE, lambda: step_graph(decoder.model)),
-    ):
+    told: Callable[[], object] = step_done or (lambda: None)
+    graphs: tuple[tuple[str, str, Callable[[], Any]], ...] = (
+        ("tower", TOWER_FILE, partial(tower_graph, tower)),
+        ("step", STEP_FILE, partial(step_graph, decoder.model)),
+    )
+    for part, file, make in graphs:
         graph = make()
         share = store_as_float16(graph)
         content[file] = graph.SerializeToString(deterministic=True)
