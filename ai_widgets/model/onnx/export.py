@@ -6,9 +6,8 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -21,6 +20,9 @@ from .check import TOLERANCE, compare
 from .graphs import require_onnx, step_graph, tower_graph
 from .manifest import FILE, STEP_FILE, TOWER_FILE, manifest
 from .weights import store_as_float16
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 STEPS = 3
 """Steps of an export, of some seconds each for the embedded checkpoint."""
@@ -62,10 +64,10 @@ def export(model: LanguageModel, step_done: Callable[[], object] | None = None) 
     tower, decoder = _parts(model)
     facts: dict[str, Any] = {}
     content: dict[str, bytes] = {}
-    told: Callable[[], object] = step_done or (lambda: None)
-    graphs: tuple[tuple[str, str, Callable[[], Any]], ...] = (
-        ("tower", TOWER_FILE, partial(tower_graph, tower)),
-        ("step", STEP_FILE, partial(step_graph, decoder.model)),
+    told = step_done or (lambda: None)
+    graphs: tuple[tuple[str, str, Callable[[], ModelProto]], ...] = (
+        ("tower", TOWER_FILE, lambda: tower_graph(tower)),
+        ("step", STEP_FILE, lambda: step_graph(decoder.model)),
     )
     for part, file, make in graphs:
         graph = make()
