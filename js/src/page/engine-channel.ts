@@ -55,6 +55,8 @@ export class EngineChannel implements SessionChannel {
   readonly replay = new Replay(new KernelClips(this));
   readonly ongoing = true;
   readonly branching: EngineBranches;
+  /** An onset curve and a raster of seeds are computed by a kernel. */
+  readonly analysing = null;
   readonly recordings: PageRecordings;
   /** What runs the model; null before it is loaded. */
   readonly facts: Signal<EngineFacts | null> = signal(null);
