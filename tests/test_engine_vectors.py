@@ -20,11 +20,17 @@ def read(name: str) -> Any:
     return json.loads((FOLDER / name).read_text(encoding="utf-8"))
 
 
+WORDS = ("help", "label", "unset", "allowed", "choices", "group")
+"""Wording of a setting, which an engine shows and does not compute with: it may change without the vectors."""
+
+
 def assert_same(made: Any, written: Any, atol: float, where: str = "") -> None:
     """Equal in structure, texts and whole numbers; other numbers and arrays within `atol`."""
     if isinstance(made, dict):
         assert list(made) == list(written), where
         for key, value in made.items():
+            if key in WORDS:
+                continue
             if key in ARRAYS:
                 np.testing.assert_allclose(unpacked(value, key), unpacked(written[key], key), rtol=0, atol=atol)
             else:

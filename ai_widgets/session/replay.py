@@ -161,10 +161,19 @@ def rerun(
     return loop, other
 
 
-def run_again(model: ListeningModel, record: SessionRecord, force: str | None = None, **changed: Any) -> SessionRecord:
-    """Run `rerun` to its end and return the record. A chunk that the model fails at is left without a decision."""
+def run_again(
+    model: ListeningModel,
+    record: SessionRecord,
+    force: str | None = None,
+    watch: Callable[[int], object] | None = None,
+    **changed: Any,
+) -> SessionRecord:
+    """Run `rerun` to its end and return the record. A chunk that the model fails at is left without a decision.
+
+    `watch` is called after each step with the number of chunks heard; what it raises ends the run.
+    """
     loop, other = rerun(model, record, force, **changed)
-    _run(loop)
+    _run(loop, None if watch is None else lambda: watch(other.chunks_heard))
     return other
 
 
@@ -186,15 +195,17 @@ def run_several(
 
 def _run(loop: Loop, watch: Callable[[], object] | None = None) -> None:
     """Run a loop to its end. `watch` is called after each step."""
-    while True:
-        try:
-            if not loop.advance():
-                break
-        except AiWidgetsError:
-            continue
-        if watch is not None:
-            watch()
-    loop.turns.release()
+    try:
+        while True:
+            try:
+                if not loop.advance():
+                    break
+            except AiWidgetsError:
+                continue
+            if watch is not None:
+                watch()
+    finally:
+        loop.turns.release()
 
 
 def replay(

@@ -21,7 +21,7 @@ from ..audio.intake import Array
 from ..errors import AiWidgetsError, SessionError, SettingError
 from ..record.record import SessionRecord
 from ..settings import Settings
-from .branches.branch import Change
+from .branches.asked import asked_change
 from .files.file_stream import FileStream
 from .files.page_files import PageFiles
 from .live_settings import LiveSettings, parted
@@ -235,6 +235,8 @@ class Channel:
                 self.recordings.unload()
             case recording_messages.Replay():
                 self.recordings.replay(message)
+            case recording_messages.Analyse():
+                self.recordings.analyse(message)
 
     def look_at_stream(self) -> None:
         """Note a stream that has become quiet. A timer calls this, since a closed page sends no message."""
@@ -258,6 +260,8 @@ class Channel:
             return
         self._binary = hello.binary and not self.presenter.pull
         self.presenter.welcome(hello, *self.recordings.told)
+        for message in self.recordings.analysed:
+            self.presenter.put(message)
 
     def _play_for(self, message: messages.Play | clip_message.PlayClip) -> None:
         parts = self.presenter
@@ -301,12 +305,10 @@ class Channel:
         try:
             if not self._forks.spend():
                 raise SessionError("Too many forks at once; wait for those that run.")
-            audio = {message.chunk: None} if message.mute else None
-            force = message.force or None
-            change = Change(message.chunk, message.until, message.settings, force, audio)
-            self.presenter.branches.fork(change, message.request)
+            change = asked_change(message, self.presenter.pipeline.record.chunks_heard)
+            self.presenter.branches.fork(change, message.sent.request)
         except AiWidgetsError as error:
-            self.presenter.problem("branch", str(error), message.page)
+            self.presenter.problem("branch", str(error), message.sent.page)
 
     def _refuse(self, content: object, error: AiWidgetsError) -> None:
         """Report a message that was refused; a `set` message with a request number gets its answer."""

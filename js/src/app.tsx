@@ -2,6 +2,7 @@
 
 import { effect, type Signal, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { AnalysisLanes } from "./branches/analysis-lanes";
 import { BranchLanes } from "./branches/branch-lanes";
 import { claim, isCommand } from "./host/claim";
 import { type Theme, watchTheme } from "./host/theme";
@@ -115,8 +116,12 @@ export function App({ view }: { view: SessionView }) {
         <Controls view={view} />
         <FileBar view={view} />
         <RecordingBars view={view} />
-        {view.tour.value === null && <FirstClip view={view} />}
-        <TourOffer view={view} />
+        {view.tour.value === null && (
+          <div class="aiw-offers">
+            <FirstClip view={view} />
+            <TourOffer view={view} />
+          </div>
+        )}
       </Panel>
       <Panel name="settings panel">
         <Settings view={view} />
@@ -166,6 +171,7 @@ function Workbench({ view, timeline }: WorkbenchProps) {
           }}
         >
           {timeline.value && <BranchLanes view={view} timeline={timeline.value} />}
+          {timeline.value && <AnalysisLanes view={view} timeline={timeline.value} />}
         </Timeline>
       </Panel>
       <Panel name="replay bar">

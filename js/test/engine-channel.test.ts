@@ -307,7 +307,7 @@ describe("branches", () => {
 
   it("are at most four, and the oldest gives way with a notice", async () => {
     const { channel, store } = await heard();
-    for (let i = 0; i < 5; i++) channel.branching.fork({ chunk: i, mute: true });
+    for (let i = 0; i < 5; i++) channel.branching.fork({ chunk: i, audio: "mute" });
     await until(() => store.branches.value.every(({ told }) => told.state === "done"));
     expect(store.branches.value.map(({ told }) => told.branch)).toEqual([2, 3, 4, 5]);
     expect(store.problems.value[0]?.sentence).toContain("Branch 1 (chunk 0) was closed");
@@ -335,7 +335,7 @@ describe("recordings", () => {
     const { channel, store, saved } = await heard();
     channel.recordings.save("aiw");
     await until(() => saved.length === 1);
-    channel.branching.fork({ chunk: 1, mute: true });
+    channel.branching.fork({ chunk: 1, audio: "mute" });
     await until(() => store.branches.value[0]?.told.state === "done");
     await channel.reset();
     await channel.playFile(file(sound(1)), "fast");

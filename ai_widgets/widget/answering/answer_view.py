@@ -256,7 +256,7 @@ def _of(answer: Answer) -> dict[str, Any]:
 
 def _checked(content: object) -> Ask | Cancel:
     try:
-        return msgspec.convert(content, Ask | Cancel)  # type: ignore[arg-type, return-value]
+        return msgspec.convert(content, Ask | Cancel)
     except msgspec.ValidationError as error:
         raise MessageError(f"The page's message was refused: {error}.") from error
 

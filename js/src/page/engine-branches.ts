@@ -1,12 +1,13 @@
 /** Forks of the page's session. They run one at a time, beside the session, which the engine serves between their steps. */
 import type { Branching, ForkRequest } from "../channel/channel";
 import type { BranchState } from "../channel/messages";
-import type { EngineSession, SettingsChange } from "../engine/engine";
+import type { EngineSession } from "../engine/engine";
 import { differences, differsAt } from "../record/branch-difference";
 import type { SessionEvent } from "../record/events";
 import type { Branch } from "../store/branch";
 import { addBranchEvents, takeBranch } from "../store/branches";
 import { type Store, showProblem } from "../store/store";
+import { askedChange, changeText } from "./asked-change";
 
 /** Branches that are kept: as many as can be compared on one screen below the original (`widget/branches`). */
 const MOST_BRANCHES = 4;
@@ -35,7 +36,7 @@ export class EngineBranches implements Branching {
       type: "branch",
       branch: this.#count,
       request: 0,
-      chunk: request.chunk,
+      chunk: request.audio === "swap" ? Math.min(request.chunk, request.other ?? 0) : request.chunk,
       until: request.until ?? null,
       changed: changeText(request),
       state: "queued",
@@ -88,13 +89,7 @@ export class EngineBranches implements Branching {
     let state: BranchState["state"] = "done";
     let message = "";
     try {
-      const { chunk, settings = {}, force, mute } = request;
-      fork = await session.fork({
-        chunk,
-        settings: settings as SettingsChange,
-        ...(force ? { force } : {}),
-        ...(mute ? { audio: { [chunk]: null } } : {}),
-      });
+      fork = await session.fork(askedChange(request, session.chunks));
       this.#tell(branch, { state: "running" });
       state = await this.#runOn(branch, fork, last);
     } catch (error) {
@@ -149,12 +144,4 @@ export class EngineBranches implements Branching {
     const what = decision ? `decision, choice: ${was} → ${now}` : "reply, another text";
     return { first_difference: `chunk ${chunk}, ${what}`, differs_at: chunk };
   }
-}
-
-/** Describe what a fork changes: `bias 0.5, TEXT_BEGIN forced, muted`. */
-export function changeText({ settings = {}, force, mute }: ForkRequest): string {
-  const parts = Object.entries(settings).map(([name, value]) => `${name} ${String(value)}`);
-  if (force) parts.push(`${force} forced`);
-  if (mute) parts.push("muted");
-  return parts.join(", ") || "nothing changed";
 }

@@ -55,6 +55,8 @@ export class EngineChannel implements SessionChannel {
   readonly replay = new Replay(new KernelClips(this));
   readonly ongoing = true;
   readonly branching: EngineBranches;
+  /** An onset curve and a raster of seeds are computed by a kernel. */
+  readonly analysing = null;
   readonly recordings: PageRecordings;
   /** What runs the model; null before it is loaded. */
   readonly facts: Signal<EngineFacts | null> = signal(null);
@@ -283,7 +285,7 @@ export class EngineChannel implements SessionChannel {
   #events(loop: EngineLoop, events: readonly SessionEvent[]): void {
     if (loop !== this.#loop) return;
     const all = events.flatMap((event) => this.#kept.add(event));
-    this.#live.count(events);
+    this.#live.count(events, loop.session.chunks);
     // A recording that is shown keeps its place: audio closes it first, so only the last events come here.
     if (!this.store.recording.value) addEvents(this.store, all);
     if (loop.session.ended !== null) this.#ended(loop.session.ended);
