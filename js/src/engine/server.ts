@@ -54,9 +54,14 @@ export class EngineServer {
       this.model = { manifest, tokenizer: new Tokenizer(manifest.vocabulary) };
       return null;
     }
-    if (request.type === "open") {
+    if (request.type === "open" || request.type === "rerun") {
       if (!this.model || !this.runtime) throw new Error("A session was opened before the model was loaded.");
-      this.serve(request.session, LocalSession.open(this.model, this.runtime, request.settings));
+      const { model, runtime } = this;
+      const opened =
+        request.type === "open"
+          ? LocalSession.open(model, runtime, request.settings)
+          : LocalSession.rerun(model, runtime, request.past);
+      this.serve(request.session, opened);
       return null;
     }
     const served = this.sessions.get(request.session);

@@ -6,6 +6,7 @@ import type { ForkChange, Origin, SettingsChange } from "./engine";
 import type { WrittenError } from "./errors";
 import type { Manifest } from "./manifest";
 import type { Graphs } from "./ort-runtime";
+import type { Past } from "./past";
 import type { Settings } from "./settings";
 
 /** Request of the page. `session` and `reader` are numbers that the page gives. */
@@ -18,6 +19,7 @@ export type Request =
       readonly threads: number;
     }
   | { readonly type: "open"; readonly session: number; readonly settings: SettingsChange }
+  | { readonly type: "rerun"; readonly session: number; readonly past: Past }
   | {
       readonly type: "push";
       readonly session: number;
