@@ -37,6 +37,8 @@ function usual(group: string) {
   return { group, unset: "", lines: 1, choices: [] as unknown[], scale: null, optional: false };
 }
 
+const FINGERPRINT = "0123456789abcdef";
+
 /** Reply of the model to a chunk; null for silence. */
 export type Script = (chunk: number, samples: Float32Array) => readonly string[] | null;
 
@@ -62,7 +64,11 @@ export class ScriptedSession implements EngineSession {
     const usual = Object.fromEntries(SCHEMA.map(({ name, default: value }) => [name, value]));
     this.settings = { ...usual, ...settings } as unknown as EngineSession["settings"];
     this.heading = {
-      model: { name: "scripted", traits: { special_tokens: TOKENS, framing: { chunk: ["FRAMES"] } } },
+      model: {
+        name: "scripted",
+        fingerprint: FINGERPRINT,
+        traits: { special_tokens: TOKENS, framing: { chunk: ["FRAMES"] } },
+      },
       settings: this.settings,
       framing: { prefix: [], block: [5], limit: 2048, texts: {} },
       versions: { ai_widgets: "0" },
@@ -176,7 +182,10 @@ export class ScriptedSession implements EngineSession {
 }
 
 export class ScriptedEngine implements Engine {
-  readonly manifest = { format: 1, name: "scripted", settings: SCHEMA } as unknown as Engine["manifest"];
+  readonly manifest = {
+    ...{ format: 1, name: "scripted", settings: SCHEMA },
+    model: { fingerprint: FINGERPRINT },
+  } as unknown as Engine["manifest"];
   readonly facts = {
     runtime: "onnxruntime-web",
     version: "1.30.0",

@@ -62,7 +62,10 @@ export interface Reply {
   readonly error: WrittenError | null;
   /** Result: of `more` a `Ready`, of `audio` the samples, of `fork` the number of shared events. */
   readonly value: unknown;
+  /** What the session of the request tells; of `fork` the new session. */
   readonly news: News | null;
+  /** Of `fork`: what the session that was forked tells. It has run up to the fork. */
+  readonly original: News | null;
 }
 
 /** End of a channel of messages: a worker, the scope inside it, or a port. */
