@@ -33,7 +33,9 @@ html_extra_path = [str(SITE)] if SITE.is_dir() else []
 # there, which the repository does not hold.
 LESSONS = Path(__file__).parent / "notebooks"
 shutil.rmtree(LESSONS, ignore_errors=True)
-shutil.copytree(Path(__file__).parent.parent / "notebooks", LESSONS, ignore=shutil.ignore_patterns("solutions", ".*"))
+LESSONS.mkdir()
+for lesson in (*LESSONS.parents[1].glob("notebooks/*.ipynb"), *LESSONS.parents[1].glob("notebooks/*.md")):
+    shutil.copy(lesson, LESSONS)
 
 suppress_warnings = ["ref.python"]  # `chunk` in a docstring is the field of one class, and a name in many.
 
