@@ -14,8 +14,8 @@ from ..protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from ..training import sounds
 
 MIXES = ((0.0, -60.0), (-12.0, -35.0), (-20.0, -30.0))
-"""Level of the clips and peak level of the noise, in dB, of the three parts of the recording: from a quiet room to one in
-which the embedded checkpoint misses most."""
+"""Level of the clips and peak level of the noise, in dB, of the three parts of the recording: from a quiet room to one
+in which the embedded checkpoint misses some."""
 IGNORED = (sounds.fan, sounds.wind, sounds.typing, sounds.ticking, sounds.engine)
 """Generators of sounds that no reply is due to."""
 IGNORED_SECONDS = 4.0

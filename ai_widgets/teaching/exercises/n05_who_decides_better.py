@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..exercise import Exercise, Number
 
 SILENT_SHARE = 0.585
-"""Share of the sounds of a published benchmark of proactive sounds that need no reply: the plain accuracy of a policy that
-is always silent."""
+"""Share of the sounds of a published benchmark of proactive sounds that need no reply: the plain accuracy of a policy
+that is always silent."""
 
 EXERCISES: dict[str, Exercise] = {
     "plain_accuracy_in_percent": Number(
