@@ -22,8 +22,8 @@ import ai_widgets
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks"
-SECONDS = 120
-"""Time limit of one cell. A notebook takes 30 s on two cores; machines of tests may be busy."""
+SECONDS = 300
+"""Time limit of one cell. A whole notebook takes at most 30 s on two cores; machines of tests may be busy."""
 REPOSITORY = ""
 """The repository's `owner/name` at GitHub, for the badges that open a notebook in Colab and Kaggle. Not decided yet: as
 long as it is empty, notebooks say how to upload them. This is the one place of it."""

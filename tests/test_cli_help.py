@@ -165,6 +165,22 @@ class TestBars:
         session.record.to_html()
         assert "encoding: " in capsys.readouterr().err
 
+    def test_the_export_of_a_page_counts_its_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pytest.importorskip("onnx")
+        from ai_widgets.model.onnx import check, export
+
+        class Graph:
+            def SerializeToString(self, **_: bool) -> bytes:  # noqa: N802 - the method of a protobuf
+                return b""
+
+        for name in ("tower_graph", "step_graph"):
+            monkeypatch.setattr(export, name, lambda _: Graph())
+        monkeypatch.setattr(export, "store_as_float16", lambda _: 1.0)
+        monkeypatch.setattr(export, "compare", lambda *_: check.Differences(0.0, 0.0, 0.0))
+        steps: list[int] = []
+        export.export(aiw.load_model("tiny", "cpu"), lambda: steps.append(1))
+        assert len(steps) == export.STEPS
+
     def test_the_command_run_says_what_share_is_decided(self) -> None:
         screen = io.StringIO()
         screen.isatty = lambda: True  # type: ignore[method-assign]

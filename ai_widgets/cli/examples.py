@@ -9,6 +9,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("run talk.wav", "print the replies"),
         ("run clip:digit --greedy", "a clip of the package, without random draws"),
         ("run recordings/ --json out.jsonl --save talk.aiw", "all files of a folder; keep events and audio"),
+        ("run clips/ --separate --json out.jsonl --resume", "each file in a session of its own; goes on after a kill"),
         ("run hour.mp3 --floor running", "decide from the first chunk on"),
         ("run talk.wav --policy energy", "a baseline in place of the checkpoint"),
         ("run talk.wav --checkpoint zhifeixie/AudioInteraction --device cuda", "the published model"),
@@ -24,6 +25,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "page": (
         ("page site/", "a folder for any web server"),
         ("page --single-file listen.html", "one file, which opens without a server"),
+        ("page --single-file talk.html --recording talk.aiw", "a talk, with the model to go on"),
         ("page site/ --checkpoint RUN/checkpoint", "with a checkpoint of your own"),
     ),
     "demo": (

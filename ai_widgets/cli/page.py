@@ -19,7 +19,10 @@ def write_page(given: argparse.Namespace) -> int:
     RecordError
         If the recording cannot be read.
     """
+    from tqdm import tqdm
+
     from ..inference import load_model
+    from ..model.onnx.export import STEPS
     from ..model.onnx.graphs import require_onnx
     from ..page.contents import check_recording, contents
     from ..page.files import built
@@ -35,7 +38,8 @@ def write_page(given: argparse.Namespace) -> int:
     if recording is not None:
         check_recording(model, recording)
     print(f"Exporting {model.name} to ONNX; this takes some seconds.", file=sys.stderr)
-    found = contents(model, recording)
+    with tqdm(total=STEPS, desc="exporting", unit="step", leave=False) as bar:
+        found = contents(model, recording, step_done=bar.update)
     if given.single_file:
         write_single_file(found, target)
         print(f"{target} ({target.stat().st_size / 1e6:.1f} MB): open it in a browser; it needs no server.")

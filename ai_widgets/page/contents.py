@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import PageError, printable
@@ -31,7 +32,9 @@ MAIN, MAIN_WITH_RECORDING = '<main id="aiw-page">', f'<main id="aiw-page" data-r
 """Element of the document that the page draws in, and the same where the page has a recording to open."""
 
 
-def contents(model: LanguageModel, recording: Path | None = None) -> dict[str, bytes]:
+def contents(
+    model: LanguageModel, recording: Path | None = None, *, step_done: Callable[[], object] | None = None
+) -> dict[str, bytes]:
     """Export a model, and return all files of its page by name; the service worker knows all others.
 
     Parameters
@@ -40,6 +43,8 @@ def contents(model: LanguageModel, recording: Path | None = None) -> dict[str, b
         See `model.onnx.export.export`.
     recording
         Recording of this model (`record.save`), which the page shows when it is opened; None for an empty session.
+    step_done
+        Called after each step of the export.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def contents(model: LanguageModel, recording: Path | None = None) -> dict[str, b
         check_recording(model, recording)
         found[RECORDING_FILE] = recording.read_bytes()
         found[INDEX_FILE] = _with_recording(found[INDEX_FILE])
-    found |= {f"{MODEL_FOLDER}/{name}": content for name, content in export(model).items()}
+    found |= {f"{MODEL_FOLDER}/{name}": content for name, content in export(model, step_done).items()}
     if model.name == EMBEDDED:
         found[f"{MODEL_FOLDER}/{CREDITS_FILE}"] = embedded_credits()
     found[SERVICE_WORKER_FILE] = _service_worker(found)

@@ -116,8 +116,12 @@ export function App({ view }: { view: SessionView }) {
         <Controls view={view} />
         <FileBar view={view} />
         <RecordingBars view={view} />
-        {view.tour.value === null && <FirstClip view={view} />}
-        <TourOffer view={view} />
+        {view.tour.value === null && (
+          <div class="aiw-offers">
+            <FirstClip view={view} />
+            <TourOffer view={view} />
+          </div>
+        )}
       </Panel>
       <Panel name="settings panel">
         <Settings view={view} />

@@ -21,7 +21,7 @@ def test_the_quickstart_runs_from_top_to_bottom(open_notebook: OpenNotebook) -> 
     for index in range(len(cells)):
         notebook.run_cell(index)
     assert notebook.errors() == []
-    notebook.wait_count("decisions", 7)
+    notebook.wait_count("decisions", 27)
     notebook.shot("quickstart", widget=False)
 
 

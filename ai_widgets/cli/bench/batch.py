@@ -40,11 +40,10 @@ def batch_figures(model: Model, sizes: Sequence[int] = SIZES, positions: int = P
     """
     decoder, framing = model.decoder, Framing.of(model, Settings())
     block = [framing.block[0], *framing.block]
-    contexts: list[Context] = []
-    for _ in range(max(sizes)):
-        context = decoder.context(positions + len(block))
-        decoder.feed(context, [block[0]] * positions)
-        contexts.append(context)
+    first = decoder.context(positions + len(block))
+    with model.computing():
+        decoder.feed(first, [block[0]] * positions)
+    contexts: list[Context] = [first.branch(positions) for _ in range(max(sizes))]
     mels = np.random.default_rng(0).normal(size=(max(sizes), 128, MELS_PER_CHUNK)).astype(np.float32)
 
     def fed(count: int, tokens: list[int]) -> Callable[[], object]:

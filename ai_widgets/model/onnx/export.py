@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -20,18 +21,25 @@ from .graphs import require_onnx, step_graph, tower_graph
 from .manifest import FILE, STEP_FILE, TOWER_FILE, manifest
 from .weights import store_as_float16
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+STEPS = 3
+"""Steps of an export, of some seconds each for the embedded checkpoint."""
 MOST_PARAMETERS = 100_000_000
 """Largest number of weights that are exported. A browser downloads them as float16 or float32 and computes on one core:
 100 million take 200 to 400 MB and about 0.5 s a chunk, longer than the chunk."""
 
 
-def export(model: LanguageModel) -> dict[str, bytes]:
+def export(model: LanguageModel, step_done: Callable[[], object] | None = None) -> dict[str, bytes]:
     """Export a model, and compare it with torch.
 
     Parameters
     ----------
     model
         `inference.Model` on any device, in any number format but quantised; the graphs compute in float32.
+    step_done
+        Called after each of the `STEPS` steps: the tower's graph, the language model's, the comparison.
 
     Returns
     -------
@@ -56,15 +64,20 @@ def export(model: LanguageModel) -> dict[str, bytes]:
     tower, decoder = _parts(model)
     facts: dict[str, Any] = {}
     content: dict[str, bytes] = {}
-    for part, file, graph in (
-        ("tower", TOWER_FILE, tower_graph(tower)),
-        ("step", STEP_FILE, step_graph(decoder.model)),
-    ):
+    told = step_done or (lambda: None)
+    graphs: tuple[tuple[str, str, Callable[[], ModelProto]], ...] = (
+        ("tower", TOWER_FILE, lambda: tower_graph(tower)),
+        ("step", STEP_FILE, lambda: step_graph(decoder.model)),
+    )
+    for part, file, make in graphs:
+        graph = make()
         share = store_as_float16(graph)
         content[file] = graph.SerializeToString(deterministic=True)
         digest = hashlib.sha256(content[file]).hexdigest()
         facts[part] = {"file": file, "bytes": len(content[file]), "sha256": digest, "float16": round(share, 4)}
+        told()
     found = compare(tower, decoder, content[TOWER_FILE], content[STEP_FILE])
+    told()
     about = {"tolerance": TOLERANCE, "torch": torch.__version__, **asdict(found)}
     written = json.dumps(manifest(model, facts, about), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return {FILE: written.encode("utf-8"), **content}

@@ -1,7 +1,8 @@
 /** Blocks of the page's microphone on their way to the loop: taken, flagged or dropped by the policies. */
 import type { BrowserMessage } from "../channel/messages";
 import { Admission, type PendingNotice, type Policies } from "../engine/admission";
-import type { SessionEvent } from "../record/events";
+import { MOST_KEPT } from "../engine/loop-state";
+import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
 import { NOTHING_COUNTED } from "../store/settings";
 import { type Store, showProblem } from "../store/store";
 import type { EngineLoop } from "./engine-loop";
@@ -44,9 +45,11 @@ export class LiveAudio {
     void loop.finish(0);
   }
 
-  /** Count the audio that the notices among events say was dropped. */
-  count(events: readonly SessionEvent[]): void {
+  /** Count the audio that the notices among events say was dropped, and that the engine no longer keeps. */
+  count(events: readonly SessionEvent[], chunks: number): void {
     const { counters } = this.store;
+    const discarded_s = Math.max(0, chunks - MOST_KEPT) * CHUNK_SECONDS;
+    if (discarded_s > counters.value.discarded_s) counters.value = { ...counters.value, discarded_s };
     for (const event of events) {
       if (event.type !== "notice" || event.kind !== "dropped") continue;
       const { dropped_chunks, dropped_s } = counters.value;

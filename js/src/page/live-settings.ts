@@ -63,7 +63,7 @@ export const LIVE_SETTINGS: readonly Setting[] = [
     kind: "choice",
     default: "lag",
     label: "When the model is too slow",
-    help: "What happens when `overload_chunks` wait because the model is slower than the audio.",
+    help: "What happens when the number of chunks below waits, because the model is slower than the audio.",
     choices: [
       ["lag", "fall behind"],
       ["pause", "pause the intake"],
@@ -75,7 +75,7 @@ export const LIVE_SETTINGS: readonly Setting[] = [
     kind: "int",
     default: 50,
     label: "Chunks of an overload",
-    help: "Number of waiting chunks from which on `overload` applies.",
+    help: "Number of waiting chunks from which on the choice above applies.",
   },
 ];
 
