@@ -140,6 +140,8 @@ class Connection:
         # Another socket of this client may not have noticed yet that its network is gone.
         replaced = [other for other in self._others if other is not self and other.place is place]
         place.changed = self._wake
+        # What a client that comes again lacks is sent without anything new.
+        self._changed.set()
         for other in replaced:
             other.end("replaced")
         number, record = place.shown
