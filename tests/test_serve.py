@@ -379,6 +379,30 @@ class TestBackPressure:
         now[0] += wait
         assert pace.take(0.0) == pytest.approx(0.0)
 
+    def test_a_client_that_answers_no_ping_is_cut_off_unless_its_answers_were_not_read(self, toy: Model) -> None:
+        with class_of(toy, 1) as served:
+            learner = Learner(served)
+            learner.hear("welcome")
+            (connection,) = served.server.connections
+            place = served.server.places.taken[0]
+            connection._ping_s = 0.01
+            pings = []
+
+            async def unanswered() -> asyncio.Future[None]:
+                # As with an answer that lies unread in the socket while much audio is undecided.
+                pings.append(place.full)
+                if len(pings) == 4:
+                    place._taken_s = place._given_s
+                return served.loop.create_future()
+
+            connection._socket.ping = unanswered  # type: ignore[method-assign]
+            place._given_s = AHEAD_SECONDS
+            watching = asyncio.run_coroutine_threadsafe(connection._watch(), served.loop)
+            assert learner.until_closed() == 1006
+            watching.cancel()
+            assert pings[:4] == [True] * 4
+            assert False in pings
+
     def test_a_client_that_takes_nothing_is_disconnected_and_told_when_it_comes_again(self, toy: Model) -> None:
         with class_of(toy, 2, slow_s=0.01) as served:
             slow, good = Learner(served, 0), Learner(served, 1)

@@ -191,6 +191,8 @@ class ServerConnection:
                 open_timeout=OPEN_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 max_size=MAX_FRAME_BYTES,
+                # A server that waits for its model answers no pings; `ANSWER_SECONDS` ends the wait for it.
+                ping_timeout=None,
             )
             self._socket = socket
             socket.send(pack(self._hello()))

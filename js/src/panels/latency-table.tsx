@@ -16,7 +16,7 @@ const MEANINGS: Record<LatencyPart, string> = {
   paint: "until the picture shows it",
 };
 
-/** Parts of a chunk's way: the network only where the model is on a class server. */
+/** Return the parts of a chunk's way: the network only where the model is on a class server. */
 function partsOf(latency: LatencyTable, chunk: number): LatencyPart[] {
   return LATENCY_PARTS.filter((part) => part !== "network" || latency.part(chunk, part) > 0);
 }
