@@ -33,6 +33,13 @@ class UnknownClipError(AudioError, KeyError):
     __str__ = Exception.__str__
 
 
+class UnknownExerciseError(AiWidgetsError, KeyError):
+    """Error for a name that no exercise of the notebooks has; the message suggests one. Also a mapping's `KeyError`."""
+
+    # A KeyError would show its sentence in quotes.
+    __str__ = Exception.__str__
+
+
 class AudioWarning(UserWarning):
     """Warning for an audio file that was read despite a fault: truncated, damaged, or with cancelling channels."""
 
@@ -167,6 +174,10 @@ class RecordWarning(UserWarning):
 
 class PageError(AiWidgetsError, ValueError):
     """Error for a page that cannot be written: an unsuitable folder or file, or front-end files that were not built."""
+
+
+class ServerError(AiWidgetsError, ConnectionError):
+    """Error for a class server that cannot be reached, refused the client, or ended the connection."""
 
 
 class MissingPackageError(AiWidgetsError, ImportError):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from threading import RLock
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ReadOnlyError, SessionError
 from ..protocol import Event
@@ -24,10 +24,12 @@ from ..settings import Settings
 from .audio_input import AudioInput
 from .event_stream import EventStream
 from .feed import Item
-from .fork import Change, Forced, Past, Replaced
 from .listening import ListeningModel
 from .loop import Loop
 from .loop_notices import short
+
+if TYPE_CHECKING:
+    from .fork import Forced, Past, Replaced
 
 
 class StreamingSession(AudioInput):
@@ -142,9 +144,16 @@ class StreamingSession(AudioInput):
         """
         with self._lock:
             self._check_open()
+            self.settings.changed(**settings)
+            self._finish_pending()
+            return self.put_change(**settings)
+
+    def put_change(self, **settings: Any) -> Settings:
+        """Change settings as `change` does, but without deciding what is pending: they apply to its next chunk."""
+        with self._lock:
+            self._check_open()
             chosen = self.settings.changed(**settings)
             self.model.framing(chosen)
-            self._finish_pending()
             self._loop.settings = chosen
         return chosen
 
@@ -206,6 +215,9 @@ class StreamingSession(AudioInput):
 
         Takes milliseconds between two chunks; parameters and exceptions as in `fork`.
         """
+        # Not at the top: a fork needs torch, which a kernel without a model of its own lacks.
+        from .fork import Change, Past
+
         with self._lock:
             if not self._closed:
                 self._finish_pending()
@@ -298,6 +310,11 @@ class StreamingSession(AudioInput):
             self._end_stream()
             self._stream = stream = EventStream(self._next_event, len(self._record))
         return stream
+
+    def _put(self, *items: Item) -> None:
+        with self._lock:
+            self._check_open()
+            self._loop.put(items)
 
     def _next_event(self, stream: EventStream) -> Event | None:
         """Return the next event of a stream, or None at its end."""
