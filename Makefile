@@ -25,7 +25,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo demo-page docs schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo demo-page docs notebooks schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -72,6 +72,10 @@ schema: setup
 	$(PY) -m tests.wire_schema
 	$(PY) -m tests.every_message
 	cd js && $(WITH_NODE) npm run --silent generate
+
+# Executes the notebooks and saves their outputs. NAMES="01 02" takes these only.
+notebooks: setup
+	$(PY) -m tests.notebooks $(NAMES)
 
 test: lint types test-python test-quant test-js test-wheel test-browser
 	@echo "All checks passed."

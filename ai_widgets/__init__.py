@@ -34,6 +34,7 @@ from .errors import (
     SessionError,
     SettingError,
     UnknownClipError,
+    UnknownExerciseError,
 )
 from .model.importing import collector_paused
 
@@ -100,6 +101,7 @@ __all__ = [
     "Token",
     "Turn",
     "UnknownClipError",
+    "UnknownExerciseError",
     "analysis",
     "clips",
     "load_audio",

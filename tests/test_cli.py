@@ -21,10 +21,10 @@ from ai_widgets.policies import Energy
 from ai_widgets.protocol import Decision, Event, Notice, Token, Turn
 from ai_widgets.record.record import SessionRecord
 from ai_widgets.session.session import StreamingSession
+from tests.encoded_sounds import encode
 from tests.running import exit_code, refused
 from tests.scripted import scripted
 from tests.signals import babble
-from tests.test_audio_files import encode
 
 DECISION = {
     *("type", "chunk", "clip", "start_s", "token", "choice"),

@@ -42,6 +42,7 @@ TASK_FILES = 32
 FILES_FOR_WORKERS = 64
 """Files for each worker process by default: fewer take less time than starting the process (2 s)."""
 MOST_PLACES, MOST_WORKERS = 512, 64
+"""Maximum of `--places`, whose contexts of the published model take 38 GB, and of `--workers`; more is a mistake."""
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} files [{elapsed}<{remaining}]"
 
 Line = dict[str, Any]

@@ -28,6 +28,26 @@ class AudioInput(ABC):
     def _check_open(self) -> None:
         """Raise a `SessionError` if the session is closed."""
 
+    @abstractmethod
+    def _put(self, *items: Item) -> None:
+        """Queue items without deciding any."""
+
+    def put(self, samples: npt.ArrayLike, rate: int | None = None) -> None:
+        """Queue the next audio of a stream without deciding it, for a driver that calls `Ensemble.advance`.
+
+        Parameters and exceptions as in `push`.
+
+        Examples
+        --------
+        >>> session.put(block, rate=48_000)
+        >>> while any(outcome is True for outcome in Ensemble.advance([session, other])): ...
+        """
+        self._put(block(samples, rate))
+
+    def put_end(self, tail_silence: float = 0.0) -> None:
+        """Queue the end of the recording, as `finish` ends it, without deciding what is pending."""
+        self._put(End(checked_tail(tail_silence)))
+
     def push(self, samples: npt.ArrayLike, rate: int | None = None) -> list[Event]:
         """Process the next audio of a stream, of any length, and return its events.
 

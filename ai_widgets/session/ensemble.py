@@ -198,18 +198,36 @@ class Ensemble(Sequence[StreamingSession]):
         """Decide what is pending in sessions, and return the errors of those that failed."""
         running, errors = dict(sessions), dict[int, Exception]()
         while running:
-            with ExitStack() as held:
-                for session in running.values():
-                    held.enter_context(session._lock)
-                # Another thread may have closed a session since the last pass.
-                running = {place: session for place, session in running.items() if not session.closed}
-                outcomes = advance_together([session._loop for session in running.values()])
+            outcomes = Ensemble.advance(list(running.values()))
             for place, outcome in zip(list(running), outcomes, strict=True):
                 if isinstance(outcome, Exception):
                     errors[place] = outcome
                 if outcome is not True:
                     del running[place]
         return errors
+
+    @staticmethod
+    def advance(sessions: Sequence[StreamingSession]) -> list[bool | Exception]:
+        """Run each session up to its next forward pass, and the passes of all as one: a round, for a driver of its own.
+
+        Parameters
+        ----------
+        sessions
+            Sessions, each once, at any point. `put` and `put_end` queue audio between two rounds.
+
+        Returns
+        -------
+        list
+            For each session True if more may be pending, False if nothing is or the session is closed, or the error
+            that ended its step. The others are not affected by it.
+        """
+        with ExitStack() as held:
+            for session in sessions:
+                held.enter_context(session._lock)
+            # Another thread may have closed a session since the last round.
+            still = [session for session in sessions if not session.closed]
+            outcomes = dict(zip(map(id, still), advance_together([each._loop for each in still]), strict=True))
+        return [outcomes.get(id(session), False) for session in sessions]
 
 
 def _own(settings: dict[str, Any], place: int, n: int) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def heading(model: ListeningModel, settings: Settings) -> Header:
         versions={
             "ai_widgets": __version__,
             "python": platform.python_version(),
-            "torch": torch.__version__,
+            "torch": str(torch.__version__),
             "numpy": np.__version__,
             "system": f"{platform.system()} {platform.machine()}",
         },

@@ -142,9 +142,16 @@ class StreamingSession(AudioInput):
         """
         with self._lock:
             self._check_open()
+            self.settings.changed(**settings)
+            self._finish_pending()
+            return self.put_change(**settings)
+
+    def put_change(self, **settings: Any) -> Settings:
+        """Change settings as `change` does, but without deciding what is pending: they apply to its next chunk."""
+        with self._lock:
+            self._check_open()
             chosen = self.settings.changed(**settings)
             self.model.framing(chosen)
-            self._finish_pending()
             self._loop.settings = chosen
         return chosen
 
@@ -298,6 +305,11 @@ class StreamingSession(AudioInput):
             self._end_stream()
             self._stream = stream = EventStream(self._next_event, len(self._record))
         return stream
+
+    def _put(self, *items: Item) -> None:
+        with self._lock:
+            self._check_open()
+            self._loop.put(items)
 
     def _next_event(self, stream: EventStream) -> Event | None:
         """Return the next event of a stream, or None at its end."""

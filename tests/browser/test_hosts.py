@@ -152,18 +152,26 @@ def test_marimo_with_the_plain_widget(show: Show, marimo: str) -> None:
 
 @pytest.mark.parametrize("kind", [COLAB, KAGGLE], ids=lambda kind: kind.name)
 def test_a_simulated_host_runs_the_quick_start_to_its_end_live(show: Show, tmp_path: Path, kind: Kind) -> None:
-    first, *others = [cell.source for cell in nbformat.read(QUICK_START, 4).cells if cell.cell_type == "code"]
+    cells = [cell.source for cell in nbformat.read(QUICK_START, 4).cells if cell.cell_type == "code"]
     with simulated(kind, tmp_path) as host:
         output = opened(show, host)
-        assert host.run(first).errors == []
-        output.ask("w.set(greedy=True)")
+        for cell in cells:
+            assert host.run(cell).errors == []
+        turns = output.ask("len(w.record.turns)")
+        assert turns > 0
+        expect(output.widget.first).to_have_attribute("data-turns", str(turns))
+        expect(output.widget.first).to_have_attribute("data-state", "stopped")
         output.expect_problem("no_buffers", "drops the binary part.*sent as text.*Nothing has to be done")
         expect(output.problem("no_buffers")).to_have_attribute("role", "status")
 
-        # While no cell runs, the page asks for what is new.
+        # What a cell changes without waiting is shown after its end, because the page asks for what is new.
+        assert host.run("w.set(greedy=True)\nw.reset()").errors == []
+        expect(output.widget.first).to_have_attribute("data-chunks", "0")
+
+        # While no cell runs.
         play_a_clip(output)
         assert output.ask("w.record.turns['text'].tolist()") == HEARD
-        # What the kernel's threads sent by themselves never arrived, and the page has all the same.
+        # What the kernel's threads sent by themselves never arrived, and the page shows all the same.
         assert host.withheld > 0
 
         # While a cell runs, what it plays is shown before its end.
@@ -171,16 +179,12 @@ def test_a_simulated_host_runs_the_quick_start_to_its_end_live(show: Show, tmp_p
         running = host.begin(f"w.reset()\nw.play('clip:digit')\n{UNTIL.format(str(over))}")
         expect(output.button("transcript")).to_contain_text("You said seven.")
         assert not running.done()
-        # What the page asks meanwhile waits for the end of the cell, and is not lost.
+        # What the page asks meanwhile is handled after the cell, and is not lost.
         output.button("clip").select_option("rooster")
         over.touch()
         assert running.result(60).errors == []
         expect(output.button("transcript")).to_contain_text("rooster")
 
-        for cell in others:
-            assert host.run(cell).errors == []
-        turns = output.ask("len(w.record.turns)")
-        expect(output.widget.first).to_have_attribute("data-turns", str(turns))
         if kind.microphone:
             speak(output)
             assert output.ask(SOURCE) == "mic"
@@ -188,6 +192,7 @@ def test_a_simulated_host_runs_the_quick_start_to_its_end_live(show: Show, tmp_p
             output.button("record").click()
             output.expect_problem("frame_policy", r"is not allowed to use the microphone.*Play a clip or choose a file")
             output.expect_problem("frame_policy", r"pass an array to `w\.feed\(samples, rate\)`")
+            turns = output.ask("len(w.record.turns)")
             assert host.run("w.feed(aiw.clips['digit'].samples(), 16_000, end=True)").errors == []
             expect(output.widget.first).to_have_attribute("data-turns", str(turns + 1))
         output.page.page.screenshot(path=output.artifacts / f"simulated-{kind.name}.png")

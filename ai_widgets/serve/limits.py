@@ -1,0 +1,38 @@
+"""Limits of the class server: times in seconds, sizes in bytes."""
+
+from __future__ import annotations
+
+from ..widget.wire.limits import MAX_BLOCK_BYTES
+
+PATH = "/session"
+"""Path of the WebSocket; `/health` and `/metrics` are the others."""
+PLACES = 30
+"""Sessions at a time by default: a class."""
+PLACES_EACH = 2
+"""Sessions of one learner at a time by default: two widgets of a notebook."""
+MAX_FRAME_BYTES = MAX_BLOCK_BYTES + 128 * 1024
+"""Size of a received message: a block, and the JSON beside it, of which settings are the longest part (64 KiB)."""
+READ_AHEAD = 4
+"""Received messages that the socket holds before it stops to read: a slow model stops the sender."""
+HELLO_SECONDS = 10.0
+"""Time in which a new connection must say hello; then it is closed."""
+PING_SECONDS = 20.0
+"""Time between two pings, and time in which one must be answered: a vanished client is noticed after 40 s at most."""
+SLOW_SECONDS = 20.0
+"""Time in which a client must take a message: a slower one is told and disconnected. Its session can be resumed."""
+RESUME_SECONDS = 60.0
+"""Time for which the place of a vanished client is kept for it, unless another learner needs the place."""
+DRAIN_SECONDS = 15.0
+"""Time in which replies in progress may end before the server ends: the grace of container hosts is 30 s."""
+AHEAD_SECONDS = 10.0
+"""Undecided audio of one session, from which on nothing more is read from its client."""
+BURST_SECONDS = 20.0
+"""Audio that a client may send at once, such as a short file."""
+FASTER = 4.0
+"""Seconds of audio that a client may send per second in the long run: one session takes no more of the model."""
+MESSAGE_SECONDS = 0.02
+"""Seconds of audio that a message without audio counts as, so that at most 200 a second are read."""
+MAX_EVENTS = 5_000
+"""Events of a session that are complete in memory, about ten minutes: what a resuming client may lack."""
+MAX_ANSWERS = 200
+"""Answers queued for a client; beyond it the oldest is dropped, as in the widget's outbox."""
