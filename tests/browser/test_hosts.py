@@ -11,6 +11,9 @@ from typing import Any
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page, expect
 
 from .conftest import OPENED
@@ -90,6 +93,8 @@ def speak(notebook: Notebook) -> None:
     """Record the microphone in a new session until it is heard, and stop."""
     notebook.button("reset").click()
     expect(notebook.widget.first).to_have_attribute("data-chunks", "0")
+    # While a file plays, the button reads Stop.
+    expect(notebook.button("record")).to_contain_text("Record")
     notebook.record()
     expect(notebook.widget.first).to_have_attribute("data-decisions", re.compile(r"[3-9]|\d\d+"))
     notebook.stop()
@@ -105,15 +110,19 @@ def opened(show: Show, host: SimulatedHost) -> Output:
     return Output(frame, around.artifacts, host)
 
 
-def test_notebook_7(show: Show, lab: Lab) -> None:
-    address = lab.notebook("notebook-7.ipynb", [WIDGET])
+def test_notebook_7(show: Show, lab: Lab, tmp_path: Path) -> None:
+    over = tmp_path / "over"
+    address = lab.notebook("notebook-7.ipynb", [WIDGET, UNTIL.format(str(over))])
     notebook = show(Notebook, "notebook-7.ipynb")
     notebook.open(address.replace("/lab/tree/", "/notebooks/"))
     notebook.run_cell(0)
     play_a_clip(notebook)
     assert notebook.ask("w.record.turns['text'].tolist()") == HEARD
     notebook.shot("notebook-7", widget=False)
+    # While a cell runs.
+    notebook.run_cell(1, wait=False)
     speak(notebook)
+    over.touch()
     assert notebook.ask(SOURCE) == "mic"
     assert notebook.errors() == []
 
@@ -184,6 +193,7 @@ def test_a_simulated_host_runs_the_quick_start_to_its_end_live(show: Show, tmp_p
         over.touch()
         assert running.result(60).errors == []
         expect(output.button("transcript")).to_contain_text("rooster")
+        expect(output.button("playing")).to_have_attribute("data-file", "ended")
 
         if kind.microphone:
             speak(output)
@@ -196,3 +206,21 @@ def test_a_simulated_host_runs_the_quick_start_to_its_end_live(show: Show, tmp_p
             assert host.run("w.feed(aiw.clips['digit'].samples(), 16_000, end=True)").errors == []
             expect(output.widget.first).to_have_attribute("data-turns", str(turns + 1))
         output.page.page.screenshot(path=output.artifacts / f"simulated-{kind.name}.png")
+
+
+def test_html_of_nbconvert_shows_the_session_and_says_how_to_use_the_widget(
+    show: Show, lab: Lab, tmp_path: Path
+) -> None:
+    """The quick start as a notebook keeps it, without saved widget state, and read offline."""
+    cells = [new_code_cell(WIDGET), new_code_cell("w.play('clip:digit')")]
+    book = NotebookClient(new_notebook(cells=cells), resources={"metadata": {"path": str(tmp_path)}}).execute()
+    html, _ = HTMLExporter().from_notebook_node(book)
+    file = tmp_path / "quick-start.html"
+    file.write_text(html, encoding="utf-8")
+    page = show(Notebook, file.name).page
+    page.route(re.compile("^https?:"), lambda route: route.abort())
+    page.goto(file.as_uri())
+    expect(page.get_by_role("cell", name="You said seven.")).to_be_visible()
+    expect(page.locator("svg").first).to_be_visible()
+    expect(page.get_by_text("run this cell with a kernel to use it")).to_be_visible()
+    page.screenshot(path=tmp_path / "nbconvert.png")
