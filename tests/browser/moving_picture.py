@@ -54,7 +54,7 @@ LAST_FRAME_MS = 3000
 """Time for which the last frame stays before the picture begins again."""
 STILL_SCALE = 1640 / WIDTH
 """Pixels of the still pictures per CSS pixel."""
-TAKES = 6
+TAKES = 4
 """Sessions that are recorded until one is without a flaw; else the best of them is shown."""
 LEFT_TO_SEE_MS = 1200
 """Time for which the session goes on after its last reply."""
