@@ -175,7 +175,7 @@ class ClassServer:
             self.connections.discard(connection)
 
     def _process(self, socket: ServerConnection, request: Request) -> Response | None:
-        """Answer plain requests, and check the token of one for a WebSocket. A path is never logged: it may hold one."""
+        """Answer plain requests, and check the token of one for a WebSocket. No path is logged: it may hold a token."""
         path = request.path.partition("?")[0]
         if path == "/health":
             return _response(HTTPStatus.OK, "application/json", json.dumps(self.health()).encode())

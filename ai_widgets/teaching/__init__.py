@@ -10,5 +10,6 @@ from __future__ import annotations
 
 from .checking import all_exercises, check
 from .exercise import Chunks, Count, Exercise, Number, OneOf, Verdict
+from .pictures import Picture, heatmap
 
-__all__ = ["Chunks", "Count", "Exercise", "Number", "OneOf", "Verdict", "all_exercises", "check"]
+__all__ = ["Chunks", "Count", "Exercise", "Number", "OneOf", "Picture", "Verdict", "all_exercises", "check", "heatmap"]

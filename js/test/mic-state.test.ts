@@ -95,7 +95,9 @@ describe("a refused microphone", () => {
     expect(problem.sentence).toBe(
       `${frame} inside https://school.example is not allowed to use the microphone.`,
     );
-    expect(problem.wayOut).toMatch(/allow="microphone" to that frame.*tab of its own/);
+    expect(problem.wayOut).toMatch(
+      /Play a clip or choose a file.*w\.feed.*tab of its own.*allow="microphone" to that frame/,
+    );
   });
 
   it("always has a sentence and a way out of its own", () => {
