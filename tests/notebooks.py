@@ -39,8 +39,14 @@ CHECK = re.compile(r'check\("([\w.]+)", answer\)')
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 VARIES = "varies"
 """Tag of a cell whose output differs from run to run or from machine to machine."""
-OFFLINE = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
-"""Environment of the kernel: no network, no GPU, no progress bars."""
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "PYTHONHASHSEED": "0",
+    "TQDM_DISABLE": "1",
+    "PLOTLY_RENDERER": "plotly_mimetype",
+}
+"""Environment of the kernel: no network, no GPU, no progress bars, and figures saved as data without plotly.js."""
 
 
 def names() -> list[str]:
