@@ -38,7 +38,7 @@ html_extra_path = [str(SITE)] if SITE.is_dir() else []
 LESSONS = Path(__file__).parent / "notebooks"
 shutil.rmtree(LESSONS, ignore_errors=True)
 LESSONS.mkdir()
-# Figures of Plotly are stored as numbers, which hosts of notebooks draw; here the library does, from a file of the site.
+# Figures of Plotly are stored as numbers, which notebook hosts draw; here the library does, from a file of the site.
 STATIC = Path(__file__).parent.parent / "build" / "docs-static"
 STATIC.mkdir(parents=True, exist_ok=True)
 (STATIC / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
