@@ -24,6 +24,8 @@ from .wire.comm import ShellSafeWidget
 logger = logging.getLogger(__name__)
 
 Bundle = dict[str, Any]
+INSTEAD = "What a saved notebook keeps of the widget: run this cell with a kernel to use it."
+"""Sentence for readers of a page without a kernel, such as nbconvert's HTML."""
 
 
 class SavedTranscript:
@@ -118,7 +120,7 @@ class WidgetView:
         """Return text and HTML that need neither kernel nor extension."""
         return {
             "text/plain": f"{headline}\n{transcript_text(record)}",
-            "text/html": f'<div class="{self.transcript.name}">{timeline_image(record)}'
+            "text/html": f'<div class="{self.transcript.name}">{timeline_image(record)}<div>{INSTEAD}</div>'
             f"{transcript_html(record, headline)}{saved_viewer(record) if self._viewer else ''}</div>",
         }
 
