@@ -152,15 +152,11 @@ class ClassServer:
     # Of the library --------------------------------------------------------------------------------------------------
 
     async def _serve(self, socket: ServerConnection) -> None:
-        connection = Connection(
-            socket,
-            socket.learner,
-            self.places,
-            self.driver,
-            self.metrics,
-            self.connections,
-            self._slow_s,  # type: ignore[attr-defined]
-        )
+        learner = None if socket.request is None else self._learner(socket.request)
+        if learner is None:
+            # `_process` lets no such client through.
+            return
+        connection = Connection(socket, learner, self.places, self.driver, self.metrics, self.connections, self._slow_s)
         self.connections.add(connection)
         try:
             await connection.run()
@@ -173,7 +169,7 @@ class ClassServer:
         finally:
             self.connections.discard(connection)
 
-    def _process(self, socket: ServerConnection, request: Request) -> Response | None:
+    def _process(self, _: ServerConnection, request: Request) -> Response | None:
         """Answer plain requests, and check the token of one for a WebSocket. No path is logged: it may hold a token."""
         path = request.path.partition("?")[0]
         if path == "/health":
@@ -183,12 +179,14 @@ class ClassServer:
             return _response(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", page)
         if path != PATH:
             return _response(HTTPStatus.NOT_FOUND, "text/plain", f"Sessions are at {PATH}.".encode())
-        learner = self._tokens.learner(request.headers.get("Authorization"))
-        if learner is None:
+        if self._learner(request) is None:
             self.metrics.refused.labels("token").inc()
             return _response(HTTPStatus.UNAUTHORIZED, "text/plain", UNKNOWN_TOKEN.encode())
-        socket.learner = learner  # type: ignore[attr-defined]
         return None
+
+    def _learner(self, request: Request) -> str | None:
+        """Return the name of the learner whose token a request holds, or None."""
+        return self._tokens.learner(request.headers.get("Authorization"))
 
     def health(self) -> dict[str, Any]:
         """Return what `/health` says: whether learners are admitted, and how many places are taken."""

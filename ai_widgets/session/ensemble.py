@@ -139,7 +139,7 @@ class Ensemble(Sequence[StreamingSession]):
             raise SettingError(f"push takes a block for each of the {len(self)} sessions, or None, not {len(blocks)}.")
         given = dict(enumerate(blocks))
         return self._run(
-            lambda place, session: session.stream(given[place], rate) if given[place] is not None else None
+            lambda place, session: None if (block := given[place]) is None else session.stream(block, rate)
         )
 
     def finish(self, tail_silence: float = 0.0) -> list[list[Event]]:
