@@ -34,11 +34,12 @@ from .errors import (
     SessionError,
     SettingError,
     UnknownClipError,
+    UnknownExerciseError,
 )
 from .model.importing import collector_paused
 
 if TYPE_CHECKING:
-    from . import analysis, policies
+    from . import analysis, page, policies
     from .audio.clips import clips
     from .audio.files import load_audio
     from .inference import Model, load_model, run_inference
@@ -100,10 +101,12 @@ __all__ = [
     "Token",
     "Turn",
     "UnknownClipError",
+    "UnknownExerciseError",
     "analysis",
     "clips",
     "load_audio",
     "load_model",
+    "page",
     "policies",
     "run_inference",
 ]
@@ -112,7 +115,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("analysis", "policies"):
+    if name in ("analysis", "page", "policies"):
         with collector_paused():
             return importlib.import_module(f".{name}", __name__)
     if name not in _WHERE:

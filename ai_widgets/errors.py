@@ -33,6 +33,13 @@ class UnknownClipError(AudioError, KeyError):
     __str__ = Exception.__str__
 
 
+class UnknownExerciseError(AiWidgetsError, KeyError):
+    """Error for a name that no exercise of the notebooks has; the message suggests one. Also a mapping's `KeyError`."""
+
+    # A KeyError would show its sentence in quotes.
+    __str__ = Exception.__str__
+
+
 class AudioWarning(UserWarning):
     """Warning for an audio file that was read despite a fault: truncated, damaged, or with cancelling channels."""
 

@@ -10,8 +10,8 @@ import { generate } from "./schema-types.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const package_ = join(here, "..", "ai_widgets");
-/** Largest size of the widget's files, in bytes: a notebook loads them for every widget. Recordings, branches, three views and the tour need it. */
-const LARGEST_BUNDLE = 240_000;
+/** Largest size of the widget's files, in bytes: a notebook loads them for every widget. Recordings, branches, analyses, three views and the tour need it. */
+const LARGEST_BUNDLE = 256_000;
 /** Largest size of the files of `AnswerView`, in bytes. */
 const LARGEST_ANSWER = 60_000;
 /** Largest size of the viewer's files, in bytes: each exported page contains them. */

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from ai_widgets.widget.wire import limits, outgoing
-from ai_widgets.widget.wire.branch_messages import DropBranch, Fork
+from ai_widgets.widget.wire.branch_messages import DropBranch, SentFork
 from ai_widgets.widget.wire.clip_message import PlayClip
 from ai_widgets.widget.wire.messages import (
     Close,
@@ -34,7 +34,7 @@ from ai_widgets.widget.wire.messages import (
     Step,
 )
 from ai_widgets.widget.wire.page_message import PageMessage
-from ai_widgets.widget.wire.recording_messages import Load, Part, Release, Replay, Save, Unload
+from ai_widgets.widget.wire.recording_messages import Analyse, Load, Part, Release, Replay, Save, Unload
 from tests.every_event import EVENTS
 
 FIXTURE = Path(__file__).parents[1] / "js" / "test" / "fixtures" / "written.ts"
@@ -123,6 +123,9 @@ FROM_KERNEL: tuple[dict[str, Any], ...] = (
     outgoing.recording("shown", "talk.aiw", facts=FACTS),
     outgoing.replayed("running", 3, 20),
     outgoing.replayed("differs", 20, 20, 3, "decision, p_text: 0.1 → 0.3 (by 0.2)"),
+    outgoing.analysed("onset", "running", 3, 20),
+    outgoing.analysed("onset", "done", result={"settings": {"bias": 0.5}, "chunk": [0, 1], "hazard": [0.25, 1.0]}),
+    outgoing.analysed("seeds", "done", result={"settings": {}, "seeds": [0, 1], "begun": [[1], []], "decided": [2, 2]}),
     outgoing.problem("setting", "No such setting.", names=["warmth"], request=3),
 )
 """Messages as they are built by `outgoing`; the two times of day are replaced in the fixture."""
@@ -144,7 +147,9 @@ FROM_PAGE: tuple[PageMessage, ...] = (
     ASKED,
     Loop("step"),
     *(Step(), Interrupt(), Reset(), Poll()),
-    Fork(3, 9, {"bias": 0.5}, "TEXT_BEGIN", True, 7, "p"),
+    SentFork(3, 9, 1, {"bias": 0.5}, "TEXT_BEGIN", "mute", 0, 7, "p"),
+    SentFork(3, None, 2, {}, "", "swap", 8, 7, "p"),
+    SentFork(3, None, 1, {}, "", "samples", 0, 7, "p", "AAAAAA=="),
     DropBranch(1),
     Save("aiw", 7, "p"),
     Part(7, 512, "p"),
@@ -152,6 +157,7 @@ FROM_PAGE: tuple[PageMessage, ...] = (
     Load(3, "talk.aiw", 1_000_000, "p"),
     Unload("p"),
     *(Replay("start", "p"), Replay("cancel", "p")),
+    *(Analyse("onset", "start", {"bias": 0.5}, 20, "p"), Analyse("seeds", "cancel", {}, 1, "p")),
 )
 
 

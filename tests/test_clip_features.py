@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ai_widgets.audio import clip_features
 from ai_widgets.audio.clip_features import PIECE_CHUNKS, ArraySamples, ClipLogMel
 from ai_widgets.audio.features import log_mel
 from ai_widgets.audio.file_samples import KEPT, FileSamples
@@ -149,3 +151,19 @@ class TestFiles:
                     continue
         assert count > at
         np.testing.assert_array_equal(np.concatenate(got), whole)
+
+
+def test_a_clip_of_one_piece_is_transformed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short clips by the hundred, each measured and then scaled; a longer one keeps its last piece alone."""
+    transformed: list[int] = []
+    transform = clip_features.log10_mel
+
+    def counted(samples: Array) -> npt.NDArray[np.float64]:
+        transformed.append(len(samples))
+        return transform(samples)
+
+    monkeypatch.setattr(clip_features, "log10_mel", counted)
+    for pieces, transforms in ((1, 1), (3, 5)):
+        transformed.clear()
+        in_pieces(ClipLogMel(ArraySamples(babble(6.0 * pieces), 16_000)))
+        assert len(transformed) == transforms

@@ -13,10 +13,10 @@ import soundfile
 
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Chunk, Decision, Notice
+from tests.encoded_sounds import encode
 from tests.events import said
 from tests.hours import hour
 from tests.signals import babble
-from tests.test_audio_files import encode
 
 ROOM_MB = 300
 """What an hour's file may cost above the model."""

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ai_widgets.audio.intake import ChunkAudio, Intake
+from ai_widgets.audio.intake import ChunkAudio, Intake, silence
 from ai_widgets.errors import AudioError, SessionError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Event, Notice, Token, Turn
-from ai_widgets.session.perceive import Heard, Listener
+from ai_widgets.session.perceive import Heard, Listener, hear_clip, hear_tail
 from ai_widgets.session.session import StreamingSession
 from tests.events import said
 from tests.scripted import scripted, spell
@@ -362,3 +363,15 @@ def test_sessions_of_one_model_are_apart(toy: Model, expected: list[Event]) -> N
         list(right.push(babble(0.3, place)))
     left.finish(1.0)
     assert said(left.record.events) == expected
+
+
+def test_the_silence_after_clips_is_encoded_once_a_model(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of clips end with the same silence; its frames are those of the first time, bit for bit."""
+    encoded: list[int] = []
+    encode = toy.encoder.encode
+    monkeypatch.setattr(toy.encoder, "encode", lambda mels: (encoded.append(mels.shape[1] // 40), encode(mels))[1])
+    for _ in range(2):
+        toy.session(bias=-1000.0).push_clip(babble(0.8), tail_silence=3.6)
+    assert encoded == [2, 9, 2]
+    for kept, anew in zip(hear_tail(toy, silence(3.6)), hear_clip(toy, silence(3.6), 0), strict=True):
+        assert torch.equal(torch.as_tensor(kept.frames), torch.as_tensor(anew.frames))

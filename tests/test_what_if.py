@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from ai_widgets import analysis
-from ai_widgets.analysis import onset, seeds, sweep, what_if
-from ai_widgets.errors import SessionError, SettingError
+from ai_widgets import analysis, policies
+from ai_widgets.analysis import seeds, sweep, what_if
+from ai_widgets.errors import SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Decision, Event
 from ai_widgets.record.record import SessionRecord
@@ -147,56 +147,12 @@ class TestRefused:
         assert not found.exact.any()
         assert what_if([]).exact_until is None
 
-
-class TestOnset:
-    def test_the_curve_is_that_of_a_silent_run(self, toy: Model) -> None:
-        session = toy.session(**SHORT, seed=1, temperature=2.0)
-        session.push(chunks(10))
-        curve = onset(session.record, toy)
-        assert {decision.choice for decision in curve.record.of_type(Decision)} == {"KEEP_SILENCE"}
-        assert curve.first.sum() + curve.never == pytest.approx(1)
-        expected, left = [], 1.0
-        for decision in curve.record.of_type(Decision):
-            p = 1 / (1 + np.exp((decision.logit_keep - decision.logit_text) / 2.0))
-            expected.append(left * p)
-            left *= 1 - p
-        np.testing.assert_allclose(curve.first, expected)
-        assert list(curve.table.columns) == ["chunk", "hazard", "first"]
-        # A silent record is its own silent run, also under other settings.
-        again = onset(curve.record, temperature=2.0)
-        np.testing.assert_allclose(again.first, curve.first)
-
-    def test_it_is_the_share_of_seeds_whose_first_reply_comes_there(self, toy: Model) -> None:
-        session = toy.session(**SHORT, temperature=3.0)
-        session.push(chunks(4, 1))
-        curve = onset(session.record, toy)
-        raster = seeds(toy, session.record, 60)
-        firsts = [raster[seed].to_numpy(bool).argmax() if raster[seed].any() else -1 for seed in raster]
-        shares = [firsts.count(chunk) / 60 for chunk in range(4)]
-        np.testing.assert_allclose(shares, curve.first, atol=0.2)
-
-    def test_a_record_with_replies_needs_a_model(self, toy: Model) -> None:
-        session = toy.session(**SHORT, bias=1000.0)
-        session.push(chunks(2))
-        with pytest.raises(SessionError, match=r"onset\(record, model\)"):
-            onset(session.record)
-        with pytest.raises(SessionError, match="top_k"):
-            onset(session.record, toy, mask=False, top_k=0)
-
-
-class TestSeeds:
-    def test_a_column_is_the_session_of_that_seed(self, toy: Model) -> None:
-        session = toy.session(**SHORT, seed=5, temperature=2.0)
-        session.push(chunks(6))
-        raster = seeds(toy, session.record, [5, 6])
-        assert raster.shape == (6, 2)
-        recorded = [decision.choice == "TEXT_BEGIN" for decision in session.record.of_type(Decision)]
-        assert raster[5].tolist() == recorded
-        other = toy.session(**SHORT, seed=6, temperature=2.0)
-        other.push(chunks(6))
-        assert raster[6].tolist() == [d.choice == "TEXT_BEGIN" for d in other.record.of_type(Decision)]
-        with pytest.raises(SettingError, match="at least 1"):
-            seeds(toy, session.record, 0)
+    def test_decisions_of_a_policy_are_unknown(self) -> None:
+        session = policies.Energy().session()
+        session.push(np.zeros(6400 * 3, np.float32))
+        found = what_if(session.record, bias=1.0)
+        assert found.choice.tolist() == [None] * 3
+        assert np.isnan(found.p_text).all()
 
     def test_a_column_of_a_sweep_is_the_session_with_that_value(self, toy: Model) -> None:
         session = toy.session(**SHORT, seed=5)

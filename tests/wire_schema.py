@@ -51,6 +51,9 @@ WIRE_WORDS: Mapping[str, Any] = {
     "RecordingFormat": limits.RecordingFormat,
     "RecordingState": kernel_recordings.RecordingState,
     "ReplayState": kernel_recordings.ReplayState,
+    "AnalysisKind": limits.AnalysisKind,
+    "AnalysisState": limits.AnalysisState,
+    "AudioChange": limits.AudioChange,
     "AnswerStatus": answer_messages.AnswerStatus,
 }
 """Names that the page has for types of words."""
@@ -91,6 +94,8 @@ def wire() -> Schema:
         "CLIPS": [[clip.name, clip.title] for clip in clips.values()],
         "MAX_ANSWER_FILE_BYTES": answer_messages.MAX_FILE_BYTES,
         "RECORDING_SUFFIX": limits.RECORDING_SUFFIX,
+        "MAX_SEEDS": limits.MAX_SEEDS,
+        "MAX_FORK_SAMPLES": limits.MAX_BLOCK_BYTES // 4,
         "KERNEL_TYPES": [kind.__struct_config__.tag for kind in kernel_messages.RECEIVED],
     }
     answering = (*answer_messages.REQUESTS, answer_messages.Answered)
@@ -123,7 +128,7 @@ def _definitions(kinds: Sequence[Struct], words: Mapping[str, Any]) -> Schema:
     _, found = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     structs = {
         name: value
-        for module in (protocol, messages, kernel_messages, answer_messages)
+        for module in (protocol, messages, kernel_messages, kernel_recordings, answer_messages)
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, msgspec.Struct)
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .onset import Onset, onset
-from .seeds import seeds, sweep
+from .seeds import Seeds, seeds, sweep
 from .what_if import WhatIf, what_if
 
-__all__ = ["Onset", "WhatIf", "onset", "seeds", "sweep", "what_if"]
+__all__ = ["Onset", "Seeds", "WhatIf", "onset", "seeds", "sweep", "what_if"]

@@ -59,7 +59,8 @@ def decided(decision: Decision, rule: Mapping[str, Any]) -> Outcome:
     >>> decided(decision, {**decision.rule, "bias": 2.0}).choice
     'TEXT_BEGIN'
     """
-    scores = _scores(decision, rule) if decision.rule else None
+    # The rule of a policy has other fields, and it has no logits.
+    scores = _scores(decision, rule) if GREEDY in decision.rule else None
     if scores is None:
         return UNKNOWN
     names = [name for name, _ in scores]

@@ -2,25 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SettingError
 from ..protocol import Decision
 from ..record.record import SessionRecord
-from ..session.replay import run_several
+from ..session.replay import run_again, run_several
 from .decision_rule import TEXT
+from .onset import place
 
 if TYPE_CHECKING:
     import pandas as pd
+    from plotly import graph_objects as go
 
-    from ..inference import Model
+    from ..session.listening import ListeningModel
 
 
-def seeds(model: Model, record: SessionRecord, n: int | Iterable[int] = 20, **changed: Any) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Seeds:
+    """Decisions on the same audio under several seeds.
+
+    Attributes
+    ----------
+    begun
+        Chunks after which a reply began, by seed, in order.
+    decided
+        Chunks that have a decision, by seed, in order.
+    settings
+        Settings that differ from the record's, without the seed.
+    """
+
+    begun: Mapping[int, tuple[int, ...]]
+    decided: Mapping[int, tuple[int, ...]]
+    settings: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """Return `seeds`, by which a page knows what it shows."""
+        return "seeds"
+
+    def __str__(self) -> str:
+        """Say in one line when the seeds reply; the page says the same."""
+        firsts = [chunks[0] for chunks in self.begun.values() if chunks]
+        count = len(self.begun)
+        if not firsts:
+            return f"No reply comes with any of {count} seeds."
+        common, times = min(Counter(firsts).items(), key=lambda item: (-item[1], item[0]))
+        if times == count:
+            said = f"{'The seed replies' if count == 1 else f'All {count} seeds reply'} first after {place(common)}"
+        else:
+            said = f"{len(firsts)} of {count} seeds reply: first from {place(min(firsts))} to {place(max(firsts))}"
+            if times > 1:
+                said += f", most often after {place(common)}, {times} times"
+        same = len(set(self.begun.values())) == 1
+        return f"{said}; all replies begin at the same chunks." if same and count > 1 else f"{said}."
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Raster of the decisions.
+
+        A row per chunk and a column per seed, of pandas' `boolean`: True where a reply began, missing where the chunk
+        has no decision.
+        """
+        import pandas as pd
+
+        columns = {}
+        for seed, chunks in self.decided.items():
+            began = set(self.begun[seed])
+            columns[seed] = pd.Series([chunk in began for chunk in chunks], list(chunks), dtype="boolean")
+        raster = pd.DataFrame(columns)
+        raster.index.name, raster.columns.name = "chunk", "seed"
+        return raster
+
+    def plot(self) -> go.Figure:
+        """Draw the raster, a row per seed, and the share of the seeds that reply after each chunk, over time.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+        """
+        from .plots import seeds_figure
+
+        return seeds_figure(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a page needs for the same raster: the settings, and a list per seed of each kind of chunks."""
+        return {
+            "settings": dict(self.settings),
+            "seeds": list(self.begun),
+            "begun": [list(chunks) for chunks in self.begun.values()],
+            "decided": [len(chunks) for chunks in self.decided.values()],
+        }
+
+
+def seeds(
+    model: ListeningModel,
+    record: SessionRecord,
+    n: int | Iterable[int] = 20,
+    *,
+    watch: Callable[[int, int], object] | None = None,
+    **changed: Any,
+) -> Seeds:
     """Run the audio of a record once per seed, and return a raster of the decisions.
 
-    Sixteen runs at a time share each forward pass (`Ensemble`), and encode their common audio once.
+    Sixteen runs at a time share each forward pass (`Ensemble`), and encode their common audio once; with `watch` they
+    come one after the other.
 
     Parameters
     ----------
@@ -28,14 +117,11 @@ def seeds(model: Model, record: SessionRecord, n: int | Iterable[int] = 20, **ch
         Model that hears, and the record whose audio it hears, with the record's settings.
     n
         Number of seeds, 0 to n − 1, or the seeds.
+    watch
+        Called after each step with the number of chunks heard in all runs, and of all chunks of all runs; what it
+        raises ends the run.
     **changed
         Other settings of all runs, such as ``temperature=1.0``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per chunk and a column per seed, of pandas' `boolean`: True where a reply began, missing where the chunk
-        has no decision.
 
     Raises
     ------
@@ -47,15 +133,44 @@ def seeds(model: Model, record: SessionRecord, n: int | Iterable[int] = 20, **ch
     Examples
     --------
     >>> raster = seeds(model, record, 20)
-    >>> raster.mean(axis=1)             # share of the seeds that reply after each chunk
+    >>> print(raster)
+    17 of 20 seeds reply: first from chunk 10 (4.4 s) to chunk 18 (7.6 s), most often after chunk 12 (5.2 s), 9 times.
+    >>> raster.table.mean(axis=1)       # share of the seeds that reply after each chunk
     """
-    chosen = list(range(n)) if isinstance(n, int) else list(n)
+    chosen = list(range(n)) if isinstance(n, int) else list(dict.fromkeys(n))
     if not chosen:
         raise SettingError(f"n must be at least 1, or seeds, not {n!r}.", ("seed",))
-    return sweep(model, record, "seed", chosen, **changed)
+    begun, decided = dict[int, tuple[int, ...]](), dict[int, tuple[int, ...]]()
+    for seed, heard in zip(chosen, _heard(model, record, chosen, watch, changed), strict=True):
+        decisions = heard.of_type(Decision)
+        decided[seed] = tuple(decision.chunk for decision in decisions)
+        begun[seed] = tuple(decision.chunk for decision in decisions if decision.choice == TEXT)
+    return Seeds(begun, decided, {name: value for name, value in changed.items() if name != "seed"})
 
 
-def sweep(model: Model, record: SessionRecord, name: str, values: Sequence[Any], **changed: Any) -> pd.DataFrame:
+def _heard(
+    model: ListeningModel,
+    record: SessionRecord,
+    chosen: Sequence[int],
+    watch: Callable[[int, int], object] | None,
+    changed: Mapping[str, Any],
+) -> Iterable[SessionRecord]:
+    """Return the record of each seed: of runs that share their forward passes, or one after the other if watched."""
+    changes = [{**changed, "seed": seed} for seed in chosen]
+    if watch is None:
+        return run_several(model, record, changes)
+    each = record.chunks_heard
+    reports = (_counted(watch, done * each, len(chosen) * each) for done in range(len(chosen)))
+    return (run_again(model, record, watch=report, **one) for report, one in zip(reports, changes, strict=True))
+
+
+def _counted(watch: Callable[[int, int], object], before: int, total: int) -> Callable[[int], object]:
+    return lambda heard: watch(before + heard, total)
+
+
+def sweep(
+    model: ListeningModel, record: SessionRecord, name: str, values: Sequence[Any], **changed: Any
+) -> pd.DataFrame:
     """Run the audio of a record once per value of a setting, and return the decisions, a column per value.
 
     Unlike `what_if`, which computes from the recorded numbers and is exact until the first decision that flips, this

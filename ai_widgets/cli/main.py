@@ -110,6 +110,7 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
         help="save the audio as the model heard it only, not also as decoded: a smaller file",
     )
     run.add_argument("--html", metavar="OUT.html", help="write a page that shows and plays everything, for any browser")
+    run.add_argument("--engine", action="store_true", help="with --html: the page has the model in it, to run it on")
     run.add_argument("--separate", action="store_true", help="hear every file in a session of its own, several at once")
     run.add_argument("--places", type=int, help="with --separate: sessions in one forward pass (default: 16)")
     run.add_argument("--workers", type=int, help="with --separate: processes (default: by model, cores and files)")

@@ -39,7 +39,7 @@ def write_page(given: argparse.Namespace) -> int:
         check_recording(model, recording)
     print(f"Exporting {model.name} to ONNX; this takes some seconds.", file=sys.stderr)
     with tqdm(total=STEPS, desc="exporting", unit="step", leave=False) as bar:
-        found = contents(model, recording, bar.update)
+        found = contents(model, recording, step_done=bar.update)
     if given.single_file:
         write_single_file(found, target)
         print(f"{target} ({target.stat().st_size / 1e6:.1f} MB): open it in a browser; it needs no server.")

@@ -11,10 +11,11 @@ import hashlib
 import json
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -44,6 +45,17 @@ TITLE = "Audio-Interaction"
 """Title of a page whose record names no model."""
 
 
+class Analysis(Protocol):
+    """Result of an analysis that a page shows: an `Onset` or `Seeds` of `ai_widgets.analysis`."""
+
+    @property
+    def kind(self) -> str:
+        """Kind of the analysis: `onset` or `seeds`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers of the picture."""
+
+
 def check_folder(path: str | Path) -> None:
     """Check, before a long run, that a page can be written to a path.
 
@@ -59,7 +71,12 @@ def check_folder(path: str | Path) -> None:
 
 
 def html_page(
-    record: SessionRecord, *, title: str | None = None, audio: bool = True, progress: bool = False
+    record: SessionRecord,
+    *,
+    title: str | None = None,
+    audio: bool = True,
+    progress: bool = False,
+    analyses: Iterable[Analysis] = (),
 ) -> HtmlPage:
     """Build the HTML page of a record. The same record gives the same page.
 
@@ -73,6 +90,8 @@ def html_page(
         Whether the page contains the audio that the record keeps, as MP3.
     progress
         Whether a bar is shown while long audio is encoded.
+    analyses
+        Results of analyses of the record, which the page shows: an onset curve, a raster of seeds.
 
     Returns
     -------
@@ -86,8 +105,7 @@ def html_page(
     """
     script, style, licenses = (_asset(name) for name in ("viewer.js", "viewer.css", "viewer.licenses.txt"))
     about = page_facts(record.header.to_json())
-    model = about["model"]
-    heading = encodable(title if title is not None else f"Session with {model}" if model else TITLE)
+    heading = heading_of(record, title)
     notes: list[str] = []
     sound: Sound | None = None
     if audio:
@@ -95,9 +113,14 @@ def html_page(
     events: list[Event] = list(record.events)
     packed, left_out = b"", ""
     # Everything of the page but the events: 4 kB are the tags, the header and the transcript's frame.
-    # The policy allows no inline styles. In escaped text there is no quotation mark that the pattern could meet.
-    fallback = re.sub(r' style="[^"]*"', "", encodable(transcript_html(record, heading)))
-    room = MAX_BYTES - sum(len(part.encode("utf-8")) for part in (script, style, licenses, fallback)) - 4_000
+    fallback = text_of(record, heading)
+    analysed = {each.kind: finite(each.to_json()) for each in analyses}
+    room = (
+        MAX_BYTES
+        - len(_script_json(analysed))
+        - sum(len(part.encode("utf-8")) for part in (script, style, licenses, fallback))
+        - 4_000
+    )
     if events:
         for level in LEVELS:
             packed, left_out = pack(events, level), level.left_out
@@ -113,6 +136,7 @@ def html_page(
         "audio": None
         if sound is None
         else {"type": "audio/mpeg", "start_s": record.audio_start_s, "delay_s": MP3_DELAY_S},
+        "analyses": analysed,
         "notes": [note for note in (left_out, *notes) if note],
     }
     policy = "; ".join(
@@ -147,6 +171,18 @@ def html_page(
         return HtmlPage("\n".join([*parts, *last]))
     before = "\n".join([*parts, '<script type="text/plain" id="aiw-audio">'])
     return HtmlPage(before, sound, "\n".join(["</script>", *last]))
+
+
+def heading_of(record: SessionRecord, title: str | None) -> str:
+    """Return the title of a record's page: the given one, or one with the model's name."""
+    model = page_facts(record.header.to_json())["model"]
+    return encodable(title if title is not None else f"Session with {model}" if model else TITLE)
+
+
+def text_of(record: SessionRecord, heading: str) -> str:
+    """Format the replies of a record as HTML for a page whose policy allows no inline styles."""
+    # In escaped text there is no quotation mark that the pattern could meet.
+    return re.sub(r' style="[^"]*"', "", encodable(transcript_html(record, heading)))
 
 
 def _asset(name: str) -> str:

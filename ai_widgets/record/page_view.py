@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from .html import Analysis
     from .html_document import HtmlPage
     from .record import SessionRecord
 
@@ -20,6 +22,7 @@ class PageView:
         title: str | None = None,
         audio: bool = True,
         progress: bool = True,
+        analyses: Iterable[Analysis] = (),
     ) -> HtmlPage:
         """Build one HTML page with timeline, inspector, transcript and audio. It needs no network and no kernel.
 
@@ -33,6 +36,8 @@ class PageView:
             Whether the page contains the audio that the record keeps, as MP3: 14 MB per hour.
         progress
             Whether a bar is shown where encoding takes longer than two seconds (about ten minutes of audio).
+        analyses
+            Results that the page shows below the timeline: `analysis.onset(…)`, `analysis.seeds(…)`.
 
         Returns
         -------
@@ -50,7 +55,7 @@ class PageView:
         """
         from .html import html_page
 
-        page = html_page(cast("SessionRecord", self), title=title, audio=audio, progress=progress)
+        page = html_page(cast("SessionRecord", self), title=title, audio=audio, progress=progress, analyses=analyses)
         if path is not None:
             page.save(path)
         return page

@@ -75,7 +75,7 @@ class Connection:
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._number = self._sent = 0
-        self._room, self._caught_up = asyncio.Event(), asyncio.Event()
+        self._room, self._caught_up, self._moved = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._ending: asyncio.Future[None] | None = None
         self.place: Place | None = None
 
@@ -109,8 +109,16 @@ class Connection:
         except (ConnectionClosed, asyncio.TimeoutError):
             logger.debug("A client could not be told: %s", code)
 
-    async def caught_up(self) -> None:
-        """Wait until the client has been sent all events so far."""
+    async def settled(self) -> None:
+        """Wait until all audio so far is decided, and the client has been sent all events."""
+        place = self.place
+        if place is None or place.changed != self._wake:
+            return
+        while not place.idle:
+            self._moved.clear()
+            # The driver tells after each round, also of one that ended since `idle` was read.
+            if not place.idle:
+                await self._moved.wait()
         self._caught_up.clear()
         self._changed.set()
         await self._caught_up.wait()
@@ -194,7 +202,7 @@ class Connection:
             if seconds:
                 self._held = True
                 await asyncio.sleep(seconds)
-            while place.full and place.changed == self._wake:
+            while (place.full or self._places.draining) and place.changed == self._wake:
                 self._held = True
                 self._room.clear()
                 await self._room.wait()
@@ -227,6 +235,7 @@ class Connection:
     def _notice(self) -> None:
         self._changed.set()
         self._room.set()
+        self._moved.set()
 
     async def _write(self, place: Place) -> None:
         try:

@@ -126,24 +126,27 @@ class ClassServer:
         self.places.draining = True
         connections = list(self.connections)
         logger.info("The server is draining: %d clients.", len(connections))
-        try:
-            await asyncio.wait_for(self._settled(), self._drain_s)
-        except asyncio.TimeoutError:
+        if await self._unsettled(connections, self._drain_s):
             for place in self.places.taken:
                 if place.session is not None:
                     place.session.interrupt()
+            await self._unsettled(connections, CLOSE_SECONDS)
         await asyncio.gather(*(self._dismiss(each) for each in connections))
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
         await asyncio.to_thread(self.driver.stop)
 
-    async def _settled(self) -> None:
-        """Wait until all audio so far is decided, and all clients were sent the events."""
-        for connection in list(self.connections):
-            while connection.place is not None and not connection.place.idle:
-                await connection.caught_up()
-            await connection.caught_up()
+    @staticmethod
+    async def _unsettled(connections: Sequence[Connection], seconds: float) -> bool:
+        """Wait until all audio is decided and all events are sent. Return whether that took too long for some."""
+        if not connections:
+            return False
+        waits = [asyncio.ensure_future(each.settled()) for each in connections]
+        _, late = await asyncio.wait(waits, timeout=seconds)
+        for each in late:
+            each.cancel()
+        return bool(late)
 
     async def _dismiss(self, connection: Connection) -> None:
         await connection.tell("draining", "The class server is shutting down; the session ends here.")

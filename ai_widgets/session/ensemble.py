@@ -137,10 +137,12 @@ class Ensemble(Sequence[StreamingSession]):
         """
         if len(blocks) != len(self):
             raise SettingError(f"push takes a block for each of the {len(self)} sessions, or None, not {len(blocks)}.")
-        given = dict(enumerate(blocks))
-        return self._run(
-            lambda place, session: None if (block := given[place]) is None else session.stream(block, rate)
-        )
+
+        def heard(place: int, session: StreamingSession) -> EventStream | None:
+            block = blocks[place]
+            return None if block is None else session.stream(block, rate)
+
+        return self._run(heard)
 
     def finish(self, tail_silence: float = 0.0) -> list[list[Event]]:
         """End the recording in every session, as `StreamingSession.finish` does; returns and raises as `push`."""

@@ -26,6 +26,7 @@ from ..audio.intake import ChunkAudio
 from ..errors import SessionError, SettingError
 from ..protocol import CHUNK_SECONDS, Chunk, Notice
 from ..record.branch import BranchRecord
+from ..record.chunk_names import chunk_names
 from ..record.record import SessionRecord
 from ..settings import Settings
 from .loop import Loop
@@ -115,8 +116,11 @@ class Change:
     def told(self, first: int) -> Notice:
         """Build the notice that begins the fork's own events."""
         parts = [f"{name} is {short(value)}" for name, value in self.settings.items()]
-        parts += [f"chunk {at} is forced to {name}" for at, name in self.force.items()]
-        parts += [f"the audio of chunk {at} is another" for at in self.audio]
+        for name in dict.fromkeys(self.force.values()):
+            forced = [at for at, other in self.force.items() if other == name]
+            parts.append(f"{chunk_names(forced)} forced to {name}")
+        if self.audio:
+            parts.append(f"other audio at {chunk_names(self.audio)}")
         words = f": {', '.join(parts)}" if parts else ""
         data = {
             "chunk": self.chunk,

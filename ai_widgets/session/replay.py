@@ -115,6 +115,24 @@ class Replay:
         return f"not reproduced: {self.first_difference}; {self.compared:,} decisions, tokens and replies before it are"
 
 
+def check_rerun(record: SessionRecord) -> None:
+    """Check that a record can be heard again.
+
+    Raises
+    ------
+    SessionError
+        If it lacks settings or audio, or holds several sessions.
+    """
+    if not record.header.settings:
+        raise SessionError("The record does not say with which settings its session began, so it cannot be run again.")
+    chunks = record.of_type(Chunk)
+    if record.header.sessions > 1 or any(chunk.chunk != place for place, chunk in enumerate(chunks)):
+        raise SessionError("The record holds several sessions, or lacks chunks, so it cannot be run again.")
+    lacking = next((chunk.chunk for chunk in chunks if not record.keeps(chunk.chunk)), None)
+    if lacking is not None:
+        raise missing(lacking)
+
+
 def rerun(
     model: ListeningModel,
     record: SessionRecord,
@@ -142,14 +160,8 @@ def rerun(
     SettingError
         If its settings are unknown, or not possible with this model.
     """
-    if not record.header.settings:
-        raise SessionError("The record does not say with which settings its session began, so it cannot be run again.")
+    check_rerun(record)
     chunks = record.of_type(Chunk)
-    if record.header.sessions > 1 or any(chunk.chunk != place for place, chunk in enumerate(chunks)):
-        raise SessionError("The record holds several sessions, or lacks chunks, so it cannot be run again.")
-    lacking = next((chunk.chunk for chunk in chunks if not record.keeps(chunk.chunk)), None)
-    if lacking is not None:
-        raise missing(lacking)
     script = Script.of(record.events)
     forced = dict(script.force) if force is None else {chunk.chunk: force for chunk in chunks}
     script = replace(script.after(-1, changed), force=forced)
@@ -161,10 +173,19 @@ def rerun(
     return loop, other
 
 
-def run_again(model: ListeningModel, record: SessionRecord, force: str | None = None, **changed: Any) -> SessionRecord:
-    """Run `rerun` to its end and return the record. A chunk that the model fails at is left without a decision."""
+def run_again(
+    model: ListeningModel,
+    record: SessionRecord,
+    force: str | None = None,
+    watch: Callable[[int], object] | None = None,
+    **changed: Any,
+) -> SessionRecord:
+    """Run `rerun` to its end and return the record. A chunk that the model fails at is left without a decision.
+
+    `watch` is called after each step with the number of chunks heard; what it raises ends the run.
+    """
     loop, other = rerun(model, record, force, **changed)
-    _run(loop)
+    _run(loop, None if watch is None else lambda: watch(other.chunks_heard))
     return other
 
 
@@ -186,15 +207,17 @@ def run_several(
 
 def _run(loop: Loop, watch: Callable[[], object] | None = None) -> None:
     """Run a loop to its end. `watch` is called after each step."""
-    while True:
-        try:
-            if not loop.advance():
-                break
-        except AiWidgetsError:
-            continue
-        if watch is not None:
-            watch()
-    loop.turns.release()
+    try:
+        while True:
+            try:
+                if not loop.advance():
+                    break
+            except AiWidgetsError:
+                continue
+            if watch is not None:
+                watch()
+    finally:
+        loop.turns.release()
 
 
 def replay(

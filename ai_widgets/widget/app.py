@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from .recordings.shown_record import ShowsRecord
 from .representations import WidgetView
 from .voice.speaking import Speaking
 from .wire.comm import ShellSafeWidget
+from .wire.host import shows_only_answers
 from .wire.limits import Pace
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
             chosen,
             lively,
             lambda: SessionRecord(audio_seconds, keep, raw=keep_raw),
-            pull="google.colab" in sys.modules,
+            pull=shows_only_answers(),
         )
         self._send_lock = self._view.send_lock
         super().__init__()

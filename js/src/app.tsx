@@ -2,6 +2,7 @@
 
 import { effect, type Signal, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { AnalysisLanes } from "./branches/analysis-lanes";
 import { BranchLanes } from "./branches/branch-lanes";
 import { claim, isCommand } from "./host/claim";
 import { type Theme, watchTheme } from "./host/theme";
@@ -170,6 +171,7 @@ function Workbench({ view, timeline }: WorkbenchProps) {
           }}
         >
           {timeline.value && <BranchLanes view={view} timeline={timeline.value} />}
+          {timeline.value && <AnalysisLanes view={view} timeline={timeline.value} />}
         </Timeline>
       </Panel>
       <Panel name="replay bar">

@@ -9,7 +9,7 @@ import { watchHidden } from "./capture/hidden";
 import { browserHost, type CaptureHost } from "./capture/host";
 import { AudioInput, FILE_TAIL_S } from "./capture/input";
 import { rawSound } from "./capture/raw-ring";
-import type { Branching, ForkRequest, SessionChannel } from "./channel/channel";
+import type { Analysing, Branching, ForkRequest, SessionChannel } from "./channel/channel";
 import { KernelClips } from "./channel/kernel-clips";
 import { KernelVoice } from "./channel/kernel-voice";
 import { lastWords } from "./channel/leaving";
@@ -48,14 +48,17 @@ export class Conversation implements SessionChannel {
   readonly ongoing = true;
   readonly branching: Branching = {
     fork: (asked: ForkRequest) => {
-      const { chunk, settings = {}, mute = false } = asked;
-      const change = { settings: { ...settings }, force: asked.force ?? "", mute } as const;
-      const until = asked.until ?? null;
-      this.#link.send({ type: "fork", chunk, until, ...change, request: 0, page: this.#link.page });
+      const { chunk, until = null, span = 1, settings = {}, other = 0, samples } = asked;
+      const audio = samples ? "samples" : (asked.audio ?? "");
+      const change = { settings: { ...settings }, span, force: asked.force ?? "", audio, other } as const;
+      this.#link.send({ type: "fork", chunk, until, ...change, request: 0, page: this.#link.page }, samples);
     },
     drop: (branch) => this.#link.send({ type: "drop_branch", branch }),
   };
   readonly recordings: Recordings;
+  get analysing(): Analysing {
+    return this.recordings.analysing;
+  }
   readonly #link: KernelLink;
   readonly #receiver: Receiver;
   readonly #requests: Requests;

@@ -2,7 +2,8 @@
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Channel, SessionChannel } from "./channel/channel";
-import type { Pace } from "./channel/messages";
+import type { AnalysisKind, Pace } from "./channel/messages";
+import { type Onset, onsetOfSilent } from "./record/onset";
 import { isChange, NO_CHANGE, type WhatIf, type WhatIfResult, whatIf } from "./record/what-if";
 import { type HiddenFrom, NOTHING_HIDDEN } from "./store/hidden";
 import type { Store } from "./store/store";
@@ -48,6 +49,11 @@ export interface View<C extends Channel = Channel> {
   /** Changed rule of the what-if panel, and the decisions that it changes; null without a change. */
   whatIf: Signal<WhatIf>;
   flips: ReadonlySignal<WhatIfResult | null>;
+  /** Onset curve: computed here where the record has no reply and `onsetHere` asks for it, else the kernel's. */
+  onset: ReadonlySignal<Onset | null>;
+  onsetHere: Signal<boolean>;
+  /** Analyses whose lanes are closed. */
+  closed: Signal<readonly AnalysisKind[]>;
   /** Move the timeline to a chunk; set by the timeline. */
   showChunk: (chunk: number) => void;
 }
@@ -61,6 +67,7 @@ export function createView<C extends Channel>(channel: C): View<C> {
   views += 1;
   const { store } = channel;
   const changes = signal(NO_CHANGE);
+  const onsetHere = signal(false);
   return {
     id: `aiw-${views}`,
     channel,
@@ -84,6 +91,13 @@ export function createView<C extends Channel>(channel: C): View<C> {
       void store.version.value;
       return whatIf(store.record.decisions, changes.value);
     }),
+    onset: computed(() => {
+      void store.version.value;
+      const here = onsetHere.value ? onsetOfSilent(store.record.decisions, changes.value) : null;
+      return here ?? store.analyses.value.onset?.onset ?? null;
+    }),
+    onsetHere,
+    closed: signal([]),
     showChunk: () => {},
   };
 }

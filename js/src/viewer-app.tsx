@@ -1,7 +1,8 @@
 /** Exported page of a record: the heading, and the widget's timeline, inspector and transcript. */
 
 import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
+import { AnalysisLanes } from "./branches/analysis-lanes";
 import type { RecordChannel } from "./channel/record-channel";
 import { type Theme, watchTheme } from "./host/theme";
 import { Banners } from "./panels/banners";
@@ -18,14 +19,14 @@ import type { View } from "./view";
 const FITS_S = 40;
 
 export function ViewerApp({ view }: { view: View<RecordChannel> }) {
-  const timeline = useRef<TimelineCanvas | null>(null);
+  const timeline = useSignal<TimelineCanvas | null>(null);
   const theme = useSignal<Theme>("light");
   const { store, channel } = view;
   useLayoutEffect(
     () =>
       watchTheme((found) => {
         theme.value = found;
-        requestAnimationFrame(() => timeline.current?.restyle());
+        requestAnimationFrame(() => timeline.value?.restyle());
       }),
     [theme],
   );
@@ -45,10 +46,12 @@ export function ViewerApp({ view }: { view: View<RecordChannel> }) {
         <Timeline
           view={view}
           onCanvas={(made) => {
-            timeline.current = made;
+            timeline.value = made;
             if (made.end_s <= FITS_S) made.fit();
           }}
-        />
+        >
+          {timeline.value && <AnalysisLanes view={view} timeline={timeline.value} />}
+        </Timeline>
       </Panel>
       <Panel name="replay bar">
         <ReplayBar view={view} />

@@ -122,14 +122,14 @@ describe("run on from here", () => {
   it("forces a decision, or mutes the chunk", async () => {
     const { find, model } = await inspect();
     for (const name of ["speak", "silent", "mute"]) find(`run-on-${name}`).click();
-    const asked = model.of("fork").map(({ chunk, until, settings, force, mute }) => {
-      return { chunk, until, settings, force, mute };
+    const asked = model.of("fork").map(({ chunk, until, span, settings, force, audio }) => {
+      return { chunk, until, span, settings, force, audio };
     });
-    const bare = { chunk: 2, until: null, settings: {}, force: "", mute: false };
+    const bare = { chunk: 2, until: null, span: 1, settings: {}, force: "", audio: "" };
     expect(asked).toEqual([
       { ...bare, force: "TEXT_BEGIN" },
       { ...bare, force: "KEEP_SILENCE" },
-      { ...bare, mute: true },
+      { ...bare, audio: "mute" },
     ]);
   });
 

@@ -23,12 +23,21 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     ...["channel/channel", "channel/messages", "channel/record-channel"],
   ],
   timeline: ["store", "record", "text", "style", "host", "view", "panels/bar-button"],
-  branches: ["panels", "timeline", "store", "record", "view"],
+  branches: ["panels", "timeline", "store", "record", "view", "channel/messages"],
   view: ["store", "record", "channel/channel", "channel/messages"],
   tour: ["panels", "store", "record", "view", "channel/messages"],
   show: ["panels", "store", "record", "view"],
   app: ["panels", "timeline", "branches", "show", "tour", "store", "record", "host", "view"],
-  "viewer-app": ["panels", "timeline", "store", "record", "host", "view", "channel/record-channel"],
+  "viewer-app": [
+    "branches",
+    "panels",
+    "timeline",
+    "store",
+    "record",
+    "host",
+    "view",
+    "channel/record-channel",
+  ],
 };
 
 interface Import {

@@ -263,6 +263,27 @@ describe("the context lane", () => {
     expect(canvas.named("fillText").map(({ args }) => args[0])).toEqual(["gap +2"]);
   });
 
+  it("draws a run of slides as ticks on a line, with one word that stays in the window", () => {
+    const record = emptyRecord();
+    for (let k = 0; k < 60; k++) applyEvent(record, chunk(k));
+    for (let k = 0; k < 60; k += 3) applyEvent(record, notice(k, "context_slide"));
+    const words = (start: number, span: number) => {
+      const canvas = new FakeCanvas();
+      contextLane.draw(frameOf(record, start, span, canvas));
+      return canvas.named("fillText").map(({ args }) => [args[0], args[1]]);
+    };
+    expect(words(0, 24)).toEqual([["slides", 3]]);
+    expect(words(12, 8)).toEqual([["slides", 3]]);
+    // Slides that are far apart are marks of their own.
+    expect(words(0, 3).map(([word]) => word)).toEqual(["slide", "slide", "slide"]);
+    const canvas = new FakeCanvas();
+    contextLane.draw(frameOf(record, 0, 24, canvas));
+    expect(canvas.named("fillRect").length).toBe(1 + 20);
+    // Another notice stands out: the run ends before it.
+    applyEvent(record, notice(31, "violation"));
+    expect(words(0, 24).map(([word]) => word)).toEqual(["slides", "violation", "slides"]);
+  });
+
   it("counts those that share a mark", () => {
     const record = longRecord(60);
     for (let i = 0; i < 5; i++) applyEvent(record, notice(10, "context_slide"));

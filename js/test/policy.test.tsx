@@ -104,6 +104,10 @@ describe("the lane of p(TEXT)", () => {
     const shown = await showPanel((view) => <LaneNames view={view} />, EVENTS);
     const name = (lane: string) => shown.el.querySelector(`[data-lane="${lane}"]`)?.textContent;
     expect(name("probability")).toBe("speechscore");
+    // The lane of the log-mel, which a policy does not hear, is folded at first.
+    expect(name("heard")).toBe("heard");
+    (shown.el.querySelector('[data-lane="heard"]') as HTMLElement).click();
+    await drawn();
     expect(name("heard")).toBe("heardno log-mel");
     const model = await showPanel((view) => <LaneNames view={view} />, [chunk(0), decision(0)]);
     expect(model.el.querySelector('[data-lane="probability"]')?.textContent).toBe("p(TEXT)raw");

@@ -150,8 +150,10 @@ describe("the settings", () => {
   });
 
   it("name the context's positions that are in effect, which are the checkpoint's own", async () => {
-    const { model, field } = await openSettings();
-    expect(field("context_limit").placeholder).toBe("what the checkpoint was trained for");
+    const { model, field, find } = await openSettings();
+    // A text that the field would cut off is part of the hint.
+    expect(field("context_limit").placeholder).toBe("");
+    expect(find("field-context_limit").textContent).toContain("Empty: what the checkpoint was trained for.");
     model.events(0, [chunk(0), decision(0, { limit: 401 })]);
     await drawn();
     expect(field("context_limit").placeholder).toBe("401 in effect");

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -20,6 +20,9 @@ from .check import TOLERANCE, compare
 from .graphs import require_onnx, step_graph, tower_graph
 from .manifest import FILE, STEP_FILE, TOWER_FILE, manifest
 from .weights import store_as_float16
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 STEPS = 3
 """Steps of an export, of some seconds each for the embedded checkpoint."""
@@ -62,10 +65,11 @@ def export(model: LanguageModel, step_done: Callable[[], object] | None = None) 
     facts: dict[str, Any] = {}
     content: dict[str, bytes] = {}
     told = step_done or (lambda: None)
-    for part, file, make in (
+    graphs: tuple[tuple[str, str, Callable[[], ModelProto]], ...] = (
         ("tower", TOWER_FILE, lambda: tower_graph(tower)),
         ("step", STEP_FILE, lambda: step_graph(decoder.model)),
-    ):
+    )
+    for part, file, make in graphs:
         graph = make()
         share = store_as_float16(graph)
         content[file] = graph.SerializeToString(deterministic=True)
@@ -83,6 +87,11 @@ def write_export(model: LanguageModel, folder: Path) -> None:
     """Export a model into a folder, which exists; raises what `export` raises, and `OSError`."""
     for name, content in export(model).items():
         (folder / name).write_bytes(content)
+
+
+def check_exportable(model: LanguageModel) -> None:
+    """Raise an `ExportError`, as `export` does, for a model that is too large or quantised, or no checkpoint."""
+    _parts(model)
 
 
 def _parts(model: LanguageModel) -> tuple[AudioTower, Decoder]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from ...record.chunk_names import chunk_names
 from ...record.record import SessionRecord
 from ..stages.stage import GLANCE_SECONDS
 from ..wire.limits import BranchStatus
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ...session.fork import Forced, Past
     from ...session.replay import Difference
 
+MAX_VALUE = 40
+"""Characters of a setting's value in the head of a branch; a system prompt is longer."""
 FINISHED: frozenset[BranchStatus] = frozenset({"done", "cancelled", "failed"})
 
 
@@ -40,15 +43,33 @@ class Change:
     audio: Mapping[int, npt.ArrayLike | int | None] | None
 
     def __str__(self) -> str:
-        parts = [f"{name} {value}" for name, value in self.settings.items()]
+        parts = [f"{name} {_short(value)}" for name, value in self.settings.items()]
         if isinstance(self.force, str):
             parts.append(f"{self.force} forced")
         else:
-            parts += [f"{name} forced at chunk {at}" for at, name in (self.force or {}).items()]
-        muted = [at for at, other in (self.audio or {}).items() if other is None]
-        parts += ["muted" if at == self.chunk else f"chunk {at} muted" for at in muted]
-        parts += [f"other audio at chunk {at}" for at in (self.audio or {}) if at not in muted]
+            for name in sorted(set((self.force or {}).values())):
+                at = [chunk for chunk, forced in (self.force or {}).items() if forced == name]
+                parts.append(f"{name} forced at {chunk_names(at)}")
+        audio = self.audio or {}
+        muted = [at for at, other in audio.items() if other is None]
+        moved = {at: other for at, other in audio.items() if isinstance(other, int)}
+        samples = [at for at in audio if at not in muted and at not in moved]
+        if muted:
+            parts.append("muted" if muted == [self.chunk] else f"{chunk_names(muted)} muted")
+        if moved and set(moved) == set(moved.values()):
+            # An exchange: each of two spans has the audio of the other.
+            later = [at for at, other in moved.items() if other < at]
+            parts.append(f"{chunk_names(set(moved) - set(later))} and {chunk_names(later)} exchanged")
+        elif moved:
+            parts.append(f"{chunk_names(moved)} with the audio of {chunk_names(moved.values())}")
+        if samples:
+            parts.append(f"other audio at {chunk_names(samples)}")
         return ", ".join(parts) or "nothing changed"
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"
 
 
 class Branch:

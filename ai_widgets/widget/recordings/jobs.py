@@ -66,7 +66,9 @@ class Jobs(Worker[Job]):
     def check_free(self) -> None:
         """Raise `SessionError` while a job is in progress."""
         if self._current is not None:
-            raise SessionError("This widget is already saving, opening or replaying; wait for its end, or cancel it.")
+            raise SessionError(
+                "This widget is already saving, opening, replaying or analysing; wait for its end, or cancel it."
+            )
 
     def begin(self, job: Job) -> None:
         """Start a job; `check_free` was called before."""

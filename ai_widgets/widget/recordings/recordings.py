@@ -21,7 +21,8 @@ from ..presenter import Presenter
 from ..wire import outgoing
 from ..wire.limits import MAX_RECORDING_BYTES, MAX_TEXT, RECORDING_SUFFIX
 from ..wire.messages import Bytes
-from ..wire.recording_messages import Load, Replay, Save
+from ..wire.recording_messages import Analyse, Load, Replay, Save
+from .analysing import Analyser
 from .jobs import Job, JobCancelledError, Jobs
 from .replaying import Replayer
 from .saving import Saver
@@ -51,6 +52,7 @@ class Recordings:
         self.jobs = Jobs()
         self.saver = Saver(self.jobs, presenter.put)
         self._replayer = Replayer(self.jobs, presenter.put)
+        self._analyser = Analyser(self.jobs, presenter.put)
         self._loading: tuple[Load, PageFile] | None = None
         self._shown = outgoing.recording("none")
 
@@ -75,7 +77,7 @@ class Recordings:
     def audio_begins(self) -> None:
         """Show the session again, and end what uses its record: audio is about to arrive."""
         self.jobs.cancel("Audio began to arrive meanwhile. Stop the recording first, then try again.")
-        self._replayer.forget()
+        self._forget()
         self._show(None)
 
     def session_begins(self) -> None:
@@ -87,6 +89,11 @@ class Recordings:
     def told(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The newest messages `recording` and `replayed`, for a page that asks for the state."""
         return self._shown, self._replayer.told
+
+    @property
+    def analysed(self) -> tuple[dict[str, Any], ...]:
+        """The newest message `analysed` of each kind that was asked for."""
+        return tuple(told for told in self._analyser.told.values() if told["state"] != "none")
 
     # From the pages --------------------------------------------------------------------------------------------------
 
@@ -101,7 +108,7 @@ class Recordings:
         except SessionError as error:
             self.saver.refuse(message, str(error))
         else:
-            self.saver.save(record, message)
+            self.saver.save(record, message, tuple(self._analyser.results.values()))
 
     def load(self, message: Load) -> None:
         """Begin to read a recording that a page holds, and show it."""
@@ -164,6 +171,21 @@ class Recordings:
         else:
             self._replayer.start(model, self._parts.pipeline.record)
 
+    def analyse(self, message: Analyse) -> None:
+        """Begin to analyse what is shown with the model, or cancel that."""
+        if message.action == "cancel":
+            self._analyser.cancel()
+            return
+        model = self._parts.source.loaded
+        try:
+            self._check_quiet()
+            self.jobs.check_free()
+            if model is None:
+                raise SessionError("The model is not loaded yet; ask again when it is.")
+            self._analyser.start(model, self._parts.pipeline.record, message)
+        except AiWidgetsError as error:
+            self._analyser.refuse(message, str(error))
+
     # -----------------------------------------------------------------------------------------------------------------
 
     def _show(self, record: SessionRecord | None, name: str = "") -> None:
@@ -179,7 +201,12 @@ class Recordings:
     def _tell_shown(self, shown: dict[str, Any]) -> None:
         self._shown = shown
         self._parts.outbox.put(shown)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was computed of the record that was shown until now."""
         self._replayer.forget()
+        self._analyser.forget()
 
     def _check_quiet(self) -> None:
         """Raise `SessionError` where audio arrives or is not decided yet."""

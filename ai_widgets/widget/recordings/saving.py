@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...errors import AiWidgetsError
+from ...record.html import Analysis
 from ...record.record import SessionRecord
 from ...record.transcript import clock
 from ..files.saved_file import SavedFile
@@ -39,11 +40,14 @@ class Saver:
         self._saved: SavedFile | None = None
         self._writing: tuple[Job, SavedFile] | None = None
 
-    def save(self, record: SessionRecord, message: Save) -> None:
-        """Begin to write a record. The caller has checked that no job is in progress."""
+    def save(self, record: SessionRecord, message: Save, analyses: Sequence[Analysis] = ()) -> None:
+        """Begin to write a record, a page with the results of analyses.
+
+        The caller has checked that no job is in progress.
+        """
         self.remove()
         saved = SavedFile(message.request, message.page, f".{message.format}")
-        job = Job(lambda job: self._write(job, record, message, saved))
+        job = Job(lambda job: self._write(job, record, message, saved, analyses))
         self._writing = job, saved
         self._jobs.begin(job)
 
@@ -70,12 +74,14 @@ class Saver:
         if saved is not None:
             saved.remove()
 
-    def _write(self, job: Job, record: SessionRecord, message: Save, saved: SavedFile) -> None:
+    def _write(
+        self, job: Job, record: SessionRecord, message: Save, saved: SavedFile, analyses: Sequence[Analysis]
+    ) -> None:
         answer: dict[str, Any] = {}
         try:
             job.check()
             if message.format == "html":
-                record.to_html(progress=False).save(saved.path)
+                record.to_html(progress=False, analyses=analyses).save(saved.path)
             else:
                 record.save(saved.path)
             job.check()

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from ...protocol import Chunk, Decision, Notice, Timing, Token, Turn
 from .kernel_message import KernelMessage
-from .kernel_recordings import FilePart, Recording, Replayed, Saved
+from .kernel_recordings import Analysed, FilePart, Recording, Replayed, Saved
 from .kernel_voice import Voice
 from .limits import Base64, BranchStatus, FileState, Mode, Pace
 
@@ -322,7 +322,7 @@ class Problem(KernelMessage, frozen=True):
 RECEIVED: tuple[type[KernelMessage], ...] = (
     *(Welcome, Events, Ack, Audio, Need, Playing, LoopState, ModelStatus, NewSession, BranchState),
     *(BranchEvents, Problem),
-    *(Saved, FilePart, Recording, Replayed),
+    *(Saved, FilePart, Recording, Replayed, Analysed),
     Voice,
 )
 """All messages that a page receives."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from .kernel_message import KernelMessage
-from .limits import Base64
+from .limits import AnalysisKind, AnalysisState, Base64
 
 RecordingState = Literal["none", "loading", "shown"]
 ReplayState = Literal["none", "running", "reproduced", "differs", "cancelled", "failed"]
@@ -105,3 +106,64 @@ class Replayed(KernelMessage, frozen=True):
     total: int
     chunk: int
     message: str
+
+
+class OnsetCurve(msgspec.Struct, frozen=True):
+    """Onset curve: the page computes the probability of the first reply from the hazards.
+
+    Attributes
+    ----------
+    settings
+        Settings of the decision that differ from the record's.
+    chunk, hazard
+        Chunks, and the probability of a reply after each if there was none before.
+    """
+
+    settings: Mapping[str, Any]
+    chunk: Sequence[int]
+    hazard: Sequence[float]
+
+
+class SeedRaster(msgspec.Struct, frozen=True):
+    """Decisions by seed.
+
+    Attributes
+    ----------
+    settings
+        Settings that differ from the record's, without the seed.
+    seeds
+        Seeds, in the order of the rows.
+    begun
+        By seed, the chunks after which a reply began.
+    decided
+        By seed, the number of decided chunks.
+    """
+
+    settings: Mapping[str, Any]
+    seeds: Sequence[int]
+    begun: Sequence[Sequence[int]]
+    decided: Sequence[int]
+
+
+class Analysed(KernelMessage, frozen=True):
+    """Progress or result of an analysis of what is shown.
+
+    Attributes
+    ----------
+    what, state
+        Kind of the analysis; `none`: there is no result of it for this record.
+    done, total
+        Chunks that were heard, in all runs, and that are to be heard.
+    message
+        Sentence that says why there is no result, or empty.
+    onset, seeds
+        Result of the kind, or null.
+    """
+
+    what: AnalysisKind
+    state: AnalysisState
+    done: int
+    total: int
+    message: str
+    onset: OnsetCurve | None
+    seeds: SeedRaster | None

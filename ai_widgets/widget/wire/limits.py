@@ -52,6 +52,18 @@ Mode = Literal["run", "pause", "step"]
 """Mode of the loop: run freely, pause before the next phase, or do one phase for each `step`."""
 LOOP_MODES: tuple[Mode, ...] = get_args(Mode)
 CloseReason = Literal["stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "stalled", "error"]
+MAX_SEEDS = 100
+"""Seeds of one raster: more rows than a screen shows, and 100 times the cost of the session."""
+MAX_ANALYSED_CHUNKS = 9000
+"""Chunks of a record that a page may have analysed (one hour): the answer is one message, and the
+cost that of a session or more."""
+MAX_SPAN = 1500
+"""Chunks that a branch changes: those before which the state of the session is kept."""
+AnalysisKind = Literal["onset", "seeds"]
+"""Analysis that runs the model: the probability of a first reply after each chunk, or the decisions by seed."""
+AnalysisState = Literal["none", "running", "done", "cancelled", "failed"]
+AudioChange = Literal["", "mute", "swap", "copy", "samples"]
+"""Change of a span's audio in a branch: none, silence, exchange with another span, that of another span, or samples."""
 BranchStatus = Literal["queued", "running", "done", "cancelled", "failed"]
 """State of a branch: it waits for the session or for another branch, it decides, or it has ended."""
 MicPhase = Literal["idle", "asking", "listening", "paused", "stopped", "error"]
@@ -65,5 +77,7 @@ Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Base64 = Annotated[str, Meta(description="base64 text")]
 TailSeconds = Annotated[float, Meta(ge=0.0, le=MAX_TAIL_S)]
 Milliseconds = Annotated[float, Meta(ge=0.0, le=MAX_MS)]
+SeedCount = Annotated[int, Meta(ge=1, le=MAX_SEEDS)]
+Span = Annotated[int, Meta(ge=1, le=MAX_SPAN)]
 SessionNumber = Annotated[Any, Meta(extra_json_schema={"type": ["integer", "string", "null"]})]
 """Number of a session, or any value that another kernel gave; what is no number is a session that never existed."""

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET, Meta, UnsetType
 
-from .branch_messages import DropBranch, Fork
+from .branch_messages import DropBranch, Fork, SentFork
 from .clip_message import PlayClip
 from .limits import (
     MAX_MS,
@@ -40,7 +40,7 @@ from .limits import (
     Text,
 )
 from .page_message import PageMessage
-from .recording_messages import Load, Part, Release, Replay, Save, Unload
+from .recording_messages import Analyse, Load, Part, Release, Replay, Save, Unload
 
 
 class SentHello(PageMessage, frozen=True, tag="hello"):
@@ -278,8 +278,8 @@ class Poll(PageMessage, frozen=True):
 SENT: tuple[type[PageMessage], ...] = (
     *(SentHello, Open, SentBlock, Close, Play, PlayClip, SentBytes, FileAction, MicState, Set, Fetch, Loop),
     *(Step, Interrupt, Reset, Poll),
-    *(Fork, DropBranch),
-    *(Save, Part, Release, Load, Unload, Replay),
+    *(SentFork, DropBranch),
+    *(Save, Part, Release, Load, Unload, Replay, Analyse),
 )
 """All messages of a page, as they are sent."""
 
@@ -339,6 +339,6 @@ class Bytes(msgspec.Struct, frozen=True):
 
 Message = (
     Hello | Open | Block | Close | Play | PlayClip | Bytes | FileAction | MicState | Set | Fetch | Loop | Step
-    | Interrupt | Reset | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay
+    | Interrupt | Reset | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay | Analyse
 )  # fmt: skip
 Buffers = Sequence[bytes | bytearray | memoryview]

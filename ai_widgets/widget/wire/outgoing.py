@@ -29,9 +29,19 @@ from .kernel_messages import (
     Problem,
     Welcome,
 )
-from .kernel_recordings import FilePart, Recording, RecordingState, Replayed, ReplayState, Saved
+from .kernel_recordings import (
+    Analysed,
+    FilePart,
+    OnsetCurve,
+    Recording,
+    RecordingState,
+    Replayed,
+    ReplayState,
+    Saved,
+    SeedRaster,
+)
 from .kernel_voice import Voice
-from .limits import PROTOCOL_VERSION, Mode
+from .limits import PROTOCOL_VERSION, AnalysisKind, AnalysisState, Mode
 from .messages import Fetch, Hello
 from .recording_messages import Part
 
@@ -188,6 +198,20 @@ def recording(
 def replayed(state: ReplayState, done: int = 0, total: int = 0, chunk: int = -1, message: str = "") -> dict[str, Any]:
     """Send progress or result of a replay."""
     return written(Replayed(state, done, total, chunk, message))
+
+
+def analysed(
+    what: AnalysisKind,
+    state: AnalysisState,
+    done: int = 0,
+    total: int = 0,
+    message: str = "",
+    result: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Send progress or result of an analysis; `result` is the `to_json` of an `Onset` or of `Seeds`."""
+    onset = OnsetCurve(**result) if what == "onset" and result is not None else None
+    seeds = SeedRaster(**result) if what == "seeds" and result is not None else None
+    return written(Analysed(what, state, done, total, message, onset, seeds))
 
 
 def model_status(model: Mapping[str, Any]) -> dict[str, Any]:

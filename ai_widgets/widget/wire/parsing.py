@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from ...audio.clips import clips
 from ...errors import MessageError
-from .branch_messages import Fork
+from .branch_messages import Fork, SentFork
 from .clip_message import PlayClip
 from .limits import (
     DTYPES,
@@ -40,6 +40,7 @@ from .messages import (
     Set,
 )
 from .page_message import PageMessage
+from .recording_messages import Analyse
 from .refusal import refusal, shown
 
 KINDS: Mapping[str, type[PageMessage]] = {str(kind.__struct_config__.tag): kind for kind in SENT}
@@ -77,7 +78,9 @@ def _parsed(content: object, buffers: Buffers) -> Message:
                 raise MessageError(clips.unknown(message.clip))
         case Open():
             return msgspec.structs.replace(message, track=_bounded(message.track, "track", MAX_TRACK_BYTES))
-        case Fork():
+        case SentFork():
+            return _fork(message, buffers)
+        case Analyse():
             return msgspec.structs.replace(message, settings=_bounded(message.settings, "settings", MAX_CHANGES_BYTES))
         case Set():
             return msgspec.structs.replace(message, changes=_bounded(message.changes, "changes", MAX_CHANGES_BYTES))
@@ -146,6 +149,16 @@ def _decoded(data: str, most: int) -> bytes:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
         raise MessageError("data is not valid base64.") from error
+
+
+def _fork(sent: SentFork, buffers: Buffers) -> Fork:
+    message = msgspec.structs.replace(sent, settings=_bounded(sent.settings, "settings", MAX_CHANGES_BYTES), data=UNSET)
+    if sent.audio != "samples":
+        return Fork(message, np.zeros(0, np.float32))
+    raw = _payload(sent.data, buffers, "the audio of a fork", MAX_BLOCK_BYTES)
+    if not raw or len(raw) % 4:
+        raise MessageError(f"The audio of a fork of {len(raw)} bytes does not hold whole float32 samples.")
+    return Fork(message, np.frombuffer(raw, "<f4").astype(np.float32, copy=False))
 
 
 def _block(sent: SentBlock, buffers: Buffers) -> Block:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from .limits import Count, RecordingFormat, StreamNumber, Text
+import msgspec
+
+from .limits import AnalysisKind, Count, RecordingFormat, SeedCount, StreamNumber, Text
 from .page_message import PageMessage
 
 
@@ -86,4 +88,26 @@ class Replay(PageMessage, frozen=True):
     """
 
     action: Literal["start", "cancel"]
+    page: Text = ""
+
+
+class Analyse(PageMessage, frozen=True):
+    """Request to analyse what is shown with the model, answered by `analysed`; or to cancel that.
+
+    Attributes
+    ----------
+    what
+        Kind of the analysis.
+    action
+        What to do.
+    settings
+        Settings of the decision that differ from the record's, at most `MAX_CHANGES_BYTES`.
+    count
+        Number of seeds.
+    """
+
+    what: AnalysisKind
+    action: Literal["start", "cancel"]
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    count: SeedCount = 20
     page: Text = ""

@@ -1,6 +1,6 @@
 /** Lanes of the branches below those of the session: each from its fork on, with a mark where it differs. */
 
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { SmallButton } from "../panels/small-button";
 import { clock } from "../panels/turn-item";
 import { Walk } from "../panels/walk";
@@ -8,12 +8,10 @@ import { differences } from "../record/branch-difference";
 import { chunkStart } from "../record/record";
 import type { Branch } from "../store/branch";
 import { CHOICE_WORDS } from "../store/readout";
-import { Layer } from "../timeline/layer";
-import type { Scene } from "../timeline/painter";
 import type { TimelineCanvas } from "../timeline/timeline-canvas";
-import { chunkAt } from "../timeline/visible";
 import type { View } from "../view";
 import { BRANCH_HEIGHT, paintBranch } from "./branch-picture";
+import { LaneCanvas } from "./lane-canvas";
 
 const STATES: Record<string, string> = {
   queued: "waiting for its turn",
@@ -35,25 +33,12 @@ export function BranchLanes({ view, timeline }: { view: View; timeline: Timeline
 }
 
 function BranchLane({ view, branch, timeline }: { view: View; branch: Branch; timeline: TimelineCanvas }) {
-  const canvas = useRef<HTMLCanvasElement>(null);
   const { store, channel } = view;
   const { told, record } = branch;
-  useLayoutEffect(() => {
-    if (!canvas.current) return;
-    const layer = new Layer(canvas.current);
-    const paint = (scene: Scene) => {
-      layer.measure();
-      if (!layer.width || !layer.context) return;
-      layer.fit(BRANCH_HEIGHT);
-      paintBranch(layer.context, scene, { chunk: told.chunk, record });
-    };
-    const leave = timeline.paintAlong(paint);
-    const stop = store.branchVersion.subscribe(() => timeline.invalidate("lanes", true));
-    return () => {
-      leave();
-      stop();
-    };
-  }, [timeline, record]);
+  useLayoutEffect(
+    () => store.branchVersion.subscribe(() => timeline.invalidate("lanes", true)),
+    [timeline, store],
+  );
   const name = `Branch ${told.branch}`;
   const from = clock(chunkStart(store.record, told.chunk));
   return (
@@ -84,17 +69,11 @@ function BranchLane({ view, branch, timeline }: { view: View; branch: Branch; ti
           <span>p(TEXT)</span>
           <span>reply</span>
         </div>
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: the buttons above go to each difference */}
-        {/* biome-ignore lint/a11y/useKeyWithClickEvents: as above */}
-        <div
-          class="aiw-branch-canvas"
-          onClick={({ offsetX }) => {
-            const chunk = chunkAt(store.record, timeline.axis, offsetX);
-            if (chunk !== null) view.showChunk(chunk);
-          }}
-        >
-          <canvas ref={canvas} style={{ height: `${BRANCH_HEIGHT}px` }} />
-        </div>
+        <LaneCanvas
+          {...{ view, timeline }}
+          height={BRANCH_HEIGHT}
+          paint={(context, scene) => paintBranch(context, scene, { chunk: told.chunk, record })}
+        />
       </div>
     </section>
   );

@@ -8,7 +8,7 @@ import type { Speech } from "../speech/speech";
 import type { Problem } from "../store/problem";
 import type { Changes } from "../store/settings";
 import type { Store } from "../store/store";
-import type { CloseReason, LoopMode, Pace, RecordingFormat } from "./messages";
+import type { AnalysisKind, AudioChange, CloseReason, LoopMode, Pace, RecordingFormat } from "./messages";
 
 export interface Channel extends SoundSource {
   /** State that the views render. Only the channel writes it. */
@@ -25,6 +25,8 @@ export interface Channel extends SoundSource {
   readonly ready: boolean;
   /** Forks of the session; null without a kernel. */
   readonly branching: Branching | null;
+  /** Analyses with the model; null without a kernel. */
+  readonly analysing: Analysing | null;
   /** Remove a problem from `store.problems`. */
   dismiss(problem: Problem): void;
 }
@@ -35,8 +37,21 @@ export interface ForkRequest {
   /** The last chunk that is decided again. */
   until?: number;
   settings?: Readonly<Record<string, unknown>>;
+  /** Number of chunks whose decision is forced or whose audio is another; 1 by default. */
+  span?: number;
   force?: "TEXT_BEGIN" | "KEEP_SILENCE";
-  mute?: boolean;
+  audio?: AudioChange;
+  /** First chunk of the other span that `swap` and `copy` name. */
+  other?: number;
+  /** At 16 kHz, in place of as many chunks as they fill. */
+  samples?: Float32Array;
+}
+
+/** Analyses with the model; `store.analyses` has progress and results. */
+export interface Analysing {
+  /** Begin an analysis with changed settings of the decision; `count` is the number of seeds. */
+  start(what: AnalysisKind, settings: Readonly<Record<string, unknown>>, count: number): void;
+  cancel(what: AnalysisKind): void;
 }
 
 /** Forks of the session; `store.branches` holds them. */

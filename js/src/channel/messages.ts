@@ -11,7 +11,9 @@ export const AUDIO_SUFFIXES = [".3gp",".aac",".ac3",".aif",".aifc",".aiff",".amr
 export const CLIPS = [["speech_pause_speech","Two sentences with a pause"],["digit","The word seven"],["keyword","The word computer"],["interruption","One speaker interrupts another"],["rain","Rain"],["rooster","A rooster"],["alarm","An alarm"],["knocking","Knocks on a door"],["music","Music"]] as const;
 export const MAX_ANSWER_FILE_BYTES = 6000000;
 export const RECORDING_SUFFIX = ".aiw";
-export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed","voice"] as const;
+export const MAX_SEEDS = 100;
+export const MAX_FORK_SAMPLES = 524288;
+export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed","analysed","voice"] as const;
 
 export type Pace = "fast" | "realtime";
 
@@ -30,6 +32,12 @@ export type RecordingFormat = "aiw" | "html";
 export type RecordingState = "none" | "loading" | "shown";
 
 export type ReplayState = "none" | "running" | "reproduced" | "differs" | "cancelled" | "failed";
+
+export type AnalysisKind = "onset" | "seeds";
+
+export type AnalysisState = "none" | "running" | "done" | "cancelled" | "failed";
+
+export type AudioChange = "" | "mute" | "swap" | "copy" | "samples";
 
 export type AnswerStatus = "loading" | "ready" | "running" | "done" | "failed";
 
@@ -215,21 +223,30 @@ export interface Poll {
 }
 
 /** Request for a branch: the session's audio from a chunk on is decided again, with something changed. */
-export interface Fork {
+export interface SentFork {
   readonly type: "fork";
   /** First chunk that is decided again, and the last one; null: the last one that the session has heard. */
   readonly chunk: number;
   readonly until: number | null;
+  /** Number of chunks, from the first one on, whose decision is forced or whose audio is another. */
+  readonly span: number;
   /** Settings from that chunk on by name, at most `MAX_CHANGES_BYTES`. */
   readonly settings: Readonly<Record<string, unknown>>;
-  /** Decision at the chunk, or empty. */
+  /** Decision at the chunks of the span, or empty. */
   readonly force: "" | "KEEP_SILENCE" | "TEXT_BEGIN";
-  /** Whether silence replaces the chunk's audio. */
-  readonly mute: boolean;
+  /** Change of the audio of the span. */
+  readonly audio: AudioChange;
+  /** First chunk of the span that it is exchanged with, or whose audio is heard in its place. */
+  readonly other: number;
   /** Number that the `branch` message repeats. */
   readonly request: number;
   /** Name of the page, in most messages. */
   readonly page: string;
+  /**
+   * Samples in base64, float32 at 16 kHz, of hosts that drop buffers; else they are a buffer. They take the
+   * place of as many chunks as they fill; the last one is padded with silence.
+   */
+  readonly data?: string;
 }
 
 /** Request to end a branch and keep it no longer. */
@@ -299,6 +316,21 @@ export interface Replay {
   readonly type: "replay";
   /** What to do. */
   readonly action: "cancel" | "start";
+  /** Name of the page, in most messages. */
+  readonly page: string;
+}
+
+/** Request to analyse what is shown with the model, answered by `analysed`; or to cancel that. */
+export interface Analyse {
+  readonly type: "analyse";
+  /** Kind of the analysis. */
+  readonly what: AnalysisKind;
+  /** What to do. */
+  readonly action: "cancel" | "start";
+  /** Settings of the decision that differ from the record's, at most `MAX_CHANGES_BYTES`. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Number of seeds. */
+  readonly count: number;
   /** Name of the page, in most messages. */
   readonly page: string;
 }
@@ -578,6 +610,43 @@ export interface Replayed {
   readonly message: string;
 }
 
+/** Progress or result of an analysis of what is shown. */
+export interface Analysed {
+  readonly type: "analysed";
+  /** Kind of the analysis; `none`: there is no result of it for this record. */
+  readonly what: AnalysisKind;
+  readonly state: AnalysisState;
+  /** Chunks that were heard, in all runs, and that are to be heard. */
+  readonly done: number;
+  readonly total: number;
+  /** Sentence that says why there is no result, or empty. */
+  readonly message: string;
+  /** Result of the kind, or null. */
+  readonly onset: OnsetCurve | null;
+  readonly seeds: SeedRaster | null;
+}
+
+/** Onset curve: the page computes the probability of the first reply from the hazards. */
+export interface OnsetCurve {
+  /** Settings of the decision that differ from the record's. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Chunks, and the probability of a reply after each if there was none before. */
+  readonly chunk: readonly number[];
+  readonly hazard: readonly number[];
+}
+
+/** Decisions by seed. */
+export interface SeedRaster {
+  /** Settings that differ from the record's, without the seed. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Seeds, in the order of the rows. */
+  readonly seeds: readonly number[];
+  /** By seed, the chunks after which a reply began. */
+  readonly begun: readonly (readonly number[])[];
+  /** By seed, the number of decided chunks. */
+  readonly decided: readonly number[];
+}
+
 /** Part of the sound of a reply, which text-to-speech in the kernel made, with the samples in a buffer. */
 export interface Voice {
   readonly type: "voice";
@@ -635,6 +704,6 @@ export interface Answered {
 
 export type AnswerRequest = Ask | Cancel;
 
-export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | PlayClip | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay;
+export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | PlayClip | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | SentFork | DropBranch | Save | Part | Release | Load | Unload | Replay | Analyse;
 
-export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed | Voice;
+export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed | Analysed | Voice;

@@ -2,6 +2,7 @@
 import { batch } from "@preact/signals";
 import { recordOfHistory } from "../record/saved";
 import { readVocabulary, type Vocabulary, type VocabularyFields } from "../record/vocabulary";
+import { withAnalysed } from "../store/analyses";
 import { addBranchEvents, clearBranches, takeBranch } from "../store/branches";
 import { readPlaying } from "../store/playing";
 import { KERNEL_LOST, kernelProblem, PROTOCOL_MISMATCH } from "../store/problem";
@@ -113,6 +114,9 @@ export class Receiver {
       case "replayed":
         store.replayed.value = readReplayed(message);
         break;
+      case "analysed":
+        store.analyses.value = withAnalysed(store.analyses.value, message);
+        break;
       case "saved":
         listener.saved(message);
         break;
@@ -166,6 +170,8 @@ export class Receiver {
       this.#learnVocabulary(message);
       this.#recording(message.recording);
       store.replayed.value = readReplayed(message.replayed);
+      // The kernel sends the results that it has after this message.
+      store.analyses.value = {};
       // The saved record is shown until the kernel sends its own.
       if (store.saved.value) clearRecord(store, message.session);
       else this.#adopt(message.session);

@@ -4,13 +4,14 @@ import { batch } from "@preact/signals";
 import { ChunkPlayer } from "../playback/chunk-player";
 import { type Clip, type ClipSource, SilentPlayer } from "../playback/clip";
 import { Replay, type ReplayOptions } from "../playback/replay";
-import type { Fetched, Sound } from "../playback/sound";
+import { decodeAudio, type Fetched, type Sound } from "../playback/sound";
 import { pairOf } from "../record/decision-rule";
 import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
 import type { Unpacked } from "../record/packed";
 import { applyEvent, recordEnd, SessionRecord } from "../record/record";
 import { readVocabulary } from "../record/vocabulary";
 import { Speech } from "../speech/speech";
+import { type Analyses, readAnalyses } from "../store/analyses";
 import type { Problem } from "../store/problem";
 import { readSettings } from "../store/settings";
 import { createStore, dismissProblem, type Store } from "../store/store";
@@ -35,6 +36,8 @@ export interface RecordHeader {
   model: { name: string; detail: string };
   /** Media type, start on the session's clock, and the encoder's delay before the start. */
   audio: { type: string; start_s: number; delay_s: number } | null;
+  /** Results of analyses that were computed before the page was exported. */
+  analyses: Analyses;
 }
 
 /** Read the page's header. Throws an error with a sentence if the page has another version. */
@@ -61,6 +64,7 @@ export function readHeader(value: unknown): RecordHeader {
     vocabulary: readVocabulary(value),
     model: { name, detail },
     audio,
+    analyses: readAnalyses(isObject(value.analyses) ? value.analyses : {}),
   };
 }
 
@@ -85,6 +89,7 @@ export class RecordChannel implements Channel {
   /** A record accepts neither audio nor changes. */
   readonly ready = false;
   readonly branching = null;
+  readonly analysing = null;
   readonly #audio: Blob | null;
   readonly #decode: (audio: Blob) => Promise<Sound>;
   #decoded: Promise<Sound> | null = null;
@@ -108,6 +113,7 @@ export class RecordChannel implements Channel {
       store.saved.value = true;
       store.model.value = { status: "ready", kind: "model", ...header.model };
       store.settings.value = header.settings;
+      store.analyses.value = header.analyses;
       if (header.vocabulary) store.vocabulary.value = header.vocabulary;
       store.version.value += 1;
     });
@@ -196,12 +202,4 @@ class PageClips implements ClipSource {
     if (audio) return Promise.resolve({ why: `The audio of this page begins at ${start_s.toFixed(1)} s.` });
     return Promise.resolve({ url: "", from_s: 0, to_s: this.end_s(), offset_s: 0, release: () => {} });
   }
-}
-
-/** Decode audio at the rate of the model's input; needs no loudspeaker. */
-async function decodeAudio(audio: Blob): Promise<Sound> {
-  const rate = 16_000;
-  const context = new OfflineAudioContext(1, 1, rate);
-  const buffer = await context.decodeAudioData(await audio.arrayBuffer());
-  return { samples: buffer.getChannelData(0), rate: buffer.sampleRate };
 }

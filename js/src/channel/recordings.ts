@@ -1,8 +1,10 @@
 /** What a page asks of recordings: open one of its files, save what is shown, replay it with the model. */
 
+import { finishedOf } from "../store/analyses";
 import { isRunning } from "../store/mic-state";
 import { isPlaying } from "../store/playing";
 import { dismissProblem, type Store, showProblem } from "../store/store";
+import type { Analysing } from "./channel";
 import { HeldFile } from "./held-file";
 import type { BrowserMessage, KernelMessage, RecordingFormat } from "./messages";
 import { type Buffers, fitText } from "./payload";
@@ -19,6 +21,17 @@ export interface RecordingsOptions {
 export class Recordings {
   readonly formats = ["aiw", "html"] as const;
   readonly replays = true;
+  /** Analyses of what is shown. */
+  readonly analysing: Analysing = {
+    start: (what, settings, count) =>
+      this.options.post({
+        ...{ type: "analyse", what, action: "start", settings, count, page: this.options.page },
+      }),
+    cancel: (what) =>
+      this.options.post({
+        ...{ type: "analyse", what, action: "cancel", settings: {}, count: 1, page: this.options.page },
+      }),
+  };
   readonly #held: HeldFile;
   readonly #saver: FileSaver;
 
@@ -32,8 +45,11 @@ export class Recordings {
 
   /** Whether news of the kernel may come: a host in pull mode must ask for it. */
   get busy(): boolean {
-    const { opening, saving, replayed } = this.store;
-    return opening.value !== null || saving.value !== null || replayed.value?.state === "running";
+    const { opening, saving, replayed, analyses } = this.store;
+    const running = [replayed.value, ...Object.values(analyses.value)].some(
+      (one) => one?.state === "running",
+    );
+    return opening.value !== null || saving.value !== null || running;
   }
 
   /** Request that the kernel reads a recording of this page and shows it in place of the session. */
@@ -93,5 +109,6 @@ export class Recordings {
     this.#saver.end();
     this.store.opening.value = null;
     this.store.replayed.value = null;
+    this.store.analyses.value = finishedOf(this.store.analyses.value);
   }
 }

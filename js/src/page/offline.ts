@@ -5,7 +5,7 @@ import { addressOf, isSingleFile, SERVICE_WORKER_FILE } from "./site";
 /** Whether the page opens without a network: it does, not yet, or this browser does not store it. */
 export type Offline = "ready" | "storing" | "no";
 
-/** Whether the page is stored, as far as it is known before `store` is called. */
+/** Return whether the page is stored, as far as it is known before `store` is called. */
 export function firstState(): Offline {
   // A single file is the whole page; a page from a disk has no service worker.
   if (isSingleFile()) return "ready";

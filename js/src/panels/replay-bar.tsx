@@ -10,7 +10,7 @@ import { isPolicy } from "../store/policy";
 import type { View } from "../view";
 import { BarButton } from "./bar-button";
 import { Icon } from "./icon";
-import { settingsText } from "./run-on";
+import { RunOn, settingsText } from "./run-on";
 import { SmallButton } from "./small-button";
 import { clock } from "./turn-item";
 
@@ -87,6 +87,7 @@ export function ReplayBar({ view }: { view: View }) {
       <span role="status" class="aiw-replay-said" data-testid="replay-said">
         {replay.said.value}
       </span>
+      {span && <SpanRunOn view={view} span={span} />}
     </div>
   );
 }
@@ -94,13 +95,27 @@ export function ReplayBar({ view }: { view: View }) {
 /** Tolerance of the ends of a span, in chunks: they are multiples of a chunk up to rounding. */
 const EDGE = 1e-3;
 
+/** Return the first and the last chunk of a span. */
+function chunksOf(span: Span): { chunk: number; until: number } {
+  const chunk = Math.floor(span.from_s / CHUNK_SECONDS + EDGE);
+  return { chunk, until: Math.max(chunk, Math.ceil(span.to_s / CHUNK_SECONDS - EDGE) - 1) };
+}
+
+/** Render what a branch may change in the selected span. */
+function SpanRunOn({ view, span }: { view: View; span: Span }) {
+  const { chunk, until } = chunksOf(span);
+  void view.store.version.value;
+  const last = Math.min(until, chunkCount(view.store.record) - 1);
+  return last >= chunk ? <RunOn view={view} chunk={chunk} span={last - chunk + 1} /> : null;
+}
+
 /** Render the button that decides the selected span again in a branch, with the values of the what-if panel. */
 function RunAgain({ view, span }: { view: View; span: Span }) {
   const { store, channel, whatIf } = view;
   const { branching } = channel;
-  if (!branching || store.saved.value || store.recording.value || isPolicy(store)) return null;
-  const chunk = Math.floor(span.from_s / CHUNK_SECONDS + EDGE);
-  const until = Math.max(chunk, Math.ceil(span.to_s / CHUNK_SECONDS - EDGE) - 1);
+  if (!branching || store.saved.value || isPolicy(store)) return null;
+  if (store.recording.value && store.recording.value.refusal !== null) return null;
+  const { chunk, until } = chunksOf(span);
   const settings = changedSettings(store.record.decisions.rule(chunk), whatIf.value);
   const told = settingsText(settings) || "the values of the what-if panel, once some are set";
   return (

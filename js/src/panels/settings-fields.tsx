@@ -14,6 +14,9 @@ interface Spec {
   setting: Setting;
 }
 
+/** Characters of a placeholder that the narrowest field shows (128 px); a longer one is part of the hint below it. */
+const MOST_PLACEHOLDER = 15;
+
 /** Props of a field's control: common attributes, the trait's value, and a callback that requests another value. */
 interface Held {
   shared: {
@@ -33,17 +36,21 @@ interface Held {
 function Field({
   spec,
   inline,
+  empty = "",
   control,
 }: {
   spec: Spec;
   inline?: boolean;
+  /** Meaning of the empty field, if it does not fit into it. */
+  empty?: string;
   control: (held: Held) => JSX.Element;
 }) {
   const { view, setting } = spec;
   const { name, label, lines } = setting;
   // The labels of choices already explain them.
   const help = setting.kind === "choice" ? "" : setting.help;
-  const hint = lines > 1 ? `${help} Ctrl+Enter applies it.` : help;
+  const applied = lines > 1 ? `${help} Ctrl+Enter applies it.` : help;
+  const hint = empty ? `${applied} Empty: ${empty}.`.trim() : applied;
   const { store, channel } = view;
   const values: Values = { ...store.live.value, ...store.settings.value };
   const asking = name in store.pending.value;
@@ -150,7 +157,15 @@ export function ChoiceField(spec: Spec) {
  */
 export function TypedField({ placeholder, ...spec }: Spec & { placeholder: string }) {
   const { setting } = spec;
-  return <Field spec={spec} control={(held) => <Typed {...{ held, setting, placeholder }} />} />;
+  const fits = setting.lines > 1 || placeholder.length <= MOST_PLACEHOLDER;
+  const within = fits ? placeholder : "";
+  return (
+    <Field
+      spec={spec}
+      empty={fits ? "" : placeholder}
+      control={(held) => <Typed {...{ held, setting }} placeholder={within} />}
+    />
+  );
 }
 
 function Typed({ held, setting, placeholder }: { held: Held; setting: Setting; placeholder: string }) {

@@ -5,6 +5,7 @@ import type { Rule } from "../record/events";
 import { type Flip, isChange, NO_CHANGE, type WhatIf } from "../record/what-if";
 import { CHOICE_WORDS } from "../store/readout";
 import type { View } from "../view";
+import { Analyses } from "./analyses";
 import { SmallButton } from "./small-button";
 import { clock } from "./turn-item";
 import { Walk } from "./walk";
@@ -102,6 +103,7 @@ function Body({ view }: { view: View }) {
         </label>
       </div>
       <Result view={view} />
+      <Analyses view={view} />
     </>
   );
 }

@@ -4,7 +4,7 @@
  * `ai_widgets/analysis/what_if.py` computes the same.
  */
 
-import { decided } from "./decision-rule";
+import { decided, type Recorded } from "./decision-rule";
 import type { DecisionTable } from "./decision-table";
 import type { Choice, Rule } from "./events";
 
@@ -108,18 +108,18 @@ export function changedSettings(recorded: Partial<Rule>, changes: WhatIf): Recor
 /** Return the choice on one chunk under a rule; null if the record does not determine it. A forced decision is kept. */
 function choiceOn(decisions: DecisionTable, chunk: number, rule: Partial<Rule>): Choice | null {
   const { forced } = decisions.rule(chunk) as { forced?: Choice };
-  if (forced) return forced;
+  return forced ?? decided(recordedAt(decisions, chunk), rule).choice;
+}
+
+/** Return the numbers of a decided chunk that another rule needs. */
+export function recordedAt(decisions: DecisionTable, chunk: number): Recorded {
   const { logit_keep, logit_text, draw } = decisions.columns.of;
   const number = draw[chunk] as number;
-  const { choice } = decided(
-    {
-      logit_keep: logit_keep[chunk] as number,
-      logit_text: logit_text[chunk] as number,
-      draw: Number.isNaN(number) ? null : number,
-      // Rebuilt for each chunk, and needed only without the mask.
-      all: () => decisions.get(chunk) as NonNullable<ReturnType<DecisionTable["get"]>>,
-    },
-    rule,
-  );
-  return choice;
+  return {
+    logit_keep: logit_keep[chunk] as number,
+    logit_text: logit_text[chunk] as number,
+    draw: Number.isNaN(number) ? null : number,
+    // Rebuilt for each chunk, and needed only without the mask.
+    all: () => decisions.get(chunk) as NonNullable<ReturnType<DecisionTable["get"]>>,
+  };
 }

@@ -7,6 +7,7 @@ import { CHUNK_SECONDS, type SessionEvent } from "../record/events";
 import { LatencyProbe } from "../record/latency-probe";
 import { applyEvent, emptyRecord, type SessionRecord } from "../record/record";
 import { NO_VOCABULARY, type Vocabulary } from "../record/vocabulary";
+import type { Analyses } from "./analyses";
 import type { Branch } from "./branch";
 import { MIC_IDLE, type MicEvent, type MicState, micReducer } from "./mic-state";
 import { isPlaying, type PlayingFile } from "./playing";
@@ -65,6 +66,8 @@ export interface Store {
   readonly opening: Signal<OpeningRecording | null>;
   /** The replay of what is shown: in progress, or its result. */
   readonly replayed: Signal<ReplayCheck | null>;
+  /** Analyses of what is shown. */
+  readonly analyses: Signal<Analyses>;
   /** A file that is being saved for this page. */
   readonly saving: Signal<Saving | null>;
   /** Number of chunks that have arrived at the kernel and are not decided yet, from its newest message. */
@@ -173,6 +176,7 @@ export function createStore(runsIn: Store["runsIn"] = "kernel"): Store {
     recording: signal(null),
     opening: signal(null),
     replayed: signal(null),
+    analyses: signal({}),
     saving: signal(null),
     kernelWaiting,
     untaken,
@@ -246,6 +250,7 @@ export function clearRecord(store: Store, session: SessionId | null): void {
     store.kernelWaiting.value = 0;
     store.file.value = null;
     store.branches.value = [];
+    store.analyses.value = {};
     store.announcement.value = "";
     store.version.value += 1;
   });

@@ -1,5 +1,6 @@
 /** Folded lanes of each view. A new view starts with the folded lanes of the channel's newest view. */
 import { type Signal, signal } from "@preact/signals";
+import { isPolicy } from "../store/policy";
 import type { View } from "../view";
 
 const ofView = new WeakMap<View, Signal<ReadonlySet<string>>>();
@@ -9,7 +10,9 @@ const remembered = new WeakMap<object, ReadonlySet<string>>();
 export function foldedLanes(view: View): Signal<ReadonlySet<string>> {
   let folded = ofView.get(view);
   if (!folded) {
-    folded = signal(remembered.get(view.channel) ?? new Set<string>());
+    // A policy hears no log-mel: the lane would be an empty box.
+    const first = isPolicy(view.store) ? ["heard"] : [];
+    folded = signal(remembered.get(view.channel) ?? new Set(first));
     ofView.set(view, folded);
   }
   return folded;

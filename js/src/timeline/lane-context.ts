@@ -57,18 +57,76 @@ export const contextLane: Lane = {
     context.textBaseline = "middle";
     // The words of a notice left of the window may extend into the window.
     let i = Math.max(0, firstAtOrAfter(notices, first) - 1);
+    let free = axis.left;
     while (i < notices.length) {
       const notice = notices[i] as Notice;
       if (notice.chunk >= last || isNoticeHidden(hidden, notice)) break;
       const x = xOf(axis, chunkStart(record, Math.max(0, notice.chunk)));
+      const run = runOfSlides(frame, i);
+      if (run > i + 1) {
+        drawRun(frame, i, run, free);
+        i = run;
+        continue;
+      }
       const next = Math.max(i + 1, firstAfter(frame, i, timeAt(axis, x + MARK_PX)));
-      const following = notices[next];
+      // The ticks of a run leave room for a word.
+      const following = notices[Math.max(next, runOfSlides(frame, next))];
       const end = following ? xOf(axis, chunkStart(record, following.chunk)) - 6 : axis.left + axis.width;
-      drawNotice(frame, tellingOf(notices, i, next), next - i, x, end);
+      free = drawNotice(frame, tellingOf(notices, i, next), next - i, x, end);
       i = next;
     }
   },
 };
+
+/** Largest distance of two slides of a run, in pixels, and smallest of two of its ticks. */
+const RUN_PX = 160;
+const TICK_PX = 3;
+
+/**
+ * Return the index behind the run of slides that begins at a notice: with a short context there is one a second, and
+ * as many words would hide everything else. Slides that share one mark are no run.
+ */
+function runOfSlides({ record, axis, last, hidden }: LaneFrame, from: number): number {
+  let first: number | null = null;
+  let before = 0;
+  let i = from;
+  for (; i < record.notices.length; i++) {
+    const notice = record.notices[i] as Notice;
+    if (notice.kind !== "context_slide" || notice.chunk >= last || isNoticeHidden(hidden, notice)) break;
+    const x = xOf(axis, chunkStart(record, Math.max(0, notice.chunk)));
+    if (first !== null && x - before > RUN_PX) break;
+    first ??= x;
+    before = x;
+  }
+  return before - (first ?? 0) < MARK_PX ? from : i;
+}
+
+/**
+ * Draw a run of slides: a tick for each on one line, and the word once, at the beginning, at the window's edge, or
+ * behind `free`, where another word ends.
+ */
+function drawRun(frame: LaneFrame, from: number, to: number, free: number): void {
+  const { context, record, axis, palette, top, height } = frame;
+  const at = (i: number) => xOf(axis, chunkStart(record, Math.max(0, (record.notices[i] as Notice).chunk)));
+  const [first, bottom] = [at(from), top + height - 3];
+  context.fillStyle = palette[(LOOKS.context_slide as Look).colour];
+  context.fillRect(first, bottom - 1, at(to - 1) - first + 1, 1);
+  let drawn = Number.NEGATIVE_INFINITY;
+  for (let i = from; i < to; i++) {
+    const x = at(i);
+    if (x - drawn < TICK_PX) continue;
+    drawn = x;
+    context.fillRect(x, bottom - 6, 1, 6);
+  }
+  const following = record.notices[to];
+  const right = axis.left + axis.width;
+  const end = following ? Math.min(right, xOf(axis, chunkStart(record, following.chunk)) - 6) : right;
+  const left = Math.max(free + 3, first + 3);
+  const { width } = context.measureText("slides");
+  if (left + width > end) return;
+  context.fillStyle = palette.muted;
+  context.fillText("slides", left, top + height / 2 - 3);
+}
 
 /** Kinds of routine notices: a shared mark shows one of these only if it has no other kind. */
 const EVERYDAY = ["context_slide", "microphone", "stream"];
@@ -95,7 +153,8 @@ function firstAfter({ record }: LaneFrame, from: number, seconds: number): numbe
   return low;
 }
 
-function drawNotice(frame: LaneFrame, notice: Notice, many: number, x: number, end: number): void {
+/** Draw a notice, with its word if there is room until `end`. Return where the drawing ends. */
+function drawNotice(frame: LaneFrame, notice: Notice, many: number, x: number, end: number): number {
   const { context, palette, top, height } = frame;
   const look = LOOKS[notice.kind] ?? {
     shape: "flag",
@@ -111,9 +170,10 @@ function drawNotice(frame: LaneFrame, notice: Notice, many: number, x: number, e
   shapes[look.shape](context, x + 3, middle);
   const word = many > 1 ? `${look.word} +${many - 1}` : look.word;
   const { width } = context.measureText(word);
-  if (x + 14 + width > end) return;
+  if (x + 14 + width > end) return x + 14;
   context.fillStyle = palette.muted;
   context.fillText(word, x + 14, middle + 0.5);
+  return x + 14 + width;
 }
 
 type Pen = CanvasRenderingContext2D;
