@@ -71,7 +71,8 @@ class Connection:
     ) -> None:
         self._socket, self.learner, self._slow_s = socket, learner, slow_s
         self._places, self._driver, self._metrics = places, driver, metrics
-        self._others, self._ping_s, self._held = others, ping_s, False
+        self._others, self._ping_s = others, ping_s
+        self._held = self._closing = False
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._number = self._sent = 0
@@ -125,6 +126,9 @@ class Connection:
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket; a client that does not answer is cut off."""
+        # Reading may be held, and would not notice the end of the socket.
+        self._closing = True
+        self._notice()
         await self._socket.close(code, reason)
 
     def end(self, reason: str) -> None:
@@ -202,7 +206,7 @@ class Connection:
             if seconds:
                 self._held = True
                 await asyncio.sleep(seconds)
-            while (place.full or self._places.draining) and place.changed == self._wake:
+            while (place.full or self._places.draining) and place.changed == self._wake and not self._closing:
                 self._held = True
                 self._room.clear()
                 await self._room.wait()
