@@ -29,6 +29,12 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("page --single-file talk.html --recording talk.aiw", "a talk, with the model to go on"),
         ("page site/ --checkpoint RUN/checkpoint", "with a checkpoint of your own"),
     ),
+    "serve": (
+        ("serve", "the embedded model for 30 learners on this machine; prints their tokens"),
+        ("serve --places 12 --token-file tokens.txt", "tokens in a file, which the next start reads"),
+        ("serve --checkpoint zhifeixie/AudioInteraction --device cuda", "the published model"),
+        ("serve --host 10.0.0.5 --port 8765", "for a proxy with TLS on another machine"),
+    ),
     "demo": (
         ("demo", "the quick start, in ./ai_widgets_demo"),
         ("demo --notebook 01_quickstart --port 8890", "a notebook by name"),
