@@ -56,6 +56,7 @@ examples:
   ai-widgets evaluate --data DATA --policy model silero energy   # beside baselines, on your recordings
   ai-widgets evaluate --data DATA --json OUT.json --report OUT.html
   ai-widgets evaluate --data DATA --hours 30 --results OUT.jsonl # goes on after a kill
+  ai-widgets evaluate --data DATA --ray auto --results OUT.jsonl # on all machines of a Ray cluster
 """
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
 
@@ -128,6 +129,11 @@ def parser() -> argparse.ArgumentParser:
         "--results", type=Path, metavar="OUT.jsonl",
         help="keep the result of each stream in this file; after a kill, the same command goes on with it",
     )  # fmt: skip
+    p.add_argument(
+        "--ray", metavar="ADDRESS",
+        help="hear the streams on a Ray cluster: ray://HOST:10001, auto for one on this machine, local to start one",
+    )  # fmt: skip
+    p.add_argument("--workers", type=int, help="with --ray: workers (default: one a GPU, else one a core)")
     p.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
     p.add_argument("--report", type=Path, metavar="OUT.html", help="write a page with tables and figures")
     for each in Settings.schema:
@@ -151,6 +157,8 @@ def main(argv: Sequence[str]) -> int:
             raise SettingError(f"{path} cannot be written: there is no folder {path.parent}.")
     if not 1 <= given.places <= MOST_PLACES:
         raise SettingError(f"--places must be from 1 to {MOST_PLACES}, not {given.places}.")
+    if given.workers is not None and (given.ray is None or given.workers < 1):
+        raise SettingError("--workers is the number of workers of --ray, at least 1.")
     started = perf_counter()
     materials = gathered(given)
     with Results(given.results, _first_line(given)) as results:
@@ -203,10 +211,16 @@ def _hear(given: argparse.Namespace, materials: Mapping[str, Material], results:
     total = round(given.hours * 3600 + given.sessions * MINUTES * 60) * len(materials)
     done = sum(seconds_of(line) for line in results.lines.values())
     if done:
-        print(f"{len(results.lines)} streams were heard before.", file=sys.stderr)
+        sys.stderr.write(f"{len(results.lines)} streams were heard before.\n")
     coming = results.missing(streams(materials, given.hours, given.seed, given.sessions))
     with tqdm(total=total, initial=done, desc="listening", bar_format=BAR, file=sys.stderr) as bar:
-        for line in play(players(given), coming, not given.no_curve, given.places):
+        if given.ray is None:
+            heard = play(players(given), coming, not given.no_curve, given.places)
+        else:
+            from ai_widgets.evaluation.on_ray import play_on_ray
+
+            heard = play_on_ray(given, results)
+        for line in heard:
             results.add(line)
             bar.update(seconds_of(line))
 

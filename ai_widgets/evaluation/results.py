@@ -62,6 +62,13 @@ class Results:
             )
             raise SettingError(f"--results cannot continue {path}: {said}. Give the name of a new file.") from error
 
+    @classmethod
+    def of_hashes(cls, hashes: Mapping[Key, str]) -> Results:
+        """Return results that know of each stream its hash alone, to find those that are missing."""
+        found = cls(None, {})
+        found.lines = {key: {"sha256": sha256} for key, sha256 in hashes.items()}
+        return found
+
     def add(self, line: Line) -> None:
         """Keep the line of a stream, and write it at once, so that a kill loses the streams in progress alone.
 
@@ -97,8 +104,8 @@ class Results:
             return False
         if line["sha256"] != sha256:
             raise SettingError(
-                f"The recordings have changed since the earlier run (stream {key[2]} of {key[1]}, {key[0]}): begin a new "
-                "file with --results."
+                f"The recordings have changed since the earlier run (stream {key[2]} of {key[1]}, {key[0]}): begin a "
+                "new file with --results."
             )
         return True
 
