@@ -29,8 +29,8 @@ COLUMNS = pa.schema(
         pa.field("event", pa.string(), nullable=False),
     ]
 )
-"""Columns of a row: its file; its type, `decision`, `token`, `turn`, `notice`, or `file` for the last row of a file, which
-has the whole text and the error that ended it; the fields of events that tables need, null where an event has none of
+"""Columns of a row: file; type, which is `decision`, `token`, `turn`, `notice`, or `file` for a file's last row,
+with the whole text and the error that ended it; the fields of events that tables need, null where an event has none of
 that name; and in `event` the whole line as JSON, as `run --separate --json` writes it."""
 PART_FILES, PART_SECONDS = 500, 20.0
 """Audio files, and seconds, after which a part is written: a kill loses less than this."""

@@ -19,7 +19,7 @@ Worker = Callable[[dict[str, Any]], Iterator[dict[str, Any]]]
 
 
 def workers_of(ray: Any, device: str) -> tuple[int, float]:
-    """Return the number of workers that a cluster has room for, and the GPUs of each: one a GPU if any, else one a core.
+    """Return the number of workers that a cluster has room for, and the GPUs of each: one a GPU, else one a core.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """All streams of an evaluation in their order: the scenes and long sessions of each part, and one to time.
 
-The streams after a kill are those before it: material, hours and seed determine them, and each has the hash of the audio
-up to it, which shows whether the recordings have changed.
+The streams after a kill are those before it: material, hours and seed determine them, and each has the hash of the
+audio up to it, which shows whether the recordings have changed.
 """
 
 from __future__ import annotations
