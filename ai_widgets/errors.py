@@ -176,5 +176,9 @@ class PageError(AiWidgetsError, ValueError):
     """Error for a page that cannot be written: an unsuitable folder or file, or front-end files that were not built."""
 
 
+class ServerError(AiWidgetsError, ConnectionError):
+    """Error for a class server that cannot be reached, refused the client, or ended the connection."""
+
+
 class MissingPackageError(AiWidgetsError, ImportError):
     """Error for an optional package that is not installed; the message says how to install it."""

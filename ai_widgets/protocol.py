@@ -315,22 +315,20 @@ class Timing(Event, frozen=True):
 
     Attributes
     ----------
-    features_ms, tower_ms, decide_ms
-        Duration of the log-mel features, the audio tower, and the decision step.
-    reply_ms
-        Duration of the whole reply; 0 if the model kept silent.
-    queue_ms
-        Time that the chunk spent in queues between the arrival of its last sample and the start of its decision. 0 for
-        audio from a file or from Python, which has no deadline.
+    features_ms, tower_ms, decide_ms, reply_ms
+        Duration of the log-mel features, the audio tower, the decision step, and the whole reply (0 without one).
+    queue_ms, encode_wait_ms
+        Time that the chunk spent in queues between the arrival of its last sample and the start of its decision, and
+        the part of it before the features. 0 for audio from a file or from Python, which has no deadline.
     stream, seq
         Stream and sequence number of the browser block that completed the chunk; 0 and −1 for audio from Python.
     arrived_ms, decided_ms
         Unix time, in milliseconds, of the arrival of that block (or of the samples) and of the decision.
-    encode_wait_ms
-        Part of `queue_ms` before the features were computed.
     capture_ms
         Time between the capture of the chunk's last sample and its arrival, spent in the page, the connection and the
         kernel's message queue. 0 if the audio is not from a microphone or the time is unknown.
+    network_ms
+        Time of the decision outside of a class server's computing: network and queue. 0 with a model in the kernel.
     """
 
     features_ms: float
@@ -344,6 +342,7 @@ class Timing(Event, frozen=True):
     decided_ms: float = 0.0
     encode_wait_ms: float = 0.0
     capture_ms: float = 0.0
+    network_ms: float = 0.0
 
     def __repr__(self) -> str:
         spent = f"features {self.features_ms:.1f}, tower {self.tower_ms:.1f}, decide {self.decide_ms:.1f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -28,6 +29,12 @@ html_title = f"ai_widgets {version}"
 SITE = Path(__file__).parent.parent / "build" / "docs-extra"
 html_extra_path = [str(SITE)] if SITE.is_dir() else []
 
+# Sphinx reads documents below its own folder only: the notebooks and the teacher's notes are copied into a folder
+# there, which the repository does not hold.
+LESSONS = Path(__file__).parent / "notebooks"
+shutil.rmtree(LESSONS, ignore_errors=True)
+shutil.copytree(Path(__file__).parent.parent / "notebooks", LESSONS, ignore=shutil.ignore_patterns("solutions", ".*"))
+
 suppress_warnings = ["ref.python"]  # `chunk` in a docstring is the field of one class, and a name in many.
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +47,7 @@ PAGES = {
     "ai_widgets/tiny/MODEL_CARD.md": "model-card.md",
     "ai_widgets/tiny/CREDITS.md": "credits.md",
     "ai_widgets/clips/CREDITS.md": "clips.md",
+    **{f"notebooks/{path.name}": f"notebooks/{path.name}" for path in sorted(LESSONS.iterdir())},
 }
 """Files outside of this folder that have a page on the site. Documents link to the files, which is what readers of the
 repository need."""

@@ -12,6 +12,7 @@ and `float64` are values.
 - `tokenizer.json`: ids of texts, and the text that becomes visible with each token of a reply.
 - `manifest.json`: manifest of the embedded checkpoint, without facts about its files.
 - `sessions.json` with `*.wav`: whole sessions; see `engine_sessions`.
+- `reruns.json`: a recording, and forks of it; see `engine_reruns`.
 """
 
 from __future__ import annotations
@@ -213,6 +214,7 @@ def write(name: str, content: Any) -> None:
 
 
 if __name__ == "__main__":
+    from tests.engine_reruns import reruns
     from tests.engine_sessions import sessions, write_clips
 
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -220,5 +222,6 @@ if __name__ == "__main__":
         write(name, content)
     write_clips()
     write("sessions.json", sessions())
+    write("reruns.json", reruns())
     for path in sorted(FOLDER.iterdir()):
         print(f"{path.name:20} {path.stat().st_size:9,} bytes")

@@ -90,6 +90,13 @@ class Page:
                 gathered[message["first"] : message["first"] + len(message["events"])] = message["events"]
         return [Event.from_json(values) for values in gathered]
 
+    def states(self) -> list[str]:
+        """Values of the trait `state`, as the kernel sent them."""
+        with self.comm.changed:
+            data = [message["data"] for message in self.comm.sent if message["msg_type"] == "comm_msg"]
+        updates = [each["state"] for each in data if each["method"] == "update"]
+        return [update["state"] for update in updates if "state" in update]
+
     def problems(self) -> list[str]:
         return [message["message"] for message in self.of("problem")]
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import ai_widgets
+from tests import notebooks
 
 ROOT = Path(__file__).parents[1]
 WRITTEN_APART = "page/index.html"
@@ -43,7 +44,7 @@ class Links(HTMLParser):
 
 
 def test_every_link_inside_the_site_leads_somewhere(site: Path) -> None:
-    pages = {page: Links(page) for page in site.glob("*.html")}
+    pages = {page: Links(page) for page in site.rglob("*.html") if "_static" not in page.parts}
     assert len(pages) > 15
     broken = []
     for page, links in pages.items():
@@ -62,3 +63,16 @@ def test_every_public_name_is_explained(site: Path) -> None:
     explained = {anchor.rsplit(".", 1)[-1] for anchor in anchors}
     modules = {"analysis", "policies"}
     assert set(ai_widgets.__all__) - explained - modules == set()
+
+
+@pytest.mark.parametrize("name", [*notebooks.names(), "teachers_notes"])
+def test_every_notebook_is_a_page_with_its_outputs(site: Path, name: str) -> None:
+    text = (site / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
+    assert f"notebooks/{name}.html" in Links(site / "index.html").targets
+    assert "No answer yet: replace None by" in text or name == "teachers_notes"
+
+
+@pytest.mark.usefixtures("site")
+def test_the_site_has_no_solutions_but_those_of_the_teachers_notes() -> None:
+    copied = [path.name for path in (ROOT / "docs" / "notebooks").rglob("*")]
+    assert sorted(copied) == [*(f"{name}.ipynb" for name in notebooks.names()), "teachers_notes.md"]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ai_widgets.protocol import Notice, Token, Turn
+from ai_widgets.protocol import Chunk, Notice, Timing, Token, Turn
+from tests.engine_reruns import FORKS, fork_events, record
 from tests.engine_sessions import SESSIONS, clip, events_of, written_clip
 from tests.engine_vectors import FOLDER, contents, unpacked
 
@@ -70,6 +71,18 @@ def test_a_session_is_what_python_says(session: dict[str, Any]) -> None:
     written = next(each for each in read("sessions.json")["sessions"] if each["name"] == session["name"])
     assert {key: written[key] for key in session} == json.loads(json.dumps(session))
     assert_same(json.loads(json.dumps(events_of(session))), written["events"], 5e-3)
+
+
+def test_a_recording_and_its_forks_are_what_python_says() -> None:
+    written, heard = read("reruns.json"), record()
+    events = [event.to_json() for event in heard.events if not isinstance(event, Timing)]
+    assert_same(json.loads(json.dumps(events)), written["events"], 5e-3)
+    assert {event.floor for event in heard.of_type(Chunk)} == {"clip", "running"}
+    assert [{key: each[key] for key in change} for each, change in zip(written["forks"], FORKS, strict=True)] == [
+        *FORKS
+    ]
+    for change, each in zip(FORKS, written["forks"], strict=True):
+        assert_same(json.loads(json.dumps(fork_events(heard, change))), each["events"], 5e-3)
 
 
 @pytest.mark.parametrize("name", ["speech", "rain"])

@@ -17,7 +17,7 @@ ROOMS = (
     *("widget", "training", "cluster", "evaluation", "teaching", "serve", "cli"),
 )
 """From the bottom up. A room may import itself and every room before it: in functions and for types too."""
-WIDGET_ROOMS = ("wire", "live_settings", "loading", "stages", "files")
+WIDGET_ROOMS = ("wire", "live_settings", "remote", "loading", "stages", "files")
 """The same inside `widget/`, whose other modules are above these."""
 LONG_FILES: dict[str, tuple[int, str]] = {}
 """Files of more than `MAX_LINES`: the most lines that each may have, and the reason. The list only shrinks."""

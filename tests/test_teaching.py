@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+
+import av
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_widgets.errors import UnknownExerciseError
-from ai_widgets.teaching import Chunks, Count, Number, OneOf, all_exercises, check
+from ai_widgets.teaching import Chunks, Count, Number, OneOf, all_exercises, check, heatmap
+from ai_widgets.teaching.pictures import COLOURS
 
 EIGHT = Count(lambda: 8, unit="chunks")
 HALF = Number(lambda: 0.5, unit="probability", tolerance=0.02)
@@ -99,3 +103,18 @@ def test_an_unknown_exercise_is_answered_with_a_similar_one() -> None:
 def test_every_exercise_says_what_an_answer_has_to_be() -> None:
     for exercise in all_exercises().values():
         assert exercise.wanted.startswith(("a ", "one of "))
+
+
+class TestAHeatmap:
+    def test_is_a_png_whose_lowest_row_is_the_first_and_whose_highest_value_is_the_lightest(self) -> None:
+        picture = heatmap([[0.0, 1.0], [0.0, 0.0]], zoom=2)
+        frame = next(av.open(io.BytesIO(picture.png)).decode(video=0)).to_ndarray(format="rgb24")
+        assert frame.shape == (4, 4, 3)
+        dark, light = COLOURS[0], COLOURS[-1]
+        assert (frame[:2] == dark).all()
+        assert (frame[2:, :2] == dark).all()
+        assert (frame[2:, 2:] == light).all()
+        assert repr(picture) == "<Picture: 2 × 2 values from 0 to 1>"
+
+    def test_of_one_value_has_one_colour(self) -> None:
+        assert repr(heatmap(np.full((2, 3), 7))) == "<Picture: 2 × 3 values from 7 to 7>"

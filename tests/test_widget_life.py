@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
@@ -197,12 +198,24 @@ class TestShells:
         assert set(page.comm.contexts[after:]) == {"subshell"}
 
 
+HOSTS = ("Colab", "Kaggle")
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Set what a host sets in its kernels."""
+    if host == "Colab":
+        monkeypatch.setitem(sys.modules, "google.colab", sys)
+    else:
+        monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    # The fixture waits for a message about the model, which no page asks for yet.
+    monkeypatch.setattr(Page, "until", lambda *_: None)
+
+
 class TestPull:
     """Colab shows nothing that a background thread sends: the page asks."""
 
     def test_events_come_with_the_next_message(self, build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "google.colab", sys)
-        monkeypatch.setattr(Page, "until", lambda *_: None)
+        pretend(monkeypatch, "Colab")
         page = build()
         page.widget.model  # noqa: B018
         page.hello()
@@ -210,8 +223,46 @@ class TestPull:
         page.open()
         page.block(silence(3))
         seen = len(page.received)
-        page.widget.wait(PATIENCE)
+        # On another thread, as when no cell runs.
+        with ThreadPoolExecutor(1) as threads:
+            assert threads.submit(page.widget.wait, PATIENCE).result()
         assert len(page.widget.record.decisions) == 3
         assert len(page.received) == seen, "the pipeline's threads send nothing"
         page.send({"type": "poll"})
         assert page.events() == list(page.widget.record.events)
+
+    @pytest.mark.parametrize("host", HOSTS)
+    def test_what_a_cell_waits_for_is_shown_while_it_runs(
+        self, build: Build, monkeypatch: pytest.MonkeyPatch, host: str
+    ) -> None:
+        pretend(monkeypatch, host)
+        page = build()
+        page.widget.model  # noqa: B018
+        page.hello()
+        page.widget.feed(silence(3), 16_000, end=True)
+        assert page.events() == list(page.widget.record.events)
+        assert page.states()[-1] == "stopped"
+
+    def test_traits_that_the_host_dropped_come_with_the_next_message(
+        self, build: Build, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pretend(monkeypatch, "Kaggle")
+        page = build()
+        page.widget.model  # noqa: B018
+        stopped = threading.Event()
+        page.widget.observe(lambda change: change["new"] == "stopped" and stopped.set(), "state")
+        page.hello()
+        page.open()
+        page.block(silence(3))
+        page.close()
+        assert stopped.wait(PATIENCE)
+        before = len(page.states())
+        while len(page.states()) == before:
+            page.send({"type": "poll"})
+        assert page.states()[-1] == "stopped"
+
+
+def test_a_host_that_drops_buffers_is_told_in_a_calm_sentence(page: Page) -> None:
+    page.hello(binary=False)
+    assert page.of("problem")[0]["code"] == "no_buffers"
+    assert "sound is sent as text" in page.problems()[0]

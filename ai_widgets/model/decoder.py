@@ -17,11 +17,10 @@ from ..errors import SessionError
 from .context import Context, Row
 from .passes import TokenPass
 from .qwen2 import Qwen2
+from .traits import EXACT_POSITIONS
 
 logger = logging.getLogger(__name__)
 
-EXACT_POSITIONS = 2048
-"""Number of positions that float16 represents exactly; beyond it rounded positions change the attention."""
 MASK_STEP = 16
 """Alignment of the mask's row length, in columns, which the attention of some devices requires."""
 LONGEST_BLOCK = 64

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
-import torch
 
 from ..protocol import MELS_PER_CHUNK
 from .interfaces import AudioEncoder, TokenDecoder
@@ -142,6 +141,9 @@ def _as_one(passes: Sequence[Pass]) -> Sequence[Tensor | Exception]:
 
 def _encoded(passes: Sequence[EncoderPass]) -> list[Tensor]:
     """Encode the chunks of all passes in one batch, equal ones once: chunks are independent of each other."""
+    # Not at the top: a kernel whose model is on a class server has no torch.
+    import torch
+
     names = [each.mels.tobytes() for each in passes]
     different = {name: each.mels for name, each in zip(names, passes, strict=True)}
     frames = passes[0].encoder.encode(np.concatenate(list(different.values()), axis=1))

@@ -27,6 +27,8 @@ CONFIG_FILE = "config.json"
 """Configuration file of transformers, which contains the traits of a converted folder."""
 CONFIG_KEY = "audio_interaction"
 """Key of the traits in `CONFIG_FILE`."""
+EXACT_POSITIONS = 2048
+"""Number of positions that float16 represents exactly; beyond it rounded positions change the attention."""
 MODEL_TYPE = "audio_interaction"
 """`model_type` in the config.json of a converted folder; `ai_widgets.transformers` registers it."""
 ROPE_POSITIONS = ("exact", "float16")

@@ -26,7 +26,7 @@ import numpy.typing as npt
 from ..errors import SettingError
 from ..model.passes import Steps
 from ..process_exit import computation
-from ..protocol import CHUNK_SECONDS, Decision, Ending, Event, Notice, Turn
+from ..protocol import CHUNK_SECONDS, Decision, Ending, Event, Notice, Timing, Turn
 from ..record.record import SessionRecord
 from ..record.transcript import facts_html
 from ..session.framing import Framing
@@ -284,7 +284,12 @@ class PolicyTurns:
         """Return the state with other settings."""
         return replace(state, settings=settings)
 
-    def make_room(self, state: PolicyProgress, chunk: int) -> tuple[PolicyProgress, list[Event]]:  # noqa: ARG002
+    def make_room(
+        self,
+        state: PolicyProgress,
+        chunk: int,  # noqa: ARG002
+        frames: Sequence[float],  # noqa: ARG002
+    ) -> tuple[PolicyProgress, list[Event]]:
         """Return the state as it is: there is no context to become full."""
         return state, []
 
@@ -335,6 +340,10 @@ class PolicyTurns:
             return state, []
         turn = Turn(reply.chunk, reply.turn, reply.clip, reply.chunk * CHUNK_SECONDS, None, text, (), ended)
         return replace(state, reply=None), [turn]
+
+    def timed(self, timing: Timing) -> Timing:
+        """Return the timing as it is: a rule computes in this process."""
+        return timing
 
     def violation(self, decision: Decision, state: PolicyProgress) -> Notice:  # noqa: ARG002
         """Return a notice of a decision that no rule makes."""

@@ -63,6 +63,7 @@ FIELDS: Mapping[type[Event], Mapping[str, str]] = {
         "decided_ms": REAL,
         "encode_wait_ms": REAL,
         "capture_ms": REAL,
+        "network_ms": REAL,
     },
 }
 """Fields of an event that its row holds."""

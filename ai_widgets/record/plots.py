@@ -25,6 +25,7 @@ COLOURS = {"level": "#7a7f87", "p": "#2f6fb0", "reply": "#c4472f", "context": "#
 STAGES = {
     "capture_ms": "page and connection",
     "queue_ms": "queues",
+    "network_ms": "class server's network",
     "features_ms": "log-mel",
     "tower_ms": "encoder",
     "decide_ms": "decision",

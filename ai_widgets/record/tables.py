@@ -27,7 +27,7 @@ COLUMNS: Mapping[type[Event], tuple[str, ...]] = {
     Notice: ("chunk", "start_s", "kind", "message"),
     Timing: (
         *("chunk", "start_s", "features_ms", "tower_ms", "decide_ms", "reply_ms", "queue_ms", "encode_wait_ms"),
-        *("capture_ms", "arrived_ms", "decided_ms", "stream", "seq"),
+        *("capture_ms", "network_ms", "arrived_ms", "decided_ms", "stream", "seq"),
     ),
 }
 """Columns of each table. A column named like a field of the event (`protocol`) holds that field, with three exceptions:

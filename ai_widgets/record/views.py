@@ -147,8 +147,8 @@ class RecordViews(ABC):
         """Table of the processing times, one row per decided chunk.
 
         Columns: `chunk` (index), `start_s` (seconds); `features_ms`, `tower_ms`, `decide_ms`, `reply_ms`, `queue_ms`,
-        `encode_wait_ms`, `capture_ms` (durations in milliseconds); `arrived_ms`, `decided_ms` (Unix time in
-        milliseconds); `stream`, `seq` (block of the browser). See `protocol.Timing`.
+        `encode_wait_ms`, `capture_ms`, `network_ms` (durations in milliseconds); `arrived_ms`, `decided_ms` (Unix time
+        in milliseconds); `stream`, `seq` (block of the browser). See `protocol.Timing`.
 
         Examples
         --------

@@ -23,7 +23,6 @@ from .limits import (
     HELLO_SECONDS,
     MAX_FRAME_BYTES,
     PATH,
-    PING_SECONDS,
     PLACES,
     PLACES_EACH,
     READ_AHEAD,
@@ -110,8 +109,8 @@ class ClassServer:
             compression=None,
             max_size=MAX_FRAME_BYTES,
             max_queue=READ_AHEAD,
-            ping_interval=PING_SECONDS,
-            ping_timeout=PING_SECONDS,
+            # A connection pings by itself (`Connection._watch`).
+            ping_interval=None,
             open_timeout=HELLO_SECONDS,
             close_timeout=CLOSE_SECONDS,
             server_header=None,
@@ -175,7 +174,7 @@ class ClassServer:
             self.connections.discard(connection)
 
     def _process(self, socket: ServerConnection, request: Request) -> Response | None:
-        """Answer plain requests, and check the token of one for a WebSocket. A path is never logged: it may hold one."""
+        """Answer plain requests, and check the token of one for a WebSocket. No path is logged: it may hold a token."""
         path = request.path.partition("?")[0]
         if path == "/health":
             return _response(HTTPStatus.OK, "application/json", json.dumps(self.health()).encode())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import SettingError
-from ..model.decoder import EXACT_POSITIONS
 from ..model.interfaces import LanguageModel
+from ..model.traits import EXACT_POSITIONS
 from ..protocol import CHUNK_SECONDS, FRAMES_PER_CHUNK
 from ..settings import RESET_POSITIONS, SLIDE_POSITIONS, Settings
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import platform
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-import torch
 
 from .. import __version__
-from ..model.fingerprint import fingerprint
 from ..model.interfaces import LanguageModel
 from ..record.header import Header
 from ..settings import Settings
-from .listening import ListeningModel
+from .listening import Described, ListeningModel
 
 
 def heading(model: ListeningModel, settings: Settings) -> Header:
@@ -24,6 +23,8 @@ def heading(model: ListeningModel, settings: Settings) -> Header:
     SettingError
         If the context is too short for the prefix and one chunk, or a setting does not apply to the model.
     """
+    if isinstance(model, Described):
+        return model.heading(settings)
     framing = model.framing(settings)
     language = model.language
     return Header(
@@ -38,7 +39,7 @@ def heading(model: ListeningModel, settings: Settings) -> Header:
         versions={
             "ai_widgets": __version__,
             "python": platform.python_version(),
-            "torch": str(torch.__version__),
+            **({} if language is None else {"torch": version("torch")}),
             "numpy": np.__version__,
             "system": f"{platform.system()} {platform.machine()}",
         },
@@ -46,6 +47,9 @@ def heading(model: ListeningModel, settings: Settings) -> Header:
 
 
 def _facts(model: LanguageModel) -> dict[str, Any]:
+    # Not at the top: it needs torch, and a kernel whose model is on a class server has none.
+    from ..model.fingerprint import fingerprint
+
     return {
         "name": model.name,
         "kind": "model",

@@ -8,14 +8,16 @@ replace, so that an interrupted step changes nothing. For language models the pa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ..audio.features import Array
 from ..model.interfaces import LanguageModel
 from ..model.passes import Steps
-from ..protocol import Decision, Ending, Event, Notice
+from ..protocol import Decision, Ending, Event, Notice, Timing
+from ..record.header import Header
 from ..settings import Settings
 from .framing import Framing
 
@@ -111,8 +113,8 @@ class TurnTaker(Protocol):
     def changed(self, state: Any, settings: Settings) -> TurnProgress:
         """Return the state with other settings, which `ListeningModel.framing` has checked."""
 
-    def make_room(self, state: Any, chunk: int) -> tuple[TurnProgress, list[Event]]:
-        """Ensure room for chunk `chunk` before its decision, or end the session."""
+    def make_room(self, state: Any, chunk: int, frames: Any) -> tuple[TurnProgress, list[Event]]:
+        """Ensure room for chunk `chunk`, with its `Perceived.frames`, before its decision, or end the session."""
 
     def decide(
         self, state: Any, chunk: int, clip: int, frames: Any, forced: str | None = None
@@ -125,8 +127,28 @@ class TurnTaker(Protocol):
     def cut(self, state: Any, ended: Ending) -> tuple[TurnProgress, list[Event]]:
         """End the reply in progress early; without a reply return the state unchanged."""
 
+    def timed(self, timing: Timing) -> Timing:
+        """Return the timing of a complete chunk, with what only the turn taker knows of it."""
+
     def violation(self, decision: Decision, state: Any) -> Notice:
         """Build the notice of a decision with the choice `OTHER`."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """Model that computes elsewhere, and so writes the heading of a record from what it was told of itself.
+
+    Attributes
+    ----------
+    table
+        Kind of the model and its tokens, for the page: fields of the widget's `model_info`.
+    """
+
+    @property
+    def table(self) -> Mapping[str, Any]: ...
+
+    def heading(self, settings: Settings) -> Header:
+        """Return model, settings, framing and versions, as `session.heading` does for a model of this process."""
 
 
 class ListeningModel(Protocol):

@@ -117,7 +117,7 @@ class Loop:
         if state.work is not None and state.work.decision is None:
             seconds += CHUNK_SECONDS
         elif state.work is not None:
-            events.append(timing_of(state.work))
+            events.append(self.turns.timed(timing_of(state.work)))
         self._feed.drop()
         if seconds > 0:
             message = f"The session was closed: {seconds:.2f} s of audio were dropped without a decision."
@@ -232,7 +232,7 @@ class Loop:
                 progress, notice = lost_context(progress, chunk)
                 notices.append(notice)
             progress, changed = self._take_settings(progress, chunk)
-            progress, made = self.turns.make_room(progress, chunk)
+            progress, made = self.turns.make_room(progress, chunk, heard.frames)
             notices += [*changed, *made]
         watch, flags, seen = state.watch.after(chunk, heard.samples, heard.flags)
         notices += seen
@@ -302,7 +302,7 @@ class Loop:
             completed: list[Event] = []
             if decision.choice == "OTHER":
                 completed.append(self.turns.violation(decision, state.progress))
-            self._commit(*completed, timing_of(work), work=None)
+            self._commit(*completed, self.turns.timed(timing_of(work)), work=None)
 
     def _cut(self, error: BaseException | None, *, began: bool = True) -> None:
         """End the reply or the chunk that cannot continue after an interrupt or an error.
@@ -318,7 +318,7 @@ class Loop:
         work = state.work
         if work is not None and work.decision is not None and (failed or state.progress.reply is not None):
             progress, events = self.turns.cut(state.progress, "error" if failed else "interrupted")
-            self._commit(*events, timing_of(work), progress=progress, work=None)
+            self._commit(*events, self.turns.timed(timing_of(work)), progress=progress, work=None)
         elif error is None or not failed or not began:
             # The next call decides the pending chunk.
             return

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from threading import RLock
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ReadOnlyError, SessionError
 from ..protocol import Event
@@ -24,10 +24,12 @@ from ..settings import Settings
 from .audio_input import AudioInput
 from .event_stream import EventStream
 from .feed import Item
-from .fork import Change, Forced, Past, Replaced
 from .listening import ListeningModel
 from .loop import Loop
 from .loop_notices import short
+
+if TYPE_CHECKING:
+    from .fork import Forced, Past, Replaced
 
 
 class StreamingSession(AudioInput):
@@ -213,6 +215,9 @@ class StreamingSession(AudioInput):
 
         Takes milliseconds between two chunks; parameters and exceptions as in `fork`.
         """
+        # Not at the top: a fork needs torch, which a kernel without a model of its own lacks.
+        from .fork import Change, Past
+
         with self._lock:
             if not self._closed:
                 self._finish_pending()

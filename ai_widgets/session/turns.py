@@ -21,7 +21,7 @@ from ..model.interfaces import LanguageModel
 from ..model.overflow import not_finite
 from ..model.passes import Steps, TokenPass
 from ..model.sampling import Draw, draw
-from ..protocol import CHUNK_SECONDS, Alternative, Choice, Decision, Ending, Event, Notice, Token, Turn
+from ..protocol import CHUNK_SECONDS, Alternative, Choice, Decision, Ending, Event, Notice, Timing, Token, Turn
 from ..settings import Settings
 from .detokenize import ReplyText
 from .held import Window
@@ -114,7 +114,12 @@ class TurnTaking:
             random = np.random.default_rng(settings.seed).bit_generator.state
         return replace(state, terms=Terms.of(self._model, settings), random=random)
 
-    def make_room(self, state: TurnState, chunk: int) -> tuple[TurnState, list[Event]]:
+    def make_room(
+        self,
+        state: TurnState,
+        chunk: int,
+        frames: object = None,  # noqa: ARG002 - for a model elsewhere
+    ) -> tuple[TurnState, list[Event]]:
         """Ensure the right prefix and room for chunk `chunk` before a decision: slide, reset or end, as configured.
 
         Returns
@@ -312,6 +317,10 @@ class TurnTaking:
             events.append(Notice(reply.chunk, "context_reset", message, data))
             state = state.forgotten()
         return state, events
+
+    def timed(self, timing: Timing) -> Timing:
+        """Return the timing as it is: the model computes in this process."""
+        return timing
 
     def violation(self, decision: Decision, state: TurnState) -> Notice:
         """Build the notice of a drawn token that is not a decision.

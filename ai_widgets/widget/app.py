@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from .recordings.shown_record import ShowsRecord
 from .representations import WidgetView
 from .voice.speaking import Speaking
 from .wire.comm import ShellSafeWidget
+from .wire.host import shows_only_answers
 from .wire.limits import Pace
 
 if TYPE_CHECKING:
@@ -43,10 +43,9 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
     ----------
     model
         `tiny` (embedded), a folder, a hub id, a `Model` that is loaded already, or a baseline policy such as
-        ``aiw.policies.Silero()``. Loading runs in the background; the widget can be used at once and answers as soon
-        as the model is there.
-    device, dtype, revision
-        As in `load_model`. (The microphone is the live setting `device`: ``w.set(device=…)``.)
+        ``aiw.policies.Silero()``; or a class server, ``wss://…``. The widget can be used while it loads.
+    device, dtype, revision, token
+        As in `load_model`, and the token of a class server. (The microphone is the live setting `device`.)
     audio_seconds
         Length of the newest audio that `record.audio` keeps in memory, in seconds; None keeps all, 0 none.
     keep
@@ -70,7 +69,7 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
     loop : dict
         `mode` (`run`, `pause`, `step`), `phase` (`perceive`, `decide`, `respond`: done last, or at work), its `chunk`.
     counters : dict
-        Chunks `waiting`, `lag_s`, `dropped_chunks`, `dropped_s`, and `discarded_s`: seconds of audio no longer kept.
+        Chunks `waiting`, `lag_s`, `dropped_chunks`, `dropped_s`, and `discarded_s` (audio no longer kept).
     history : dict
         The newest part of the record, compact and bounded (`history.py`): what a saved notebook shows.
     transcript : str
@@ -105,6 +104,7 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
         device: str | torch.device = "auto",
         dtype: str | torch.dtype = "auto",
         revision: str | None = None,
+        token: str | None = None,
         audio_seconds: float | None = AUDIO_SECONDS,
         keep: str | Path | None = None,
         keep_raw: bool = True,
@@ -120,11 +120,11 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
         self._channel = Channel(
             self._view,
             name,
-            loader(model, device, dtype, revision),
+            loader(model, device, dtype, revision, token),
             chosen,
             lively,
             lambda: SessionRecord(audio_seconds, keep, raw=keep_raw),
-            pull="google.colab" in sys.modules,
+            pull=shows_only_answers(),
         )
         self._send_lock = self._view.send_lock
         super().__init__()

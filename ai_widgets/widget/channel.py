@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from threading import RLock
+from threading import RLock, current_thread, main_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,14 @@ from .branches.asked import asked_change
 from .files.file_stream import FileStream
 from .files.page_files import PageFiles
 from .live_settings import LiveSettings, parted
-from .presenter import Presenter, Shown
+from .presenter import Presenter
 from .receiving import STALE_SECONDS
 from .recordings.recordings import Recordings
 from .wire import branch_messages, clip_message, messages, outgoing, parsing, recording_messages
 from .wire.alarm import Alarm
 from .wire.budget import Budget
 from .wire.limits import MAX_COUNT, PACES, PROTOCOL_VERSION, Pace
+from .wire.shown import Pulled, Shown
 
 if TYPE_CHECKING:
     from ..model.hub import Progress
@@ -41,6 +43,8 @@ FORK_BURST = 8
 """Forks that a page may ask for at once: twice as many as are kept."""
 FORK_SECONDS = 1.0
 """Seconds until it may ask for one more, faster than a person does."""
+NO_BUFFERS = "This host drops the binary part of messages, so sound is sent as text, a third larger."
+"""Notice to a page whose hello arrived without its buffer."""
 logger = logging.getLogger(__name__)
 
 
@@ -73,8 +77,9 @@ class Channel:
         *,
         pull: bool = False,
     ) -> None:
-        self._shown = shown
-        self.presenter = Presenter(shown, name, load, settings, live, record, pull)
+        self._pulled = Pulled(shown) if pull else None
+        self._shown = self._pulled or shown
+        self.presenter = Presenter(self._shown, name, load, settings, live, record, pull)
         # Messages arrive on the main shell's thread or on the thread of a subshell, calls of Python on any thread.
         self._receive_lock = RLock()
         self._binary = False
@@ -132,9 +137,24 @@ class Channel:
     def wait(self, timeout: float | None) -> bool:
         """Wait until all audio is decided. Return False after `timeout` seconds, or where loop or file are paused."""
         started, pipeline = monotonic(), self.presenter.pipeline
-        if not self.presenter.player.wait(timeout, unless=lambda: pipeline.gate.blocked):
-            return False
-        return pipeline.wait(None if timeout is None else max(0.0, timeout - (monotonic() - started)))
+        with self._cell_runs():
+            if not self.presenter.player.wait(timeout, unless=lambda: pipeline.gate.blocked):
+                return False
+            return pipeline.wait(None if timeout is None else max(0.0, timeout - (monotonic() - started)))
+
+    @contextmanager
+    def _cell_runs(self) -> Iterator[None]:
+        """Send at once, also in pull mode, where the caller is a cell: meanwhile no page is answered."""
+        if self._pulled is None or current_thread() is not main_thread():
+            yield
+            return
+        self.presenter.pushing = True
+        try:
+            yield
+        finally:
+            self.presenter.pushing = False
+            self.presenter.outbox.flush()
+            self._pulled.answer()
 
     def begin_session(self) -> None:
         """Begin a new session, and show it."""
@@ -166,8 +186,9 @@ class Channel:
                 self._take(parsing.parse(content, buffers))
             except AiWidgetsError as error:
                 self._refuse(content, error)
-        if self.presenter.pull:
+        if self._pulled is not None:
             self.presenter.outbox.flush()
+            self._pulled.answer()
 
     def _take(self, message: messages.Message) -> None:
         parts = self.presenter
@@ -259,6 +280,8 @@ class Channel:
             self.presenter.problem("version", sentence, hello.page)
             return
         self._binary = hello.binary and not self.presenter.pull
+        if not hello.binary:
+            self.presenter.problem("no_buffers", NO_BUFFERS, hello.page)
         self.presenter.welcome(hello, *self.recordings.told)
         for message in self.recordings.analysed:
             self.presenter.put(message)

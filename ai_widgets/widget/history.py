@@ -84,6 +84,7 @@ TIMING_COLUMNS = (
     "decided_ms",
     "encode_wait_ms",
     "capture_ms",
+    "network_ms",
 )
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Condition, current_thread
 from time import monotonic
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 from ..errors import SessionError, SettingError
 from ..model.importing import collector_paused
 from ..process_exit import PipelineThread, stop_at_exit
 from ..settings import Settings
+from .remote.address import checked_address, checked_token, is_address
 from .wire.failures import forget_frames
 
 if TYPE_CHECKING:
@@ -24,6 +27,15 @@ TELL_SECONDS = 0.25
 """Least seconds between two progress reports: four updates a second look continuous."""
 GLANCE_SECONDS = 0.5
 """Seconds between two wake-ups of a waiting thread: on some systems a blocking wait for a lock ignores Ctrl-C."""
+
+
+@runtime_checkable
+class Leaving(Protocol):
+    """Model that holds something of another process, which closing its widget gives back."""
+
+    def close(self) -> None:
+        """Give it back."""
+
 
 Status = Literal["loading", "ready", "failed"]
 
@@ -146,8 +158,11 @@ class ModelSource:
         """Cancel loading at its next progress report, and release the model. Returns at once."""
         with self._settled:
             self._closed = True
+            model = self._model
             self._model = self._load = self._tell = None
             self._settled.notify_all()
+        if isinstance(model, Leaving):
+            model.close()
 
     def join(self, timeout: float) -> None:
         """Wait at most `timeout` seconds for the loading thread to end."""
@@ -157,11 +172,22 @@ class ModelSource:
 
 
 def loader(
-    model: str | Path | ListeningModel, device: str | torch.device, dtype: str | torch.dtype, revision: str | None
+    model: str | Path | ListeningModel,
+    device: str | torch.device,
+    dtype: str | torch.dtype,
+    revision: str | None,
+    token: str | None = None,
 ) -> Callable[[Progress], ListeningModel]:
-    """Return a function that loads the checkpoint of a widget's argument, or returns a given model or policy."""
+    """Return a function that loads the checkpoint of a widget's argument, or returns a given model or policy.
+
+    The address of a class server is checked at once, together with its token; the function connects to it.
+    """
     if not isinstance(model, (str, Path)):
         return lambda _: model
+    if is_address(model):
+        return partial(_connect, checked_address(str(model)), checked_token(token))
+    if token is not None:
+        raise SettingError("token belongs to the address of a class server, wss://…; the hub has its own.", ("token",))
 
     def load(progress: Progress) -> ListeningModel:
         with collector_paused():
@@ -172,6 +198,12 @@ def loader(
     return load
 
 
+def _connect(address: str, token: str, _: Progress) -> ListeningModel:
+    from .remote.remote_model import RemoteModel
+
+    return RemoteModel(address, token)
+
+
 def given_name(model: str | Path | ListeningModel, settings: Settings) -> str:
     """Return the name of a widget's model; check the settings already if it is a loaded model or a policy.
 
@@ -180,6 +212,8 @@ def given_name(model: str | Path | ListeningModel, settings: Settings) -> str:
     SettingError
         If `model` is none of the allowed kinds, or does not support the settings.
     """
+    if is_address(model):
+        return urlsplit(checked_address(str(model))).netloc
     if isinstance(model, (str, Path)):
         return str(model)
     if not hasattr(model, "take_turns"):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import SettingError
+from ..session.listening import Described
 from ..settings import Settings
 from .loading import ModelSource
 from .wire.failures import describe
@@ -33,6 +34,9 @@ def describe_model(name: str, source: ModelSource, settings: Settings, prefix: S
         info["detail"] = dict(zip(("done", "total"), source.progress, strict=True))
     elif (model := source.loaded) is not None:
         info["detail"] = model.detail
+        if isinstance(model, Described):
+            info.update(model.table)
+            return info
         language = model.language
         if language is None:
             info["kind"] = "policy"

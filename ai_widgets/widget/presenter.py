@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from threading import RLock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..audio.origin import Origin
 from ..record.record import SessionRecord
@@ -30,6 +29,7 @@ from .wire import outgoing
 from .wire.failures import describe, details
 from .wire.messages import Hello, MicState
 from .wire.outbox import Outbox
+from .wire.shown import Shown
 
 if TYPE_CHECKING:
     from ..model.hub import Progress
@@ -39,30 +39,6 @@ logger = logging.getLogger(__name__)
 
 COUNT_SECONDS = 0.25
 """Least seconds between two updates of the trait `counters`, which change with every chunk."""
-
-
-class Shown(Protocol):
-    """A widget as its presenter and channel see it. Every method may be called on any thread.
-
-    Attributes
-    ----------
-    send_lock
-        Held while a message is sent.
-    """
-
-    send_lock: RLock
-
-    def send(self, content: dict[str, Any], buffers: Sequence[bytes]) -> None:
-        """Send a message to all pages."""
-
-    def show(self, trait: str, value: object) -> bool:
-        """Set a synced trait. Return whether its value changed."""
-
-    def show_again(self, *traits: str) -> None:
-        """Send the present values of synced traits, where a page shows others."""
-
-    def save(self, headline: str, record: SessionRecord) -> None:
-        """Update the transcript that the notebook saves."""
 
 
 class Presenter(PipelineEvents):
@@ -92,6 +68,8 @@ class Presenter(PipelineEvents):
         State of the microphone, as the page that records reported it last.
     closed
         Whether the widget was closed.
+    pushing
+        Whether messages are sent at once in pull mode too, because a cell runs.
     """
 
     def __init__(
@@ -120,7 +98,7 @@ class Presenter(PipelineEvents):
         self._keeper = HistoryKeeper(self._show_history)
         self._keeper.follow(self.pipeline.record, self.outbox.session)
         self.mic = MicState("idle", "", "")
-        self.closed = False
+        self.closed = self.pushing = False
         self._counted = float("-inf")
         self._prefix: tuple[int, ...] | None = None
 
@@ -314,7 +292,7 @@ class Presenter(PipelineEvents):
         self.branches.begin_session()
 
     def _flush(self) -> None:
-        if not self.pull:
+        if not self.pull or self.pushing:
             self.outbox.flush()
 
     def _describe_model(self) -> dict[str, Any]:

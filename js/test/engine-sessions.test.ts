@@ -2,15 +2,12 @@
  * Whole sessions with the embedded checkpoint on onnxruntime-web, compared with Python's events. The graphs are built by
  * `make build/engine-model/manifest.json`, as `make test` does.
  */
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { EngineSession, Forced, SettingsChange } from "../src/engine/engine";
-import { readModel } from "../src/engine/model-files";
-import { OrtRuntime } from "../src/engine/ort-runtime";
+import type { Runtime } from "../src/engine/runtime";
 import { LocalSession } from "../src/engine/session";
 import type { Model } from "../src/engine/terms";
-import { Tokenizer } from "../src/engine/tokenizer";
+import { expectSame, loadTested, PATIENCE_MS } from "./engine-tested";
 import { clip, vectors } from "./engine-vectors";
 
 interface Action {
@@ -36,25 +33,12 @@ interface Session {
   events: Record<string, unknown>[];
 }
 
-/** Largest differences that the issue allows: of probabilities, and of logits. */
-const P_TOLERANCE = 1e-3;
-const LOGIT_TOLERANCE = 5e-3;
-/** Loading the runtime and a session of eleven seconds take a few seconds on a busy machine. */
-const PATIENCE_MS = 60_000;
-
 const { sessions } = vectors<{ sessions: Session[] }>("sessions.json");
 let model: Model;
-let runtime: OrtRuntime;
-
-function content(path: string): ArrayBuffer {
-  return Uint8Array.from(readFileSync(fileURLToPath(new URL(path, import.meta.url)))).buffer;
-}
+let runtime: Runtime;
 
 beforeAll(async () => {
-  const { manifest, graphs } = await readModel(async (name) => content(`../../build/engine-model/${name}`));
-  const wasm = content("../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm");
-  runtime = await OrtRuntime.load(manifest, graphs, { wasm, threads: 1 });
-  model = { manifest, tokenizer: new Tokenizer(manifest.vocabulary) };
+  ({ model, runtime } = await loadTested());
 }, PATIENCE_MS);
 
 describe("events equal those of Python", () => {
@@ -128,23 +112,4 @@ async function push(session: EngineSession, action: Action): Promise<void> {
 
 async function read(events: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of events);
-}
-
-/** Expect equal texts, whole numbers and random numbers, and other numbers within the tolerance of their kind. */
-function expectSame(found: unknown, expected: unknown, where: string): void {
-  if (typeof found === "number" && typeof expected === "number") {
-    const tolerance = /logit_/.test(where) ? LOGIT_TOLERANCE : P_TOLERANCE;
-    const close = /\.(p|p_\w+|scaled|kept|logit_\w+|rms_db)$/.test(where);
-    if (close) expect(Math.abs(found - expected), where).toBeLessThanOrEqual(tolerance);
-    else expect(found, where).toBe(expected);
-  } else if (isObject(found) && isObject(expected)) {
-    expect(Object.keys(found).sort(), where).toEqual(Object.keys(expected).sort());
-    for (const [key, value] of Object.entries(found)) expectSame(value, expected[key], `${where}.${key}`);
-  } else {
-    expect(found, where).toBe(expected);
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

@@ -37,3 +37,14 @@ export function difference(one: ArrayLike<number>, other: ArrayLike<number>): nu
   }
   return worst;
 }
+
+/** Join arrays of samples. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -9,6 +9,7 @@ import { LocalSession } from "../src/engine/session";
 import type { Port } from "../src/engine/worker-messages";
 import type { SessionEvent } from "../src/record/events";
 import { all, LOUD, MANIFEST, MODEL, QUIET, ToyRuntime } from "./engine-toy";
+import { joined } from "./engine-vectors";
 
 // The suite shares its cores with other work.
 vi.setConfig({ testTimeout: 60_000 });
@@ -91,6 +92,24 @@ describe("a session in the worker", () => {
     const other = engine.session();
     await all(other.push(QUIET));
     expect(other.record[0]).toMatchObject({ type: "chunk", chunk: 0 });
+  });
+
+  it("hears a recording again as in the calling thread, and is forked before its end", async () => {
+    const here = LocalSession.open(MODEL, new ToyRuntime(), { greedy: true });
+    for (const samples of [LOUD, QUIET, LOUD]) await all(here.push(samples));
+    const told = { settings: { ...here.settings }, sessions: 1, events: here.record, firstChunk: 0 };
+    const samples = joined([LOUD, QUIET, LOUD]);
+    const there = engine.rerun({ ...told, samples });
+    const fork = await there.fork({ chunk: 1, force: "TEXT_BEGIN" });
+    expect(there.chunks).toBe(1);
+    expect(fork.record.slice(0, 5)).toEqual(there.record.slice(0, 5));
+    await all(fork.runOn());
+    expect(fork.record.filter(({ type }) => type === "turn")).toHaveLength(3);
+    await all(there.runOn());
+    expect(timeless(there.record)).toEqual(timeless(here.record));
+    expect(samples).toHaveLength(3 * 6400);
+    expect(() => engine.rerun({ ...told, samples: LOUD })).toThrow(SessionError);
+    expect(() => engine.rerun({ ...told, samples, settings: { top_p: 7 } })).toThrow(SettingError);
   });
 
   it("refuses a wrong setting at once, and reports what the worker refuses by its class", async () => {

@@ -101,6 +101,13 @@ describe("the line to the kernel", () => {
     expect(model.of("poll")).toHaveLength(4);
   });
 
+  it("asks every two seconds in pull mode what a cell may have begun", () => {
+    const { model } = connect();
+    model.welcome({ pull: true });
+    vi.advanceTimersByTime(4000);
+    expect(model.of("poll")).toHaveLength(2);
+  });
+
   it("does not poll a kernel that pushes", () => {
     const { model, state } = connect();
     model.welcome();

@@ -85,6 +85,16 @@ describe("a refused microphone", () => {
     );
   });
 
+  it("by VS Code says what to do instead: a clip, a file, an array", () => {
+    const problem = policyProblem({ by: "host" });
+    expect(problem.sentence).toBe(
+      "The program that shows this notebook blocks the microphone (VS Code does).",
+    );
+    expect(problem.wayOut).toBe(
+      "Play a clip or choose a file instead, pass an array to `w.feed(samples, rate)`, or open the notebook in JupyterLab in a browser.",
+    );
+  });
+
   it("by a frame names the frame, what shows it and the way out", () => {
     const frame = "The frame “Lab $& notes” (https://lab.example/nb)";
     const problem = policyProblem({
@@ -95,7 +105,9 @@ describe("a refused microphone", () => {
     expect(problem.sentence).toBe(
       `${frame} inside https://school.example is not allowed to use the microphone.`,
     );
-    expect(problem.wayOut).toMatch(/allow="microphone" to that frame.*tab of its own/);
+    expect(problem.wayOut).toMatch(
+      /Play a clip or choose a file.*w\.feed.*tab of its own.*allow="microphone" to that frame/,
+    );
   });
 
   it("always has a sentence and a way out of its own", () => {

@@ -308,7 +308,11 @@ describe("the badge", () => {
 
 it("what a kernel of another version leaves out is nothing", () => {
   expect(readRecording(undefined)).toEqual({ shown: null, opening: null });
-  expect(readRecording({ state: "shown" }).shown).toEqual({ name: "", facts: [], vocabulary: null });
+  expect(readRecording({ state: "shown" }).shown).toEqual({
+    ...{ name: "", facts: [], vocabulary: null },
+    // A kernel offers no branches of a recording.
+    refusal: "",
+  });
   expect(readReplayed({ state: "none" })).toBeNull();
   expect(readReplayed(7)).toBeNull();
 });

@@ -1,5 +1,12 @@
 /** An engine without a model: it cuts chunks, decides by a script, and answers with given words. */
-import type { Engine, EngineSession, ForkChange, Origin, SettingsChange } from "../src/engine/engine";
+import type {
+  Engine,
+  EngineSession,
+  ForkChange,
+  Origin,
+  Recorded,
+  SettingsChange,
+} from "../src/engine/engine";
 import { SettingError } from "../src/engine/errors";
 import type { SessionEvent } from "../src/record/events";
 import { chunk, decision, timing, token, turn } from "./fakes";
@@ -30,6 +37,8 @@ function usual(group: string) {
   return { group, unset: "", lines: 1, choices: [] as unknown[], scale: null, optional: false };
 }
 
+const FINGERPRINT = "0123456789abcdef";
+
 /** Reply of the model to a chunk; null for silence. */
 export type Script = (chunk: number, samples: Float32Array) => readonly string[] | null;
 
@@ -55,7 +64,11 @@ export class ScriptedSession implements EngineSession {
     const usual = Object.fromEntries(SCHEMA.map(({ name, default: value }) => [name, value]));
     this.settings = { ...usual, ...settings } as unknown as EngineSession["settings"];
     this.heading = {
-      model: { name: "scripted", traits: { special_tokens: TOKENS, framing: { chunk: ["FRAMES"] } } },
+      model: {
+        name: "scripted",
+        fingerprint: FINGERPRINT,
+        traits: { special_tokens: TOKENS, framing: { chunk: ["FRAMES"] } },
+      },
       settings: this.settings,
       framing: { prefix: [], block: [5], limit: 2048, texts: {} },
       versions: { ai_widgets: "0" },
@@ -96,7 +109,7 @@ export class ScriptedSession implements EngineSession {
   }
 
   async *runOn(): AsyncIterableIterator<SessionEvent> {
-    for (const samples of this.#pending.splice(0)) yield* this.#hear(samples);
+    for (let next = this.#pending.shift(); next; next = this.#pending.shift()) yield* this.#hear(next);
   }
 
   async *#decide(origin?: Partial<Origin>): AsyncIterableIterator<SessionEvent> {
@@ -145,8 +158,10 @@ export class ScriptedSession implements EngineSession {
 
   async fork({ chunk: from, settings = {}, force }: ForkChange): Promise<EngineSession> {
     const fork = new ScriptedSession(this.script, { ...this.settings, ...settings });
+    while (this.#chunks.length < from)
+      for await (const _ of this.#hear(this.#pending.shift() as Float32Array));
     fork.#chunks = this.#chunks.slice(0, from);
-    fork.#pending = this.#chunks.slice(from);
+    fork.#pending = [...this.#chunks.slice(from), ...this.#pending];
     fork.#turns = this.record.filter(({ type, chunk: at }) => type === "turn" && at < from).length;
     if (force) fork.forced = typeof force === "string" ? { [from]: force } : force;
     return fork;
@@ -156,13 +171,21 @@ export class ScriptedSession implements EngineSession {
     return this.#chunks[at] ?? null;
   }
 
+  /** Give the chunks of a recording, which are pending. */
+  give(samples: Float32Array): void {
+    for (let at = 0; at < samples.length; at += 6400) this.#pending.push(samples.slice(at, at + 6400));
+  }
+
   async close(): Promise<void> {
     this.closed = true;
   }
 }
 
 export class ScriptedEngine implements Engine {
-  readonly manifest = { format: 1, name: "scripted", settings: SCHEMA } as unknown as Engine["manifest"];
+  readonly manifest = {
+    ...{ format: 1, name: "scripted", settings: SCHEMA },
+    model: { fingerprint: FINGERPRINT },
+  } as unknown as Engine["manifest"];
   readonly facts = {
     runtime: "onnxruntime-web",
     version: "1.30.0",
@@ -179,6 +202,12 @@ export class ScriptedEngine implements Engine {
   session(settings: SettingsChange = {}): ScriptedSession {
     const session = new ScriptedSession(this.script, settings);
     this.sessions.push(session);
+    return session;
+  }
+
+  rerun({ settings, samples }: Recorded): ScriptedSession {
+    const session = this.session(settings as SettingsChange);
+    session.give(samples);
     return session;
   }
 

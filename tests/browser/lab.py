@@ -25,10 +25,11 @@ NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
 @dataclass(frozen=True)
 class Lab:
-    """A running server: its address and the folder it serves."""
+    """A running server: its address, the folder it serves, and the folder of its kernels' connection files."""
 
     url: str
     root: Path
+    runtime: Path
     process: subprocess.Popen[bytes]
 
     def notebook(self, name: str, cells: Sequence[str]) -> str:
@@ -89,7 +90,8 @@ def running_lab(folder: Path, root: Path) -> Iterator[Lab]:
             *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
             *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}"),
             *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
-            *("--LabApp.expose_app_in_browser=True", "--ServerApp.allow_remote_access=True", SERVER_EXTENSION),
+            *("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
+            *("--ServerApp.allow_remote_access=True", SERVER_EXTENSION),
         ],
         env=environment,
         stdout=log,
@@ -98,7 +100,7 @@ def running_lab(folder: Path, root: Path) -> Iterator[Lab]:
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_up(url, process, folder / "lab.log")
-        yield Lab(url, root, process)
+        yield Lab(url, root, folder / "runtime", process)
     finally:
         process.terminate()
         try:

@@ -123,7 +123,7 @@ def test_a_frame_that_may_not_use_the_microphone_is_named(open_notebook: OpenNot
     notebook.button("record").click()
     origin = re.escape(re.sub(r"/lab/.*", "", address))
     notebook.expect_problem("frame_policy", rf"The frame “.*” \({origin}/lab/.* is not allowed to use the microphone")
-    notebook.expect_problem("frame_policy", 'allow="microphone" to that frame.*tab of its own')
+    notebook.expect_problem("frame_policy", 'Play a clip.*w.feed.*tab of its own.*allow="microphone" to that frame')
     expect(notebook.problem("frame_policy")).not_to_contain_text("VS Code")
     page.screenshot(path=outer.artifacts / "frame-policy.png")
 

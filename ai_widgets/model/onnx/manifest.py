@@ -20,9 +20,9 @@ from ...protocol import CHUNK_SAMPLES, FRAMES_PER_CHUNK, MELS_PER_CHUNK, SAMPLE_
 from ...setting_schema import Setting
 from ...settings import CARD_MAX_NEW_TOKENS, RESET_POSITIONS, SLIDE_POSITIONS, Settings
 from ..context import FIRST_CAPACITY
-from ..decoder import EXACT_POSITIONS
 from ..fingerprint import fingerprint
 from ..interfaces import LanguageModel
+from ..traits import EXACT_POSITIONS
 from .graphs import STEP_INPUTS, STEP_OUTPUTS, TOWER_INPUTS, TOWER_OUTPUTS
 
 FORMAT = 1

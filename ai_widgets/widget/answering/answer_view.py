@@ -7,7 +7,6 @@ import binascii
 import io
 import logging
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -27,6 +26,7 @@ from ..front_end import STATIC, check_built, text_of
 from ..loading import ModelSource, given_name, loader
 from ..wire.answer_messages import MAX_FILE_BYTES, Answered, Ask, Cancel
 from ..wire.comm import ShellSafeWidget
+from ..wire.host import shows_only_answers
 
 if TYPE_CHECKING:
     import torch
@@ -223,8 +223,8 @@ class AnswerView(ShellSafeWidget):
         except AiWidgetsError as error:
             self._update(problem=str(error))
             return
-        if "google.colab" in sys.modules:
-            # Colab shows no updates of other threads, so the answer is drawn while the message is handled.
+        if shows_only_answers():
+            # The host shows no updates of other threads, so the answer is drawn while the message is handled.
             self._run(request)
             return
         PipelineThread(lambda: self._run(request), "ai_widgets answer").start()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import SessionError
 from ...protocol import Chunk, Event, Timing
+from ...session.listening import Described
 from ..stages.stage import GLANCE_SECONDS
 from ..stages.worker import Worker
 from ..wire import outgoing
@@ -160,6 +161,10 @@ class Branches(Worker[Branch]):
         if not record.chunks_heard:
             raise SessionError("Nothing was heard yet: a fork begins at a chunk that the session has heard.")
         model = self._source.loaded
+        if isinstance(model, Described):
+            raise SessionError(
+                "A class server has no forks; save the recording, and fork its replay with a model of your own."
+            )
         if model is not None and model.language is None:
             raise SessionError("A policy has no context to fork; play the audio in a widget with other settings.")
         from ...session.fork import Change as SessionChange

@@ -46,11 +46,11 @@ const TEXTS: Record<CaptureProblemCode, [sentence: string, wayOut: string]> = {
   ],
   host_policy: [
     "The program that shows this notebook blocks the microphone (VS Code does).",
-    "Open the notebook in JupyterLab in a browser, or choose a file instead.",
+    "Play a clip or choose a file instead, pass an array to `w.feed(samples, rate)`, or open the notebook in JupyterLab in a browser.",
   ],
   frame_policy: [
     "{frame}{embedder} is not allowed to use the microphone.",
-    'The page around it has to add allow="microphone" to that frame. Or open the notebook in a tab of its own, or choose a file instead.',
+    'Play a clip or choose a file instead, or pass an array to `w.feed(samples, rate)`; for the microphone, open the notebook in a tab of its own, or have the page around it add allow="microphone" to that frame.',
   ],
   server_policy: [
     "The server of this page blocks the microphone (by its Permissions-Policy header).",

@@ -31,6 +31,8 @@ export interface LinkListener {
 const HELLO_RETRY_MS = [1500, 3000, 6000, 10_000];
 /** Interval of polls in pull mode, in milliseconds: a decision every 400 ms is shown without much delay. */
 const POLL_MS = 250;
+/** One of so many polls is also sent while the page expects nothing, every 2 s: a cell may have begun something. */
+const IDLE_POLLS = 8;
 /** Largest number of messages queued before the welcome: about five minutes of blocks. */
 const MOST_HELD = 3000;
 
@@ -163,8 +165,10 @@ export class KernelLink {
     this.#binary = binary;
     clearInterval(this.#poll);
     if (pull) {
+      let idle = 0;
       this.#poll = setInterval(() => {
-        if (this.listener.busy()) this.send({ type: "poll" });
+        idle = this.listener.busy() ? 0 : (idle + 1) % IDLE_POLLS;
+        if (idle === 0) this.send({ type: "poll" });
       }, POLL_MS);
     }
     const held = this.#held;

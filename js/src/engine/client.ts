@@ -42,7 +42,8 @@ export class EngineClient {
     this.waiting.clear();
   }
 
-  private receive({ number, error, value, news }: Reply): void {
+  private receive({ number, error, value, original, news }: Reply): void {
+    if (original) this.onNews(original);
     if (news) this.onNews(news);
     const waiting = this.waiting.get(number);
     this.waiting.delete(number);

@@ -40,6 +40,14 @@ export interface Engine {
    * @throws SettingError if a setting is unknown, not allowed, or leaves the context too short.
    */
   session(settings?: SettingsChange): EngineSession;
+  /**
+   * Return a session in which the audio of a recording is pending, with its settings and what happened from outside, as
+   * Python's `model.rerun`. A fork of it hears the recording up to the fork's chunk, and has the rest pending.
+   *
+   * @throws SessionError if the recording lacks settings or audio, or holds several sessions.
+   * @throws SettingError if its settings are unknown, or not possible with this model.
+   */
+  rerun(recorded: Recorded): EngineSession;
   /** Free the model and end its worker; open sessions fail from then on. */
   close(): Promise<void>;
 }
@@ -57,6 +65,18 @@ export interface EngineFacts {
 
 /** Some settings by name, as in Python: `{ greedy: true, seed: 7 }`. */
 export type SettingsChange = Partial<Settings>;
+
+/** What a recording says of its session. */
+export interface Recorded {
+  /** Settings at its beginning. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Number of sessions in it; one can be run again. */
+  readonly sessions: number;
+  readonly events: readonly SessionEvent[];
+  /** Audio as the model heard it, at 16 kHz, from `firstChunk` on. */
+  readonly samples: Float32Array;
+  readonly firstChunk: number;
+}
 
 /** Origin of a block of audio; see `ai_widgets.audio.origin.Origin`. */
 export interface Origin {

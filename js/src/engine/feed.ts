@@ -85,6 +85,13 @@ export class Feed {
     return next !== null && next.call <= call;
   }
 
+  /** Return whether only chunks of a record are pending, which a fork takes from there. */
+  get isAgain(): boolean {
+    return (
+      this.pieces.every(({ call }) => call === 0) && this.items.every(({ item }) => item.kind === "again")
+    );
+  }
+
   /** Return the pending audio in seconds; `partial`: including the chunk that is not complete. */
   pending(partial: boolean): number {
     let seconds = this.pieces.filter((piece) => piece.kind === "chunk").length * CHUNK_SECONDS;

@@ -12,17 +12,16 @@ import { AudioError, SessionError, SettingError } from "./errors";
 import { CHUNK_SAMPLES } from "./log-mel";
 import { keptAudio, Loop } from "./loop";
 import { type Mark, MOST_KEPT, originOf } from "./loop-state";
-import { notice, short } from "./notices";
+import { chunkNames, notice, short } from "./notices";
+import { DERIVED, type GivenChunk, replaced } from "./past";
 import { SAMPLE_RATE } from "./resampler";
-import { type Script, scriptAfter, scriptOf } from "./script";
+import { type Script, scriptAfter, scriptFrom, scriptOf } from "./script";
 import { changedSettings, floatNames, type Settings } from "./settings";
 import { termsOf } from "./terms";
 import { emptyContext, feed } from "./turns";
 
 /** Decisions that can be forced. */
 const FORCED: readonly string[] = ["TEXT_BEGIN", "KEEP_SILENCE"];
-/** Flags that a session derives itself, from the clock and from its input. */
-const DERIVED = ["late", "dc_offset", "unheard"];
 const REBUILT =
   "The context was rebuilt from the chunks that it held, since the audio of earlier ones is no longer kept: " +
   "probabilities may differ slightly from those of the original.";
@@ -45,21 +44,36 @@ interface Change {
 export async function forked(loop: Loop, asked: ForkChange): Promise<{ branch: Loop; shared: number }> {
   const { model, runtime } = loop;
   const change = checked(loop, asked);
-  const done = loop.state.chunks;
+  const { known, given } = loop;
   const prompt = change.settings.system_prompt;
   const atChunk = markOf(loop, change.chunk);
-  // Another system prompt is at the start of the context.
-  const first = prompt !== undefined && prompt !== atChunk.settings.system_prompt ? 0 : change.chunk;
+  // Another system prompt is at the start of the context; other audio changes the floor of its whole clip.
+  const clips = [...change.audio.keys()].flatMap((at) => {
+    const whole = given?.chunks[at]?.whole;
+    return whole ? [at - whole.place] : [];
+  });
+  const prompted = prompt !== undefined && prompt !== atChunk.settings.system_prompt;
+  const first = prompted ? 0 : Math.min(change.chunk, ...clips);
   const mark = markOf(loop, first);
-  const script = scriptOf(loop.record);
+  const told = scriptOf(loop.record);
+  // What happened to a recording after the chunks that were heard again is in the script of its session.
+  const script = given ? scriptFrom(told, loop.script, loop.state.chunks) : told;
   const { settings, later } = fromThereOn(loop, mark, change, first, script);
   termsOf(model, settings);
-  const chunks = Array.from({ length: done - first }, (_, i) => {
+  const others = new Map<number, ChunkAudio<Origin>>();
+  const chunks = Array.from({ length: known - first }, (_, i) => {
     const at = first + i;
-    return { audio: change.audio.get(at) ?? again(loop, at, script), clip: clipOf(loop, at) };
+    const { audio, clip } = given?.chunks[at] ?? heardAgain(loop, at, script);
+    const other = change.audio.get(at);
+    if (!other) return { audio, clip };
+    // A tail is apart from its clip.
+    const flags = audio.flags.includes("tail") ? [...other.flags, "tail"] : other.flags;
+    others.set(at, { ...other, flags });
+    return { audio: { ...other, flags }, clip };
   });
   const branch = new Loop(model, runtime, settings, first > 0 ? mark.state : null);
   branch.script = later;
+  branch.given = given && replaced(given, others);
   branch.record.push(...loop.record.slice(0, mark.events));
   branch.audio = new Map([...loop.audio].filter(([at]) => at < first));
   branch.marks = new Map([...loop.marks].filter(([at]) => at < first));
@@ -70,14 +84,15 @@ export async function forked(loop: Loop, asked: ForkChange): Promise<{ branch: L
     if (!context) [context, exact] = await rebuilt(loop, mark);
     branch.turns.adopt(context, window);
   }
-  branch.record.push(told(change, first, floatNames(model.manifest.settings)));
+  branch.record.push(forkNotice(change, first, floatNames(model.manifest.settings)));
   if (!exact) branch.record.push(notice(first, "context_rebuilt", REBUILT, { used: window.positions }));
-  if (chunks.length > 0) branch.feed.put({ kind: "again", chunks, closing: !loop.state.clipOpen }, 0);
+  const closing = given && known === given.chunks.length ? given.closing : !loop.state.clipOpen;
+  if (chunks.length > 0) branch.feed.put({ kind: "again", chunks, closing }, 0);
   return { branch, shared: mark.events };
 }
 
 function checked(loop: Loop, { chunk, settings = {}, force = {}, audio = {} }: ForkChange): Change {
-  const done = loop.state.chunks;
+  const done = loop.known;
   if (!Number.isInteger(chunk) || chunk < 0 || chunk > done) {
     throw new SessionError(
       `A fork begins at a chunk from 0 to ${done} (${done}: after all ${done} chunks of the session), not at ${chunk}.`,
@@ -127,19 +142,16 @@ function replacement(loop: Loop, chunk: number, samples: Float32Array | number |
   return { samples: padded, flags: sorted(flags), origin };
 }
 
-/** Return the audio of a chunk as it was heard. */
-function again(loop: Loop, chunk: number, script: Script): ChunkAudio<Origin> {
-  const flags = chunkEvent(loop, chunk).flags;
+/** Return the audio of a chunk as it was heard, and its clip. */
+function heardAgain(loop: Loop, chunk: number, script: Script): Pick<GivenChunk, "audio" | "clip"> {
+  const { flags, clip } = chunkEvent(loop, chunk);
   const leave = script.undecided.has(chunk) ? DERIVED.filter((flag) => flag !== "unheard") : DERIVED;
-  return {
+  const audio = {
     samples: keptAudio(loop, chunk),
     flags: flags.filter((flag) => !leave.includes(flag)),
     origin: originOf(),
   };
-}
-
-function clipOf(loop: Loop, chunk: number): number {
-  return chunkEvent(loop, chunk).clip;
+  return { audio, clip };
 }
 
 /** Return the event of a chunk: the first one after its mark. */
@@ -191,11 +203,14 @@ function fromThereOn(
 }
 
 /** Build the notice that begins the fork's own events. */
-function told(change: Change, first: number, floats: ReadonlySet<string>): Notice {
+function forkNotice(change: Change, first: number, floats: ReadonlySet<string>): Notice {
   const parts = [
     ...Object.entries(change.settings).map(([name, value]) => `${name} is ${short(value, floats.has(name))}`),
-    ...[...change.force].map(([at, name]) => `chunk ${at} is forced to ${name}`),
-    ...[...change.audio.keys()].map((at) => `the audio of chunk ${at} is another`),
+    ...[...new Set(change.force.values())].map((name) => {
+      const forced = [...change.force].filter(([, other]) => other === name).map(([at]) => at);
+      return `${chunkNames(forced)} forced to ${name}`;
+    }),
+    ...(change.audio.size > 0 ? [`other audio at ${chunkNames([...change.audio.keys()])}`] : []),
   ];
   const words = parts.length > 0 ? `: ${parts.join(", ")}` : "";
   return notice(first, "fork", `Fork of another session at chunk ${change.chunk}${words}.`, {
@@ -230,7 +245,7 @@ async function rebuilt(loop: Loop, mark: Mark): Promise<[Context, boolean]> {
       }
       context.limit = Math.max(event.limit, event.used);
       const { features } = markOf(loop, event.chunk).state;
-      const { frames } = await loop.perceive(features, keptAudio(loop, event.chunk));
+      const { frames } = await loop.perceive(features, event.chunk, keptAudio(loop, event.chunk));
       await step([...opening, ...framing.block], frames, opening.length + framing.framesAt);
       due = [event.token];
     } else if (event.type === "token") {

@@ -1,18 +1,19 @@
 /** `loadEngine`: read a model, start it in a Web Worker, and open sessions. */
 
 import { EngineClient } from "./client";
-import type { Engine, EngineFacts, EngineOptions, EngineSession, SettingsChange } from "./engine";
+import type { Engine, EngineFacts, EngineOptions, EngineSession, Recorded, SettingsChange } from "./engine";
 import { EngineError } from "./errors";
 import { RUNTIME_VERSION } from "./heading";
 import type { Manifest } from "./manifest";
 import { type ModelFiles, reader, readModel } from "./model-files";
+import { pastOf } from "./past";
 import { RemoteSession, Sessions } from "./remote-session";
 import type { Runtime } from "./runtime";
 import { LocalSession } from "./session";
-import { changedSettings, defaultSettings } from "./settings";
+import { changedSettings, defaultSettings, type Settings } from "./settings";
 import { type Model, termsOf } from "./terms";
 import { Tokenizer } from "./tokenizer";
-import type { Port } from "./worker-messages";
+import type { Port, Request } from "./worker-messages";
 
 /** Names of the files beside the page, where the options name no others. */
 const WORKER = "worker.js";
@@ -72,6 +73,10 @@ export class LocalEngine implements Engine {
     return LocalSession.open(this.model, this.runtime, settings);
   }
 
+  rerun(recorded: Recorded): EngineSession {
+    return LocalSession.rerun(this.model, this.runtime, pastOf(recorded));
+  }
+
   close(): Promise<void> {
     return this.runtime.release();
   }
@@ -90,13 +95,24 @@ export class WorkerEngine implements Engine {
   }
 
   session(changes: SettingsChange = {}): EngineSession {
+    return this.opened(changes, (session, settings) => ({ type: "open", session, settings }));
+  }
+
+  rerun(recorded: Recorded): EngineSession {
+    const past = pastOf(recorded);
+    return this.opened(past.settings, (session) => ({ type: "rerun", session, past }));
+  }
+
+  private opened(
+    changes: Readonly<Record<string, unknown>>,
+    request: (session: number, settings: Settings) => Request,
+  ): EngineSession {
     const { model, client } = this.sessions;
     const schema = model.manifest.settings;
     const settings = changedSettings(schema, defaultSettings(schema), changes);
     termsOf(model, settings);
     const session = this.sessions.number();
-    const opened = client.request({ type: "open", session, settings });
-    return new RemoteSession(this.sessions, session, settings, opened);
+    return new RemoteSession(this.sessions, session, settings, client.request(request(session, settings)));
   }
 
   async close(): Promise<void> {

@@ -14,9 +14,9 @@ export const MELS_PER_CHUNK = 40;
 /** Length of the STFT window, in samples (25 ms). */
 const N_FFT = 400;
 /** Distance of two frames, in samples (10 ms). */
-const HOP = 160;
+export const HOP = 160;
 /** Samples by which a window extends to each side of its centre; the length of the reflect padding. */
-const EDGE = N_FFT / 2;
+export const EDGE = N_FFT / 2;
 /**
  * Samples before a chunk that its features need: 200 for its first frame, and 160 for the last frame of the previous
  * chunk, whose reflected right edge is replaced by the real samples.
@@ -73,17 +73,36 @@ export class LogMel {
     // With a left context the first frame is the last one of the previous chunk with its real right edge; it only
     // updates the maximum. The last frame of a chunk is not final, because its right edge is reflected.
     const before = state.left === null ? 0 : 1;
-    const frames = Array.from({ length: MELS_PER_CHUNK + before }, (_, i) => this.frame(padded, i * HOP));
+    const frames = this.rows(padded, MELS_PER_CHUNK + before);
     const finished = Math.max(state.maximum, ...frames.slice(0, -1).map(highest));
     const floor = Math.max(finished, highest(frames[frames.length - 1] as Float64Array)) - DYNAMIC_RANGE;
+    const mels = this.scaledRows(frames.slice(before), floor);
+    return { mels, state: { left: chunk.slice(-LEFT_CONTEXT), maximum: finished } };
+  }
+
+  /** Return the highest log10 mel power of a number of windows. */
+  highest(padded: Float32Array, frames: number): number {
+    return Math.max(...this.rows(padded, frames).map(highest));
+  }
+
+  /** Compute the features of a chunk with its context on both sides; the floor is relative to a known maximum. */
+  scaled(padded: Float32Array, maximum: number): Float32Array {
+    return this.scaledRows(this.rows(padded, MELS_PER_CHUNK), maximum - DYNAMIC_RANGE);
+  }
+
+  private rows(padded: Float32Array, frames: number): Float64Array[] {
+    return Array.from({ length: frames }, (_, i) => this.frame(padded, i * HOP));
+  }
+
+  /** Raise the rows of a chunk to the floor, and scale them to the model's range: float32 [bins, 40]. */
+  private scaledRows(rows: readonly Float64Array[], floor: number): Float32Array {
     const mels = new Float32Array(this.bins * MELS_PER_CHUNK);
-    for (let frame = 0; frame < MELS_PER_CHUNK; frame++) {
-      const row = frames[frame + before] as Float64Array;
+    for (const [frame, row] of rows.entries()) {
       for (let bin = 0; bin < this.bins; bin++) {
         mels[bin * MELS_PER_CHUNK + frame] = (Math.max(row[bin] as number, floor) + 4) / 4;
       }
     }
-    return { mels, state: { left: chunk.slice(-LEFT_CONTEXT), maximum: finished } };
+    return mels;
   }
 
   /** Compute the log10 mel power of the window that begins at a sample. */

@@ -14,6 +14,7 @@ import { watchInput } from "./input-watch";
 import { type FeaturesState, LogMel, thumbnail } from "./log-mel";
 import { firstState, type Mark, MOST_KEPT, now, type State, timingOf, type Work } from "./loop-state";
 import { notice, short, undecided } from "./notices";
+import type { Given, GivenChunk } from "./past";
 import { makeRoom } from "./room";
 import type { Runtime } from "./runtime";
 import { NO_SCRIPT, type Script } from "./script";
@@ -44,6 +45,8 @@ export class Loop {
   marks = new Map<number, Mark>();
   state: State;
   script: Script = NO_SCRIPT;
+  /** Chunks of a recording that is heard again. */
+  given: Given | null = null;
   /** Called after each event was appended, with the number of the call that brought its audio. */
   onEvent: (call: number) => void = () => {};
   /** Call whose audio is being processed. */
@@ -107,10 +110,18 @@ export class Loop {
     this.turns.release();
   }
 
-  /** Perceive a chunk that follows a state of the features. */
-  async perceive(features: FeaturesState, samples: Float32Array): Promise<Heard> {
+  /** Number of chunks whose audio is known: those heard, and those of a recording that will be heard again. */
+  get known(): number {
+    return Math.max(this.state.chunks, this.given?.chunks.length ?? 0);
+  }
+
+  /** Perceive a chunk that follows a state of the features; one of a recording as it was perceived then. */
+  async perceive(features: FeaturesState, chunk: number, samples: Float32Array): Promise<Heard> {
     const started = performance.now();
-    const { mels, state } = this.logMel.push(features, samples);
+    const { whole, lead } = this.given?.chunks[chunk] ?? { whole: null, lead: null };
+    const { mels, state } = whole
+      ? { mels: whole.clip.mels(this.logMel, whole.place), state: features }
+      : this.logMel.push(lead?.state ?? features, samples);
     const between = performance.now();
     const frames = await this.runtime.tower(mels);
     return {
@@ -146,7 +157,9 @@ export class Loop {
       const started = now();
       // A chunk that could not be perceived in the original is not perceived in its fork.
       const lost = piece.audio.flags.includes("unheard");
-      const heard = lost ? null : await this.perceive(this.state.features, piece.audio.samples);
+      const heard = lost
+        ? null
+        : await this.perceive(this.state.features, this.state.chunks, piece.audio.samples);
       this.begin(piece, heard, started, null);
     }
     return true;
@@ -189,7 +202,7 @@ export class Loop {
     const flags = [...seen.flags, ...late];
     if (unheard && !flags.includes("unheard")) flags.push("unheard");
     if (failed !== null) notices.push(undecided(chunk, failed));
-    const event = chunkEvent(chunk, clip, piece.audio, flags, heard);
+    const event = chunkEvent(chunk, clip, piece.audio, flags, heard, this.given?.chunks[chunk]);
     const times = {
       ...{
         features: heard?.featuresMs ?? 0,
@@ -287,17 +300,18 @@ function chunkEvent(
   { samples }: ChunkAudio<Origin>,
   flags: readonly string[],
   heard: Heard | null,
+  given: GivenChunk | undefined,
 ): Chunk {
   return {
     ...{ type: "chunk", chunk, clip, start_s: chunk * CHUNK_SECONDS },
     ...{ rms_db: levelDb(samples), envelope: envelope(samples), flags },
-    ...{ mel: heard?.mel ?? "", floor: "running", lead: "" },
+    ...{ mel: heard?.mel ?? "", floor: given?.whole ? "clip" : "running", lead: given?.lead?.text ?? "" },
   };
 }
 
 /** Return the samples of a chunk that a session keeps. */
 export function keptAudio(loop: Loop, chunk: number): Float32Array {
-  const samples = loop.audio.get(chunk);
+  const samples = loop.audio.get(chunk) ?? loop.given?.chunks[chunk]?.audio.samples;
   if (samples) return samples;
   throw new SessionError(
     `The audio of chunk ${chunk} is not kept, so it cannot be heard again: a session keeps the newest ten minutes.`,

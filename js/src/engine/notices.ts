@@ -41,3 +41,22 @@ export function short(value: unknown, float = false): string {
   else if (typeof value === "number") text = number(value, float);
   return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE)}…`;
 }
+
+/** Runs of chunks that a sentence names; others are counted. */
+const MOST_RUNS = 4;
+
+/** Name chunks, consecutive ones as a run, as `ai_widgets/record/chunk_names.py`: `chunks 3 to 5, 9`. */
+export function chunkNames(chunks: readonly number[]): string {
+  const given = [...new Set(chunks)].sort((a, b) => a - b);
+  const runs: number[][] = [];
+  for (const chunk of given) {
+    const run = runs.at(-1);
+    if (run && chunk === (run.at(-1) as number) + 1) run.push(chunk);
+    else runs.push([chunk]);
+  }
+  const names = runs
+    .slice(0, MOST_RUNS)
+    .map((run) => (run.length === 1 ? `${run[0]}` : `${run[0]} to ${run.at(-1)}`));
+  const left = runs.slice(MOST_RUNS).reduce((sum, run) => sum + run.length, 0);
+  return `chunk${given.length > 1 ? "s" : ""} ${names.join(", ")}${left > 0 ? ` and ${left} others` : ""}`;
+}

@@ -75,3 +75,18 @@ export function scriptAfter(script: Script, chunk: number, keep: readonly string
   });
   return { ...script, settings: new Map(later) };
 }
+
+/** Return a script until a chunk, and another one from there on. */
+export function scriptFrom(before: Script, after: Script, chunk: number): Script {
+  const joined = <V>(one: ReadonlyMap<number, V>, other: ReadonlyMap<number, V>) =>
+    new Map([...[...one].filter(([at]) => at < chunk), ...[...other].filter(([at]) => at >= chunk)]);
+  return {
+    settings: joined(before.settings, after.settings),
+    force: joined(before.force, after.force),
+    cuts: joined(before.cuts, after.cuts),
+    undecided: new Set([
+      ...[...before.undecided].filter((at) => at < chunk),
+      ...[...after.undecided].filter((at) => at >= chunk),
+    ]),
+  };
+}

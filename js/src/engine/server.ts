@@ -41,7 +41,9 @@ export class EngineServer {
       number: request.number,
       error: error === null ? null : written(error),
       value,
-      news: this.news(request),
+      original: request.type === "fork" ? this.newsOf(request.session) : null,
+      news:
+        request.type === "load" ? null : this.newsOf(request.type === "fork" ? request.to : request.session),
     };
     this.port.postMessage(reply, value instanceof Float32Array ? [value.buffer] : []);
     if (request.type === "close") this.sessions.delete(request.session);
@@ -54,9 +56,14 @@ export class EngineServer {
       this.model = { manifest, tokenizer: new Tokenizer(manifest.vocabulary) };
       return null;
     }
-    if (request.type === "open") {
+    if (request.type === "open" || request.type === "rerun") {
       if (!this.model || !this.runtime) throw new Error("A session was opened before the model was loaded.");
-      this.serve(request.session, LocalSession.open(this.model, this.runtime, request.settings));
+      const { model, runtime } = this;
+      const opened =
+        request.type === "open"
+          ? LocalSession.open(model, runtime, request.settings)
+          : LocalSession.rerun(model, runtime, request.past);
+      this.serve(request.session, opened);
       return null;
     }
     const served = this.sessions.get(request.session);
@@ -107,10 +114,8 @@ export class EngineServer {
     this.sessions.set(number, { session, readers: new Map(), told: session.shared });
   }
 
-  /** Return what the session of a request has to tell; of a fork, the new session. */
-  private news(request: Request): News | null {
-    if (request.type === "load") return null;
-    const number = request.type === "fork" ? request.to : request.session;
+  /** Return what a session has to tell since the last reply; null if there is no such session. */
+  private newsOf(number: number): News | null {
     const served = this.sessions.get(number);
     if (!served) return null;
     const { record, settings, ended, chunks, pending_s, speaking } = served.session;

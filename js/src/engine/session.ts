@@ -11,6 +11,7 @@ import { forked } from "./fork";
 import { headingOf } from "./heading";
 import { Loop } from "./loop";
 import { originOf } from "./loop-state";
+import { givenOf, type Past } from "./past";
 import { SAMPLE_RATE } from "./resampler";
 import type { Runtime } from "./runtime";
 import { changedSettings, defaultSettings, type Settings } from "./settings";
@@ -54,6 +55,17 @@ export class LocalSession implements EngineSession {
     const schema = model.manifest.settings;
     const settings = changedSettings(schema, defaultSettings(schema), changes);
     return new LocalSession(model, new Loop(model, runtime, settings));
+  }
+
+  /** Open a session in which the audio of a recording is pending; throws what `open` throws. */
+  static rerun(model: Model, runtime: Runtime, past: Past): LocalSession {
+    const schema = model.manifest.settings;
+    const loop = new Loop(model, runtime, changedSettings(schema, defaultSettings(schema), past.settings));
+    loop.script = past.script;
+    const given = givenOf(past);
+    loop.given = given;
+    if (given.chunks.length > 0) loop.feed.put({ kind: "again", ...given }, 0);
+    return new LocalSession(model, loop);
   }
 
   get record(): readonly SessionEvent[] {
@@ -111,7 +123,7 @@ export class LocalSession implements EngineSession {
 
   fork(change: ForkChange): Promise<LocalSession> {
     return this.exclusive(async () => {
-      if (!this.closed) while (await this.loop.advance());
+      while (!this.closed && !this.canFork(change.chunk) && (await this.loop.advance()));
       const { branch, shared } = await forked(this.loop, change);
       return new LocalSession(this.model, branch, shared);
     });
@@ -155,6 +167,13 @@ export class LocalSession implements EngineSession {
   /** Remove a reader whose events are not read any more. */
   stop(reader: number): void {
     this.readers.delete(reader);
+  }
+
+  /** Return whether a fork at a chunk needs no further steps: the rest of a recording is heard in the fork. */
+  private canFork(chunk: number): boolean {
+    const { state, given, feed, known } = this.loop;
+    if (given === null || state.work || !feed.isAgain) return false;
+    return state.chunks >= chunk || !(chunk <= known);
   }
 
   private stream(item: Item | null): EventStream {

@@ -6,6 +6,7 @@ import type { ForkChange, Origin, SettingsChange } from "./engine";
 import type { WrittenError } from "./errors";
 import type { Manifest } from "./manifest";
 import type { Graphs } from "./ort-runtime";
+import type { Past } from "./past";
 import type { Settings } from "./settings";
 
 /** Request of the page. `session` and `reader` are numbers that the page gives. */
@@ -18,6 +19,7 @@ export type Request =
       readonly threads: number;
     }
   | { readonly type: "open"; readonly session: number; readonly settings: SettingsChange }
+  | { readonly type: "rerun"; readonly session: number; readonly past: Past }
   | {
       readonly type: "push";
       readonly session: number;
@@ -60,7 +62,10 @@ export interface Reply {
   readonly error: WrittenError | null;
   /** Result: of `more` a `Ready`, of `audio` the samples, of `fork` the number of shared events. */
   readonly value: unknown;
+  /** What the session of the request tells; of `fork` the new session. */
   readonly news: News | null;
+  /** Of `fork`: what the session that was forked tells. It has run up to the fork. */
+  readonly original: News | null;
 }
 
 /** End of a channel of messages: a worker, the scope inside it, or a port. */

@@ -1,4 +1,7 @@
-/** Forks of the page's session. They run one at a time, beside the session, which the engine serves between their steps. */
+/**
+ * Forks of the page's session, or of the recording that is shown. They run one at a time, beside the session, which the
+ * engine serves between their steps.
+ */
 import type { Branching, ForkRequest } from "../channel/channel";
 import type { BranchState } from "../channel/messages";
 import type { EngineSession } from "../engine/engine";
@@ -8,6 +11,7 @@ import type { Branch } from "../store/branch";
 import { addBranchEvents, takeBranch } from "../store/branches";
 import { type Store, showProblem } from "../store/store";
 import { askedChange, changeText } from "./asked-change";
+import type { Original } from "./recorded-session";
 
 /** Branches that are kept: as many as can be compared on one screen below the original (`widget/branches`). */
 const MOST_BRANCHES = 4;
@@ -19,18 +23,19 @@ export class EngineBranches implements Branching {
   #queue: Promise<void> = Promise.resolve();
   /** Numbers of the branches that are to run, or run. */
   readonly #live = new Set<number>();
-  /** The branches, while a recording is shown in place of their session. */
-  #aside: readonly Branch[] = [];
+  /** The session's branches while a recording is shown in place of it; null while the session is shown. */
+  #aside: readonly Branch[] | null = null;
 
   constructor(
     private readonly store: Store,
-    private readonly session: () => EngineSession | null,
+    /** Returns what is shown, if it can be forked. */
+    private readonly original: () => Original | null,
   ) {}
 
   fork(request: ForkRequest): void {
     const { store } = this;
-    const session = this.session();
-    if (!session || store.recording.value) return;
+    const original = this.original();
+    if (!original) return;
     this.#count += 1;
     const told: BranchState = {
       type: "branch",
@@ -53,7 +58,7 @@ export class EngineBranches implements Branching {
       const sentence = `Branch ${branch} (chunk ${chunk}) was closed: at most ${MOST_BRANCHES} branches are kept.`;
       showProblem(store, { code: "branch_closed", sentence, wayOut: "", calm: true });
     }
-    this.#queue = this.#queue.then(() => this.#run(session, request, told));
+    this.#queue = this.#queue.then(() => this.#run(original, request, told));
   }
 
   drop(branch: number): void {
@@ -65,32 +70,36 @@ export class EngineBranches implements Branching {
   /** Drop all branches: their session ends. */
   clear(): void {
     this.#live.clear();
-    this.#aside = [];
+    this.#aside = null;
     this.store.branches.value = [];
   }
 
-  /** Take the branches away while a recording is shown, or show them again. */
+  /** Put the session's branches aside while a recording is shown, or show them again; a recording's own are dropped. */
   hide(hidden: boolean): void {
     const { branches } = this.store;
-    if (hidden) {
-      this.#aside = branches.value;
-      branches.value = [];
-    } else {
-      branches.value = this.#aside;
-      this.#aside = [];
-    }
+    const own = this.#aside ?? branches.value;
+    if (this.#aside) for (const { told } of branches.value) this.#live.delete(told.branch);
+    branches.value = hidden ? [] : own;
+    this.#aside = hidden ? own : null;
   }
 
-  async #run(session: EngineSession, request: ForkRequest, told: BranchState): Promise<void> {
+  async #run(original: Original, request: ForkRequest, told: BranchState): Promise<void> {
     const { branch } = told;
     if (!this.#live.has(branch)) return;
-    const last = request.until ?? session.chunks - 1;
+    const last = request.until ?? original.chunks - 1;
     let fork: EngineSession | null = null;
     let state: BranchState["state"] = "done";
     let message = "";
     try {
-      fork = await session.fork(askedChange(request, session.chunks));
+      const change = askedChange(request, original.chunks);
       this.#tell(branch, { state: "running" });
+      const made = await original.fork(change, {
+        wanted: () => this.#live.has(branch),
+        told: (sentence) => this.#tell(branch, { message: sentence }),
+      });
+      if (!made) return;
+      fork = made.session;
+      message = made.message;
       state = await this.#runOn(branch, fork, last);
     } catch (error) {
       state = "failed";
@@ -108,7 +117,7 @@ export class EngineBranches implements Branching {
     let fresh: SessionEvent[] = [];
     const show = () => {
       const message = { type: "branch_events", branch, first, events: fresh } as const;
-      if (this.#known(branch)) addBranchEvents(this.store, message);
+      addBranchEvents(this.store, message, this.#all);
       [first, fresh, shown] = [first + fresh.length, [], performance.now()];
     };
     for await (const event of fork.runOn()) {
@@ -121,16 +130,18 @@ export class EngineBranches implements Branching {
     return "done";
   }
 
-  #known(branch: number): boolean {
-    return this.store.branches.value.some(({ told }) => told.branch === branch);
+  /** All branches, shown or aside. */
+  get #all(): readonly Branch[] {
+    return [...this.store.branches.value, ...(this.#aside ?? [])];
   }
 
   #tell(branch: number, change: Partial<BranchState>): void {
     const known = this.store.branches.value.find(({ told }) => told.branch === branch);
     if (known) takeBranch(this.store, { ...known.told, ...change });
-    this.#aside = this.#aside.map((each) =>
-      each.told.branch === branch ? { ...each, told: { ...each.told, ...change } } : each,
-    );
+    this.#aside =
+      this.#aside?.map((each) =>
+        each.told.branch === branch ? { ...each, told: { ...each.told, ...change } } : each,
+      ) ?? null;
   }
 
   #difference(branch: number, last: number): Pick<BranchState, "first_difference" | "differs_at"> {

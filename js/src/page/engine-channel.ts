@@ -29,6 +29,7 @@ import { LiveAudio } from "./live-audio";
 import { type Load, loadModel } from "./loading";
 import { PageRecordings, type PageRecordingsOptions } from "./page-recordings";
 import { PageSettings } from "./page-settings";
+import { shown } from "./recorded-session";
 import { vocabularyOf } from "./recording-header";
 import { writeSession } from "./session-file";
 
@@ -87,8 +88,9 @@ export class EngineChannel implements SessionChannel {
       host,
     });
     this.#files = new FilePlayer(store, options.player);
-    this.branching = new EngineBranches(store, () => this.#loop?.session ?? null);
+    this.branching = new EngineBranches(store, () => shown(this.recordings.original, this.#loop?.session));
     this.recordings = new PageRecordings(store, {
+      engine: () => this.#engine,
       showSession: () => this.#showSession(),
       hide: () => this.branching.hide(true),
       write: () => this.#write(),
@@ -182,15 +184,14 @@ export class EngineChannel implements SessionChannel {
   }
 
   async reset(): Promise<void> {
-    const engine = this.#engine;
-    if (!engine) return;
+    if (!this.#engine) return;
     await this.stop("reset");
     dismissProblem(this.store, "model");
     this.#input.raw.clear();
     this.recordings.close();
     const settings = this.#loop?.session.settings ?? {};
     await this.#loop?.close();
-    this.#begin(engine, settings);
+    this.#begin(this.#engine, settings);
   }
 
   set(changes: Changes): void {
@@ -230,6 +231,7 @@ export class EngineChannel implements SessionChannel {
     this.#settings.declare(engine.manifest);
     this.facts.value = engine.facts;
     this.#beginShared(engine);
+    this.recordings.modelLoaded();
     this.store.line.value = "ready";
   }
 
@@ -269,13 +271,8 @@ export class EngineChannel implements SessionChannel {
     batch(() => {
       this.branching.clear();
       clearRecord(store, this.#sessions);
-      const { name } = session.heading.model;
-      store.model.value = {
-        status: "ready",
-        kind: "model",
-        name: String(name ?? ""),
-        detail: "in this tab",
-      };
+      const name = String(session.heading.model.name ?? "");
+      store.model.value = { status: "ready", kind: "model", name, detail: "in this tab" };
       store.vocabulary.value = vocabularyOf(session.heading) ?? store.vocabulary.value;
       this.#settings.show(session);
       this.#moved(loop);

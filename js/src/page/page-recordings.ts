@@ -3,11 +3,13 @@ import { batch } from "@preact/signals";
 import type { RecordingActions } from "../channel/channel";
 import type { RecordingFormat } from "../channel/messages";
 import { type Deliver, download } from "../channel/saving";
+import type { Engine } from "../engine/engine";
 import { completeEvent } from "../record/complete-event";
 import { applyEvent, emptyRecord } from "../record/record";
 import { isRunning } from "../store/mic-state";
 import { isPlaying } from "../store/playing";
 import { dismissProblem, type Store, showProblem } from "../store/store";
+import { type Original, RecordedSession, refusalOf } from "./recorded-session";
 import { chunkOf, type DecodeFlac, type Recording, readRecording } from "./recording-file";
 import { factsOf, RecordingError, vocabularyOf } from "./recording-header";
 
@@ -15,6 +17,8 @@ import { factsOf, RecordingError, vocabularyOf } from "./recording-header";
 export const MOST_BYTES = 300 * 2 ** 20;
 
 export interface PageRecordingsOptions {
+  /** Return the engine that runs a recording on; null before it is loaded. */
+  engine(): Engine | null;
   /** Show the session again in place of a recording. */
   showSession(): void;
   /** Take the branches of the session away; they belong to what is no longer shown. */
@@ -30,7 +34,7 @@ export class PageRecordings implements RecordingActions {
   readonly replays = false;
   #request = 0;
   /** The recording that is shown, and its file. */
-  #shown: { recording: Recording; file: File } | null = null;
+  #shown: { recording: Recording; file: File; session: RecordedSession | null } | null = null;
 
   constructor(
     private readonly store: Store,
@@ -62,6 +66,7 @@ export class PageRecordings implements RecordingActions {
     this.#request += 1;
     this.store.opening.value = null;
     if (!this.#shown) return;
+    this.#shown.session?.close();
     this.#shown = null;
     this.options.showSession();
   }
@@ -86,6 +91,28 @@ export class PageRecordings implements RecordingActions {
     return this.#shown ? chunkOf(this.#shown.recording, chunk) : undefined;
   }
 
+  /** Return the shown recording as what branches are forked from; null if it cannot be; undefined if none is shown. */
+  get original(): Original | null | undefined {
+    return this.#shown ? this.#shown.session : undefined;
+  }
+
+  /** Offer branches of a recording that was opened before the model was loaded. */
+  modelLoaded(): void {
+    const { value: shown } = this.store.recording;
+    if (!this.#shown || !shown) return;
+    const { recording, file } = this.#shown;
+    this.store.recording.value = { ...shown, refusal: this.#take(recording, file) };
+  }
+
+  /** Take over a recording; return why it cannot be run on, or null. */
+  #take(recording: Recording, file: File): string | null {
+    const engine = this.options.engine();
+    const refusal = refusalOf(engine, recording);
+    const session = engine && refusal === null ? new RecordedSession(engine, recording) : null;
+    this.#shown = { recording, file, session };
+    return refusal;
+  }
+
   async #open(file: File): Promise<void> {
     const { store, options } = this;
     this.#request += 1;
@@ -106,12 +133,12 @@ export class PageRecordings implements RecordingActions {
       return;
     }
     if (request !== this.#request) return;
-    if (!this.#shown) options.hide();
-    this.#shown = { recording, file };
-    this.#show(file.name, recording);
+    options.hide();
+    this.#shown?.session?.close();
+    this.#show(file.name, recording, this.#take(recording, file));
   }
 
-  #show(name: string, recording: Recording): void {
+  #show(name: string, recording: Recording, refusal: string | null): void {
     const { store } = this;
     const vocabulary = vocabularyOf(recording.header);
     const record = emptyRecord();
@@ -121,7 +148,7 @@ export class PageRecordings implements RecordingActions {
     record.speaking = false;
     batch(() => {
       store.opening.value = null;
-      store.recording.value = { name, facts: factsOf(recording.header), vocabulary };
+      store.recording.value = { name, facts: factsOf(recording.header), vocabulary, refusal };
       if (vocabulary) store.vocabulary.value = vocabulary;
       store.record = record;
       store.file.value = null;

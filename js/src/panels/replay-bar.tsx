@@ -113,7 +113,8 @@ function SpanRunOn({ view, span }: { view: View; span: Span }) {
 function RunAgain({ view, span }: { view: View; span: Span }) {
   const { store, channel, whatIf } = view;
   const { branching } = channel;
-  if (!branching || store.saved.value || store.recording.value || isPolicy(store)) return null;
+  if (!branching || store.saved.value || isPolicy(store)) return null;
+  if (store.recording.value && store.recording.value.refusal !== null) return null;
   const { chunk, until } = chunksOf(span);
   const settings = changedSettings(store.record.decisions.rule(chunk), whatIf.value);
   const told = settingsText(settings) || "the values of the what-if panel, once some are set";

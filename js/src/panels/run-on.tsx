@@ -22,7 +22,15 @@ export function RunOn({ view, chunk, span }: Props) {
   const { branching } = channel;
   const more = useSignal(false);
   void [store.version.value, store.branchVersion.value];
-  if (!branching || store.saved.value || store.recording.value || isPolicy(store)) return null;
+  if (!branching || store.saved.value || isPolicy(store)) return null;
+  const { refusal } = store.recording.value ?? { refusal: null };
+  if (refusal !== null) {
+    return refusal && span === undefined ? (
+      <p class="aiw-run-on-refused" data-testid="run-on-refused">
+        {refusal}
+      </p>
+    ) : null;
+  }
   const lost = store.line.value === "lost";
   const settings = changedSettings(store.record.decisions.rule(chunk), view.whatIf.value);
   const told = settingsText(settings);

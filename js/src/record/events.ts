@@ -190,15 +190,18 @@ export interface Timing {
   readonly type: "timing";
   /** Index of the chunk that the event belongs to, counted from the start of the session. */
   readonly chunk: number;
-  /** Duration of the log-mel features, the audio tower, and the decision step. */
+  /**
+   * Duration of the log-mel features, the audio tower, the decision step, and the whole reply (0 without
+   * one).
+   */
   readonly features_ms: number;
   readonly tower_ms: number;
   readonly decide_ms: number;
-  /** Duration of the whole reply; 0 if the model kept silent. */
   readonly reply_ms: number;
   /**
    * Time that the chunk spent in queues between the arrival of its last sample and the start of its
-   * decision. 0 for audio from a file or from Python, which has no deadline.
+   * decision, and the part of it before the features. 0 for audio from a file or from Python, which has no
+   * deadline.
    */
   readonly queue_ms: number;
   /**
@@ -210,13 +213,22 @@ export interface Timing {
   /** Unix time, in milliseconds, of the arrival of that block (or of the samples) and of the decision. */
   readonly arrived_ms: number;
   readonly decided_ms: number;
-  /** Part of `queue_ms` before the features were computed. */
+  /**
+   * Time that the chunk spent in queues between the arrival of its last sample and the start of its
+   * decision, and the part of it before the features. 0 for audio from a file or from Python, which has no
+   * deadline.
+   */
   readonly encode_wait_ms: number;
   /**
    * Time between the capture of the chunk's last sample and its arrival, spent in the page, the connection
    * and the kernel's message queue. 0 if the audio is not from a microphone or the time is unknown.
    */
   readonly capture_ms: number;
+  /**
+   * Time of the decision outside of a class server's computing: network and queue. 0 with a model in the
+   * kernel.
+   */
+  readonly network_ms: number;
 }
 
 /** Sampling rule of a decision. */

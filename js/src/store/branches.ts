@@ -4,6 +4,7 @@ import { batch } from "@preact/signals";
 import type { BranchEvents, BranchState } from "../channel/messages";
 import { completeEvent } from "../record/complete-event";
 import { applyEvent, emptyRecord } from "../record/record";
+import type { Branch } from "./branch";
 import type { Store } from "./store";
 
 /** Add, update or remove a branch by its newest state. */
@@ -16,9 +17,13 @@ export function takeBranch(store: Store, told: BranchState): void {
   else store.branches.value = [...before, taken];
 }
 
-/** Add events to a branch. Return false if earlier events are missing. */
-export function addBranchEvents(store: Store, message: BranchEvents): boolean {
-  const branch = store.branches.value.find(({ told }) => told.branch === message.branch);
+/** Add events to one of the branches. Return false if earlier events are missing. */
+export function addBranchEvents(
+  store: Store,
+  message: BranchEvents,
+  among: readonly Branch[] = store.branches.value,
+): boolean {
+  const branch = among.find(({ told }) => told.branch === message.branch);
   // The answer to the next hello holds the branch and all of its events.
   if (!branch) return false;
   const held = branch.record.count - message.first;

@@ -45,13 +45,22 @@ const WAYS_OUT: Record<string, string> = {
   recording: "What was shown before is still shown.",
   salvaged: "The readable part of the recording is shown.",
   version: PROTOCOL_MISMATCH.wayOut,
+  no_buffers: "Nothing has to be done: microphone, files and clips work.",
   gap: "Close other pages or programs that use much of the processor.",
   overload: "Choose another policy in the settings, or a smaller model; the timeline marks dropped audio.",
 };
 
 /** Return a problem with the kernel's sentence. */
 export function kernelProblem(code: string, sentence: string, detail: string, times = 1): Problem {
-  const calm = ["overload", "shortened", "gap", "suspended", "branch_closed", "salvaged"].includes(code);
+  const calm = [
+    "no_buffers",
+    "overload",
+    "shortened",
+    "gap",
+    "suspended",
+    "branch_closed",
+    "salvaged",
+  ].includes(code);
   return {
     code,
     sentence,

@@ -10,6 +10,8 @@ export interface ShownRecording {
   facts: readonly string[];
   /** Of the model that made it; null where the recording does not say. */
   vocabulary: Vocabulary | null;
+  /** Why no branch can be forked from it, as a sentence; empty where none is ever offered, null if it can be forked. */
+  refusal: string | null;
 }
 
 /** A recording of this or another page that the kernel is reading. */
@@ -53,7 +55,7 @@ export function readRecording(value: unknown): {
   }
   if (value.state !== "shown") return none;
   const facts = Array.isArray(value.facts) ? value.facts.map(String) : [];
-  return { shown: { name, facts, vocabulary: readVocabulary(value) }, opening: null };
+  return { shown: { name, facts, vocabulary: readVocabulary(value), refusal: "" }, opening: null };
 }
 
 /** Read a `replayed` message; null if nothing was replayed. */

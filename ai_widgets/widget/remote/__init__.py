@@ -1,0 +1,1 @@
+"""Client of a class server: a model that decides elsewhere (docs/serving.md)."""
