@@ -37,6 +37,8 @@ def ray_at(address: str) -> Iterator[Any]:
         import ray.data
     except ImportError as error:
         raise MissingPackageError('--ray needs Ray, which is not installed: pip install "ai_widgets[ray]".') from error
+    # Plans and hints of Ray Data, which are for its developers; the command has a progress bar of its own.
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     began = not ray.is_initialized()
     if began:
         try:

@@ -177,7 +177,7 @@ class Decoder:
 
     @property
     def network(self) -> Hashable:
-        """This decoder: only its own passes run as one."""
+        """Identity of the decoder: only its own passes run as one."""
         return id(self)
 
     def feed_many(self, passes: Sequence[TokenPass]) -> Sequence[Tensor]:
