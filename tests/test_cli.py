@@ -257,7 +257,7 @@ class TestScreen:
     def test_replies_are_readable(self, says: Any) -> None:
         shown = says(b"hello there")
         assert "0:00.4  hello there\n" in shown
-        assert "18 decisions, 1 replies" in shown
+        assert "18 decisions, 1 reply" in shown
 
     @pytest.mark.parametrize("evil", [b"a\x1b[2Jb", b"a\x07b", b"a\rb", b"a\x00b", "a\u202eb".encode(), b"a\x9bb"])
     def test_control_characters_of_the_model_do_not_reach_the_terminal(self, says: Any, evil: bytes) -> None:

@@ -60,7 +60,7 @@ class TestEncodings:
         screen = Terminal(encoding)
         monkeypatch.setattr(sys, "stdout", screen)
         assert main(["run", str(wav), "--no-mask"]) == 0
-        assert "replies" in screen.text
+        assert "1 reply" in screen.text
         assert "va?" in screen.text
         assert "real time" in screen.text
 
@@ -200,7 +200,7 @@ class TestTranscript:
         shown = self.show(slide, self.token(0, "hello"), slide, self.token(1, " there"), slide, self.turn(), slide)
         assert shown.splitlines() == [
             "0:01.6  hello there",
-            "600.0 s heard, 1500 decisions, 1 replies, the context slid 4 times, 100× real time",
+            "600.0 s heard, 1,500 decisions, 1 reply, the context slid 4 times, 100× real time",
         ]
 
     def test_other_notices_wait_for_the_end_of_the_reply(self) -> None:

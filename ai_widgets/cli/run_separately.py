@@ -30,6 +30,7 @@ from ..audio.folders import expand_paths
 from ..errors import AudioError, ChildError, SettingError, printable
 from ..inference import Model
 from ..protocol import CHUNK_SECONDS, Chunk, Decision, Notice, Token, Turn
+from ..record.transcript import counted
 from ..session.listening import ListeningModel
 from ..session.separate_files import Answered, answer_separately
 from ..settings import Settings
@@ -166,8 +167,8 @@ def run_separately(given: argparse.Namespace, model: ListeningModel, hearing: He
         summary["settings"] = hearing.settings.to_json()
         _write(out, [summary])
     print(
-        f"{summary['files']} files, {summary['audio_s']:.1f} s of audio, {summary['replies']} replies in "
-        f"{summary['elapsed_s']:.1f} s.",
+        f"{counted(summary['files'], 'file')}, {summary['audio_s']:.1f} s of audio, "
+        f"{counted(summary['replies'], 'reply')} in {summary['elapsed_s']:.1f} s.",
         file=screen,
     )
     if failed:

@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 from ..errors import printable
 from ..protocol import CHUNK_SECONDS, Decision, Event, Notice, Token, Turn
-from ..record.transcript import clock
+from ..record.transcript import clock, counted
 from .terminal import can_show
 
 COUNTED = {
@@ -92,12 +92,12 @@ class Transcript:
         """Print the summary: counted notices, and the figures of the run."""
         self._clear()
         speed = summary["audio_s"] / summary["elapsed_s"] if summary["elapsed_s"] else math.inf
-        counted = [COUNTED[kind].format(times=_times(count)) for kind, count in sorted(self._counted.items())]
+        notices = [COUNTED[kind].format(times=_times(count)) for kind, count in sorted(self._counted.items())]
         figures = [
             f"{summary['audio_s']:.1f} s heard",
-            f"{summary['decisions']} decisions",
-            f"{summary['replies']} replies",
-            *counted,
+            counted(summary["decisions"], "decision"),
+            counted(summary["replies"], "reply"),
+            *notices,
             f"{speed:.0f}{self._by} real time",
         ]
         print(", ".join(figures), file=self._screen, flush=True)

@@ -35,7 +35,7 @@ def clock(seconds: float) -> str:
 def summary(record: RecordViews) -> str:
     """Format the length and the counts of a record in one line."""
     decisions, replies = record.count(Decision), record.count(Turn)
-    return f"{record.seconds:.1f} s heard, {_count(decisions, 'decision')}, {_count(replies, 'reply')}"
+    return f"{record.seconds:.1f} s heard, {counted(decisions, 'decision')}, {counted(replies, 'reply')}"
 
 
 def transcript_text(record: RecordViews) -> str:
@@ -118,6 +118,7 @@ def _text(turn: Turn) -> str:
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun, in the singular for one."""
     plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
     return f"{number:,} {noun if number == 1 else plural}"

@@ -23,7 +23,6 @@ from .limits import (
     HELLO_SECONDS,
     MAX_FRAME_BYTES,
     PATH,
-    PING_SECONDS,
     PLACES,
     PLACES_EACH,
     READ_AHEAD,
@@ -110,8 +109,8 @@ class ClassServer:
             compression=None,
             max_size=MAX_FRAME_BYTES,
             max_queue=READ_AHEAD,
-            ping_interval=PING_SECONDS,
-            ping_timeout=PING_SECONDS,
+            # A connection pings by itself (`Connection._watch`).
+            ping_interval=None,
             open_timeout=HELLO_SECONDS,
             close_timeout=CLOSE_SECONDS,
             server_header=None,

@@ -1,8 +1,9 @@
 """What the notebooks of the package teach with: exercises, and `check`, which compares an answer with a computed value.
 
-from ai_widgets.teaching import check
-
-check("chunks_of_a_clip", 25)
+Examples
+--------
+>>> from ai_widgets.teaching import check
+>>> check("chunks_of_a_clip", 25)
 """
 
 from __future__ import annotations

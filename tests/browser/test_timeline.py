@@ -75,6 +75,9 @@ def test_the_lanes_are_walked_zoomed_and_read_under_the_pointer(open_notebook: O
     notebook.page.mouse.wheel(0, -240)
     expect(follow).to_have_attribute("aria-pressed", "false")
     assert readout.locator("strong").inner_text() == title
+    # A box of its own beside the chunk, and not text across the lanes.
+    expect(readout).to_have_css("position", "absolute")
+    expect(readout).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
 
 
 def test_the_table_shows_the_record_and_picks_chunks(open_notebook: OpenNotebook) -> None:

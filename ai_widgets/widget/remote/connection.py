@@ -81,8 +81,8 @@ class ServerConnection:
         self.renewed = False
         self._open()
 
-    def send(self, message: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Send a message; where the connection is lost, open it again first.
+    def send(self, message: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> bool:
+        """Send a message. Return False where the connection was lost, and was opened again in place of that.
 
         Raises
         ------
@@ -91,13 +91,12 @@ class ServerConnection:
         """
         from websockets.exceptions import ConnectionClosed
 
-        frame = pack(message, buffers)
-        while True:
-            try:
-                self._live().send(frame)
-                return
-            except ConnectionClosed:
-                self._reopen()
+        try:
+            self._live().send(pack(message, buffers))
+        except ConnectionClosed:
+            self._reopen()
+            return False
+        return True
 
     def interrupt(self) -> None:
         """Ask the server to end the running reply; do nothing where the connection is lost."""
@@ -192,6 +191,8 @@ class ServerConnection:
                 open_timeout=OPEN_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 max_size=MAX_FRAME_BYTES,
+                # A server that waits for its model answers no pings; `ANSWER_SECONDS` ends the wait for it.
+                ping_timeout=None,
             )
             self._socket = socket
             socket.send(pack(self._hello()))
