@@ -25,7 +25,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo demo-page docs notebooks schema test lint biome format types tsc test-python test-quant test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo demo-page docs notebooks schema test lint biome format types tsc test-python test-notebooks test-quant test-js test-wheel test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -77,7 +77,10 @@ schema: setup
 notebooks: setup
 	$(PY) -m tests.notebooks $(NAMES)
 
-test: lint types test-python test-quant test-js test-wheel test-browser
+# Two at a time, because most tests keep one core busy; the browser's tests have the machine to themselves.
+test: lint types
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-python test-notebooks test-quant test-js test-wheel
+	@$(MAKE) --no-print-directory test-browser
 	@echo "All checks passed."
 
 lint: biome
@@ -98,7 +101,11 @@ tsc: setup
 	cd js && $(WITH_NODE) npm run --silent check
 
 test-python: setup
-	$(PY) -m pytest tests --ignore=tests/browser --ignore=tests/test_wheel.py
+	$(PY) -m pytest tests --ignore=tests/browser --ignore=tests/test_wheel.py --ignore=tests/test_notebooks.py
+
+# From top to bottom, with the solutions of their exercises.
+test-notebooks: setup
+	$(PY) -m pytest tests/test_notebooks.py
 
 # transformers imports torchao wherever it is installed, which every start of a kernel would wait for. So it lies apart.
 test-quant: setup

@@ -39,7 +39,7 @@ from .errors import (
 from .model.importing import collector_paused
 
 if TYPE_CHECKING:
-    from . import analysis, policies
+    from . import analysis, page, policies
     from .audio.clips import clips
     from .audio.files import load_audio
     from .inference import Model, load_model, run_inference
@@ -106,6 +106,7 @@ __all__ = [
     "clips",
     "load_audio",
     "load_model",
+    "page",
     "policies",
     "run_inference",
 ]
@@ -114,7 +115,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("analysis", "policies"):
+    if name in ("analysis", "page", "policies"):
         with collector_paused():
             return importlib.import_module(f".{name}", __name__)
     if name not in _WHERE:

@@ -3,8 +3,8 @@ events, forks}``.
 
 `audio` says of what the recording's audio consists: `{"clip": name, "from": a, "to": b}` or `{"zeros": samples}`.
 `settings` and `events` are those of the recording: a clip with its own floor, its tail, and a stream with a change of
-settings, an interrupt and a padded end. Each of `forks` is `{fork, settings, force, audio}` as in `engine_sessions`, with
-the `events` that `model.rerun(record).fork(…)` has from there on, without `timing`. The first one changes nothing.
+settings, an interrupt and a padded end. Each of `forks` is `{fork, settings, force, audio}` as in `engine_sessions`,
+with the `events` that `model.rerun(record).fork(…)` has from there on, without `timing`. The first changes nothing.
 """
 
 from __future__ import annotations

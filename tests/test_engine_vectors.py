@@ -78,7 +78,9 @@ def test_a_recording_and_its_forks_are_what_python_says() -> None:
     events = [event.to_json() for event in heard.events if not isinstance(event, Timing)]
     assert_same(json.loads(json.dumps(events)), written["events"], 5e-3)
     assert {event.floor for event in heard.of_type(Chunk)} == {"clip", "running"}
-    assert [{key: each[key] for key in change} for each, change in zip(written["forks"], FORKS, strict=True)] == [*FORKS]
+    assert [{key: each[key] for key in change} for each, change in zip(written["forks"], FORKS, strict=True)] == [
+        *FORKS
+    ]
     for change, each in zip(FORKS, written["forks"], strict=True):
         assert_same(json.loads(json.dumps(fork_events(heard, change))), each["events"], 5e-3)
 

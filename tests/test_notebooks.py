@@ -78,6 +78,14 @@ class TestAsStored:
         assert demo.notebook_named(name).stem == name
 
 
+def test_with_a_repository_there_are_two_badges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebooks, "REPOSITORY", "owner/name")
+    colab, kaggle = notebooks.badges("01_quickstart").split(" ")
+    path = "owner/name/blob/main/notebooks/01_quickstart.ipynb"
+    assert colab.endswith(f"(https://colab.research.google.com/github/{path})")
+    assert kaggle.endswith(f"?src=https://github.com/{path})")
+
+
 def test_no_exercise_lacks_its_notebook() -> None:
     used = {exercise for name in notebooks.names() for exercise, _ in notebooks.exercise_cells(notebooks.read(name))}
     assert used == set(all_exercises())

@@ -28,7 +28,8 @@ INDEX = b"""<!doctype html>
 <html><head>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self'">
 <link rel="stylesheet" href="page.css">
-</head><body><main id="aiw-page"></main>
+<title>Audio-Interaction in this page</title>
+</head><body><main id="aiw-page"><p>Loading</p></main>
 <script src="page.js"></script>
 </body></html>
 """
@@ -196,7 +197,7 @@ class TestCommand:
         """A front end and an export of a few bytes; the real ones have tests of their own."""
         monkeypatch.setattr(files, "built", lambda: {name: SITE[name] for name in BUILT})
         monkeypatch.setattr(contents_module, "built", lambda: {name: SITE[name] for name in BUILT})
-        monkeypatch.setattr(contents_module, "export", lambda _: {"manifest.json": b"{}", "step.onnx": b"1"})
+        monkeypatch.setattr(contents_module, "export", lambda *_: {"manifest.json": b"{}", "step.onnx": b"1"})
 
     def test_it_writes_a_folder_and_says_how_to_see_it(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -224,7 +225,7 @@ class TestRecording:
     @pytest.fixture(autouse=True)
     def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(contents_module, "built", lambda: {name: SITE[name] for name in BUILT})
-        monkeypatch.setattr(contents_module, "export", lambda _: {"manifest.json": b"{}"})
+        monkeypatch.setattr(contents_module, "export", lambda *_: {"manifest.json": b"{}"})
 
     @staticmethod
     def recorded(model: Model, folder: Path) -> Path:
@@ -237,6 +238,7 @@ class TestRecording:
         found = contents_module.contents(toy, talk)
         assert found["recording.aiw"] == talk.read_bytes()
         assert b'<main id="aiw-page" data-recording="recording.aiw">' in found["index.html"]
+        assert b"<title>Session with " in found["index.html"]
         assert b"recording.aiw" in found["sw.js"], "it opens without a network, too"
         assert "recording.aiw" not in contents_module.contents(toy)
 

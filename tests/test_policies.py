@@ -16,6 +16,7 @@ from hypothesis import given
 
 from ai_widgets.errors import SettingError
 from ai_widgets.model.passes import alone
+from ai_widgets.model.threads import intra_op_threads
 from ai_widgets.policies import BY_NAME, Energy, Silero, named
 from ai_widgets.policies.endpointing import Endpointer, Endpointing
 from ai_widgets.policies.energy import LevelDetector
@@ -240,6 +241,22 @@ def test_silero_scores_windows_of_32_ms(monkeypatch: pytest.MonkeyPatch) -> None
         13,
     ]
     assert turns(Silero().session().push(SPEECH)) == [6]
+
+
+def test_silero_computes_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = list[int]()
+
+    class Counted(Loudness):
+        def __call__(self, window: torch.Tensor, rate: int) -> torch.Tensor:
+            counts.append(torch.get_num_threads())
+            return super().__call__(window, rate)
+
+    monkeypatch.setitem(sys.modules, "silero_vad", SimpleNamespace(load_silero_vad=Counted))
+    stream = Silero().open_stream()
+    with intra_op_threads(3):
+        alone(stream.perceive(np.zeros(CHUNK_SAMPLES, np.float32)))
+        assert torch.get_num_threads() == 3
+    assert set(counts) == {1}
 
 
 def test_without_the_package_a_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

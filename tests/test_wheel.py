@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -58,9 +60,11 @@ def test_holds_front_end_checkpoint_and_notebook(wheel: Path) -> None:
     assert sizes["ai_widgets/page/static/page.js"] <= 380_000
     # Preact's licence asks to be passed on with it.
     assert "ai_widgets/widget/static/widget.licenses.txt" in sizes
-    learnt = {f"ai_widgets/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "notebooks").rglob("*.[ijm]*")}
+    files = [path.relative_to(ROOT) for path in (ROOT / "notebooks").rglob("*") if path.is_file()]
+    left_by_programs = (".ipynb_checkpoints", "__pycache__")
+    learnt = {f"ai_widgets/{file.as_posix()}" for file in files if not set(file.parts) & set(left_by_programs)}
     assert {name for name in sizes if name.startswith("ai_widgets/notebooks/")} == learnt
-    assert "ai_widgets/notebooks/01_quickstart.ipynb" in learnt
+    assert {"ai_widgets/notebooks/01_quickstart.ipynb", "ai_widgets/notebooks/teachers_notes.md"} <= learnt
     assert "ai_widgets/model/published.json" in sizes
     assert {"ai_widgets/clips/clips.json", "ai_widgets/clips/CREDITS.md", "ai_widgets/clips/rain.flac"} <= sizes.keys()
     tiny = sum(size for name, size in sizes.items() if name.startswith("ai_widgets/tiny/"))
@@ -74,11 +78,45 @@ def test_holds_front_end_checkpoint_and_notebook(wheel: Path) -> None:
     assert strangers == []
 
 
+@pytest.fixture(scope="module")
+def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an environment with the wheel and what runs notebooks without a browser; return its folder of programs."""
+    folder = tmp_path_factory.mktemp("clean")
+    venv.create(folder / "venv", with_pip=True)
+    programs = folder / "venv" / "bin"
+    install = [
+        str(programs / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--constraint",
+        str(ROOT / "constraints.txt"),
+    ]
+    subprocess.run([*install, str(wheel), "ipykernel", "nbclient"], check=True, capture_output=True, cwd=folder)
+    return programs
+
+
+def alone(command: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command away from the clone, which is not on its path either."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | variables
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment)
+
+
 @pytest.mark.timeout(900)
-def test_works_in_a_clean_environment(wheel: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "clean", with_pip=True)
-    python = str(tmp_path / "clean" / "bin" / "python")
-    install = [python, "-m", "pip", "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(wheel)]
-    subprocess.run(install, check=True, capture_output=True, cwd=tmp_path)
-    done = subprocess.run([python, "-c", USE], capture_output=True, text=True, check=False, cwd=tmp_path)
+def test_works_in_a_clean_environment(clean: Path, tmp_path: Path) -> None:
+    done = alone([str(clean / "python"), "-c", USE], tmp_path)
     assert done.stdout.strip().endswith("used"), done.stderr
+
+
+@pytest.mark.timeout(900)
+def test_every_notebook_of_the_wheel_runs_there_without_network_and_gpu(clean: Path, tmp_path: Path) -> None:
+    """What they print is compared by test_notebooks.py."""
+    (there,) = (clean.parent / "lib").glob("python*/site-packages/ai_widgets/notebooks")
+    names = sorted(path.name for path in there.glob("*.ipynb"))
+    assert names == sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+    for name in names:
+        shutil.copy(there / name, tmp_path)
+    execute = [str(clean / "jupyter"), "execute", "--timeout=240", *names]
+    done = alone(execute, tmp_path, HF_HUB_OFFLINE="1", CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == 0, done.stderr

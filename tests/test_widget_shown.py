@@ -12,11 +12,8 @@ from ai_widgets.widget import representations as showing
 from tests.page import Build, Page, silence
 from tests.scripted import scripted, spell
 
-PICTURE = {"svg", "title", "g", "path", "text"}
-PICTURE_ATTRIBUTES = {
-    *("role", "aria-label", "viewbox", "width", "fill", "font-family", "font-size", "opacity", "d", "x", "y"),
-    "text-anchor",
-}
+PICTURE = {"img"}
+PICTURE_ATTRIBUTES = {"alt", "width", "src"}
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 

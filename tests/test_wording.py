@@ -56,17 +56,22 @@ def test_a_functions_docstring_begins_with_an_imperative_verb(path: Path) -> Non
     assert [(name, text.splitlines()[0]) for name, text in docstrings(path) if not is_imperative(text)] == []
 
 
+def has_number(value: ast.expr) -> bool:
+    """Whether a value is made of numbers; those given to a constructor are explained by its parameters."""
+    if isinstance(value, ast.Call) and getattr(value.func, "id", "") not in ("round", "len"):
+        return False
+    if isinstance(value, ast.Constant):
+        return type(value.value) in (int, float)
+    return any(has_number(child) for child in ast.iter_child_nodes(value) if isinstance(child, ast.expr))
+
+
 def numbers_without_docstring(tree: ast.Module) -> Iterator[str]:
     """Yield the names of a module's public constants whose value has a number and that no docstring follows."""
     for node, after in zip_longest(tree.body, tree.body[1:]):
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
-            numeric = any(
-                isinstance(each, ast.Constant) and type(each.value) in (int, float)
-                for each in ast.walk(node.value)
-                if not isinstance(node.value, ast.Call) or getattr(node.value.func, "id", "") in ("round", "len")
-            )
+            numeric = has_number(node.value)
             explained = (
                 isinstance(after, ast.Expr)
                 and isinstance(after.value, ast.Constant)

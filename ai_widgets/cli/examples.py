@@ -10,6 +10,8 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("run clip:digit --greedy", "a clip of the package, without random draws"),
         ("run recordings/ --json out.jsonl --save talk.aiw", "all files of a folder; keep events and audio"),
         ("run clips/ --separate --json out.jsonl --resume", "each file in a session of its own; goes on after a kill"),
+        ("run clips/ --ray auto --parquet events/ --resume", "the same on a Ray cluster, events as Parquet"),
+        ("run talk.wav --html talk.html --engine", "a page to hand out, which runs on offline"),
         ("run hour.mp3 --floor running", "decide from the first chunk on"),
         ("run talk.wav --policy energy", "a baseline in place of the checkpoint"),
         ("run talk.wav --checkpoint zhifeixie/AudioInteraction --device cuda", "the published model"),
@@ -27,6 +29,12 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("page --single-file listen.html", "one file, which opens without a server"),
         ("page --single-file talk.html --recording talk.aiw", "a talk, with the model to go on"),
         ("page site/ --checkpoint RUN/checkpoint", "with a checkpoint of your own"),
+    ),
+    "serve": (
+        ("serve", "the embedded model for 30 learners on this machine; prints their tokens"),
+        ("serve --places 12 --token-file tokens.txt", "tokens in a file, which the next start reads"),
+        ("serve --checkpoint zhifeixie/AudioInteraction --device cuda", "the published model"),
+        ("serve --host 10.0.0.5 --port 8765", "for a proxy with TLS on another machine"),
     ),
     "demo": (
         ("demo", "the quick start, in ./ai_widgets_demo"),

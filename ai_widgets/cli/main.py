@@ -64,6 +64,7 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
     # Not at the top: `doctor` must run where a library that these need is missing.
     from ..policies import BY_NAME
     from ..settings import Settings
+    from .serve import add_options as add_serve_options
     from .setting_options import add_setting_options
 
     parser = _Parser(prog="ai-widgets", description="Audio-Interaction on the command line and in JupyterLab.")
@@ -109,10 +110,18 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
         help="save the audio as the model heard it only, not also as decoded: a smaller file",
     )
     run.add_argument("--html", metavar="OUT.html", help="write a page that shows and plays everything, for any browser")
+    run.add_argument("--engine", action="store_true", help="with --html: the page has the model in it, to run it on")
     run.add_argument("--separate", action="store_true", help="hear every file in a session of its own, several at once")
+    run.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="hear every file separately on a Ray cluster: ray://HOST:10001, auto for one on this machine, local to "
+        "start one",
+    )
+    run.add_argument("--parquet", metavar="OUT", help="with --ray: folder for the events, as Parquet")
     run.add_argument("--places", type=int, help="with --separate: sessions in one forward pass (default: 16)")
     run.add_argument("--workers", type=int, help="with --separate: processes (default: by model, cores and files)")
-    run.add_argument("--resume", action="store_true", help="with --separate: continue the file of --json after a kill")
+    run.add_argument("--resume", action="store_true", help="with --separate or --ray: go on after a kill")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
 
@@ -139,6 +148,10 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
     page.add_argument("--single-file", action="store_true", help="write one HTML file, which opens without a server")
     page.add_argument("--recording", metavar="TALK.aiw", help="a recording of the checkpoint that the page shows first")
     page.set_defaults(command=_page)
+
+    serve = commands.add_parser("serve", help="serve one model to a class, over WebSockets")
+    add_serve_options(serve)
+    serve.set_defaults(command=_serve)
 
     demo = commands.add_parser("demo", help="open a notebook of the package in JupyterLab")
     demo.add_argument("--port", type=int, default=8888, help="port of JupyterLab (default: 8888)")
@@ -220,6 +233,12 @@ def _convert(given: argparse.Namespace) -> int:
 
     print(convert(given.source, given.target, given.dtype, given.revision))
     return 0
+
+
+def _serve(given: argparse.Namespace) -> int:
+    from .serve import serve_class
+
+    return serve_class(given)
 
 
 def _demo(given: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from ..session.listening import ListeningModel
 from ..session.session import StreamingSession
 from ..session.together import PLACES
 from ..settings import Settings
+from .engine_page import check_engine, check_model, write_page
 from .run_separately import Hearing, check_options, given_model, run_separately
 from .saving import recording
 from .screen import Transcript
@@ -46,9 +47,15 @@ def run_files(given: argparse.Namespace) -> int:
     settings = chosen(given, Settings)
     longest_s = _longest(given.longest)
     check_options(given)
-    if given.separate:
+    if given.engine:
+        check_engine(given)
+    if given.separate or given.ray is not None:
         places = PLACES if given.places is None else given.places
         hearing = Hearing(settings, given.floor, given.tail_silence, longest_s, places)
+        if given.ray is not None:
+            from .run_on_ray import run_on_ray
+
+            return run_on_ray(given, hearing, (_listener, given_model(given)))
         return run_separately(given, _listener(given), hearing, (_listener, given_model(given)))
     skipped: list[str] = []
     # All files are opened before the model is loaded, so that a bad name is reported at once.
@@ -61,9 +68,11 @@ def run_files(given: argparse.Namespace) -> int:
         lines = _open_json(given.json, stack)
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
         model = _listener(given)
+        if given.engine:
+            check_model(model)
         if given.html is not None:
             # Also after an error or Ctrl-C: the page then shows what was heard.
-            stack.callback(record.to_html, given.html)
+            stack.callback(write_page, record, model, given)
         session = StreamingSession(model, settings, record)
         # Closes the file that the session was reading when an error occurred.
         stack.callback(session.close)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 
 from ..errors import PageError, printable
 from ..model.fingerprint import fingerprint
 from ..model.interfaces import LanguageModel
 from ..model.onnx.export import export
+from ..record.html import heading_of, text_of
 from ..record.record import SessionRecord
 from .files import (
     CREDITS_FILE,
+    EMBEDDED,
     INDEX_FILE,
     MODEL_FOLDER,
     RECORDING_FILE,
@@ -21,19 +25,22 @@ from .files import (
     built,
     clips,
     embedded_credits,
+    substitute,
     version_of,
 )
 
-EMBEDDED = "tiny"
-"""Name of the embedded checkpoint, whose credits a page contains."""
-
-
-MAIN, MAIN_WITH_RECORDING = '<main id="aiw-page">', f'<main id="aiw-page" data-recording="{RECORDING_FILE}">'
-"""Element of the document that the page draws in, and the same where the page has a recording to open."""
+TITLE = re.compile(r"<title>[^<]*</title>")
+"""Title of the document, in whose place a recording has its own."""
+MAIN = re.compile(r'<main id="aiw-page">.*?</main>', re.DOTALL)
+"""Element of the document that the page draws in, with what it shows until then."""
 
 
 def contents(
-    model: LanguageModel, recording: Path | None = None, *, step_done: Callable[[], object] | None = None
+    model: LanguageModel,
+    recording: Path | None = None,
+    *,
+    title: str | None = None,
+    step_done: Callable[[], object] | None = None,
 ) -> dict[str, bytes]:
     """Export a model, and return all files of its page by name; the service worker knows all others.
 
@@ -43,6 +50,8 @@ def contents(
         See `model.onnx.export.export`.
     recording
         Recording of this model (`record.save`), which the page shows when it is opened; None for an empty session.
+    title
+        Title of a page with a recording, as plain text; None for one with the model's name.
     step_done
         Called after each step of the export.
 
@@ -58,9 +67,9 @@ def contents(
     # The build is read first: its absence is reported before an export of several seconds.
     found = {**built(), **clips()}
     if recording is not None:
-        check_recording(model, recording)
+        record = check_recording(model, recording)
         found[RECORDING_FILE] = recording.read_bytes()
-        found[INDEX_FILE] = _with_recording(found[INDEX_FILE])
+        found[INDEX_FILE] = _with_recording(found[INDEX_FILE], record, title)
     found |= {f"{MODEL_FOLDER}/{name}": content for name, content in export(model, step_done).items()}
     if model.name == EMBEDDED:
         found[f"{MODEL_FOLDER}/{CREDITS_FILE}"] = embedded_credits()
@@ -68,24 +77,28 @@ def contents(
     return found
 
 
-def check_recording(model: LanguageModel, recording: Path) -> None:
-    """Check that a page of `model` can go on from a recording; raises what `contents` raises."""
+def check_recording(model: LanguageModel, recording: Path) -> SessionRecord:
+    """Read a recording, which a page of `model` can run on; raises what `contents` raises."""
     if recording.is_dir():
         raise PageError(f"{recording} is a folder; a page takes a recording in one file, as record.save writes it.")
-    about = SessionRecord.load(recording).header.model
+    record = SessionRecord.load(recording)
+    about = record.header.model
     if about.get("fingerprint") != fingerprint(model):
         name = printable(str(about.get("name") or "an unknown model"))
         raise PageError(
             f"{recording} was recorded with {name}, whose weights are not those of {model.name}; name its checkpoint "
             "with --checkpoint."
         )
+    return record
 
 
-def _with_recording(document: bytes) -> bytes:
-    text = document.decode("utf-8")
-    if text.count(MAIN) != 1:
-        raise PageError(f"The page's document has no place for {MAIN}; run `make` to build it again.")
-    return text.replace(MAIN, MAIN_WITH_RECORDING).encode("utf-8")
+def _with_recording(document: bytes, record: SessionRecord, title: str | None) -> bytes:
+    """Put a recording's title and its replies as text into the document; without scripts they remain."""
+    text, heading = document.decode("utf-8"), heading_of(record, title)
+    inside = f'<main id="aiw-page" data-recording="{RECORDING_FILE}">{text_of(record, heading)}</main>'
+    for pattern, element in ((TITLE, f"<title>{escape(heading)}</title>"), (MAIN, inside)):
+        text = substitute(text, pattern, element)
+    return text.encode("utf-8")
 
 
 def _service_worker(contents: Contents) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 
@@ -30,6 +31,8 @@ CLIPS_FOLDER = "clips"
 """Folder of the clips that come with the package."""
 CREDITS_FILE = "CREDITS.md"
 """Sources and licences of the embedded checkpoint's training data, and of the clips; one in each folder."""
+EMBEDDED = "tiny"
+"""Name of the embedded checkpoint, whose credits a page contains."""
 RECORDING_FILE = "recording.aiw"
 """Recording that the page opens at its start, if it has one."""
 SITE_FILE = "site.json"
@@ -76,3 +79,12 @@ def version_of(contents: Contents) -> str:
     for name, content in sorted(contents.items()):
         digest.update(json.dumps([name, hashlib.sha256(content).hexdigest()]).encode())
     return digest.hexdigest()[:16]
+
+
+def substitute(document: str, pattern: re.Pattern[str], text: str) -> str:
+    """Put a text in the only place of a pattern in the document; raises `PageError` if that is not there once."""
+    # A function, since a text may contain what `sub` reads as a group.
+    found, count = pattern.subn(lambda _: text, document)
+    if count != 1:
+        raise PageError(f"The page's document has {count} places for {pattern.pattern}; run `make` to build it again.")
+    return found

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..errors import PageError, RecordError
 from ..record.files import writing
-from .files import INDEX_FILE, SCRIPT_FILE, SERVICE_WORKER_FILE, STYLE_FILE, Contents
+from .files import INDEX_FILE, RECORDING_FILE, SCRIPT_FILE, SERVICE_WORKER_FILE, STYLE_FILE, Contents, substitute
 
 MOST_BYTES = 35_000_000
 """Largest size of the file, in bytes: browsers take seconds to read a larger one, and mail servers refuse it."""
@@ -66,15 +66,24 @@ def write_single_file(contents: Contents, path: Path) -> None:
             for part in parts(contents):
                 size += len(part)
                 if size > MOST_BYTES:
-                    raise PageError(
-                        f"A single file of this checkpoint would have more than {MOST_BYTES / 1e6:.0f} MB; "
-                        "leave out --single-file to write a folder."
-                    )
+                    raise PageError(_too_large(contents))
                 file.write(part)
             # A temporary file is readable by its owner only; the page is made to be handed out.
             partial.chmod(0o644)
     except RecordError as error:
         raise PageError(str(error)) from error
+
+
+def _too_large(contents: Contents) -> str:
+    """Return the sentence on a file that would be too large, with its largest part."""
+    most = f"more than {MOST_BYTES / 1e6:.0f} MB"
+    recording = len(contents.get(RECORDING_FILE, b""))
+    if recording <= max((len(content) for name, content in contents.items() if name != RECORDING_FILE), default=0):
+        return f"A single file of this checkpoint would have {most}; leave out --single-file to write a folder."
+    return (
+        f"A single file with this recording of {recording / 1e6:.0f} MB would have {most}. Write a folder, with "
+        "ai-widgets page OUT --recording TALK.aiw, or record.to_html(path), whose audio is compressed."
+    )
 
 
 def parts(contents: Contents) -> Iterator[bytes]:
@@ -93,8 +102,8 @@ def parts(contents: Contents) -> Iterator[bytes]:
             "form-action 'none'",
         )
     )
-    document = _substitute(document, POLICY, f'<meta http-equiv="Content-Security-Policy" content="{policy}">')
-    document = _substitute(document, re.compile(re.escape(STYLE_LINK)), f"<style>{style}</style>")
+    document = substitute(document, POLICY, f'<meta http-equiv="Content-Security-Policy" content="{policy}">')
+    document = substitute(document, re.compile(re.escape(STYLE_LINK)), f"<style>{style}</style>")
     before, after = _split(document, SCRIPT_LINK)
     yield before.encode("utf-8")
     for name, content in contents.items():
@@ -110,14 +119,6 @@ def _text(contents: Contents, name: str) -> str:
     if name != INDEX_FILE and ("</script" in text.lower() or "</style" in text.lower() or "<!--" in text):
         raise PageError(f"The page's file {name} cannot be part of an HTML page; run `make` to build it again.")
     return text
-
-
-def _substitute(document: str, pattern: re.Pattern[str], text: str) -> str:
-    # A function, since a text may contain what `sub` reads as a group.
-    found, count = pattern.subn(lambda _: text, document)
-    if count != 1:
-        raise PageError(f"The page's document has {count} places for {pattern.pattern}; run `make` to build it again.")
-    return found
 
 
 def _split(document: str, element: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SettingError
+from ..model.threads import intra_op_threads
 from ..protocol import SAMPLE_RATE
 from .endpointing import Endpointing, EndpointingPolicy
 from .policy import Array, Detector
@@ -31,7 +32,8 @@ class SileroDetector:
 
     def __call__(self, samples: Array) -> float:
         """Score the next window."""
-        with self._torch.inference_mode():
+        # The network is small: a second thread costs more than it saves, above all where others use the processor.
+        with self._torch.inference_mode(), intra_op_threads(1):
             return float(self._network(self._torch.from_numpy(np.array(samples, np.float32)), SAMPLE_RATE))
 
     def mark(self) -> dict[str, Any]:

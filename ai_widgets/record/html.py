@@ -105,8 +105,7 @@ def html_page(
     """
     script, style, licenses = (_asset(name) for name in ("viewer.js", "viewer.css", "viewer.licenses.txt"))
     about = page_facts(record.header.to_json())
-    model = about["model"]
-    heading = encodable(title if title is not None else f"Session with {model}" if model else TITLE)
+    heading = heading_of(record, title)
     notes: list[str] = []
     sound: Sound | None = None
     if audio:
@@ -114,8 +113,7 @@ def html_page(
     events: list[Event] = list(record.events)
     packed, left_out = b"", ""
     # Everything of the page but the events: 4 kB are the tags, the header and the transcript's frame.
-    # The policy allows no inline styles. In escaped text there is no quotation mark that the pattern could meet.
-    fallback = re.sub(r' style="[^"]*"', "", encodable(transcript_html(record, heading)))
+    fallback = text_of(record, heading)
     analysed = {each.kind: finite(each.to_json()) for each in analyses}
     room = (
         MAX_BYTES
@@ -173,6 +171,18 @@ def html_page(
         return HtmlPage("\n".join([*parts, *last]))
     before = "\n".join([*parts, '<script type="text/plain" id="aiw-audio">'])
     return HtmlPage(before, sound, "\n".join(["</script>", *last]))
+
+
+def heading_of(record: SessionRecord, title: str | None) -> str:
+    """Return the title of a record's page: the given one, or one with the model's name."""
+    model = page_facts(record.header.to_json())["model"]
+    return encodable(title if title is not None else f"Session with {model}" if model else TITLE)
+
+
+def text_of(record: SessionRecord, heading: str) -> str:
+    """Format the replies of a record as HTML for a page whose policy allows no inline styles."""
+    # In escaped text there is no quotation mark that the pattern could meet.
+    return re.sub(r' style="[^"]*"', "", encodable(transcript_html(record, heading)))
 
 
 def _asset(name: str) -> str:

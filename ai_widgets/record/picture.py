@@ -1,11 +1,13 @@
-"""Static picture of a record's timeline: one SVG element without scripts, style sheets or addresses.
+"""Static picture of a record's timeline: one SVG file without scripts, style sheets or addresses, in an `img` element.
 
-A saved notebook and its HTML export contain the picture, so that the timeline is seen without a kernel and without
-widget state. Colours are those of the page around it, so that it is legible on light and dark pages.
+A saved notebook and its HTML export contain the picture, so that the timeline is seen without a kernel, widget state or
+trust: hosts remove `svg` elements from notebooks that are not trusted and leave their words, but not `img` elements. An
+image does not know the page around it, so that its colours are legible on light and on dark pages.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -31,7 +33,29 @@ QUIET_DB, LOUD_DB = -60.0, -5.0
 ACCENT = "#d9640b"
 """Colour of replies: at least 3:1 on white and on dark grey."""
 
+GREY = "#7d7d7d"
+"""Colour of everything else: at least 4:1 on white and on the dark grey of dark pages."""
+
 Floats = npt.NDArray[np.float64]
+
+
+def timeline_image(record: SessionRecord) -> str:
+    """Return the picture as an HTML image that holds its file, with its alternative text; empty if nothing was heard.
+
+    Examples
+    --------
+    >>> HTML(timeline_image(record))
+    """
+    svg = timeline_svg(record)
+    if not svg:
+        return ""
+    file = b64encode(svg.encode()).decode("ascii")
+    return f'<img alt="{escape(said(record))}" width="100%" src="data:image/svg+xml;base64,{file}">'
+
+
+def said(record: SessionRecord) -> str:
+    """Say in words what the picture shows."""
+    return f"Timeline: {summary(record)}."
 
 
 def timeline_svg(record: SessionRecord) -> str:
@@ -39,7 +63,7 @@ def timeline_svg(record: SessionRecord) -> str:
 
     Examples
     --------
-    >>> HTML(timeline_svg(record))
+    >>> SVG(timeline_svg(record))
     """
     chunks, decisions = record.of_type(Chunk), record.of_type(Decision)
     count = max((event.chunk + 1 for event in (*chunks[-1:], *decisions[-1:])), default=0)
@@ -53,15 +77,15 @@ def timeline_svg(record: SessionRecord) -> str:
     spoken = [decision.chunk for decision in decisions if decision.choice == "TEXT_BEGIN"]
     step = WIDTH / count
     marks = "".join(_mark((chunk + 1) * step) for chunk in spoken[-MAX_MARKS:])
-    said = f"Timeline: {summary(record)}."
+    words = escape(said(record))
     return (
-        f'<svg role="img" aria-label="{escape(said)}" viewBox="0 0 {WIDTH} {HEIGHT}" width="100%" '
-        f'fill="currentColor" font-family="sans-serif" font-size="10"><title>{escape(said)}</title>'
-        f'<g opacity="0.6"><text y="11">level</text>{_ticks(count * CHUNK_SECONDS)}</g>'
-        f'<path opacity="0.45" d="{_bars(level, *LEVEL)}"/>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{words}" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'fill="{GREY}" font-family="sans-serif" font-size="10"><title>{words}</title>'
+        f'<g><text y="11">level</text>{_ticks(count * CHUNK_SECONDS)}</g>'
+        f'<path opacity="0.7" d="{_bars(level, *LEVEL)}"/>'
         f'<path fill="{ACCENT}" d="{_bars(p_text, *PROBABILITY)}"/>'
-        f'<path opacity="0.3" d="M0 {PROBABILITY[1]}h{WIDTH}v1h-{WIDTH}z"/>'
-        f'<g opacity="0.6"><text y="{PROBABILITY[0] - 4}">p(TEXT_BEGIN)</text></g>'
+        f'<path opacity="0.5" d="M0 {PROBABILITY[1]}h{WIDTH}v1h-{WIDTH}z"/>'
+        f'<text y="{PROBABILITY[0] - 4}">p(TEXT_BEGIN)</text>'
         f'<path fill="{ACCENT}" d="{marks}"/></svg>'
     )
 

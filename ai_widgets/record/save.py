@@ -30,8 +30,10 @@ MIME = b"application/vnd.ai-widgets.recording+zip"
 """Content of the first member, stored, by which `file` and other programs recognise the archive."""
 
 
-def save(record: SessionRecord, path: str | Path, *, overwrite: bool = False, folder: bool = False) -> Path:
-    """Write a record; see `SessionRecord.save`.
+def save(
+    record: SessionRecord, path: str | Path, *, overwrite: bool = False, folder: bool = False, raw: bool = True
+) -> Path:
+    """Write a record; see `SessionRecord.save`. `raw`: whether a file also has the audio as it arrived.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def save(record: SessionRecord, path: str | Path, *, overwrite: bool = False, fo
             if folder:
                 _write_folder(record, made)
             else:
-                _write_file(record, made)
+                _write_file(record, made, raw)
             _replace(made, target)
             sync(target.parent)
     except OSError as error:
@@ -125,7 +127,7 @@ def _write_folder(record: SessionRecord, target: Path) -> None:
             sync(file_path)
 
 
-def _write_file(record: SessionRecord, target: Path) -> None:
+def _write_file(record: SessionRecord, target: Path, raw: bool) -> None:
     flac, rest = target.with_name(FLAC_NAME), target.with_name(REST_NAME)
     with rest.open("xb") as file:
         pieces, finer = exact_flac.write(record.audio_pieces(), flac, file)
@@ -139,7 +141,7 @@ def _write_file(record: SessionRecord, target: Path) -> None:
             archive.write(flac, FLAC_NAME, ZIP_STORED)
         if finer:
             archive.write(rest, REST_NAME, ZIP_DEFLATED)
-        for segment in record.raw:
+        for segment in record.raw if raw else ():
             made = target.with_name(f"{segment.path.stem}.flac")
             if segment.path.suffix == Path(FLAC_NAME).suffix:
                 made = segment.path

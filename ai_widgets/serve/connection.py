@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
@@ -21,7 +22,7 @@ from ..widget.wire.frames import pack, unpack
 from ..widget.wire.limits import PROTOCOL_VERSION
 from ..widget.wire.outbox import MAX_BATCH
 from .driver import Driver
-from .limits import HELLO_SECONDS, MESSAGE_SECONDS, SLOW_SECONDS
+from .limits import HELLO_SECONDS, MESSAGE_SECONDS, PING_SECONDS, SLOW_SECONDS
 from .metrics import Metrics
 from .place import Place
 from .places import Places, RefusedError
@@ -48,8 +49,8 @@ class Connection:
         Parts of the server.
     others
         All connections of the server.
-    slow_s
-        Time in which the client must take a message.
+    slow_s, ping_s
+        Time in which the client must take a message; time between two pings, and in which one must be answered.
 
     Attributes
     ----------
@@ -66,14 +67,16 @@ class Connection:
         metrics: Metrics,
         others: Iterable[Connection],
         slow_s: float = SLOW_SECONDS,
+        ping_s: float = PING_SECONDS,
     ) -> None:
         self._socket, self.learner, self._slow_s = socket, learner, slow_s
         self._places, self._driver, self._metrics = places, driver, metrics
-        self._others = others
+        self._others, self._ping_s = others, ping_s
+        self._held = self._closing = False
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._number = self._sent = 0
-        self._room, self._caught_up = asyncio.Event(), asyncio.Event()
+        self._room, self._caught_up, self._moved = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._ending: asyncio.Future[None] | None = None
         self.place: Place | None = None
 
@@ -89,14 +92,15 @@ class Connection:
         place = self.place
         if place is None:
             return
-        writer = asyncio.create_task(self._write(place))
+        tasks = [asyncio.create_task(each) for each in (self._write(place), self._watch())]
         try:
             await self._read(place)
         except ConnectionClosed:
             pass
         finally:
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._leave(place)
 
     async def tell(self, code: str, sentence: str) -> None:
@@ -106,14 +110,25 @@ class Connection:
         except (ConnectionClosed, asyncio.TimeoutError):
             logger.debug("A client could not be told: %s", code)
 
-    async def caught_up(self) -> None:
-        """Wait until the client has been sent all events so far."""
+    async def settled(self) -> None:
+        """Wait until all audio so far is decided, and the client has been sent all events."""
+        place = self.place
+        if place is None or place.changed != self._wake:
+            return
+        while not place.idle:
+            self._moved.clear()
+            # The driver tells after each round, also of one that ended since `idle` was read.
+            if not place.idle:
+                await self._moved.wait()
         self._caught_up.clear()
         self._changed.set()
         await self._caught_up.wait()
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket; a client that does not answer is cut off."""
+        # Reading may be held, and would not notice the end of the socket.
+        self._closing = True
+        self._notice()
         await self._socket.close(code, reason)
 
     def end(self, reason: str) -> None:
@@ -140,6 +155,8 @@ class Connection:
         # Another socket of this client may not have noticed yet that its network is gone.
         replaced = [other for other in self._others if other is not self and other.place is place]
         place.changed = self._wake
+        # What a client that comes again lacks is sent without anything new.
+        self._changed.set()
         for other in replaced:
             other.end("replaced")
         number, record = place.shown
@@ -187,10 +204,30 @@ class Connection:
                 self._changed.set()
             self._driver.wake()
             if seconds:
+                self._held = True
                 await asyncio.sleep(seconds)
-            while place.full and place.changed == self._wake:
+            while (place.full or self._places.draining) and place.changed == self._wake and not self._closing:
+                self._held = True
                 self._room.clear()
                 await self._room.wait()
+
+    async def _watch(self) -> None:
+        """Cut off a client that answers no ping, except where its answers were not read.
+
+        The library's own pings know nothing of that, and would end a session that waits for a slow model.
+        """
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(self._ping_s)
+                self._held = self._place_full
+                pong = await self._socket.ping()
+                answered, _ = await asyncio.wait([asyncio.ensure_future(pong)], timeout=self._ping_s)
+                if not answered and not self._held:
+                    self._socket.transport.abort()
+
+    @property
+    def _place_full(self) -> bool:
+        return self.place is not None and self.place.full
 
     # To the client ---------------------------------------------------------------------------------------------------
 
@@ -202,6 +239,7 @@ class Connection:
     def _notice(self) -> None:
         self._changed.set()
         self._room.set()
+        self._moved.set()
 
     async def _write(self, place: Place) -> None:
         try:

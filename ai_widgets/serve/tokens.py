@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import SettingError
 
 TOKEN_BYTES = 18
-"""Random bytes of a token, which 24 characters write: nobody guesses 144 bits over a network."""
+"""Random bytes of a token, which 24 characters write: 144 bits cannot be guessed over a network."""
 MIN_TOKEN = 16
 """Characters of the shortest token that a file may hold."""
 MAX_FILE_BYTES = 1_000_000

@@ -115,6 +115,24 @@ class Replay:
         return f"not reproduced: {self.first_difference}; {self.compared:,} decisions, tokens and replies before it are"
 
 
+def check_rerun(record: SessionRecord) -> None:
+    """Check that a record can be heard again.
+
+    Raises
+    ------
+    SessionError
+        If it lacks settings or audio, or holds several sessions.
+    """
+    if not record.header.settings:
+        raise SessionError("The record does not say with which settings its session began, so it cannot be run again.")
+    chunks = record.of_type(Chunk)
+    if record.header.sessions > 1 or any(chunk.chunk != place for place, chunk in enumerate(chunks)):
+        raise SessionError("The record holds several sessions, or lacks chunks, so it cannot be run again.")
+    lacking = next((chunk.chunk for chunk in chunks if not record.keeps(chunk.chunk)), None)
+    if lacking is not None:
+        raise missing(lacking)
+
+
 def rerun(
     model: ListeningModel,
     record: SessionRecord,
@@ -142,14 +160,8 @@ def rerun(
     SettingError
         If its settings are unknown, or not possible with this model.
     """
-    if not record.header.settings:
-        raise SessionError("The record does not say with which settings its session began, so it cannot be run again.")
+    check_rerun(record)
     chunks = record.of_type(Chunk)
-    if record.header.sessions > 1 or any(chunk.chunk != place for place, chunk in enumerate(chunks)):
-        raise SessionError("The record holds several sessions, or lacks chunks, so it cannot be run again.")
-    lacking = next((chunk.chunk for chunk in chunks if not record.keeps(chunk.chunk)), None)
-    if lacking is not None:
-        raise missing(lacking)
     script = Script.of(record.events)
     forced = dict(script.force) if force is None else {chunk.chunk: force for chunk in chunks}
     script = replace(script.after(-1, changed), force=forced)

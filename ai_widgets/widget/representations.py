@@ -15,7 +15,7 @@ from threading import RLock
 from typing import Any
 from uuid import uuid4
 
-from ..record.picture import timeline_svg
+from ..record.picture import timeline_image
 from ..record.record import SessionRecord
 from ..record.saved_viewer import saved_viewer
 from ..record.transcript import transcript_html, transcript_text
@@ -24,6 +24,8 @@ from .wire.comm import ShellSafeWidget
 logger = logging.getLogger(__name__)
 
 Bundle = dict[str, Any]
+INSTEAD = "What a saved notebook keeps of the widget: run this cell with a kernel to use it."
+"""Sentence for readers of a page without a kernel, such as nbconvert's HTML."""
 
 
 class SavedTranscript:
@@ -118,7 +120,7 @@ class WidgetView:
         """Return text and HTML that need neither kernel nor extension."""
         return {
             "text/plain": f"{headline}\n{transcript_text(record)}",
-            "text/html": f'<div class="{self.transcript.name}">{timeline_svg(record)}'
+            "text/html": f'<div class="{self.transcript.name}">{timeline_image(record)}<div>{INSTEAD}</div>'
             f"{transcript_html(record, headline)}{saved_viewer(record) if self._viewer else ''}</div>",
         }
 

@@ -101,6 +101,7 @@ function chunkEvents(k: number, random: () => number): SessionEvent[] {
       decided_ms: 0,
       encode_wait_ms: 0,
       capture_ms: 0,
+      network_ms: 0,
     },
   ];
   if (speaks) events.push(...replyEvents(k, random));

@@ -73,6 +73,8 @@ if (root) {
   const channel = new EngineChannel(load, { clip, hash: location.hash, share });
   root.replaceChildren();
   const offline = signal(firstState());
-  render(<PageApp view={createView(channel)} offline={offline} />, root);
-  void start(channel, root.dataset.recording).then(() => store(offline));
+  const { recording } = root.dataset;
+  const title = recording ? document.title : null;
+  render(<PageApp view={createView(channel)} offline={offline} recording={title} />, root);
+  void start(channel, recording).then(() => store(offline));
 }

@@ -332,6 +332,7 @@ export function timing(k: number, reply_ms: number, more: Partial<Timing> = {}):
     decided_ms: 0,
     encode_wait_ms: 0,
     capture_ms: 0,
+    network_ms: 0,
     ...more,
   };
 }

@@ -85,6 +85,16 @@ describe("a refused microphone", () => {
     );
   });
 
+  it("by VS Code says what to do instead: a clip, a file, an array", () => {
+    const problem = policyProblem({ by: "host" });
+    expect(problem.sentence).toBe(
+      "The program that shows this notebook blocks the microphone (VS Code does).",
+    );
+    expect(problem.wayOut).toBe(
+      "Play a clip or choose a file instead, pass an array to `w.feed(samples, rate)`, or open the notebook in JupyterLab in a browser.",
+    );
+  });
+
   it("by a frame names the frame, what shows it and the way out", () => {
     const frame = "The frame “Lab $& notes” (https://lab.example/nb)";
     const problem = policyProblem({

@@ -33,19 +33,23 @@ from .page import PATIENCE_MS, Notebook
 VIEW = "application/vnd.jupyter.widget-view+json"
 SECONDS = PATIENCE_MS / 1000
 
+OFFLINE = {"PIP_NO_INDEX": "1", "HF_HUB_OFFLINE": "1"}
+"""Environment of the kernels: the first cell of a notebook finds the package installed, and asks no registry."""
+
 
 @dataclass(frozen=True)
 class Kind:
     """What distinguishes a host: its name, what it sets in its kernels, and whether its frame has the microphone."""
 
     name: str
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str]
     startup: str = ""
     microphone: bool = False
 
 
 COLAB = Kind(
     "Colab",
+    environment={"COLAB_RELEASE_TAG": "release-colab"},
     startup="import sys, types; sys.modules['google.colab'] = types.ModuleType('google.colab')",
     microphone=True,
 )
@@ -68,6 +72,8 @@ class Model {
   send(content) { line.send(JSON.stringify({comm: this.id, content})); }
 }
 async function show(model) {
+  // Views of ipywidgets, such as sliders, are not drawn.
+  if (!model.get('_esm')) return;
   const style = document.createElement('style');
   style.textContent = model.get('_css');
   const module = await import(URL.createObjectURL(new Blob([model.get('_esm')], {type: 'text/javascript'})));
@@ -127,7 +133,7 @@ class SimulatedHost:
     def start(self, folder: Path) -> None:
         """Start kernel and server; the kernel's IPython has `folder` to itself."""
         self._thread.start()
-        self._do(self._start({**os.environ, "IPYTHONDIR": str(folder), **self.kind.environment}))
+        self._do(self._start({**os.environ, **OFFLINE, "IPYTHONDIR": str(folder), **self.kind.environment}))
         if self.kind.startup:
             self.run(self.kind.startup)
 

@@ -74,6 +74,12 @@ class Site:
         self.button("clip").select_option(clip)
         expect(self.button("playing")).to_have_attribute("data-file", "ended")
 
+    def select(self, chunk: int) -> None:
+        """Select a chunk on the timeline, by keys."""
+        self.page.get_by_role("slider", name="Timeline of chunks").focus()
+        for key in ("Home", *["ArrowRight"] * chunk, "Enter"):
+            self.page.keyboard.press(key)
+
     def replies(self) -> list[str]:
         """Texts of the replies."""
         return self.page.get_by_test_id("turn-text").all_inner_texts()

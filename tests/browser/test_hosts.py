@@ -11,6 +11,9 @@ from typing import Any
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page, expect
 
 from .conftest import OPENED
@@ -90,6 +93,8 @@ def speak(notebook: Notebook) -> None:
     """Record the microphone in a new session until it is heard, and stop."""
     notebook.button("reset").click()
     expect(notebook.widget.first).to_have_attribute("data-chunks", "0")
+    # While a file plays, the button reads Stop.
+    expect(notebook.button("record")).to_contain_text("Record")
     notebook.record()
     expect(notebook.widget.first).to_have_attribute("data-decisions", re.compile(r"[3-9]|\d\d+"))
     notebook.stop()
@@ -105,15 +110,19 @@ def opened(show: Show, host: SimulatedHost) -> Output:
     return Output(frame, around.artifacts, host)
 
 
-def test_notebook_7(show: Show, lab: Lab) -> None:
-    address = lab.notebook("notebook-7.ipynb", [WIDGET])
+def test_notebook_7(show: Show, lab: Lab, tmp_path: Path) -> None:
+    over = tmp_path / "over"
+    address = lab.notebook("notebook-7.ipynb", [WIDGET, UNTIL.format(str(over))])
     notebook = show(Notebook, "notebook-7.ipynb")
     notebook.open(address.replace("/lab/tree/", "/notebooks/"))
     notebook.run_cell(0)
     play_a_clip(notebook)
     assert notebook.ask("w.record.turns['text'].tolist()") == HEARD
     notebook.shot("notebook-7", widget=False)
+    # While a cell runs.
+    notebook.run_cell(1, wait=False)
     speak(notebook)
+    over.touch()
     assert notebook.ask(SOURCE) == "mic"
     assert notebook.errors() == []
 
@@ -152,18 +161,26 @@ def test_marimo_with_the_plain_widget(show: Show, marimo: str) -> None:
 
 @pytest.mark.parametrize("kind", [COLAB, KAGGLE], ids=lambda kind: kind.name)
 def test_a_simulated_host_runs_the_quick_start_to_its_end_live(show: Show, tmp_path: Path, kind: Kind) -> None:
-    first, *others = [cell.source for cell in nbformat.read(QUICK_START, 4).cells if cell.cell_type == "code"]
+    cells = [cell.source for cell in nbformat.read(QUICK_START, 4).cells if cell.cell_type == "code"]
     with simulated(kind, tmp_path) as host:
         output = opened(show, host)
-        assert host.run(first).errors == []
-        output.ask("w.set(greedy=True)")
+        for cell in cells:
+            assert host.run(cell).errors == []
+        turns = output.ask("len(w.record.turns)")
+        assert turns > 0
+        expect(output.widget.first).to_have_attribute("data-turns", str(turns))
+        expect(output.widget.first).to_have_attribute("data-state", "stopped")
         output.expect_problem("no_buffers", "drops the binary part.*sent as text.*Nothing has to be done")
         expect(output.problem("no_buffers")).to_have_attribute("role", "status")
 
-        # While no cell runs, the page asks for what is new.
+        # What a cell changes without waiting is shown after its end, because the page asks for what is new.
+        assert host.run("w.set(greedy=True)\nw.reset()").errors == []
+        expect(output.widget.first).to_have_attribute("data-chunks", "0")
+
+        # While no cell runs.
         play_a_clip(output)
         assert output.ask("w.record.turns['text'].tolist()") == HEARD
-        # What the kernel's threads sent by themselves never arrived, and the page has all the same.
+        # What the kernel's threads sent by themselves never arrived, and the page shows all the same.
         assert host.withheld > 0
 
         # While a cell runs, what it plays is shown before its end.
@@ -171,16 +188,13 @@ def test_a_simulated_host_runs_the_quick_start_to_its_end_live(show: Show, tmp_p
         running = host.begin(f"w.reset()\nw.play('clip:digit')\n{UNTIL.format(str(over))}")
         expect(output.button("transcript")).to_contain_text("You said seven.")
         assert not running.done()
-        # What the page asks meanwhile waits for the end of the cell, and is not lost.
+        # What the page asks meanwhile is handled after the cell, and is not lost.
         output.button("clip").select_option("rooster")
         over.touch()
         assert running.result(60).errors == []
         expect(output.button("transcript")).to_contain_text("rooster")
+        expect(output.button("playing")).to_have_attribute("data-file", "ended")
 
-        for cell in others:
-            assert host.run(cell).errors == []
-        turns = output.ask("len(w.record.turns)")
-        expect(output.widget.first).to_have_attribute("data-turns", str(turns))
         if kind.microphone:
             speak(output)
             assert output.ask(SOURCE) == "mic"
@@ -188,6 +202,25 @@ def test_a_simulated_host_runs_the_quick_start_to_its_end_live(show: Show, tmp_p
             output.button("record").click()
             output.expect_problem("frame_policy", r"is not allowed to use the microphone.*Play a clip or choose a file")
             output.expect_problem("frame_policy", r"pass an array to `w\.feed\(samples, rate\)`")
+            turns = output.ask("len(w.record.turns)")
             assert host.run("w.feed(aiw.clips['digit'].samples(), 16_000, end=True)").errors == []
             expect(output.widget.first).to_have_attribute("data-turns", str(turns + 1))
         output.page.page.screenshot(path=output.artifacts / f"simulated-{kind.name}.png")
+
+
+def test_html_of_nbconvert_shows_the_session_and_says_how_to_use_the_widget(
+    show: Show, lab: Lab, tmp_path: Path
+) -> None:
+    """The quick start as a notebook keeps it, without saved widget state, and read offline."""
+    cells = [new_code_cell(WIDGET), new_code_cell("w.play('clip:digit')")]
+    book = NotebookClient(new_notebook(cells=cells), resources={"metadata": {"path": str(tmp_path)}}).execute()
+    html, _ = HTMLExporter().from_notebook_node(book)
+    file = tmp_path / "quick-start.html"
+    file.write_text(html, encoding="utf-8")
+    page = show(Notebook, file.name).page
+    page.route(re.compile("^https?:"), lambda route: route.abort())
+    page.goto(file.as_uri())
+    expect(page.get_by_role("cell", name="You said seven.")).to_be_visible()
+    expect(page.locator("svg").first).to_be_visible()
+    expect(page.get_by_text("run this cell with a kernel to use it")).to_be_visible()
+    page.screenshot(path=tmp_path / "nbconvert.png")

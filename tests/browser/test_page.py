@@ -15,7 +15,7 @@ from ai_widgets.page.contents import contents
 from ai_widgets.page.files import MODEL_FOLDER, SERVICE_WORKER_FILE
 from ai_widgets.page.single_file import write_single_file
 from ai_widgets.page.site import write_site
-from ai_widgets.protocol import Decision, Turn
+from ai_widgets.protocol import CHUNK_SAMPLES, Decision, Turn
 from ai_widgets.record.record import SessionRecord
 
 from . import sounds
@@ -140,6 +140,37 @@ def test_a_recording_of_python_is_shown_and_closed_again(open_site: OpenSite, tm
     expect(site.widget).to_have_attribute("data-decisions", "0")
 
 
+def test_a_recording_of_python_is_run_on_as_python_runs_it_on(open_site: OpenSite, tmp_path: Path) -> None:
+    """A clip with its own floor, exact audio from FLAC, and a seed: the branch has Python's decisions and replies."""
+    model = aiw.load_model("tiny")
+    with model.session(seed=4) as session:
+        session.push_clip(sounds.speech(), sounds.RATE)
+        where = session.record.save(tmp_path / "talk.aiw")
+    at = 4
+    fork = model.rerun(session.record).fork(at, force="TEXT_BEGIN")
+    fork.run_on()
+    site = open_site()
+    site.button("file-input").set_input_files(where)
+    expect(site.widget).to_have_attribute("data-recording", "true")
+    site.select(at)
+    site.button("run-on-speak").click()
+    expect(site.button("branch")).to_have_attribute("data-state", "done")
+    expect(site.button("branch-said")).to_contain_text(f"first {at}: ")
+    differs = [
+        chunk
+        for chunk in range(at, session.record.chunks_heard)
+        if told(session.record, chunk) != told(fork.record, chunk)
+    ]
+    expect(site.button("branch-said")).to_have_attribute("data-differences", str(len(differs)))
+    assert site.problems() == []
+
+
+def told(record: SessionRecord, chunk: int) -> tuple[list[str], list[str]]:
+    """What a record decides at a chunk, and replies."""
+    decisions = [decision.choice for decision in record.of_type(Decision) if decision.chunk == chunk]
+    return decisions, [turn.text for turn in record.of_type(Turn) if turn.chunk == chunk]
+
+
 def test_browsers_decode_the_flac_of_a_recording_to_less_than_half_a_step(open_site: OpenSite, tmp_path: Path) -> None:
     """The page rounds what a browser decodes to 24 bits, and adds the rest: exact if the browser is that exact."""
     from base64 import b64encode
@@ -180,9 +211,7 @@ def test_a_chunk_is_run_on_with_another_decision(open_site: OpenSite) -> None:
     site = open_site()
     site.play("rain")
     assert site.replies() == []
-    site.page.get_by_role("slider", name="Timeline of chunks").focus()
-    for key in ("Home", "ArrowRight", "ArrowRight", "Enter"):
-        site.page.keyboard.press(key)
+    site.select(2)
     site.button("run-on-speak").click()
     lane = site.button("branch")
     expect(lane).to_have_attribute("data-state", "done")
@@ -255,21 +284,32 @@ def test_one_file_from_disk_is_the_whole_page(
     site.page.screenshot(path=artifacts / "page-single-file.png")
 
 
-def test_a_page_with_a_recording_shows_it_and_its_engine_goes_on(
-    built: dict[str, bytes], new_site: OpenSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_hand_out_is_shown_run_on_and_goes_on_from_disk(
+    built: dict[str, bytes], new_site: OpenSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, artifacts: Path
 ) -> None:
     model = aiw.load_model("tiny")
     session = model.session(greedy=True)
     session.push(sounds.speech(), sounds.RATE)
-    talk = session.record.save(tmp_path / "talk.aiw")
     exported = {f"{Path(name).name}": content for name, content in built.items() if name.startswith(f"{MODEL_FOLDER}/")}
-    monkeypatch.setattr("ai_widgets.page.contents.export", lambda _: exported)
-    write_single_file(contents(model, talk), tmp_path / "talk.html")
+    monkeypatch.setattr("ai_widgets.page.contents.export", lambda *_: exported)
+    page = aiw.page.to_html(session.record, tmp_path / "talk.html", title="Tuesday <1>")
+    audio = session.record.chunks_heard * CHUNK_SAMPLES * 4
+    assert page.stat().st_size <= 16_000_000 + audio * 4 // 3
     site = new_site("file:")
     site.page.context.set_offline(True)
-    site.open((tmp_path / "talk.html").as_uri())
+    site.open(page.as_uri())
+    expect(site.page).to_have_title("Tuesday <1>")
     expect(site.widget).to_have_attribute("data-recording", "true")
     assert site.replies() == [turn.text for turn in session.record.of_type(Turn)]
+    site.select(2)
+    site.button("run-on-speak").click()
+    expect(site.button("branch")).to_have_attribute("data-state", "done")
+    expect(site.button("branch-said")).to_contain_text("first 2: ")
+    assert grave_findings(site.page, "body") == []
+    site.page.screenshot(path=artifacts / "page-hand-out.png", full_page=True)
+    site.page.set_viewport_size({"width": 390, "height": 844})
+    assert site.widget.evaluate(STICKING_OUT) == []
+    site.page.screenshot(path=artifacts / "page-hand-out-390.png", full_page=True)
     site.play()
     expect(site.widget).to_have_attribute("data-recording", "false")
     assert site.wait_replies(2) == [SPOKEN] * 2

@@ -81,5 +81,7 @@ def test_a_notebook_keeps_the_transcript(open_notebook: OpenNotebook, windows: W
     expect(transcript(other)).to_be_visible()
     for text in texts:
         expect(transcript(other)).to_contain_text(text)
+    picture = transcript(other).locator("img")
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
     other.shot("transcript-untrusted", widget=False)
     other.page.close()

@@ -89,6 +89,11 @@ def write_export(model: LanguageModel, folder: Path) -> None:
         (folder / name).write_bytes(content)
 
 
+def check_exportable(model: LanguageModel) -> None:
+    """Raise an `ExportError`, as `export` does, for a model that is too large or quantised, or no checkpoint."""
+    _parts(model)
+
+
 def _parts(model: LanguageModel) -> tuple[AudioTower, Decoder]:
     """Return the modules of a model that can be exported."""
     if not isinstance(model.encoder, Encoder) or not isinstance(model.decoder, Decoder):

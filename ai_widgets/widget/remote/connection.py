@@ -81,8 +81,8 @@ class ServerConnection:
         self.renewed = False
         self._open()
 
-    def send(self, message: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Send a message; where the connection is lost, open it again first.
+    def send(self, message: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> bool:
+        """Send a message. Return False where the connection was lost, and was opened again in place of that.
 
         Raises
         ------
@@ -91,13 +91,12 @@ class ServerConnection:
         """
         from websockets.exceptions import ConnectionClosed
 
-        frame = pack(message, buffers)
-        while True:
-            try:
-                self._live().send(frame)
-                return
-            except ConnectionClosed:
-                self._reopen()
+        try:
+            self._live().send(pack(message, buffers))
+        except ConnectionClosed:
+            self._reopen()
+            return False
+        return True
 
     def interrupt(self) -> None:
         """Ask the server to end the running reply; do nothing where the connection is lost."""
@@ -108,7 +107,8 @@ class ServerConnection:
 
     def next_event(self) -> Event | None:
         """Return the next event; None where the connection was opened again, and what was sent may be lost."""
-        return self._next(self._events)
+        event: Event | None = self._next(self._events)
+        return event
 
     def answer(self) -> Mapping[str, Any]:
         """Return the next answer that is no event; an empty one where the connection was opened again."""
@@ -192,6 +192,8 @@ class ServerConnection:
                 open_timeout=OPEN_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 max_size=MAX_FRAME_BYTES,
+                # A server that waits for its model answers no pings; `ANSWER_SECONDS` ends the wait for it.
+                ping_timeout=None,
             )
             self._socket = socket
             socket.send(pack(self._hello()))

@@ -24,6 +24,8 @@ from ...settings import Settings
 from .connection import ServerConnection
 from .remote_turns import RemoteTurns
 
+ATTEMPTS = 3
+"""Attempts to send what begins a session, each on a connection that was opened again."""
 TABLE = ("kind", "tokens", "prefix", "block", "limit")
 """Fields of the message `model` that a page shows, as the widget's `model_info` has them."""
 
@@ -118,10 +120,12 @@ class RemoteModel:
 
     def begin(self, settings: Settings) -> None:
         """Begin another session at the server, with these settings."""
-        self.connection.renewed = False
-        self.connection.forget_events()
-        self.connection.send({"type": "reset"})
         self._agreed = None
+        for _ in range(ATTEMPTS):
+            self.connection.renewed = False
+            self.connection.forget_events()
+            if self.connection.send({"type": "reset"}):
+                break
         self.agree(settings)
 
     def agree(self, settings: Settings) -> Framing:
@@ -136,12 +140,14 @@ class RemoteModel:
         had = {} if self._agreed is None else self._agreed.to_json()
         changes = {name: value for name, value in wanted.items() if name not in had or had[name] != value}
         if changes:
-            self.connection.send({"type": "set", "changes": changes})
-            answer = self.connection.answer()
-            if not answer:
-                # The connection was opened again; the next chunk begins a session anew where that is needed.
-                self.connection.send({"type": "set", "changes": wanted})
-                answer = self.connection.answer()
+            answer: Mapping[str, Any] = {}
+            for _ in range(ATTEMPTS):
+                if self.connection.send({"type": "set", "changes": changes}):
+                    answer = self.connection.answer()
+                if answer:
+                    break
+                # The connection was opened again, perhaps with a new session, which has no settings yet.
+                changes = wanted
             if isinstance(answer.get("refused"), SettingError):
                 raise answer["refused"]
             if "detail" not in answer:

@@ -112,9 +112,10 @@ class RemoteTurns:
             self._chunk, self._decision, self._timing, self._notices = chunk, None, None, []
         started = perf_counter()
         while self._decision is None:
-            if not self._open:
+            if self._open:
+                self._receive()
+            else:
                 self._send(state.settings, frames)
-            self._receive(state)
         self._away_s = perf_counter() - started
         return state, self._notices
 
@@ -204,7 +205,10 @@ class RemoteTurns:
     # The exchange ----------------------------------------------------------------------------------------------------
 
     def _send(self, settings: Settings, frames: Array) -> None:
-        """Send the chunk, after the opening of the stream where it is the first of a session."""
+        """Send the chunk, after the opening of the stream where it is the first of a session.
+
+        Where the connection is lost meanwhile, the exchange is not open afterwards, and the next call sends.
+        """
         connection = self._model.connection
         if connection.renewed:
             self._model.begin(settings)
@@ -212,16 +216,16 @@ class RemoteTurns:
             self._chunks.clear()
         if not self._chunks:
             opening = {"source": "mic", "name": "kernel", "rate": SAMPLE_RATE, "tail_s": 0.0}
-            connection.send({"type": "open", "stream": STREAM, **opening})
+            if not connection.send({"type": "open", "stream": STREAM, **opening}):
+                return
         if not self._chunks or self._chunks[-1] != self._chunk:
             self._chunks.append(self._chunk)
         place = len(self._chunks) - 1
         block: dict[str, Any] = {"type": "block", "stream": STREAM, "seq": place, "rate": SAMPLE_RATE}
         block |= {"format": "float32", "time_s": place * CHUNK_SECONDS}
-        connection.send(block, [np.ascontiguousarray(frames, "<f4").tobytes()])
-        self._open = True
+        self._open = connection.send(block, [np.ascontiguousarray(frames, "<f4").tobytes()])
 
-    def _receive(self, state: RemoteProgress) -> None:  # noqa: ARG002
+    def _receive(self) -> None:
         """Take the next event of the chunk before its decision."""
         event = self._model.connection.next_event()
         if event is None:

@@ -90,5 +90,6 @@ export function timingOf({ chunk, origin, times }: Work): Timing {
     decided_ms: times.decided,
     encode_wait_ms: origin.microphone ? times.waited : 0,
     capture_ms: origin.microphone ? origin.age_ms : 0,
+    network_ms: 0,
   };
 }

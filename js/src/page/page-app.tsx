@@ -13,14 +13,18 @@ const SAID_MS = 3000;
 interface Props {
   view: View<EngineChannel>;
   offline: Signal<Offline>;
+  /** Title of the recording that the page was written with; null for a page without. */
+  recording?: string | null;
 }
 
-export function PageApp({ view, offline }: Props) {
+export function PageApp({ view, offline, recording = null }: Props) {
   return (
     <>
       <header class="aiw-page-head">
-        <h1>Audio-Interaction in this page</h1>
+        <h1>{recording ?? "Audio-Interaction in this page"}</h1>
         <p>
+          {recording !== null &&
+            "This page has a recording, and the model that made it: select a chunk, and run on from there with something changed. "}
           A small model listens, and every 0.4 s decides whether to speak. It runs in this tab:{" "}
           <strong>your sound stays here and is sent nowhere.</strong>
         </p>

@@ -8,12 +8,18 @@ const MEANINGS: Record<LatencyPart, string> = {
   capture: "from the last sample to the send",
   uplink: "from the page to the model",
   queue: "waiting for the model",
+  network: "to the class server and back",
   features: "log-mel",
   tower: "audio tower",
   decide: "language model",
   downlink: "from the model to the page",
   paint: "until the picture shows it",
 };
+
+/** Return the parts of a chunk's way: the network only where the model is on a class server. */
+function partsOf(latency: LatencyTable, chunk: number): LatencyPart[] {
+  return LATENCY_PARTS.filter((part) => part !== "network" || latency.part(chunk, part) > 0);
+}
 
 interface Props {
   latency: LatencyTable;
@@ -41,7 +47,7 @@ export function LatencyRows({ latency, chunk, reply_ms, exact }: Props) {
         </tr>
       </thead>
       <tbody style={{ "--deadline": place(DEADLINE_MS) }}>
-        {LATENCY_PARTS.map((part) => {
+        {partsOf(latency, chunk).map((part) => {
           const ms = latency.part(chunk, part);
           const start = from;
           if (!Number.isNaN(ms)) from += ms;

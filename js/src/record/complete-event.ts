@@ -27,6 +27,7 @@ export function completeEvent(event: SessionEvent): SessionEvent {
         decided_ms: event.decided_ms ?? 0,
         encode_wait_ms: event.encode_wait_ms ?? 0,
         capture_ms: event.capture_ms ?? 0,
+        network_ms: event.network_ms ?? 0,
       };
     default:
       return event;

@@ -12,6 +12,7 @@ export const LATENCY_PARTS = [
   "capture",
   "uplink",
   "queue",
+  "network",
   "features",
   "tower",
   "decide",
@@ -43,9 +44,10 @@ export class LatencyTable {
   }
 
   /** Add the kernel's parts. The time before arrival is one part if no page of this browser recorded the chunk. */
-  takeTiming({ chunk, queue_ms, features_ms, tower_ms, decide_ms, capture_ms }: Timing): void {
+  takeTiming({ chunk, queue_ms, features_ms, tower_ms, decide_ms, capture_ms, network_ms }: Timing): void {
     this.#write(chunk, {
       ...{ queue: queue_ms, features: features_ms, tower: tower_ms, decide: decide_ms },
+      network: network_ms ?? 0,
       ...(capture_ms > 0 && Number.isNaN(this.part(chunk, "uplink")) ? { uplink: capture_ms } : {}),
     });
   }

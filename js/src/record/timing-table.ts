@@ -5,7 +5,7 @@ import type { Timing } from "./events";
 
 const NUMBERS = [
   ...(["features_ms", "tower_ms", "decide_ms", "reply_ms", "queue_ms"] as const),
-  ...(["stream", "seq", "arrived_ms", "decided_ms", "encode_wait_ms", "capture_ms"] as const),
+  ...(["stream", "seq", "arrived_ms", "decided_ms", "encode_wait_ms", "capture_ms", "network_ms"] as const),
 ] as const;
 
 export class TimingTable {
