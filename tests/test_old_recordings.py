@@ -51,7 +51,7 @@ class TestVersion02:
         assert (header.model["name"], header.model["device"], header.model["dtype"]) == ("tiny", "cpu", "float32")
         assert (header.settings["seed"], header.settings["temperature"], header.settings["bias"]) == (7, 0.9, 0.0)
         assert header.model["traits"]["special_tokens"]["TEXT_BEGIN"] == 486
-        assert header.framing["texts"]["487"] == "PAD"
+        assert header.framing["texts"]["487"] == "TEXT_END"
         assert header.sessions == 1
 
     def test_it_stays_small(self) -> None:
