@@ -50,8 +50,8 @@ def ray_at(address: str) -> Iterator[Any]:
             words = str(error).strip().splitlines()
             raise ChildError(
                 f"No Ray cluster answers at {address!r} ({words[-1] if words else type(error).__name__}). Give its "
-                "address as ray://HOST:10001, auto for the one that `ray start` began on this machine, or local to start "
-                "one for this command."
+                "address as ray://HOST:10001, auto for the one that `ray start` began on this machine, or local to "
+                "start one for this command."
             ) from error
     try:
         yield ray
