@@ -130,6 +130,24 @@ def test_options_that_do_not_go_together(
     assert said in capsys.readouterr().err
 
 
+def test_a_cluster_that_does_not_answer_is_said(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ray = pytest.importorskip("ray")
+
+    def timing_out(**_: Any) -> None:
+        # As raised by Ray: of no class of its own.
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", timing_out)
+    words = ["--policy", "energy", "--ray", "auto", "--parquet", str(tmp_path / "events")]
+    assert exit_code(["run", str(folder), *words]) == 2
+    said = capsys.readouterr().err
+    assert "No Ray cluster answers at 'auto' (The current node timed out during startup.)" in said
+    assert "ray://HOST:10001" in said
+
+
 def test_without_ray_the_command_says_what_to_install(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,10 +46,12 @@ def ray_at(address: str) -> Iterator[Any]:
                 address=address, include_dashboard=None, log_to_driver=False, logging_level=logging.WARNING,
                 configure_logging=False,
             )  # fmt: skip
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # Ray raises bare exceptions where it cannot start.
+            words = str(error).strip().splitlines()
             raise ChildError(
-                f"No Ray cluster answers at {address!r} ({error}). Give its address as ray://HOST:10001, auto for the "
-                "one that `ray start` began on this machine, or local to start one for this command."
+                f"No Ray cluster answers at {address!r} ({words[-1] if words else type(error).__name__}). Give its "
+                "address as ray://HOST:10001, auto for the one that `ray start` began on this machine, or local to start "
+                "one for this command."
             ) from error
     try:
         yield ray

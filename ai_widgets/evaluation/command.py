@@ -55,8 +55,8 @@ examples:
   ai-widgets evaluate --hours 0.5                                # the embedded checkpoint, on generated sounds
   ai-widgets evaluate --data DATA --policy model silero energy   # beside baselines, on your recordings
   ai-widgets evaluate --data DATA --json OUT.json --report OUT.html
-  ai-widgets evaluate --data DATA --hours 30 --results OUT.jsonl  # goes on after a kill
-  ai-widgets evaluate --data DATA --ray auto --results OUT.jsonl # on all machines of a Ray cluster
+  ai-widgets evaluate --data DATA --hours 30 --results OUT.jsonl    # goes on after a kill
+  ai-widgets evaluate --data DATA --ray auto --results OUT.jsonl    # on all machines of a Ray cluster
 """
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import sys
 import tempfile
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -127,6 +128,7 @@ async def _class(server: asyncio.subprocess.Process, tokens: list[str], seconds:
         "lost": chunks - decisions,
         **{f"p{q}_ms": round(float(np.quantile(times, q / 100)) * 1e3, 1) for q in (50, 95, 99)},
         "longest_ms": round(float(times.max()) * 1e3, 1),
+        **_processor_times(server.pid),
         "memory_mb": [round(each, 1) for each in (memory[0], memory[len(memory) // 2], memory[-1])] if memory else [],
     }
 
@@ -178,6 +180,16 @@ async def _receive(socket: Any, heard: Heard) -> None:
                 heard.decisions += 1
                 heard.decided.set()
                 heard.seconds.append(now - heard.ended.pop(event["chunk"], now))
+
+
+def _processor_times(server: int) -> dict[str, float]:
+    """Return the processor time of server and learners in seconds, which does not depend on what else runs."""
+    file = Path(f"/proc/{server}/stat")
+    if not file.exists():
+        return {}
+    user, system = file.read_text().rpartition(")")[2].split()[11:13]
+    ticks = os.sysconf("SC_CLK_TCK")
+    return {"server_cpu_s": (int(user) + int(system)) / ticks, "learners_cpu_s": round(process_time(), 1)}
 
 
 async def _watch(process: int, memory: list[float]) -> None:
