@@ -117,7 +117,8 @@ def main(wanted: list[str]) -> None:
         load = os.getloadavg()[0]
         with tempfile.TemporaryDirectory() as folder:
             seconds = way.take(Path(folder))
-        print(f"{way.name:8} {seconds:10.1f} s {way.bound_s:6.0f} s {load:12.1f}", flush=True)
+            # Removing an environment takes its time too.
+            print(f"{way.name:8} {seconds:10.1f} s {way.bound_s:6.0f} s {load:12.1f}", flush=True)
     print(f"{os.cpu_count()} cores; times include downloads through the caches of this machine.")
 
 
