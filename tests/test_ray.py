@@ -145,7 +145,7 @@ def test_a_cluster_that_does_not_answer_is_said(
     assert exit_code(["run", str(folder), *words]) == 2
     said = capsys.readouterr().err
     assert "No Ray cluster answers at 'auto' (The current node timed out during startup.)" in said
-    assert "ray://HOST:10001" in said
+    assert "HOST:6379" in said
 
 
 def test_without_ray_the_command_says_what_to_install(

@@ -115,8 +115,7 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
     run.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="hear every file separately on a Ray cluster: ray://HOST:10001, auto for one on this machine, local to "
-        "start one",
+        help="hear every file separately on a Ray cluster: HOST:6379, auto for this machine's, local to start one",
     )
     run.add_argument("--parquet", metavar="OUT", help="with --ray: folder for the events, as Parquet")
     run.add_argument("--places", type=int, help="with --separate: sessions in one forward pass (default: 16)")

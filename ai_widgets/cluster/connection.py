@@ -21,7 +21,7 @@ def ray_at(address: str) -> Iterator[Any]:
     Parameters
     ----------
     address
-        ``local``, ``auto`` for the cluster that runs on this machine, or ``ray://HOST:10001``.
+        ``local``, ``auto`` for the cluster that this machine belongs to, or the address of one, such as ``HOST:6379``.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def ray_at(address: str) -> Iterator[Any]:
             words = str(error).strip().splitlines()
             raise ChildError(
                 f"No Ray cluster answers at {address!r} ({words[-1] if words else type(error).__name__}). Give its "
-                "address as ray://HOST:10001, auto for the one that `ray start` began on this machine, or local to "
+                "address as HOST:6379, auto for the one that this machine belongs to (`ray start`), or local to "
                 "start one for this command."
             ) from error
     try:

@@ -131,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     p.add_argument(
         "--ray", metavar="ADDRESS",
-        help="hear the streams on a Ray cluster: ray://HOST:10001, auto for one on this machine, local to start one",
+        help="hear the streams on a Ray cluster: HOST:6379, auto for that of this machine, local to start one",
     )  # fmt: skip
     p.add_argument("--workers", type=int, help="with --ray: workers (default: one a GPU, else one a core)")
     p.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
