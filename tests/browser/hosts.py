@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +15,7 @@ from playwright.sync_api import Page
 
 from .lab import Lab, free_port
 from .page import PATIENCE_MS, Notebook
-
-START_SECONDS = 60
+from .server_process import serving
 
 
 class VoilaPage(Notebook):
@@ -56,41 +51,12 @@ class VoilaPage(Notebook):
 def running_marimo(files: Path, folder: Path) -> Iterator[str]:
     """Run a folder of marimo files as apps on the loopback interface; yields its address. Logs go into `folder`."""
     port = free_port()
-    log = (folder / "marimo.log").open("wb")
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "marimo", "-y", "run", str(files), "--headless", "--no-token"),
-            *("--host", "127.0.0.1", "--port", str(port), "--no-check"),
-        ],
-        # Settings and caches of its own.
-        env={**os.environ, **dict.fromkeys(("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), str(folder))},
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
+    command = [
+        *(sys.executable, "-m", "marimo", "-y", "run", str(files), "--headless", "--no-token"),
+        *("--host", "127.0.0.1", "--port", str(port), "--no-check"),
+    ]
+    # Settings and caches of its own.
+    environment = {**os.environ, **dict.fromkeys(("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"), str(folder))}
     url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_up(url, process, folder / "marimo.log")
+    with serving(command, f"{url}/health", folder / "marimo.log", environment=environment):
         yield url
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
-
-
-def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise RuntimeError(f"marimo ended at once:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            # There is nothing to wait on but the server's answer.
-            time.sleep(0.2)
-    raise RuntimeError(f"marimo did not answer within {START_SECONDS} s:\n{log.read_text()}")

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,8 @@ import nbformat
 
 from ai_widgets.cli.demo import SERVER_EXTENSION
 
-START_SECONDS = 60
+from .server_process import serving
+
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
 
@@ -83,43 +83,14 @@ def running_lab(folder: Path, root: Path) -> Iterator[Lab]:
         IPYTHONDIR=str(folder / "ipython"),
     )
     port = free_port()
-    log = (folder / "lab.log").open("wb")
     # These options are for tests on the loopback interface only: no token, no password.
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
-            *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}"),
-            *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
-            *("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
-            *("--ServerApp.allow_remote_access=True", SERVER_EXTENSION),
-        ],
-        env=environment,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
+    command = [
+        *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+        *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}"),
+        *("--IdentityProvider.token=", "--ServerApp.password=", "--ServerApp.disable_check_xsrf=True"),
+        *("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
+        *("--ServerApp.allow_remote_access=True", SERVER_EXTENSION),
+    ]
     url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_up(url, process, folder / "lab.log")
+    with serving(command, f"{url}/api/status", folder / "lab.log", environment=environment) as process:
         yield Lab(url, root, folder / "runtime", process)
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
-
-
-def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise RuntimeError(f"JupyterLab ended at once:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(f"{url}/api/status", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            # There is nothing to wait on but the server's answer.
-            time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not answer within {START_SECONDS} s:\n{log.read_text()}")

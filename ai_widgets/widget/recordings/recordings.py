@@ -16,6 +16,7 @@ from ...errors import AiWidgetsError, RecordError, SessionError
 from ...record.load import open_recording
 from ...record.page_facts import page_facts
 from ...record.record import SessionRecord
+from ...session.listening import ListeningModel
 from ..files.page_file import PIECE_BYTES, PageFile
 from ..presenter import Presenter
 from ..wire import outgoing
@@ -160,33 +161,31 @@ class Recordings:
         if message.action == "cancel":
             self._replayer.cancel()
             return
-        model = self._parts.source.loaded
         try:
-            self._check_quiet()
-            self.jobs.check_free()
-            if model is None:
-                raise SessionError("The model is not loaded yet; replay when it is.")
+            self._replayer.start(self._model_of_a_job(), self._parts.pipeline.record)
         except SessionError as error:
             self._replayer.refuse(str(error))
-        else:
-            self._replayer.start(model, self._parts.pipeline.record)
 
     def analyse(self, message: Analyse) -> None:
         """Begin to analyse what is shown with the model, or cancel that."""
         if message.action == "cancel":
             self._analyser.cancel()
             return
-        model = self._parts.source.loaded
         try:
-            self._check_quiet()
-            self.jobs.check_free()
-            if model is None:
-                raise SessionError("The model is not loaded yet; ask again when it is.")
-            self._analyser.start(model, self._parts.pipeline.record, message)
+            self._analyser.start(self._model_of_a_job(), self._parts.pipeline.record, message)
         except AiWidgetsError as error:
             self._analyser.refuse(message, str(error))
 
     # -----------------------------------------------------------------------------------------------------------------
+
+    def _model_of_a_job(self) -> ListeningModel:
+        """Return the model, where a job with it may begin."""
+        self._check_quiet()
+        self.jobs.check_free()
+        model = self._parts.source.loaded
+        if model is None:
+            raise SessionError("The model is not loaded yet; ask again when it is.")
+        return model
 
     def _show(self, record: SessionRecord | None, name: str = "") -> None:
         if record is self._parts.pipeline.opened:
