@@ -8,6 +8,10 @@ import shutil
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+import nbformat
+from plotly.io import to_html
+from plotly.offline import get_plotlyjs
+
 project = "ai_widgets"
 author = "the authors of ai_widgets"
 version = release = installed_version("ai_widgets")
@@ -33,7 +37,32 @@ html_extra_path = [str(SITE)] if SITE.is_dir() else []
 # there, which the repository does not hold.
 LESSONS = Path(__file__).parent / "notebooks"
 shutil.rmtree(LESSONS, ignore_errors=True)
-shutil.copytree(Path(__file__).parent.parent / "notebooks", LESSONS, ignore=shutil.ignore_patterns("solutions", ".*"))
+LESSONS.mkdir()
+# Figures of Plotly are stored as numbers, which notebook hosts draw; here the library does, from a file of the site.
+STATIC = Path(__file__).parent.parent / "build" / "docs-static"
+STATIC.mkdir(parents=True, exist_ok=True)
+(STATIC / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
+html_static_path = [str(STATIC)]
+FIGURE = "application/vnd.plotly.v1+json"
+
+
+def draw_figures(book: nbformat.NotebookNode) -> None:
+    """Replace the numbers of each figure of a notebook by HTML that draws them."""
+    for output in (output for cell in book.cells for output in cell.get("outputs", ())):
+        figure = output.get("data", {}).pop(FIGURE, None)
+        if figure is not None:
+            shown = {"data": figure["data"], "layout": figure.get("layout", {})}
+            html = to_html(shown, full_html=False, include_plotlyjs="../_static/plotly.min.js", validate=False)
+            output.data["text/html"] = html
+
+
+for lesson in sorted((*LESSONS.parents[1].glob("notebooks/*.ipynb"), *LESSONS.parents[1].glob("notebooks/*.md"))):
+    if lesson.suffix == ".md":
+        shutil.copy(lesson, LESSONS)
+        continue
+    notebook = nbformat.read(lesson, as_version=4)
+    draw_figures(notebook)
+    nbformat.write(notebook, LESSONS / lesson.name)
 
 suppress_warnings = ["ref.python"]  # `chunk` in a docstring is the field of one class, and a name in many.
 

@@ -31,6 +31,8 @@ BEGUN: dict[str, dict[int, tuple[int, ...]]] = {
     "each seed another chunk": {0: (3,), 1: (3, 9), 2: (5,), 3: ()},
     "all the same": {0: (2, 8), 1: (2, 8)},
     "all first at one chunk": {0: (2, 8), 4: (2, 9), 7: (2,)},
+    "all that reply, at one chunk": {0: (5,), 1: (), 2: (5, 9)},
+    "one seed of three": {0: (), 1: (5,), 2: ()},
     "no reply": {0: (), 1: ()},
     "a tie is the earlier chunk": {0: (7,), 1: (4,)},
     "one seed": {5: (6,)},

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import ai_widgets as aiw
+from ai_widgets.cli.main import main
+
 ROOT = Path(__file__).parents[1]
 SOURCES = [
     path
@@ -30,3 +33,20 @@ def test_every_relative_link_of_a_document_leads_somewhere(name: str) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", document.read_text(encoding="utf-8"))
     assert links
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_first_command_prints_what_the_readme_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "clip:digit", "--device", "cpu"]) == 0
+    # The speed at the end is that of the machine.
+    shown = capsys.readouterr().out.rpartition(", ")[0]
+    assert "reply" in shown
+    assert shown in README
+
+
+def test_the_first_python_example_prints_what_the_readme_shows() -> None:
+    with aiw.load_model("tiny", device="cpu").session(seed=0) as session:
+        session.play("clip:speech_pause_speech")
+    assert f"```\n{session.record}\n```" in README

@@ -14,7 +14,7 @@ PACKAGE = Path(ai_widgets.__file__).parent
 ROOMS = (
     *("server_extension", "errors", "process_exit", "special_tokens", "protocol", "setting_schema", "settings"),
     *("audio", "model", "transformers", "record", "session", "inference", "policies", "analysis", "page"),
-    *("widget", "training", "evaluation", "teaching", "serve", "cli"),
+    *("widget", "training", "cluster", "evaluation", "teaching", "serve", "cli"),
 )
 """From the bottom up. A room may import itself and every room before it: in functions and for types too."""
 WIDGET_ROOMS = ("wire", "live_settings", "remote", "loading", "stages", "files")

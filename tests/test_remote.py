@@ -121,8 +121,12 @@ class TestSession:
 
 def lose(served: Class) -> None:
     """Cut the connections, as a network does."""
-    for connection in served.server.connections:
-        served.loop.call_soon_threadsafe(connection._socket.transport.abort)
+
+    async def cut() -> None:
+        for connection in served.server.connections:
+            connection._socket.transport.abort()
+
+    served.run(cut())
     served.until(lambda: all(place.gone_at is not None for place in served.server.places.taken))
 
 

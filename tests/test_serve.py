@@ -483,6 +483,14 @@ class TestPlainRequests:
         assert not any(name in page or served.tokens.by_name[name] in page for name in served.names)
 
 
+def test_the_bench_counts_every_chunk_of_its_learners(capsys: pytest.CaptureFixture[str]) -> None:
+    from ai_widgets.cli.bench.class_hour import main
+
+    assert main(["--learners", "2", "--minutes", "0.02"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert (measured["learners"], measured["chunks"], measured["lost"]) == (2, 6, 0)
+
+
 class TestTokens:
     def test_what_is_written_is_read_by_its_owner_only(self, tmp_path: Path) -> None:
         tokens = Tokens.generate(3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -11,9 +12,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ai_widgets.audio.clips import clips
 from ai_widgets.errors import UnknownExerciseError
+from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from ai_widgets.teaching import Chunks, Count, Number, OneOf, all_exercises, check, heatmap
 from ai_widgets.teaching.pictures import COLOURS
+from ai_widgets.teaching.tape import MIXES, labelled_tape
 
 EIGHT = Count(lambda: 8, unit="chunks")
 HALF = Number(lambda: 0.5, unit="probability", tolerance=0.02)
@@ -118,3 +122,24 @@ class TestAHeatmap:
 
     def test_of_one_value_has_one_colour(self) -> None:
         assert repr(heatmap(np.full((2, 3), 7))) == "<Picture: 2 × 3 values from 7 to 7>"
+
+
+class TestTheLabelledTape:
+    def test_has_each_expected_reply_of_the_clips_once_in_each_mix(self) -> None:
+        names = [each.name for each in labelled_tape().occasions]
+        assert names == [clip.name for clip in clips.values() for _ in clip.expected] * len(MIXES)
+
+    def test_is_whole_chunks_without_clipping(self) -> None:
+        tape = labelled_tape()
+        assert tape.chunks * CHUNK_SAMPLES == len(tape.samples) == round(tape.seconds * SAMPLE_RATE)
+        assert np.mean(np.abs(tape.samples) >= 1) < 1e-4
+
+    def test_has_its_occasions_in_order_and_apart(self) -> None:
+        occasions = labelled_tape().occasions
+        assert all(one.from_s < one.to_s < two.from_s for one, two in pairwise(occasions))
+        assert occasions[-1].to_s <= labelled_tape().seconds
+
+    def test_is_the_same_each_time(self) -> None:
+        first = labelled_tape()
+        labelled_tape.cache_clear()
+        assert np.array_equal(labelled_tape().samples, first.samples)

@@ -53,6 +53,9 @@ class Seeds:
         common, times = min(Counter(firsts).items(), key=lambda item: (-item[1], item[0]))
         if times == count:
             said = f"{'The seed replies' if count == 1 else f'All {count} seeds reply'} first after {place(common)}"
+        elif times == len(firsts):
+            reply = "reply, all" if times > 1 else "replies,"
+            said = f"{times} of {count} seeds {reply} first after {place(common)}"
         else:
             said = f"{len(firsts)} of {count} seeds reply: first from {place(min(firsts))} to {place(max(firsts))}"
             if times > 1:

@@ -10,6 +10,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("run clip:digit --greedy", "a clip of the package, without random draws"),
         ("run recordings/ --json out.jsonl --save talk.aiw", "all files of a folder; keep events and audio"),
         ("run clips/ --separate --json out.jsonl --resume", "each file in a session of its own; goes on after a kill"),
+        ("run clips/ --ray auto --parquet events/ --resume", "the same on a Ray cluster, events as Parquet"),
         ("run talk.wav --html talk.html --engine", "a page to hand out, which runs on offline"),
         ("run hour.mp3 --floor running", "decide from the first chunk on"),
         ("run talk.wav --policy energy", "a baseline in place of the checkpoint"),

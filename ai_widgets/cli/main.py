@@ -112,9 +112,15 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
     run.add_argument("--html", metavar="OUT.html", help="write a page that shows and plays everything, for any browser")
     run.add_argument("--engine", action="store_true", help="with --html: the page has the model in it, to run it on")
     run.add_argument("--separate", action="store_true", help="hear every file in a session of its own, several at once")
+    run.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="hear every file separately on a Ray cluster: HOST:6379, auto for this machine's, local to start one",
+    )
+    run.add_argument("--parquet", metavar="OUT", help="with --ray: folder for the events, as Parquet")
     run.add_argument("--places", type=int, help="with --separate: sessions in one forward pass (default: 16)")
     run.add_argument("--workers", type=int, help="with --separate: processes (default: by model, cores and files)")
-    run.add_argument("--resume", action="store_true", help="with --separate: continue the file of --json after a kill")
+    run.add_argument("--resume", action="store_true", help="with --separate or --ray: go on after a kill")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))
     run.set_defaults(command=_run)
 

@@ -49,9 +49,13 @@ def run_files(given: argparse.Namespace) -> int:
     check_options(given)
     if given.engine:
         check_engine(given)
-    if given.separate:
+    if given.separate or given.ray is not None:
         places = PLACES if given.places is None else given.places
         hearing = Hearing(settings, given.floor, given.tail_silence, longest_s, places)
+        if given.ray is not None:
+            from .run_on_ray import run_on_ray
+
+            return run_on_ray(given, hearing, (_listener, given_model(given)))
         return run_separately(given, _listener(given), hearing, (_listener, given_model(given)))
     skipped: list[str] = []
     # All files are opened before the model is loaded, so that a bad name is reported at once.

@@ -94,6 +94,9 @@ def lines_of(answered: Answered) -> list[Line]:
 
 def check_options(given: argparse.Namespace) -> None:
     """Raise a `SettingError` for options that do not go together."""
+    if given.ray is not None or given.parquet is not None:
+        _check_ray(given)
+        return
     if given.separate:
         for option, value in (("--save", given.save), ("--html", given.html)):
             if value is not None:
@@ -111,6 +114,17 @@ def check_options(given: argparse.Namespace) -> None:
     named = [option for option, value in useless.items() if value is not None]
     if named:
         raise SettingError(f"{', '.join(named)} can only be given with --separate.")
+
+
+def _check_ray(given: argparse.Namespace) -> None:
+    if given.ray is None or given.parquet is None:
+        raise SettingError("--ray and --parquet go together: the address of a cluster, and the folder for its events.")
+    for option, value in (("--json", given.json), ("--save", given.save), ("--html", given.html)):
+        if value is not None:
+            raise SettingError(f"{option} cannot be given with --ray, which writes the events to --parquet.")
+    for option, value in (("--places", given.places), ("--workers", given.workers)):
+        if value is not None and value < 1:
+            raise SettingError(f"{option} must be at least 1, not {value}.")
 
 
 def given_model(given: argparse.Namespace) -> argparse.Namespace:
@@ -137,8 +151,7 @@ def run_separately(given: argparse.Namespace, model: ListeningModel, hearing: He
     paths = list(dict.fromkeys(expand_paths(given.audio, skipped.append)))
     workers = given.workers or default_workers(model, len(paths))
     started, failed = perf_counter(), dict[str, str]()
-    summary: Line = {"type": "summary", "checkpoint": given.policy or given.checkpoint, "files": 0, "failed": 0}
-    summary |= dict.fromkeys(("chunks", "decisions", "replies", "tokens", "audio_s"), 0)
+    summary = empty_summary(given)
     with ExitStack() as stack:
         first = _first_line(given, model, hearing)
         done = kept(Path(given.json), first) if given.resume else {}
@@ -147,7 +160,7 @@ def run_separately(given: argparse.Namespace, model: ListeningModel, hearing: He
         for sentence in skipped:
             print(sentence, file=screen)
         for line in done.values():
-            _add(summary, line)
+            add_line(summary, line)
         missing = [path for path in paths if str(path) not in done]
         if done:
             print(f"{len(done)} of {len(paths)} files were heard before.", file=screen)
@@ -157,7 +170,7 @@ def run_separately(given: argparse.Namespace, model: ListeningModel, hearing: He
         for lines in _heard(model, missing, hearing, workers, load):
             last = lines[-1]
             _write(out, lines)
-            _add(summary, last)
+            add_line(summary, last)
             if last["error"] is not None:
                 failed[last["file"]] = last["error"]
             said = last["error"] or last["text"].replace("\n", " ") or "(silent)"
@@ -271,7 +284,13 @@ def _write(out: TextIO | None, lines: Sequence[Line]) -> None:
         out.flush()
 
 
-def _add(summary: Line, last: Line) -> None:
+def empty_summary(given: argparse.Namespace) -> Line:
+    """Return the summary of no files."""
+    summary: Line = {"type": "summary", "checkpoint": given.policy or given.checkpoint, "files": 0, "failed": 0}
+    return summary | dict.fromkeys(("chunks", "decisions", "replies", "tokens", "audio_s"), 0)
+
+
+def add_line(summary: Line, last: Line) -> None:
     """Add the figures of a file to the summary."""
     summary["files"] += 1
     for name in ("chunks", "decisions", "replies", "tokens", "audio_s"):

@@ -6,16 +6,20 @@ One module per step::
     scenes      material -> labelled streams of eight suites; a seed always gives the same streams
     long_sessions
                 material -> continuous sessions of six minutes, for recall by age of session
-    lookahead   a decoder that reads recorded streams several chunks at a time
+    lookahead   a decoder that reads recorded streams several chunks at a time, several streams in a pass
+    streams     the scenes and long sessions of an evaluation, in their order
     players     a checkpoint or a baseline that replies to a scene
+    playing     players and streams -> a line a stream; many sessions in one forward pass
+    results     the lines in a file, with which the command goes on after a kill
     scoring     replies and occasions -> outcomes
     statistics  intervals, calibration, F1
     figures     outcomes -> the figures of the JSON
+    summary     lines -> all figures of a part
     age         outcomes of long sessions -> the figures of each minute of a session
     gap         figures of seen and of unseen sources -> their differences
     words       figures -> lines for the terminal
     report      figures -> one HTML page
-    command     the options, and the loop over scenes and players
+    command     the options, progress and reports
 
 Two modules measure the context of a checkpoint, each with its own command (``python -m``)::
 

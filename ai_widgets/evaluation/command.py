@@ -11,12 +11,10 @@ recall on which players are compared.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import platform
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -25,19 +23,20 @@ from typing import Any
 from tqdm import tqdm
 
 from ai_widgets.errors import SettingError
-from ai_widgets.evaluation import figures, material
-from ai_widgets.evaluation.age import by_age
-from ai_widgets.evaluation.figures import Tally
+from ai_widgets.evaluation import material
 from ai_widgets.evaluation.gap import gap
-from ai_widgets.evaluation.long_sessions import MINUTES, MOST_SESSIONS, long_sessions
+from ai_widgets.evaluation.long_sessions import MINUTES, MOST_SESSIONS
 from ai_widgets.evaluation.material import Material
 from ai_widgets.evaluation.players import ModelPlayer, Player, baseline
-from ai_widgets.evaluation.scenes import GENERATED, Scene, scenes
-from ai_widgets.evaluation.scoring import Score, score
+from ai_widgets.evaluation.playing import Line, play
+from ai_widgets.evaluation.results import Results
+from ai_widgets.evaluation.streams import SEEN, SPEED, UNSEEN, streams
+from ai_widgets.evaluation.summary import summary
 from ai_widgets.evaluation.words import in_words
 from ai_widgets.inference import load_model
 from ai_widgets.policies import BY_NAME
 from ai_widgets.protocol import CHUNK_SECONDS
+from ai_widgets.session.together import PLACES
 from ai_widgets.settings import Settings
 
 HOURS = (
@@ -47,8 +46,8 @@ HOURS = (
 SESSION_SETTINGS = ("greedy", "context", "context_limit", "context_seconds", "forget_after_reply")
 """Settings of the checkpoint's sessions that have an option; `--seed` is that of the scenes."""
 POLICIES = ("model", *BY_NAME)
-CURVE_EVERY = 4
-"""Every fourth stream is also used for the curve of operating points, which takes a run for each bias."""
+MOST_PLACES = 512
+"""Maximum of `--places`, whose contexts of the published model take 38 GB; more is a mistake."""
 VERSION = 4
 """Version of the JSON report; raised when a field changes its meaning."""
 EPILOG = """\
@@ -56,6 +55,8 @@ examples:
   ai-widgets evaluate --hours 0.5                                # the embedded checkpoint, on generated sounds
   ai-widgets evaluate --data DATA --policy model silero energy   # beside baselines, on your recordings
   ai-widgets evaluate --data DATA --json OUT.json --report OUT.html
+  ai-widgets evaluate --data DATA --hours 30 --results OUT.jsonl    # goes on after a kill
+  ai-widgets evaluate --data DATA --ray auto --results OUT.jsonl    # on all machines of a Ray cluster
 """
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} s [{elapsed}<{remaining}]"
 
@@ -66,8 +67,8 @@ def evaluate(
     hours: float,
     seed: int,
     curves: bool = True,
-    progress: Callable[[int], object] | None = None,
     sessions: int = 0,
+    places: int = PLACES,
 ) -> dict[str, Any]:
     """Play the same scenes to every listener and return the figures.
 
@@ -81,119 +82,12 @@ def evaluate(
         Of the scenes.
     curves
         Sweep the operating points too.
-    progress
-        Told the seconds of audio of each scene that is done.
     sessions
         Long sessions to hear as well, for recall by age of session.
+    places
+        Number of sessions in one forward pass.
     """
-    tallies = [Tally() for _ in listeners]
-    swept: list[dict[int, list[Score]]] = [{} for _ in listeners]
-    digest = hashlib.sha256()
-    sources: dict[str, Counter[str]] = {}
-    ambient = Counter[str]()
-    timed: Scene | None = None
-    chunks = 0
-    for number, scene in enumerate(scenes(material, hours, seed)):
-        chunks += scene.chunks
-        digest.update(scene.audio.tobytes())
-        sources.setdefault(scene.name, Counter()).update(scene.sources)
-        if scene.suite == "ambience":
-            ambient[scene.name] += scene.chunks
-        if timed is None or (scene.suite == "mixed" and scene.chunks > timed.chunks):
-            timed = scene
-        for listener, tally, curve in zip(listeners, tallies, swept, strict=True):
-            heard = listener.hear(scene)
-            for place, point in enumerate(listener.points):
-                if place and not (curves and number % CURVE_EVERY == 0):
-                    break
-                replies, p_text = listener.reply(heard, scene, point, number)
-                result = score(scene.suite, scene.name, scene.chunks, scene.occasions, replies)
-                if place == 0:
-                    tally.add(result, p_text)
-                if curves and number % CURVE_EVERY == 0:
-                    curve.setdefault(place, []).append(result)
-        if progress is not None:
-            progress(round(scene.chunks * CHUNK_SECONDS))
-    aged, heard_long = _long(listeners, material, sessions, seed, progress)
-    results: dict[str, Any] = {}
-    for listener, tally, curve, old in zip(listeners, tallies, swept, aged, strict=True):
-        drawn = [{"setting": listener.points[p], **figures.operating_point(s)} for p, s in sorted(curve.items())]
-        speed = None if timed is None else round(listener.times_real_time(timed), 1)
-        results[listener.name] = {
-            "setting": listener.points[0], **figures.figures(tally), "times_real_time": speed, "curve": drawn,
-            "age": by_age(old),
-        }  # fmt: skip
-    return {
-        "streams": {
-            "seed": seed, "hours": round(chunks * CHUNK_SECONDS / 3600, 4), "sha256": digest.hexdigest(),
-            "distinct_recordings": {name: len(heard) for name, heard in sorted(sources.items()) if heard},
-            "ambience": _distinct(material, ambient, sources),
-            "material": material.describe(),
-            "long_sessions": heard_long,
-        },
-        "policies": results,
-        "at_equal_recall": _compare(results),
-        "equal_recall": figures.equal_recall({n: r["curve"] for n, r in results.items()}) if curves else {},
-    }  # fmt: skip
-
-
-def _long(
-    listeners: Sequence[Player],
-    material: Material,
-    count: int,
-    seed: int,
-    progress: Callable[[int], object] | None,
-) -> tuple[list[list[Score]], dict[str, Any]]:
-    """Score the long sessions for each listener at its own operating point; also describe the sessions."""
-    aged: list[list[Score]] = [[] for _ in listeners]
-    digest = hashlib.sha256()
-    sources: set[str] = set()
-    chunks = 0
-    for number, scene in enumerate(long_sessions(material, count, seed)):
-        chunks += scene.chunks
-        digest.update(scene.audio.tobytes())
-        sources.update(scene.sources)
-        for listener, scores in zip(listeners, aged, strict=True):
-            replies, _ = listener.reply(listener.hear(scene), scene, listener.points[0], number)
-            scores.append(score(scene.suite, scene.name, scene.chunks, scene.occasions, replies))
-        if progress is not None:
-            progress(round(scene.chunks * CHUNK_SECONDS))
-    described = {"hours": round(chunks * CHUNK_SECONDS / 3600, 4), "sha256": digest.hexdigest()}
-    return aged, {**described, "recordings": len(sources), "minutes_each": MINUTES}
-
-
-def _distinct(material: Material, chunks: Counter[str], sources: dict[str, Counter[str]]) -> dict[str, Any]:
-    """Describe how much ambience is heard, by class, and how much of it is distinct.
-
-    Recordings return, in other mixes, speeds, levels and rooms: ``recorded_hours`` is how long they are when each is
-    counted once. What is generated is never the same.
-    """
-    heard = {name: set(sources[name]) for name in chunks}
-    classes = {
-        name: {
-            "hours": round(count * CHUNK_SECONDS / 3600, 4),
-            "recordings": sum(not source.startswith(GENERATED) for source in heard[name]),
-            "recorded_hours": round(material.seconds_of(heard[name]) / 3600, 4),
-        }
-        for name, count in sorted(chunks.items())
-    }
-    every = set().union(*heard.values())
-    return {
-        "hours": round(sum(chunks.values()) * CHUNK_SECONDS / 3600, 4),
-        "recordings": sum(not source.startswith(GENERATED) for source in every),
-        "recorded_hours": round(material.seconds_of(every) / 3600, 4),
-        "generated_hours": classes[GENERATED]["hours"] if GENERATED in classes else 0.0,
-        "classes": classes,
-    }
-
-
-def _compare(results: dict[str, Any]) -> dict[str, Any]:
-    """Compare every other policy with the first one, at a recall at least as high, over the swept scenes."""
-    (first, reference), *others = results.items()
-    if not reference["curve"] or not others:
-        return {}
-    own = reference["curve"][0]
-    return {first: own, **{name: figures.at_equal_recall(own, result["curve"]) for name, result in others}}
+    return summary(play(listeners, streams({SEEN: material}, hours, seed, sessions), curves, places), material, seed)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -230,6 +124,16 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     p.add_argument("--seed", type=int, default=2026)
     p.add_argument("--no-curve", action="store_true", help="only the usual operating point")
+    p.add_argument("--places", type=int, default=PLACES, help=f"sessions in one forward pass (default: {PLACES})")
+    p.add_argument(
+        "--results", type=Path, metavar="OUT.jsonl",
+        help="keep the result of each stream in this file; after a kill, the same command goes on with it",
+    )  # fmt: skip
+    p.add_argument(
+        "--ray", metavar="ADDRESS",
+        help="hear the streams on a Ray cluster: HOST:6379, auto for that of this machine, local to start one",
+    )  # fmt: skip
+    p.add_argument("--workers", type=int, help="with --ray: workers (default: one a GPU, else one a core)")
     p.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures")
     p.add_argument("--report", type=Path, metavar="OUT.html", help="write a page with tables and figures")
     for each in Settings.schema:
@@ -248,30 +152,29 @@ def main(argv: Sequence[str]) -> int:
         raise SettingError(f"--seed must be at least 0, not {given.seed}.")
     if not 0 <= given.sessions <= MOST_SESSIONS:
         raise SettingError(f"--sessions must be from 0 to {MOST_SESSIONS}, not {given.sessions}.")
-    for path in (given.json, given.report):
+    for path in (given.json, given.report, given.results):
         if path is not None and not path.parent.is_dir():
             raise SettingError(f"{path} cannot be written: there is no folder {path.parent}.")
-    listeners = [_player(name, given) for name in dict.fromkeys(given.policy)]
-    heldout = () if given.unseen else given.heldout
-    seen = material.gather(
-        given.data, given.speech, given.extra, given.clips, heldout, evaluation_only=not given.unseen
-    )
-    heard = [seen]
-    if given.unseen:
-        heard.append(material.gather_unseen(given.data, given.heldout))
+    if not 1 <= given.places <= MOST_PLACES:
+        raise SettingError(f"--places must be from 1 to {MOST_PLACES}, not {given.places}.")
+    if given.workers is not None and (given.ray is None or given.workers < 1):
+        raise SettingError("--workers is the number of workers of --ray, at least 1.")
     started = perf_counter()
-    total = round(given.hours * 3600 + given.sessions * MINUTES * 60) * len(heard)
-    with tqdm(total=total, desc="listening", bar_format=BAR, file=sys.stderr) as bar:
-        result, *unseen = [
-            evaluate(listeners, found, given.hours, given.seed, not given.no_curve, bar.update, given.sessions)
-            for found in heard
-        ]
+    materials = gathered(given)
+    with Results(given.results, _first_line(given)) as results:
+        _hear(given, materials, results)
+        lines = list(results.lines.values())
+    result, *unseen = [
+        summary((line for line in lines if line["part"] == part), found, given.seed)
+        for part, found in materials.items()
+    ]
     if unseen:
         result["unseen"] = {**unseen[0], "gap": gap(result["policies"], unseen[0]["policies"])}
+    limits = [about["context_limit"] for line in lines if line["kind"] == SPEED for about in line["players"].values()]
     versions = {name: version(name) for name in ("torch", "transformers", "numpy")}
     result = {
         "version": VERSION, "checkpoint": given.checkpoint, "greedy": given.greedy, "settings": _settings(given),
-        "context_limit": next((each.context_limit for each in listeners if isinstance(each, ModelPlayer)), None),
+        "context_limit": next((limit for limit in limits if limit is not None), None),
         **result,
         "elapsed_s": round(perf_counter() - started, 1), "versions": {"python": platform.python_version(), **versions},
     }  # fmt: skip
@@ -285,6 +188,57 @@ def main(argv: Sequence[str]) -> int:
         given.report.write_text(page(result), encoding="utf-8")
     sys.stdout.write(in_words(result))
     return 0
+
+
+def players(given: argparse.Namespace) -> list[Player]:
+    """Return the players that options name, the checkpoint loaded."""
+    return [_player(name, given) for name in dict.fromkeys(given.policy)]
+
+
+def gathered(given: argparse.Namespace) -> dict[str, Material]:
+    """Read the recordings that options name, by part."""
+    heldout = () if given.unseen else given.heldout
+    seen = material.gather(
+        given.data, given.speech, given.extra, given.clips, heldout, evaluation_only=not given.unseen
+    )
+    if given.unseen:
+        return {SEEN: seen, UNSEEN: material.gather_unseen(given.data, given.heldout)}
+    return {SEEN: seen}
+
+
+def _hear(given: argparse.Namespace, materials: Mapping[str, Material], results: Results) -> None:
+    """Hear the streams that have no results, and show the progress with the time left."""
+    total = round(given.hours * 3600 + given.sessions * MINUTES * 60) * len(materials)
+    done = sum(seconds_of(line) for line in results.lines.values())
+    if done:
+        sys.stderr.write(f"{len(results.lines)} streams were heard before.\n")
+    coming = results.missing(streams(materials, given.hours, given.seed, given.sessions))
+    with tqdm(total=total, initial=done, desc="listening", bar_format=BAR, file=sys.stderr) as bar:
+        if given.ray is None:
+            heard = play(players(given), coming, not given.no_curve, given.places)
+        else:
+            from ai_widgets.evaluation.on_ray import play_on_ray
+
+            heard = play_on_ray(given, results)
+        for line in heard:
+            results.add(line)
+            bar.update(seconds_of(line))
+
+
+def seconds_of(line: Line) -> int:
+    """Return the seconds of audio that a line adds to the progress."""
+    return 0 if line["kind"] == SPEED else round(line["chunks"] * CHUNK_SECONDS)
+
+
+def _first_line(given: argparse.Namespace) -> dict[str, Any]:
+    """Return what determines the results, for the first line of their file."""
+    folders = {name: getattr(given, name) for name in ("data", "speech", "extra", "clips", "heldout")}
+    return {
+        "checkpoint": given.checkpoint, "device": given.device, "policy": list(dict.fromkeys(given.policy)),
+        "settings": _settings(given), "curves": not given.no_curve, "hours": given.hours, "seed": given.seed,
+        "sessions": given.sessions, "unseen": given.unseen,
+        **{name: json.loads(json.dumps(value, default=str)) for name, value in folders.items()},
+    }  # fmt: skip
 
 
 def _player(name: str, given: argparse.Namespace) -> Player:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,15 +19,22 @@ from ai_widgets.evaluation.lookahead import LookaheadDecoder
 from ai_widgets.evaluation.scenes import Scene
 from ai_widgets.evaluation.scoring import Reply
 from ai_widgets.inference import Model
+from ai_widgets.model.fingerprint import fingerprint
 from ai_widgets.model.passes import alone
 from ai_widgets.policies import named
 from ai_widgets.policies.endpointing import EndpointingPolicy
 from ai_widgets.policies.policy import REPLY, Policy
 from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS, Decision, Event, Turn
+from ai_widgets.record.record import SessionRecord
+from ai_widgets.session.feed import Given
+from ai_widgets.session.loop import Loop
 from ai_widgets.session.perceive import Heard
+from ai_widgets.settings import Settings
 from ai_widgets.training.replies import understood
 
 Point = dict[str, float]
+Answers = tuple[list[Reply], list[float]]
+"""Replies to a stream, and p(TEXT_BEGIN) of every chunk."""
 BIASES = (-5.0, -3.0, -1.5, 1.0, 2.0, 3.5)
 """Biases (natural logits) of a checkpoint's operating points other than its default of 0."""
 HANGOVERS = (0.2, 0.4, 0.6, 0.8, 1.0, 1.2)
@@ -48,11 +55,19 @@ class Player(Protocol):
     def hear(self, scene: Scene) -> Any:
         """Compute everything about a scene that does not depend on the operating point."""
 
-    def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[list[Reply], list[float]]:
+    def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> Answers:
         """Return the replies at an operating point, and p(TEXT_BEGIN) of every chunk."""
 
     def times_real_time(self, scene: Scene) -> float:
         """Measure seconds of audio per second of computation, chunk by chunk as at run time."""
+
+
+@runtime_checkable
+class SessionPlayer(Protocol):
+    """A player whose replies are those of a session, which can share its forward passes with others."""
+
+    def open(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[Loop, SessionRecord]:
+        """Open the loop of a session that has the whole scene pending, and its record."""
 
 
 class ModelPlayer:
@@ -70,9 +85,6 @@ class ModelPlayer:
 
     def __init__(self, model: Model, **settings: Any) -> None:
         self._model = model
-        # Speculative decoding of recorded streams: faster, with the same decisions (see `lookahead`).
-        self._decoder = LookaheadDecoder(model)
-        self._ahead = replace(model, decoder=self._decoder)
         self._settings = {"alternatives": 0, **settings}
         self.points: Sequence[Point] = [{"bias": bias} for bias in (0.0, *BIASES)]
 
@@ -81,22 +93,33 @@ class ModelPlayer:
         """Positions of the context of the sessions."""
         return self._model.session(**self._settings).context_limit
 
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the weights."""
+        return fingerprint(self._model)
+
     def hear(self, scene: Scene) -> Any:
         """Encode all chunks of a scene in one batch; chunks are independent given their log-mels."""
         mels = np.ascontiguousarray(scene.mels.transpose(1, 0, 2)).reshape(scene.mels.shape[1], -1)
         return self._model.encoder.encode(mels)
 
-    def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[list[Reply], list[float]]:
+    def reply(self, heard: Any, scene: Scene, point: Point, seed: int) -> Answers:
         """Run the scene through a new session."""
-        self._decoder.listen(heard)
-        session = self._ahead.session(seed=seed, **{**self._settings, **point})
-        replies: list[Reply] = []
-        p_text: list[float] = []
-        for index, frames in enumerate(heard):
-            samples = scene.audio[index * CHUNK_SAMPLES : (index + 1) * CHUNK_SAMPLES]
-            for event in session.step(Heard(samples, (), 0, frames)):
-                _note(event, replies, p_text)
-        return replies, p_text
+        loop, record = self.open(heard, scene, point, seed)
+        while loop.advance():
+            pass
+        return answers(loop, record)
+
+    def open(self, heard: Any, scene: Scene, point: Point, seed: int) -> tuple[Loop, SessionRecord]:
+        """Open a new session over the scene."""
+        # Speculative decoding of recorded streams: faster, with the same decisions (see `lookahead`).
+        ahead = replace(self._model, decoder=LookaheadDecoder(self._model, heard))
+        settings = Settings.of({**self._settings, "seed": seed, **point})
+        record = SessionRecord(audio_seconds=0)
+        loop = Loop(ahead, settings, record)
+        chunks = scene.audio.reshape(-1, CHUNK_SAMPLES)
+        loop.put([Given(Heard(samples, (), 0, frames)) for samples, frames in zip(chunks, heard, strict=True)])
+        return loop, record
 
     def times_real_time(self, scene: Scene) -> float:
         """Time a continuous session over the scene, features and tower included."""
@@ -135,7 +158,7 @@ class BaselinePlayer:
         scene: Scene,  # noqa: ARG002 - the scores suffice
         point: Point,
         seed: int,  # noqa: ARG002 - a rule draws nothing
-    ) -> tuple[list[Reply], list[float]]:
+    ) -> Answers:
         """Apply the policy's rule at an operating point."""
         policy = self._policy
         if isinstance(policy, EndpointingPolicy):
@@ -164,11 +187,18 @@ def baseline(name: str) -> BaselinePlayer:
     return BaselinePlayer(named(name), THRESHOLDS.get(name, ()))
 
 
-def _note(event: Event, replies: list[Reply], p_text: list[float]) -> None:
-    if isinstance(event, Decision):
-        p_text.append(event.p_text)
-    elif isinstance(event, Turn):
-        replies.append(Reply(event.chunk, understood(event.text), event.text))
+def answers(loop: Loop, record: SessionRecord) -> Answers:
+    """Return the replies of a session at its end, and free its context."""
+    loop.close()
+    loop.turns.release()
+    replies: list[Reply] = []
+    p_text: list[float] = []
+    for event in record.events:
+        if isinstance(event, Decision):
+            p_text.append(event.p_text)
+        elif isinstance(event, Turn):
+            replies.append(Reply(event.chunk, understood(event.text), event.text))
+    return replies, p_text
 
 
 def _speed(scene: Scene, push: Callable[[Any], list[Event]]) -> float:

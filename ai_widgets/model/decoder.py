@@ -7,7 +7,7 @@ share one decoder. Both are independent of turns: the session chooses the tokens
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import torch
@@ -168,19 +168,17 @@ class Decoder:
             raise SessionError("One forward pass takes one context or more, each of them once.")
         if len(contexts) == 1:
             return self.advance(contexts[0], embeddings[0])[None]
-        counts = [each.shape[1] for each in embeddings]
+        hidden, counts = self._hidden_of_all(contexts, embeddings)
         for context, count in zip(contexts, counts, strict=True):
-            context.reserve(count)
-        both = list(zip(contexts, counts, strict=True))
-        positions = torch.cat([self._places(context, count) for context, count in both], dim=1)
-        masks = tuple(self._mask(count, context.position + count) for context, count in both)
-        row = Row(tuple(contexts), counts, masks)
-        hidden: Tensor = self.model.model(torch.cat(list(embeddings), dim=1), positions, None, row)[0]
-        for context, count in both:
             context.end += count
         last = torch.tensor(counts, device=self.device).cumsum(0) - 1
         logits: Tensor = self.model.lm_head(hidden[last]).float()
         return logits
+
+    @property
+    def network(self) -> Hashable:
+        """Identity of the decoder: only its own passes run as one."""
+        return id(self)
 
     def feed_many(self, passes: Sequence[TokenPass]) -> Sequence[Tensor]:
         """Run passes of this decoder as one, and return the logits [vocabulary] of each; see `advance_many`."""
@@ -198,6 +196,18 @@ class Decoder:
         positions, mask = self._places(context, count), self._mask(count, context.position + count)
         hidden: Tensor = self.model.model(embeddings, positions, mask, context)[0]
         return hidden
+
+    def _hidden_of_all(self, contexts: Sequence[Context], embeddings: Sequence[Tensor]) -> tuple[Tensor, list[int]]:
+        """Compute the hidden states [sum of counts, width] of several contexts, and the count of each, as `_hidden`."""
+        counts = [each.shape[1] for each in embeddings]
+        for context, count in zip(contexts, counts, strict=True):
+            context.reserve(count)
+        both = list(zip(contexts, counts, strict=True))
+        positions = torch.cat([self._places(context, count) for context, count in both], dim=1)
+        masks = tuple(self._mask(count, context.position + count) for context, count in both)
+        row = Row(tuple(contexts), counts, masks)
+        hidden: Tensor = self.model.model(torch.cat(list(embeddings), dim=1), positions, None, row)[0]
+        return hidden, counts
 
     def _places(self, context: Context, count: int) -> Tensor:
         """Return the positions of the next `count` tokens, [1, count], as a slice of a cached table."""

@@ -38,6 +38,10 @@ class TokenPass:
         """Run the pass and return the logits [vocabulary] after the last token."""
         return self.decoder.feed(self.context, self.tokens, self.frames, self.frames_at)
 
+    def known(self) -> Tensor | None:
+        """Return the logits if a decoder that reads ahead has computed them already, else None."""
+        return self.decoder.known(self) if isinstance(self.decoder, AheadDecoder) else None
+
 
 @dataclass(frozen=True)
 class EncoderPass:
@@ -50,6 +54,10 @@ class EncoderPass:
         """Run the pass and return the frames [chunks, 10, width]."""
         return self.encoder.encode(self.mels)
 
+    def known(self) -> Tensor | None:
+        """Return None: frames are not computed ahead."""
+        return None
+
 
 Pass: TypeAlias = TokenPass | EncoderPass
 Steps: TypeAlias = Generator[Pass, "Tensor", T]
@@ -60,8 +68,20 @@ Steps: TypeAlias = Generator[Pass, "Tensor", T]
 class BatchDecoder(Protocol):
     """Decoder that runs passes of several contexts as one; a `TokenDecoder` without this method runs one by one."""
 
+    @property
+    def network(self) -> Hashable:
+        """Value that is the same for decoders whose passes `feed_many` of each can run as one."""
+
     def feed_many(self, passes: Sequence[TokenPass]) -> Sequence[Tensor]:
-        """Run passes of this decoder, whose contexts differ, and return the logits of each."""
+        """Run passes of decoders with this `network`, whose contexts differ, and return the logits of each."""
+
+
+@runtime_checkable
+class AheadDecoder(Protocol):
+    """Decoder that computes the logits of later passes in one pass, on a guess of their tokens."""
+
+    def known(self, asked: TokenPass) -> Tensor | None:
+        """Extend the context as the pass does and return its logits if they are computed already, else None."""
 
 
 def alone(steps: Steps[T]) -> T:
@@ -96,7 +116,9 @@ def together(passes: Sequence[Pass]) -> list[Tensor | Exception]:
 
 
 def _network(each: Pass) -> Hashable:
-    return id(each.decoder) if isinstance(each, TokenPass) else id(each.encoder)
+    if isinstance(each, EncoderPass):
+        return id(each.encoder)
+    return each.decoder.network if isinstance(each.decoder, BatchDecoder) else id(each.decoder)
 
 
 def _as_one(passes: Sequence[Pass]) -> Sequence[Tensor | Exception]:

@@ -71,11 +71,12 @@ class Connection:
     ) -> None:
         self._socket, self.learner, self._slow_s = socket, learner, slow_s
         self._places, self._driver, self._metrics = places, driver, metrics
-        self._others, self._ping_s, self._held = others, ping_s, False
+        self._others, self._ping_s = others, ping_s
+        self._held = self._closing = False
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._number = self._sent = 0
-        self._room, self._caught_up = asyncio.Event(), asyncio.Event()
+        self._room, self._caught_up, self._moved = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._ending: asyncio.Future[None] | None = None
         self.place: Place | None = None
 
@@ -109,14 +110,25 @@ class Connection:
         except (ConnectionClosed, asyncio.TimeoutError):
             logger.debug("A client could not be told: %s", code)
 
-    async def caught_up(self) -> None:
-        """Wait until the client has been sent all events so far."""
+    async def settled(self) -> None:
+        """Wait until all audio so far is decided, and the client has been sent all events."""
+        place = self.place
+        if place is None or place.changed != self._wake:
+            return
+        while not place.idle:
+            self._moved.clear()
+            # The driver tells after each round, also of one that ended since `idle` was read.
+            if not place.idle:
+                await self._moved.wait()
         self._caught_up.clear()
         self._changed.set()
         await self._caught_up.wait()
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket; a client that does not answer is cut off."""
+        # Reading may be held, and would not notice the end of the socket.
+        self._closing = True
+        self._notice()
         await self._socket.close(code, reason)
 
     def end(self, reason: str) -> None:
@@ -194,7 +206,7 @@ class Connection:
             if seconds:
                 self._held = True
                 await asyncio.sleep(seconds)
-            while place.full and place.changed == self._wake:
+            while (place.full or self._places.draining) and place.changed == self._wake and not self._closing:
                 self._held = True
                 self._room.clear()
                 await self._room.wait()
@@ -227,6 +239,7 @@ class Connection:
     def _notice(self) -> None:
         self._changed.set()
         self._room.set()
+        self._moved.set()
 
     async def _write(self, place: Place) -> None:
         try:

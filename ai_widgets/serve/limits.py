@@ -32,7 +32,8 @@ FASTER = 4.0
 """Seconds of audio that a client may send per second in the long run: one session takes no more of the model."""
 MESSAGE_SECONDS = 0.02
 """Seconds of audio that a message without audio counts as, so that at most 200 a second are read."""
-MAX_EVENTS = 5_000
-"""Events of a session that are complete in memory, about ten minutes: what a resuming client may lack."""
+MAX_EVENTS = 1_500
+"""Events of a session that are complete in memory, about three minutes: more than a client lacks that comes again in
+time, and some 5 MB a session."""
 MAX_ANSWERS = 200
 """Answers queued for a client; beyond it the oldest is dropped, as in the widget's outbox."""

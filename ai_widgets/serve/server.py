@@ -126,24 +126,27 @@ class ClassServer:
         self.places.draining = True
         connections = list(self.connections)
         logger.info("The server is draining: %d clients.", len(connections))
-        try:
-            await asyncio.wait_for(self._settled(), self._drain_s)
-        except asyncio.TimeoutError:
+        if await self._unsettled(connections, self._drain_s):
             for place in self.places.taken:
                 if place.session is not None:
                     place.session.interrupt()
+            await self._unsettled(connections, CLOSE_SECONDS)
         await asyncio.gather(*(self._dismiss(each) for each in connections))
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
         await asyncio.to_thread(self.driver.stop)
 
-    async def _settled(self) -> None:
-        """Wait until all audio so far is decided, and all clients were sent the events."""
-        for connection in list(self.connections):
-            while connection.place is not None and not connection.place.idle:
-                await connection.caught_up()
-            await connection.caught_up()
+    @staticmethod
+    async def _unsettled(connections: Sequence[Connection], seconds: float) -> bool:
+        """Wait until all audio is decided and all events are sent. Return whether that took too long for some."""
+        if not connections:
+            return False
+        waits = [asyncio.ensure_future(each.settled()) for each in connections]
+        _, late = await asyncio.wait(waits, timeout=seconds)
+        for each in late:
+            each.cancel()
+        return bool(late)
 
     async def _dismiss(self, connection: Connection) -> None:
         await connection.tell("draining", "The class server is shutting down; the session ends here.")
@@ -152,15 +155,11 @@ class ClassServer:
     # Of the library --------------------------------------------------------------------------------------------------
 
     async def _serve(self, socket: ServerConnection) -> None:
-        connection = Connection(
-            socket,
-            socket.learner,
-            self.places,
-            self.driver,
-            self.metrics,
-            self.connections,
-            self._slow_s,  # type: ignore[attr-defined]
-        )
+        learner = None if socket.request is None else self._learner(socket.request)
+        if learner is None:
+            # `_process` lets no such client through.
+            return
+        connection = Connection(socket, learner, self.places, self.driver, self.metrics, self.connections, self._slow_s)
         self.connections.add(connection)
         try:
             await connection.run()
@@ -173,7 +172,7 @@ class ClassServer:
         finally:
             self.connections.discard(connection)
 
-    def _process(self, socket: ServerConnection, request: Request) -> Response | None:
+    def _process(self, _: ServerConnection, request: Request) -> Response | None:
         """Answer plain requests, and check the token of one for a WebSocket. No path is logged: it may hold a token."""
         path = request.path.partition("?")[0]
         if path == "/health":
@@ -183,12 +182,14 @@ class ClassServer:
             return _response(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", page)
         if path != PATH:
             return _response(HTTPStatus.NOT_FOUND, "text/plain", f"Sessions are at {PATH}.".encode())
-        learner = self._tokens.learner(request.headers.get("Authorization"))
-        if learner is None:
+        if self._learner(request) is None:
             self.metrics.refused.labels("token").inc()
             return _response(HTTPStatus.UNAUTHORIZED, "text/plain", UNKNOWN_TOKEN.encode())
-        socket.learner = learner  # type: ignore[attr-defined]
         return None
+
+    def _learner(self, request: Request) -> str | None:
+        """Return the name of the learner whose token a request holds, or None."""
+        return self._tokens.learner(request.headers.get("Authorization"))
 
     def health(self) -> dict[str, Any]:
         """Return what `/health` says: whether learners are admitted, and how many places are taken."""

@@ -43,7 +43,7 @@ class _Rider:
                 self.loop.settle()
                 began = True
                 self._steps = self.loop.step()
-                self.asked = next(self._steps)
+                self.asked = self._unknown(self._steps, next(self._steps))
             except StopIteration as end:
                 self.outcome = bool(end.value)
             except Exception as error:  # noqa: BLE001 - the error is the outcome of this loop alone
@@ -54,12 +54,20 @@ class _Rider:
         if isinstance(result, Exception):
             self._fail(result)
             return
+        steps: Steps[bool] = self._steps  # type: ignore[assignment]
         try:
-            self.asked = self._steps.send(result)  # type: ignore[union-attr, arg-type]
+            self.asked = self._unknown(steps, steps.send(result))  # type: ignore[arg-type]
         except StopIteration:
             self.asked = None
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
+
+    @staticmethod
+    def _unknown(steps: Steps[bool], asked: Pass) -> Pass:
+        """Answer passes whose results are computed already, and return the first that has to run."""
+        while (result := asked.known()) is not None:
+            asked = steps.send(result)
+        return asked
 
     def _fail(self, error: Exception, began: bool = True) -> None:
         self.asked, self.outcome = None, error

@@ -53,7 +53,7 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
     keep_raw
         With `keep`, also keep the audio as it arrived, where its rate is not 16 kHz (`SessionRecord`).
     save_viewer
-        Whether a saved notebook keeps the viewer of a session of at most five minutes: 0.2 to 1 MB a widget.
+        Whether a saved notebook keeps the viewer of a session of at most five minutes: 0.2 to 1 MB.
     **settings
         Fields of `Settings`, such as ``greedy=True``, and of `LiveSettings`, such as ``arrival="drop"``.
 

@@ -158,7 +158,7 @@ class ModelSource:
         """Cancel loading at its next progress report, and release the model. Returns at once."""
         with self._settled:
             self._closed = True
-            model = self._model
+            model: object = self._model
             self._model = self._load = self._tell = None
             self._settled.notify_all()
         if isinstance(model, Leaving):

@@ -135,3 +135,16 @@ describe("a chunk's way", () => {
     expect(record.latency.part(0, "capture")).toBeNaN();
   });
 });
+
+describe("the network to a class server", () => {
+  it("is a part of a chunk's latency beside the server's own", () => {
+    const record = emptyRecord();
+    applyEvent(record, decision(0));
+    applyEvent(
+      record,
+      timing(0, 0, { queue_ms: 2, features_ms: 1, tower_ms: 2, decide_ms: 3, network_ms: 30 }),
+    );
+    expect(record.latency.part(0, "network")).toBe(30);
+    expect(record.latency.part(0, "total")).toBe(38);
+  });
+});

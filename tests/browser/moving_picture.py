@@ -88,7 +88,8 @@ class Frame:
 
     at: float
     """Seconds of the browser's clock."""
-    png: bytes
+    picture: bytes
+    """As JPEG: a PNG costs the browser several times as much, which the latency lane would show."""
 
 
 class Camera:
@@ -113,7 +114,7 @@ class Camera:
 
     def start(self) -> None:
         """Begin to collect."""
-        self._line.send("Page.startScreencast", {"format": "png", "everyNthFrame": 6})
+        self._line.send("Page.startScreencast", {"format": "jpeg", "quality": 95, "everyNthFrame": 6})
 
     def stop(self) -> None:
         """End collecting."""
@@ -129,7 +130,7 @@ def write_moving(frames: list[Frame], box: FloatRect, path: Path) -> None:
     for frame, after in zip(frames, [*frames[1:], None], strict=True):
         if after is not None and after.at <= next_at:
             continue
-        picture = Image.open(io.BytesIO(frame.png)).convert("RGB").crop(area)
+        picture = Image.open(io.BytesIO(frame.picture)).convert("RGB").crop(area)
         pictures.append(picture.resize(size, Image.Resampling.LANCZOS))
         times.append(frame.at)
         next_at = max(next_at, frame.at) + 1 / FRAMES_PER_SECOND
@@ -201,7 +202,8 @@ def record_session(notebook: Notebook) -> list[Frame]:
     notebook.wait_count("turns", len(HEARD))
     notebook.page.wait_for_timeout(LEFT_TO_SEE_MS)
     camera.stop()
-    return camera.frames
+    # Frames that are painted close together may arrive in another order.
+    return sorted(camera.frames, key=lambda frame: frame.at)
 
 
 def write_stills(notebook: Notebook, folder: Path) -> None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
@@ -35,7 +37,7 @@ BLOCK_SECONDS = 0.1
 PAUSE_SECONDS = 3.0
 """Seconds of silence between two clips, in which the model replies."""
 REST_SECONDS = 3.0
-"""Seconds after the last block in which decisions may still arrive."""
+"""Seconds after the last block in which the last decisions must arrive; later ones count as lost."""
 SAMPLE_SECONDS = 10.0
 """Seconds between two looks at the server's memory."""
 PAGE_BYTES = 4096
@@ -54,12 +56,21 @@ class Heard:
         Times from the end of a chunk to its decision.
     ended
         When the last sample of each chunk was due.
+    decided
+        Set at each decision.
     """
 
     chunks: int = 0
     decisions: int = 0
     seconds: list[float] = field(default_factory=list)
     ended: dict[int, float] = field(default_factory=dict)
+    decided: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def complete(self) -> None:
+        """Wait until all chunks are decided."""
+        while self.decisions < self.chunks:
+            self.decided.clear()
+            await self.decided.wait()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,6 +128,7 @@ async def _class(server: asyncio.subprocess.Process, tokens: list[str], seconds:
         "lost": chunks - decisions,
         **{f"p{q}_ms": round(float(np.quantile(times, q / 100)) * 1e3, 1) for q in (50, 95, 99)},
         "longest_ms": round(float(times.max()) * 1e3, 1),
+        **_processor_times(server.pid),
         "memory_mb": [round(each, 1) for each in (memory[0], memory[len(memory) // 2], memory[-1])] if memory else [],
     }
 
@@ -153,7 +165,8 @@ async def _learner(
                 heard.chunks += 1
             block = {"stream": 1, "seq": seq, "rate": SAMPLE_RATE, "format": "float32", "time_s": seq * BLOCK_SECONDS}
             await socket.send(pack({"type": "block", **block}, [samples.astype("<f4").tobytes()]))
-        await asyncio.sleep(REST_SECONDS)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(heard.complete(), REST_SECONDS)
         receiver.cancel()
     return heard
 
@@ -165,7 +178,18 @@ async def _receive(socket: Any, heard: Heard) -> None:
         for event in message.get("events", ()):
             if event["type"] == "decision":
                 heard.decisions += 1
+                heard.decided.set()
                 heard.seconds.append(now - heard.ended.pop(event["chunk"], now))
+
+
+def _processor_times(server: int) -> dict[str, float]:
+    """Return the processor time of server and learners in seconds, which does not depend on what else runs."""
+    file = Path(f"/proc/{server}/stat")
+    if not file.exists():
+        return {}
+    user, system = file.read_text().rpartition(")")[2].split()[11:13]
+    ticks = os.sysconf("SC_CLK_TCK")
+    return {"server_cpu_s": (int(user) + int(system)) / ticks, "learners_cpu_s": round(process_time(), 1)}
 
 
 async def _watch(process: int, memory: list[float]) -> None:

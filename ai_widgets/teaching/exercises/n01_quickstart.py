@@ -15,3 +15,4 @@ EXERCISES: dict[str, Exercise] = {
         hint="A chunk lasts 0.4 s; what is left over is padded to a whole one.",
     ),
 }
+"""Exercises by name, in the order of the notebook."""

@@ -68,3 +68,4 @@ EXERCISES: dict[str, Exercise] = {
         lambda: (0.0 + 1.0) / 2, unit="share", tolerance=0.001, hint="Compute the share of each kind, then the mean."
     ),
 }
+"""Exercises by name, in the order of the notebook."""

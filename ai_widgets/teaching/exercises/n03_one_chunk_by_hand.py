@@ -43,3 +43,4 @@ EXERCISES: dict[str, Exercise] = {
         hint="Set the slider, or compute softmax(logits / 2) of the two logits.",
     ),
 }
+"""Exercises by name, in the order of the notebook."""

@@ -29,3 +29,4 @@ EXERCISES: dict[str, Exercise] = {
         tolerance=0.011,
     ),
 }
+"""Exercises by name; a tolerance is in the unit of its answer."""

@@ -16,3 +16,4 @@ EXERCISES: dict[str, Exercise] = {
         tolerance=0.1,
     ),
 }
+"""Exercises by name; a tolerance is in the unit of its answer."""

@@ -14,3 +14,4 @@ EXERCISES: dict[str, Exercise] = {
         hint="For one of the three classes, saying nothing is the right answer.",
     ),
 }
+"""Exercises by name; a tolerance is in the unit of its answer."""

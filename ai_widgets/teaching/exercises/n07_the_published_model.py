@@ -15,3 +15,4 @@ EXERCISES: dict[str, Exercise] = {
         hint="The chunk's own 33 ms come first; what is left of 400 ms is for the tokens.",
     ),
 }
+"""Exercises by name; a tolerance is in the unit of its answer."""

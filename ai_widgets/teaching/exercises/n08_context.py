@@ -22,3 +22,4 @@ EXERCISES: dict[str, Exercise] = {
         hint="Take the prefix from the limit; each chunk needs 13 positions.",
     ),
 }
+"""Exercises by name; a tolerance is in the unit of its answer."""

@@ -107,7 +107,8 @@ class ServerConnection:
 
     def next_event(self) -> Event | None:
         """Return the next event; None where the connection was opened again, and what was sent may be lost."""
-        return self._next(self._events)
+        event: Event | None = self._next(self._events)
+        return event
 
     def answer(self) -> Mapping[str, Any]:
         """Return the next answer that is no event; an empty one where the connection was opened again."""

@@ -27,7 +27,8 @@ class ModelInfo(msgspec.Struct, frozen=True):
     status, kind, name
         Progress of loading, kind and name of the model. A `policy` is a baseline without tokens, logits and context.
     detail
-        Sentence, or `done` and `total` in bytes while files are downloaded.
+        Sentence; or `done` and `total` in bytes while files are downloaded; of a class server, the sentence as `text`
+        and the `header` of a record.
     """
 
     status: LoadingStatus

@@ -385,7 +385,10 @@ export interface ModelInfo {
   readonly status: LoadingStatus;
   readonly kind: "model" | "policy";
   readonly name: string;
-  /** Sentence, or `done` and `total` in bytes while files are downloaded. */
+  /**
+   * Sentence; or `done` and `total` in bytes while files are downloaded; of a class server, the sentence as
+   * `text` and the `header` of a record.
+   */
   readonly detail: string | Readonly<Record<string, unknown>>;
 }
 

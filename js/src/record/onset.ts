@@ -90,10 +90,13 @@ export function seedsText({ begun }: Seeds): string {
   const sorted = [...new Set(firsts)].sort((a, b) => times(b) - times(a) || a - b);
   const common = sorted[0] as number;
   let said = `${count === 1 ? "The seed replies" : `All ${count} seeds reply`} first after ${place(common)}`;
-  if (times(common) < count) {
+  const most = times(common);
+  if (most < count && most === firsts.length) {
+    said = `${most} of ${count} seeds ${most > 1 ? "reply, all" : "replies,"} first after ${place(common)}`;
+  } else if (most < count) {
     const [from, to] = [place(Math.min(...firsts)), place(Math.max(...firsts))];
     said = `${firsts.length} of ${count} seeds reply: first from ${from} to ${to}`;
-    if (times(common) > 1) said += `, most often after ${place(common)}, ${times(common)} times`;
+    if (most > 1) said += `, most often after ${place(common)}, ${most} times`;
   }
   const same = count > 1 && new Set(begun.map(String)).size === 1;
   return same ? `${said}; all replies begin at the same chunks.` : `${said}.`;
