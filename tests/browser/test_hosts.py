@@ -222,5 +222,5 @@ def test_html_of_nbconvert_shows_the_session_and_says_how_to_use_the_widget(
     page.goto(file.as_uri())
     expect(page.get_by_role("cell", name="You said seven.")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("^Timeline: "))).to_be_visible()
-    expect(page.get_by_text("run this cell with a kernel to use it")).to_be_visible()
+    expect(page.get_by_text("to use the widget, run this cell with a kernel")).to_be_visible()
     page.screenshot(path=artifacts / "nbconvert.png")
