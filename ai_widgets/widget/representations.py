@@ -24,7 +24,7 @@ from .wire.comm import ShellSafeWidget
 logger = logging.getLogger(__name__)
 
 Bundle = dict[str, Any]
-INSTEAD = "What a saved notebook keeps of the widget: run this cell with a kernel to use it."
+INSTEAD = "What a saved notebook keeps of the widget; to use the widget, run this cell with a kernel."
 """Sentence for readers of a page without a kernel, such as nbconvert's HTML."""
 
 

@@ -209,7 +209,7 @@ def test_a_simulated_host_runs_the_quick_start_to_its_end_live(show: Show, tmp_p
 
 
 def test_html_of_nbconvert_shows_the_session_and_says_how_to_use_the_widget(
-    show: Show, lab: Lab, tmp_path: Path
+    show: Show, artifacts: Path, tmp_path: Path
 ) -> None:
     """The quick start as a notebook keeps it, without saved widget state, and read offline."""
     cells = [new_code_cell(WIDGET), new_code_cell("w.play('clip:digit')")]
@@ -221,6 +221,6 @@ def test_html_of_nbconvert_shows_the_session_and_says_how_to_use_the_widget(
     page.route(re.compile("^https?:"), lambda route: route.abort())
     page.goto(file.as_uri())
     expect(page.get_by_role("cell", name="You said seven.")).to_be_visible()
-    expect(page.locator("svg").first).to_be_visible()
-    expect(page.get_by_text("run this cell with a kernel to use it")).to_be_visible()
-    page.screenshot(path=tmp_path / "nbconvert.png")
+    expect(page.get_by_role("img", name=re.compile("^Timeline: "))).to_be_visible()
+    expect(page.get_by_text("to use the widget, run this cell with a kernel")).to_be_visible()
+    page.screenshot(path=artifacts / "nbconvert.png")
