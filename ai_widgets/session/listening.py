@@ -136,16 +136,11 @@ class TurnTaker(Protocol):
 
 @runtime_checkable
 class Described(Protocol):
-    """Model that computes elsewhere, and so writes the heading of a record from what it was told of itself.
-
-    Attributes
-    ----------
-    table
-        Kind of the model and its tokens, for the page: fields of the widget's `model_info`.
-    """
+    """Model that computes elsewhere, and so writes the heading of a record from what it was told of itself."""
 
     @property
-    def table(self) -> Mapping[str, Any]: ...
+    def table(self) -> Mapping[str, Any]:
+        """Kind of the model and its tokens, for the page: fields of the widget's `model_info`."""
 
     def heading(self, settings: Settings) -> Header:
         """Return model, settings, framing and versions, as `session.heading` does for a model of this process."""
