@@ -236,7 +236,7 @@ def test_pieces_decode_any_reply(tokens: list[int]) -> None:
 @pytest.fixture
 def page_files(tiny: Model, files: Files, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """All files of the page, with the front end as it was built."""
-    monkeypatch.setattr(contents_module, "export", lambda _, step_done=None: files)
+    monkeypatch.setattr(contents_module, "export", lambda *_: files)
     return contents_module.contents(tiny)
 
 

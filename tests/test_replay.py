@@ -276,6 +276,5 @@ def test_notices_of_a_fork_say_what_changed(toy: Model) -> None:
     fork = session.fork(2, bias=1.0, force="KEEP_SILENCE", audio={3: None})
     (notice,) = [notice for notice in fork.record.of_type(Notice) if notice.kind == "fork"]
     assert notice.message == (
-        "Fork of another session at chunk 2: bias is 1.0, chunk 2 forced to KEEP_SILENCE, other audio at "
-        "chunk 3."
+        "Fork of another session at chunk 2: bias is 1.0, chunk 2 forced to KEEP_SILENCE, other audio at chunk 3."
     )
