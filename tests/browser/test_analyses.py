@@ -14,7 +14,7 @@ from ai_widgets.record.record import SessionRecord
 from .axe import grave_findings
 from .conftest import OpenNotebook
 from .sounds import SPEECH
-from .test_narrow import NARROW, OUT_OF_REACH
+from .test_narrow import NARROW, expect_all_within_reach
 from .test_viewer import OpenPage, browser, open_page, talk, viewer
 
 __all__ = ["browser", "open_page", "talk"]
@@ -71,7 +71,7 @@ def test_the_widget_shows_onset_and_seeds_and_changes_audio(open_notebook: OpenN
     widget.get_by_test_id("settings-toggle").click()
     for width in (390, 300):
         notebook.page.evaluate(NARROW, width)
-        assert notebook.page.evaluate(OUT_OF_REACH) == []
+        expect_all_within_reach(notebook.page)
         assert widget.locator("input[placeholder='all that fit']").count() == 1
         assert notebook.page.evaluate(CUT_PLACEHOLDERS) == []
         notebook.shot(f"analyses-{width}")
@@ -95,7 +95,7 @@ def test_an_exported_page_shows_what_was_computed(open_page: OpenPage, talk: Ses
     for width, dark in WIDTHS:
         page.emulate_media(color_scheme="dark" if dark else "light")
         page.set_viewport_size({"width": width, "height": 1000})
-        assert page.evaluate(OUT_OF_REACH) == []
+        expect_all_within_reach(page)
         picture(page, artifacts, f"analyses-page-{width}{'-dark' if dark else ''}")
 
 
@@ -121,5 +121,5 @@ def test_the_page_of_a_policy_has_no_panel_of_logits(open_page: OpenPage, artifa
     expect(shown.get_by_test_id("policy-step")).to_be_visible()
     for absent in ("strip", "sampling", "gauge", "run-on", "lane-onset"):
         expect(shown.get_by_test_id(absent)).to_have_count(0)
-    assert page.evaluate(OUT_OF_REACH) == []
+    expect_all_within_reach(page)
     picture(page, artifacts, f"policy-page-{width}")

@@ -9,7 +9,7 @@ from .axe import grave_findings
 from .conftest import OpenNotebook
 from .models import WIDGET
 from .sounds import SPEECH
-from .test_narrow import NARROW, OUT_OF_REACH
+from .test_narrow import NARROW, expect_all_within_reach
 
 PLAY = f"w.play({str(SPEECH)!r})"
 WIDTHS = {"light": (None, False), "dark": (None, True), "narrow": (340, False)}
@@ -57,7 +57,7 @@ def test_branches_are_made_compared_and_closed(open_notebook: OpenNotebook, widt
 
     assert grave_findings(notebook.page) == []
     if width is not None:
-        assert notebook.page.evaluate(OUT_OF_REACH) == []
+        expect_all_within_reach(notebook.page)
     notebook.shot(f"branches-{'narrow' if width is not None else 'dark' if dark else 'light'}")
     # With the keyboard: to the first difference, and closed.
     first.get_by_test_id("branch-next").press("Enter")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PatienceError
 
 from .conftest import OpenNotebook
 from .models import WIDGET
-from .page import Notebook
+from .page import PATIENCE_MS, Notebook
 
 WIDTH = 300
 NARROW = """width => {
@@ -55,6 +57,7 @@ RULE = {"greedy": False, "temperature": 0.3, "top_k": 3, "top_p": 1.0, "bias": 0
 NUMBERS = dict(p_keep=0.3, p_text=0.7, p_other=0.0, logit_keep=1.0, logit_text=2.0, p_drawn=0.7, draw=0.4)
 
 
+
 def say(number, *words):
     record, chunk = w.record, 4 * number
     others = tuple(Alternative(9 + i, word, 0.1, 0.1, 0.1) for i, word in enumerate(words[:5]))
@@ -86,6 +89,13 @@ SPY = """() => {
     return fillText.call(this, text, ...place);
   };
 }"""
+
+
+def expect_all_within_reach(page: Page) -> None:
+    """Wait until the layout has followed a change of width, and no control or text sticks out of the widget."""
+    with suppress(PatienceError):
+        page.wait_for_function(f"({OUT_OF_REACH})().length === 0", timeout=PATIENCE_MS / 6)
+    assert page.evaluate(OUT_OF_REACH) == []
 
 
 def opened(open_notebook: OpenNotebook, **look: Any) -> Notebook:
@@ -121,11 +131,11 @@ def test_nothing_is_out_of_reach_at_300_px(open_notebook: OpenNotebook, dark: bo
     notebook.page.evaluate(NARROW, WIDTH)
     expect(notebook.widget.first).to_have_css("width", f"{WIDTH}px")
     notebook.shot(f"300px-{'dark' if dark else 'light'}")
-    assert notebook.page.evaluate(OUT_OF_REACH) == []
+    expect_all_within_reach(notebook.page)
     unfold(notebook)
     expect(notebook.widget.first.get_by_test_id("step")).to_be_visible()
     notebook.shot(f"300px-all-{'dark' if dark else 'light'}")
-    assert notebook.page.evaluate(OUT_OF_REACH) == []
+    expect_all_within_reach(notebook.page)
     assert notebook.widget.first.evaluate("element => element.scrollWidth <= element.clientWidth")
 
 

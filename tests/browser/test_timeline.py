@@ -82,10 +82,11 @@ def test_the_lanes_are_walked_zoomed_and_read_under_the_pointer(open_notebook: O
 
 def test_the_table_shows_the_record_and_picks_chunks(open_notebook: OpenNotebook) -> None:
     notebook, widget = talk(open_notebook)
-    before = widget.bounding_box()
+    size = "element => [element.offsetWidth, element.offsetHeight]"
+    before = widget.evaluate(size)
     widget.get_by_test_id("table").click()
     # In the lanes' place: nothing else moves.
-    assert widget.bounding_box() == before
+    assert widget.evaluate(size) == before
     chunk, p_text = notebook.ask("[(d.chunk, d.p_text) for d in w.record.of_type(aiw.Decision)][-1]")
     grid = widget.get_by_role("grid")
     grid.focus()

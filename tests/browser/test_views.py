@@ -9,7 +9,7 @@ from . import sounds
 from .axe import grave_findings
 from .conftest import OpenNotebook
 from .models import WIDGET
-from .test_narrow import NARROW, OUT_OF_REACH
+from .test_narrow import NARROW, expect_all_within_reach
 
 WIDTHS = (300, 390, 640, 1280)
 VIEWS = ("show", "explore", "teach")
@@ -38,7 +38,7 @@ def test_each_view_fits_any_width(open_notebook: OpenNotebook, dark: bool) -> No
         for width in WIDTHS:
             notebook.page.evaluate(NARROW, width)
             expect(widget).to_have_css("width", f"{width}px")
-            assert notebook.page.evaluate(OUT_OF_REACH) == [], (view, width)
+            expect_all_within_reach(notebook.page)
             if width > 300:
                 notebook.shot(f"view-{view}-{width}-{theme}")
         assert grave_findings(notebook.page) == []
@@ -64,7 +64,7 @@ def test_the_tour_works_without_a_microphone(open_notebook: OpenNotebook) -> Non
     expect(happened).to_contain_text("TEXT_BEGIN and said")
     onward.click()
     notebook.page.evaluate(NARROW, 300)
-    assert notebook.page.evaluate(OUT_OF_REACH) == []
+    expect_all_within_reach(notebook.page)
     notebook.page.evaluate(NARROW, 800)
     widget.get_by_test_id("turn").first.locator("button").first.click()
     expect(happened).to_contain_text("p(TEXT_BEGIN) was")
