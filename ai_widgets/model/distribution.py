@@ -44,7 +44,8 @@ class Softmax:
     def weights(self, scores: Scores) -> Scores:
         """Compute the weights of scores, that is their probabilities before the division by `total`."""
         weights: Scores = scores - self.highest
-        weights /= self.temperature
+        if self.temperature != 1:
+            weights /= self.temperature
         np.exp(weights, out=weights)
         return weights
 

@@ -168,4 +168,5 @@ def draw(
     asked = dict.fromkeys((*raw.likeliest(likeliest).tolist(), token, *report)) if likeliest else ()
     candidates = sorted(map(candidate, asked), key=lambda candidate: -candidate.p)
     drawn = candidate(token)
-    return Draw(token, drawn.p, drawn.kept, number, int(logits.argmax()), tuple(candidates))
+    argmax = int(raw.likeliest(1)[0])
+    return Draw(token, drawn.p, drawn.kept, number, argmax, tuple(candidates))
