@@ -1,6 +1,6 @@
-// Bundles the front end into the Python package: the widget, the widget of single answers, the viewer of exported
-// records, and the page with the model in it. Each is one script and one style sheet, with nothing to fetch from another host, and the licences of the libraries
-// inside. The page also has its engine's worker, the WASM file of onnxruntime, and its service worker.
+// Bundles the front end into the Python package: the widget, the widget of single answers, the viewer of exported records,
+// and the page with the model in it. Each is one script and one style sheet, with nothing to fetch from another host, and the
+// licences of the libraries inside. The page also has its engine's worker, the WASM file of onnxruntime, and its service worker.
 import { copyFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import comm
 import pytest
@@ -20,6 +20,9 @@ from tests.recorded_pages import heard, talk
 from tests.reference_checkpoint import REFERENCE, TOY, write_checkpoint
 from tests.running import run, wav
 from tests.stub_hub import hub, published
+
+if TYPE_CHECKING:
+    from tests.class_server import Class
 
 __all__ = ["encoded", "heard", "hub", "published", "run", "talk", "wav"]
 
@@ -103,3 +106,13 @@ def hold() -> Iterator[Hold]:
     yield make
     for each in held:
         each.close()
+
+
+@pytest.fixture
+def served(toy: Model) -> Iterator[Class]:
+    """A class server with four learners and three places."""
+    # Not at the top: other tests need no server.
+    from tests.class_server import class_of
+
+    with class_of(toy, 4, places=3) as running:
+        yield running

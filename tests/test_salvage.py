@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import warnings
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,26 +20,14 @@ from ai_widgets.record import archive
 from ai_widgets.record.header import Header
 from ai_widgets.record.record import SessionRecord
 from ai_widgets.special_tokens import Emotion
-from tests.signals import babble
-
-TALK = "talk.aiw"
-
+from tests.saved_sessions import TALK, recorded, same
 
 FORMS = pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])
 
 
 @pytest.fixture(scope="module")
 def record(toy: Model) -> SessionRecord:
-    session = toy.session(seed=1, max_reply_tokens=10)
-    session.push_clip(babble(4))
-    session.change(bias=0.5)
-    session.push(babble(2), 48_000)
-    return session.record
-
-
-def same(left: SessionRecord, right: SessionRecord) -> bool:
-    headers = (replace(each.header, first_chunk=0, reduced=(0, 0)) for each in (left, right))
-    return left.events == right.events and len({*map(repr, headers)}) == 1 and np.array_equal(left.audio, right.audio)
+    return recorded(toy)
 
 
 class TestSalvage:

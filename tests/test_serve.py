@@ -11,77 +11,28 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from ai_widgets.errors import MessageError, SettingError
+from ai_widgets.errors import SettingError
 from ai_widgets.inference import Model
 from ai_widgets.policies.constant import AlwaysReply
 from ai_widgets.policies.policy import Policy, Ruling
-from ai_widgets.protocol import Chunk, Decision, Event, Notice, Timing, Token, Turn
-from ai_widgets.serve.limits import AHEAD_SECONDS, BURST_SECONDS, FASTER, RESUME_SECONDS
-from ai_widgets.serve.place import Pace, Place
+from ai_widgets.protocol import Decision, Notice, Timing
+from ai_widgets.serve.limits import RESUME_SECONDS
+from ai_widgets.serve.place import Place
 from ai_widgets.serve.places import Places, RefusedError
 from ai_widgets.serve.tokens import Tokens
 from ai_widgets.widget.wire.frames import pack, unpack
 from tests.class_server import PATIENCE_S, Class, Learner, class_of
-from tests.signals import babble
-
-SETTINGS = {"bias": 1.0, "max_reply_tokens": 4, "temperature": 1.0}
-SOUNDS = [babble(seconds, place) for place, seconds in enumerate((2.4, 1.7, 2.0))]
-
-
-def facts(events: Sequence[Event]) -> list[tuple[Any, ...]]:
-    """What must be the same: order, decisions, tokens, random numbers and replies. Probabilities differ by rounding."""
-    told: list[tuple[Any, ...]] = []
-    for event in events:
-        if isinstance(event, Decision):
-            told.append(("decision", event.chunk, event.choice, event.token, event.draw, event.position))
-        elif isinstance(event, Token):
-            told.append(("token", event.chunk, event.turn, event.index, event.token, event.draw))
-        elif isinstance(event, Turn):
-            told.append(("turn", event.chunk, event.turn, event.text, event.ended))
-        elif isinstance(event, (Chunk, Notice)):
-            told.append((event.type, event.chunk))
-    return told
-
-
-def alone(model: Model, sound: np.ndarray, seed: int, tail: float = 0.4) -> list[tuple[Any, ...]]:
-    with model.session(seed=seed, **SETTINGS) as session:
-        session.push(sound)
-        session.finish(tail)
-    return facts(list(session.record.since(0)))
-
-
-def decided(chunks: int) -> Any:
-    return lambda events: sum(isinstance(event, Timing) for event in events) >= chunks
-
-
-def chunks_of(sound: np.ndarray, tail: float = 0.4) -> int:
-    return int(np.ceil(len(sound) / 6400)) + round(tail / 0.4)
-
-
-@pytest.fixture
-def served(toy: Model) -> Iterator[Class]:
-    with class_of(toy, 4, places=3) as running:
-        yield running
-
-
-def speak(learner: Learner, sound: np.ndarray, *, length: int = 1_500) -> None:
-    learner.open(tail_s=0.4)
-    for start in range(0, len(sound), length):
-        learner.block(sound[start : start + length])
-    learner.send({"type": "close", "stream": 1, "blocks": learner.sent, "reason": "ended"})
+from tests.learners import SETTINGS, SOUNDS, alone, chunks_of, decided, facts, speak
 
 
 class TestSessions:
@@ -282,146 +233,6 @@ def test_a_client_that_comes_again_goes_on_where_it_was(served: Class, toy: Mode
     again.until(lambda events: sum(isinstance(e, Timing) for e in [*before[: len(before) - 2], *events]) >= total)
     assert facts([*before[: len(before) - 2], *again.events]) == alone(toy, sound, 0)
     assert served.taken == 1
-
-
-class TestHostile:
-    FRAMES = (
-        *(
-            b"",
-            b"\x01",
-            b"\xff\xff\xff\x7f",
-            b"\x02\x00\x00\x00[]",
-            b"\x04\x00\x00\x00\xff\xfe\xfd\xfc",
-            "",
-            "{",
-            "[]",
-            "null",
-        ),
-        *("[" * 50_000, '"\\ud800"', '{"type": 3}', '{"type": "fork", "chunk": 1}', '{"type": "poll"}'),
-        *('{"type": "block", "stream": 1, "seq": 0}', '{"type": "close", "stream": 9, "blocks": 0, "reason": "ended"}'),
-        *('{"type": "set", "changes": {"seed": 1e999}}', '{"type": "set", "changes": {"nothing": 1}}'),
-        pack({"type": "block", "stream": 7, "seq": 0, "rate": 16_000, "format": "int16", "time_s": 0.0}, [b"\0" * 64]),
-        pack({"type": "block", "stream": 7, "seq": 0, "rate": 16_000, "format": "int16", "time_s": 0.0}, [b"\0"]),
-    )
-
-    def test_bad_frames_are_answered_and_change_nothing_for_the_others(self, served: Class, toy: Model) -> None:
-        hostile, good = Learner(served, 0), Learner(served, 1)
-        hostile.hear("welcome")
-        good.set(seed=2, **SETTINGS)
-        good.open(tail_s=0.4)
-        for place, frame in enumerate(self.FRAMES):
-            hostile.socket.send(frame)
-            good.block(SOUNDS[2][place * 1_600 : place * 1_600 + 1_600])
-        good.send({"type": "close", "stream": 1, "blocks": good.sent, "reason": "ended"})
-        for _ in self.FRAMES:
-            assert hostile.hear("problem")["code"] in ("message", "setting")
-        assert facts(good.until(decided(chunks_of(SOUNDS[2])))) == alone(toy, SOUNDS[2], 2)
-        speak(hostile, SOUNDS[1])
-        assert hostile.until(decided(chunks_of(SOUNDS[1])))
-
-    def test_a_frame_above_the_limit_ends_its_own_connection_only(self, served: Class) -> None:
-        hostile, good = Learner(served, 0), Learner(served, 1)
-        good.hear("welcome")
-        hostile.socket.send(b"\0" * 3_000_000)
-        assert hostile.until_closed() == 1009
-        speak(good, SOUNDS[1])
-        assert good.until(decided(chunks_of(SOUNDS[1])))
-
-    def test_a_flood_of_messages_changes_nothing_for_the_others(self, served: Class, toy: Model) -> None:
-        hostile, good = Learner(served, 0), Learner(served, 1)
-        good.set(seed=1, **SETTINGS)
-        for _ in range(600):
-            hostile.send({"type": "interrupt"})
-            hostile.socket.send("{")
-        speak(good, SOUNDS[1])
-        assert facts(good.until(decided(chunks_of(SOUNDS[1])))) == alone(toy, SOUNDS[1], 1)
-
-    @settings(max_examples=300)
-    @given(frame=st.one_of(st.binary(max_size=64), st.text(max_size=64)))
-    def test_any_frame_is_json_or_a_message_error(self, frame: str | bytes) -> None:
-        with suppress(MessageError):
-            assert len(unpack(frame)) == 2
-
-    @given(content=st.dictionaries(st.text(max_size=8), st.integers(-(2**53), 2**53)), buffer=st.binary(max_size=64))
-    def test_what_is_packed_is_unpacked(self, content: dict[str, int], buffer: bytes) -> None:
-        assert unpack(pack(content)) == (content, ())
-        message, buffers = unpack(pack(content, [buffer]))
-        assert (message, [bytes(each) for each in buffers]) == (content, [buffer])
-
-
-class TestBackPressure:
-    def test_nothing_more_is_read_while_much_audio_is_undecided(self) -> None:
-        place = Place(AlwaysReply(), "ada", "a")
-        message, _ = unpack(
-            pack({"type": "open", "stream": 1, "source": "mic", "name": "", "rate": 16_000, "tail_s": 0})
-        )
-        from ai_widgets.widget.wire.parsing import parse
-
-        place.put(parse(message))
-        block = {"type": "block", "stream": 1, "rate": 16_000, "format": "int16", "time_s": 0.0}
-        place.put(parse({**block, "seq": 0}, [bytes(2 * 16_000 * int(AHEAD_SECONDS - 1))]))
-        assert not place.full
-        place.put(parse({**block, "seq": 1}, [bytes(2 * 16_000)]))
-        assert place.full
-        place.take()
-        assert place.full
-        while place.session is not None and place.session._loop.advance():
-            pass
-        place.look()
-        assert not place.full
-
-    def test_a_client_may_send_a_burst_and_then_four_times_real_time(self) -> None:
-        now = [0.0]
-        pace = Pace(lambda: now[0])
-        assert pace.take(BURST_SECONDS) == 0.0
-        wait = pace.take(4.0)
-        assert wait == pytest.approx(4.0 / FASTER)
-        now[0] += wait
-        assert pace.take(0.0) == pytest.approx(0.0)
-
-    def test_a_client_that_answers_no_ping_is_cut_off_unless_its_answers_were_not_read(self, toy: Model) -> None:
-        with class_of(toy, 1) as served:
-            learner = Learner(served)
-            learner.hear("welcome")
-            (connection,) = served.server.connections
-            place = served.server.places.taken[0]
-            connection._ping_s = 0.01
-            pings = []
-
-            async def unanswered() -> asyncio.Future[None]:
-                # As with an answer that lies unread in the socket while much audio is undecided.
-                pings.append(place.full)
-                if len(pings) == 4:
-                    place._taken_s = place._given_s
-                return served.loop.create_future()
-
-            connection._socket.ping = unanswered  # type: ignore[method-assign]
-            place._given_s = AHEAD_SECONDS
-            watching = asyncio.run_coroutine_threadsafe(connection._watch(), served.loop)
-            assert learner.until_closed() == 1006
-            watching.cancel()
-            assert pings[:4] == [True] * 4
-            assert False in pings
-
-    def test_a_client_that_takes_nothing_is_disconnected_and_told_when_it_comes_again(self, toy: Model) -> None:
-        with class_of(toy, 2, slow_s=0.01) as served:
-            slow, good = Learner(served, 0), Learner(served, 1)
-            slow.hear("welcome")
-            good.hear("welcome")
-            (connection,) = [each for each in served.server.connections if each.learner == served.names[0]]
-
-            async def never(_: object) -> None:
-                await asyncio.Event().wait()
-
-            # In the place of a full socket, whose size the system chooses.
-            connection._socket.send = never  # type: ignore[method-assign]
-            speak(slow, SOUNDS[1])
-            speak(good, SOUNDS[1])
-            assert good.until(decided(chunks_of(SOUNDS[1])))
-            assert slow.until_closed() == 1006
-            again = Learner(served, 0, session=1)
-            assert again.hear("problem")["code"] == "slow"
-            assert again.until(decided(chunks_of(SOUNDS[1])))
 
 
 class TestEnd:

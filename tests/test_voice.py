@@ -36,6 +36,21 @@ def spoken(page: Page, chunks: int = 1) -> None:
     assert page.widget.wait(PATIENCE)
 
 
+def speaking_until_told(page: Page, returned: Any) -> threading.Event:
+    """Begin to speak a first reply; the function returns when the event is set."""
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(_: str, __: Turn) -> Any:
+        begun.set()
+        assert go.wait(PATIENCE)
+        return returned
+
+    page.widget.on_reply(slow)
+    page.widget.feed(silence(1), 16_000)
+    assert begun.wait(PATIENCE)
+    return go
+
+
 def notices(page: Page, kind: str) -> list[Notice]:
     return [notice for notice in page.widget.record.of_type(Notice) if notice.kind == kind]
 
@@ -154,16 +169,8 @@ def test_replies_before_the_function_and_after_none_are_not_spoken(build: Build)
 
 
 def test_a_reply_of_a_session_that_was_reset_is_not_said_into_the_next(build: Build) -> None:
-    page, begun, go = build(**TALKS), threading.Event(), threading.Event()
-
-    def slow(_: str, __: Turn) -> tuple[Any, int]:
-        begun.set()
-        assert go.wait(PATIENCE)
-        return SOUND, 16_000
-
-    page.widget.on_reply(slow)
-    page.widget.feed(silence(1), 16_000)
-    assert begun.wait(PATIENCE)
+    page = build(**TALKS)
+    go = speaking_until_told(page, (SOUND, 16_000))
     page.widget.reset()
     go.set()
     spoken(page, 0)
@@ -172,15 +179,8 @@ def test_a_reply_of_a_session_that_was_reset_is_not_said_into_the_next(build: Bu
 
 def test_replies_beyond_the_queue_are_noted(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voice, "MAX_UNSPOKEN", 1)
-    page, begun, go = build(**TALKS), threading.Event(), threading.Event()
-
-    def slow(_: str, __: Turn) -> None:
-        begun.set()
-        assert go.wait(PATIENCE)
-
-    page.widget.on_reply(slow)
-    page.widget.feed(silence(1), 16_000)
-    assert begun.wait(PATIENCE)
+    page = build(**TALKS)
+    go = speaking_until_told(page, None)
     page.widget.feed(silence(3), 16_000)
     go.set()
     spoken(page, 0)
@@ -188,16 +188,8 @@ def test_replies_beyond_the_queue_are_noted(build: Build, monkeypatch: pytest.Mo
 
 
 def test_a_closed_widget_speaks_no_more(build: Build) -> None:
-    page, begun, go = build(**TALKS), threading.Event(), threading.Event()
-
-    def slow(_: str, __: Turn) -> tuple[Any, int]:
-        begun.set()
-        assert go.wait(PATIENCE)
-        return SOUND, 16_000
-
-    page.widget.on_reply(slow)
-    page.widget.feed(silence(1), 16_000)
-    assert begun.wait(PATIENCE)
+    page = build(**TALKS)
+    go = speaking_until_told(page, (SOUND, 16_000))
     speaking = page.widget._channel.presenter.voice
     speaking.stop()
     go.set()

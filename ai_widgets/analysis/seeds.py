@@ -70,15 +70,7 @@ class Seeds:
         A row per chunk and a column per seed, of pandas' `boolean`: True where a reply began, missing where the chunk
         has no decision.
         """
-        import pandas as pd
-
-        columns = {}
-        for seed, chunks in self.decided.items():
-            began = set(self.begun[seed])
-            columns[seed] = pd.Series([chunk in began for chunk in chunks], list(chunks), dtype="boolean")
-        raster = pd.DataFrame(columns)
-        raster.index.name, raster.columns.name = "chunk", "seed"
-        return raster
+        return _raster("seed", self.decided, self.begun)
 
     def plot(self) -> go.Figure:
         """Draw the raster, a row per seed, and the share of the seeds that reply after each chunk, over time.
@@ -204,19 +196,25 @@ def sweep(
     --------
     >>> sweep(model, record, "bias", [-2.0, -1.0, 0.0, 1.0, 2.0]).sum()   # replies at each bias
     """
-    import pandas as pd
-
     if not values:
         raise SettingError(f"The sweep of {name} needs one value or more.", (name,))
     records = run_several(model, record, [{**changed, name: value} for value in values])
+    heard = {value: run.of_type(Decision) for value, run in zip(values, records, strict=True)}
+    return _raster(
+        name,
+        {value: [decision.chunk for decision in decisions] for value, decisions in heard.items()},
+        {value: [each.chunk for each in decisions if each.choice == TEXT] for value, decisions in heard.items()},
+    )
+
+
+def _raster(name: str, decided: Mapping[Any, Sequence[int]], begun: Mapping[Any, Sequence[int]]) -> pd.DataFrame:
+    """Build a table of decisions: a row per chunk, a column per value of `name`, True where a reply began."""
+    import pandas as pd
+
     columns = {}
-    for value, heard in zip(values, records, strict=True):
-        decisions = heard.of_type(Decision)
-        columns[value] = pd.Series(
-            [decision.choice == TEXT for decision in decisions],
-            [decision.chunk for decision in decisions],
-            dtype="boolean",
-        )
+    for value, chunks in decided.items():
+        began = set(begun[value])
+        columns[value] = pd.Series([chunk in began for chunk in chunks], list(chunks), dtype="boolean")
     raster = pd.DataFrame(columns)
     raster.index.name, raster.columns.name = "chunk", name
     return raster

@@ -63,9 +63,7 @@ class Remaining:
                 return place
             self._rank_all()
             mass = number * self._total
-        rank = rank_at(self._weights, mass, "right")
-        score = self._ranked[rank]
-        return int(equal_to(self._scaled.scores, score)[rank - int(np.argmax(self._ranked == score))])
+        return index_at(self._scaled.scores, self._ranked, rank_at(self._weights, mass, "right"))
 
     def p(self, place: int) -> float:
         """Compute the probability of the token at an index; 0 if the token was removed."""
@@ -89,6 +87,12 @@ def equal_to(scores: Scores, score: float) -> npt.NDArray[np.intp]:
     return np.flatnonzero(scores == score)
 
 
+def index_at(scores: Scores, ranked: Scores, rank: int) -> int:
+    """Return the index of the score at a rank, equal scores in their order; `ranked` has all scores that equal it."""
+    score = ranked[rank]
+    return int(equal_to(scores, score)[rank - int(np.argmax(ranked == score))])
+
+
 def place_between(scaled: Softmax, mass: float) -> int | None:
     """Return the index of the token at which the cumulative weight first exceeds `mass`, or None if it is not found.
 
@@ -110,7 +114,7 @@ def place_between(scaled: Softmax, mass: float) -> int | None:
     if not before <= mass < edges[-1]:
         return None
     rank = int(np.searchsorted(edges, mass, "right"))
-    return int(equal_to(scores, ranked[rank])[rank - int(np.argmax(ranked == ranked[rank]))])
+    return index_at(scores, ranked, rank)
 
 
 def block_sums(weights: Scores) -> Scores:

@@ -130,7 +130,7 @@ class Place:
 
     @property
     def full(self) -> bool:
-        """Whether so much audio is undecided that nothing more is read."""
+        """Whether the undecided audio has reached the bound at which reading is suspended."""
         return self._given_s - self._taken_s + self.waiting * CHUNK_SECONDS >= AHEAD_SECONDS
 
     @property

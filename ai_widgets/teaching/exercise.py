@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +54,7 @@ def off(answer: float, expected: float, scale: float) -> str:
 
 
 @dataclass(frozen=True)
-class Exercise:
+class Exercise(ABC):
     """One exercise of a notebook.
 
     Attributes
@@ -71,17 +72,17 @@ class Exercise:
     hint: str = ""
 
     @property
+    @abstractmethod
     def wanted(self) -> str:
         """What an answer has to be, in words."""
-        raise NotImplementedError
 
+    @abstractmethod
     def taken(self, answer: object) -> Any:
         """Return the answer in the form that is compared, or None if it has another type."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fault(self, answer: Any) -> str:
         """Return what is wrong with an answer of the right type; empty if nothing is."""
-        raise NotImplementedError
 
     def check(self, answer: object) -> Verdict:
         """Compare an answer with the expected value."""

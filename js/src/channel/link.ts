@@ -31,7 +31,7 @@ export interface LinkListener {
 const HELLO_RETRY_MS = [1500, 3000, 6000, 10_000];
 /** Interval of polls in pull mode, in milliseconds: a decision every 400 ms is shown without much delay. */
 const POLL_MS = 250;
-/** One of so many polls is also sent while the page expects nothing, every 2 s: a cell may have begun something. */
+/** Ratio of all ticks to those that also poll while the page expects nothing, every 2 s: a cell may have begun something. */
 const IDLE_POLLS = 8;
 /** Largest number of messages queued before the welcome: about five minutes of blocks. */
 const MOST_HELD = 3000;

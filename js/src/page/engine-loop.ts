@@ -69,7 +69,7 @@ export class EngineLoop {
     return this.#put({ kind: "note", notice });
   }
 
-  /** End the loop and its session; what waits is dropped. */
+  /** End the loop and its session; queued audio is dropped. */
   async close(): Promise<void> {
     this.#closed = true;
     this.gate.close();
