@@ -114,7 +114,9 @@ class InputWatch:
         """
         if SYNTHETIC & set(flags):
             return self, flags, []
-        peak, mean = float(np.abs(samples).max(initial=0)), float(samples.mean())
+        # Reductions without a copy and without NumPy's Python code for means: this runs before every decision.
+        peak = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
+        mean = float(np.add.reduce(samples)) / max(1, len(samples))
         seen = {
             "silent_input": peak == 0,
             "faint_input": peak < FAINT and "silent_input" not in self.begun,
@@ -122,6 +124,9 @@ class InputWatch:
             "channels_cancel": "channels_cancel" in flags,
             "repaired": "repaired" in flags,
         }
+        if not self.begun and not any(seen.values()) and not any(self.runs.values()):
+            # Nothing is seen, counted or in effect: the usual case.
+            return self, flags, []
         runs, begun, notices = dict(self.runs), dict(self.begun), []
         for kind, condition in CONDITIONS.items():
             if kind in begun:

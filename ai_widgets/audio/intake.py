@@ -340,11 +340,11 @@ def silence(seconds: float) -> list[ChunkAudio]:
 
 def level_db(samples: Array) -> float:
     """Compute the root-mean-square level in dBFS; −120 for silence."""
-    power = float(np.mean(np.square(samples, dtype=np.float64)))
+    power = float(np.add.reduce(np.square(samples, dtype=np.float64))) / len(samples)
     return 10 * float(np.log10(max(power, 1e-12)))
 
 
 def envelope(samples: Array) -> tuple[float, ...]:
     """Compute the peak magnitude of each 25 ms of a chunk, 16 values in 0…1, rounded to 4 decimals for display."""
     peaks = np.abs(samples).reshape(ENVELOPE_POINTS, -1).max(axis=1)
-    return tuple(round(float(p), 4) for p in np.minimum(peaks, 1.0))
+    return tuple(round(peak, 4) for peak in np.minimum(peaks, 1.0).tolist())

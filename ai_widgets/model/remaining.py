@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from .sampling import SamplingRule
 
 FRONT = 64
-"""Number of tokens ranked first. The draw and top-p rarely need more; if they do, the whole vocabulary is ranked."""
+"""Number of tokens that top-p ranks first. It rarely needs more; if it does, the whole vocabulary is ranked."""
+FIRST = 16
+"""Number of tokens ranked first where all remain. Most draws of a trained model fall there; others rank a part."""
 BLOCK = 512
 """Number of weights per partial sum of the cumulative distribution."""
 STRIDE = 64
@@ -42,7 +44,9 @@ class Remaining:
         count = 1 if rule.greedy else rule.top_k
         self._all = count is None and rule.top_p == 1
         # The remaining scores, highest first, their weights, and the sum of all remaining weights.
-        self._ranked: Scores = scaled.scores[scaled.likeliest(count or FRONT)].astype(np.float64)
+        self._ranked: Scores = scaled.scores[scaled.likeliest(count or (FIRST if self._all else FRONT))].astype(
+            np.float64
+        )
         self._weights = scaled.weights(self._ranked)
         ranked_all = count is not None or len(self._ranked) == len(scaled.scores)
         self._total = float(self._weights.sum()) if ranked_all else scaled.total
@@ -129,6 +133,9 @@ def rank_at(weights: Scores, mass: float, side: Literal["left", "right"]) -> int
 
     The search runs over the sums of blocks first, then inside one block, so that most cumulative sums are not computed.
     """
+    if len(weights) <= BLOCK:
+        edges = np.cumsum(weights, dtype=np.float64)
+        return min(int(np.searchsorted(edges, mass, side)), len(weights) - 1)
     blocks = np.add.reduceat(weights, np.arange(0, len(weights), BLOCK), dtype=np.float64).cumsum()
     block = min(int(np.searchsorted(blocks, mass, side)), len(blocks) - 1)
     start, before = block * BLOCK, blocks[block - 1] if block else 0.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,8 @@ class EventRows:
             types = [(name, _STORED.get(code, code)) for name, code in self._fields.items()]
             self._columns = Columns(np.dtype(types))
             self._pools = {name: Pool() for name, code in self._fields.items() if code == POOLED}
+            self._values_of = attrgetter(*self._fields)
+            self._pooled = [(at, self._pools[name]) for at, name in enumerate(self._fields) if name in self._pools]
 
     @property
     def whole(self) -> bool:
@@ -128,7 +131,16 @@ class EventRows:
         if self._fields is None:
             self._lines[row:] = [event_line(event)]
             return
-        self._columns.put(row, tuple(self._stored(event, name, code) for name, code in self._fields.items()))
+        values = list(self._values_of(event))
+        for at, pool in self._pooled:
+            values[at] = pool.number(values[at])
+        if None in values:
+            # A whole number is never None: the column refuses it.
+            codes = self._fields.values()
+            values = [
+                np.nan if value is None and code != WHOLE else value for value, code in zip(values, codes, strict=True)
+            ]
+        self._columns.put(row, tuple(values))
 
     def get(self, row: int) -> Event:
         """Rebuild the event of one row; without `details` if the rows do not hold the events whole."""
@@ -160,12 +172,6 @@ class EventRows:
 
     def _numbers(self, count: int) -> npt.NDArray[np.void]:
         return self._columns.rows(count)
-
-    def _stored(self, event: Event, name: str, code: str) -> Any:
-        value = getattr(event, name)
-        if code == POOLED:
-            return self._pools[name].number(value)
-        return np.nan if value is None and code != WHOLE else value
 
     def _value(self, name: str, code: str, number: Any) -> Any:
         if code == POOLED:

@@ -6,17 +6,15 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import SettingError
 from ..model.distribution import Distribution
 from ..model.interfaces import LanguageModel
 from ..model.overflow import not_finite
-from ..model.sampling import draw
 from ..protocol import Alternative, Ending, Token
 from ..settings import Settings
 from ..special_tokens import TOKEN_NAMES, Emotion
 from .detokenize import ReplyText
+from .seeded_draws import SeededDraws, first_state
 from .terms import sampling_rule
 
 if TYPE_CHECKING:
@@ -123,8 +121,7 @@ class Answer(Iterator[Token]):
         self._model, self._frames, self._frames_at = model, frames, frames_at
         self._settings, self._rule = settings, sampling_rule(settings, model.rule)
         self._left = min(max_tokens, model.positions - len(prompt))
-        self._generator = np.random.default_rng(settings.seed)
-        self._random = self._generator.bit_generator.state
+        self._draws, self._random = SeededDraws(), first_state(settings.seed)
         self._context: Any = model.decoder.context(model.positions)
         self._reply = ReplyText(model)
         self._due = list(prompt)
@@ -156,10 +153,9 @@ class Answer(Iterator[Token]):
             if not raw.finite:
                 what = f"token {len(self.tokens)} of the answer"
                 raise not_finite(self._model, what, frames, self._context, self._due, frames_at)
-            self._generator.bit_generator.state = self._random
-            drawn = draw(raw, self._rule, self._generator, likeliest=self._settings.alternatives)
+            drawn, random = self._draws.draw(raw, self._rule, self._random, likeliest=self._settings.alternatives)
         # From here on the step counts; one that an interrupt ended before is done again.
-        self._random = self._generator.bit_generator.state
+        self._random = random
         self._left -= 1
         if drawn.token == self._model.traits.tokens["TEXT_END"]:
             self._end("TEXT_END")

@@ -12,7 +12,6 @@ import math
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from ..errors import SessionError
@@ -20,11 +19,12 @@ from ..model.distribution import Distribution
 from ..model.interfaces import LanguageModel
 from ..model.overflow import not_finite
 from ..model.passes import Steps, TokenPass
-from ..model.sampling import Draw, draw
+from ..model.sampling import Draw
 from ..protocol import CHUNK_SECONDS, Alternative, Choice, Decision, Ending, Event, Notice, Timing, Token, Turn
 from ..settings import Settings
 from .detokenize import ReplyText
 from .held import Window
+from .seeded_draws import SeededDraws, first_state
 from .terms import Terms
 from .turn_state import Reply, TurnState, ended, reply_limit
 
@@ -53,12 +53,12 @@ class TurnTaking:
     def __init__(self, model: LanguageModel, settings: Settings) -> None:
         self._model = model
         self._tokens = model.traits.tokens
-        self._generator = np.random.default_rng(settings.seed)
+        self._draws = SeededDraws()
         terms = Terms.of(model, settings)
         self._context = model.decoder.context(terms.framing.limit)
         self._slid: Window | None = None
         self._interrupted = False
-        self.start = TurnState(terms, self._generator.bit_generator.state)
+        self.start = TurnState(terms, first_state(settings.seed))
 
     def interrupt(self) -> None:
         """Request the end of the reply in progress after its current token. Thread-safe: only sets a flag."""
@@ -111,7 +111,7 @@ class TurnTaking:
         seed = state.terms.settings.seed
         random = state.random
         if settings.seed != seed:
-            random = np.random.default_rng(settings.seed).bit_generator.state
+            random = first_state(settings.seed)
         return replace(state, terms=Terms.of(self._model, settings), random=random)
 
     def make_room(
@@ -188,7 +188,7 @@ class TurnTaking:
         frames_at = len(opening) + framing.frames_at
         logits = yield TokenPass(self._model.decoder, self._context, tokens, frames, frames_at)
         raw = Distribution(logits)
-        logit_keep, logit_text = float(logits[keep]), float(logits[text])
+        logit_keep, logit_text = float(raw.scores[keep]), float(raw.scores[text])
         if not (raw.finite and math.isfinite(logit_keep) and math.isfinite(logit_text)):
             what = f"the decision on chunk {chunk}"
             raise not_finite(self._model, what, frames, self._context, tokens, frames_at)
@@ -338,11 +338,8 @@ class TurnTaking:
 
     def _draw(self, state: TurnState, raw: Distribution, **options: Any) -> tuple[Draw, Any]:
         """Draw a token, and return the draw and the state of the generator after it."""
-        rule, random = state.terms.rule, state.random
-        if not rule.greedy:
-            self._generator.bit_generator.state = random
-        drawn = draw(raw, rule, self._generator, likeliest=state.terms.settings.alternatives, **options)
-        return drawn, random if rule.greedy else self._generator.bit_generator.state
+        terms = state.terms
+        return self._draws.draw(raw, terms.rule, state.random, likeliest=terms.settings.alternatives, **options)
 
     def _alternatives(self, drawn: Draw) -> tuple[Alternative, ...]:
         return tuple(
