@@ -16,7 +16,7 @@ from ai_widgets.widget.app import AudioInteraction
 from tests.encoded_sounds import encoded
 from tests.held_files import HeldFile, Hold
 from tests.page import RULES, Build, Comm, Page
-from tests.recorded_pages import heard, talk
+from tests.recorded_pages import heard, left_over, talk
 from tests.reference_checkpoint import REFERENCE, TOY, write_checkpoint
 from tests.running import run, wav
 from tests.stub_hub import hub, published
@@ -24,7 +24,7 @@ from tests.stub_hub import hub, published
 if TYPE_CHECKING:
     from tests.class_server import Class
 
-__all__ = ["encoded", "heard", "hub", "published", "run", "talk", "wav"]
+__all__ = ["encoded", "heard", "hub", "left_over", "published", "run", "talk", "wav"]
 
 # The same examples in every run, and no deadline: a busy machine is no failure.
 settings.register_profile(

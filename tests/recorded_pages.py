@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from ai_widgets.inference import Model
 from ai_widgets.record.record import SessionRecord
 from tests.page import Page, settled
 from tests.signals import babble
+
+LeftOver = Callable[[], set[Path]]
 
 
 @pytest.fixture(scope="module")
@@ -44,5 +47,10 @@ def stories(record: SessionRecord) -> list[dict[str, Any]]:
     return [event.to_json() for event in record.events]
 
 
-def left_over() -> set[Path]:
-    return set(Path(gettempdir()).glob("ai_widgets-*"))
+@pytest.fixture
+def left_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LeftOver:
+    """What the kernel left among the temporary files, in a folder that no other run of the tests uses."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return lambda: set(folder.iterdir())

@@ -16,7 +16,7 @@ from ai_widgets.widget.recordings import recordings
 from ai_widgets.widget.wire import outbox
 from tests.held_files import HeldFile
 from tests.page import Page, settled
-from tests.recorded_pages import left_over, stories, until
+from tests.recorded_pages import LeftOver, stories, until
 from tests.signals import babble
 
 OLD = Path(__file__).parent / "fixtures" / "record_0_2.aiw"
@@ -49,7 +49,7 @@ def hold() -> Iterator[Hold]:
 
 class TestOpen:
     def test_a_recording_of_the_page_is_shown_with_its_events_and_audio(
-        self, heard: Page, hold: Hold, talk: Path
+        self, heard: Page, hold: Hold, talk: Path, left_over: LeftOver
     ) -> None:
         before = left_over()
         own = stories(heard.widget.record)

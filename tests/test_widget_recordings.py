@@ -21,7 +21,7 @@ from ai_widgets.widget.files.saved_file import SavedFile
 from ai_widgets.widget.recordings.saving import file_name
 from ai_widgets.widget.wire.limits import MAX_RANGE_BYTES
 from tests.page import Build, Page, settled
-from tests.recorded_pages import left_over, stories, until
+from tests.recorded_pages import LeftOver, stories, until
 from tests.signals import babble
 
 
@@ -46,7 +46,7 @@ def fetch(page: Page, saved: dict[str, Any]) -> bytes:
 class TestSave:
     @pytest.mark.parametrize("binary", [True, False], ids=["buffers", "base64"])
     def test_a_page_gets_the_recording_in_parts_and_it_loads_as_the_same_record(
-        self, heard: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, binary: bool
+        self, heard: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left_over: LeftOver, binary: bool
     ) -> None:
         monkeypatch.setattr(saved_file, "MAX_RANGE_BYTES", 10_000)
         before = left_over()
@@ -132,7 +132,7 @@ class TestSave:
         heard.send({"type": "part", "request": saved["request"], "offset": 0, "page": "two"})
         assert until(heard, "part", page="two", ok=False)["offset"] == 0
 
-    def test_a_file_that_no_page_took_is_gone_with_the_widget(self, heard: Page) -> None:
+    def test_a_file_that_no_page_took_is_gone_with_the_widget(self, heard: Page, left_over: LeftOver) -> None:
         before = left_over()
         ask(heard)
         assert left_over() != before
@@ -160,7 +160,7 @@ class TestSave:
 
     @pytest.mark.parametrize("raised", [OSError(28, "No space left on device"), RuntimeError("unforeseen")])
     def test_a_file_that_cannot_be_written_is_a_sentence_and_leaves_nothing(
-        self, heard: Page, monkeypatch: pytest.MonkeyPatch, raised: Exception
+        self, heard: Page, monkeypatch: pytest.MonkeyPatch, raised: Exception, left_over: LeftOver
     ) -> None:
         def fail(*_: Any) -> None:
             raise raised

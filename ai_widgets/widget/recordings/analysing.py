@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ...errors import AiWidgetsError, SessionError
+from ...errors import SessionError
 from ...protocol import CHUNK_SECONDS
 from ...record.record import SessionRecord
 from ..wire import outgoing
-from ..wire.failures import describe
 from ..wire.limits import MAX_ANALYSED_CHUNKS, AnalysisKind, AnalysisState
 from ..wire.recording_messages import Analyse
-from .jobs import Job, JobCancelledError, Jobs
+from .jobs import Job, Jobs
+from .telling_job import TellingJob
 
 if TYPE_CHECKING:
     from ...analysis import Onset, Seeds
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 KINDS: tuple[AnalysisKind, ...] = ("onset", "seeds")
 
 
-class Analyser:
+class Analyser(TellingJob):
     """The analysis that is in progress, and the newest result of each kind for the record that is shown.
 
     Parameters
@@ -40,8 +40,7 @@ class Analyser:
     """
 
     def __init__(self, jobs: Jobs, put: Callable[[dict[str, Any]], None]) -> None:
-        self._jobs, self._put = jobs, put
-        self._job: Job | None = None
+        super().__init__(jobs, put, "The analysis was cancelled.")
         self.told = {what: outgoing.analysed(what, "none") for what in KINDS}
         self.results: dict[AnalysisKind, Onset | Seeds] = {}
 
@@ -67,21 +66,18 @@ class Analyser:
                 f"({minutes:.0f} minutes) analysed. In Python, analysis.{asked.what} takes longer ones."
             )
         what_if([], **asked.settings)
-        self._job = Job(lambda job: self._run(job, model, record, asked))
+        job = self._prepare(
+            lambda job: self._run(job, model, record, asked),
+            lambda state, message, job: self._tell(asked.what, state, message=message, of=job),
+        )
         runs = asked.count if asked.what == "seeds" else 1
         self.results.pop(asked.what, None)
         self._tell(asked.what, "running", total=total * runs)
-        self._jobs.begin(self._job)
+        self._jobs.begin(job)
 
     def refuse(self, asked: Analyse, sentence: str) -> None:
         """Tell that nothing is analysed, and why."""
         self._tell(asked.what, "failed", message=sentence)
-
-    def cancel(self) -> None:
-        """End the analysis in progress, if there is one."""
-        job = self._job
-        if job is not None:
-            job.cancel("The analysis was cancelled.")
 
     def forget(self) -> None:
         """Forget the results, since another record is shown, or the record is about to grow.
@@ -102,26 +98,14 @@ class Analyser:
             if job.due():
                 self._tell(asked.what, "running", done, total, of=job)
 
-        try:
-            job.check()
-            result: Onset | Seeds
-            if asked.what == "onset":
-                result = onset(record, model, watch=watch, **asked.settings)
-            else:
-                result = seeds(model, record, asked.count, watch=watch, **asked.settings)
-        except JobCancelledError as error:
-            self._tell(asked.what, "cancelled", message=str(error), of=job)
-        except AiWidgetsError as error:
-            self._tell(asked.what, "failed", message=str(error), of=job)
-        except Exception as error:  # noqa: BLE001 - whatever a model raises must reach the user
-            self._tell(asked.what, "failed", message=describe(error), of=job)
+        result: Onset | Seeds
+        if asked.what == "onset":
+            result = onset(record, model, watch=watch, **asked.settings)
         else:
-            if self._job is job:
-                self.results[asked.what] = result
-            self._tell(asked.what, "done", result=result.to_json(), of=job)
-        finally:
-            if self._job is job:
-                self._job = None
+            result = seeds(model, record, asked.count, watch=watch, **asked.settings)
+        if self._job is job:
+            self.results[asked.what] = result
+        self._tell(asked.what, "done", result=result.to_json(), of=job)
 
     def _tell(
         self,
@@ -133,9 +117,6 @@ class Analyser:
         result: dict[str, Any] | None = None,
         of: Job | None = None,
     ) -> None:
-        if of is not None and state != "running":
-            self._jobs.finish(of)
-        if of is not None and of is not self._job:
-            return
-        self.told[what] = outgoing.analysed(what, state, done, total, message, result)
-        self._put(self.told[what])
+        if self._tells(of, ends=state != "running"):
+            self.told[what] = outgoing.analysed(what, state, done, total, message, result)
+            self._put(self.told[what])
