@@ -13,7 +13,7 @@ from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
 project = "ai_widgets"
-author = "the authors of ai_widgets"
+author = "ai_widgets contributors"
 version = release = installed_version("ai_widgets")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
