@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from copy import deepcopy
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from ai_widgets.cli import demo
+from ai_widgets.cli.bench.rehearsal_files import SMALL, write_release
+from ai_widgets.model.convert import convert
 from ai_widgets.teaching import all_exercises, check
 from tests import notebooks
 
@@ -92,6 +97,55 @@ class TestAsStored:
 
     def test_is_found_by_its_name(self, name: str) -> None:
         assert demo.notebook_named(name).stem == name
+
+
+def only(book: nbformat.NotebookNode, *begins: str) -> nbformat.NotebookNode:
+    """A notebook of the code cells that have one of these texts in them."""
+    cells = [cell for cell in book.cells if cell.cell_type == "code" and any(text in cell.source for text in begins)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def test_silero_on_the_recording_of_the_notebook_gives_the_stored_table() -> None:
+    pytest.importorskip("silero_vad", reason="silero-vad is not installed; pip install 'ai_widgets[eval]' brings it")
+    names = ("labelled_tape()", "def judge(", "policies.Silero(")
+    stored = only(notebooks.read("05_who_decides_better"), *names)
+    book = deepcopy(stored)
+    notebooks.execute(book, {})
+    assert notebooks.different(book, stored) == []
+    assert "silero, waits 0.6 s" in notebooks.texts(book.cells[-1])[-1]
+
+
+class TestThePublishedModelsNotebook:
+    """Its last cell loads a checkpoint: here one of random weights and small sizes, with the files of the release."""
+
+    NAMES = ("import ai_widgets as aiw", "from ai_widgets.model.placement import Need", "GB = ", "def listen(")
+    LINE = 'checkpoint = "zhifeixie/AudioInteraction"'
+
+    def run(self, checkpoint: Path, before: str = "") -> str:
+        book = only(notebooks.read("07_the_published_model"), *self.NAMES)
+        last = book.cells[-1]
+        assert last.source.count(self.LINE) == 1
+        last.source = before + last.source.replace(self.LINE, f"checkpoint = {str(checkpoint)!r}")
+        notebooks.execute(book, {})
+        return "\n".join(notebooks.texts(last))
+
+    @pytest.fixture(scope="class")
+    def converted(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        folder = tmp_path_factory.mktemp("stand-in")
+        write_release(folder / "release", SMALL)
+        convert(folder / "release", folder / "converted", "bfloat16", progress=False)
+        return folder / "converted"
+
+    def test_loads_a_converted_folder_and_runs_it(self, converted: Path) -> None:
+        said = self.run(converted)
+        assert "11.2 s heard, 28 decisions" in said
+        assert re.search(r"a chunk takes \d+ ms; expected on a T4", said)
+
+    def test_says_where_the_memory_is_too_small(self, converted: Path) -> None:
+        little = "import ai_widgets.model.placement as placement\n"
+        little += "placement.look = lambda: Machine(Hardware('cpu', 'small', 10**6, 10**7, False))\n"
+        said = self.run(converted, little)
+        assert re.match(r"Not loaded\. The model needs .* on cpu .* but .* are free", said)
 
 
 def test_no_exercise_lacks_its_notebook() -> None:
