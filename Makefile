@@ -25,7 +25,7 @@ print(links)
 endef
 export NODE_FROM_WHEEL
 
-.PHONY: setup demo demo-page docs notebooks schema test lint biome format types tsc test-python test-notebooks test-quant test-js test-wheel test-browser browser bench audit clean
+.PHONY: setup demo demo-page docs notebooks badges schema test lint biome format types tsc test-python test-wheel test-js test-quant test-browser browser bench audit clean
 
 setup: .venv/installed $(BUNDLE)
 
@@ -73,13 +73,17 @@ schema: setup
 	$(PY) -m tests.every_message
 	cd js && $(WITH_NODE) npm run --silent generate
 
-# Executes the notebooks and saves their outputs. NAMES="01 02" takes these only.
+# Executes the notebooks, checks the solutions of their exercises, and saves the outputs. NAMES="01 02" takes these only.
 notebooks: setup
 	$(PY) -m tests.notebooks $(NAMES)
 
+# Writes what depends on the repository's address, which is in pyproject.toml.
+badges: setup
+	$(PY) -m tests.badges
+
 # Two at a time, because most tests keep one core busy; the browser's tests have the machine to themselves.
 test: lint types
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-python test-notebooks test-quant test-js test-wheel
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-python test-wheel test-js test-quant
 	@$(MAKE) --no-print-directory test-browser
 	@echo "All checks passed."
 
@@ -101,11 +105,7 @@ tsc: setup
 	cd js && $(WITH_NODE) npm run --silent check
 
 test-python: setup
-	$(PY) -m pytest tests --ignore=tests/browser --ignore=tests/test_wheel.py --ignore=tests/test_notebooks.py
-
-# From top to bottom, with the solutions of their exercises.
-test-notebooks: setup
-	$(PY) -m pytest tests/test_notebooks.py
+	$(PY) -m pytest tests --ignore=tests/browser --ignore=tests/test_wheel.py
 
 # transformers imports torchao wherever it is installed, which every start of a kernel would wait for. So it lies apart.
 test-quant: setup
@@ -119,7 +119,7 @@ $(ENGINE_MODEL): .venv/installed $(shell find ai_widgets/model ai_widgets/tiny -
 test-js: setup $(ENGINE_MODEL)
 	cd js && $(WITH_NODE) npm test --silent
 
-# Builds the wheel and uses it in an environment of its own.
+# Builds the wheel and uses it in an environment of its own: imports, and every notebook with and without its solutions.
 test-wheel: setup
 	$(WITH_NODE) $(PY) -m pytest tests/test_wheel.py
 

@@ -253,7 +253,7 @@ def load_model(
     SettingError
         If `device`, `dtype` or `quantize` is unknown or not available on this machine.
     NotEnoughMemoryError
-        If the device has less free memory than the model needs.
+        If the device has less free memory than the model needs; raised before weights are downloaded or read.
 
     Warns
     -----

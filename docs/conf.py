@@ -13,7 +13,7 @@ from plotly.io import to_html
 from plotly.offline import get_plotlyjs
 
 project = "ai_widgets"
-author = "the authors of ai_widgets"
+author = "ai_widgets contributors"
 version = release = installed_version("ai_widgets")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
@@ -42,7 +42,8 @@ LESSONS.mkdir()
 STATIC = Path(__file__).parent.parent / "build" / "docs-static"
 STATIC.mkdir(parents=True, exist_ok=True)
 (STATIC / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8")
-html_static_path = [str(STATIC)]
+html_static_path = [str(STATIC), "front.css"]
+html_css_files = ["front.css"]
 FIGURE = "application/vnd.plotly.v1+json"
 
 

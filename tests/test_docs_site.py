@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -56,6 +57,16 @@ def test_every_link_inside_the_site_leads_somewhere(site: Path) -> None:
             if not file.exists() or (parts.fragment and file in pages and parts.fragment not in pages[file].anchors):
                 broken.append((page.name, target))
     assert broken == []
+
+
+def test_the_site_opens_with_the_page_that_has_the_model_in_it(site: Path) -> None:
+    """`make docs` writes the page beside the site's own; its frame may use the microphone."""
+    text = (site / "index.html").read_text(encoding="utf-8")
+    frame = re.search(r"<iframe[^>]*>", text)
+    assert frame
+    assert f'src="{WRITTEN_APART}"' in frame[0]
+    assert re.search(r'allow="[^"]*microphone', frame[0])
+    assert frame.start() < text.index("session.webp")
 
 
 def test_every_public_name_is_explained(site: Path) -> None:

@@ -10,8 +10,9 @@ from threading import Event
 
 import pytest
 
-from ai_widgets.errors import CheckpointError, HubError, HubUnreachableError
+from ai_widgets.errors import CheckpointError, HubError, HubUnreachableError, NotEnoughMemoryError
 from ai_widgets.inference import load_model
+from ai_widgets.model.machine import Hardware, Machine
 from tests.stub_hub import FIRST, NOT_NEEDED, REPO, SECOND, Answer, StubHub, folder_of, go_offline
 
 SHARD = "model-00002-of-00002.safetensors"
@@ -102,6 +103,25 @@ class TestDownload:
         hub.push(broken, SECOND)
         with pytest.raises(CheckpointError, match=r"tokenizer\.json is not a valid tokenizer"):
             load_model(REPO, "cpu")
+
+    def test_a_machine_without_the_memory_downloads_no_weights(
+        self, hub: StubHub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        little = Machine(Hardware("cpu", "small", 1000, 2000, False))
+        monkeypatch.setattr("ai_widgets.model.placement.look", lambda: little)
+        with pytest.raises(NotEnoughMemoryError, match=r"^The model needs .*, but .* are free"):
+            load_model(REPO, "cpu")
+        assert "model_config.yaml" in hub.sent
+        assert [name for name in hub.sent if name.endswith((".safetensors", ".pth"))] == []
+
+    @pytest.mark.usefixtures("hub")
+    def test_a_model_in_use_is_shared_where_no_memory_is_left_for_another(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = load_model(REPO, "cpu")
+        little = Machine(Hardware("cpu", "small", 1000, 2000, False))
+        monkeypatch.setattr("ai_widgets.model.placement.look", lambda: little)
+        assert load_model(REPO, "cpu") is first
 
     def test_a_folder_of_that_name_comes_first(
         self, hub: StubHub, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import yaml
+
 import ai_widgets
 from ai_widgets.record.record import SessionRecord
 
@@ -31,5 +33,11 @@ def test_a_recording_says_which_version_wrote_it() -> None:
     assert record.header.versions["ai_widgets"].startswith("0.2.")
 
 
-def test_the_paper_is_cited() -> None:
-    assert "arXiv:2606.05121" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+def test_software_and_paper_are_cited_with_their_authors() -> None:
+    """The software's author is an entity, as the format allows."""
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["authors"] == [{"name": "ai_widgets contributors"}]
+    (paper,) = cited["references"]
+    assert paper["title"] == "Audio Interaction Model"
+    assert [name["family-names"] for name in paper["authors"]][:2] == ["Xie", "Liu"]
+    assert paper["identifiers"][0]["value"] == "arXiv:2606.05121"

@@ -108,7 +108,8 @@ def load(
     CheckpointError
         If a file or tensor is missing or does not match.
     NotEnoughMemoryError
-        If the device has too little memory, before the weights are read if possible; the message names what fits.
+        If the device has too little memory: before weights are downloaded or read, where the configuration says how
+        much is needed; the message names what fits.
     SettingError
         If a device, dtype or quantisation is unknown or not available.
     """
@@ -116,8 +117,15 @@ def load(
     if quantize is not None:
         require_torchao()
     callback = progress if callable(progress) else None
+
+    def fits(configuration: Path) -> None:
+        """Raise where no device has the memory: sizes come from the configuration alone."""
+        shape = read_shape(configuration)
+        tower = tower_skeleton(read_tower_config(configuration), shape.width, str(name))
+        choose(device, dtype, quantize, need_of(language_skeleton(shape), tower))
+
     with _TURNS.take((str(name), revision), callback) as reports:
-        folder, commit = locate(name, revision, reports, bar=progress is True)
+        folder, commit = locate(name, revision, reports, bar=progress is True, check=fits)
     files, request = identity(folder), Request.of(device, dtype, quantize, compiled)
     with _TURNS.take(files, callback) as reports:
         found = _IN_USE.find(files, request)

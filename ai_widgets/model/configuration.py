@@ -23,7 +23,11 @@ LITGPT_CONFIG = "model_config.yaml"
 """Configuration of the language model in a folder of LitGPT."""
 TOWER_CONFIG = "qwen25OmniConfig/config.json"
 """Configuration of the audio tower in the published release."""
-FILE_PATTERNS = ("*.safetensors", "*.json", "*.yaml", "*ChunkwisedEncoder.pth")
+CONFIGURATION_PATTERNS = ("*.json", "*.yaml")
+"""Patterns of a checkpoint's files without weights: at most some megabytes, of which the tokenizer is the largest."""
+WEIGHT_PATTERNS = ("*.safetensors", "*ChunkwisedEncoder.pth")
+"""Patterns of its files of weights."""
+FILE_PATTERNS = (*WEIGHT_PATTERNS, *CONFIGURATION_PATTERNS)
 """Patterns of the files that belong to a checkpoint; other files are not downloaded."""
 NAMES_SHOWN = 6
 """Maximum number of names that an error message lists; further names are counted."""

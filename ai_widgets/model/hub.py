@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable
+from fnmatch import fnmatch
 from importlib import resources
 from pathlib import Path
 from threading import Thread
@@ -13,8 +14,8 @@ from typing import Any
 from tqdm import tqdm as plain_tqdm
 from tqdm.auto import tqdm
 
-from ..errors import CheckpointError
-from .configuration import FILE_PATTERNS
+from ..errors import AiWidgetsError, CheckpointError
+from .configuration import CONFIGURATION_PATTERNS, FILE_PATTERNS, WEIGHT_PATTERNS
 from .hub_errors import explain, not_cached
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,12 @@ class Reports:
 
 
 def locate(
-    name: str | Path, revision: str | None = None, progress: Progress | None = None, *, bar: bool = True
+    name: str | Path,
+    revision: str | None = None,
+    progress: Progress | None = None,
+    *,
+    bar: bool = True,
+    check: Callable[[Path], object] | None = None,
 ) -> tuple[Path, str | None]:
     """Find or download the folder of a checkpoint, and return it with the commit of a hub repository.
 
@@ -76,6 +82,9 @@ def locate(
         Receives the downloaded bytes; an exception from the callback ends the download and is raised again.
     bar
         Whether to show progress bars.
+    check
+        Called with a folder of the configuration files before weights of a hub repository are downloaded; an
+        `AiWidgetsError` from it ends the download and is raised. Not called where all weights are in the hub's cache.
 
     Returns
     -------
@@ -101,10 +110,12 @@ def locate(
             f"There is no checkpoint {str(name)!r}: give tiny, an existing folder, or a hub id such as "
             "zhifeixie/AudioInteraction."
         )
-    return _download(str(name), revision, progress, bar)
+    return _download(str(name), revision, progress, bar, check)
 
 
-def _download(repo: str, revision: str | None, progress: Progress | None, bar: bool) -> tuple[Path, str | None]:
+def _download(
+    repo: str, revision: str | None, progress: Progress | None, bar: bool, check: Callable[[Path], object] | None
+) -> tuple[Path, str | None]:
     """Download a repository to the hub's cache, or find it there; return the folder and the commit.
 
     The revision is passed by its own name, so that the cache stores its commit and the same call works offline.
@@ -116,7 +127,7 @@ def _download(repo: str, revision: str | None, progress: Progress | None, bar: b
     reports = Reports(progress)
     options: dict[str, Any] = {"revision": revision, "allow_patterns": list(FILE_PATTERNS)}
     try:
-        HfApi().model_info(repo, revision=revision)
+        listed = HfApi().model_info(repo, revision=revision).siblings or ()
     except Exception as error:
         # The errors have no common base class: each HTTP library has its own connection errors.
         refused = explain(repo, revision, error)
@@ -129,15 +140,27 @@ def _download(repo: str, revision: str | None, progress: Progress | None, bar: b
         logger.warning("%s The copy in the local cache is used, commit %s.", refused, folder.name)
         return folder, folder.name
     try:
+        if check is not None:
+            few = {**options, "allow_patterns": list(CONFIGURATION_PATTERNS)}
+            folder = Path(snapshot_download(repo, tqdm_class=_counting_bar(Reports(None), shown=False), **few))
+            if any(_is_weights(one.rfilename) and not (folder / one.rfilename).exists() for one in listed):
+                check(folder)
+            # A commit that was pushed meanwhile would have another configuration.
+            options["revision"] = folder.name
         folder = Path(snapshot_download(repo, tqdm_class=_counting_bar(reports, bar), **options))
     except BaseException as error:
         if reports.raised is not None:
             raise reports.raised from None
-        if not isinstance(error, Exception):
+        if isinstance(error, AiWidgetsError) or not isinstance(error, Exception):
             raise
         raise explain(repo, revision, error) from error
     logger.info("%s is at commit %s; pass revision=%r to get the same files again.", repo, folder.name, folder.name)
     return folder, folder.name
+
+
+def _is_weights(name: str) -> bool:
+    """Return whether a file of a repository is one of a checkpoint's weights."""
+    return any(fnmatch(name, pattern) for pattern in WEIGHT_PATTERNS)
 
 
 def _counting_bar(progress: Progress, shown: bool) -> type[Any]:
