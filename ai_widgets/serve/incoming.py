@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
@@ -77,8 +77,3 @@ def _end(end: Resume) -> GivenEnd:
     if not known or not maximum < np.inf:
         raise MessageError(f"The features of a past have {LEFT_CONTEXT} samples and a maximum, or none.")
     return GivenEnd(end.draws, samples, maximum, end.begun)
-
-
-def changes_of(message: Incoming) -> Mapping[str, Any]:
-    """Return the settings that a message changes."""
-    return message.changes if isinstance(message, messages.Set) else {}
