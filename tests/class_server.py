@@ -59,7 +59,7 @@ class Class:
 
     @property
     def taken(self) -> int:
-        return len(self.server.places.taken)
+        return len(self.server.room.places.taken)
 
     def end(self) -> None:
         self.run(self.server.drain())

@@ -15,7 +15,7 @@ import ai_widgets as aiw
 from ai_widgets.errors import ServerError, SessionError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.policies.constant import AlwaysReply
-from ai_widgets.protocol import Decision, Event, Notice, Timing, Turn
+from ai_widgets.protocol import Decision, Event, Timing, Turn
 from ai_widgets.widget.app import AudioInteraction
 from ai_widgets.widget.remote.address import checked_address, checked_token
 from ai_widgets.widget.remote.remote_model import RemoteModel
@@ -89,7 +89,7 @@ class TestSession:
         widget.feed(SOUND[6_400:12_800], 16_000)
         decisions = [event for event in events(widget.record) if isinstance(event, Decision)]
         assert [decision.rule["bias"] for decision in decisions] == [1.0, -50.0]
-        assert served.server.places.taken[0].settings.bias == -50.0
+        assert served.server.room.places.taken[0].settings.bias == -50.0
 
     def test_a_reset_begins_another_session_at_the_server(
         self, served: Class, widget: AudioInteraction, toy: Model
@@ -123,11 +123,11 @@ def lose(served: Class) -> None:
     """Cut the connections, as a network does."""
 
     async def cut() -> None:
-        for connection in served.server.connections:
-            connection._socket.transport.abort()
+        for connection in served.server.room.connections:
+            connection._socket.abort()
 
     served.run(cut())
-    served.until(lambda: all(place.gone_at is not None for place in served.server.places.taken))
+    served.until(lambda: all(place.gone_at is not None for place in served.server.room.places.taken))
 
 
 class TestNetwork:
@@ -140,23 +140,6 @@ class TestNetwork:
         widget.feed(np.zeros(0, np.float32), 16_000, end=True, tail_silence=0.4)
         assert facts(events(widget.record)) == alone(toy)
         assert served.taken == 1
-
-    def test_a_session_that_the_server_gave_up_starts_over_with_a_notice(
-        self, served: Class, widget: AudioInteraction
-    ) -> None:
-        widget.feed(SOUND[:12_800], 16_000)
-        lose(served)
-        served.loop.call_soon_threadsafe(served.server.places.leave, served.server.places.taken[0])
-        served.until(lambda: served.taken == 0)
-        widget.feed(SOUND[12_800:], 16_000)
-        notices = [
-            event for event in events(widget.record) if isinstance(event, Notice) and event.kind == "context_reset"
-        ]
-        assert [(notice.kind, notice.chunk, notice.data) for notice in notices] == [
-            ("context_reset", 2, {"why": "server"})
-        ]
-        assert len(widget.record.decisions) == 6
-        assert served.server.places.taken[0].settings.seed == 5
 
     def test_a_server_that_ends_is_a_sentence_and_the_record_stays(self, toy: Model) -> None:
         with class_of(toy, 1) as served:

@@ -51,14 +51,14 @@ class TestSessions:
         learner = Learner(served)
         speak(learner, SOUNDS[0])
         learner.until(decided(chunks_of(SOUNDS[0])))
-        assert len(served.server.places.taken[0].record.audio) == 0
+        assert len(served.server.room.places.taken[0].record.audio) == 0
 
     def test_a_setting_that_is_refused_is_named_and_changes_nothing(self, served: Class) -> None:
         learner = Learner(served)
         learner.send({"type": "set", "changes": {"bias": 1.0, "top_p": 7}, "request": 5})
         problem = learner.hear("problem")
         assert (problem["code"], problem["names"], problem["request"]) == ("setting", ["top_p"], 5)
-        assert served.server.places.taken[0].settings.bias == 0.0
+        assert served.server.room.places.taken[0].settings.bias == 0.0
 
     def test_a_reset_begins_a_session_with_an_empty_record(self, served: Class, toy: Model) -> None:
         learner = Learner(served)
@@ -148,7 +148,7 @@ class TestAdmission:
             first = Learner(served, 0)
             first.hear("welcome")
             first.vanish()
-            served.until(lambda: served.server.places.taken[0].gone_at is not None)
+            served.until(lambda: served.server.room.places.taken[0].gone_at is not None)
             assert Learner(served, 1).hear("welcome")["session"] == 1
             assert served.taken == 1
 
@@ -242,7 +242,7 @@ class TestEnd:
             learner.set(seed=0, **SETTINGS)
             speak(learner, SOUNDS[0])
             learner.until(lambda events: len(events) > 0)
-            served.until(lambda: served.server.places.taken[0]._taken_s > 2.3)
+            served.until(lambda: served.server.room.places.taken[0]._taken_s > 2.3)
             ending = asyncio.run_coroutine_threadsafe(served.server.drain(), served.loop)
             assert learner.until_closed() == 1001
             ending.result(PATIENCE_S)
@@ -285,7 +285,7 @@ class TestPlainRequests:
         learner = Learner(served)
         speak(learner, SOUNDS[1])
         learner.until(decided(chunks_of(SOUNDS[1])))
-        served.until(lambda: served.server.places.taken[0].idle)
+        served.until(lambda: served.server.room.places.taken[0].idle)
         with urlopen(served.address.replace("ws://", "http://").replace("/session", "/metrics")) as answer:
             page = answer.read().decode()
         assert f"ai_widgets_decisions_total {float(chunks_of(SOUNDS[1]))}" in page

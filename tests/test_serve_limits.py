@@ -118,19 +118,19 @@ class TestBackPressure:
         with class_of(toy, 1) as served:
             learner = Learner(served)
             learner.hear("welcome")
-            (connection,) = served.server.connections
-            place = served.server.places.taken[0]
+            (connection,) = served.server.room.connections
+            place = served.server.room.places.taken[0]
             connection._ping_s = 0.01
             pings = []
 
-            async def unanswered() -> asyncio.Future[None]:
+            async def unanswered(_: float) -> bool:
                 # As with an answer that lies unread in the socket while much audio is undecided.
                 pings.append(place.full)
                 if len(pings) == 4:
                     place._taken_s = place._given_s
-                return served.loop.create_future()
+                return False
 
-            connection._socket.ping = unanswered  # type: ignore[method-assign]
+            connection._socket.answers = unanswered  # type: ignore[method-assign]
             place._given_s = AHEAD_SECONDS
             watching = asyncio.run_coroutine_threadsafe(connection._watch(), served.loop)
             assert learner.until_closed() == 1006
@@ -143,7 +143,7 @@ class TestBackPressure:
             slow, good = Learner(served, 0), Learner(served, 1)
             slow.hear("welcome")
             good.hear("welcome")
-            (connection,) = [each for each in served.server.connections if each.learner == served.names[0]]
+            (connection,) = [each for each in served.server.room.connections if each.learner == served.names[0]]
 
             async def never(_: object) -> None:
                 await asyncio.Event().wait()

@@ -12,20 +12,20 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from ..errors import AiWidgetsError, MessageError
-from ..widget.wire import messages, outgoing, parsing
+from ..widget.wire import messages, outgoing
 from ..widget.wire.frames import pack, unpack
 from ..widget.wire.limits import PROTOCOL_VERSION
 from ..widget.wire.outbox import MAX_BATCH
+from . import incoming
 from .driver import Driver
 from .limits import HELLO_SECONDS, MESSAGE_SECONDS, PING_SECONDS, SLOW_SECONDS
 from .metrics import Metrics
 from .place import Place
 from .places import Places, RefusedError
+from .socket import Socket, SocketClosedError
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Connection:
 
     def __init__(
         self,
-        socket: ServerConnection,
+        socket: Socket,
         learner: str,
         places: Places,
         driver: Driver,
@@ -87,7 +87,7 @@ class Connection:
         except (MessageError, RefusedError, asyncio.TimeoutError) as error:
             await self._refuse(error)
             return
-        except ConnectionClosed:
+        except SocketClosedError:
             return
         place = self.place
         if place is None:
@@ -95,7 +95,7 @@ class Connection:
         tasks = [asyncio.create_task(each) for each in (self._write(place), self._watch())]
         try:
             await self._read(place)
-        except ConnectionClosed:
+        except SocketClosedError:
             pass
         finally:
             for task in tasks:
@@ -107,7 +107,7 @@ class Connection:
         """Send a problem out of turn; do nothing where the client takes nothing."""
         try:
             await asyncio.wait_for(self._socket.send(pack(outgoing.problem(code, sentence))), TELL_SECONDS)
-        except (ConnectionClosed, asyncio.TimeoutError):
+        except (SocketClosedError, asyncio.TimeoutError):
             logger.debug("A client could not be told: %s", code)
 
     async def settled(self) -> None:
@@ -139,7 +139,7 @@ class Connection:
     # Hello -----------------------------------------------------------------------------------------------------------
 
     async def _hello(self) -> messages.Hello:
-        message = parsing.parse(*unpack(await self._socket.recv()))
+        message = incoming.parse(*unpack(await self._socket.receive()))
         if not isinstance(message, messages.Hello):
             raise MessageError("The first message must be a hello.")
         if message.protocol != PROTOCOL_VERSION:
@@ -165,7 +165,7 @@ class Connection:
         welcome = outgoing.welcome(
             hello, False, number, place.describe(), place.settings.to_json(), {}, {"mode": "run"}, {}, {}, {}
         )
-        await self._socket.send(pack({**welcome, "first": self._sent}))
+        await self._socket.send(pack({**welcome, "first": self._sent, "resumed": resumed}))
         logger.info("%s has a place (%d of %d taken).", self.learner, len(self._places.taken), self._places.limit)
 
     async def _refuse(self, error: Exception) -> None:
@@ -192,11 +192,12 @@ class Connection:
     # From the client -------------------------------------------------------------------------------------------------
 
     async def _read(self, place: Place) -> None:
-        async for frame in self._socket:
+        while True:
+            frame = await self._socket.receive()
             if place.changed != self._wake:
                 return
             try:
-                seconds = place.put(parsing.parse(*unpack(frame)))
+                seconds = place.put(incoming.parse(*unpack(frame)))
             except AiWidgetsError as error:
                 self._metrics.problems.inc()
                 place.answer(outgoing.problem("message", str(error), page=place.page))
@@ -216,14 +217,12 @@ class Connection:
 
         The library's own pings know nothing of that, and would end a session that waits for a slow model.
         """
-        with suppress(ConnectionClosed):
+        with suppress(SocketClosedError):
             while True:
                 await asyncio.sleep(self._ping_s)
                 self._held = self._place_full
-                pong = await self._socket.ping()
-                answered, _ = await asyncio.wait([asyncio.ensure_future(pong)], timeout=self._ping_s)
-                if not answered and not self._held:
-                    self._socket.transport.abort()
+                if not await self._socket.answers(self._ping_s) and not self._held:
+                    self._socket.abort()
 
     @property
     def _place_full(self) -> bool:
@@ -255,8 +254,8 @@ class Connection:
             logger.info("%s was disconnected: the client took nothing for %g s.", self.learner, self._slow_s)
             # The socket is full; the client is told when it comes again.
             place.answer(outgoing.problem("slow", TOO_SLOW.format(self._slow_s), page=place.page))
-            self._socket.transport.abort()
-        except ConnectionClosed:
+            self._socket.abort()
+        except SocketClosedError:
             pass
 
     async def _send_events(self, place: Place) -> None:

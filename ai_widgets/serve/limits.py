@@ -24,12 +24,22 @@ RESUME_SECONDS = 60.0
 """Time for which the place of a vanished client is kept for it, unless another learner needs the place."""
 DRAIN_SECONDS = 15.0
 """Time in which replies in progress may end before the server ends: the grace of container hosts is 30 s."""
+CLOSE_SECONDS = 2.0
+"""Time in which a client must answer the closing of its socket."""
 AHEAD_SECONDS = 10.0
 """Undecided audio of one session, from which on nothing more is read from its client."""
 BURST_SECONDS = 20.0
 """Audio that a client may send at once, such as a short file."""
 FASTER = 4.0
 """Seconds of audio that a client may send per second in the long run: one session takes no more of the model."""
+PAST_SHARE = 1 / 12
+"""Seconds of audio that a second of a past counts as: it is fed in wide passes without decisions, and a full context of
+the default size (62 s) is then taken without a pause."""
+UNREAD_BYTES = 4 * MAX_FRAME_BYTES
+"""Size of unread messages of one client behind a server that cannot make it wait; with more it is disconnected. A
+client of this package sends a chunk (26 kB) at a time, and a past of at most 7.7 MB."""
+UNREAD_MESSAGES = 10_000
+"""Number of the same."""
 MESSAGE_SECONDS = 0.02
 """Seconds of audio that a message without audio counts as, so that at most 200 a second are read."""
 MAX_EVENTS = 1_500

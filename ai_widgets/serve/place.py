@@ -13,21 +13,32 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from ..audio.intake import MIN_RATE
-from ..errors import AiWidgetsError, MessageError, SettingError
+from ..errors import AiWidgetsError, MessageError, SessionError, SettingError
 from ..protocol import CHUNK_SECONDS, Chunk, Decision, Notice, Token
 from ..record.record import SessionRecord
 from ..session.heading import heading
 from ..session.listening import ListeningModel
+from ..session.pasts import Kept
+from ..session.resumed import Past, resumed
 from ..session.session import StreamingSession
 from ..settings import Settings
+from ..widget.remote.past import MAX_PAST_CHUNKS
 from ..widget.wire import messages, outgoing
 from ..widget.wire.failures import describe
 from ..widget.wire.token_table import UNKNOWN, vocabulary
-from .limits import AHEAD_SECONDS, BURST_SECONDS, FASTER, MAX_ANSWERS, MAX_EVENTS, MESSAGE_SECONDS
+from .incoming import GivenEnd, GivenPast, Incoming
+from .limits import AHEAD_SECONDS, BURST_SECONDS, FASTER, MAX_ANSWERS, MAX_EVENTS, MESSAGE_SECONDS, PAST_SHARE
 
-TAKEN = (messages.Open, messages.Block, messages.Close, messages.Set, messages.Interrupt, messages.Reset)
+TAKEN = (
+    *(messages.Open, messages.Block, messages.Close, messages.Set, messages.Interrupt, messages.Reset),
+    *(GivenPast, GivenEnd),
+)
 """Messages that a class server takes after the hello; the others concern files, saving and branches, which are the
 client's own."""
+NAMES = "open, block, close, set, interrupt, reset, past, resume"
+"""Their types."""
+CODES: Mapping[type, str] = {messages.Set: "setting", GivenEnd: "resume"}
+"""Code of the problem that answers a message whose content is refused."""
 PROGRESS = 1e-6
 """Tolerance in chunks: a resampled length may miss a whole number of chunks by rounding."""
 
@@ -85,7 +96,7 @@ class Place:
         self.changed: Callable[[], None] = _nothing
         self.gone_at: float | None = None
         self.pending = False
-        self._inbox: deque[messages.Message] = deque()
+        self._inbox: deque[Incoming] = deque()
         self._answers: deque[dict[str, Any]] = deque(maxlen=MAX_ANSWERS)
         self._stream: messages.Open | None = None
         self._expected = 0
@@ -93,10 +104,13 @@ class Place:
         # Seconds of audio: given by the connection, taken and put into the session by the driver.
         self._given_s = self._taken_s = self._heard_s = 0.0
         self._looked = self._chunks = 0
+        # Chunks of a past: counted as given by the connection, and collected by the driver.
+        self._past_given = 0
+        self._past: list[Kept] = []
 
     # Called by the connection ----------------------------------------------------------------------------------------
 
-    def put(self, message: messages.Message) -> float:
+    def put(self, message: Incoming) -> float:
         """Queue a checked message, and return the seconds until the next one may be read.
 
         Raises
@@ -106,12 +120,18 @@ class Place:
         """
         if not isinstance(message, TAKEN):
             kind = type(message).__name__.lower()
-            known = ", ".join(each.__name__.lower() for each in TAKEN)
-            raise MessageError(f"A class server does not take {kind} messages; it takes {known}.")
+            raise MessageError(f"A class server does not take {kind} messages; it takes {NAMES}.")
         seconds = MESSAGE_SECONDS
         if isinstance(message, messages.Block):
             seconds += _seconds(message)
             self._given_s += _seconds(message)
+        elif isinstance(message, GivenPast):
+            self._past_given += len(message.chunks)
+            seconds += len(message.chunks) * CHUNK_SECONDS * PAST_SHARE
+            if self._past_given > MAX_PAST_CHUNKS:
+                raise MessageError(f"A past has at most {MAX_PAST_CHUNKS} chunks.")
+        elif isinstance(message, GivenEnd):
+            self._past_given = 0
         elif isinstance(message, messages.Interrupt) and self.session is not None:
             # At once, and not after the audio that is queued.
             self.session.interrupt()
@@ -183,7 +203,7 @@ class Place:
             except AiWidgetsError as error:
                 request = message.request if isinstance(message, messages.Set) else 0
                 names = error.names if isinstance(error, SettingError) else ()
-                code = "setting" if isinstance(message, messages.Set) else "message"
+                code = CODES.get(type(message), "message")
                 self.answer(outgoing.problem(code, str(error), page=self.page, names=names, request=request))
 
     def look(self) -> None:
@@ -211,7 +231,7 @@ class Place:
             self.session.close()
         self.session, self.pending = None, False
 
-    def _carry_out(self, message: messages.Message) -> None:
+    def _carry_out(self, message: Incoming) -> None:
         match message:
             case messages.Open():
                 self._stream, self._expected = message, 0
@@ -224,6 +244,10 @@ class Place:
                 self._set(message.changes)
             case messages.Reset():
                 self._reset()
+            case GivenPast():
+                self._past += message.chunks
+            case GivenEnd():
+                self._go_on(message)
 
     def _block(self, block: messages.Block) -> None:
         if self._stream is None or block.stream != self._stream.stream:
@@ -262,8 +286,20 @@ class Place:
         self.settings = chosen
         self.answer(outgoing.model_status(self.describe()))
 
+    def _go_on(self, end: GivenEnd) -> None:
+        """Begin the session of a client that had it on another server: its context is fed in the next rounds."""
+        chunks, self._past = tuple(self._past), []
+        if self.session is not None:
+            raise SessionError("A past is given before the first audio of a session.")
+        past = Past(chunks, end.draws, (end.samples, end.maximum), end.begun)
+        self.session = resumed(self.model, self.settings, past, self.record)
+        self._heard_s, self._chunks = len(chunks) * CHUNK_SECONDS, len(chunks)
+        self.pending = True
+        self.answer(outgoing.model_status(self.describe()))
+
     def _reset(self) -> None:
         self.close()
+        self._past = []
         self.shown = self.number + 1, SessionRecord(0, max_events=MAX_EVENTS)
         self._stream, self._expected = None, 0
         self._heard_s, self._looked, self._chunks = 0.0, 0, 0

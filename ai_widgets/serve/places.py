@@ -18,7 +18,7 @@ class RefusedError(SessionError):
     Attributes
     ----------
     code
-        Word of the `problem` that the client is told: `full` or `draining`.
+        Word of the `problem` that the client is told: `full`, `busy` or `draining`.
     """
 
     def __init__(self, code: str, sentence: str) -> None:
@@ -37,6 +37,9 @@ class Places:
         Places in all, and of one learner.
     clock
         Monotonic time in seconds.
+    full
+        Code of the refusal where all places are taken: `full`, or `busy` where another replica may have a place, so
+        that the client tries again for a while.
 
     Attributes
     ----------
@@ -53,8 +56,10 @@ class Places:
         limit: int = PLACES,
         each: int = PLACES_EACH,
         clock: Callable[[], float] = monotonic,
+        full: str = "full",
     ) -> None:
         self._model, self._driver, self._clock = model, driver, clock
+        self._full = full
         self.limit, self.each = limit, each
         self.taken: list[Place] = []
         self.draining = False
@@ -83,7 +88,7 @@ class Places:
             )
         if len(self.taken) >= self.limit and not self._give_up(self.taken):
             raise RefusedError(
-                "full", f"All {self.limit} places of this class server are taken; try again when somebody has left."
+                self._full, f"All {self.limit} places of this class server are taken; try again when somebody has left."
             )
         place = Place(self._model, learner, page)
         self.taken.append(place)

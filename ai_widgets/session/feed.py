@@ -158,6 +158,10 @@ class Feed:
         self._tapped = -1
         self.lost_filter = False
 
+    def listen_from(self, features: Any) -> None:
+        """Perceive the next chunk of the live stream as after the audio that left these running features."""
+        self._listener.return_to(features)
+
     def put(self, items: Sequence[Item], taken: Taken) -> int:
         """Append items, all or none, and return the number of the first."""
         first = self._items[-1][0] + 1 if self._items else taken.items

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from ...errors import MessageError, MissingPackageError, ServerError, SettingError
+from ...errors import MessageError, MissingPackageError, ServerError, SessionError, SettingError
 from ...protocol import Event
 from ..wire.frames import pack, unpack
 from ..wire.limits import PROTOCOL_VERSION
@@ -79,7 +79,12 @@ class ServerConnection:
         self.session: int | None = None
         self.welcome: Mapping[str, Any] = {}
         self.renewed = False
-        self._open()
+        self._again(BusyError)
+
+    @property
+    def takes_pasts(self) -> bool:
+        """Whether the server can go on with a session of another one."""
+        return "resumed" in self.welcome
 
     def send(self, message: Mapping[str, Any], buffers: Sequence[bytes] = ()) -> bool:
         """Send a message. Return False where the connection was lost, and was opened again in place of that.
@@ -158,8 +163,12 @@ class ServerConnection:
                 self._take_events(content)
             elif kind == "reset":
                 self.session, self._seen = int(content["session"]), 0
+            elif kind == "problem" and content["code"] == "busy":
+                raise BusyError(str(content["message"]))
             elif kind == "problem" and content["code"] in FINAL:
                 raise ServerError(str(content["message"]))
+            elif kind == "problem" and content["code"] == "resume":
+                self._answers.append({"refused": SessionError(str(content["message"]))})
             elif kind == "problem" and content["code"] == "setting":
                 self._answers.append({"refused": SettingError(str(content["message"]), tuple(content["names"]))})
             elif kind == "problem":
@@ -200,7 +209,10 @@ class ServerConnection:
             while not self._welcomed(socket.recv(ANSWER_SECONDS)):
                 pass
         except InvalidStatus as error:
-            raise ServerError(_refusal(self.address, error.response.status_code)) from None
+            status = error.response.status_code
+            # A proxy answers with a status from 500 on while no replica is there.
+            kind = UnreachableError if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ServerError
+            raise kind(_refusal(self.address, status)) from None
         except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed) as error:
             raise UnreachableError(f"The class server at {self.address} cannot be reached: {error}.") from error
 
@@ -220,7 +232,8 @@ class ServerConnection:
             self._take(frame)
             return False
         number, before = content["session"], self.session
-        if before is not None and (number != before or content["first"] < self._seen):
+        lost = not content.get("resumed", True) or number != before or content["first"] < self._seen
+        if before is not None and lost:
             self.renewed, self._seen = True, 0
             self._events.clear()
         self._answers.clear()
@@ -236,18 +249,24 @@ class ServerConnection:
             If that fails, or the server refuses.
         """
         self._check_told()
+        try:
+            self._again(UnreachableError)
+        except UnreachableError as error:
+            raise ServerError(
+                f"The connection to the class server was lost and not restored in {RECONNECT_SECONDS:g} s; "
+                f"what was heard is kept. Begin a new session (reset) when the server is back. ({error})"
+            ) from error
+
+    def _again(self, while_: type[ServerError]) -> None:
+        """Open the connection, and try again for `RECONNECT_SECONDS` while an attempt raises an error of this class."""
         end, attempt = monotonic() + RECONNECT_SECONDS, 0
         while True:
-            self._live()
             try:
                 self._open()
                 return
-            except UnreachableError as error:
-                if monotonic() >= end:
-                    raise ServerError(
-                        f"The connection to the class server was lost and not restored in {RECONNECT_SECONDS:g} s; "
-                        f"what was heard is kept. Begin a new session (reset) when the server is back. ({error})"
-                    ) from error
+            except while_:
+                if monotonic() >= end or self._closed.is_set():
+                    raise
             self._closed.wait(PAUSE_SECONDS[min(attempt, len(PAUSE_SECONDS) - 1)])
             attempt += 1
 
@@ -262,6 +281,10 @@ class ServerConnection:
 
 class UnreachableError(ServerError):
     """Error for an attempt that may succeed later."""
+
+
+class BusyError(UnreachableError):
+    """Refusal by a replica without a free place, where another one may have one, or may be starting."""
 
 
 def _refusal(address: str, status: int) -> str:

@@ -21,7 +21,10 @@ from ...record.header import Header
 from ...session.framing import Framing
 from ...session.listening import Perceived
 from ...settings import Settings
+from ...special_tokens import Emotion
+from . import past as wire
 from .connection import ServerConnection
+from .held_past import HeldPast, Sent
 from .remote_turns import RemoteTurns
 
 ATTEMPTS = 3
@@ -66,6 +69,11 @@ class RemoteModel:
     def table(self) -> dict[str, Any]:
         """Kind of the model and its tokens, for the page."""
         return {name: self._told[name] for name in TABLE if name in self._told}
+
+    def emotion(self, token: int) -> Emotion | None:
+        """Return the emotion that a token at the start of a reply stands for, or None."""
+        tokens = self._told.get("tokens", {})
+        return next((each for each in Emotion if tokens.get(each.name) == token), None)
 
     @contextmanager
     def computing(self) -> Iterator[None]:
@@ -128,6 +136,55 @@ class RemoteModel:
                 break
         self.agree(settings)
 
+    def resume(self, past: HeldPast, features: Mark, settings: Settings) -> bool:
+        """Have a server that is new to a session go on with it, with these settings from the next chunk on.
+
+        Parameters
+        ----------
+        past
+            What the context held.
+        features
+            State of the running features before the next chunk.
+        settings
+            Settings from the next chunk on.
+
+        Returns
+        -------
+        bool
+            False where the session starts over: the server has another model or a policy, is older than this package,
+            or refused the past.
+        """
+        known = self._identity
+        for _ in range(ATTEMPTS):
+            self.begin(past.settings or settings)
+            if past.settings is None:
+                return True
+            possible = self._identity == known and self._told["kind"] == "model" and self.connection.takes_pasts
+            taken = self._give(past, features) if possible and not self.connection.renewed else None
+            if taken:
+                self.agree(settings)
+            if not self.connection.renewed and (taken or not possible):
+                return bool(taken)
+            if taken is False:
+                break
+        self.begin(settings)
+        return False
+
+    def _give(self, past: HeldPast, features: Mark) -> bool | None:
+        """Send a past. Return whether the server took it; None where the connection was lost."""
+        oldest = past.chunks[0].before if past.chunks else None
+        begun = past.begun and not past.chunks
+        for message, buffers in wire.messages(past.chunks, past.draws, oldest or features, begun):
+            if not self.connection.send(message, buffers):
+                return None
+        answer = self.connection.answer()
+        return None if not answer else "refused" not in answer
+
+    @property
+    def _identity(self) -> Any:
+        """What says that two servers have one model."""
+        return self._told["detail"]["header"]["model"].get("fingerprint")
+
     def agree(self, settings: Settings) -> Framing:
         """Have the server use these settings from the next chunk on, and return the framing.
 
@@ -178,8 +235,8 @@ class RemoteStream:
         self._features.return_to(mark)
 
     def perceive(self, samples: Array) -> Steps[Perceived]:
-        """Compute the thumbnail of the next chunk; `frames` are its samples, which go to the server. Asks no pass."""
+        """Compute the thumbnail of the next chunk; `frames` are what goes to the server. Asks no pass."""
         yield from ()
-        started = perf_counter()
+        started, before = perf_counter(), self._features.mark()
         mels = self._features.push(samples)
-        return Perceived(samples, (perf_counter() - started) * 1e3, 0.0, thumbnail(mels))
+        return Perceived(Sent(samples, before), (perf_counter() - started) * 1e3, 0.0, thumbnail(mels))

@@ -7,25 +7,32 @@ numbers of chunks and replies, which are counted here: the server may have begun
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace as changed_event
 
-from ...audio.features import Array
 from ...errors import ServerError, SessionError, SettingError
 from ...model.passes import Steps
 from ...protocol import CHUNK_SECONDS, SAMPLE_RATE, Decision, Ending, Event, Notice, Timing, Token, Turn
 from ...session.framing import Framing
 from ...settings import Settings
+from .held_past import HeldPast, Sent
 
 if TYPE_CHECKING:
     from .remote_model import RemoteModel
 
 RENEWED = "The connection to the class server was lost, and its session with it: the context starts over here."
-"""Message of the notice `context_reset` after a reconnection that came too late."""
+"""Message of the notice `context_reset` where no server can go on with the session."""
+IN_REPLY = "The class server, or the replica that this session was on, was lost in mid-reply, so the reply ends here."
+"""Message of the notice `server_changed`."""
+GOES_ON = "Another class server or replica goes on with this session: the context was rebuilt from the {} that it held"
+"""Beginning of the message of the notice `context_rebuilt`."""
+EXACT = "; probabilities differ by rounding only."
+NOT_EXACT = ", without those evicted before, so that probabilities may differ slightly."
+"""Its end."""
 STREAM = 1
 """Number of the stream at the server: one for a session, since the kernel cuts the recordings."""
 
@@ -42,7 +49,13 @@ class RemoteReply:
 
 @dataclass(frozen=True)
 class RemoteProgress:
-    """State of a session at a class server between two steps; see `session.listening.TurnProgress`."""
+    """State of a session at a class server between two steps; see `session.listening.TurnProgress`.
+
+    Attributes
+    ----------
+    past
+        What the context at the server holds.
+    """
 
     settings: Settings
     prefix: tuple[int, ...] = ()
@@ -51,6 +64,7 @@ class RemoteProgress:
     turns: int = 0
     reply: RemoteReply | None = None
     ended: str | None = None
+    past: HeldPast = field(default_factory=HeldPast)
 
     def forgotten(self) -> RemoteProgress:
         """Return the state with an empty context."""
@@ -69,12 +83,15 @@ class RemoteTurns:
     def __init__(self, model: RemoteModel, settings: Settings, framing: Framing) -> None:
         self._model = model
         self.start = RemoteProgress(settings, framing.prefix, 0, framing.limit)
-        # Chunk here by chunk at the server, and the chunk that the exchange in progress or the last one is about.
+        # Chunk here by chunk at the server, of which the first `_given` are those of a past that it was given; and the
+        # chunk that the exchange in progress or the last one is about.
         self._chunks: list[int] = []
+        self._given = 0
+        self._stream_open = False
         self._chunk = -1
         self._open = False
         self._decision: Decision | None = None
-        self._notices: list[Event] = []
+        self._notices: list[Notice] = []
         self._timing: Timing | None = None
         self._away_s = 0.0
 
@@ -93,9 +110,10 @@ class RemoteTurns:
         """Return the state with other settings, which the server uses from the next chunk on."""
         self._finish_exchange()
         framing = self._model.agree(settings)
-        return replace(state, settings=settings, prefix=framing.prefix, limit=framing.limit)
+        past = state.past if settings.seed == state.settings.seed else state.past.reseeded()
+        return replace(state, settings=settings, prefix=framing.prefix, limit=framing.limit, past=past)
 
-    def make_room(self, state: RemoteProgress, chunk: int, frames: Array) -> tuple[RemoteProgress, list[Event]]:
+    def make_room(self, state: RemoteProgress, chunk: int, frames: Sent) -> tuple[RemoteProgress, list[Event]]:
         """Have the server decide after a chunk, and return the notices of its context.
 
         Raises
@@ -115,16 +133,19 @@ class RemoteTurns:
             if self._open:
                 self._receive()
             else:
-                self._send(state.settings, frames)
+                self._send(state, frames)
         self._away_s = perf_counter() - started
-        return state, self._notices
+        past = state.past
+        for notice in self._notices:
+            past = past.noticed(notice)
+        return replace(state, past=past), list(self._notices)
 
     def decide(
         self,
         state: RemoteProgress,
         chunk: int,
         clip: int,
-        frames: Array,  # noqa: ARG002 - the server has them
+        frames: Sent,
         forced: str | None = None,
     ) -> Steps[tuple[RemoteProgress, Decision]]:
         """Return the server's decision after a chunk. Asks for no pass."""
@@ -140,7 +161,8 @@ class RemoteTurns:
             start_s=chunk * CHUNK_SECONDS,
             oldest=self._here(self._decision.oldest),
         )
-        after = replace(state, positions=decision.used, limit=decision.limit)
+        past = state.past.decided(decision, chunk, frames, state.settings)
+        after = replace(state, positions=decision.used, limit=decision.limit, past=past)
         if decision.choice != "TEXT_BEGIN":
             return after, decision
         return replace(after, reply=RemoteReply(state.turns, chunk, clip), turns=state.turns + 1), decision
@@ -157,17 +179,22 @@ class RemoteTurns:
         if isinstance(event, Token):
             token = changed_event(event, chunk=reply.chunk, turn=reply.turn)
             spoken = replace(reply, tokens=(*reply.tokens, token))
-            return replace(state, reply=spoken, positions=token.position + 1), [token]
+            past = state.past.spoken(token)
+            return replace(state, reply=spoken, positions=token.position + 1, past=past), [token]
         if isinstance(event, Turn):
             start = reply.chunk * CHUNK_SECONDS
             turn = changed_event(event, chunk=reply.chunk, turn=reply.turn, clip=reply.clip, start_s=start)
-            return replace(state, reply=None), [turn]
+            return replace(state, reply=None, past=state.past.ended(turn)), [turn]
         if isinstance(event, Notice):
-            return state, [self._told(event)]
-        # The session at the server is lost, or it ended the chunk without the end of the reply.
+            return replace(state, past=state.past.noticed(event)), [self._told(event)]
+        self._open = False
+        if event is None:
+            # The session at the server is lost; the next chunk has it go on.
+            after, events = self.cut(state, "interrupted")
+            return after, [*events, Notice(reply.chunk, "server_changed", IN_REPLY, {"turn": reply.turn})]
+        # The server ended the chunk without the end of the reply.
         if isinstance(event, Timing):
             self._timing = event
-        self._open = False
         return self.cut(state, "error")
 
     def cut(self, state: RemoteProgress, ended: Ending) -> tuple[RemoteProgress, list[Event]]:
@@ -175,11 +202,13 @@ class RemoteTurns:
         reply = state.reply
         if reply is None:
             return state, []
-        self.interrupt()
+        if not self._model.connection.renewed:
+            self.interrupt()
         text = "".join(token.text for token in reply.tokens)
         tokens = tuple(token.token for token in reply.tokens)
-        turn = Turn(reply.chunk, reply.turn, reply.clip, reply.chunk * CHUNK_SECONDS, None, text, tokens, ended)
-        return replace(state, reply=None), [turn]
+        emotion = self._model.emotion(tokens[0]) if tokens else None
+        turn = Turn(reply.chunk, reply.turn, reply.clip, reply.chunk * CHUNK_SECONDS, emotion, text, tokens, ended)
+        return replace(state, reply=None, past=state.past.ended(turn)), [turn]
 
     def timed(self, timing: Timing) -> Timing:
         """Return the timing with the server's parts: what is left of the decision is network and queue."""
@@ -204,26 +233,43 @@ class RemoteTurns:
 
     # The exchange ----------------------------------------------------------------------------------------------------
 
-    def _send(self, settings: Settings, frames: Array) -> None:
+    def _send(self, state: RemoteProgress, sent: Sent) -> None:
         """Send the chunk, after the opening of the stream where it is the first of a session.
 
         Where the connection is lost meanwhile, the exchange is not open afterwards, and the next call sends.
         """
         connection = self._model.connection
         if connection.renewed:
-            self._model.begin(settings)
-            self._notices.append(Notice(self._chunk, "context_reset", RENEWED, {"why": "server"}))
-            self._chunks.clear()
-        if not self._chunks:
+            self._go_on(state, sent)
+        if not self._stream_open:
             opening = {"source": "mic", "name": "kernel", "rate": SAMPLE_RATE, "tail_s": 0.0}
             if not connection.send({"type": "open", "stream": STREAM, **opening}):
                 return
+            self._stream_open = True
         if not self._chunks or self._chunks[-1] != self._chunk:
             self._chunks.append(self._chunk)
-        place = len(self._chunks) - 1
+        place = len(self._chunks) - 1 - self._given
         block: dict[str, Any] = {"type": "block", "stream": STREAM, "seq": place, "rate": SAMPLE_RATE}
         block |= {"format": "float32", "time_s": place * CHUNK_SECONDS}
-        self._open = connection.send(block, [np.ascontiguousarray(frames, "<f4").tobytes()])
+        self._open = connection.send(block, [np.ascontiguousarray(sent.samples, "<f4").tobytes()])
+
+    def _go_on(self, state: RemoteProgress, sent: Sent) -> None:
+        """Have a server that is new to this session go on with it, or start over, with the notice of either."""
+        past = state.past
+        # Of several attempts at this chunk the last one counts.
+        self._notices, self._stream_open = [], False
+        given = self._model.resume(past, sent.before, state.settings)
+        self._chunks = list(past.numbers) if given else []
+        self._given = len(self._chunks)
+        if past.settings is None:
+            return
+        if not given:
+            self._notices.append(Notice(self._chunk, "context_reset", RENEWED, {"why": "server"}))
+            return
+        words = f"{len(past.chunks)} chunk{'' if len(past.chunks) == 1 else 's'}"
+        message = GOES_ON.format(words) + (EXACT if past.exact else NOT_EXACT)
+        data = {"used": state.positions, "chunks": len(past.chunks), "exact": past.exact, "why": "server"}
+        self._notices.append(Notice(self._chunk, "context_rebuilt", message, data))
 
     def _receive(self) -> None:
         """Take the next event of the chunk before its decision."""
@@ -236,7 +282,8 @@ class RemoteTurns:
         elif isinstance(event, Notice) and event.kind == "undecided":
             self._open = False
             raise ServerError(f"The class server could not decide: {event.message}")
-        elif isinstance(event, Notice):
+        elif isinstance(event, Notice) and event.kind != "settings":
+            # The kernel's own notice tells of the change.
             self._notices.append(self._told(event))
         elif isinstance(event, Timing):
             self._open = False
@@ -253,7 +300,10 @@ class RemoteTurns:
         self._open = False
 
     def _told(self, notice: Notice) -> Notice:
-        return changed_event(notice, chunk=self._here(notice.chunk))
+        data = dict(notice.data)
+        if notice.kind == "context_slide":
+            data["chunks"] = [self._here(int(chunk)) for chunk in data["chunks"]]
+        return changed_event(notice, chunk=self._here(notice.chunk), data=data)
 
     def _here(self, chunk: int) -> int:
         """Return the chunk of this session that has a number at the server."""
