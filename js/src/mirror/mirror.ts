@@ -51,8 +51,6 @@ export class Mirror implements Follower {
   #owner = false;
   #elsewhere = false;
   #refused = false;
-  /** Whether `engine_begin` was sent and not answered. */
-  #asked = false;
   #refusals = 0;
   #probes = 0;
   #pumping = false;
@@ -66,7 +64,7 @@ export class Mirror implements Follower {
 
   /** Whether answers of the kernel are awaited. */
   get busy(): boolean {
-    return this.#asked || this.#sessions.some((session) => !session.complete || session.underWay > 0);
+    return this.#delivers && this.#sessions.some((session) => !session.complete || session.underWay > 0);
   }
 
   /** Whether the kernel records another page; the next session of this page takes over. */
@@ -76,7 +74,7 @@ export class Mirror implements Follower {
 
   /** Whether this page has a session of its own to deliver, or has delivered one. */
   get used(): boolean {
-    return this.#owner || this.#sessions.some(({ empty }) => !empty);
+    return this.#owner || this.#sessions.some(({ chunks }) => chunks > 0);
   }
 
   began(session: FollowedSession): void {
@@ -107,11 +105,6 @@ export class Mirror implements Follower {
     if (this.#connected) this.options.post(message);
   }
 
-  /** Tell the kernel the live settings again, with the session that it has. */
-  liveChanged(): void {
-    if (this.#connected && this.#current?.begun && !this.#asked) this.#begin(this.#current);
-  }
-
   /** Begin to deliver, or begin again after the connection was broken: what was under way may be lost. */
   connected(): void {
     this.#connected = true;
@@ -138,15 +131,13 @@ export class Mirror implements Follower {
   taken(message: Taken): void {
     const session = this.#current;
     if (message.page !== this.options.page || message.session !== session?.session.number) return;
-    const answered = this.#asked;
-    this.#asked = false;
     this.#probes = 0;
-    if (session.take(message)) this.#refusals = 0;
+    const { more, lost } = session.take(message);
+    if (more) this.#refusals = 0;
     if (message.begun) this.#owner = true;
     if (message.refused) this.#refuse(message.problem);
     else if (message.problem || !message.begun) this.#sendAgain(session, message.problem);
-    // The answer to a question says what arrived: the rest of what was under way before is lost.
-    else if (answered) session.rewind();
+    else if (lost) session.rewind();
     this.#finish(session);
     this.#show();
     this.#watch();
@@ -171,14 +162,13 @@ export class Mirror implements Follower {
 
   /** Forget what was asked and is under way. */
   #reset(): void {
-    this.#asked = false;
     this.#refusals = this.#probes = 0;
     clearTimeout(this.#resend);
     clearTimeout(this.#probe);
     this.#resend = this.#probe = undefined;
     if (!this.#current) return;
     this.#current.begun = false;
-    this.#current.rewind();
+    this.#current.forget();
   }
 
   /** Go on with the next session when the kernel has all of one that has ended. */
@@ -222,16 +212,17 @@ export class Mirror implements Follower {
   #watch(): void {
     clearTimeout(this.#probe);
     this.#probe = undefined;
-    if (!this.#delivers || !(this.#asked || (this.#current?.underWay ?? 0) > 0)) return;
+    if (!this.#delivers || !this.#current?.underWay) return;
     const wait = PROBE_MS * 2 ** Math.min(this.#probes, MOST_DOUBLINGS);
     this.#probe = setTimeout(() => {
       this.#probes += 1;
+      this.#current?.forget();
       if (this.#current) this.#begin(this.#current);
     }, wait);
   }
 
   #begin(session: Outbound): void {
-    this.#asked = true;
+    session.beginSent();
     const { number, settings } = session.session;
     const { page, live } = this.options;
     this.options.post({ type: "engine_begin", page, session: number, settings, live: live() });
@@ -253,9 +244,9 @@ export class Mirror implements Follower {
   /** Send one message; return whether another may follow. */
   async #sendNext(): Promise<boolean> {
     const session = this.#current;
-    if (!session || !this.#delivers || this.#asked || this.#resend) return false;
+    if (!session || !this.#delivers || session.asked || this.#resend) return false;
     // A page that only opens does not take the record of another page away.
-    if (session.empty && !this.#owner) return false;
+    if (session.chunks === 0 && !this.#owner) return false;
     if (!session.begun) {
       this.#begin(session);
       return false;
@@ -267,7 +258,7 @@ export class Mirror implements Follower {
       const chunk = session.nextChunk;
       const samples = await soundOf(session.session, chunk);
       // Meanwhile the kernel may have asked for something else.
-      if (session !== this.#current || !session.begun || this.#asked || this.#resend || !this.#delivers)
+      if (session !== this.#current || !session.begun || session.asked || this.#resend || !this.#delivers)
         return true;
       if (session.next() !== "sound" || session.nextChunk !== chunk) return true;
       session.soundSent();

@@ -2,10 +2,8 @@
 
 import type { ReadonlySignal } from "@preact/signals";
 import type { Pace } from "../channel/messages";
-import type { SettingsChange } from "../engine/engine";
 import { EngineChannel, type EngineChannelOptions } from "../page/engine-channel";
 import type { Load } from "../page/loading";
-import type { Changes } from "../store/settings";
 import { dismissProblem, showProblem } from "../store/store";
 import type { Delivery, Mirror } from "./mirror";
 
@@ -44,14 +42,6 @@ export class NotebookChannel extends EngineChannel {
     this.mirror.takenOver();
     this.input.end("error");
     showProblem(this.store, ELSEWHERE);
-  }
-
-  /** Apply settings that Python changed; `live` tells which of them belong to the widget. */
-  adopt(changes: Changes, live: (name: string) => boolean): void {
-    const split = (wanted: boolean) =>
-      Object.fromEntries(Object.entries(changes).filter(([name]) => live(name) === wanted));
-    this.store.live.value = { ...this.store.live.value, ...split(true) };
-    this.set(split(false) as SettingsChange);
   }
 
   /** Begin a new session where the kernel takes no more of this one. */

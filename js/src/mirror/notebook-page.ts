@@ -14,7 +14,6 @@ import { recordOfHistory } from "../record/saved";
 import { KERNEL_LOST, kernelProblem, type Problem } from "../store/problem";
 import { readLive, readSettings } from "../store/settings";
 import { dismissProblem, type Store, showProblem, showSaved } from "../store/store";
-import { isObject } from "../text/json";
 import { engineLoad } from "./engine-files";
 import type { FileCache } from "./file-cache";
 import { KernelFiles } from "./kernel-files";
@@ -54,7 +53,6 @@ export class NotebookPage {
   readonly #mirror: Mirror;
   readonly #record: KernelRecord;
   #started: Promise<void> = Promise.resolve();
-  #stopLive = () => {};
 
   constructor(
     private readonly model: KernelModel,
@@ -102,18 +100,12 @@ export class NotebookPage {
     const saved = recordOfHistory(this.model.get("history"));
     if (saved) showSaved(store, saved);
     this.#readModel(this.model.get("model_info"));
-    let first = true;
-    this.#stopLive = store.live.subscribe(() => {
-      if (!first) this.#mirror.liveChanged();
-      first = false;
-    });
     this.#link.start();
     this.#started = this.channel.start();
   }
 
   /** Release everything after the model was closed. */
   end(): void {
-    this.#stopLive();
     this.#mirror.end();
     this.#files.end();
     this.#record.end();
@@ -158,7 +150,7 @@ export class NotebookPage {
         this.#control(message.action);
         break;
       case "engine_set":
-        channel.adopt({ ...message.changes }, (name) => this.#isLive(name));
+        channel.set({ ...message.changes });
         break;
       case "engine_elsewhere":
         channel.elsewhere();
@@ -229,11 +221,6 @@ export class NotebookPage {
       if (channel.store.loop.value.mode !== "step") channel.loop("step");
       channel.step();
     } else channel.loop(action);
-  }
-
-  #isLive(name: string): boolean {
-    const live = this.model.get("live");
-    return isObject(live) && name in live;
   }
 }
 

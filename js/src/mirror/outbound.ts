@@ -17,6 +17,13 @@ interface Cursor {
   readonly chunks: number;
 }
 
+/** Message under way: what the kernel has at least when it answers. */
+interface UnderWay extends Cursor {
+  readonly begins: boolean;
+  /** Whether what it holds was sent again since, so that its answer says nothing. */
+  stale: boolean;
+}
+
 const START: Cursor = { events: 0, chunks: 0 };
 /** Bytes of JSON from which on a message takes no further event; one event is far smaller than the other half. */
 const FULL_BYTES = MAX_ENGINE_BYTES / 2;
@@ -27,8 +34,8 @@ export class Outbound {
   #count = 0;
   #taken = START;
   #sent = START;
-  /** What each message under way completes. */
-  #underWay: Cursor[] = [];
+  /** Messages without an answer, in order: the kernel answers each of them once, in this order. */
+  #underWay: UnderWay[] = [];
   #reported = "";
   /** Whether the kernel has this session. */
   begun = false;
@@ -45,18 +52,19 @@ export class Outbound {
     return this.#taken.chunks;
   }
 
-  /** Whether the session has anything to deliver. */
-  get empty(): boolean {
-    return this.#count === 0;
-  }
-
   /** Whether the kernel has everything. */
   get complete(): boolean {
     return this.#taken.events >= this.#count && this.#taken.chunks >= this.chunks;
   }
 
+  /** Number of messages under way. */
   get underWay(): number {
     return this.#underWay.length;
+  }
+
+  /** Whether `engine_begin` is under way: until its answer it is unknown what the kernel has. */
+  get asked(): boolean {
+    return this.#underWay.some(({ begins }) => begins);
   }
 
   added(events: readonly SessionEvent[]): void {
@@ -92,7 +100,7 @@ export class Outbound {
       bytes += linesOf([event]).length;
     }
     this.#sent = { ...this.#sent, events: first + events.length };
-    this.#underWay.push({ events: this.#sent.events, chunks: 0 });
+    this.#send({ events: this.#sent.events, chunks: 0 });
     this.#reported = this.#stateNow();
     const { number, gate } = this.session;
     const { mode, phase, chunk } = gate;
@@ -106,32 +114,53 @@ export class Outbound {
   soundSent(): void {
     const chunks = this.#sent.chunks + 1;
     this.#sent = { ...this.#sent, chunks };
-    this.#underWay.push({ events: 0, chunks });
+    this.#send({ events: 0, chunks });
   }
 
-  /** Take the kernel's cursors; return whether it has more than before. */
-  take({ events, chunks, begun }: Taken): boolean {
+  /** Count an `engine_begin` as sent. */
+  beginSent(): void {
+    this.#send(START, true);
+  }
+
+  /**
+   * Take an answer.
+   *
+   * @returns `more` if the kernel has more than before; `lost` if it lacks what it answers to, or answers to
+   * `engine_begin`: then everything behind its cursors is sent again.
+   */
+  take({ events, chunks, begun }: Taken): { more: boolean; lost: boolean } {
     const before = this.#taken;
     this.#taken = {
       events: Math.min(Math.max(0, events), this.#count),
       chunks: Math.min(Math.max(0, chunks), this.chunks),
     };
     this.begun = begun;
-    this.#underWay = this.#underWay.filter(
-      (end) => end.events > this.#taken.events || end.chunks > this.#taken.chunks,
-    );
-    // A resumed session may be further than what this page sent since.
+    const answered = this.#underWay.shift();
+    const taken = this.#taken;
+    const lacks = answered && (answered.events > taken.events || answered.chunks > taken.chunks);
+    // A session that is continued may be further than what was sent since.
     this.#sent = {
-      events: Math.max(this.#sent.events, this.#taken.events),
-      chunks: Math.max(this.#sent.chunks, this.#taken.chunks),
+      events: Math.max(this.#sent.events, taken.events),
+      chunks: Math.max(this.#sent.chunks, taken.chunks),
     };
-    return this.#taken.events > before.events || this.#taken.chunks > before.chunks;
+    const more = taken.events > before.events || taken.chunks > before.chunks;
+    return { more, lost: answered !== undefined && (answered.begins || (!answered.stale && lacks === true)) };
   }
 
-  /** Send again from what the kernel has taken. */
+  /** Send again from what the kernel has taken; answers to what is under way are still awaited. */
   rewind(): void {
     this.#sent = this.#taken;
+    for (const message of this.#underWay) message.stale = true;
+  }
+
+  /** Send again from what the kernel has taken: what is under way may be lost, with its answers. */
+  forget(): void {
+    this.#sent = this.#taken;
     this.#underWay = [];
+  }
+
+  #send(end: Cursor, begins = false): void {
+    this.#underWay.push({ ...end, begins, stale: begins });
   }
 
   /** Return the state of the loop as one word; in the mode `run` phases are not reported. */

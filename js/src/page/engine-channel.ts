@@ -143,7 +143,8 @@ export class EngineChannel extends LiveChannel implements SessionChannel {
   }
 
   set(changes: Changes): void {
-    this.#settings.set(changes, this.#loop?.session ?? null);
+    const notice = this.#settings.set(changes, this.#loop?.session ?? null);
+    if (notice) void this.#loop?.note(notice);
   }
 
   loop(mode: LoopMode): void {
