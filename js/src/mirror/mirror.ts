@@ -130,6 +130,7 @@ export class Mirror implements Follower {
   /** Take an acknowledgement. */
   taken(message: Taken): void {
     const session = this.#current;
+    if (!this.#delivers) return;
     if (message.page !== this.options.page || message.session !== session?.session.number) return;
     this.#probes = 0;
     const { more, lost } = session.take(message);
