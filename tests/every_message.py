@@ -170,7 +170,7 @@ FROM_PAGE: tuple[PageMessage, ...] = (
     *(Replay("start", "p"), Replay("cancel", "p")),
     *(Analyse("onset", "start", {"bias": 0.5}, 20, "p"), Analyse("seeds", "cancel", {}, 1, "p")),
     PART,
-    EngineBegin("p", 1, {"seed": 0}, {"arrival": "keep"}),
+    EngineBegin("p", 1, {"seed": 0}, {"arrival": "keep"}, "onnxruntime-web 1.30.0"),
     EngineEvents("p", 1, 0, "run", "decide", 3, 2, [event.to_json() for event in EVENTS]),
     SentEngineChunk("p", 1, 1, True),
 )

@@ -1,7 +1,8 @@
 """Messages of a page that runs the engine (``engine="page"``): it asks for files, and delivers events and audio.
 
-The page owns the session. It numbers its sessions from 1, and keeps what the kernel has not acknowledged with
-`engine_taken`. At most `MAX_UNDER_WAY` messages with events or audio may wait for their acknowledgement.
+The page owns the session. It numbers its sessions from 1, begins one here with its first event (the record of another
+one stays until then), and keeps what the kernel has not acknowledged with `engine_taken`. At most `MAX_UNDER_WAY`
+messages with events or audio may wait for their acknowledgement.
 """
 
 from __future__ import annotations
@@ -46,12 +47,15 @@ class EngineBegin(PageMessage, frozen=True, tag="engine_begin"):
         Number of the session, counted from 1 in this page.
     settings, live
         Settings of the session at its beginning, and of the widget, by name; each at most `MAX_CHANGES_BYTES`.
+    runtime
+        What computes in the page, such as `onnxruntime-web 1.30.0`, for the heading of the record.
     """
 
     page: Text
     session: StreamNumber
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
     live: dict[str, Any] = msgspec.field(default_factory=dict)
+    runtime: Text = ""
 
 
 class EngineEvents(PageMessage, frozen=True, tag="engine_events"):

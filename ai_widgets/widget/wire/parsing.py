@@ -26,6 +26,7 @@ from .limits import (
     MAX_COUNT,
     MAX_ENGINE_BYTES,
     MAX_RANGE_BYTES,
+    MAX_SAMPLE,
     MAX_TRACK_BYTES,
     PROTOCOL_VERSION,
 )
@@ -180,9 +181,9 @@ def _engine_chunk(sent: SentEngineChunk, buffers: Buffers) -> EngineChunk:
     raw = _payload(sent.data, buffers, "the audio of a chunk", CHUNK_SAMPLES * 4)
     if len(raw) != CHUNK_SAMPLES * 4:
         raise MessageError(f"The audio of a chunk has {CHUNK_SAMPLES * 4} bytes, not {len(raw)}.")
-    samples = np.frombuffer(raw, "<f4").astype(np.float32, copy=False)
-    if not np.isfinite(samples).all():
-        raise MessageError("The audio of a chunk must be finite numbers.")
+    samples = np.frombuffer(raw, "<f4").astype(np.float32)
+    if not (np.abs(samples) <= MAX_SAMPLE).all():
+        raise MessageError(f"The audio of a chunk must be numbers of a magnitude up to {MAX_SAMPLE:g}.")
     return EngineChunk(sent.page, sent.session, sent.chunk, samples)
 
 

@@ -367,6 +367,8 @@ export interface EngineBegin {
    */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly live: Readonly<Record<string, unknown>>;
+  /** What computes in the page, such as `onnxruntime-web 1.30.0`, for the heading of the record. */
+  readonly runtime: string;
 }
 
 /** Events of the page's session in order, and the state of its loop; answered by `engine_taken`. */
