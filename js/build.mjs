@@ -1,5 +1,5 @@
-// Bundles the front end into the Python package: the widget, the widget of single answers, the viewer of exported records,
-// and the page with the model in it. Each is one script and one style sheet, with nothing to fetch from another host, and the
+// Bundles the front end into the Python package: the widget, the widget whose model runs in the notebook's page, the widget
+// of single answers, the viewer of exported records, and the page with the model in it. Each is one script and one style sheet, with nothing to fetch from another host, and the
 // licences of the libraries inside. The page also has its engine's worker, the WASM file of onnxruntime, and its service worker.
 import { copyFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -12,6 +12,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 const package_ = join(here, "..", "ai_widgets");
 /** Largest size of the widget's files, in bytes: a notebook loads them for every widget. Recordings, branches, analyses, three views and the tour need it. */
 const LARGEST_BUNDLE = 256_000;
+/** Largest size of the script of the widget whose model runs in the page, in bytes: the widget's, and the page's loop. */
+const LARGEST_PAGE_WIDGET = 420_000;
 /** Largest size of the files of `AnswerView`, in bytes. */
 const LARGEST_ANSWER = 60_000;
 /** Largest size of the viewer's files, in bytes: each exported page contains them. */
@@ -46,13 +48,13 @@ function licenseOf(name) {
   return named ? join(here, "licenses", "onnxruntime.txt") : join(here, "node_modules", name, "LICENSE");
 }
 
-/** Bundle one entry point, its style sheet, and the licences of its packages, into one folder of the package. */
-async function bundle(name, { folder, format, largest, external = [] }) {
+/** Bundle one entry point, its style sheet if it has its own, and the licences of its packages, into one folder of the package. */
+async function bundle(name, { folder, format, largest, external = [], source = name, styled = true }) {
   const out = join(package_, folder, "static");
   await mkdir(out, { recursive: true });
   const { metafile } = await build({
     absWorkingDir: here,
-    entryPoints: { [name]: `src/${name}.tsx` },
+    entryPoints: { [name]: `src/${source}.tsx` },
     outdir: out,
     ...SOURCES,
     format,
@@ -63,6 +65,8 @@ async function bundle(name, { folder, format, largest, external = [] }) {
     metafile: true,
   });
   await writeFile(join(out, `${name}.licenses.txt`), await licensesOf(metafile));
+  await checkSize(join(out, `${name}.js`), largest);
+  if (!styled) return metafile;
   await build({
     absWorkingDir: here,
     entryPoints: { [name]: `src/style/${name}.css` },
@@ -71,7 +75,7 @@ async function bundle(name, { folder, format, largest, external = [] }) {
     minify: true,
     target: ["chrome111", "firefox113", "safari16.4"],
   });
-  for (const file of [`${name}.js`, `${name}.css`]) await checkSize(join(out, file), largest);
+  await checkSize(join(out, `${name}.css`), largest);
   return metafile;
 }
 
@@ -114,6 +118,12 @@ async function page() {
 
 await generate();
 await bundle("widget", { folder: "widget", format: "esm", largest: LARGEST_BUNDLE });
+// It has the widget's style sheet.
+await bundle("page_widget", {
+  ...{ folder: "widget", format: "esm", largest: LARGEST_PAGE_WIDGET, source: "page-widget", styled: false },
+  // The runtime is in the worker only, which the kernel sends.
+  external: ["./ort-runtime"],
+});
 // A script inside a page: its names must not become globals of the page.
 await bundle("answer", { folder: "widget", format: "esm", largest: LARGEST_ANSWER });
 await bundle("viewer", { folder: "record", format: "iife", largest: LARGEST_VIEWER });

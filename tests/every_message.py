@@ -15,6 +15,8 @@ import numpy as np
 from ai_widgets.widget.wire import limits, outgoing
 from ai_widgets.widget.wire.branch_messages import DropBranch, SentFork
 from ai_widgets.widget.wire.clip_message import PlayClip
+from ai_widgets.widget.wire.engine_messages import EngineBegin, EngineEvents, EngineFile, SentEngineChunk
+from ai_widgets.widget.wire.kernel_engine import EngineControl, EngineElsewhere, EngineSet, EngineTaken, OfferedFile
 from ai_widgets.widget.wire.messages import (
     Close,
     Fetch,
@@ -91,6 +93,7 @@ NO_RECORDING, NO_REPLAY = outgoing.recording("none"), outgoing.replayed("none")
 HELLO = Hello(limits.PROTOCOL_VERSION, 0, "p", None, True)
 ASKED = Fetch("audio", 3, 5)
 SAMPLES = np.array([0.0, 0.5, -1.0], np.float32)
+PART = EngineFile("p", "model/step.onnx", 512)
 
 FROM_KERNEL: tuple[dict[str, Any], ...] = (
     outgoing.welcome(HELLO, False, 1, MODEL, {"seed": 0}, {"arrival": "keep"}, LOOP, {}, NO_RECORDING, NO_REPLAY),
@@ -127,6 +130,14 @@ FROM_KERNEL: tuple[dict[str, Any], ...] = (
     outgoing.analysed("onset", "done", result={"settings": {"bias": 0.5}, "chunk": [0, 1], "hazard": [0.25, 1.0]}),
     outgoing.analysed("seeds", "done", result={"settings": {}, "seeds": [0, 1], "begun": [[1], []], "decided": [2, 2]}),
     outgoing.problem("setting", "No such setting.", names=["warmth"], request=3),
+    outgoing.engine_files([OfferedFile("model/step.onnx", 10_000_000, "0" * 64, False)]),
+    outgoing.engine_part(PART, b"PK", False, True)[0],
+    outgoing.engine_part(PART, b"PK", True, False)[0],
+    outgoing.engine_part(PART, None, False, True)[0],
+    outgoing.written(EngineTaken("p", 1, True, 120, 60)),
+    outgoing.written(EngineTaken("p", 1, True, 120, 60, "p_text must be from 0 to 1.", True)),
+    *(outgoing.written(EngineControl("p", "step")), outgoing.written(EngineSet("", {"bias": 0.5}))),
+    outgoing.written(EngineElsewhere("p")),
 )
 """Messages as they are built by `outgoing`; the two times of day are replaced in the fixture."""
 
@@ -158,6 +169,10 @@ FROM_PAGE: tuple[PageMessage, ...] = (
     Unload("p"),
     *(Replay("start", "p"), Replay("cancel", "p")),
     *(Analyse("onset", "start", {"bias": 0.5}, 20, "p"), Analyse("seeds", "cancel", {}, 1, "p")),
+    PART,
+    EngineBegin("p", 1, {"seed": 0}, {"arrival": "keep"}, "onnxruntime-web 1.30.0"),
+    EngineEvents("p", 1, 0, "run", "decide", 3, 2, [event.to_json() for event in EVENTS]),
+    SentEngineChunk("p", 1, 1, True),
 )
 
 

@@ -105,7 +105,7 @@ def link(folder: Path) -> float:
         expect(page.get_by_test_id("aiw")).to_have_attribute("data-line", "ready", timeout=PATIENCE_MS)
         page.get_by_test_id("pace").select_option("fast")
         page.get_by_test_id("clip").select_option("digit")
-        expect(page.get_by_test_id("turn-text").first).to_contain_text(SAID, timeout=PATIENCE_MS)
+        expect(page.get_by_test_id("show-reply").first).to_contain_text(SAID, timeout=PATIENCE_MS)
         seconds = perf_counter() - begun
         browser.close()
     return seconds

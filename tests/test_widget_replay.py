@@ -30,6 +30,16 @@ class TestReplay:
         until(heard, "replayed", state="reproduced")
         assert until(heard, "replayed")["done"] == heard.widget.record.chunks_heard
 
+    def test_settings_of_the_widget_that_change_meanwhile_are_not_given_to_the_session(self, page: Page) -> None:
+        page.widget.feed(babble(1.2), 16_000)
+        page.widget.set(bias=1.0)
+        page.widget.set(arrival="drop", overload_chunks=20)
+        page.widget.feed(babble(1.2), 16_000)
+        told = page.widget.record.notices.query("kind == 'settings'")
+        assert len(told) == 2
+        self.start(page)
+        until(page, "replayed", state="reproduced")
+
     def test_the_first_difference_is_named_with_its_chunk_and_size(self, page: Page, talk: Path) -> None:
         record = SessionRecord.load(talk)
         third = next(event for event in record.events if isinstance(event, Decision) and event.chunk == 3)

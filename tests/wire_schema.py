@@ -19,7 +19,15 @@ from ai_widgets.audio.features import THUMBNAIL_BANDS, THUMBNAIL_FRAMES
 from ai_widgets.audio.files import AUDIO_SUFFIXES
 from ai_widgets.audio.intake import ENVELOPE_POINTS
 from ai_widgets.special_tokens import Emotion
-from ai_widgets.widget.wire import answer_messages, kernel_messages, kernel_recordings, limits, messages
+from ai_widgets.widget.wire import (
+    answer_messages,
+    engine_messages,
+    kernel_engine,
+    kernel_messages,
+    kernel_recordings,
+    limits,
+    messages,
+)
 
 FOLDER = Path(__file__).parents[1] / "js" / "schema"
 Struct = type[msgspec.Struct]
@@ -55,8 +63,14 @@ WIRE_WORDS: Mapping[str, Any] = {
     "AnalysisState": limits.AnalysisState,
     "AudioChange": limits.AudioChange,
     "AnswerStatus": answer_messages.AnswerStatus,
+    "EngineAction": kernel_engine.EngineAction,
 }
 """Names that the page has for types of words."""
+
+STRUCTS_IN = (
+    *(protocol, messages, engine_messages, kernel_messages, kernel_recordings, kernel_engine, answer_messages),
+)
+"""Modules whose structs give the descriptions of the schema."""
 
 
 def events() -> Schema:
@@ -96,13 +110,16 @@ def wire() -> Schema:
         "RECORDING_SUFFIX": limits.RECORDING_SUFFIX,
         "MAX_SEEDS": limits.MAX_SEEDS,
         "MAX_FORK_SAMPLES": limits.MAX_BLOCK_BYTES // 4,
+        "MAX_ENGINE_EVENTS": limits.MAX_ENGINE_EVENTS,
+        "MAX_ENGINE_BYTES": limits.MAX_ENGINE_BYTES,
+        "MAX_UNDER_WAY": limits.MAX_UNDER_WAY,
         "KERNEL_TYPES": [kind.__struct_config__.tag for kind in kernel_messages.RECEIVED],
     }
     answering = (*answer_messages.REQUESTS, answer_messages.Answered)
     defs = _definitions((*messages.SENT, *kernel_messages.RECEIVED, *answering), WIRE_WORDS)
     for name in events()["$defs"]:
         defs.pop(name, None)
-    for kind in ("Events", "BranchEvents"):
+    for kind in ("Events", "BranchEvents", "EngineEvents"):
         defs[kind]["properties"]["events"]["items"] = {"$ref": "events.json#/$defs/SessionEvent"}
     defs["Answered"]["properties"]["tokens"]["items"] = {"$ref": "events.json#/$defs/Token"}
     unions = {
@@ -128,7 +145,7 @@ def _definitions(kinds: Sequence[Struct], words: Mapping[str, Any]) -> Schema:
     _, found = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     structs = {
         name: value
-        for module in (protocol, messages, kernel_messages, kernel_recordings, answer_messages)
+        for module in STRUCTS_IN
         for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, msgspec.Struct)
     }

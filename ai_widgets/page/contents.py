@@ -70,10 +70,16 @@ def contents(
         record = check_recording(model, recording)
         found[RECORDING_FILE] = recording.read_bytes()
         found[INDEX_FILE] = _with_recording(found[INDEX_FILE], record, title)
-    found |= {f"{MODEL_FOLDER}/{name}": content for name, content in export(model, step_done).items()}
+    found |= model_files(model, step_done)
+    found[SERVICE_WORKER_FILE] = _service_worker(found)
+    return found
+
+
+def model_files(model: LanguageModel, step_done: Callable[[], object] | None = None) -> dict[str, bytes]:
+    """Export a model, and return its files by their name in a page; raises what `model.onnx.export.export` raises."""
+    found = {f"{MODEL_FOLDER}/{name}": content for name, content in export(model, step_done).items()}
     if model.name == EMBEDDED:
         found[f"{MODEL_FOLDER}/{CREDITS_FILE}"] = embedded_credits()
-    found[SERVICE_WORKER_FILE] = _service_worker(found)
     return found
 
 

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..protocol import Chunk, Decision, Ending, Event, Notice, Token, Turn
+from ..settings import Settings
+
+SETTING_NAMES = frozenset(Settings.names())
+"""Names of a session's settings; a record tells changes of others, such as a widget's `arrival`, too."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ class Script:
                 steps += event.kind == "context_slide"
                 losing = losing or (event.kind == "context_reset" and event.data.get("why") == "interrupted")
                 if event.kind == "settings":
-                    settings[event.chunk] = dict(event.data["changed"])
+                    changed = {name: value for name, value in event.data["changed"].items() if name in SETTING_NAMES}
+                    settings[event.chunk] = {**settings.get(event.chunk, {}), **changed}
                 elif event.kind in ("limit", "context_full") and "drawn" in event.data:
                     # The session ended by its own settings: this and later chunks are heard again.
                     heard.pop()

@@ -27,6 +27,7 @@ from .feed import Item
 from .listening import ListeningModel
 from .loop import Loop
 from .loop_notices import short
+from .script import SETTING_NAMES
 
 if TYPE_CHECKING:
     from .fork import Forced, Past, Replaced
@@ -284,7 +285,7 @@ class StreamingSession(AudioInput):
         return "closed" if self._closed else self.ended or "open"
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in _SETTING_NAMES:
+        if name in SETTING_NAMES:
             raise ReadOnlyError(f"A session's settings are not assigned: write session.change({name}={short(value)}).")
         if not name.startswith("_") and name != "model":
             raise ReadOnlyError(
@@ -338,6 +339,3 @@ class StreamingSession(AudioInput):
         if self._stream is not None:
             self._stream.end = len(self._record)
             self._stream = None
-
-
-_SETTING_NAMES = frozenset(Settings.names())

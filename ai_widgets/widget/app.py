@@ -17,9 +17,12 @@ from ..settings import WIDGET_REPLY_TOKENS, Settings
 from .assigning import StateTrait, check_assignment, completed
 from .branches.forking import Forking
 from .channel import Channel
-from .front_end import BUNDLE, STYLE, check_built, text_of
+from .channels.session_channel import SessionChannel
+from .front_end import Engine, check_built, text_of
 from .live_settings import LiveSettings, described, parted
 from .loading import given_name, loader
+from .page_engine.channel import PageChannel
+from .page_engine.suitable import check_suitable
 from .recordings.shown_record import ShowsRecord
 from .representations import WidgetView
 from .voice.speaking import Speaking
@@ -46,6 +49,9 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
         ``aiw.policies.Silero()``; or a class server, ``wss://…``. The widget can be used while it loads.
     device, dtype, revision, token
         As in `load_model`, and the token of a class server. (The microphone is the live setting `device`.)
+    engine
+        Where the session runs: `kernel`; or `page`: in the browser, also while the kernel is busy, for models of at
+        most 100 million weights. Its record arrives in the kernel (docs/page.md).
     audio_seconds
         Length of the newest audio that `record.audio` keeps in memory, in seconds; None keeps all, 0 none.
     keep
@@ -105,19 +111,22 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
         dtype: str | torch.dtype = "auto",
         revision: str | None = None,
         token: str | None = None,
+        engine: Engine = "kernel",
         audio_seconds: float | None = AUDIO_SECONDS,
         keep: str | Path | None = None,
         keep_raw: bool = True,
         save_viewer: bool = True,
         **settings: Any,
     ) -> None:
-        check_built()
+        check_suitable(model, engine)
+        script, style = check_built(engine)
         session, live = parted(settings)
         chosen, lively = Settings.of({**DEFAULTS, **session}), LiveSettings.of(live)
         name = given_name(model, chosen)
         check_keep(keep)
         self._view = WidgetView(self, f"AudioInteraction {name}", save_viewer)
-        self._channel = Channel(
+        kind = PageChannel if engine == "page" else Channel
+        self._channel: SessionChannel = kind(
             self._view,
             name,
             loader(model, device, dtype, revision, token),
@@ -127,7 +136,7 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
             pull=shows_only_answers(),
         )
         self._send_lock = self._view.send_lock
-        super().__init__()
+        super().__init__(_esm=text_of(script), _css=text_of(style))
         if not isinstance(model, (str, Path)) and model.language is None:
             # None of the session's settings changes what a policy does, so its page offers none.
             self.set_trait("settings_schema", described(()))
@@ -135,28 +144,20 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
         self.on_msg(self._receive)
         self._channel.start()
 
-    @traitlets.default("_esm")
-    def _front_end(self) -> str:
-        return text_of(BUNDLE)
-
-    @traitlets.default("_css")
-    def _style(self) -> str:
-        return text_of(STYLE)
-
     @property
     def model(self) -> ListeningModel:
         """The model; waits until it is loaded and raises what loading raised."""
-        return self._channel.presenter.source.wait()
+        return self._channel.model
 
     @property
     def error(self) -> Exception | None:
         """What stopped the session, or None."""
-        return self._channel.presenter.pipeline.failure
+        return self._channel.error
 
     @property
     def waiting(self) -> int:
         """Chunks that have arrived and are not decided yet."""
-        return self._channel.presenter.pipeline.waiting
+        return self._channel.waiting
 
     def feed(
         self, samples: npt.ArrayLike, rate: int, *, end: bool = False, tail_silence: float = 1.0, wait: bool = True
@@ -243,11 +244,11 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
         Its `name`, `state` (`opening`, `playing`, `paused`), `position_s`, `seconds` (None where the file does not
         say), `speed` (× real time) and `left_s`, both None until they are known.
         """
-        return self._channel.presenter.player.playing
+        return self._channel.playing
 
     def stop(self) -> None:
         """End the file that plays, and those after it. Audio that was already read is still decided."""
-        self._channel.presenter.player.end()
+        self._channel.stop_file()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all audio so far is answered.
@@ -266,21 +267,19 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
 
     def pause(self) -> None:
         """Pause the loop before its next phase. Audio still arrives, and is queued."""
-        self._channel.presenter.pipeline.set_loop("pause")
+        self._channel.set_loop(running=False)
 
     def resume(self) -> None:
         """Resume the loop after `pause` or `step`."""
-        self._channel.presenter.pipeline.set_loop("run")
+        self._channel.set_loop(running=True)
 
     def step(self, wait: bool = True) -> None:
         """Pause the loop and run its next phase: perceive, decide or respond; do nothing if no audio is queued."""
-        self._channel.presenter.pipeline.step()
-        if wait:
-            self.wait()
+        self._channel.step(wait=wait)
 
     def interrupt(self) -> None:
         """End the running reply; the session continues."""
-        self._channel.presenter.pipeline.interrupt()
+        self._channel.interrupt()
 
     def reset(self) -> None:
         """Begin a new session: empty record, bare prefix.
@@ -298,10 +297,9 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
         if hasattr(self, "_channel"):
             self._channel.close()
             if self.comm is not None:
-                presenter = self._channel.presenter
-                presenter.settle()
+                self._channel.settle()
                 super().close()
-                self._view.save(presenter.headline, self.record)
+                self._view.save(self._channel.headline, self.record)
         super().close()
 
     # For traitlets, ipywidgets and IPython ---------------------------------------------------------------------------
@@ -314,23 +312,19 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
         check_assignment(self, name, value, derived=type(self).__name__ != AudioInteraction.__name__)
         if name in ("settings", "live"):
             # What is assigned is completed with what is in effect, so nothing may be changed in between.
-            with self._channel.presenter.pipeline.changing:
+            with self._channel.changing:
                 super().__setattr__(name, value)
         else:
             super().__setattr__(name, value)
 
-    def _in_effect(self, trait: str) -> Settings | LiveSettings:
-        pipeline = self._channel.presenter.pipeline
-        return pipeline.live if trait == "live" else pipeline.settings
-
     @traitlets.validate("settings", "live")
     def _check_assigned(self, proposal: Any) -> dict[str, Any]:
         name = proposal["trait"].name
-        return completed(name, proposal["value"], self._in_effect(name))
+        return completed(name, proposal["value"], self._channel.in_effect[name == "live"])
 
     @traitlets.observe("settings", "live")
     def _assigned(self, change: Any) -> None:
-        in_effect = self._in_effect(change["name"]).to_json()
+        in_effect = self._channel.in_effect[change["name"] == "live"].to_json()
         changes = {name: value for name, value in change["new"].items() if in_effect[name] != value}
         if changes:
             self._channel.change(changes)
@@ -339,12 +333,12 @@ class AudioInteraction(Forking, Speaking, ShowsRecord, ShellSafeWidget):
         # A widget whose arguments were refused has no session.
         if not hasattr(self, "_channel"):
             return object.__repr__(self)
-        return f"<{self._channel.presenter.headline}; {summary(self.record)}>"
+        return f"<{self._channel.headline}; {summary(self.record)}>"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         view, metadata = super()._repr_mimebundle_() if self.comm is not None else ({}, {})
-        return {**view, **self._view.saved(self._channel.presenter.headline, self.record)}, metadata
+        return {**view, **self._view.saved(self._channel.headline, self.record)}, metadata
 
     def _ipython_display_(self) -> None:
         bundle, metadata = self._repr_mimebundle_()
-        self._view.display(bundle, metadata, self._channel.presenter.headline, self.record)
+        self._view.display(bundle, metadata, self._channel.headline, self.record)

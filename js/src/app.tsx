@@ -1,6 +1,7 @@
 /** One view of the widget: its root element with all panels, keyboard commands and dropped files. */
 
 import { effect, type Signal, useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { AnalysisLanes } from "./branches/analysis-lanes";
 import { BranchLanes } from "./branches/branch-lanes";
@@ -30,7 +31,8 @@ import { type SessionView, showView } from "./view";
 /** Interval between two updates of the latency figures on the root, in milliseconds. */
 const FIGURES_MS = 500;
 
-export function App({ view }: { view: SessionView }) {
+/** Render a view; `foot` is what the line about the model is followed by. */
+export function App({ view, foot = null }: { view: SessionView; foot?: ComponentChildren }) {
   const root = useRef<HTMLDivElement>(null);
   const timeline = useSignal<TimelineCanvas | null>(null);
   const theme = useSignal<Theme>("light");
@@ -141,6 +143,7 @@ export function App({ view }: { view: SessionView }) {
       )}
       <Panel name="line about the model">
         <ModelLine view={view} />
+        {foot}
       </Panel>
     </div>
   );

@@ -75,6 +75,8 @@ if (root) {
   const offline = signal(firstState());
   const { recording } = root.dataset;
   const title = recording ? document.title : null;
-  render(<PageApp view={createView(channel)} offline={offline} recording={title} />, root);
+  // A first visit sees one state and one button; who opens a recording wants to look into it.
+  const view = createView(channel, recording ? "explore" : "show");
+  render(<PageApp view={view} offline={offline} recording={title} />, root);
   void start(channel, recording).then(() => store(offline));
 }

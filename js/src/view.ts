@@ -63,7 +63,8 @@ export type SessionView = View<SessionChannel>;
 
 let views = 0;
 
-export function createView<C extends Channel>(channel: C): View<C> {
+/** Create a view; `firstVisit` is what it lays out where neither Python nor a person has chosen. */
+export function createView<C extends Channel>(channel: C, firstVisit: ViewName = "explore"): View<C> {
   views += 1;
   const { store } = channel;
   const changes = signal(NO_CHANGE);
@@ -73,7 +74,7 @@ export function createView<C extends Channel>(channel: C): View<C> {
     channel,
     store,
     // A finished record has nothing to step or to show live.
-    name: signal(channel.ongoing ? firstView(store.live.peek().view) : "explore"),
+    name: signal(channel.ongoing ? firstView(store.live.peek().view, firstVisit) : "explore"),
     selected: signal(null),
     hovered: signal(null),
     token: signal(null),

@@ -83,8 +83,8 @@ describe("audio during a reply", () => {
     expect({ ended, kinds, second }).toEqual(
       {
         keep: { ended: "TEXT_END", kinds: [], second: ["waited"] },
-        drop: { ended: "TEXT_END", kinds: ["dropped"], second: null },
-        interrupt: { ended: "interrupted", kinds: [], second: ["waited"] },
+        drop: { ended: "TEXT_END", kinds: ["settings", "dropped"], second: null },
+        interrupt: { ended: "interrupted", kinds: ["settings"], second: ["waited"] },
       }[arrival],
     );
     expect(store.counters.value.dropped_chunks).toBe(arrival === "drop" ? 1 : 0);

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Recorded } from "../src/engine/engine";
 import { pastOf } from "../src/engine/past";
 import type { Runtime } from "../src/engine/runtime";
+import { scriptOf } from "../src/engine/script";
 import { LocalSession } from "../src/engine/session";
 import type { Model } from "../src/engine/terms";
 import { differsAt } from "../src/page/recorded-difference";
@@ -172,6 +173,19 @@ describe("a recording", () => {
     expect(turns).toEqual([]);
     expect(fork.chunks).toBe(3);
     await expect(session.fork({ chunk: 9 })).rejects.toThrow("from 0 to 3");
+  });
+
+  it("leaves settings of the page to the page, and joins those of one chunk", () => {
+    const changed = (values: object) =>
+      ({
+        type: "notice",
+        chunk: 1,
+        kind: "settings",
+        message: "",
+        data: { changed: values },
+      }) as SessionEvent;
+    const told = [changed({ bias: 1 }), changed({ arrival: "drop" }), changed({ greedy: true })];
+    expect(scriptOf(told, ["bias", "greedy"]).settings.get(1)).toEqual({ bias: 1, greedy: true });
   });
 
   it("is compared with what is decided now", () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { KernelLink, type LinkListener } from "../src/channel/link";
+import { KernelLink, type LinkListener, pageName } from "../src/channel/link";
 import type { KernelMessage } from "../src/channel/messages";
 import { FakeModel } from "./fakes";
 
@@ -29,7 +29,7 @@ function connect() {
       state.overfull += 1;
     },
   };
-  const link = new KernelLink(model, told);
+  const link = new KernelLink(model, pageName(), told);
   link.start();
   return { model, link, state };
 }

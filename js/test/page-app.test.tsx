@@ -13,6 +13,7 @@ import { ScriptedEngine } from "./scripted-engine";
 let root: HTMLElement;
 
 beforeEach(() => {
+  localStorage.clear();
   root = document.createElement("main");
   document.body.append(root);
 });
@@ -48,6 +49,23 @@ it("says which engine runs, once it does, and takes no commands before", async (
   offline.value = "ready";
   await settle();
   expect(text("offline")).toBe("It also opens without a network.");
+  await channel.end();
+});
+
+it("shows one state at a first visit, and what to do as soon as the model is loaded", async () => {
+  const channel = new EngineChannel(async () => new ScriptedEngine(), {
+    captureHost: new FakeMicrophone().host,
+    clip: async () => new File([], "x.flac"),
+  });
+  const view = createView(channel, "show");
+  render(<PageApp view={view} offline={signal<Offline>("storing")} />, root);
+  expect(text("show-state")).toBe("Loading the model");
+  expect(text("stage")).toContain("When the model is loaded into this page, press Record");
+  expect(button("record")?.disabled).toBe(true);
+  await channel.start();
+  await settle();
+  expect(text("stage")).toContain("Press Record and say something");
+  expect(root.querySelector("[data-testid=timeline]")).toBeNull();
   await channel.end();
 });
 

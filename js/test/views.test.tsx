@@ -52,6 +52,13 @@ describe("the view that a page begins with", () => {
     expect(firstView(given)).toBe("explore");
   });
 
+  it("is the one of a first visit only where nothing was chosen or named", () => {
+    expect(firstView(null, "show")).toBe("show");
+    localStorage.setItem("ai_widgets.view", "teach");
+    expect(firstView(null, "show")).toBe("teach");
+    expect(firstView("explore", "show")).toBe("explore");
+  });
+
   it("holds until the page is closed where storage is refused", async () => {
     const refuse = () => {
       throw new DOMException("denied", "SecurityError");

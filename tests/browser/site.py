@@ -95,6 +95,12 @@ class Site:
         return self.page.locator("[data-testid=problem] strong").all_inner_texts()
 
 
+VISITED = """try {
+  if (localStorage.getItem("ai_widgets.view") === null) localStorage.setItem("ai_widgets.view", "explore");
+} catch {}"""
+"""Chooses the view Explore before a page's scripts run, as a person did at an earlier visit."""
+
+
 class Sites:
     """Opens pages in browsers that differ in their microphone; each page has a context of its own."""
 
@@ -111,14 +117,20 @@ class Sites:
         width: int = 1280,
         dark: bool = False,
         allow: bool = True,
+        first_visit: bool = False,
     ) -> Site:
-        """A new page, which is not opened yet. Requests to another host are faults."""
+        """A new page, which is not opened yet. Requests to another host are faults.
+
+        Except at a `first_visit`, the browser remembers the view Explore, whose controls the methods of `Site` use.
+        """
         scheme = "dark" if dark else "light"
         context = self._browser(microphone).new_context(
             viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
         )
         if allow:
             context.grant_permissions(["microphone"])
+        if not first_visit:
+            context.add_init_script(VISITED)
         self._contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)

@@ -341,12 +341,14 @@ def test_a_refused_microphone_is_a_sentence_and_a_clip_still_plays(open_site: Op
 
 def test_no_grave_finding_of_axe_and_nothing_sticks_out(open_site: OpenSite, artifacts: Path) -> None:
     """On a desktop and on a phone, in the light and in the dark; the first picture, and each view after a clip."""
-    site = open_site("#seed=1.5")
+    site = open_site("#seed=1.5", first_visit=True)
+    expect(site.widget).to_have_attribute("data-view", "show")
     site.page.screenshot(path=artifacts / "page-first.png", full_page=True)
     site.page.set_viewport_size({"width": 390, "height": 844})
     assert grave_findings(site.page, "body") == []
     site.page.screenshot(path=artifacts / "page-first-390.png", full_page=True)
     site.play()
+    site.button("view-explore").click()
     site.button("settings-toggle").click()
     site.button("save").click()
     for name, dark in (("explore", False), ("teach", True), ("show", True)):

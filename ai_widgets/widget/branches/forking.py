@@ -9,18 +9,18 @@ from .branch import Branch, Change
 
 if TYPE_CHECKING:
     from ...session.fork import Forced, Replaced
-    from ..channel import Channel
+    from ..channels.session_channel import SessionChannel
 
 
 class Forking:
     """The branches of a widget with a channel."""
 
-    _channel: Channel
+    _channel: SessionChannel
 
     @property
     def branches(self) -> tuple[Branch, ...]:
         """The newest branches of the running session, oldest first; at most four are kept."""
-        return self._channel.presenter.branches.kept
+        return self._channel.branches
 
     def fork(
         self,
@@ -60,4 +60,4 @@ class Forking:
         >>> branch = w.fork(chunk=12, bias=0.5)  # doctest: +SKIP
         >>> branch.wait(), branch.first_difference  # doctest: +SKIP
         """
-        return self._channel.presenter.branches.fork(Change(chunk, until, changed, force, audio))
+        return self._channel.fork(Change(chunk, until, changed, force, audio))

@@ -8,18 +8,18 @@ from ...errors import SettingError
 from ...record.record import SessionRecord
 
 if TYPE_CHECKING:
-    from ..channel import Channel
+    from ..channels.session_channel import SessionChannel
 
 
 class ShowsRecord:
     """Part of a widget that shows a record: the running session's, or another one."""
 
-    _channel: Channel
+    _channel: SessionChannel
 
     @property
     def record(self) -> SessionRecord:
         """Events and audio of the running session, or the record that `show` shows."""
-        return self._channel.presenter.pipeline.record
+        return self._channel.record
 
     def show(self, record: SessionRecord | None) -> None:
         """Show another record in place of the running session's, with timeline, transcript, inspector and replay.
@@ -46,5 +46,4 @@ class ShowsRecord:
             raise SettingError(
                 f"show needs a SessionRecord, such as SessionRecord.load('talk.aiw'), not {type(record).__name__}."
             )
-        path = None if record is None else record.path
-        self._channel.recordings.show(record, "a record" if path is None else path.name)
+        self._channel.show(record)

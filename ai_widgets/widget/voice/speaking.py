@@ -8,7 +8,7 @@ from ...errors import SettingError
 from .voice import Speak
 
 if TYPE_CHECKING:
-    from ..channel import Channel
+    from ..channels.session_channel import SessionChannel
 
 F = TypeVar("F", bound=Speak)
 
@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Speak)
 class Speaking:
     """The voice of a widget with a channel."""
 
-    _channel: Channel
+    _channel: SessionChannel
 
     def on_reply(self, speak: F | None) -> F | None:
         """Speak each complete reply with a function of text-to-speech; usable as a decorator.
@@ -54,5 +54,5 @@ class Speaking:
         """
         if speak is not None and not callable(speak):
             raise SettingError(f"on_reply takes a function of (text, turn), or None, not {type(speak).__name__}.")
-        self._channel.presenter.voice.use(speak)
+        self._channel.speak(speak)
         return speak

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ...protocol import Chunk, Decision, Notice, Timing, Token, Turn
+from .kernel_engine import FOR_ENGINES
 from .kernel_message import KernelMessage
 from .kernel_recordings import Analysed, FilePart, Recording, Replayed, Saved
 from .kernel_voice import Voice
@@ -324,5 +325,6 @@ RECEIVED: tuple[type[KernelMessage], ...] = (
     *(BranchEvents, Problem),
     *(Saved, FilePart, Recording, Replayed, Analysed),
     Voice,
+    *FOR_ENGINES,
 )
 """All messages that a page receives."""

@@ -52,6 +52,15 @@ Mode = Literal["run", "pause", "step"]
 """Mode of the loop: run freely, pause before the next phase, or do one phase for each `step`."""
 LOOP_MODES: tuple[Mode, ...] = get_args(Mode)
 CloseReason = Literal["stopped", "ended", "track_ended", "view_removed", "kernel_lost", "reset", "stalled", "error"]
+MAX_ENGINE_EVENTS = 500
+"""Events in one message of a page that runs the engine, as many as the kernel sends in one (`outbox.MAX_BATCH`)."""
+MAX_ENGINE_BYTES = 1_000_000
+"""Bytes of these events as JSON; a page fills a message up to half of it, and an event has about 1 kB."""
+MAX_SAMPLE = 1e6
+"""Largest magnitude of a sample that a page sends as the model heard it: full scale is 1, and a louder file is kept."""
+MAX_UNDER_WAY = 8
+"""Messages with events or audio that such a page sends before the first of them is acknowledged: 3.2 s of audio, while
+a busy kernel answers none; the rest stays in the page."""
 MAX_SEEDS = 100
 """Seeds of one raster: more rows than a screen shows, and 100 times the cost of the session."""
 MAX_ANALYSED_CHUNKS = 9000

@@ -22,6 +22,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from .branch_messages import DropBranch, Fork, SentFork
 from .clip_message import PlayClip
+from .engine_messages import ENGINE, EngineBegin, EngineChunk, EngineEvents, EngineFile
 from .limits import (
     MAX_MS,
     MAX_SECONDS,
@@ -280,6 +281,7 @@ SENT: tuple[type[PageMessage], ...] = (
     *(Step, Interrupt, Reset, Poll),
     *(SentFork, DropBranch),
     *(Save, Part, Release, Load, Unload, Replay, Analyse),
+    *ENGINE,
 )
 """All messages of a page, as they are sent."""
 
@@ -340,5 +342,6 @@ class Bytes(msgspec.Struct, frozen=True):
 Message = (
     Hello | Open | Block | Close | Play | PlayClip | Bytes | FileAction | MicState | Set | Fetch | Loop | Step
     | Interrupt | Reset | Poll | Fork | DropBranch | Save | Part | Release | Load | Unload | Replay | Analyse
+    | EngineFile | EngineBegin | EngineEvents | EngineChunk
 )  # fmt: skip
 Buffers = Sequence[bytes | bytearray | memoryview]

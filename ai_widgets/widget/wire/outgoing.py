@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...protocol import SAMPLE_RATE, Event, plain
+from .engine_messages import EngineFile
+from .kernel_engine import EngineFiles, EnginePart, OfferedFile
 from .kernel_message import KernelMessage
 from .kernel_messages import (
     Ack,
@@ -180,6 +182,19 @@ def saved(request: int, page: str, name: str = "", size: int = 0, note: str = ""
 def part(asked: Part, raw: bytes | None, binary: bool) -> tuple[dict[str, Any], list[bytes]]:
     """Answer a request for a part of a saved file (None: removed): the message and its buffers."""
     message = FilePart(asked.request, asked.page, asked.offset, raw is not None)
+    if raw is None:
+        return written(message), []
+    return _with_bytes(message, raw, binary)
+
+
+def engine_files(offered: Sequence[OfferedFile]) -> dict[str, Any]:
+    """Offer the engine's files to pages."""
+    return written(EngineFiles(offered))
+
+
+def engine_part(asked: EngineFile, raw: bytes | None, last: bool, binary: bool) -> tuple[dict[str, Any], list[bytes]]:
+    """Answer a request for a part of an engine's file (None: there is no such part): the message and its buffers."""
+    message = EnginePart(asked.page, asked.name, asked.offset, last, raw is not None)
     if raw is None:
         return written(message), []
     return _with_bytes(message, raw, binary)

@@ -14,15 +14,19 @@ from msgspec import UNSET, UnsetType
 
 from ...audio.clips import clips
 from ...errors import MessageError
+from ...protocol import CHUNK_SAMPLES
 from .branch_messages import Fork, SentFork
 from .clip_message import PlayClip
+from .engine_messages import EngineBegin, EngineChunk, EngineEvents, SentEngineChunk
 from .limits import (
     DTYPES,
     HANDSHAKE,
     MAX_BLOCK_BYTES,
     MAX_CHANGES_BYTES,
     MAX_COUNT,
+    MAX_ENGINE_BYTES,
     MAX_RANGE_BYTES,
+    MAX_SAMPLE,
     MAX_TRACK_BYTES,
     PROTOCOL_VERSION,
 )
@@ -84,6 +88,15 @@ def _parsed(content: object, buffers: Buffers) -> Message:
             return msgspec.structs.replace(message, settings=_bounded(message.settings, "settings", MAX_CHANGES_BYTES))
         case Set():
             return msgspec.structs.replace(message, changes=_bounded(message.changes, "changes", MAX_CHANGES_BYTES))
+        case EngineBegin():
+            settings = _bounded(message.settings, "settings", MAX_CHANGES_BYTES)
+            return msgspec.structs.replace(
+                message, settings=settings, live=_bounded(message.live, "live", MAX_CHANGES_BYTES)
+            )
+        case EngineEvents():
+            _check_size(message)
+        case SentEngineChunk():
+            return _engine_chunk(message, buffers)
     return cast(Message, message)
 
 
@@ -149,6 +162,29 @@ def _decoded(data: str, most: int) -> bytes:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
         raise MessageError("data is not valid base64.") from error
+
+
+def _check_size(message: EngineEvents) -> None:
+    """Check the size of all events together; the record's intake checks each of them, up to the first that is none."""
+    sentence = f"events must be JSON of at most {MAX_ENGINE_BYTES} bytes in all."
+    try:
+        size = len(json.dumps(message.events))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MessageError(sentence) from error
+    if size > MAX_ENGINE_BYTES:
+        raise MessageError(sentence)
+
+
+def _engine_chunk(sent: SentEngineChunk, buffers: Buffers) -> EngineChunk:
+    if sent.missing:
+        return EngineChunk(sent.page, sent.session, sent.chunk, None)
+    raw = _payload(sent.data, buffers, "the audio of a chunk", CHUNK_SAMPLES * 4)
+    if len(raw) != CHUNK_SAMPLES * 4:
+        raise MessageError(f"The audio of a chunk has {CHUNK_SAMPLES * 4} bytes, not {len(raw)}.")
+    samples = np.frombuffer(raw, "<f4").astype(np.float32)
+    if not (np.abs(samples) <= MAX_SAMPLE).all():
+        raise MessageError(f"The audio of a chunk must be numbers of a magnitude up to {MAX_SAMPLE:g}.")
+    return EngineChunk(sent.page, sent.session, sent.chunk, samples)
 
 
 def _fork(sent: SentFork, buffers: Buffers) -> Fork:

@@ -46,14 +46,14 @@ export class KernelLink {
   #ended = false;
   #hellos = 0;
   #helloAt = 0;
-  /** Name of this page: the kernel answers several pages, and accepts audio of one at a time. */
-  readonly page = randomName();
   #retry: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setInterval> | undefined;
   #held: { message: BrowserMessage; payload: Payload | undefined }[] = [];
 
   constructor(
     private readonly model: KernelModel,
+    /** Name of this page: the kernel answers several pages, and accepts audio of one at a time. */
+    readonly page: string,
     private readonly listener: LinkListener,
   ) {}
 
@@ -187,7 +187,8 @@ export class KernelLink {
   };
 }
 
-function randomName(): string {
+/** Return a new name for a page. */
+export function pageName(): string {
   // `randomUUID` exists on secure pages only.
   const words = crypto.getRandomValues(new Uint32Array(2));
   return Array.from(words, (word) => word.toString(36)).join("");

@@ -13,7 +13,10 @@ export const MAX_ANSWER_FILE_BYTES = 6000000;
 export const RECORDING_SUFFIX = ".aiw";
 export const MAX_SEEDS = 100;
 export const MAX_FORK_SAMPLES = 524288;
-export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed","analysed","voice"] as const;
+export const MAX_ENGINE_EVENTS = 500;
+export const MAX_ENGINE_BYTES = 1000000;
+export const MAX_UNDER_WAY = 8;
+export const KERNEL_TYPES = ["welcome","events","ack","audio","need","playing","loop","model","reset","branch","branch_events","problem","saved","part","recording","replayed","analysed","voice","engine_files","engine_part","engine_taken","engine_control","engine_set","engine_elsewhere"] as const;
 
 export type Pace = "fast" | "realtime";
 
@@ -40,6 +43,8 @@ export type AnalysisState = "none" | "running" | "done" | "cancelled" | "failed"
 export type AudioChange = "" | "mute" | "swap" | "copy" | "samples";
 
 export type AnswerStatus = "loading" | "ready" | "running" | "done" | "failed";
+
+export type EngineAction = "pause" | "run" | "step" | "interrupt" | "reset";
 
 /** First message of a page, answered by `welcome`; sent with the buffer `HANDSHAKE`. */
 export interface SentHello {
@@ -333,6 +338,76 @@ export interface Analyse {
   readonly count: number;
   /** Name of the page, in most messages. */
   readonly page: string;
+}
+
+/** Request for a part of a file that `engine_files` offered, answered by `engine_part`. */
+export interface EngineFile {
+  readonly type: "engine_file";
+  /** Name of the page, in most messages. */
+  readonly page: string;
+  /** Name of the file. */
+  readonly name: string;
+  /** Offset of the part in bytes of what is sent, so of the compressed file where it is compressed. */
+  readonly offset: number;
+}
+
+/**
+ * Notice that the page begins a session, answered by `engine_taken`: the kernel begins a new record for it.
+ * The page owns the widget from then on; a page that owned it before is told with `engine_elsewhere`. A
+ * session that the kernel has already is continued: nothing that was taken is lost.
+ */
+export interface EngineBegin {
+  readonly type: "engine_begin";
+  /** Name of the page, in most messages. */
+  readonly page: string;
+  /** Number of the session, counted from 1 in this page. */
+  readonly session: number;
+  /**
+   * Settings of the session at its beginning, and of the widget, by name; each at most `MAX_CHANGES_BYTES`.
+   */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly live: Readonly<Record<string, unknown>>;
+  /** What computes in the page, such as `onnxruntime-web 1.30.0`, for the heading of the record. */
+  readonly runtime: string;
+}
+
+/** Events of the page's session in order, and the state of its loop; answered by `engine_taken`. */
+export interface EngineEvents {
+  readonly type: "engine_events";
+  /** Name of the page, in most messages. */
+  readonly page: string;
+  /** Number of the session. */
+  readonly session: number;
+  /** Index of the first event among those of the session. */
+  readonly first: number;
+  /** As in the kernel's `loop` and `events`. */
+  readonly mode: LoopMode;
+  readonly phase: "" | "decide" | "perceive" | "respond";
+  readonly chunk: number;
+  readonly waiting: number;
+  /**
+   * At most `MAX_ENGINE_EVENTS` events, and at most `MAX_ENGINE_BYTES` of JSON. Without events the message
+   * reports the state of the loop only.
+   */
+  readonly events: readonly SessionEvent[];
+}
+
+/**
+ * Audio of one chunk as the model heard it, sent with a buffer of 6,400 little-endian float32 samples at 16
+ * kHz. Answered by `engine_taken`. Audio follows the `chunk` event that it belongs to, in order of the
+ * chunks.
+ */
+export interface SentEngineChunk {
+  readonly type: "engine_chunk";
+  /** Name of the page, in most messages. */
+  readonly page: string;
+  /** Number of the session, and index of the chunk. */
+  readonly session: number;
+  readonly chunk: number;
+  /** Whether the page keeps the audio no longer; the message has no buffer then. */
+  readonly missing: boolean;
+  /** Samples in base64, from a host that drops buffers. */
+  readonly data?: string;
 }
 
 /** Answer to `hello`, for the page that sent it. All events from `first` on follow. */
@@ -664,6 +739,86 @@ export interface Voice {
   readonly data?: string;
 }
 
+/** List of the engine's files, sent when the model is loaded and exported, and after each later `welcome`. */
+export interface EngineFiles {
+  readonly type: "engine_files";
+  /** All files. A page keeps each under its `sha256`, and asks only for those that it lacks. */
+  readonly files: readonly OfferedFile[];
+}
+
+/** File of the engine that a page may ask for. */
+export interface OfferedFile {
+  /** Name of the file, with its folder as in a static page. */
+  readonly name: string;
+  /** Size and SHA-256 (hexadecimal) of what is sent. */
+  readonly bytes: number;
+  readonly sha256: string;
+  /** Whether it is sent compressed with gzip. */
+  readonly gzip: boolean;
+}
+
+/** Answer to `engine_file`, with at most `MAX_RANGE_BYTES` of the file in a buffer. */
+export interface EnginePart {
+  readonly type: "engine_part";
+  /** As in the `engine_file`. */
+  readonly page: string;
+  readonly name: string;
+  readonly offset: number;
+  /** Whether the file ends with this part. */
+  readonly last: boolean;
+  /** Whether there is such a part; without it the message has no buffer. */
+  readonly ok: boolean;
+  /** Part of the file in base64, to a host that drops buffers. */
+  readonly data?: string;
+}
+
+/** Acknowledgement: what the kernel has of a session. The page continues from there. */
+export interface EngineTaken {
+  readonly type: "engine_taken";
+  /** Name of the page, and number of its session. */
+  readonly page: string;
+  readonly session: number;
+  /** Whether the kernel has this session; if not, the page sends `engine_begin` first. */
+  readonly begun: boolean;
+  /** Number of events, and of chunks whose audio was taken or is missing. */
+  readonly events: number;
+  readonly chunks: number;
+  /**
+   * Sentence that says why a message of this session was refused, or empty. Where `refused` is true the page
+   * sends no more of this session.
+   */
+  readonly problem: string;
+  /** Whether the session cannot be continued: what the page sent at this place is no valid session. */
+  readonly refused: boolean;
+}
+
+/** Request of Python to the page that owns the widget; before a page owns it, to all pages. */
+export interface EngineControl {
+  readonly type: "engine_control";
+  /** Name of the page, or empty. */
+  readonly page: string;
+  /** What the session in the page should do. */
+  readonly action: EngineAction;
+}
+
+/** Change of settings by Python, for the page that owns the widget; before a page owns it, for all pages. */
+export interface EngineSet {
+  readonly type: "engine_set";
+  /** Name of the page, or empty. */
+  readonly page: string;
+  /** Values by name, which the kernel has checked. */
+  readonly changes: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Notice that a page no longer owns the widget, since another page began a session: it ends its recording.
+ */
+export interface EngineElsewhere {
+  readonly type: "engine_elsewhere";
+  /** Name of the page that owned it. */
+  readonly page: string;
+}
+
 /** Request for an answer to a clip of the package, or to a file of the page. */
 export interface Ask {
   readonly type: "ask";
@@ -704,6 +859,6 @@ export interface Answered {
 
 export type AnswerRequest = Ask | Cancel;
 
-export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | PlayClip | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | SentFork | DropBranch | Save | Part | Release | Load | Unload | Replay | Analyse;
+export type BrowserMessage = SentHello | Open | SentBlock | Close | Play | PlayClip | SentBytes | FileAction | MicState | Set | Fetch | Loop | Step | Interrupt | Reset | Poll | SentFork | DropBranch | Save | Part | Release | Load | Unload | Replay | Analyse | EngineFile | EngineBegin | EngineEvents | SentEngineChunk;
 
-export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed | Analysed | Voice;
+export type KernelMessage = Welcome | Events | Ack | Audio | Need | Playing | LoopState | ModelStatus | NewSession | BranchState | BranchEvents | Problem | Saved | FilePart | Recording | Replayed | Analysed | Voice | EngineFiles | EnginePart | EngineTaken | EngineControl | EngineSet | EngineElsewhere;

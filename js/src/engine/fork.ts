@@ -55,7 +55,7 @@ export async function forked(loop: Loop, asked: ForkChange): Promise<{ branch: L
   const prompted = prompt !== undefined && prompt !== atChunk.settings.system_prompt;
   const first = prompted ? 0 : Math.min(change.chunk, ...clips);
   const mark = markOf(loop, first);
-  const told = scriptOf(loop.record);
+  const told = scriptOf(loop.record, Object.keys(loop.settings));
   // What happened to a recording after the chunks that were heard again is in the script of its session.
   const script = given ? scriptFrom(told, loop.script, loop.state.chunks) : told;
   const { settings, later } = fromThereOn(loop, mark, change, first, script);

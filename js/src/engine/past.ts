@@ -84,7 +84,7 @@ export function pastOf({ settings, sessions, events, samples, firstChunk }: Reco
       `An interrupt discarded the context at chunk ${lost.chunk}, which only Python repeats: model.rerun(record).`,
     );
   }
-  const script = scriptAfter(scriptOf(complete), -1, []);
+  const script = scriptAfter(scriptOf(complete, Object.keys(settings)), -1, []);
   const last = heard.at(-1);
   const ending = last
     ? [last.floor === "clip", ...["padded", "tail"].map((flag) => last.flags.includes(flag))]

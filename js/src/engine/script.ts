@@ -29,8 +29,8 @@ export const NO_SCRIPT: Script = {
   undecided: new Set(),
 };
 
-/** Read the script off the events of a session. */
-export function scriptOf(events: Iterable<SessionEvent>): Script {
+/** Read the script off the events of a session whose settings have these names; others belong to the page. */
+export function scriptOf(events: Iterable<SessionEvent>, names: readonly string[]): Script {
   const settings = new Map<number, SettingsChange>();
   const force = new Map<number, Forced>();
   const cuts = new Map<number, Cut>();
@@ -52,7 +52,10 @@ export function scriptOf(events: Iterable<SessionEvent>): Script {
       cuts.set(event.chunk, { why: event.ended, steps });
     } else if (event.type === "notice") {
       if (event.kind === "context_slide") steps++;
-      if (event.kind === "settings") settings.set(event.chunk, event.data.changed as SettingsChange);
+      if (event.kind === "settings") {
+        const changed = Object.entries(event.data.changed ?? {}).filter(([name]) => names.includes(name));
+        settings.set(event.chunk, { ...settings.get(event.chunk), ...Object.fromEntries(changed) });
+      }
       if ((event.kind === "limit" || event.kind === "context_full") && "drawn" in event.data) {
         // The session ended by its own settings: this and later chunks are heard again.
         undecided.delete(newest);

@@ -1,29 +1,21 @@
 /**
  * Channel to an engine in this page: no kernel. It owns store, engine, microphone and file, for any number of views.
  */
-import { batch, computed, type Signal, signal } from "@preact/signals";
-import { DeviceList } from "../capture/devices";
-import { watchHidden } from "../capture/hidden";
-import { browserHost, type CaptureHost } from "../capture/host";
-import { AudioInput } from "../capture/input";
-import { rawSound } from "../capture/raw-ring";
+import { batch, type Signal, signal } from "@preact/signals";
+import type { CaptureHost } from "../capture/host";
 import type { SessionChannel } from "../channel/channel";
-import { KernelClips } from "../channel/kernel-clips";
 import type { Payload } from "../channel/link";
-import type { BrowserMessage, CloseReason, LoopMode, Pace } from "../channel/messages";
+import type { BrowserMessage, LoopMode, Pace } from "../channel/messages";
 import type { Engine, EngineFacts, SettingsChange } from "../engine/engine";
-import { ChunkPlayer } from "../playback/chunk-player";
-import { clearWithRecord, Replay } from "../playback/replay";
-import type { Fetched, Sound } from "../playback/sound";
+import { LiveChannel } from "../live-channel";
+import type { Fetched } from "../playback/sound";
 import type { SessionEvent } from "../record/events";
-import { Speech } from "../speech/speech";
-import { isPlaying } from "../store/playing";
-import type { Problem } from "../store/problem";
 import type { Changes } from "../store/settings";
-import { addEvents, clearRecord, createStore, dismissProblem, type Store, showProblem } from "../store/store";
+import { addEvents, clearRecord, createStore, showProblem } from "../store/store";
 import { EngineBranches } from "./engine-branches";
 import { EngineLoop, showLoop } from "./engine-loop";
 import { FilePlayer, type FilePlayerOptions } from "./file-player";
+import type { Follower } from "./follower";
 import { KeptEvents } from "./kept-events";
 import { LiveAudio } from "./live-audio";
 import { type Load, loadModel } from "./loading";
@@ -47,23 +39,22 @@ export interface EngineChannelOptions extends Pick<PageRecordingsOptions, "deliv
   hash?: string;
   /** Takes the fragment of changed settings. */
   share?: (hash: string) => void;
+  /** Returns the settings of the first session, in place of the model's. */
+  settings?: () => SettingsChange;
+  /** Delivers the sessions elsewhere. */
+  follower?: Follower;
+  /** Says what to do where the model cannot be loaded. */
+  wayOut?: string;
 }
 
-export class EngineChannel implements SessionChannel {
-  readonly store: Store = createStore("page");
-  readonly speech = new Speech();
-  readonly player = new ChunkPlayer(this);
-  readonly replay = new Replay(new KernelClips(this));
-  readonly ongoing = true;
+export class EngineChannel extends LiveChannel implements SessionChannel {
   readonly branching: EngineBranches;
   /** An onset curve and a raster of seeds are computed by a kernel. */
   readonly analysing = null;
   readonly recordings: PageRecordings;
   /** What runs the model; null before it is loaded. */
   readonly facts: Signal<EngineFacts | null> = signal(null);
-  readonly #input: AudioInput;
   readonly #files: FilePlayer;
-  readonly #devices: DeviceList;
   readonly #live: LiveAudio;
   readonly #settings: PageSettings;
   #engine: Engine | null = null;
@@ -73,20 +64,15 @@ export class EngineChannel implements SessionChannel {
   /** Number of the session. */
   #sessions = 0;
   #file: File | null = null;
-  #effects: (() => void)[] = [];
 
   constructor(
     private readonly load: Load,
     private readonly options: EngineChannelOptions,
   ) {
-    const { store } = this;
-    const host = options.captureHost ?? browserHost();
+    const store = createStore("page", options.follower !== undefined);
+    super(store, PAGE, options.captureHost);
     this.#live = new LiveAudio(store);
     this.#settings = new PageSettings(store, options.share);
-    this.#input = new AudioInput(store, (message, payload) => this.#take(message, payload), {
-      page: PAGE,
-      host,
-    });
     this.#files = new FilePlayer(store, options.player);
     this.branching = new EngineBranches(store, () => shown(this.recordings.original, this.#loop?.session));
     this.recordings = new PageRecordings(store, {
@@ -97,9 +83,6 @@ export class EngineChannel implements SessionChannel {
       ...(options.deliver ? { deliver: options.deliver } : {}),
       ...(options.decodeFlac ? { decode: options.decodeFlac } : {}),
     });
-    this.#devices = new DeviceList(host, (devices) => {
-      store.devices.value = devices;
-    });
   }
 
   /** Load the model without waiting for it. */
@@ -108,34 +91,15 @@ export class EngineChannel implements SessionChannel {
     // The page and its engine have one clock.
     store.latency.clock.received(Date.now(), Date.now());
     store.latency.clock.sent(Date.now(), Date.now());
-    globalThis.addEventListener?.("pagehide", this.#onPageHide);
-    this.#effects = [
-      computed(
-        () => this.player.audible.value || this.replay.playing.value || this.speech.reading.value !== null,
-      ).subscribe((loud) => this.#input.reading(loud)),
-      clearWithRecord(this.replay, store),
-      this.#input.follow(),
-      watchHidden(store),
-    ];
-    this.#devices.start();
+    this.follow();
     return this.#load();
   }
 
   /** Release everything. */
   async end(): Promise<void> {
-    for (const stop of this.#effects) stop();
-    this.speech.stop();
-    this.player.end();
-    this.replay.end();
-    this.#input.end("view_removed");
-    this.#devices.end();
-    globalThis.removeEventListener?.("pagehide", this.#onPageHide);
+    this.release();
     await this.#loop?.close();
     await this.#engine?.close();
-  }
-
-  get running(): boolean {
-    return this.#input.running;
   }
 
   get ready(): boolean {
@@ -145,16 +109,14 @@ export class EngineChannel implements SessionChannel {
   async record(): Promise<void> {
     if (!this.ready || this.running) return;
     this.recordings.close();
-    this.#input.mute(false);
-    await this.#input.record();
-    await this.#devices.refresh();
+    await this.openMicrophone();
   }
 
   async playFile(file: File, pace: Pace): Promise<void> {
     if (!this.ready) return;
     this.recordings.close();
     this.#file = file;
-    await this.#input.playFile(file, pace);
+    await this.input.playFile(file, pace);
   }
 
   async playClip(clip: string, pace: Pace): Promise<void> {
@@ -167,27 +129,13 @@ export class EngineChannel implements SessionChannel {
     }
   }
 
-  stop(reason: CloseReason = "stopped"): Promise<void> {
-    return this.#input.stop(reason);
-  }
-
-  pause(paused: boolean): void {
-    this.#input.pause(paused);
-  }
-
-  mute(muted: boolean): void {
-    this.#input.mute(muted);
-  }
-
   interrupt(): void {
     this.#loop?.session.interrupt();
   }
 
   async reset(): Promise<void> {
     if (!this.#engine) return;
-    await this.stop("reset");
-    dismissProblem(this.store, "model");
-    this.#input.raw.clear();
+    await this.clearSession();
     this.recordings.close();
     const settings = this.#loop?.session.settings ?? {};
     await this.#loop?.close();
@@ -195,7 +143,8 @@ export class EngineChannel implements SessionChannel {
   }
 
   set(changes: Changes): void {
-    this.#settings.set(changes, this.#loop?.session ?? null);
+    const notice = this.#settings.set(changes, this.#loop?.session ?? null);
+    if (notice) void this.#loop?.note(notice);
   }
 
   loop(mode: LoopMode): void {
@@ -212,20 +161,8 @@ export class EngineChannel implements SessionChannel {
     return samples ? { sound: { samples, rate: 16_000 } } : NOT_KEPT;
   }
 
-  rawAudio(chunk: number): Sound | null {
-    return rawSound(this.store, this.#input.raw, chunk);
-  }
-
-  dismissFile(): void {
-    if (!isPlaying(this.store.file.value)) this.store.file.value = null;
-  }
-
-  dismiss(problem: Problem): void {
-    dismissProblem(this.store, problem.code);
-  }
-
   async #load(): Promise<void> {
-    const engine = await loadModel(this.load, this.store);
+    const engine = await loadModel(this.load, this.store, this.options.wayOut);
     if (!engine) return;
     this.#engine = engine;
     this.#settings.declare(engine.manifest);
@@ -240,7 +177,7 @@ export class EngineChannel implements SessionChannel {
     const { settings, refused } = this.#settings.ofAddress(this.options.hash ?? "");
     const sentences = [...refused];
     try {
-      this.#begin(engine, settings);
+      this.#begin(engine, { ...this.options.settings?.(), ...settings });
     } catch (error) {
       // Each value is allowed, and together they are not.
       sentences.push(error instanceof Error ? error.message : String(error));
@@ -258,7 +195,7 @@ export class EngineChannel implements SessionChannel {
     const mode = this.#loop?.gate.mode ?? "run";
     const loop: EngineLoop = new EngineLoop(session, {
       events: (events) => this.#events(loop, events),
-      heard: (stream, seq) => this.#input.acknowledged(stream, seq),
+      heard: (stream, seq) => this.input.acknowledged(stream, seq),
       moved: () => this.#moved(loop),
       failed: (error) => this.#failed(loop, error),
     });
@@ -268,6 +205,14 @@ export class EngineChannel implements SessionChannel {
     this.#live.begin();
     this.#created = new Date().toISOString();
     this.#sessions += 1;
+    this.options.follower?.began({
+      number: this.#sessions,
+      settings: { ...session.settings },
+      kept: this.#kept,
+      gate: loop.gate,
+      waiting: () => loop.waiting,
+      audio: (chunk) => session.audio(chunk),
+    });
     batch(() => {
       this.branching.clear();
       clearRecord(store, this.#sessions);
@@ -282,6 +227,7 @@ export class EngineChannel implements SessionChannel {
   #events(loop: EngineLoop, events: readonly SessionEvent[]): void {
     if (loop !== this.#loop) return;
     const all = events.flatMap((event) => this.#kept.add(event));
+    this.options.follower?.added(all);
     this.#live.count(events, loop.session.chunks);
     // A recording that is shown keeps its place: audio closes it first, so only the last events come here.
     if (!this.store.recording.value) addEvents(this.store, all);
@@ -289,7 +235,9 @@ export class EngineChannel implements SessionChannel {
   }
 
   #moved(loop: EngineLoop): void {
-    if (loop === this.#loop) showLoop(this.store, loop);
+    if (loop !== this.#loop) return;
+    showLoop(this.store, loop);
+    this.options.follower?.moved();
   }
 
   #failed(loop: EngineLoop, error: unknown): void {
@@ -299,7 +247,7 @@ export class EngineChannel implements SessionChannel {
   }
 
   #ended(sentence: string): void {
-    this.#input.end("error");
+    this.input.end("error");
     showProblem(this.store, {
       code: "model",
       sentence,
@@ -308,11 +256,12 @@ export class EngineChannel implements SessionChannel {
   }
 
   /** Take what the audio input would send to a kernel. */
-  #take(message: BrowserMessage, payload?: Payload): void {
+  protected take(message: BrowserMessage, payload?: Payload): void {
+    if (message.type === "state") this.options.follower?.told(message);
     const loop = this.#loop;
     if (!loop) return;
     if (message.type === "block" && payload instanceof Float32Array) {
-      if (!this.#live.take(loop, message, payload)) this.#input.acknowledged(message.stream, message.seq);
+      if (!this.#live.take(loop, message, payload)) this.input.acknowledged(message.stream, message.seq);
     } else if (message.type === "close") this.#live.end(loop);
     else if (message.type === "play" && this.#file) {
       void this.#files.play(this.#file, message.pace, PAGE, loop).catch((error) => this.#failed(loop, error));
@@ -341,6 +290,4 @@ export class EngineChannel implements SessionChannel {
     if (!session) return Promise.reject(new Error("The model is not loaded."));
     return writeSession(session, this.#kept, { created: this.#created, live: this.store.live.value });
   }
-
-  readonly #onPageHide = (): void => this.#input.end("view_removed");
 }

@@ -65,10 +65,14 @@ export class KeptEvents {
     if (this.#open.length > 0) yield encoder.encode(linesOf(this.#open));
   }
 
-  /** Return all events in order. */
-  *events(): Generator<SessionEvent> {
-    for (const batch of this.#batches) yield* eventsOf(batch);
-    yield* this.#open;
+  /** Return the events in order, from an index on. */
+  *events(from = 0): Generator<SessionEvent> {
+    const whole = Math.min(Math.floor(from / this.batch), this.#batches.length);
+    let skip = from - whole * this.batch;
+    for (const batch of this.#batches.slice(whole)) {
+      for (const event of eventsOf(batch)) if (skip-- <= 0) yield event;
+    }
+    yield* this.#open.slice(Math.max(0, skip));
   }
 
   #reduceNext(): void {

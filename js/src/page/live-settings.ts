@@ -86,6 +86,3 @@ export const MOST_CHUNKS = 1500;
 export const LIVE_DEFAULTS = Object.fromEntries(
   LIVE_SETTINGS.map(({ name, default: value }) => [name, value]),
 );
-
-/** Names of the live settings; the microphone is chosen in the control bar. */
-export const LIVE_NAMES: readonly string[] = [...LIVE_SETTINGS.map(({ name }) => name), "device"];

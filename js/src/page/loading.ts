@@ -6,7 +6,11 @@ import { type Store, showProblem } from "../store/store";
 export type Load = (progress: (loaded: number, total: number | null) => void) => Promise<Engine>;
 
 /** Load the model and tell its progress; null, with a problem, if it cannot be loaded. */
-export async function loadModel(load: Load, store: Store): Promise<Engine | null> {
+export async function loadModel(
+  load: Load,
+  store: Store,
+  wayOut = "Reload the page to try it again.",
+): Promise<Engine | null> {
   const tell = (status: "loading" | "failed", detail: string | Record<string, unknown>) => {
     store.model.value = { status, kind: "model", name: "", detail };
   };
@@ -19,7 +23,7 @@ export async function loadModel(load: Load, store: Store): Promise<Engine | null
   } catch (error) {
     const sentence = error instanceof Error ? error.message : String(error);
     tell("failed", sentence);
-    showProblem(store, { code: "model", sentence, wayOut: "Reload the page to try it again." });
+    showProblem(store, { code: "model", sentence, wayOut });
     console.error(error);
     return null;
   } finally {

@@ -5,6 +5,7 @@ import { App } from "../app";
 import { copyText } from "../host/clipboard";
 import type { View } from "../view";
 import type { EngineChannel } from "./engine-channel";
+import { engineText } from "./engine-text";
 import type { Offline } from "./offline";
 
 /** Time that the answer to a press is shown, in milliseconds. */
@@ -46,18 +47,6 @@ const OFFLINE: Readonly<Record<Offline, string>> = {
   storing: "It is being stored, to open without a network the next time.",
   no: "It needs the network to open.",
 };
-
-/** Say which engine runs. */
-export function engineText({ facts, store }: EngineChannel): string {
-  const now = facts.value;
-  if (store.model.value.status === "failed") return "No engine runs.";
-  if (!now) return "The engine is being loaded.";
-  const { runtime, version, provider, threads, worker, loaded_ms } = now;
-  const how = provider === "wasm" ? "WebAssembly" : "WebGPU";
-  const where = worker ? "in a worker" : "in the page’s own thread";
-  const many = threads === 1 ? "one thread" : `${threads} threads`;
-  return `Engine: ${runtime} ${version}, ${how}, ${many}, ${where}; loaded in ${(loaded_ms / 1000).toFixed(1)} s.`;
-}
 
 /** Render the button that copies the address, which holds the settings. */
 function ShareLink() {

@@ -62,15 +62,18 @@ export function RecordingLight({ store }: { store: Store }) {
           : "on";
   const [word, title] = LIGHTS[state];
   return (
-    <span class="aiw-light" data-testid="light" data-light={state} title={title(WHERE[store.runsIn])}>
+    <span class="aiw-light" data-testid="light" data-light={state} title={title(whereTo(store))}>
       <span class="aiw-light-mark" aria-hidden="true" />
       {`mic ${word}`}
     </span>
   );
 }
 
-/** Where the microphone's sound goes. */
-const WHERE = { kernel: "goes to the kernel", page: "stays in this tab" } as const;
+/** Say where the microphone's sound goes. */
+function whereTo({ runsIn, mirrored }: Store): string {
+  if (runsIn === "kernel") return "goes to the kernel";
+  return mirrored ? "goes to the model in this page and to the kernel's record" : "stays in this tab";
+}
 
 const LIGHTS = {
   off: ["off", () => "No microphone is open"],

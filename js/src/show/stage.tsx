@@ -79,8 +79,10 @@ function stateText(store: Store): string {
   return STATES[shown.value];
 }
 
-function emptyText({ model }: Store): string {
-  return model.value.status === "loading"
+function emptyText({ model, runsIn }: Store): string {
+  if (model.value.status === "failed") return "The sentence above says why the model could not be loaded.";
+  if (model.value.status !== "loading") return "Press Record and say something, or open a file.";
+  return runsIn === "kernel"
     ? "You can record already: what is heard meanwhile is decided when the model is loaded."
-    : "Press Record and say something, or open a file.";
+    : "When the model is loaded into this page, press Record and say something, or play a clip.";
 }

@@ -49,6 +49,8 @@ export interface Device {
 export interface Store {
   /** Where the model runs, which the views name. */
   readonly runsIn: "kernel" | "page";
+  /** Whether the page's sessions are recorded in a kernel too. */
+  readonly mirrored: boolean;
   /** Changed in place; readers subscribe to `version`, the number of its changes. */
   record: SessionRecord;
   session: SessionId | null;
@@ -129,7 +131,7 @@ function isKernelState(state: string): state is "listening" | "stopped" | "error
 
 const FILE_SHOWN: Partial<Record<FileState, ShownState>> = { opening: "asking", paused: "paused" };
 
-export function createStore(runsIn: Store["runsIn"] = "kernel"): Store {
+export function createStore(runsIn: Store["runsIn"] = "kernel", mirrored = false): Store {
   const mic = signal(MIC_IDLE);
   const file = signal<PlayingFile | null>(null);
   const version = signal(0);
@@ -165,6 +167,7 @@ export function createStore(runsIn: Store["runsIn"] = "kernel"): Store {
   });
   const store: Store = {
     runsIn,
+    mirrored,
     record: emptyRecord(),
     session: null,
     level: signal<Level>({ peak: 0, rms: 0 }),

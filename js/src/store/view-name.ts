@@ -11,11 +11,14 @@ function isViewName(value: unknown): value is ViewName {
   return VIEW_NAMES.includes(value as ViewName);
 }
 
-/** Return the view to begin with: the one that Python asks for, else the one chosen last in this browser. */
-export function firstView(asked: unknown): ViewName {
+/**
+ * Return the view to begin with: the one that Python asks for, else the one chosen last in this browser, else the one for
+ * a first visit.
+ */
+export function firstView(asked: unknown, firstVisit: ViewName = "explore"): ViewName {
   if (isViewName(asked)) return asked;
   const chosen = remembered(REMEMBERED);
-  return isViewName(chosen) ? chosen : "explore";
+  return isViewName(chosen) ? chosen : firstVisit;
 }
 
 export function rememberView(name: ViewName): void {

@@ -1,0 +1,276 @@
+"""`PagePresenter`: what a widget shows whose session runs in a page: traits, history, and the messages to pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from ...protocol import CHUNK_SECONDS
+from ...record.record import SessionRecord
+from ...settings import Settings
+from ..history_writer import HistoryKeeper
+from ..live_settings import LiveSettings
+from ..loading import ModelSource
+from ..model_info import describe_model
+from ..wire import outgoing
+from ..wire.engine_messages import EngineEvents
+from ..wire.failures import describe, details
+from ..wire.kernel_message import KernelMessage
+from ..wire.messages import Hello, MicState
+from ..wire.outbox import Outbox
+from ..wire.shown import Shown
+from .offered_files import OfferedFiles
+from .page_session import PageSession
+
+if TYPE_CHECKING:
+    from ...model.hub import Progress
+    from ...session.listening import ListeningModel
+
+logger = logging.getLogger(__name__)
+
+
+class PagePresenter:
+    """The model, the record that arrives, and the present state of both.
+
+    Parameters
+    ----------
+    shown
+        The widget. It is not used before `start`.
+    name
+        Name of the model, as the widget was given it.
+    load
+        Loads and exports the model; called on a thread of its own.
+    files
+        Files of the engine, offered when the model is loaded.
+    settings, live
+        Settings of the next session, and of the widget.
+    record
+        Record that is shown until a page begins a session.
+    pull
+        Whether pages poll for messages.
+
+    Attributes
+    ----------
+    source, outbox
+        The model's loader, and the queue of messages to pages.
+    session
+        The session that arrives, or None before a page began one.
+    mic
+        State of the microphone, as the page reported it last.
+    changing
+        Lock held while settings are read, changed and written back.
+    closed
+        Whether the widget was closed.
+    """
+
+    def __init__(
+        self,
+        shown: Shown,
+        name: str,
+        load: Callable[[Progress], ListeningModel],
+        files: OfferedFiles,
+        settings: Settings,
+        live: LiveSettings,
+        record: SessionRecord,
+        pull: bool,
+    ) -> None:
+        self._shown, self._name, self._files, self.pull = shown, name, files, pull
+        self.settings, self.live = settings, live
+        self.changing = RLock()
+        self.session: PageSession | None = None
+        self._empty = record
+        self.source = ModelSource(load, self._model_changed)
+        # The page has the events already: an empty record, so that none is sent back.
+        unsent = SessionRecord(audio_seconds=0)
+        self.outbox = Outbox(shown.send, lambda: unsent, lambda: 0, shown.send_lock, pull=pull)
+        self._keeper = HistoryKeeper(self._show_history)
+        self._keeper.follow(record, self.outbox.session)
+        self._loop: dict[str, Any] = {"mode": "run", "phase": "", "chunk": -1}
+        self.waiting = 0
+        self.mic = MicState("idle", "", "")
+        self.closed = False
+
+    def start(self) -> None:
+        """Show the first state, and begin to load the model."""
+        self._shown.show("model_info", self._describe_model())
+        self.show_settings()
+        self.show_state()
+        self.source.start()
+
+    def close(self) -> None:
+        """End timers and loading, and release model and files; the record stays."""
+        self.outbox.close()
+        self.source.stop()
+        self._files.withdraw()
+        self.closed = True
+
+    def settle(self) -> None:
+        """Show the last state and history of a closed widget, while its pages still receive it."""
+        self._keeper.flush()
+        self.show_state()
+        self._flush()
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def record(self) -> SessionRecord:
+        """The record of the newest session."""
+        return self._empty if self.session is None else self.session.record
+
+    @property
+    def owner(self) -> str:
+        """The page that runs the session, or empty before one began it."""
+        return "" if self.session is None else self.session.page
+
+    @property
+    def state(self) -> str:
+        """What the widget does now, in one word: the values of the trait `state`."""
+        session = self.session
+        if self.source.failure is not None or self.mic.state == "error" or (session is not None and session.refused):
+            return "error"
+        if session is not None and session.replying:
+            return "speaking"
+        if self.mic.state == "paused":
+            return "paused"
+        if self.mic.state == "listening" or self.waiting:
+            return "listening"
+        if self.mic.state == "asking":
+            return "asking"
+        return "stopped" if len(self.record) else "idle"
+
+    @property
+    def headline(self) -> str:
+        """Name and state of the widget: the model's state until it is ready, then the session's."""
+        state = self.state if self.source.status == "ready" else f"model {self.source.status}"
+        return f"AudioInteraction {self._name}: {'closed' if self.closed else state}"
+
+    def show_state(self) -> None:
+        """Show what the widget does now: state, loop and counters."""
+        session = self.session
+        dropped = 0.0 if session is None else session.dropped_s
+        self._shown.show("state", self.state)
+        self._shown.show("loop", self._loop)
+        self._shown.show(
+            "counters",
+            {
+                "waiting": self.waiting,
+                "lag_s": round(self.waiting * CHUNK_SECONDS, 1),
+                "dropped_chunks": int(dropped / CHUNK_SECONDS),
+                "dropped_s": round(dropped, 3),
+                "discarded_s": round(self.record.audio_start_s, 1),
+            },
+        )
+
+    def show_settings(self) -> None:
+        """Show the settings in effect."""
+        with self.changing:
+            self._shown.show("settings", self.settings.to_json())
+            self._shown.show("live", self.live.to_json())
+
+    def adopt(self, settings: Settings, live: LiveSettings) -> None:
+        """Take over settings that are checked, and show them."""
+        with self.changing:
+            self.settings, self.live = settings, live
+            self.show_settings()
+        self._show_model()
+
+    # What pages do ---------------------------------------------------------------------------------------------------
+
+    def welcome(self, hello: Hello) -> None:
+        """Send a page the whole state, the engine's files, and what was taken if it runs the session."""
+        message = outgoing.welcome(
+            hello,
+            self.pull,
+            self.outbox.session,
+            self._describe_model(),
+            self.settings.to_json(),
+            self.live.to_json(),
+            {**self._loop, "waiting": self.waiting},
+            {},
+            outgoing.recording("none"),
+            outgoing.replayed("none"),
+        )
+        self.outbox.put({**message, "first": len(self.record)})
+        self._offer()
+        session = self.session
+        if session is not None and session.page == hello.page:
+            self.outbox.put(outgoing.written(session.taken))
+        self._flush()
+
+    def begin(self, session: PageSession) -> None:
+        """Show a session that a page has begun, in place of the one before."""
+        self.session, self.waiting = session, 0
+        self.outbox.session += 1
+        self._keeper.follow(session.record, self.outbox.session)
+        self._shown.show("history", {})
+        self._save()
+        self.adopt(session.settings, session.live)
+        self.show_state()
+
+    def arrived(self, message: EngineEvents | None = None) -> None:
+        """Show what a message of the session changed."""
+        session = self.session
+        if session is None:
+            return
+        if message is not None:
+            self._loop = {"mode": message.mode, "phase": message.phase, "chunk": message.chunk}
+            self.waiting = message.waiting
+        self.show_state()
+        complete = not self.waiting and session.chunks == session.heard
+        if complete and self.state in ("stopped", "error"):
+            self._keeper.recording_ended()
+        self._keeper.look(idle=complete)
+
+    # Messages --------------------------------------------------------------------------------------------------------
+
+    def tell(self, message: KernelMessage) -> None:
+        """Send a message to the pages."""
+        self.put(outgoing.written(message))
+
+    def put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
+        """Queue a message to the pages, and send it at once except in pull mode."""
+        self.outbox.put(message, buffers)
+        self._flush()
+
+    def problem(self, code: str, sentence: str, page: str = "", detail: str = "") -> None:
+        """Send a problem to a page, or to all; repeats are counted."""
+        logger.info("%s: %s", code, sentence)
+        self.outbox.put_problem(code, sentence, detail, page)
+        self._flush()
+
+    def _flush(self) -> None:
+        if not self.pull:
+            self.outbox.flush()
+
+    def _model_changed(self) -> None:
+        """Show how far loading is, that the model is ready, or why it failed."""
+        self.show_state()
+        failure = self.source.failure
+        if failure is not None:
+            self.problem("model", describe(failure), "", details(failure))
+        self._show_model()
+        if self.source.status == "ready":
+            self._offer()
+            self._flush()
+
+    def _offer(self) -> None:
+        if self._files.listed:
+            self.outbox.put(outgoing.engine_files(self._files.listed))
+
+    def _show_model(self) -> None:
+        info = self._describe_model()
+        if self._shown.show("model_info", info):
+            self.put(outgoing.model_status(info))
+
+    def _describe_model(self) -> dict[str, Any]:
+        return describe_model(self._name, self.source, self.settings, None)
+
+    def _show_history(self, history: dict[str, Any], settled: bool) -> None:
+        self._shown.show("history", history)
+        if settled:
+            self._save()
+
+    def _save(self) -> None:
+        self._shown.save(self.headline, self.record)
