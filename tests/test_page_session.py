@@ -125,6 +125,18 @@ def test_changed_settings_are_followed(toy: Model) -> None:
     assert (session.live.arrival, session.refused) == ("drop", "")
 
 
+@pytest.mark.parametrize("kind", ["audio_discarded", "events_reduced"])
+def test_what_the_page_discards_of_its_own_memory_is_no_fact_of_the_kernels_record(
+    arriving: PageSession, made: Run, kind: str
+) -> None:
+    notice = {"type": "notice", "chunk": 0, "kind": kind, "message": "x", "data": {"seconds": 600}}
+    arriving.take_events(_more(arriving, notice))
+    assert (arriving.events, len(arriving.record), arriving.refused) == (1, 0, "")
+    arriving.take_events(EngineEvents("one", 1, 1, "run", "", -1, 0, made.events))
+    assert arriving.events == len(made.events) + 1
+    assert [event.to_json() for event in arriving.record.events] == made.events
+
+
 def test_settings_that_are_not_possible_begin_no_session(toy: Model) -> None:
     with pytest.raises(SettingError, match="temperature"):
         PageSession(toy, EngineBegin("one", 1, {"temperature": -1}, {}), SessionRecord())

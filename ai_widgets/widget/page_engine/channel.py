@@ -115,6 +115,11 @@ class PageChannel(Received):
         return self.presenter.waiting
 
     @property
+    def queued(self) -> int:
+        """The kernel has no queue: a message is recorded when it is taken, and chunks wait in the page."""
+        return 0
+
+    @property
     def record(self) -> SessionRecord:
         """Record of the newest session, as far as it has arrived."""
         return self.presenter.record
@@ -170,7 +175,7 @@ class PageChannel(Received):
         self._ask("interrupt")
 
     def begin_session(self) -> None:
-        """Ask the page to begin a new session; the record is replaced when its first event arrives."""
+        """Ask the page to begin a new session; the record is replaced when it has."""
         self._ask("reset")
 
     def feed(self, samples: Array, rate: int, *, end: bool, tail_s: float) -> NoReturn:  # noqa: ARG002 - refused
