@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
+import weakref
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +35,8 @@ from ai_widgets.record.record import SessionRecord
 from ai_widgets.widget import front_end
 from ai_widgets.widget.app import AudioInteraction
 from ai_widgets.widget.history import History
-from ai_widgets.widget.page_engine import offered_files
+from ai_widgets.widget.page_engine import offered_files, presenter
+from ai_widgets.widget.page_engine.channel import BEGIN_BURST, TOO_MANY
 from ai_widgets.widget.wire.limits import MAX_RANGE_BYTES
 from tests.engine_page import MODEL_FILES, EnginePage, Run, run, same
 from tests.page import Build, Comm
@@ -277,6 +280,15 @@ def test_there_is_nothing_to_save_before_a_session(page: EnginePage) -> None:
     assert "nothing to save" in page.of("saved")[-1]["problem"]
 
 
+def test_sessions_without_end_do_not_fill_the_disk(page: EnginePage, made: Run, shown: Show) -> None:
+    for _ in range(BEGIN_BURST + 1):
+        page.begin(made)
+    assert (page.taken["begun"], page.taken["refused"], page.taken["problem"]) == (False, False, TOO_MANY)
+    page.session -= 1
+    page.events_of(made)
+    assert page.taken["events"] == len(made.events)
+
+
 # Python
 
 
@@ -470,6 +482,23 @@ def test_a_widget_whose_session_runs_in_the_kernel_takes_none_of_a_page(build: B
     page.deliver(made)
     assert "runs in the kernel" in page.problems()[-1]
     assert len(page.widget.record) == 0
+
+
+def test_the_history_is_written_when_a_page_is_gone(shown: Show, made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presenter, "QUIET_SECONDS", 0.0)
+    page = shown()
+    page.deliver(made)
+    page.until(lambda: page.widget.history == History(page.widget.record, 2).to_json())
+
+
+def test_a_closed_channel_is_freed_with_its_model_and_files(toy: Model) -> None:
+    channel = _channel(toy)
+    channel.receive({"type": "engine_begin", "page": "a", "session": 1})
+    known = weakref.ref(channel)
+    channel.close()
+    del channel
+    gc.collect()
+    assert known() is None
 
 
 def test_a_closed_widget_keeps_the_record_and_offers_nothing(page: EnginePage, made: Run) -> None:
