@@ -6,7 +6,7 @@ import gc
 import gzip
 import hashlib
 import weakref
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,14 @@ def test_a_host_that_drops_buffers_gets_parts_as_text(shown: Show) -> None:
     page.send({"type": "engine_file", "page": "one", "name": "model/manifest.json", "offset": 0})
     assert b64decode(page.of("engine_part")[-1]["data"]) == MODEL_FILES["manifest.json"]
     assert page.buffers_of("engine_part") == []
+
+
+def test_a_host_that_drops_buffers_sends_sound_as_text(page: EnginePage, made: Run) -> None:
+    page.begin(made)
+    page.events_of(made)
+    text = b64encode(made.chunk(0).astype("<f4").tobytes()).decode("ascii")
+    page.send(page.message("engine_chunk", chunk=0, missing=False, data=text))
+    np.testing.assert_array_equal(page.widget.record.audio, made.chunk(0))
 
 
 @pytest.mark.parametrize(("name", "offset"), [("../settings.py", 0), ("", 0), ("model/step.onnx", 10**9)])
@@ -314,22 +322,29 @@ def test_settings_that_are_not_possible_are_refused_before_the_page_has_them(pag
     assert page.of("engine_set") == []
 
 
-REFUSED: dict[str, Callable[[AudioInteraction], object]] = {
-    "feed": lambda widget: widget.feed(np.zeros(10), 16_000),
-    "play": lambda widget: widget.play("clip:rain"),
-    "stop": lambda widget: widget.stop(),
-    "wait": lambda widget: widget.wait(),
-    "fork": lambda widget: widget.fork(0),
-    "show": lambda widget: widget.show(SessionRecord()),
-    "on_reply": lambda widget: widget.on_reply(lambda *_: None),
+KERNEL = 'or make the widget with engine="kernel"'
+REFUSED: dict[str, tuple[Callable[[AudioInteraction], object], str]] = {
+    "feed": (lambda widget: widget.feed(np.zeros(10), 16_000), f"Record or open a file in the page, {KERNEL}"),
+    "play": (lambda widget: widget.play("clip:rain"), f"Open the file in the page, {KERNEL}"),
+    "stop": (lambda widget: widget.stop(), "A file of the page is stopped in the page"),
+    "wait": (lambda widget: widget.wait(), f"Read w.record in a later cell, {KERNEL}"),
+    "fork": (lambda widget: widget.fork(0), f"Select a chunk there, {KERNEL}"),
+    "show": (lambda widget: widget.show(SessionRecord()), f"Save the record and open its file in the page, {KERNEL}"),
+    "on_reply": (lambda widget: widget.on_reply(lambda *_: None), f"Switch the voice on there, {KERNEL}"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_only_a_session_in_the_kernel_can_do_is_refused_with_a_way_out(page: EnginePage, name: str) -> None:
-    with pytest.raises(SessionError, match=r'in its page \(engine="page"\)') as refusal:
-        REFUSED[name](page.widget)
-    assert "the page" in str(refusal.value).partition(". ")[2] or 'engine="kernel"' in str(refusal.value)
+    call, instead = REFUSED[name]
+    with pytest.raises(SessionError, match=r'runs in its page \(engine="page"\)') as refusal:
+        call(page.widget)
+    assert str(refusal.value).endswith(f"{instead}.")
+
+
+def test_what_asks_for_nothing_is_allowed(page: EnginePage) -> None:
+    page.widget.show(None)
+    page.widget.on_reply(None)
     assert (page.widget.playing, page.widget.branches) == (None, ())
 
 

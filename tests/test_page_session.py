@@ -1,4 +1,4 @@
-"""A page's session as it arrives in the kernel: the pure state machine, with pages that lose, repeat and lie."""
+"""A page's session as it arrives in the kernel: the pure state machine, where messages are lost, repeated or false."""
 
 from __future__ import annotations
 
@@ -196,12 +196,12 @@ def test_audio_that_the_page_kept_no_longer_is_silence_with_two_notices(
         arriving.record.replay(toy)
 
 
-# A page that lies
+# Hostile pages
 
-Lie = Callable[[dict[str, Any]], object]
-LIES: dict[str, tuple[str, Lie]] = {
+Change = Callable[[dict[str, Any]], object]
+FALSE: dict[str, tuple[str, Change]] = {
     "a level that is no number": ("chunk", lambda event: event.update(rms_db=float("nan"))),
-    "an endless peak": ("chunk", lambda event: event.update(envelope=[float("inf")] * 16)),
+    "an infinite peak": ("chunk", lambda event: event.update(envelope=[float("inf")] * 16)),
     "a short envelope": ("chunk", lambda event: event.update(envelope=[0.0])),
     "an unknown flag": ("chunk", lambda event: event.update(flags=["loud"])),
     "a flag twice": ("chunk", lambda event: event.update(flags=["late", "late"])),
@@ -226,8 +226,8 @@ LIES: dict[str, tuple[str, Lie]] = {
     "a token that is left out": ("token", lambda event: event.update(index=event["index"] + 1)),
     "a token of another turn": ("token", lambda event: event.update(turn=event["turn"] + 1)),
     "a turn with other tokens": ("turn", lambda event: event.update(tokens=[1])),
-    "an ending that is none": ("turn", lambda event: event.update(ended="bored")),
-    "a mood that is none": ("turn", lambda event: event.update(emotion="BORED")),
+    "an unknown ending": ("turn", lambda event: event.update(ended="unknown")),
+    "an unknown emotion": ("turn", lambda event: event.update(emotion="UNKNOWN")),
     "a timing of another chunk": ("timing", lambda event: event.update(chunk=event["chunk"] + 1)),
     "a time that is no number": ("timing", lambda event: event.update(tower_ms=float("nan"))),
     "an unknown type": ("timing", lambda event: event.update(type="__class__")),
@@ -236,7 +236,7 @@ LIES: dict[str, tuple[str, Lie]] = {
 NOTICES: dict[str, dict[str, Any]] = {
     "a kind with markup": {"kind": "<b>"},
     "a kind of the kernel": {"kind": "salvaged"},
-    "a sentence without an end": {"message": "x" * 4_001},
+    "a sentence that is too long": {"message": "x" * 4_001},
     "a slide without positions": {"kind": "context_slide"},
     "settings without names": {"kind": "settings"},
     "settings that do not exist": {"kind": "settings", "data": {"changed": {"warmth": 1}, "settings": {}}},
@@ -248,13 +248,13 @@ NOTICES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize("name", FALSE)
 def test_a_false_event_ends_the_session_and_loses_nothing(arriving: PageSession, made: Run, name: str) -> None:
-    kind, lie = LIES[name]
+    kind, change = FALSE[name]
     of_kind = [place for place, event in enumerate(made.events) if event["type"] == kind]
     place = of_kind[min(2, len(of_kind) - 1)]
     told = deepcopy(made.events)
-    lie(told[place])
+    change(told[place])
     arriving.take_events(EngineEvents("one", 1, 0, "run", "", -1, 0, told))
     assert arriving.events == place
     assert [event.to_json() for event in arriving.record.events] == made.events[:place]
