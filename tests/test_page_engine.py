@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import hashlib
-from base64 import b64decode
+import weakref
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,8 @@ from ai_widgets.record.record import SessionRecord
 from ai_widgets.widget import front_end
 from ai_widgets.widget.app import AudioInteraction
 from ai_widgets.widget.history import History
-from ai_widgets.widget.page_engine import offered_files
+from ai_widgets.widget.page_engine import offered_files, presenter
+from ai_widgets.widget.page_engine.channel import BEGIN_BURST, TOO_MANY
 from ai_widgets.widget.wire.limits import MAX_RANGE_BYTES
 from tests.engine_page import MODEL_FILES, EnginePage, Run, run, same
 from tests.page import Build, Comm
@@ -116,6 +119,14 @@ def test_a_host_that_drops_buffers_gets_parts_as_text(shown: Show) -> None:
     page.send({"type": "engine_file", "page": "one", "name": "model/manifest.json", "offset": 0})
     assert b64decode(page.of("engine_part")[-1]["data"]) == MODEL_FILES["manifest.json"]
     assert page.buffers_of("engine_part") == []
+
+
+def test_a_host_that_drops_buffers_sends_sound_as_text(page: EnginePage, made: Run) -> None:
+    page.begin(made)
+    page.events_of(made)
+    text = b64encode(made.chunk(0).astype("<f4").tobytes()).decode("ascii")
+    page.send(page.message("engine_chunk", chunk=0, missing=False, data=text))
+    np.testing.assert_array_equal(page.widget.record.audio, made.chunk(0))
 
 
 @pytest.mark.parametrize(("name", "offset"), [("../settings.py", 0), ("", 0), ("model/step.onnx", 10**9)])
@@ -277,6 +288,15 @@ def test_there_is_nothing_to_save_before_a_session(page: EnginePage) -> None:
     assert "nothing to save" in page.of("saved")[-1]["problem"]
 
 
+def test_sessions_without_end_do_not_fill_the_disk(page: EnginePage, made: Run, shown: Show) -> None:
+    for _ in range(BEGIN_BURST + 1):
+        page.begin(made)
+    assert (page.taken["begun"], page.taken["refused"], page.taken["problem"]) == (False, False, TOO_MANY)
+    page.session -= 1
+    page.events_of(made)
+    assert page.taken["events"] == len(made.events)
+
+
 # Python
 
 
@@ -302,22 +322,29 @@ def test_settings_that_are_not_possible_are_refused_before_the_page_has_them(pag
     assert page.of("engine_set") == []
 
 
-REFUSED: dict[str, Callable[[AudioInteraction], object]] = {
-    "feed": lambda widget: widget.feed(np.zeros(10), 16_000),
-    "play": lambda widget: widget.play("clip:rain"),
-    "stop": lambda widget: widget.stop(),
-    "wait": lambda widget: widget.wait(),
-    "fork": lambda widget: widget.fork(0),
-    "show": lambda widget: widget.show(SessionRecord()),
-    "on_reply": lambda widget: widget.on_reply(lambda *_: None),
+KERNEL = 'or make the widget with engine="kernel"'
+REFUSED: dict[str, tuple[Callable[[AudioInteraction], object], str]] = {
+    "feed": (lambda widget: widget.feed(np.zeros(10), 16_000), f"Record or open a file in the page, {KERNEL}"),
+    "play": (lambda widget: widget.play("clip:rain"), f"Open the file in the page, {KERNEL}"),
+    "stop": (lambda widget: widget.stop(), "A file of the page is stopped in the page"),
+    "wait": (lambda widget: widget.wait(), f"Read w.record in a later cell, {KERNEL}"),
+    "fork": (lambda widget: widget.fork(0), f"Select a chunk there, {KERNEL}"),
+    "show": (lambda widget: widget.show(SessionRecord()), f"Save the record and open its file in the page, {KERNEL}"),
+    "on_reply": (lambda widget: widget.on_reply(lambda *_: None), f"Switch the voice on there, {KERNEL}"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_only_a_session_in_the_kernel_can_do_is_refused_with_a_way_out(page: EnginePage, name: str) -> None:
-    with pytest.raises(SessionError, match=r'in its page \(engine="page"\)') as refusal:
-        REFUSED[name](page.widget)
-    assert "the page" in str(refusal.value).partition(". ")[2] or 'engine="kernel"' in str(refusal.value)
+    call, instead = REFUSED[name]
+    with pytest.raises(SessionError, match=r'runs in its page \(engine="page"\)') as refusal:
+        call(page.widget)
+    assert str(refusal.value).endswith(f"{instead}.")
+
+
+def test_what_asks_for_nothing_is_allowed(page: EnginePage) -> None:
+    page.widget.show(None)
+    page.widget.on_reply(None)
     assert (page.widget.playing, page.widget.branches) == (None, ())
 
 
@@ -470,6 +497,23 @@ def test_a_widget_whose_session_runs_in_the_kernel_takes_none_of_a_page(build: B
     page.deliver(made)
     assert "runs in the kernel" in page.problems()[-1]
     assert len(page.widget.record) == 0
+
+
+def test_the_history_is_written_when_a_page_is_gone(shown: Show, made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presenter, "QUIET_SECONDS", 0.0)
+    page = shown()
+    page.deliver(made)
+    page.until(lambda: page.widget.history == History(page.widget.record, 2).to_json())
+
+
+def test_a_closed_channel_is_freed_with_its_model_and_files(toy: Model) -> None:
+    channel = _channel(toy)
+    channel.receive({"type": "engine_begin", "page": "a", "session": 1})
+    known = weakref.ref(channel)
+    channel.close()
+    del channel
+    gc.collect()
+    assert known() is None
 
 
 def test_a_closed_widget_keeps_the_record_and_offers_nothing(page: EnginePage, made: Run) -> None:

@@ -1,4 +1,4 @@
-"""A page's session as it arrives in the kernel: the pure state machine, with pages that lose, repeat and lie."""
+"""A page's session as it arrives in the kernel: the pure state machine, where messages are lost, repeated or false."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ai_widgets import __version__
 from ai_widgets.errors import SessionError, SettingError
 from ai_widgets.inference import Model, load_model
 from ai_widgets.protocol import EVENT_TYPES, Notice
@@ -104,8 +105,7 @@ def test_the_heading_says_where_the_session_was_computed_and_with_which_weights(
         "page",
         toy.session().record.header.model["fingerprint"],
     )
-    assert header.versions["engine"] == "onnxruntime-web 1.30.0"
-    assert "torch" not in header.versions
+    assert header.versions == {"ai_widgets": __version__, "engine": "onnxruntime-web 1.30.0"}
     assert (header.settings, header.live["arrival"]) == (arriving.settings.to_json(), "keep")
 
 
@@ -123,6 +123,18 @@ def test_changed_settings_are_followed(toy: Model) -> None:
         _more(session, {"type": "notice", "chunk": 1, "kind": "settings", "message": "x", "data": live})
     )
     assert (session.live.arrival, session.refused) == ("drop", "")
+
+
+@pytest.mark.parametrize("kind", ["audio_discarded", "events_reduced"])
+def test_what_the_page_discards_of_its_own_memory_is_no_fact_of_the_kernels_record(
+    arriving: PageSession, made: Run, kind: str
+) -> None:
+    notice = {"type": "notice", "chunk": 0, "kind": kind, "message": "x", "data": {"seconds": 600}}
+    arriving.take_events(_more(arriving, notice))
+    assert (arriving.events, len(arriving.record), arriving.refused) == (1, 0, "")
+    arriving.take_events(EngineEvents("one", 1, 1, "run", "", -1, 0, made.events))
+    assert arriving.events == len(made.events) + 1
+    assert [event.to_json() for event in arriving.record.events] == made.events
 
 
 def test_settings_that_are_not_possible_begin_no_session(toy: Model) -> None:
@@ -184,12 +196,12 @@ def test_audio_that_the_page_kept_no_longer_is_silence_with_two_notices(
         arriving.record.replay(toy)
 
 
-# A page that lies
+# Hostile pages
 
-Lie = Callable[[dict[str, Any]], object]
-LIES: dict[str, tuple[str, Lie]] = {
+Change = Callable[[dict[str, Any]], object]
+FALSE: dict[str, tuple[str, Change]] = {
     "a level that is no number": ("chunk", lambda event: event.update(rms_db=float("nan"))),
-    "an endless peak": ("chunk", lambda event: event.update(envelope=[float("inf")] * 16)),
+    "an infinite peak": ("chunk", lambda event: event.update(envelope=[float("inf")] * 16)),
     "a short envelope": ("chunk", lambda event: event.update(envelope=[0.0])),
     "an unknown flag": ("chunk", lambda event: event.update(flags=["loud"])),
     "a flag twice": ("chunk", lambda event: event.update(flags=["late", "late"])),
@@ -214,8 +226,8 @@ LIES: dict[str, tuple[str, Lie]] = {
     "a token that is left out": ("token", lambda event: event.update(index=event["index"] + 1)),
     "a token of another turn": ("token", lambda event: event.update(turn=event["turn"] + 1)),
     "a turn with other tokens": ("turn", lambda event: event.update(tokens=[1])),
-    "an ending that is none": ("turn", lambda event: event.update(ended="bored")),
-    "a mood that is none": ("turn", lambda event: event.update(emotion="BORED")),
+    "an unknown ending": ("turn", lambda event: event.update(ended="unknown")),
+    "an unknown emotion": ("turn", lambda event: event.update(emotion="UNKNOWN")),
     "a timing of another chunk": ("timing", lambda event: event.update(chunk=event["chunk"] + 1)),
     "a time that is no number": ("timing", lambda event: event.update(tower_ms=float("nan"))),
     "an unknown type": ("timing", lambda event: event.update(type="__class__")),
@@ -224,7 +236,7 @@ LIES: dict[str, tuple[str, Lie]] = {
 NOTICES: dict[str, dict[str, Any]] = {
     "a kind with markup": {"kind": "<b>"},
     "a kind of the kernel": {"kind": "salvaged"},
-    "a sentence without an end": {"message": "x" * 4_001},
+    "a sentence that is too long": {"message": "x" * 4_001},
     "a slide without positions": {"kind": "context_slide"},
     "settings without names": {"kind": "settings"},
     "settings that do not exist": {"kind": "settings", "data": {"changed": {"warmth": 1}, "settings": {}}},
@@ -236,13 +248,13 @@ NOTICES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", LIES)
+@pytest.mark.parametrize("name", FALSE)
 def test_a_false_event_ends_the_session_and_loses_nothing(arriving: PageSession, made: Run, name: str) -> None:
-    kind, lie = LIES[name]
+    kind, change = FALSE[name]
     of_kind = [place for place, event in enumerate(made.events) if event["type"] == kind]
     place = of_kind[min(2, len(of_kind) - 1)]
     told = deepcopy(made.events)
-    lie(told[place])
+    change(told[place])
     arriving.take_events(EngineEvents("one", 1, 0, "run", "", -1, 0, told))
     assert arriving.events == place
     assert [event.to_json() for event in arriving.record.events] == made.events[:place]

@@ -7,7 +7,6 @@ taken before it stays in the record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,9 @@ from ..wire.kernel_engine import EngineTaken
 from .checked_event import Facts, checked
 from .event_order import EventOrder
 
+OF_THE_PAGE = frozenset({"audio_discarded", "events_reduced"})
+"""Kinds of notices on what the page discards of its own memory. They are counted and not recorded: the record here has
+limits of its own, or a folder that keeps all, and notes itself what it discards."""
 DEVICE = "page"
 """Device in the heading of a record whose session ran in a page, as a page itself writes it."""
 
@@ -138,7 +140,8 @@ class PageSession:
         if isinstance(event, Notice):
             self._follow(event)
         try:
-            self.record.append(event)
+            if not (isinstance(event, Notice) and event.kind in OF_THE_PAGE):
+                self.record.append(event)
         except (OverflowError, TypeError, ValueError) as error:
             # Of an event that passes all checks this is a fault of the checks; the record is as before.
             raise EventError(f"The event {event.type!r} cannot be stored ({error}).") from error
@@ -171,8 +174,7 @@ def facts(model: ListeningModel) -> Facts:
 def _heading(model: ListeningModel, settings: Settings, runtime: str) -> Header:
     """Return the heading of a session of this model that a page computes: its weights, and the page's device."""
     header = heading(model, settings).to_json()
-    versions: Mapping[str, Any] = header["versions"]
-    named = {name: version for name, version in versions.items() if name not in ("torch", "numpy", "python")}
+    version = header["versions"]["ai_widgets"]
     return Header(
         model={
             **header["model"],
@@ -183,5 +185,5 @@ def _heading(model: ListeningModel, settings: Settings, runtime: str) -> Header:
         },
         settings=header["settings"],
         framing=header["framing"],
-        versions={**named, **({"engine": runtime} if runtime else {})},
+        versions={"ai_widgets": version, **({"engine": runtime} if runtime else {})},
     )
