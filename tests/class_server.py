@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -21,6 +22,19 @@ from ai_widgets.widget.wire.frames import pack, unpack
 from ai_widgets.widget.wire.limits import PROTOCOL_VERSION
 
 T = TypeVar("T")
+
+
+def asgi_server(*arguments: Any, **options: Any) -> Any:
+    """Return a server of `asgi_server`, where uvicorn is installed: it comes with Ray Serve."""
+    pytest.importorskip("uvicorn")
+    from tests.asgi_server import AsgiServer
+
+    return AsgiServer(*arguments, **options)
+
+
+KINDS = {"websockets": ClassServer, "asgi": asgi_server}
+on_both_servers = pytest.mark.parametrize("kind", KINDS, indirect=True)
+"""Runs a test on the server of this package and behind one that speaks ASGI."""
 PATIENCE_S = 30.0
 """Seconds after which a test fails where an answer is missing."""
 
@@ -28,14 +42,16 @@ PATIENCE_S = 30.0
 class Class:
     """A running class server."""
 
-    def __init__(self, model: ListeningModel, learners: int, **options: Any) -> None:
+    def __init__(
+        self, model: ListeningModel, learners: int, kind: Callable[..., Any] = ClassServer, **options: Any
+    ) -> None:
         self.tokens = Tokens.generate(learners)
         self.names = list(self.tokens.by_name)
         self.loop = asyncio.new_event_loop()
         self.clients: list[ClientConnection] = []
         self._thread = Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        self.server = ClassServer(model, self.tokens, **options)
+        self.server = kind(model, self.tokens, **options)
         self.run(self.server.start())
 
     @property
