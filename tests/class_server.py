@@ -10,6 +10,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -21,29 +22,59 @@ from ai_widgets.widget.wire.frames import pack, unpack
 from ai_widgets.widget.wire.limits import PROTOCOL_VERSION
 
 T = TypeVar("T")
+
+
+def asgi_server(*arguments: Any, **options: Any) -> Any:
+    """Return a server of `asgi_server`, where uvicorn is installed: it comes with Ray Serve."""
+    pytest.importorskip("uvicorn")
+    from tests.asgi_server import AsgiServer
+
+    return AsgiServer(*arguments, **options)
+
+
+KINDS = {"websockets": ClassServer, "asgi": asgi_server}
+on_both_servers = pytest.mark.parametrize("kind", KINDS, indirect=True)
+"""Runs a test on the server of this package and behind one that speaks ASGI."""
 PATIENCE_S = 30.0
 """Seconds after which a test fails where an answer is missing."""
 
 
-class Class:
-    """A running class server."""
+class Reached:
+    """A class at an address, and the clients that a test connects to it."""
 
-    def __init__(self, model: ListeningModel, learners: int, **options: Any) -> None:
-        self.tokens = Tokens.generate(learners)
-        self.names = list(self.tokens.by_name)
-        self.loop = asyncio.new_event_loop()
+    def __init__(self, address: str, tokens: Tokens) -> None:
+        self.address, self.tokens = address, tokens
+        self.names = list(tokens.by_name)
         self.clients: list[ClientConnection] = []
-        self._thread = Thread(target=self.loop.run_forever, daemon=True)
-        self._thread.start()
-        self.server = ClassServer(model, self.tokens, **options)
-        self.run(self.server.start())
-
-    @property
-    def address(self) -> str:
-        return self.server.address
 
     def token(self, learner: int = 0) -> str:
         return self.tokens.by_name[self.names[learner]]
+
+    def connect(self, learner: int = 0, **options: Any) -> ClientConnection:
+        headers = {"Authorization": f"Bearer {self.token(learner)}"}
+        options = {"additional_headers": headers, "compression": None, "close_timeout": 1, **options}
+        client = connect(self.address, **options)
+        self.clients.append(client)
+        return client
+
+    def leave(self) -> None:
+        for client in self.clients:
+            client.close()
+
+
+class Class(Reached):
+    """A running class server."""
+
+    def __init__(
+        self, model: ListeningModel, learners: int, kind: Callable[..., Any] = ClassServer, **options: Any
+    ) -> None:
+        tokens = Tokens.generate(learners)
+        self.loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        self.server = kind(model, tokens, **options)
+        self.run(self.server.start())
+        super().__init__(self.server.address, tokens)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
@@ -63,18 +94,10 @@ class Class:
 
     def end(self) -> None:
         self.run(self.server.drain())
-        for client in self.clients:
-            client.close()
+        self.leave()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
-
-    def connect(self, learner: int = 0, **options: Any) -> ClientConnection:
-        headers = {"Authorization": f"Bearer {self.token(learner)}"}
-        options = {"additional_headers": headers, "compression": None, "close_timeout": 1, **options}
-        client = connect(self.address, **options)
-        self.clients.append(client)
-        return client
 
 
 @contextmanager
@@ -91,7 +114,7 @@ class Learner:
 
     def __init__(
         self,
-        served: Class,
+        served: Reached,
         learner: int = 0,
         page: str = "page",
         session: int | None = None,

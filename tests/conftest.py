@@ -109,10 +109,18 @@ def hold() -> Iterator[Hold]:
 
 
 @pytest.fixture
-def served(toy: Model) -> Iterator[Class]:
+def kind(request: pytest.FixtureRequest) -> Any:
+    """Server that a class is behind: `class_server.KINDS` has the names."""
+    from tests.class_server import KINDS
+
+    return KINDS[getattr(request, "param", "websockets")]
+
+
+@pytest.fixture
+def served(toy: Model, kind: Any) -> Iterator[Class]:
     """A class server with four learners and three places."""
     # Not at the top: other tests need no server.
     from tests.class_server import class_of
 
-    with class_of(toy, 4, places=3) as running:
+    with class_of(toy, 4, places=3, kind=kind) as running:
         yield running

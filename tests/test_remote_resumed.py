@@ -13,11 +13,10 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-import ai_widgets as aiw
 from ai_widgets.errors import MessageError
 from ai_widgets.inference import Model
 from ai_widgets.policies.constant import AlwaysReply
-from ai_widgets.protocol import CHUNK_SAMPLES, Chunk, Decision, Notice, Timing, Token, Turn
+from ai_widgets.protocol import CHUNK_SAMPLES, Decision, Notice, Token, Turn
 from ai_widgets.serve import driver
 from ai_widgets.serve.incoming import GivenEnd, parse
 from ai_widgets.session.ensemble import Ensemble
@@ -27,7 +26,8 @@ from ai_widgets.widget.remote import held_past, past
 from tests.class_server import Class, Learner, class_of
 from tests.learners import SETTINGS, facts
 from tests.signals import babble
-from tests.test_remote import alone, events
+from tests.test_remote import alone
+from tests.whole_records import check_reproduced, check_whole, events, without_notices
 
 SOUND = babble(2.4, 3)
 CHUNKS = 7
@@ -54,37 +54,6 @@ def forget(served: Class) -> None:
 
 def told(widget: AudioInteraction, kind: str) -> list[Notice]:
     return [event for event in events(widget.record) if isinstance(event, Notice) and event.kind == kind]
-
-
-def check_whole(record: aiw.SessionRecord) -> None:
-    """Every chunk and decision once and in order, every reply ended, every token in its place."""
-    chunks, decisions, turns = (
-        [event for event in events(record) if isinstance(event, kind)] for kind in (Chunk, Decision, Turn)
-    )
-    assert [event.chunk for event in chunks] == list(range(len(chunks)))
-    assert [event.chunk for event in decisions] == list(range(len(chunks)))
-    assert sum(isinstance(event, Timing) for event in events(record)) == len(chunks)
-    replies = [event.chunk for event in decisions if event.choice == "TEXT_BEGIN"]
-    assert [(turn.turn, turn.chunk) for turn in turns] == list(enumerate(replies))
-    for turn in turns:
-        tokens = [event for event in events(record) if isinstance(event, Token) and event.turn == turn.turn]
-        assert [token.index for token in tokens] == list(range(len(tokens)))
-        assert tuple(token.token for token in tokens) == turn.tokens
-    assert len(record.audio) == len(chunks) * CHUNK_SAMPLES
-
-
-def without_notices(record: aiw.SessionRecord) -> list[Any]:
-    return facts([event for event in events(record) if not isinstance(event, Notice)])
-
-
-def check_reproduced(record: aiw.SessionRecord, model: Model) -> None:
-    """The model decides, draws and replies as recorded, with the context of a session that was never lost."""
-
-    def complete(story: list[Any]) -> list[Any]:
-        # A character of which the server had sent some bytes only is not in a text that the kernel closed.
-        return [tuple(each.rstrip("\ufffd") if isinstance(each, str) else each for each in fact) for fact in story]
-
-    assert complete(without_notices(record.replay(model).record)) == complete(without_notices(record))
 
 
 def test_a_session_goes_on_at_a_server_that_does_not_know_it(served: Class, toy: Model) -> None:

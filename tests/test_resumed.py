@@ -72,7 +72,7 @@ def go_on(session: StreamingSession, sound: np.ndarray) -> list[Event]:
 
 
 def both(model: Model, chunks: int, **settings: object) -> tuple[StreamingSession, list[Event], Past, list[Event]]:
-    """A session that heard all, its events after a chunk, its past there, and the events of one that goes on from it."""
+    """A session, its events after a chunk, its past there, and the events of one that goes on from that."""
     rules = {**RULES, **settings}
     original = model.session(**rules)
     original.push(SOUND[: chunks * CHUNK_SAMPLES])

@@ -31,11 +31,12 @@ from ai_widgets.serve.place import Place
 from ai_widgets.serve.places import Places, RefusedError
 from ai_widgets.serve.tokens import Tokens
 from ai_widgets.widget.wire.frames import pack, unpack
-from tests.class_server import PATIENCE_S, Class, Learner, class_of
+from tests.class_server import PATIENCE_S, Class, Learner, class_of, on_both_servers
 from tests.learners import SETTINGS, SOUNDS, alone, chunks_of, decided, facts, speak
 
 
 class TestSessions:
+    @on_both_servers
     def test_each_learner_has_the_events_of_a_session_alone(self, served: Class, toy: Model) -> None:
         learners = [Learner(served, place) for place in range(3)]
         for seed, learner in enumerate(learners):
@@ -47,12 +48,14 @@ class TestSessions:
             events = learner.until(decided(chunks_of(sound)))
             assert facts(events) == alone(toy, sound, seed)
 
+    @on_both_servers
     def test_sound_is_not_kept(self, served: Class) -> None:
         learner = Learner(served)
         speak(learner, SOUNDS[0])
         learner.until(decided(chunks_of(SOUNDS[0])))
         assert len(served.server.room.places.taken[0].record.audio) == 0
 
+    @on_both_servers
     def test_a_setting_that_is_refused_is_named_and_changes_nothing(self, served: Class) -> None:
         learner = Learner(served)
         learner.send({"type": "set", "changes": {"bias": 1.0, "top_p": 7}, "request": 5})
@@ -60,6 +63,7 @@ class TestSessions:
         assert (problem["code"], problem["names"], problem["request"]) == ("setting", ["top_p"], 5)
         assert served.server.room.places.taken[0].settings.bias == 0.0
 
+    @on_both_servers
     def test_a_reset_begins_a_session_with_an_empty_record(self, served: Class, toy: Model) -> None:
         learner = Learner(served)
         learner.set(seed=1, **SETTINGS)
@@ -71,6 +75,7 @@ class TestSessions:
         speak(learner, SOUNDS[1])
         assert facts(learner.until(decided(chunks_of(SOUNDS[1])))) == alone(toy, SOUNDS[1], 1)
 
+    @on_both_servers
     def test_lost_blocks_are_a_notice(self, served: Class) -> None:
         learner = Learner(served)
         learner.open()
@@ -108,8 +113,9 @@ class Peak:
     def return_to(self, mark: None) -> None: ...
 
 
-def test_a_session_that_fails_does_not_stop_the_others() -> None:
-    with class_of(Fragile(), 2) as served:
+@on_both_servers
+def test_a_session_that_fails_does_not_stop_the_others(kind: Any) -> None:
+    with class_of(Fragile(), 2, kind=kind) as served:
         quiet, loud = Learner(served, 0), Learner(served, 1)
         for learner, level in ((quiet, 0.1), (loud, 1.0)):
             learner.open()
@@ -122,8 +128,9 @@ def test_a_session_that_fails_does_not_stop_the_others() -> None:
 
 
 class TestAdmission:
-    def test_the_thirty_first_is_told_that_the_class_is_full(self) -> None:
-        with class_of(AlwaysReply(), 31, places=30) as served:
+    @on_both_servers
+    def test_the_thirty_first_is_told_that_the_class_is_full(self, kind: Any) -> None:
+        with class_of(AlwaysReply(), 31, places=30, kind=kind) as served:
             learners = [Learner(served, place) for place in range(30)]
             for learner in learners:
                 learner.hear("welcome")
@@ -135,6 +142,7 @@ class TestAdmission:
             served.until(lambda: served.taken == 29)
             assert Learner(served, 30).hear("welcome")["session"] == 1
 
+    @on_both_servers
     def test_one_learner_cannot_take_every_place(self, served: Class) -> None:
         pages = [Learner(served, 0, page) for page in "ab"]
         for page in pages:
@@ -143,8 +151,9 @@ class TestAdmission:
         assert "You have 2 sessions" in third.hear("problem")["message"]
         assert Learner(served, 1).hear("welcome")
 
-    def test_a_client_that_vanishes_frees_its_place(self, toy: Model) -> None:
-        with class_of(toy, 2, places=1) as served:
+    @on_both_servers
+    def test_a_client_that_vanishes_frees_its_place(self, toy: Model, kind: Any) -> None:
+        with class_of(toy, 2, places=1, kind=kind) as served:
             first = Learner(served, 0)
             first.hear("welcome")
             first.vanish()
@@ -152,6 +161,7 @@ class TestAdmission:
             assert Learner(served, 1).hear("welcome")["session"] == 1
             assert served.taken == 1
 
+    @on_both_servers
     @pytest.mark.parametrize("header", ["", "Bearer ", "Bearer wrong", "Basic {token}", "{token}", "Bearer {token}x"])
     def test_a_wrong_token_is_refused_before_a_socket_is_opened(self, served: Class, header: str) -> None:
         with pytest.raises(InvalidStatus) as refused:
@@ -159,13 +169,17 @@ class TestAdmission:
         assert refused.value.response.status_code == 401
         assert served.taken == 0
 
+    @on_both_servers
     def test_a_token_in_the_address_is_not_taken(self, served: Class) -> None:
         with pytest.raises(InvalidStatus) as refused:
             connect(f"{served.address}?token={served.token()}")
         assert refused.value.response.status_code == 401
 
-    def test_a_page_of_another_origin_is_refused_and_one_of_an_allowed_origin_is_not(self, toy: Model) -> None:
-        with class_of(toy, 1, origins=["https://class.example.org"]) as served:
+    @on_both_servers
+    def test_a_page_of_another_origin_is_refused_and_one_of_an_allowed_origin_is_not(
+        self, toy: Model, kind: Any
+    ) -> None:
+        with class_of(toy, 1, origins=["https://class.example.org"], kind=kind) as served:
             with pytest.raises(InvalidStatus) as refused:
                 Learner(served, origin="https://other.example.org")
             assert refused.value.response.status_code == 403
@@ -212,6 +226,7 @@ class _Driver:
     def remove(self, place: Place) -> None: ...
 
 
+@on_both_servers
 def test_a_client_that_comes_again_goes_on_where_it_was(served: Class, toy: Model) -> None:
     first = Learner(served)
     first.set(seed=0, **SETTINGS)
@@ -236,8 +251,9 @@ def test_a_client_that_comes_again_goes_on_where_it_was(served: Class, toy: Mode
 
 
 class TestEnd:
-    def test_a_server_that_ends_finishes_what_it_heard_and_tells_its_clients(self, toy: Model) -> None:
-        with class_of(toy, 2, drain_s=PATIENCE_S) as served:
+    @on_both_servers
+    def test_a_server_that_ends_finishes_what_it_heard_and_tells_its_clients(self, toy: Model, kind: Any) -> None:
+        with class_of(toy, 2, drain_s=PATIENCE_S, kind=kind) as served:
             learner = Learner(served)
             learner.set(seed=0, **SETTINGS)
             speak(learner, SOUNDS[0])
@@ -275,12 +291,14 @@ class TestEnd:
 
 
 class TestPlainRequests:
+    @on_both_servers
     def test_health_tells_places(self, served: Class) -> None:
         learner = Learner(served)
         learner.hear("welcome")
         with urlopen(served.address.replace("ws://", "http://").replace("/session", "/health")) as answer:
             assert json.load(answer) == {"status": "ok", "places": 3, "taken": 1}
 
+    @on_both_servers
     def test_metrics_count_and_name_no_learner(self, served: Class) -> None:
         learner = Learner(served)
         speak(learner, SOUNDS[1])

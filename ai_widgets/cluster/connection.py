@@ -6,7 +6,8 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from importlib import import_module
+from typing import Any, Literal
 
 from ..errors import ChildError, MissingPackageError
 
@@ -15,13 +16,15 @@ LOCAL = "local"
 
 
 @contextmanager
-def ray_at(address: str) -> Iterator[Any]:
-    """Provide the module `ray.data`, connected to a cluster, to a block.
+def ray_at(address: str, library: Literal["data", "serve"] = "data") -> Iterator[Any]:
+    """Provide the module `ray`, connected to a cluster, to a block.
 
     Parameters
     ----------
     address
         ``local``, ``auto`` for the cluster that this machine belongs to, or the address of one, such as ``HOST:6379``.
+    library
+        Part of Ray that the block uses.
 
     Raises
     ------
@@ -34,7 +37,8 @@ def ray_at(address: str) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
-        import ray.data
+
+        import_module(f"ray.{library}")
     except ImportError as error:
         raise MissingPackageError('--ray needs Ray, which is not installed: pip install "ai_widgets[ray]".') from error
     # Plans and hints of Ray Data, which are for its developers; the command has a progress bar of its own.
