@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from .configuration import LanguageModelShape
 from .context import Context, Row
+from .linear import Linear
 
 Rotation = tuple[Tensor, Tensor]
 """Cosine and sine of RoPE's angles for the tokens of a step, each [..., tokens, head size]."""
@@ -72,10 +73,10 @@ class Attention(nn.Module):
     def __init__(self, shape: LanguageModelShape, layer: int) -> None:
         super().__init__()
         self.layer, self.size, self.group = layer, shape.head_size, shape.heads // shape.key_heads
-        self.q_proj = nn.Linear(shape.width, shape.query_rows)
-        self.k_proj = nn.Linear(shape.width, shape.key_rows)
-        self.v_proj = nn.Linear(shape.width, shape.key_rows)
-        self.o_proj = nn.Linear(shape.query_rows, shape.width, bias=False)
+        self.q_proj = Linear(shape.width, shape.query_rows)
+        self.k_proj = Linear(shape.width, shape.key_rows)
+        self.v_proj = Linear(shape.width, shape.key_rows)
+        self.o_proj = Linear(shape.query_rows, shape.width, bias=False)
 
     def forward(
         self,
@@ -122,9 +123,9 @@ class Mlp(nn.Module):
 
     def __init__(self, shape: LanguageModelShape) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(shape.width, shape.mlp, bias=False)
-        self.up_proj = nn.Linear(shape.width, shape.mlp, bias=False)
-        self.down_proj = nn.Linear(shape.mlp, shape.width, bias=False)
+        self.gate_proj = Linear(shape.width, shape.mlp, bias=False)
+        self.up_proj = Linear(shape.width, shape.mlp, bias=False)
+        self.down_proj = Linear(shape.mlp, shape.width, bias=False)
 
     def forward(self, hidden: Tensor) -> Tensor:
         out: Tensor = self.down_proj(functional.silu(self.gate_proj(hidden)) * self.up_proj(hidden))
@@ -225,4 +226,4 @@ class Qwen2(nn.Module):
         super().__init__()
         self.shape = shape
         self.model = Backbone(shape)
-        self.lm_head = nn.Linear(shape.width, shape.vocabulary, bias=False)
+        self.lm_head = Linear(shape.width, shape.vocabulary, bias=False)
