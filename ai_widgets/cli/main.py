@@ -217,11 +217,12 @@ def _page(given: argparse.Namespace) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     from .run_options import check_options
-    from .worker_processes import workers_early
+    from .worker_processes import importing, workers_early
 
     check_options(given)
     with workers_early(given) as workers:
-        from .run import run_files
+        with importing():
+            from .run import run_files
 
         return run_files(given, workers)
 

@@ -33,7 +33,7 @@ from ..session.separate_files import Answered, answer_separately
 from ..session.together import PLACES
 from ..settings import Settings
 from .terminal import json_line, output_or_nowhere
-from .worker_processes import Workers, default_processes, given_model, without_loaded_objects
+from .worker_processes import Workers, default_processes, given_model, many_passes
 
 WRITTEN = (Decision, Token, Turn, Notice)
 """Events that are written, as by `run` without `--separate`."""
@@ -133,7 +133,8 @@ def run_separately(
         elif workers is None:
             workers = stack.enter_context(Workers(processes - 1, given_model(given)))
         processes = 1 if workers is None else workers.count + 1
-        stack.enter_context(without_loaded_objects())
+        if _small(model):
+            stack.enter_context(many_passes())
         for lines in _heard(model, missing, hearing, workers):
             last = lines[-1]
             _write(out, lines)
