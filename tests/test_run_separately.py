@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import multiprocessing
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ai_widgets.audio.folders import expand_paths
 from ai_widgets.cli import run as run_module
-from ai_widgets.cli import run_separately
+from ai_widgets.cli import run_separately, worker_processes
+from ai_widgets.cli.main import _parser
+from ai_widgets.errors import ChildError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.policies import Energy
 from ai_widgets.session.loop import Loop
@@ -98,10 +107,110 @@ def test_worker_processes_say_the_same(command: Command) -> None:
 
 
 def test_a_small_model_with_many_files_takes_a_worker_a_core(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_separately.os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr(worker_processes.os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
     assert toy.threads is not None
     assert [run_separately.default_workers(toy, files) for files in (1, 127, 128, 9_999)] == [1, 1, 2, 4]
     assert run_separately.default_workers(Energy(), 9_999) == 1
+
+
+class TestProcesses:
+    @given(st.integers(0, 3_000), st.integers(2, 64))
+    def test_tasks_hold_every_file_once_and_become_smaller(self, files: int, processes: int) -> None:
+        sizes = list(run_separately.task_sizes(files, processes))
+        assert sum(sizes) == files
+        assert sizes == sorted(sizes, reverse=True)
+        assert all(1 <= size <= run_separately.MOST_FILES for size in sizes)
+        assert all(size >= run_separately.LEAST_FILES for size in sizes[:-1])
+
+    @pytest.mark.parametrize("taken", [0, 1, 99])
+    def test_lines_come_in_the_order_of_tasks_whichever_process_hears_them(self, toy: Model, taken: int) -> None:
+        paths = [Path(f"{number}.wav") for number in range(40)]
+        workers = Elsewhere(done=taken)
+        heard = [lines[0]["file"] for lines in run_separately._heard(toy, paths, Named(), workers)]
+        assert heard == [str(path) for path in paths]
+        assert (workers.files == 40) if taken == 99 else (0 < workers.files < 40)
+
+    def test_a_worker_that_died_is_reported(self, toy: Model) -> None:
+        workers = Elsewhere(done=0, error=BrokenProcessPool())
+        with pytest.raises(ChildError, match="--workers 1 needs none, and --resume"):
+            list(run_separately._heard(toy, [Path("a.wav")] * 20, Named(), workers))
+
+    @pytest.mark.parametrize(
+        ("words", "count"),
+        [
+            (("--workers", "3"), 2),
+            (("--workers", "1"), 0),
+            ((), 0),  # seven files
+            (("--workers", "3", "--policy", "energy"), 0),
+            (("--workers", "3", "--device", "cuda"), 0),
+            (("--workers", "3", "--checkpoint", "zhifeixie/AudioInteraction"), 0),
+        ],
+    )
+    def test_processes_start_early_where_they_will_be_needed(
+        self, folder: Path, words: tuple[str, ...], count: int
+    ) -> None:
+        options = _parser().parse_args(["run", str(folder), "--separate", *words])
+        assert worker_processes._needed(options) == count
+
+    def test_a_large_folder_starts_none_early(self, folder: Path, tmp_path: Path) -> None:
+        with (tmp_path / "model.safetensors").open("wb") as file:
+            file.truncate(worker_processes.SMALL_FOLDER + 1)
+        words = ["run", str(folder), "--separate", "--workers", "3", "--checkpoint", str(tmp_path)]
+        assert worker_processes._needed(_parser().parse_args(words)) == 0
+
+    def test_an_error_of_the_command_ends_them_at_once(self, toy_folder: Path) -> None:
+        before = set(multiprocessing.active_children())
+        begun = set[Any]()
+
+        def command() -> None:
+            with worker_processes.Workers(2, argparse.Namespace(checkpoint=str(toy_folder), policy=None)):
+                begun.update(set(multiprocessing.active_children()) - before)
+                raise SettingError("temperature")
+
+        with pytest.raises(SettingError):
+            command()
+        assert len(begun) == 2
+        assert not any(process.is_alive() for process in begun)
+
+
+class Named(run_separately.Hearing):
+    """Hearing that gives the name of each file."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings(), "clip", 1.0, None, 2)
+
+    def lines(self, _: object, paths: Sequence[Path]) -> Iterator[list[dict[str, Any]]]:
+        yield from ([{"file": str(path)}] for path in paths)
+
+
+class Elsewhere(worker_processes.Workers):
+    """A worker whose first `done` tasks are done at once, and the others when their results are asked for."""
+
+    def __init__(self, done: int, error: Exception | None = None) -> None:
+        self.count, self.files, self._done, self._error = 1, 0, done, error
+
+    def hear(self, hearing: run_separately.Hearing, paths: Sequence[Path]) -> Future[list[worker_processes.Lines]]:
+        self.files += len(paths)
+        self._done -= 1
+        future = Future[list[worker_processes.Lines]]() if self._done >= 0 else Asked()
+        if self._error is not None:
+            future.set_exception(self._error)
+        else:
+            future.heard = list(hearing.lines(Energy(), paths))  # type: ignore[attr-defined]
+            if self._done >= 0:
+                future.set_result(future.heard)  # type: ignore[attr-defined]
+        return future
+
+
+class Asked(Future[list[worker_processes.Lines]]):
+    """Future that is done when its result is asked for."""
+
+    heard: list[worker_processes.Lines]
+
+    def result(self, timeout: float | None = None) -> list[worker_processes.Lines]:
+        if not self.done():
+            self.set_result(self.heard)
+        return super().result(timeout)
 
 
 class TestResume:

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 import torch
 
-from ai_widgets.inference import Model
+from ai_widgets.inference import Model, load_model
+from ai_widgets.model import checkpoint
 from ai_widgets.model import decoder as decoder_module
 from ai_widgets.model import threads as threads_module
 from ai_widgets.model.decoder import Decoder
+from ai_widgets.model.sharing import ModelsInUse
 from ai_widgets.model.threads import intra_op_threads
 from ai_widgets.protocol import Decision
 from tests.signals import babble
@@ -44,6 +46,20 @@ class TestThreadCount:
                 assert torch.get_num_threads() == before + 1
             assert torch.get_num_threads() == before + 2
         assert torch.get_num_threads() == before
+
+    def test_a_small_model_is_loaded_by_one_thread(self, toy_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        counts: list[int] = []
+
+        def filling(*given: Any) -> None:
+            counts.append(torch.get_num_threads())
+            fill(*given)
+
+        fill = checkpoint._fill
+        monkeypatch.setattr(checkpoint, "_fill", filling)
+        monkeypatch.setattr(checkpoint, "_IN_USE", ModelsInUse())
+        with intra_op_threads(torch.get_num_threads() + 1):
+            load_model(toy_folder, "cpu", "float32")
+        assert counts == [1]
 
     def test_a_thread_born_while_a_model_computes_keeps_torchs_own_count(self) -> None:
         before = torch.get_num_threads()
@@ -121,6 +137,7 @@ class TestThreadCount:
         """What the count is for: with one thread OpenMP and MKL start none, in a process where four are the rule."""
         script = """
 import os, torch
+from ai_widgets.model.sharing import ModelsInUse
 from ai_widgets.model.threads import intra_op_threads
 torch.set_num_threads(4)
 many = torch.randn(700, 700)

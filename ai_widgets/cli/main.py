@@ -216,9 +216,15 @@ def _page(given: argparse.Namespace) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
-    from .run import run_files
+    from .run_options import check_options
+    from .worker_processes import importing, workers_early
 
-    return run_files(given)
+    check_options(given)
+    with workers_early(given) as workers:
+        with importing():
+            from .run import run_files
+
+        return run_files(given, workers)
 
 
 def _replay(given: argparse.Namespace) -> int:

@@ -22,11 +22,12 @@ from ..session.session import StreamingSession
 from ..session.together import PLACES
 from ..settings import Settings
 from .engine_page import check_engine, check_model, write_page
-from .run_separately import Hearing, check_options, given_model, run_separately
+from .run_separately import Hearing, run_separately
 from .saving import recording
 from .screen import Transcript
 from .setting_options import chosen
 from .terminal import json_line, output_or_nowhere
+from .worker_processes import Workers, given_model
 
 MAX_TAIL_S = 600.0
 """Seconds of silence after a file at most: far longer than any reply needs, so more is a mistake."""
@@ -34,8 +35,15 @@ WRITTEN = (Decision, Token, Turn, Notice)
 """Events that `--json` writes; levels and timings of chunks are left out, since they differ between machines."""
 
 
-def run_files(given: argparse.Namespace) -> int:
+def run_files(given: argparse.Namespace, workers: Workers | None = None) -> int:
     """Run ``ai-widgets run`` with parsed options and return the exit code.
+
+    Parameters
+    ----------
+    given
+        Parsed options.
+    workers
+        Worker processes that were started for them (`workers_early`).
 
     Raises
     ------
@@ -46,17 +54,15 @@ def run_files(given: argparse.Namespace) -> int:
         raise SettingError(f"--tail-silence must be from 0 to {MAX_TAIL_S:g} seconds, not {given.tail_silence}.")
     settings = chosen(given, Settings)
     longest_s = _longest(given.longest)
-    check_options(given)
     if given.engine:
         check_engine(given)
     if given.separate or given.ray is not None:
-        places = PLACES if given.places is None else given.places
-        hearing = Hearing(settings, given.floor, given.tail_silence, longest_s, places)
+        hearing = Hearing(settings, given.floor, given.tail_silence, longest_s, given.places or PLACES)
         if given.ray is not None:
             from .run_on_ray import run_on_ray
 
-            return run_on_ray(given, hearing, (_listener, given_model(given)))
-        return run_separately(given, _listener(given), hearing, (_listener, given_model(given)))
+            return run_on_ray(given, hearing, (listener, given_model(given)))
+        return run_separately(given, listener(given), hearing, workers)
     skipped: list[str] = []
     # All files are opened before the model is loaded, so that a bad name is reported at once.
     paths = expand_paths(given.audio, skipped.append)
@@ -67,7 +73,7 @@ def run_files(given: argparse.Namespace) -> int:
         record = stack.enter_context(recording(given.save, audio=given.html is not None, raw=given.raw))
         lines = _open_json(given.json, stack)
         screen = output_or_nowhere(sys.stderr if lines is sys.stdout else sys.stdout)
-        model = _listener(given)
+        model = listener(given)
         if given.engine:
             check_model(model)
         if given.html is not None:
@@ -108,7 +114,7 @@ def run_files(given: argparse.Namespace) -> int:
     return 0
 
 
-def _listener(given: argparse.Namespace) -> ListeningModel:
+def listener(given: argparse.Namespace) -> ListeningModel:
     """Return the policy that `--policy` names, or load the checkpoint."""
     if given.policy is None:
         return load_model(given.checkpoint, given.device, given.dtype, given.revision, quantize=given.quantize)

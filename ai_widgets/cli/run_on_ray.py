@@ -17,9 +17,11 @@ from ..cluster.connection import ray_at
 from ..cluster.workers import results, workers_of
 from ..errors import AudioError, MissingPackageError, printable
 from ..session.listening import ListeningModel
-from .run_separately import BAR, TASK_FILES, Hearing, add_line, empty_summary
+from .run_separately import BAR, Hearing, add_line, empty_summary
 from .terminal import output_or_nowhere
 
+TASK_FILES = 32
+"""Files of a worker's batch: enough that its places stay filled, and few enough that a kill loses some seconds."""
 VERSION = 1
 """Version of the rows; raised when a column changes its meaning."""
 

@@ -1,24 +1,21 @@
 """``ai-widgets run --separate``: hear every file in a session of its own, many side by side, and resume after a kill.
 
-A small model runs in several worker processes, since one thread computes its passes; a large one in this process, where
-a pass uses all cores. The lines of a file are written at once when it has ended, with a last line of type `file`:
-`--resume` keeps the files that have one.
+A small model runs in this process and in others, since one thread computes its passes; a large one in this process
+alone, where a pass uses all cores. The lines of a file are written at once when it has ended, with a last line of type
+`file`: `--resume` keeps the files that have one.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
-import os
-import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -33,17 +30,18 @@ from ..protocol import CHUNK_SECONDS, Chunk, Decision, Notice, Token, Turn
 from ..record.transcript import counted
 from ..session.listening import ListeningModel
 from ..session.separate_files import Answered, answer_separately
+from ..session.together import PLACES
 from ..settings import Settings
 from .terminal import json_line, output_or_nowhere
+from .worker_processes import Workers, default_processes, given_model, many_passes
 
 WRITTEN = (Decision, Token, Turn, Notice)
 """Events that are written, as by `run` without `--separate`."""
-TASK_FILES = 32
-"""Files of a worker's task: enough that its places stay filled, and few enough that a kill loses some seconds."""
-FILES_FOR_WORKERS = 64
-"""Files for each worker process by default: fewer take less time than starting the process (2 s)."""
-MOST_PLACES, MOST_WORKERS = 512, 64
-"""Maximum of `--places`, whose contexts of the published model take 38 GB, and of `--workers`; more is a mistake."""
+LEAST_FILES, MOST_FILES = 8, 64
+"""Bounds of the number of files in a process's task: enough that its places stay filled, and few enough that a kill
+loses some seconds."""
+SMALL_PLACES = 32
+"""Sessions in a pass of a small model: 64 take as long for each, and 16 took 6 % longer on two cores."""
 BAR = "{desc} {bar} {n_fmt} of {total_fmt} files [{elapsed}<{remaining}]"
 
 Line = dict[str, Any]
@@ -92,48 +90,9 @@ def lines_of(answered: Answered) -> list[Line]:
     return [{**event.to_json(), "file": name} for event in record.events if isinstance(event, WRITTEN)] + [last]
 
 
-def check_options(given: argparse.Namespace) -> None:
-    """Raise a `SettingError` for options that do not go together."""
-    if given.ray is not None or given.parquet is not None:
-        _check_ray(given)
-        return
-    if given.separate:
-        for option, value in (("--save", given.save), ("--html", given.html)):
-            if value is not None:
-                raise SettingError(f"{option} holds one session, and --separate makes one of each file; use --json.")
-        if given.resume and given.json in (None, "-"):
-            raise SettingError("--resume continues the file of --json; give its name.")
-        for option, value, most in (
-            ("--places", given.places, MOST_PLACES),
-            ("--workers", given.workers, MOST_WORKERS),
-        ):
-            if value is not None and not 1 <= value <= most:
-                raise SettingError(f"{option} must be from 1 to {most}, not {value}.")
-        return
-    useless = {"--places": given.places, "--workers": given.workers, "--resume": given.resume or None}
-    named = [option for option, value in useless.items() if value is not None]
-    if named:
-        raise SettingError(f"{', '.join(named)} can only be given with --separate.")
-
-
-def _check_ray(given: argparse.Namespace) -> None:
-    if given.ray is None or given.parquet is None:
-        raise SettingError("--ray and --parquet go together: the address of a cluster, and the folder for its events.")
-    for option, value in (("--json", given.json), ("--save", given.save), ("--html", given.html)):
-        if value is not None:
-            raise SettingError(f"{option} cannot be given with --ray, which writes the events to --parquet.")
-    for option, value in (("--places", given.places), ("--workers", given.workers)):
-        if value is not None and value < 1:
-            raise SettingError(f"{option} must be at least 1, not {value}.")
-
-
-def given_model(given: argparse.Namespace) -> argparse.Namespace:
-    """Return the options that say which model to load, which a worker process can be sent."""
-    names = ("checkpoint", "policy", "device", "dtype", "revision", "quantize")
-    return argparse.Namespace(**{name: getattr(given, name) for name in names})
-
-
-def run_separately(given: argparse.Namespace, model: ListeningModel, hearing: Hearing, load: Sequence[Any]) -> int:
+def run_separately(
+    given: argparse.Namespace, model: ListeningModel, hearing: Hearing, workers: Workers | None = None
+) -> int:
     """Run the command and return the exit code: 2 if a file could not be heard.
 
     Parameters
@@ -144,12 +103,14 @@ def run_separately(given: argparse.Namespace, model: ListeningModel, hearing: He
         Loaded model or policy.
     hearing
         How the files are heard.
-    load
-        Function and arguments with which a worker process loads the model.
+    workers
+        Worker processes that have started already; others are started where they are needed.
     """
     skipped: list[str] = []
     paths = list(dict.fromkeys(expand_paths(given.audio, skipped.append)))
-    workers = given.workers or default_workers(model, len(paths))
+    processes = given.workers or default_workers(model, len(paths))
+    if given.places is None:
+        hearing = replace(hearing, places=default_places(model))
     started, failed = perf_counter(), dict[str, str]()
     summary = empty_summary(given)
     with ExitStack() as stack:
@@ -167,7 +128,14 @@ def run_separately(given: argparse.Namespace, model: ListeningModel, hearing: He
         bar = stack.enter_context(
             tqdm(total=len(paths), initial=len(done), desc="listening", bar_format=BAR, file=sys.stderr, disable=None)
         )
-        for lines in _heard(model, missing, hearing, workers, load):
+        if processes == 1:
+            workers = None
+        elif workers is None:
+            workers = stack.enter_context(Workers(processes - 1, given_model(given)))
+        processes = 1 if workers is None else workers.count + 1
+        if _small(model):
+            stack.enter_context(many_passes())
+        for lines in _heard(model, missing, hearing, workers):
             last = lines[-1]
             _write(out, lines)
             add_line(summary, last)
@@ -176,7 +144,7 @@ def run_separately(given: argparse.Namespace, model: ListeningModel, hearing: He
             said = last["error"] or last["text"].replace("\n", " ") or "(silent)"
             bar.write(printable(f"{last['file']}: {said}"), file=screen)
             bar.update()
-        summary |= {"failed": len(failed), "elapsed_s": round(perf_counter() - started, 3), "workers": workers}
+        summary |= {"failed": len(failed), "elapsed_s": round(perf_counter() - started, 3), "workers": processes}
         summary["settings"] = hearing.settings.to_json()
         _write(out, [summary])
     print(
@@ -191,11 +159,17 @@ def run_separately(given: argparse.Namespace, model: ListeningModel, hearing: He
 
 
 def default_workers(model: ListeningModel, files: int) -> int:
-    """Return the number of worker processes: one a core for a small model and many files, else 1 for this process."""
-    if not isinstance(model, Model) or model.threads is None:
-        return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, files // FILES_FOR_WORKERS))
+    """Return the number of processes: one a core for a small model and many files, else 1 for this process."""
+    return default_processes(files) if _small(model) else 1
+
+
+def default_places(model: ListeningModel) -> int:
+    """Return the number of sessions in a pass: more for a small model, whose contexts take little memory."""
+    return SMALL_PLACES if _small(model) else PLACES
+
+
+def _small(model: ListeningModel) -> bool:
+    return isinstance(model, Model) and model.threads is not None
 
 
 def kept(path: Path, first: Line) -> dict[str, Line]:
@@ -297,48 +271,55 @@ def add_line(summary: Line, last: Line) -> None:
         summary[name] = round(summary[name] + last[name], 3)
 
 
+def task_sizes(files: int, processes: int) -> Iterator[int]:
+    """Yield the number of files of each task, smaller ones towards the end, so that all processes end together."""
+    while files > 0:
+        size = min(files, max(LEAST_FILES, min(MOST_FILES, -(-files // (3 * processes)))))
+        yield size
+        files -= size
+
+
 def _heard(
-    model: ListeningModel, paths: Sequence[Path], hearing: Hearing, workers: int, load: Sequence[Any]
+    model: ListeningModel, paths: Sequence[Path], hearing: Hearing, workers: Workers | None
 ) -> Iterator[list[Line]]:
-    """Hear files in this process or in several, and yield the lines of each as it ends."""
-    if workers == 1:
+    """Hear files in this process and in others, and yield the lines of each as its task ends, in the order of tasks.
+
+    A task is the same, and therefore its passes, whichever process takes it.
+    """
+    if workers is None:
         yield from hearing.lines(model, paths)
         return
-    # Not forked: threads of torch and of the progress bar do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    remaining, tasks = iter(paths), deque[Future[list[list[Line]]]]()
-    pool = ProcessPoolExecutor(workers, context, _begin_worker, (hearing, *load))
+    coming, running = iter(paths), deque[Future[list[list[Line]]]]()
+    tasks = (list(islice(coming, size)) for size in task_sizes(len(paths), workers.count + 1))
+
+    def supplied() -> None:
+        """Give tasks to the other processes: one to hear, and one to begin without a pause."""
+        while sum(not task.done() for task in given) < 2 * workers.count and (files := next(tasks, None)):
+            given.append(workers.hear(hearing, files))
+            running.append(given[-1])
+
+    def ended() -> Iterator[list[Line]]:
+        while running and running[0].done():
+            yield from running.popleft().result()
+
+    given = deque[Future[list[list[Line]]]](maxlen=2 * workers.count)
     try:
         while True:
-            while len(tasks) < workers + 1 and (files := list(islice(remaining, TASK_FILES))):
-                tasks.append(pool.submit(_work, files))
-            if not tasks:
+            supplied()
+            if files := next(tasks, None):
+                own, heard = Future[list[list[Line]]](), list[list[Line]]()
+                running.append(own)
+                for lines in hearing.lines(model, files):
+                    heard.append(lines)
+                    supplied()
+                    yield from ended()
+                own.set_result(heard)
+            elif running:
+                yield from running.popleft().result()
+            else:
                 return
-            yield from tasks.popleft().result()
     except BrokenProcessPool as error:
         raise ChildError(
             "A worker process ended without a result, perhaps for lack of memory; --workers 1 needs none, and --resume "
             "keeps the files that are done."
         ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_worker: tuple[Hearing, ListeningModel] | None = None
-"""What a worker process hears with; None in any other process."""
-
-
-def _begin_worker(hearing: Hearing, load: Callable[..., ListeningModel], *arguments: Any) -> None:
-    """Load the model in a worker process."""
-    global _worker
-    # Ctrl-C goes to all processes of the terminal: a worker ends at once, and the command reports it.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _worker = hearing, load(*arguments)
-
-
-def _work(paths: Sequence[Path]) -> list[list[Line]]:
-    """Hear the files of one task in a worker process."""
-    if _worker is None:
-        raise ChildError("This process was not prepared as a worker.")
-    hearing, model = _worker
-    return list(hearing.lines(model, paths))

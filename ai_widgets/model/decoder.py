@@ -127,8 +127,9 @@ class Decoder:
     @torch.inference_mode()
     def advance(self, context: Context, embeddings: Tensor) -> Tensor:
         """Feed embeddings [1, count, width] and return the logits after the last one."""
-        hidden = self._hidden(context, embeddings)
-        context.end += len(hidden)
+        count = embeddings.shape[1]
+        hidden = self._hidden(context, embeddings, last=slice(-1, None) if count > 1 else None)
+        context.end += count
         logits: Tensor = self.model.lm_head(hidden[-1]).float()
         return logits
 
@@ -168,11 +169,10 @@ class Decoder:
             raise SessionError("One forward pass takes one context or more, each of them once.")
         if len(contexts) == 1:
             return self.advance(contexts[0], embeddings[0])[None]
-        hidden, counts = self._hidden_of_all(contexts, embeddings)
+        hidden, counts = self._hidden_of_all(contexts, embeddings, last=True)
         for context, count in zip(contexts, counts, strict=True):
             context.end += count
-        last = torch.tensor(counts, device=self.device).cumsum(0) - 1
-        logits: Tensor = self.model.lm_head(hidden[last]).float()
+        logits: Tensor = self.model.lm_head(hidden).float()
         return logits
 
     @property
@@ -189,16 +189,24 @@ class Decoder:
             )
         )
 
-    def _hidden(self, context: Context, embeddings: Tensor) -> Tensor:
-        """Compute hidden states [count, width] of embeddings [1, count, width]; the caller extends the context."""
+    def _hidden(self, context: Context, embeddings: Tensor, last: slice | None = None) -> Tensor:
+        """Compute hidden states [count, width] of embeddings [1, count, width]; the caller extends the context.
+
+        `last` selects the last one, without the others.
+        """
         count = embeddings.shape[1]
         context.reserve(count)
         positions, mask = self._places(context, count), self._mask(count, context.position + count)
-        hidden: Tensor = self.model.model(embeddings, positions, mask, context)[0]
+        hidden: Tensor = self.model.model(embeddings, positions, mask, context, last)[0]
         return hidden
 
-    def _hidden_of_all(self, contexts: Sequence[Context], embeddings: Sequence[Tensor]) -> tuple[Tensor, list[int]]:
-        """Compute the hidden states [sum of counts, width] of several contexts, and the count of each, as `_hidden`."""
+    def _hidden_of_all(
+        self, contexts: Sequence[Context], embeddings: Sequence[Tensor], *, last: bool = False
+    ) -> tuple[Tensor, list[int]]:
+        """Compute the hidden states of several contexts, as `_hidden`, and the count of each.
+
+        They are [sum of counts, width]; with `last` only the last one of each context, [contexts, width].
+        """
         counts = [each.shape[1] for each in embeddings]
         for context, count in zip(contexts, counts, strict=True):
             context.reserve(count)
@@ -206,7 +214,8 @@ class Decoder:
         positions = torch.cat([self._places(context, count) for context, count in both], dim=1)
         masks = tuple(self._mask(count, context.position + count) for context, count in both)
         row = Row(tuple(contexts), counts, masks)
-        hidden: Tensor = self.model.model(torch.cat(list(embeddings), dim=1), positions, None, row)[0]
+        ends = torch.tensor(counts, device=self.device).cumsum(0) - 1 if last and max(counts) > 1 else None
+        hidden: Tensor = self.model.model(torch.cat(list(embeddings), dim=1), positions, None, row, ends)[0]
         return hidden, counts
 
     def _places(self, context: Context, count: int) -> Tensor:

@@ -20,9 +20,12 @@ from torch.nn import functional
 
 from .configuration import LanguageModelShape
 from .context import Context, Row
+from .linear import Linear
 
 Rotation = tuple[Tensor, Tensor]
 """Cosine and sine of RoPE's angles for the tokens of a step, each [..., tokens, head size]."""
+Places = Tensor | slice
+"""Indices of tokens of a step."""
 
 
 class RmsNorm(nn.Module):
@@ -70,20 +73,34 @@ class Attention(nn.Module):
     def __init__(self, shape: LanguageModelShape, layer: int) -> None:
         super().__init__()
         self.layer, self.size, self.group = layer, shape.head_size, shape.heads // shape.key_heads
-        self.q_proj = nn.Linear(shape.width, shape.query_rows)
-        self.k_proj = nn.Linear(shape.width, shape.key_rows)
-        self.v_proj = nn.Linear(shape.width, shape.key_rows)
-        self.o_proj = nn.Linear(shape.query_rows, shape.width, bias=False)
+        self.q_proj = Linear(shape.width, shape.query_rows)
+        self.k_proj = Linear(shape.width, shape.key_rows)
+        self.v_proj = Linear(shape.width, shape.key_rows)
+        self.o_proj = Linear(shape.query_rows, shape.width, bias=False)
 
-    def forward(self, hidden: Tensor, rotation: Rotation, mask: Tensor | None, context: Context | Row) -> Tensor:
+    def forward(
+        self,
+        hidden: Tensor,
+        rotation: Rotation,
+        mask: Tensor | None,
+        context: Context | Row,
+        last: Places | None = None,
+    ) -> Tensor:
+        asking = hidden if last is None else hidden[:, last]
         query, key, value = (
-            project(hidden).unflatten(-1, (-1, self.size)).transpose(1, 2)
-            for project in (self.q_proj, self.k_proj, self.v_proj)
+            project(tokens).unflatten(-1, (-1, self.size)).transpose(1, 2)
+            for project, tokens in ((self.q_proj, asking), (self.k_proj, hidden), (self.v_proj, hidden))
         )
-        query, key = apply_rotation(query, rotation), apply_rotation(key, rotation)
+        cos, sin = rotation
+        query = apply_rotation(query, rotation if last is None else (cos[..., last, :], sin[..., last, :]))
+        key = apply_rotation(key, rotation)
+        # A last token attends to all positions.
+        mask = mask if last is None else None
         if isinstance(context, Row):
-            queries, keys, values = (torch.split(heads, context.counts, dim=2) for heads in (query, key, value))
-            each = zip(queries, keys, values, context.masks, context.contexts, strict=True)
+            keys, values = (torch.split(heads, context.counts, dim=2) for heads in (key, value))
+            queries = torch.split(query, context.counts if last is None else 1, dim=2)
+            masks = context.masks if last is None else (None,) * len(context.contexts)
+            each = zip(queries, keys, values, masks, context.contexts, strict=True)
             attended = torch.cat([self._attend(*part) for part in each], dim=2)
         else:
             attended = self._attend(query, key, value, mask, context)
@@ -106,9 +123,9 @@ class Mlp(nn.Module):
 
     def __init__(self, shape: LanguageModelShape) -> None:
         super().__init__()
-        self.gate_proj = nn.Linear(shape.width, shape.mlp, bias=False)
-        self.up_proj = nn.Linear(shape.width, shape.mlp, bias=False)
-        self.down_proj = nn.Linear(shape.mlp, shape.width, bias=False)
+        self.gate_proj = Linear(shape.width, shape.mlp, bias=False)
+        self.up_proj = Linear(shape.width, shape.mlp, bias=False)
+        self.down_proj = Linear(shape.mlp, shape.width, bias=False)
 
     def forward(self, hidden: Tensor) -> Tensor:
         out: Tensor = self.down_proj(functional.silu(self.gate_proj(hidden)) * self.up_proj(hidden))
@@ -125,8 +142,16 @@ class Layer(nn.Module):
         self.input_layernorm = RmsNorm(shape.width, shape.norm_eps)
         self.post_attention_layernorm = RmsNorm(shape.width, shape.norm_eps)
 
-    def forward(self, hidden: Tensor, rotation: Rotation, mask: Tensor | None, context: Context | Row) -> Tensor:
-        hidden = hidden + self.self_attn(self.input_layernorm(hidden), rotation, mask, context)
+    def forward(
+        self,
+        hidden: Tensor,
+        rotation: Rotation,
+        mask: Tensor | None,
+        context: Context | Row,
+        last: Places | None = None,
+    ) -> Tensor:
+        attended = self.self_attn(self.input_layernorm(hidden), rotation, mask, context, last)
+        hidden = (hidden if last is None else hidden[:, last]) + attended
         out: Tensor = hidden + self.mlp(self.post_attention_layernorm(hidden))
         return out
 
@@ -143,7 +168,14 @@ class Backbone(nn.Module):
         self.norm = RmsNorm(shape.width, shape.norm_eps)
         self.rotary_emb = RotaryEmbedding(shape)
 
-    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor | None, context: Context | Row) -> Tensor:
+    def forward(
+        self,
+        embeddings: Tensor,
+        positions: Tensor,
+        mask: Tensor | None,
+        context: Context | Row,
+        last: Places | None = None,
+    ) -> Tensor:
         """Compute the hidden states of new tokens.
 
         Parameters
@@ -158,15 +190,21 @@ class Backbone(nn.Module):
         context
             KV cache, which is read, and extended at its end; or the contexts of several sessions whose new tokens lie
             side by side in `embeddings`. Everything but attention then treats their tokens as one step's.
+        last
+            Index of the last token of each context, if only their hidden states are wanted. The last layer then
+            computes only keys and values of the others.
 
         Returns
         -------
         Tensor [1, tokens, width]
+            Of all tokens, or of those in `last`.
         """
         rotation = self.rotary_emb(positions, embeddings.dtype)
         hidden = embeddings
-        for layer in self.layers:
+        *layers, top = self.layers
+        for layer in layers:
             hidden = layer(hidden, rotation, mask, context)
+        hidden = top(hidden, rotation, mask, context, last)
         out: Tensor = self.norm(hidden)
         return out
 
@@ -188,4 +226,4 @@ class Qwen2(nn.Module):
         super().__init__()
         self.shape = shape
         self.model = Backbone(shape)
-        self.lm_head = nn.Linear(shape.width, shape.vocabulary, bias=False)
+        self.lm_head = Linear(shape.width, shape.vocabulary, bias=False)

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from ..audio.features import MEL_BINS
 from ..errors import CheckpointError
+from .linear import Linear
 
 FRAMES = 20
 """Number of positions of a chunk after the tower's convolutions."""
@@ -97,10 +98,10 @@ class Attention(nn.Module):
         super().__init__()
         width = shape.d_model
         self.num_heads = shape.encoder_attention_heads
-        self.q_proj = nn.Linear(width, width)
-        self.k_proj = nn.Linear(width, width, bias=False)
-        self.v_proj = nn.Linear(width, width)
-        self.out_proj = nn.Linear(width, width)
+        self.q_proj = Linear(width, width)
+        self.k_proj = Linear(width, width, bias=False)
+        self.v_proj = Linear(width, width)
+        self.out_proj = Linear(width, width)
 
 
 class Layer(nn.Module):
@@ -110,8 +111,8 @@ class Layer(nn.Module):
         super().__init__()
         self.self_attn = Attention(shape)
         self.self_attn_layer_norm = nn.LayerNorm(shape.d_model)
-        self.fc1 = nn.Linear(shape.d_model, shape.encoder_ffn_dim)
-        self.fc2 = nn.Linear(shape.encoder_ffn_dim, shape.d_model)
+        self.fc1 = Linear(shape.d_model, shape.encoder_ffn_dim)
+        self.fc2 = Linear(shape.encoder_ffn_dim, shape.d_model)
         self.final_layer_norm = nn.LayerNorm(shape.d_model)
 
 
@@ -132,7 +133,7 @@ class AudioTower(nn.Module):
         self.positional_embedding = Sinusoids(shape.max_source_positions, width)
         self.layers = nn.ModuleList([Layer(shape) for _ in range(shape.encoder_layers)])
         self.ln_post = nn.LayerNorm(width)
-        self.proj = nn.Linear(width, shape.output_dim)
+        self.proj = Linear(width, shape.output_dim)
 
     def forward(self, mels: Tensor) -> Tensor:
         return encode_chunks(self, mels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -39,7 +40,7 @@ def heading(model: ListeningModel, settings: Settings) -> Header:
         versions={
             "ai_widgets": __version__,
             "python": platform.python_version(),
-            **({} if language is None else {"torch": version("torch")}),
+            **({} if language is None else {"torch": _torch_version()}),
             "numpy": np.__version__,
             "system": f"{platform.system()} {platform.machine()}",
         },
@@ -62,6 +63,12 @@ def _facts(model: LanguageModel) -> dict[str, Any]:
         "traits": model.traits.to_json(),
         "threads": model.threads,
     }
+
+
+@cache
+def _torch_version() -> str:
+    # Cached, since the lookup reads a file (2 ms), and every file of a folder may have a session of its own.
+    return version("torch")
 
 
 def _texts(model: LanguageModel, tokens: set[int]) -> dict[str, str]:
