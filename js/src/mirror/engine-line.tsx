@@ -10,7 +10,6 @@ export function EngineLine({ channel }: { channel: NotebookChannel }) {
   const { value } = channel.delivery;
   return (
     <p class="aiw-model" data-testid="engine">
-      {channel.facts.value === null ? "" : "The model runs in this page. "}
       {engineText(channel)}{" "}
       <span
         data-testid="delivery"

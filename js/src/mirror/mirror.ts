@@ -224,9 +224,9 @@ export class Mirror implements Follower {
 
   #begin(session: Outbound): void {
     session.beginSent();
-    const { number, settings } = session.session;
+    const { number, settings, runtime } = session.session;
     const { page, live } = this.options;
-    this.options.post({ type: "engine_begin", page, session: number, settings, live: live() });
+    this.options.post({ type: "engine_begin", page, session: number, settings, live: live(), runtime });
     this.#watch();
   }
 
