@@ -200,7 +200,8 @@ describe("with a kernel", () => {
 
 describe("a page that is opened while the kernel has a record", () => {
   it("asks for it, and shows it as a recording until something is heard", async () => {
-    const { model, store, welcome, loaded, channel, name } = opened();
+    // The history is shown until the record has come.
+    const { model, store, welcome, loaded, channel, name } = opened({ history: HISTORY });
     const open = vi.spyOn(channel.recordings, "open").mockImplementation(() => {});
     welcome({ first: 12 });
     const [save] = model.of("save");
@@ -267,6 +268,27 @@ describe("without a kernel", () => {
     await until(() => store.record.decided === 3);
     expect(channel.running).toBe(true);
     expect(channel.delivery.value).toEqual({ state: "unconnected", chunks: 3, taken: 2 });
+  });
+
+  it("the browser asks before a session is left that the kernel lacks", async () => {
+    const listeners = new Map<string, (event: Event) => void>();
+    vi.stubGlobal("addEventListener", (name: string, listener: () => void) => listeners.set(name, listener));
+    const { model, store, welcome, loaded, speak, work, microphone } = opened();
+    const leave = () => {
+      const event = new Event("beforeunload", { cancelable: true });
+      listeners.get("beforeunload")?.(event);
+      return event.defaultPrevented;
+    };
+    welcome();
+    await loaded();
+    await speak();
+    await work();
+    expect(leave()).toBe(false);
+    model.emit("comm:close");
+    for (let i = 0; i < 20; i++) microphone.hear();
+    await until(() => store.record.decided === 7);
+    expect(leave()).toBe(true);
+    vi.unstubAllGlobals();
   });
 
   it("and back again, it takes what it has missed", async () => {

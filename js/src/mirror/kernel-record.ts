@@ -20,10 +20,7 @@ export class KernelRecord {
 
   constructor(store: Store, { page, post, open }: KernelRecordOptions) {
     const { saving, problems } = this.#transfer;
-    this.#saver = new FileSaver(this.#transfer, page, post, (file, name) => {
-      // What was heard meanwhile is newer.
-      if (store.record.count === 0) open(new File([file], name));
-    });
+    this.#saver = new FileSaver(this.#transfer, page, post, (file, name) => open(new File([file], name)));
     const stops = [
       saving.subscribe((now) => {
         if (now)

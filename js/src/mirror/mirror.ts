@@ -19,6 +19,8 @@ const MOST_DOUBLINGS = 5;
 export const RESEND_MS = 1000;
 /** Number of refusals without progress after which delivery ends. */
 const MOST_REFUSALS = 5;
+/** Number of chunks from which on the kernel is said to be behind: two seconds of audio. */
+export const MANY_BEHIND = 5;
 /** Sessions that are kept for a kernel that does not take them. */
 export const MOST_SESSIONS = 8;
 
@@ -65,6 +67,12 @@ export class Mirror implements Follower {
   /** Whether answers of the kernel are awaited. */
   get busy(): boolean {
     return this.#delivers && this.#sessions.some((session) => !session.complete || session.underWay > 0);
+  }
+
+  /** Whether leaving the page would lose what the kernel lacks, and a person cares to know. */
+  get behind(): boolean {
+    const { chunks, taken, state } = this.delivery.value;
+    return (state === "delivering" || state === "unconnected") && chunks - taken >= MANY_BEHIND;
   }
 
   /** Whether the kernel records another page; the next session of this page takes over. */

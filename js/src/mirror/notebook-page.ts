@@ -75,7 +75,7 @@ export class NotebookPage {
     const { store } = this.channel;
     this.#record = new KernelRecord(store, {
       ...{ page, post },
-      open: (file) => void this.#started.then(() => this.channel.recordings.open(file)),
+      open: (file) => void this.#started.then(() => this.#showRecord(file)),
     });
     this.#link = new KernelLink(model, page, {
       // The kernel sends no events to this page: it has them, or opens the record.
@@ -100,12 +100,14 @@ export class NotebookPage {
     const saved = recordOfHistory(this.model.get("history"));
     if (saved) showSaved(store, saved);
     this.#readModel(this.model.get("model_info"));
+    globalThis.addEventListener?.("beforeunload", this.#onLeave);
     this.#link.start();
     this.#started = this.channel.start();
   }
 
   /** Release everything after the model was closed. */
   end(): void {
+    globalThis.removeEventListener?.("beforeunload", this.#onLeave);
     this.#mirror.end();
     this.#files.end();
     this.#record.end();
@@ -184,6 +186,16 @@ export class NotebookPage {
     if (store.line.value === "lost" || store.line.value === "waiting") this.#lineBack(store);
     this.#mirror.connected();
     if (recorded > 0 && !this.#mirror.used) this.#record.fetch();
+  }
+
+  /** Have the browser ask before it leaves a page whose session the kernel lacks. */
+  readonly #onLeave = (event: Event): void => {
+    if (this.#mirror.behind) event.preventDefault();
+  };
+
+  /** Show the kernel's record, unless something was heard here meanwhile. */
+  #showRecord(file: File): void {
+    if (!this.#mirror.used && !this.channel.running) this.channel.recordings.open(file);
   }
 
   #lineBack(store: Store): void {
