@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AiWidgetsError, SessionError
-from ..protocol import Chunk, Decision, Event, Token, Turn
+from ..protocol import Chunk, Decision, Event, Notice, Token, Turn
 from ..record.record import SessionRecord
 from ..settings import Settings
 from .loop import Loop
@@ -131,6 +131,12 @@ def check_rerun(record: SessionRecord) -> None:
     lacking = next((chunk.chunk for chunk in chunks if not record.keeps(chunk.chunk)), None)
     if lacking is not None:
         raise missing(lacking)
+    silent = next((notice for notice in record.of_type(Notice) if notice.kind == "audio_missing"), None)
+    if silent is not None:
+        raise SessionError(
+            f"The audio of chunk {silent.chunk} did not reach the record, which has silence in its place, so it cannot "
+            "be heard again. A page keeps ten minutes of audio for a busy kernel."
+        )
 
 
 def rerun(

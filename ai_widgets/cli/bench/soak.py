@@ -187,7 +187,7 @@ def _reading(widget: CountingWidget, audio_s: float) -> Reading:
         memory_bytes(),
         len(record),
         threading.active_count(),
-        widget._channel.presenter.pipeline.queued,
+        widget._channel.queued,
         len(json.dumps(widget.history)),
         median(timing.decide_ms for timing in newest) if newest else 0.0,
     )

@@ -62,6 +62,11 @@ class Calls(Received):
         return self.presenter.pipeline.waiting
 
     @property
+    def queued(self) -> int:
+        """Number of items in the queues of the pipeline."""
+        return self.presenter.pipeline.queued
+
+    @property
     def record(self) -> SessionRecord:
         """Record that is shown: the running session's, or another one."""
         return self.presenter.pipeline.record

@@ -53,6 +53,10 @@ class SessionChannel(Protocol):
         """Chunks that have arrived and are not decided yet."""
 
     @property
+    def queued(self) -> int:
+        """Number of items in the kernel's queues."""
+
+    @property
     def record(self) -> SessionRecord:
         """Record that is shown."""
 

@@ -24,6 +24,7 @@ from ..recordings.jobs import Jobs
 from ..recordings.saving import Saver
 from ..voice.voice import Speak
 from ..wire import messages, outgoing, recording_messages
+from ..wire.budget import Budget
 from ..wire.engine_messages import EngineBegin, EngineChunk, EngineEvents, EngineFile
 from ..wire.kernel_engine import EngineAction, EngineControl, EngineElsewhere, EngineSet, EngineTaken
 from ..wire.limits import Pace
@@ -40,6 +41,12 @@ NOT_LOADED = "The model is not loaded yet; the page begins its session when the 
 """Answer to a page that begins a session too early."""
 ELSEWHERE = 'make the widget with engine="kernel"'
 """What a person does who needs the session in the kernel, for the sentences of refusals."""
+BEGIN_BURST = 16
+"""Sessions that pages may begin at once: twice as many as a page keeps for a busy kernel."""
+BEGIN_SECONDS = 1.0
+"""Seconds until they may begin one more, faster than a person resets."""
+TOO_MANY = "Too many sessions begin at once; send it again in a second."
+"""Answer to a page that begins sessions faster than that; a kept session is a folder on the disk."""
 logger = logging.getLogger(__name__)
 
 
@@ -76,6 +83,7 @@ class PageChannel(Received):
             self._shown, name, exporting(load, self._files), self._files, settings, live, record(), pull
         )
         self._saver = Saver(self._jobs, self.presenter.put)
+        self._begins = Budget(BEGIN_BURST, BEGIN_SECONDS)
 
     @property
     def _answers(self) -> PagePresenter:
@@ -113,6 +121,11 @@ class PageChannel(Received):
     def waiting(self) -> int:
         """Chunks that have arrived in the page and are not decided, as it reported last."""
         return self.presenter.waiting
+
+    @property
+    def queued(self) -> int:
+        """The kernel has no queue: a message is recorded when it is taken, and chunks wait in the page."""
+        return 0
 
     @property
     def record(self) -> SessionRecord:
@@ -170,7 +183,7 @@ class PageChannel(Received):
         self._ask("interrupt")
 
     def begin_session(self) -> None:
-        """Ask the page to begin a new session; the record is replaced when its first event arrives."""
+        """Ask the page to begin a new session; the record is replaced when it has."""
         self._ask("reset")
 
     def feed(self, samples: Array, rate: int, *, end: bool, tail_s: float) -> NoReturn:  # noqa: ARG002 - refused
@@ -230,9 +243,7 @@ class PageChannel(Received):
                 if self._speaks_our_protocol(message):
                     parts.welcome(message)
             case messages.MicState():
-                parts.mic = message
-                parts.show_state()
-                parts.arrived()
+                parts.microphone(message)
             case messages.Set():
                 self._set(message)
             case messages.Poll():
@@ -263,8 +274,8 @@ class PageChannel(Received):
         parts, before = self.presenter, self.presenter.session
         if before is None or not before.is_of(message):
             model = parts.source.loaded
-            if model is None:
-                parts.tell(_nothing(message, NOT_LOADED))
+            if model is None or not self._begins.spend():
+                parts.tell(_nothing(message, NOT_LOADED if model is None else TOO_MANY))
                 return
             try:
                 session = PageSession(model, message, self._record())

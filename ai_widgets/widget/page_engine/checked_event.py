@@ -47,7 +47,7 @@ FLAGS = frozenset(
     )
 )
 """Flags of a chunk, as `protocol.Chunk` lists them."""
-OF_THE_KERNEL = frozenset({"fork", "context_rebuilt", "salvaged", "not_written", "audio_discarded", "audio_missing"})
+OF_THE_KERNEL = frozenset({"fork", "context_rebuilt", "salvaged", "not_written", "audio_missing"})
 """Kinds of notices that a page's session never has: the record adds them, or a fork."""
 
 T = TypeVar("T")

@@ -25,6 +25,9 @@ from ..wire.kernel_engine import EngineTaken
 from .checked_event import Facts, checked
 from .event_order import EventOrder
 
+OF_THE_PAGE = frozenset({"audio_discarded", "events_reduced"})
+"""Kinds of notices on what the page discards of its own memory. They are counted and not recorded: the record here has
+limits of its own, or a folder that keeps all, and notes itself what it discards."""
 DEVICE = "page"
 """Device in the heading of a record whose session ran in a page, as a page itself writes it."""
 
@@ -138,7 +141,8 @@ class PageSession:
         if isinstance(event, Notice):
             self._follow(event)
         try:
-            self.record.append(event)
+            if not (isinstance(event, Notice) and event.kind in OF_THE_PAGE):
+                self.record.append(event)
         except (OverflowError, TypeError, ValueError) as error:
             # Of an event that passes all checks this is a fault of the checks; the record is as before.
             raise EventError(f"The event {event.type!r} cannot be stored ({error}).") from error

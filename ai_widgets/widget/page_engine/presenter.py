@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from threading import RLock
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ...protocol import CHUNK_SECONDS
@@ -14,7 +15,9 @@ from ..history_writer import HistoryKeeper
 from ..live_settings import LiveSettings
 from ..loading import ModelSource
 from ..model_info import describe_model
+from ..stages.running_session import PROGRESS
 from ..wire import outgoing
+from ..wire.alarm import Alarm
 from ..wire.engine_messages import EngineEvents
 from ..wire.failures import describe, details
 from ..wire.kernel_message import KernelMessage
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from ...model.hub import Progress
     from ...session.listening import ListeningModel
 
+QUIET_SECONDS = 2.0
+"""Seconds without a message after which a recording counts as ended and the history is written: a page that hears
+sends some messages a second."""
 logger = logging.getLogger(__name__)
 
 
@@ -87,6 +93,8 @@ class PagePresenter:
         self.outbox = Outbox(shown.send, lambda: unsent, lambda: 0, shown.send_lock, pull=pull)
         self._keeper = HistoryKeeper(self._show_history)
         self._keeper.follow(record, self.outbox.session)
+        self._quiet = Alarm(self._look_for_quiet)
+        self._arrived = monotonic()
         self._loop: dict[str, Any] = {"mode": "run", "phase": "", "chunk": -1}
         self.waiting = 0
         self.mic = MicState("idle", "", "")
@@ -101,6 +109,7 @@ class PagePresenter:
 
     def close(self) -> None:
         """End timers and loading, and release model and files; the record stays."""
+        self._quiet.close()
         self.outbox.close()
         self.source.stop()
         self._files.withdraw()
@@ -157,7 +166,7 @@ class PagePresenter:
             {
                 "waiting": self.waiting,
                 "lag_s": round(self.waiting * CHUNK_SECONDS, 1),
-                "dropped_chunks": int(dropped / CHUNK_SECONDS),
+                "dropped_chunks": int(dropped / CHUNK_SECONDS + PROGRESS),
                 "dropped_s": round(dropped, 3),
                 "discarded_s": round(self.record.audio_start_s, 1),
             },
@@ -217,11 +226,26 @@ class PagePresenter:
         if message is not None:
             self._loop = {"mode": message.mode, "phase": message.phase, "chunk": message.chunk}
             self.waiting = message.waiting
+        self._arrived = monotonic()
+        self._quiet.set(QUIET_SECONDS)
         self.show_state()
-        complete = not self.waiting and session.chunks == session.heard
-        if complete and self.state in ("stopped", "error"):
+        self._keeper.look(idle=not self.waiting and session.chunks == session.heard)
+
+    def microphone(self, message: MicState) -> None:
+        """Show the state of the page's microphone; the history is written when a recording has ended."""
+        self.mic = message
+        if message.state in ("idle", "stopped", "error"):
             self._keeper.recording_ended()
-        self._keeper.look(idle=complete)
+        self.show_state()
+        self.arrived()
+
+    def _look_for_quiet(self) -> None:
+        """Write the history if no message came for a while. A timer calls this, since a page may just be closed."""
+        left = QUIET_SECONDS - (monotonic() - self._arrived)
+        if left > 0:
+            self._quiet.set(left)
+        else:
+            self._keeper.flush()
 
     # Messages --------------------------------------------------------------------------------------------------------
 
