@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 /** A widget whose engine runs in the notebook's page: with its kernel, without it, and when it comes back. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { deliveryText } from "../src/mirror/engine-line";
@@ -163,6 +164,26 @@ describe("with a kernel", () => {
     await settle();
     expect(channel.running).toBe(false);
     expect(store.record.count).toBe(0);
+  });
+
+  it("does what Python asks of the page that this tab showed before", async () => {
+    sessionStorage.clear();
+    const before = opened();
+    dispatchEvent(new Event("pagehide"));
+    const { model, store, welcome, loaded, channel, work, kernel } = opened();
+    welcome();
+    await loaded();
+    const page = before.name();
+    model.say({ type: "engine_set", page, changes: { bias: 2 } });
+    expect(store.settings.value).toMatchObject({ bias: 2 });
+    model.say({ type: "engine_control", page: "of another tab", action: "pause" });
+    expect(store.loop.value.mode).toBe("run");
+    // The kernel's record is of the page before: it gives way to a session that has not begun yet.
+    model.say({ type: "engine_control", page, action: "reset" });
+    await until(() => model.of("engine_begin").length === 1);
+    await work();
+    expect(kernel.begun).toMatchObject({ session: 2, settings: { bias: 2 } });
+    expect(channel.running).toBe(false);
   });
 
   it("tells the kernel the state of the microphone", async () => {

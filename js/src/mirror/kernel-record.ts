@@ -54,10 +54,11 @@ export class KernelRecord {
     this.#saver.save("aiw");
   }
 
-  /** Forget the record: this page has a session of its own. */
-  cancel(): void {
-    this.#fetched = true;
+  /** End a transfer that the kernel does not finish; the next one begins anew. */
+  interrupt(): void {
+    if (!this.busy) return;
     this.#saver.cancel();
+    this.#fetched = false;
   }
 
   saved(message: Extract<KernelMessage, { type: "saved" }>): void {

@@ -127,6 +127,11 @@ export class Mirror implements Follower {
     this.#show();
   }
 
+  /** Begin the next session at once, also where the kernel's is of a page before this one. */
+  claim(): void {
+    this.#owner = true;
+  }
+
   /** Deliver no more of these sessions: the kernel records another page. */
   takenOver(): void {
     this.#elsewhere = true;
