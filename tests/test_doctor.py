@@ -34,7 +34,7 @@ def machine(free: int = 16_000_000_000) -> Machine:
 @pytest.fixture
 def well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Surroundings:
     """A set-up in which nothing is wrong: files of the bundle, a writable cache, a hub that answers."""
-    for name in ("widget.js", "widget.css", "answer.js", "answer.css"):
+    for name in ("widget.js", "page_widget.js", "widget.css", "answer.js", "answer.css"):
         (tmp_path / name).write_text("built", encoding="utf-8")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)

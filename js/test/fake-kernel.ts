@@ -92,6 +92,7 @@ export class HeardSession {
     () => {},
   );
   readonly settings = { greedy: true };
+  readonly runtime = "onnxruntime-web 1.30.0";
   sounds: (Float32Array | null)[] = [];
   closed = false;
 

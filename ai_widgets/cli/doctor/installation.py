@@ -22,7 +22,7 @@ NATIVE = {
 }
 """Import names of libraries with compiled parts, by distribution: those that break where a system library is absent.
 torch has a check of its own."""
-BUILT = ("widget.js", "widget.css", "answer.js", "answer.css")
+BUILT = ("widget.js", "page_widget.js", "widget.css", "answer.js", "answer.css")
 """Files of the widgets' front end that the build writes."""
 
 

@@ -1,16 +1,12 @@
 /** Line below the model's: the engine that runs in this page, and how far the kernel's record is behind. */
 import { engineText } from "../page/engine-text";
-import type { Delivery } from "./mirror";
+import { type Delivery, MANY_BEHIND } from "./mirror";
 import type { NotebookChannel } from "./notebook-channel";
-
-/** Number of chunks from which on the kernel is said to be behind: two seconds of audio. */
-const MANY_BEHIND = 5;
 
 export function EngineLine({ channel }: { channel: NotebookChannel }) {
   const { value } = channel.delivery;
   return (
     <p class="aiw-model" data-testid="engine">
-      {channel.facts.value === null ? "" : "The model runs in this page. "}
       {engineText(channel)}{" "}
       <span
         data-testid="delivery"

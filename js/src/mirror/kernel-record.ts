@@ -20,10 +20,7 @@ export class KernelRecord {
 
   constructor(store: Store, { page, post, open }: KernelRecordOptions) {
     const { saving, problems } = this.#transfer;
-    this.#saver = new FileSaver(this.#transfer, page, post, (file, name) => {
-      // What was heard meanwhile is newer.
-      if (store.record.count === 0) open(new File([file], name));
-    });
+    this.#saver = new FileSaver(this.#transfer, page, post, (file, name) => open(new File([file], name)));
     const stops = [
       saving.subscribe((now) => {
         if (now)
@@ -57,10 +54,11 @@ export class KernelRecord {
     this.#saver.save("aiw");
   }
 
-  /** Forget the record: this page has a session of its own. */
-  cancel(): void {
-    this.#fetched = true;
+  /** End a transfer that the kernel does not finish; the next one begins anew. */
+  interrupt(): void {
+    if (!this.busy) return;
     this.#saver.cancel();
+    this.#fetched = false;
   }
 
   saved(message: Extract<KernelMessage, { type: "saved" }>): void {

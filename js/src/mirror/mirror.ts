@@ -19,6 +19,8 @@ const MOST_DOUBLINGS = 5;
 export const RESEND_MS = 1000;
 /** Number of refusals without progress after which delivery ends. */
 const MOST_REFUSALS = 5;
+/** Number of chunks from which on the kernel is said to be behind: two seconds of audio. */
+export const MANY_BEHIND = 5;
 /** Sessions that are kept for a kernel that does not take them. */
 export const MOST_SESSIONS = 8;
 
@@ -65,6 +67,12 @@ export class Mirror implements Follower {
   /** Whether answers of the kernel are awaited. */
   get busy(): boolean {
     return this.#delivers && this.#sessions.some((session) => !session.complete || session.underWay > 0);
+  }
+
+  /** Whether leaving the page would lose what the kernel lacks, and a person cares to know. */
+  get behind(): boolean {
+    const { chunks, taken, state } = this.delivery.value;
+    return (state === "delivering" || state === "unconnected") && chunks - taken >= MANY_BEHIND;
   }
 
   /** Whether the kernel records another page; the next session of this page takes over. */
@@ -117,6 +125,11 @@ export class Mirror implements Follower {
     this.#connected = false;
     this.#reset();
     this.#show();
+  }
+
+  /** Begin the next session at once, also where the kernel's is of a page before this one. */
+  claim(): void {
+    this.#owner = true;
   }
 
   /** Deliver no more of these sessions: the kernel records another page. */
@@ -224,9 +237,9 @@ export class Mirror implements Follower {
 
   #begin(session: Outbound): void {
     session.beginSent();
-    const { number, settings } = session.session;
+    const { number, settings, runtime } = session.session;
     const { page, live } = this.options;
-    this.options.post({ type: "engine_begin", page, session: number, settings, live: live() });
+    this.options.post({ type: "engine_begin", page, session: number, settings, live: live(), runtime });
     this.#watch();
   }
 

@@ -4,7 +4,7 @@
  */
 import type { CaptureHost } from "../capture/host";
 import { KernelLink, type KernelModel, pageName } from "../channel/link";
-import type { BrowserMessage, KernelMessage } from "../channel/messages";
+import type { BrowserMessage, EngineAction, KernelMessage } from "../channel/messages";
 import type { Buffers } from "../channel/payload";
 import { readModelInfo } from "../channel/reading";
 import type { SettingsChange } from "../engine/engine";
@@ -18,6 +18,7 @@ import { engineLoad } from "./engine-files";
 import type { FileCache } from "./file-cache";
 import { KernelFiles } from "./kernel-files";
 import { KernelRecord } from "./kernel-record";
+import { leavePage, leftPages } from "./left-pages";
 import { Mirror } from "./mirror";
 import { NotebookChannel } from "./notebook-channel";
 
@@ -52,6 +53,8 @@ export class NotebookPage {
   readonly #files: KernelFiles;
   readonly #mirror: Mirror;
   readonly #record: KernelRecord;
+  /** Pages that this tab has shown before. */
+  readonly #left = leftPages();
   #started: Promise<void> = Promise.resolve();
 
   constructor(
@@ -75,7 +78,7 @@ export class NotebookPage {
     const { store } = this.channel;
     this.#record = new KernelRecord(store, {
       ...{ page, post },
-      open: (file) => void this.#started.then(() => this.channel.recordings.open(file)),
+      open: (file) => void this.#started.then(() => this.#showRecord(file)),
     });
     this.#link = new KernelLink(model, page, {
       // The kernel sends no events to this page: it has them, or opens the record.
@@ -100,12 +103,16 @@ export class NotebookPage {
     const saved = recordOfHistory(this.model.get("history"));
     if (saved) showSaved(store, saved);
     this.#readModel(this.model.get("model_info"));
+    globalThis.addEventListener?.("beforeunload", this.#onLeave);
+    globalThis.addEventListener?.("pagehide", this.#onPageHide);
     this.#link.start();
     this.#started = this.channel.start();
   }
 
   /** Release everything after the model was closed. */
   end(): void {
+    globalThis.removeEventListener?.("beforeunload", this.#onLeave);
+    globalThis.removeEventListener?.("pagehide", this.#onPageHide);
     this.#mirror.end();
     this.#files.end();
     this.#record.end();
@@ -128,8 +135,9 @@ export class NotebookPage {
 
   #receive(message: KernelMessage, buffers: Buffers): void {
     const { channel } = this;
-    const mine = !("page" in message && message.page) || message.page === this.#link.page;
-    if (!mine) return;
+    const to = "page" in message ? (message.page ?? "") : "";
+    const asked = message.type === "engine_control" || message.type === "engine_set";
+    if (to !== "" && to !== this.#link.page && !(asked && this.#left.includes(to))) return;
     switch (message.type) {
       case "welcome":
         this.#welcome(message.first ?? 0);
@@ -147,7 +155,7 @@ export class NotebookPage {
         this.#mirror.taken(message);
         break;
       case "engine_control":
-        this.#control(message.action);
+        this.#control(message.action, to !== "");
         break;
       case "engine_set":
         channel.set({ ...message.changes });
@@ -162,6 +170,8 @@ export class NotebookPage {
         this.#record.part(message, buffers);
         break;
       case "problem":
+        // That the model cannot be loaded is told as such.
+        if (message.code === "model" && !channel.ready) break;
         showProblem(
           channel.store,
           kernelProblem(
@@ -186,6 +196,21 @@ export class NotebookPage {
     if (recorded > 0 && !this.#mirror.used) this.#record.fetch();
   }
 
+  /** Have the browser ask before it leaves a page whose session the kernel lacks. */
+  readonly #onLeave = (event: Event): void => {
+    if (this.#mirror.behind) event.preventDefault();
+  };
+
+  readonly #onPageHide = (event: Event): void => {
+    // A page that the browser keeps may come back.
+    if (!(event as PageTransitionEvent).persisted) leavePage(this.#link.page);
+  };
+
+  /** Show the kernel's record, unless something was heard here meanwhile. */
+  #showRecord(file: File): void {
+    if (!this.#mirror.used && !this.channel.running) this.channel.recordings.open(file);
+  }
+
   #lineBack(store: Store): void {
     store.line.value = this.channel.ready ? "ready" : "connecting";
   }
@@ -193,7 +218,7 @@ export class NotebookPage {
   #lost(): void {
     const { store, ready } = this.channel;
     this.#mirror.disconnected();
-    this.#record.cancel();
+    this.#record.interrupt();
     if (!ready) store.line.value = "lost";
     showProblem(store, ready ? KERNEL_GONE : KERNEL_LOST);
   }
@@ -213,11 +238,14 @@ export class NotebookPage {
       };
   }
 
-  #control(action: Extract<KernelMessage, { type: "engine_control" }>["action"]): void {
+  /** Do what Python asks of the session; `owner` says whether the kernel has one of this page, or of the one before. */
+  #control(action: EngineAction, owner: boolean): void {
     const { channel } = this;
     if (action === "interrupt") channel.interrupt();
-    else if (action === "reset") void channel.reset();
-    else if (action === "step") {
+    else if (action === "reset") {
+      if (owner) this.#mirror.claim();
+      void channel.reset();
+    } else if (action === "step") {
       if (channel.store.loop.value.mode !== "step") channel.loop("step");
       channel.step();
     } else channel.loop(action);

@@ -207,6 +207,7 @@ export class EngineChannel extends LiveChannel implements SessionChannel {
     this.#sessions += 1;
     this.options.follower?.began({
       number: this.#sessions,
+      runtime: `${engine.facts.runtime} ${engine.facts.version}`,
       settings: { ...session.settings },
       kept: this.#kept,
       gate: loop.gate,
@@ -217,7 +218,12 @@ export class EngineChannel extends LiveChannel implements SessionChannel {
       this.branching.clear();
       clearRecord(store, this.#sessions);
       const name = String(session.heading.model.name ?? "");
-      store.model.value = { status: "ready", kind: "model", name, detail: "in this tab" };
+      store.model.value = {
+        status: "ready",
+        kind: "model",
+        name,
+        detail: store.mirrored ? "runs in this page" : "in this tab",
+      };
       store.vocabulary.value = vocabularyOf(session.heading) ?? store.vocabulary.value;
       this.#settings.show(session);
       this.#moved(loop);

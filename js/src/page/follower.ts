@@ -8,6 +8,8 @@ import type { KeptEvents } from "./kept-events";
 export interface FollowedSession {
   /** 1, 2, … in this page. */
   readonly number: number;
+  /** What computes it, such as `onnxruntime-web 1.30.0`. */
+  readonly runtime: string;
   /** Settings at its beginning. */
   readonly settings: Values;
   readonly kept: KeptEvents;

@@ -12,6 +12,7 @@ export function StatePill({ store }: { store: Store }) {
   const { shown, line, mic, file, saved } = store;
   const state = shown.value;
   const quiet = line.value === "waiting" && (state === "idle" || state === "stopped");
+  const loading = store.runsIn === "page" && store.model.value.status === "loading" && state === "idle";
   const degraded = mic.value.degraded && state === "listening";
   const suspended = state === "listening" && isSuspended(store);
   const text = saved.value
@@ -20,17 +21,19 @@ export function StatePill({ store }: { store: Store }) {
       ? "suspended by the system"
       : quiet
         ? "waiting for the kernel"
-        : state === "asking"
-          ? isPlaying(file.value)
-            ? "opening the file"
-            : "asking"
-          : state;
+        : loading
+          ? "loading"
+          : state === "asking"
+            ? isPlaying(file.value)
+              ? "opening the file"
+              : "asking"
+            : state;
   const source = file.value?.name ?? mic.value.name;
   return (
     <span
       class="aiw-pill"
       data-testid="state"
-      data-pill={quiet ? "waiting" : suspended ? "paused" : state}
+      data-pill={quiet || loading ? "waiting" : suspended ? "paused" : state}
       title={source}
     >
       <span class="aiw-pill-mark" aria-hidden="true" />

@@ -6,6 +6,7 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { BarButton } from "../panels/bar-button";
 import { chunkCount } from "../record/record";
 import { readout } from "../store/readout";
+import type { Store } from "../store/store";
 import type { View } from "../view";
 import { foldedLanes } from "./folding";
 import { attachGestures } from "./gestures";
@@ -65,9 +66,7 @@ export function Timeline({ view, onCanvas, children }: Props) {
         </Surface>
         {empty && (
           <p class="aiw-empty">
-            {view.channel.ongoing
-              ? "Press Record and say something, or choose a file. The model decides every 0.4 s."
-              : "This record is empty: nothing was heard."}
+            {view.channel.ongoing ? emptyText(store) : "This record is empty: nothing was heard."}
           </p>
         )}
         {asTable.value && <ChunkTable id={`${id}-row`} view={view} height={height} />}
@@ -159,4 +158,11 @@ function Surface({ id, view, surface, timeline, children }: SurfaceProps) {
       {said && made && <HoverBox timeline={made} view={view} />}
     </div>
   );
+}
+
+/** Say what to do before anything was heard. */
+function emptyText({ runsIn, model }: Store): string {
+  return runsIn === "page" && model.value.status === "loading"
+    ? "The model is being loaded into this page."
+    : "Press Record and say something, or choose a file. The model decides every 0.4 s.";
 }
