@@ -22,6 +22,7 @@ from ai_widgets.widget.remote.remote_model import RemoteModel
 from tests.class_server import Class, Learner, class_of
 from tests.signals import babble
 from tests.test_serve import SETTINGS, facts
+from tests.without_torch import NO_TORCH
 
 SOUND = babble(2.4, 3)
 CHUNKS = 7
@@ -220,15 +221,7 @@ class TestRefused:
         model.close()
 
 
-WITHOUT_TORCH = """
-import sys
-
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "transformers", "torchaudio", "safetensors", "tokenizers"):
-            raise ImportError(f"{name} is not installed here")
-
-sys.meta_path.insert(0, Blocked())
+WITHOUT_TORCH = f"""{NO_TORCH}
 import ai_widgets as aiw
 w = aiw.AudioInteraction(sys.argv[1], token=sys.argv[2], seed=5)
 w.play("clip:digit")

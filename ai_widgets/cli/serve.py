@@ -97,9 +97,7 @@ def serve_class(given: argparse.Namespace) -> int:
     if given.ray is None:
         from ..serve.server import ClassServer
 
-        server = ClassServer(
-            _model(given), tokens, host=given.host, port=given.port, origins=given.origin, **options
-        )
+        server = ClassServer(_model(given), tokens, host=given.host, port=given.port, origins=given.origin, **options)
         asyncio.run(_serve(server, told))
     else:
         _serve_on_ray(given, tokens, replicas, options, told)
@@ -135,7 +133,7 @@ def _serve_on_ray(
     from ..serve.on_ray import RayClass
 
     if given.port == 0:
-        raise SettingError("--ray needs a port of its own, such as --port 8765: Ray Serve takes no free one.", ("port",))
+        raise SettingError("--ray needs a certain --port, such as 8765: Ray Serve chooses no free one.", ("port",))
     if given.checkpoint != "tiny" and Path(given.checkpoint).exists():
         given.checkpoint = str(Path(given.checkpoint).resolve())
     with ray_at(given.ray, "serve") as ray:
