@@ -52,8 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="run replicas on a Ray cluster, with Ray Serve: local, auto or HOST:6379; the other options are those of each "
-        "replica",
+        help="run replicas on a Ray cluster: local, auto or HOST:6379; places are then those of each replica",
     )
     parser.add_argument(
         "--replicas",

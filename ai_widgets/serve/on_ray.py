@@ -230,7 +230,7 @@ class _Collected(CollectorRegistry):
         super().__init__()
         self._metrics = metrics
 
-    def collect(self) -> list[Metric]:  # type: ignore[override]
+    def collect(self) -> list[Metric]:
         """Return the metrics."""
         return self._metrics
 
