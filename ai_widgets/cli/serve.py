@@ -65,12 +65,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def serve_class(given: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C, then finish the replies in progress. Return the exit code."""
-    try:
-        from ..serve.tokens import Tokens
+    from ..serve.tokens import Tokens
 
-        if given.ray is None:
-            import websockets  # noqa: F401 - it is asked for before a model is loaded
-        import prometheus_client  # noqa: F401 - as above
+    try:
+        # Asked for before a model is loaded.
+        import prometheus_client  # noqa: F401
+        import websockets  # noqa: F401
     except ImportError as error:
         raise MissingPackageError(
             f"A class server needs the package {error.name}: pip install 'ai_widgets[serve]'."
