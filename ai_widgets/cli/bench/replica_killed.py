@@ -35,7 +35,7 @@ from ...protocol import CHUNK_SAMPLES, CHUNK_SECONDS, SAMPLE_RATE, Chunk, Decisi
 from ...serve.tokens import Tokens
 from ...widget.app import AudioInteraction
 
-SETTINGS = {"bias": 2.0, "max_reply_tokens": 200}
+SETTINGS: dict[str, Any] = {"bias": 2.0, "max_reply_tokens": 200}
 """Settings under which the embedded checkpoint replies often."""
 
 
