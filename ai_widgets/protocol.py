@@ -293,10 +293,10 @@ class Notice(Event, frozen=True):
     ----------
     kind
         Word for programs. Of the context: `context_slide`, `context_reset`, `context_full`, `limit`. Of the model:
-        `violation`, `undecided`. Of the settings: `settings`. Of a fork: `fork`, `context_rebuilt`. Of the input:
-        `silent_input`, `faint_input`, `dc_offset`, `channels_cancel`, `repaired` (with `phase`). Of a file: `cut`,
-        `header_repaired`, `damaged`. Of the record: `audio_discarded`, `audio_missing`, `events_reduced`,
-        `not_written`, `salvaged`.
+        `violation`, `undecided`. Of the settings: `settings`. Of a fork: `fork`, `context_rebuilt`. Of a class
+        server: `server_changed`, `context_rebuilt`. Of the input: `silent_input`, `faint_input`, `dc_offset`,
+        `channels_cancel`, `repaired` (with `phase`). Of a file: `cut`, `header_repaired`, `damaged`. Of the record:
+        `audio_discarded`, `audio_missing`, `events_reduced`, `not_written`, `salvaged`.
     message
         Sentence for the user.
     data

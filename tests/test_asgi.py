@@ -94,6 +94,17 @@ def test_a_client_that_is_gone_closes_the_socket_whatever_the_server_raises() ->
     run(steps())
 
 
+def test_a_server_that_can_receive_no_more_closes_the_socket() -> None:
+    async def steps() -> None:
+        async def lost() -> Any:
+            raise OSError("the proxy is gone")
+
+        with pytest.raises(SocketClosedError):
+            await AsgiSocket(lost, Client().send).receive()
+
+    run(steps())
+
+
 def test_a_client_that_leaves_says_so_with_its_code() -> None:
     async def steps() -> None:
         client = Client()

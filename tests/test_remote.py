@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from ai_widgets.inference import Model
 from ai_widgets.policies.constant import AlwaysReply
 from ai_widgets.protocol import Decision, Event, Timing, Turn
 from ai_widgets.widget.app import AudioInteraction
+from ai_widgets.widget.remote import connection
 from ai_widgets.widget.remote.address import checked_address, checked_token
 from ai_widgets.widget.remote.remote_model import RemoteModel
 from tests.class_server import Class, Learner, class_of
 from tests.signals import babble
 from tests.test_serve import SETTINGS, facts
+from tests.without_torch import NO_TORCH
 
 SOUND = babble(2.4, 3)
 CHUNKS = 7
@@ -123,8 +126,8 @@ def lose(served: Class) -> None:
     """Cut the connections, as a network does."""
 
     async def cut() -> None:
-        for connection in served.server.room.connections:
-            connection._socket.abort()
+        for each in served.server.room.connections:
+            each._socket.abort()
 
     served.run(cut())
     served.until(lambda: all(place.gone_at is not None for place in served.server.room.places.taken))
@@ -169,6 +172,24 @@ class TestRefused:
         for learner in (1, 2):
             Learner(served, learner).hear("welcome")
         assert "All 2 places" in str(self.failure(served.address, token=served.token()))
+
+    def test_a_full_replica_is_tried_again_until_there_is_a_place(self, toy: Model) -> None:
+        with class_of(toy, 2, places=1, full="busy") as served:
+            first = Learner(served, 1)
+            first.hear("welcome")
+            refused = served.server.room.metrics.refused.labels("busy")._value
+            leaving = Thread(target=lambda: (served.until(lambda: refused.get() > 0), first.socket.close()))
+            leaving.start()
+            model = RemoteModel(served.address, served.token())
+            leaving.join()
+            assert refused.get() > 0
+            model.close()
+
+    def test_a_full_replica_is_a_sentence_in_the_end(self, toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connection, "RECONNECT_SECONDS", 0.0)
+        with class_of(toy, 2, places=1, full="busy") as served:
+            Learner(served, 1).hear("welcome")
+            assert str(self.failure(served.address, token=served.token())).startswith("All 1 places")
 
     def test_no_server_is_a_sentence(self, served: Class) -> None:
         served.run(served.server.drain())
@@ -220,15 +241,7 @@ class TestRefused:
         model.close()
 
 
-WITHOUT_TORCH = """
-import sys
-
-class Blocked:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "transformers", "torchaudio", "safetensors", "tokenizers"):
-            raise ImportError(f"{name} is not installed here")
-
-sys.meta_path.insert(0, Blocked())
+WITHOUT_TORCH = f"""{NO_TORCH}
 import ai_widgets as aiw
 w = aiw.AudioInteraction(sys.argv[1], token=sys.argv[2], seed=5)
 w.play("clip:digit")

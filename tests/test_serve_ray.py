@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
+from types import SimpleNamespace
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 import ai_widgets as aiw
-from ai_widgets.cli.main import main
 from ai_widgets.cli.serve import replicas_of
 from ai_widgets.errors import ChildError, SettingError
-from ai_widgets.inference import Model, load_model
+from ai_widgets.inference import Model
 from ai_widgets.protocol import CHUNK_SAMPLES, Notice, Token, Turn
+from ai_widgets.serve.metrics import Metrics
+from ai_widgets.serve.on_ray import RayClass, joined
 from ai_widgets.serve.tokens import Tokens
 from ai_widgets.widget.app import AudioInteraction
 from tests import test_serve_limits
@@ -53,36 +56,49 @@ def until(holds: Callable[[], bool]) -> None:
         sleep(0.002)
 
 
+class Command(Reached):
+    """`ai-widgets serve --ray local` in a process of its own, and what it serves."""
+
+    def __init__(self, process: subprocess.Popen[str], address: str, tokens: Tokens) -> None:
+        super().__init__(address, tokens)
+        self.process = process
+
+    def page(self, name: str) -> str:
+        with urlopen(self.address.replace("ws://", "http://").replace("/session", f"/{name}")) as answer:
+            return str(answer.read().decode())
+
+    @property
+    def taken(self) -> dict[int, int]:
+        """Places taken, by process of a replica."""
+        found = re.findall(r'^ai_widgets_places_taken{replica="(\d+)"} (\d+)', self.page("metrics"), re.MULTILINE)
+        return {int(process): int(taken) for process, taken in found}
+
+
 @pytest.fixture(scope="module")
-def ray() -> Iterator[Any]:
+def served(toy_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """Two replicas with three places each, for four learners."""
     pytest.importorskip("ray.serve")
-    from ai_widgets.cluster.connection import ray_at
-
-    with ray_at("local", "serve") as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def running(ray: Any, toy_folder: Path) -> Iterator[tuple[Any, Reached]]:
-    from ai_widgets.serve.on_ray import RayClass
-
-    tokens = Tokens.generate(4)
-    load = partial(load_model, toy_folder, "cpu")
-    made = RayClass(ray, load, tokens, replicas=(2, 2), port=free_port(), places=PLACES, drain_s=1.0)
-    reached = Reached(made.address, tokens)
-    yield made, reached
-    made.drain()
-    reached.leave()
-
-
-def pages_of(address: str) -> str:
-    return address.replace("ws://", "http://").removesuffix("/session")
+    file, port = tmp_path_factory.mktemp("class") / "tokens", free_port()
+    options = ["--replicas", "2", "--places", str(PLACES), "--learners", "4", "--drain", "1"]
+    options += ["--checkpoint", str(toy_folder), "--device", "cpu", "--port", str(port), "--token-file", str(file)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "ai_widgets.cli.main", "serve", "--ray", "local", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    ) as process:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "Learners connect" in line)
+        address = re.search(r"ws://[^\"]+", line)
+        assert address is not None
+        command = Command(process, address[0], Tokens.read(file))
+        yield command
+        command.leave()
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)
 
 
-def test_a_replica_that_is_killed_costs_no_record_anything(
-    running: tuple[Any, Reached], toy: Model, tmp_path: Path
-) -> None:
-    made, served = running
+def test_a_replica_that_is_killed_costs_no_record_anything(served: Command, toy: Model, tmp_path: Path) -> None:
     widgets = [
         AudioInteraction(served.address, token=served.token(place), seed=place, **LONG) for place in range(len(TALKS))
     ]
@@ -95,16 +111,16 @@ def test_a_replica_that_is_killed_costs_no_record_anything(
     for thread in threads:
         thread.start()
     until(lambda: all(widget.record.count(Token) for widget in widgets))
-    victim = max(made.told(), key=lambda each: each["health"]["taken"])
+    (*_, (victim, moved)) = sorted(served.taken.items(), key=lambda each: each[1])
     until(lambda: all(isinstance(widget.record.since(len(widget.record) - 1)[0], Token) for widget in widgets))
-    os.kill(victim["pid"], signal.SIGKILL)
+    os.kill(victim, signal.SIGKILL)
     for thread in threads:
         thread.join(2 * PATIENCE_S)
     for widget in widgets:
         # Also those whose last reply was cut go on.
         widget.feed(np.zeros(CHUNK_SAMPLES, np.float32), 16_000)
     told = [event for widget in widgets for event in events(widget.record) if isinstance(event, Notice)]
-    assert sum(notice.kind == "context_rebuilt" for notice in told) == victim["health"]["taken"]
+    assert sum(notice.kind == "context_rebuilt" for notice in told) == moved
     assert not [notice for notice in told if notice.kind in ("context_reset", "undecided", "lost_blocks")]
     cut = [e for widget in widgets for e in events(widget.record) if isinstance(e, Turn) and e.ended == "interrupted"]
     assert len(cut) == sum(notice.kind == "server_changed" for notice in told)
@@ -118,9 +134,8 @@ def test_a_replica_that_is_killed_costs_no_record_anything(
         widget.close()
 
 
-def test_what_clients_do_changes_nothing_for_the_others(running: tuple[Any, Reached], toy: Model) -> None:
-    made, served = running
-    until(lambda: len(made.told()) == 2)
+def test_what_clients_do_changes_nothing_for_the_others(served: Command, toy: Model) -> None:
+    until(lambda: len(served.taken) == 2)
     with pytest.raises(InvalidStatus) as refused:
         connect(served.address, additional_headers={"Authorization": "Bearer wrong"})
     assert refused.value.response.status_code == 401
@@ -142,9 +157,8 @@ def test_what_clients_do_changes_nothing_for_the_others(running: tuple[Any, Reac
         learner.socket.close()
 
 
-def test_a_client_that_vanishes_frees_its_place(running: tuple[Any, Reached]) -> None:
-    made, served = running
-    until(lambda: len(made.told()) == 2)
+def test_a_client_that_vanishes_frees_its_place(served: Command) -> None:
+    until(lambda: len(served.taken) == 2)
     learners: list[Learner] = []
     while len(learners) < 2 * PLACES:
         learner = Learner(served, len(learners) // 2, f"page {len(learners)}")
@@ -152,10 +166,8 @@ def test_a_client_that_vanishes_frees_its_place(running: tuple[Any, Reached]) ->
             learners.append(learner)
     late = Learner(served, 3, "late")
     assert late.hear("problem")["code"] == "busy"
-    with urlopen(pages_of(served.address) + "/health") as answer:
-        assert json.load(answer) == {"status": "ok", "places": 6, "taken": 6, "replicas": 2}
-    with urlopen(pages_of(served.address) + "/metrics") as answer:
-        page = answer.read().decode()
+    assert json.loads(served.page("health")) == {"status": "ok", "places": 6, "taken": 6, "replicas": 2}
+    page = served.page("metrics")
     assert page.count("ai_widgets_places_taken{replica=") == 2
     assert not any(name in page or served.tokens.by_name[name] in page for name in served.names)
     learners[0].vanish()
@@ -164,39 +176,13 @@ def test_a_client_that_vanishes_frees_its_place(running: tuple[Any, Reached]) ->
         client.close()
 
 
-def test_the_command_serves_replicas_until_sigterm(ray: Any, toy_folder: Path, tmp_path: Path) -> None:
-    port, file, told = free_port(), tmp_path / "tokens", []
-
-    def learn() -> None:
-        try:
-            until(lambda: answers(port))
-            token = file.read_text().splitlines()[1].split()[1]
-            learner = Learner(Reached(f"ws://127.0.0.1:{port}/session", Tokens({"ada": token})))
-            learner.hear("welcome")
-            os.kill(os.getpid(), signal.SIGTERM)
-            told.append((learner.until_closed(), learner.told[-1]["code"]))
-        except (AssertionError, ConnectionClosed):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
-    thread = Thread(target=learn)
-    thread.start()
-    command = ["serve", "--ray", "local", "--replicas", "1:2", "--checkpoint", str(toy_folder), "--device", "cpu"]
-    try:
-        assert main([*command, "--port", str(port), "--token-file", str(file), "--drain", "1"]) == 0
-    finally:
-        thread.join()
-        for each, handler in before.items():
-            signal.signal(each, handler)
-    assert told == [(1001, "draining")]
-
-
-def answers(port: int) -> bool:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/health") as answer:
-            return bool(json.load(answer)["replicas"])
-    except (URLError, ValueError, OSError):
-        return False
+def test_a_signal_ends_the_command_after_its_clients_were_told(served: Command) -> None:
+    learner = Learner(served, 0, "last")
+    learner.hear("welcome")
+    served.process.terminate()
+    assert learner.until_closed() == 1001
+    assert learner.told[-1]["code"] == "draining"
+    assert served.process.wait(PATIENCE_S) == 0
 
 
 class TestRefused:
@@ -213,22 +199,55 @@ class TestRefused:
         with pytest.raises(SettingError, match="--ray"):
             replicas_of("2", None)
 
-    def test_a_cluster_without_room_is_a_sentence(self, ray: Any) -> None:
-        from ai_widgets.serve.on_ray import RayClass
+    def test_a_cluster_without_room_is_a_sentence(self) -> None:
+        with pytest.raises(SettingError, match="the cluster has room for 2"):
+            RayClass(Cluster(), list, Tokens.generate(1), replicas=(3, 4), places=1)  # type: ignore[arg-type]
 
-        with pytest.raises(SettingError, match="has room for"):
-            RayClass(ray, AlwaysFails, Tokens.generate(1), replicas=(500, 500), places=1)
-
-    def test_a_model_that_cannot_be_loaded_is_a_sentence(self, ray: Any) -> None:
-        from ai_widgets.serve.on_ray import RayClass
-
-        with pytest.raises(ChildError, match="did not start"):
-            RayClass(ray, AlwaysFails, Tokens.generate(1), replicas=(1, 1), places=1, port=free_port())
+    def test_a_model_that_cannot_be_loaded_is_a_sentence_and_leaves_nothing(self) -> None:
+        cluster = Cluster()
+        with pytest.raises(ChildError, match="did not start: no model here"):
+            RayClass(cluster, list, Tokens.generate(1), replicas=(1, 1), places=1)  # type: ignore[arg-type]
+        assert cluster.serve.deleted == ["ai_widgets-class"]
 
 
-class AlwaysFails:
+class Cluster:
+    """Ray with two cores, whose replicas fail."""
+
     def __init__(self) -> None:
-        raise ValueError("no model here")
+        self.serve, self.exceptions = FailingServe(), SimpleNamespace(RayError=OSError)
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 2.0}
+
+
+class FailingServe:
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+        self.exceptions = SimpleNamespace(RayServeException=OSError)
+
+    def deployment(self, **_: Any) -> Any:
+        return lambda _: SimpleNamespace(bind=lambda *_: None)
+
+    def ingress(self) -> Any:
+        return lambda replica: replica
+
+    def start(self, **_: Any) -> None: ...
+
+    def run(self, *_: Any, **__: Any) -> None:
+        raise RuntimeError("Traceback\n  no model here\n")
+
+    def delete(self, name: str) -> None:
+        self.deleted.append(name)
+
+
+def test_figures_of_replicas_are_joined_under_their_names() -> None:
+    metrics = Metrics()
+    metrics.measured(0.1, 2)
+    page = joined({"7": metrics.page(3, []), "8": metrics.page(3, [])}).decode()
+    names = [line.split("{")[0] for line in page.splitlines() if not line.startswith("#")]
+    assert page.count("# TYPE ai_widgets_round_seconds histogram") == 1
+    assert 'ai_widgets_round_seconds_bucket{le="0.1",replica="8"} 1.0' in page
+    assert names.count("ai_widgets_places") == 2
 
 
 def test_digests_admit_the_same_learners_and_hold_no_token() -> None:

@@ -34,6 +34,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("serve", "the embedded model for 30 learners on this machine; prints their tokens"),
         ("serve --places 12 --token-file tokens.txt", "tokens in a file, which the next start reads"),
         ("serve --checkpoint zhifeixie/AudioInteraction --device cuda", "the published model"),
+        ("serve --ray local --replicas 1:4", "replicas on a Ray cluster, here on this machine"),
         ("serve --host 10.0.0.5 --port 8765", "for a proxy with TLS on another machine"),
     ),
     "demo": (

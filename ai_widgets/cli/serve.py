@@ -52,8 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="run replicas on a Ray cluster, with Ray Serve: local, auto or HOST:6379; the other options are those of each "
-        "replica",
+        help="run replicas on a Ray cluster: local, auto or HOST:6379; places are then those of each replica",
     )
     parser.add_argument(
         "--replicas",
@@ -66,12 +65,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def serve_class(given: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C, then finish the replies in progress. Return the exit code."""
-    try:
-        from ..serve.tokens import Tokens
+    from ..serve.tokens import Tokens
 
-        if given.ray is None:
-            import websockets  # noqa: F401 - it is asked for before a model is loaded
-        import prometheus_client  # noqa: F401 - as above
+    try:
+        # Asked for before a model is loaded.
+        import prometheus_client  # noqa: F401
+        import websockets  # noqa: F401
     except ImportError as error:
         raise MissingPackageError(
             f"A class server needs the package {error.name}: pip install 'ai_widgets[serve]'."
@@ -97,9 +96,7 @@ def serve_class(given: argparse.Namespace) -> int:
     if given.ray is None:
         from ..serve.server import ClassServer
 
-        server = ClassServer(
-            _model(given), tokens, host=given.host, port=given.port, origins=given.origin, **options
-        )
+        server = ClassServer(_model(given), tokens, host=given.host, port=given.port, origins=given.origin, **options)
         asyncio.run(_serve(server, told))
     else:
         _serve_on_ray(given, tokens, replicas, options, told)
@@ -135,7 +132,7 @@ def _serve_on_ray(
     from ..serve.on_ray import RayClass
 
     if given.port == 0:
-        raise SettingError("--ray needs a port of its own, such as --port 8765: Ray Serve takes no free one.", ("port",))
+        raise SettingError("--ray needs a certain --port, such as 8765: Ray Serve chooses no free one.", ("port",))
     if given.checkpoint != "tiny" and Path(given.checkpoint).exists():
         given.checkpoint = str(Path(given.checkpoint).resolve())
     with ray_at(given.ray, "serve") as ray:

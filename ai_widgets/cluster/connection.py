@@ -47,9 +47,13 @@ def ray_at(address: str, library: Literal["data", "serve"] = "data") -> Iterator
     if began:
         try:
             ray.init(
-                address=address, include_dashboard=None, log_to_driver=False, logging_level=logging.WARNING,
+                address=address,
+                # A Ray of its own needs no dashboard, which would listen at a port.
+                include_dashboard=False if address == LOCAL else None,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
                 configure_logging=False,
-            )  # fmt: skip
+            )
         except Exception as error:  # Ray raises bare exceptions where it cannot start.
             words = str(error).strip().splitlines()
             raise ChildError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Answers: TypeAlias = Callable[[], Awaitable[bytes]]
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+logger = logging.getLogger(__name__)
 
 
 class AsgiSocket:
@@ -94,13 +97,17 @@ class AsgiSocket:
             raise SocketClosedError from error
 
     async def _read(self) -> None:
-        while not self._closed:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                self._code = message.get("code")
-                self._end()
-            elif message["type"] == "websocket.receive":
-                await self._take(message.get("text") or message.get("bytes") or "")
+        try:
+            while not self._closed:
+                message = await self._receive()
+                if message["type"] == "websocket.disconnect":
+                    self._code = message.get("code")
+                    self._end()
+                elif message["type"] == "websocket.receive":
+                    await self._take(message.get("text") or message.get("bytes") or "")
+        except Exception as error:  # noqa: BLE001 - of a server whose own connection to the client is lost
+            logger.info("A client's messages cannot be received any more: %s", type(error).__name__)
+            self._end()
 
     async def _take(self, frame: str | bytes) -> None:
         self._unread.append(frame)

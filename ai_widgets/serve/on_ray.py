@@ -1,8 +1,8 @@
 """A class on several replicas of a Ray cluster, with Ray Serve: each has its own model, rounds and places.
 
-Ray Serve starts, watches, restarts and scales the replicas, and its proxy gives a new connection to the less busy one. A
-session stays with its replica over its one WebSocket. Where a replica ends, the client connects again and gives the next
-one the past of its session (`widget.remote.past`). Nothing is shared between replicas but the digests of the tokens.
+Ray Serve starts, watches, restarts and scales the replicas, and its proxy gives a new connection to the less busy one.
+A session stays with its replica over its one WebSocket. Where a replica ends, the client connects again and gives the
+next one the past of its session (`widget.remote.past`). Replicas share nothing but the digests of the tokens.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from .tokens import Tokens
 APP = "ai_widgets-class"
 """Name of the application on the cluster, which may run others."""
 SPARE = 16
-"""Connections of a replica beyond its places: for `/health` and `/metrics`, and for clients that it refuses, which would
-otherwise wait at the proxy without an answer."""
+"""Connections of a replica beyond its places: for `/health` and `/metrics`, and for clients that it refuses, which
+would otherwise wait at the proxy without an answer."""
 BUSY = 0.8
 """Share of the places taken, on average over the replicas, above which another replica is started."""
 UP_SECONDS, DOWN_SECONDS = 5.0, 600.0
-"""Times for which more or fewer replicas must be needed before one is started or ended: a class arrives in a minute, and
-sessions on a replica that is ended have to move."""
+"""Times for which more or fewer replicas must be needed before one is started or ended: a class arrives in a minute,
+and sessions on a replica that is ended have to move."""
 LEAVE_SECONDS = 3600.0
 """Time that the sessions of a replica that is no longer needed have before they move to another one: a lesson."""
 CHECK_SECONDS = 2.0
@@ -68,7 +68,7 @@ class Replica:
         self._room = Classroom(load(), tokens, full="busy", **options)
         self._origins = origins
 
-    def __serve_build_asgi_app__(self) -> ClassApp:  # noqa: PLW3201 - the name is Ray Serve's
+    def __serve_build_asgi_app__(self) -> ClassApp:
         """Return the application that Ray Serve runs."""
         return ClassApp(self._room, self._origins, _health, _figures)
 
@@ -113,7 +113,7 @@ class RayClass:
     Examples
     --------
     >>> with ray_at("local", "serve") as ray:
-    ...     running = RayClass(ray, load, Tokens.generate(30), replicas=(2, 4))
+    ...     running = RayClass(ray, load, Tokens.generate(30), replicas=(2, 4), places=30)
     ...     running.drain()
     """
 
@@ -135,9 +135,9 @@ class RayClass:
         if least > room:
             what = "a GPU" if gpus else "a core"
             raise SettingError(f"--replicas {least}: the cluster has room for {room}, one for {what}.", ("replicas",))
-        self._errors = ray.exceptions.RayError, TimeoutError
+        self._errors = ray.exceptions.RayError, ray.serve.exceptions.RayServeException, TimeoutError
         self._serve, self.address = ray.serve, f"ws://{host}:{port}{PATH}"
-        self._drain_s = float(options.get("drain_s", 0.0)) + 2 * CLOSE_SECONDS
+        self._drain_s = float(options.get("drain_s", 0.0)) + 2 * CLOSE_SECONDS + ANSWER_SECONDS
         places = int(options["places"])
         deployment = self._serve.deployment(
             name="Replica",
@@ -152,6 +152,8 @@ class RayClass:
             ray_actor_options={"num_cpus": 1, "num_gpus": gpus},
             graceful_shutdown_timeout_s=LEAVE_SECONDS,
             health_check_period_s=CHECK_SECONDS,
+            # A model that could not be loaded will not be the next time.
+            max_constructor_retry_count=1,
         )(self._serve.ingress()(Replica))
         app = deployment.bind(load, tokens.digested(), list(origins), options)
         # Its reports of progress are for its developers; what fails is raised.
@@ -160,31 +162,21 @@ class RayClass:
             self._serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": port})
             self._handle = self._serve.run(app, name=APP, route_prefix="/")
         except Exception as error:  # Ray raises bare exceptions, and those of the replicas.
+            self._serve.delete(APP)
             raise ChildError(f"The replicas did not start: {_last_line(error)}") from error
-
-    def told(self) -> list[dict[str, Any]]:
-        """Return what each replica tells of itself."""
-        return self._ask("told", ANSWER_SECONDS)
 
     def drain(self) -> None:
         """End the class: all replicas finish what is pending and tell their clients, and are ended."""
         try:
-            self._ask("drain", self._drain_s + ANSWER_SECONDS)
-        except self._errors as error:
-            logger.warning("The replicas were not drained: %s", _last_line(error))
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    self._handle.broadcast("drain").results(timeout_s=self._drain_s)
+                    break
+                except self._errors as error:
+                    if attempt == ATTEMPTS:
+                        logger.warning("The replicas were not drained: %s", _last_line(error))
         finally:
             self._serve.delete(APP)
-
-    def _ask(self, method: str, seconds: float) -> list[Any]:
-        """Call a method of all replicas, and return what they return."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                found: list[Any] = self._handle.broadcast(method).results(timeout_s=seconds)
-                return found
-            except self._errors:
-                if attempt == ATTEMPTS:
-                    raise
-        return []
 
 
 async def _all() -> list[dict[str, Any]]:
@@ -215,7 +207,7 @@ async def _figures() -> bytes:
 
 
 def joined(pages: Mapping[str, bytes]) -> bytes:
-    """Join the figures of replicas, each with its name as the label `replica`.
+    r"""Join the figures of replicas, each with its name as the label `replica`.
 
     Examples
     --------
@@ -238,7 +230,7 @@ class _Collected(CollectorRegistry):
         super().__init__()
         self._metrics = metrics
 
-    def collect(self) -> list[Metric]:  # type: ignore[override]
+    def collect(self) -> list[Metric]:
         """Return the metrics."""
         return self._metrics
 

@@ -208,6 +208,9 @@ class ServerConnection:
             socket.send(pack(self._hello()))
             while not self._welcomed(socket.recv(ANSWER_SECONDS)):
                 pass
+        except ServerError:
+            # What the server told, which is an OSError too.
+            raise
         except InvalidStatus as error:
             status = error.response.status_code
             # A proxy answers with a status from 500 on while no replica is there.

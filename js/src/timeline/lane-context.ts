@@ -22,6 +22,7 @@ const LOOKS: Record<string, Look> = {
   settings: { shape: "diamond", colour: "muted", word: "settings" },
   fork: { shape: "diamond", colour: "focus", word: "fork" },
   context_rebuilt: { shape: "ring", colour: "muted", word: "rebuilt" },
+  server_changed: { shape: "flag", colour: "bad", word: "server lost" },
   dropped: { shape: "cross", colour: "bad", word: "dropped" },
   gap: { shape: "cross", colour: "bad", word: "gap" },
   paused: { shape: "bars", colour: "muted", word: "paused" },
