@@ -17,9 +17,10 @@ from ai_widgets.inference import Model
 from ai_widgets.model.decoder import Decoder
 from ai_widgets.model.passes import TokenPass
 from ai_widgets.model.shared_passes import SharedPasses, _Request, passes_of, shared
-from ai_widgets.protocol import CHUNK_SAMPLES
+from ai_widgets.protocol import CHUNK_SAMPLES, Decision
 from ai_widgets.session.session import StreamingSession
 from ai_widgets.settings import Settings
+from tests.benches import Bench
 from tests.signals import babble
 from tests.test_together import same
 
@@ -253,6 +254,36 @@ def test_sessions_of_several_threads_decide_as_alone(toy: Model, given: list[tup
         same(alone, session)
         assert alone.record.text == session.record.text
     assert passes_of(toy.decoder).waiting == passes_of(toy.encoder).waiting == 0
+
+
+def test_widgets_of_one_kernel_share_passes_and_stop_apart(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, sizes = Event(), list[int]()
+    feed, feed_many = toy.decoder.feed, toy.decoder.feed_many
+
+    def held(*given: Any) -> Tensor:
+        assert go.wait(SOON)
+        return feed(*given)
+
+    def counted(passes: Sequence[TokenPass]) -> Sequence[Tensor]:
+        sizes.append(len(passes))
+        return feed_many(passes)
+
+    monkeypatch.setattr(toy.decoder, "feed", held)
+    monkeypatch.setattr(toy.decoder, "feed_many", counted)
+    benches = [Bench(toy) for _ in range(4)]
+    for bench in benches:
+        bench.pipeline.push(babble(0.4), 16_000)
+    until(lambda: passes_of(toy.decoder).waiting == 3)
+    benches[2].pipeline.stop()
+    go.set()
+    for bench in (benches[0], benches[1], benches[3]):
+        assert any(isinstance(event, Decision) for event in bench.events())
+        assert not bench.failures
+    # The first widget may ask for its next pass before the others begin.
+    assert sizes[0] in (3, 4)
+    for bench in benches:
+        bench.pipeline.close()
+        assert not bench.pipeline.alive
 
 
 def test_a_network_has_one_queue(toy: Model) -> None:

@@ -116,7 +116,7 @@ def _needed(given: argparse.Namespace) -> int:
     if given.checkpoint != "tiny" and not _is_small(Path(given.checkpoint)):
         return 0
     if given.workers is not None:
-        return max(0, given.workers - 1)
+        return max(0, int(given.workers) - 1)
     try:
         return default_processes(len(expand_paths(given.audio, lambda _: None))) - 1
     except AiWidgetsError:
