@@ -118,7 +118,7 @@ def _parser(*, whole: bool = False) -> argparse.ArgumentParser:
         help="hear every file separately on a Ray cluster: HOST:6379, auto for this machine's, local to start one",
     )
     run.add_argument("--parquet", metavar="OUT", help="with --ray: folder for the events, as Parquet")
-    run.add_argument("--places", type=int, help="with --separate: sessions in one forward pass (default: 16)")
+    run.add_argument("--places", type=int, help="with --separate: sessions in one forward pass (default: by model)")
     run.add_argument("--workers", type=int, help="with --separate: processes (default: by model, cores and files)")
     run.add_argument("--resume", action="store_true", help="with --separate or --ray: go on after a kill")
     add_setting_options(run, Settings, exclusive=("greedy", "temperature"))

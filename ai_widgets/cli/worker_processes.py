@@ -18,7 +18,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from threading import RLock
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -91,11 +90,10 @@ class Workers:
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        """End the processes: after an error at once, also those that are hearing."""
-        if error is not None:
-            for process in self._processes:
-                process.terminate()
+    def __exit__(self, *_: object) -> None:
+        """End the processes at once, also those that are hearing; the modules of torch take long to unload."""
+        for process in self._processes:
+            process.terminate()
         self._pool.shutdown(cancel_futures=True)
 
 
@@ -116,7 +114,7 @@ def _needed(given: argparse.Namespace) -> int:
     if given.checkpoint != "tiny" and not _is_small(Path(given.checkpoint)):
         return 0
     if given.workers is not None:
-        return max(0, given.workers - 1)
+        return max(0, int(given.workers) - 1)
     try:
         return default_processes(len(expand_paths(given.audio, lambda _: None))) - 1
     except AiWidgetsError:

@@ -30,8 +30,10 @@ def is_amd() -> bool:
 
 def onednn_product(amd: Callable[[], bool] = is_amd) -> Callable[..., Any] | None:
     """Return oneDNN's product of rows, weight and bias where it is faster than MKL's, else None."""
-    there = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"
-    if not there or not hasattr(torch.ops.mkldnn, "_linear_pointwise") or not amd():
+    if torch.backends.cpu.get_cpu_capability() != "AVX512" or not amd():
+        return None
+    # Absent in a torch that was built without oneDNN.
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return None
     product: Callable[..., Any] = torch.ops.mkldnn._linear_pointwise.default
     return product

@@ -7,7 +7,7 @@ A step is a generator: it yields each pass that it needs, and is sent the result
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -40,7 +40,9 @@ class TokenPass:
 
     def known(self) -> Tensor | None:
         """Return the logits if a decoder that reads ahead has computed them already, else None."""
-        return self.decoder.known(self) if isinstance(self.decoder, AheadDecoder) else None
+        # By attribute, since a check of a protocol's members takes longer (6 µs) than all else here.
+        known: Callable[[TokenPass], Tensor | None] | None = getattr(self.decoder, "known", None)
+        return None if known is None else known(self)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,6 @@ class BatchDecoder(Protocol):
         """Run passes of decoders with this `network`, whose contexts differ, and return the logits of each."""
 
 
-@runtime_checkable
 class AheadDecoder(Protocol):
     """Decoder that computes the logits of later passes in one pass, on a guess of their tokens."""
 
@@ -118,7 +119,8 @@ def together(passes: Sequence[Pass]) -> list[Tensor | Exception]:
 def _network(each: Pass) -> Hashable:
     if isinstance(each, EncoderPass):
         return id(each.encoder)
-    return each.decoder.network if isinstance(each.decoder, BatchDecoder) else id(each.decoder)
+    network: Hashable = getattr(each.decoder, "network", None)
+    return id(each.decoder) if network is None else network
 
 
 def _as_one(passes: Sequence[Pass]) -> Sequence[Tensor | Exception]:

@@ -8,7 +8,7 @@ appends them first. Therefore context and record agree after Ctrl-C or a model e
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import Any
@@ -67,6 +67,8 @@ class Loop:
         State committed last.
     script, marks
         What happens from outside, and the states before the newest chunks.
+    run
+        Runs the steps of `advance`: `passes.alone`, or `shared_passes.shared`.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Loop:
         self._feed = Feed(model, None if state is None else state.features)
         self._feed.tap = self._raw_of if record.keeps_raw else None
         self.marks = Marks()
+        self.run: Callable[[Steps[bool]], bool] = alone
 
     def put(self, items: Sequence[Item]) -> int:
         """Append items to the feed, all or none, and return the number of the first."""
@@ -140,7 +143,7 @@ class Loop:
             began = True
             # Around the whole step, because process exit must not interrupt the native code of resampler and tokenizer.
             with self.model.computing():
-                return alone(self.step())
+                return self.run(self.step())
         except BaseException as error:
             self.recover(error, began=began)
             raise

@@ -6,6 +6,7 @@ decisions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, Literal, TypeAlias
@@ -108,10 +109,13 @@ class Listener:
         """Restore the state that `mark` returned; chunks heard since then have no effect."""
         self._stream.return_to(mark)
 
-    def hear(self, chunk: ChunkAudio, clip: int = 0) -> Heard:
-        """Perceive the next chunk of the stream, at a cost independent of the stream's length; `clip` is its clip."""
+    def hear(self, chunk: ChunkAudio, clip: int = 0, run: Callable[[Steps[Heard]], Heard] = alone) -> Heard:
+        """Perceive the next chunk of the stream, at a cost independent of the stream's length.
+
+        `clip` is its clip, and `run` runs the steps.
+        """
         with self._model.computing():
-            return alone(self.hearing(chunk, clip))
+            return run(self.hearing(chunk, clip))
 
     def hearing(self, chunk: ChunkAudio, clip: int = 0) -> Steps[Heard]:
         """Perceive the next chunk as `hear` does, and ask for the pass that this takes."""

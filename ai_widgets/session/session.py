@@ -11,12 +11,13 @@ docs/protocol.md §3, paper §3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ReadOnlyError, SessionError
+from ..model.passes import Steps, alone
 from ..protocol import Event
 from ..record.record import SessionRecord
 from ..record.transcript import summary, transcript_html
@@ -43,10 +44,10 @@ class StreamingSession(AudioInput):
     ----------
     model
         Model or policy, shared and immutable.
-    settings
-        See `Settings`.
-    record
-        Record of events and audio; a new one by default.
+    settings, record
+        See `Settings`; record of events and audio, a new one by default.
+    run
+        Runs the steps: `passes.alone`, or `shared_passes.shared`, which shares passes with other threads.
 
     Examples
     --------
@@ -58,13 +59,18 @@ class StreamingSession(AudioInput):
     """
 
     def __init__(
-        self, model: ListeningModel, settings: Settings | None = None, record: SessionRecord | None = None
+        self,
+        model: ListeningModel,
+        settings: Settings | None = None,
+        record: SessionRecord | None = None,
+        run: Callable[[Steps[bool]], bool] = alone,
     ) -> None:
         self.model = model
         # Held by each step, because another thread than the one that feeds may change settings.
         self._lock = RLock()
         self._record = record if record is not None else SessionRecord()
         self._loop = Loop(model, settings or Settings(), self._record)
+        self._loop.run = run
         self._stream: EventStream | None = None
         self._closed = False
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..audio.intake import Array
 from ..audio.origin import Origin
 from ..errors import SessionError
+from ..model.shared_passes import shared
 from ..process_exit import stop_at_exit
 from ..record.record import SessionRecord
 from ..settings import Settings
@@ -36,8 +37,7 @@ if TYPE_CHECKING:
     from ..session.session import StreamingSession
 
 AHEAD = 64
-"""Encoded chunks (26 s) queued for the decode stage; beyond it the encode stage blocks (back-pressure) and raw audio
-queues up in front of it."""
+"""Encoded chunks (26 s) queued for the decode stage; beyond it the encode stage blocks, and raw audio queues up."""
 
 
 class Pipeline:
@@ -335,7 +335,7 @@ class Pipeline:
         from ..session.session import StreamingSession
 
         running.record.note_live(self.live.to_json())
-        return StreamingSession(self._source.wait(), self.settings, running.record)
+        return StreamingSession(self._source.wait(), self.settings, running.record, shared)
 
     def _end_session(self, running: RunningSession, error: Exception) -> None:
         """End a session whose model raised: keep the record and report the error. A reset begins a new session."""

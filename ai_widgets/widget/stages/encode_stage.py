@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ...audio.intake import silence
+from ...model.shared_passes import shared
 from .admission import PendingNotice
 from .items import Decodable, EndOfStream, Samples
 from .running_session import RunningSession
@@ -52,6 +53,6 @@ class ChunkEncoder:
         for chunk in chunks:
             if not self._current(running) or running.listener is None:
                 return
-            self._put((running, running.listener.hear(chunk, running.clip)))
+            self._put((running, running.listener.hear(chunk, running.clip, shared)))
         if isinstance(part, EndOfStream):
             running.clip += 1
