@@ -17,7 +17,7 @@ author = "ai_widgets contributors"
 version = release = installed_version("ai_widgets")
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "html_image"]
 myst_heading_anchors = 3
 default_role = "code"
 nb_execution_mode = "off"  # Notebooks are stored with their outputs, which tests compare with new ones.
