@@ -7,7 +7,6 @@ taken before it stays in the record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -175,8 +174,7 @@ def facts(model: ListeningModel) -> Facts:
 def _heading(model: ListeningModel, settings: Settings, runtime: str) -> Header:
     """Return the heading of a session of this model that a page computes: its weights, and the page's device."""
     header = heading(model, settings).to_json()
-    versions: Mapping[str, Any] = header["versions"]
-    named = {name: version for name, version in versions.items() if name not in ("torch", "numpy", "python")}
+    version = header["versions"]["ai_widgets"]
     return Header(
         model={
             **header["model"],
@@ -187,5 +185,5 @@ def _heading(model: ListeningModel, settings: Settings, runtime: str) -> Header:
         },
         settings=header["settings"],
         framing=header["framing"],
-        versions={**named, **({"engine": runtime} if runtime else {})},
+        versions={"ai_widgets": version, **({"engine": runtime} if runtime else {})},
     )
