@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { BrowserMessage, KernelMessage } from "../src/channel/messages";
 import { base64 } from "../src/channel/payload";
 import { FileCache, type Stores } from "../src/mirror/file-cache";
+import { HeldClips } from "../src/mirror/held-clips";
 import { ASK_AGAIN_MS, KernelFiles } from "../src/mirror/kernel-files";
 
 type Asked = Extract<BrowserMessage, { type: "engine_file" }>;
@@ -40,7 +41,7 @@ function sent(files: Readonly<Record<string, string>> = FILES, packed = ["model/
   });
 }
 
-function begin(more: { stores?: FakeStores; subtle?: null; files?: typeof FILES } = {}) {
+function begin(more: { stores?: FakeStores; subtle?: null; files?: Readonly<Record<string, string>> } = {}) {
   const asked: Asked[] = [];
   const stores = more.stores ?? new FakeStores();
   const files = new KernelFiles({
@@ -174,6 +175,30 @@ describe("a file", () => {
     const reading = files.read("engine-worker.js");
     files.fail("The model has 7,000 million weights; a page runs up to 100 million.");
     await expect(reading).rejects.toThrow("7,000 million weights");
+  });
+});
+
+describe("clips", () => {
+  it("are fetched before they are played, since a busy kernel sends none", async () => {
+    const files = {
+      "engine-worker.js": "",
+      "clips/rain.flac": "rain",
+      "clips/clips.json": "{}",
+      "clips/digit.flac": "7",
+    };
+    const { files: kernel, offer, answerAll, asked } = begin({ files });
+    const clips = new HeldClips(kernel);
+    const fetching = clips.fetch();
+    offer();
+    await answerAll(100);
+    await fetching;
+    const rain = await clips.read("rain");
+    expect([rain.name, await rain.text()]).toEqual(["rain.flac", "rain"]);
+    await clips.read("rain");
+    expect(asked).toEqual([]);
+    vi.spyOn(console, "warn").mockImplementation(() => {});
+    await expect(clips.read("other")).rejects.toThrow("no file clips/other.flac");
+    vi.restoreAllMocks();
   });
 });
 

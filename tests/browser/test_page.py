@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,7 +96,8 @@ def test_rain_gets_no_reply(open_site: OpenSite, tmp_path: Path) -> None:
     site = open_site(microphone=sounds.microphone_file(tmp_path, sounds.rain(8)))
     site.page.context.set_offline(True)
     site.button("record").click()
-    expect(site.widget).to_have_attribute("data-decisions", "16")
+    # On a laden machine several decisions are shown at once.
+    expect(site.widget).to_have_attribute("data-decisions", re.compile(r"1[6-9]|[2-9]\d|\d{3}"))
     site.button("record").click()
     expect(site.widget).to_have_attribute("data-state", "stopped")
     assert site.replies() == []

@@ -9,13 +9,13 @@ import type { Buffers } from "../channel/payload";
 import { readModelInfo } from "../channel/reading";
 import type { SettingsChange } from "../engine/engine";
 import type { Load } from "../page/loading";
-import { CLIPS_FOLDER } from "../page/site";
 import { recordOfHistory } from "../record/saved";
 import { KERNEL_LOST, kernelProblem, type Problem } from "../store/problem";
 import { readLive, readSettings } from "../store/settings";
 import { dismissProblem, type Store, showProblem, showSaved } from "../store/store";
 import { engineLoad } from "./engine-files";
 import type { FileCache } from "./file-cache";
+import { HeldClips } from "./held-clips";
 import { KernelFiles } from "./kernel-files";
 import { KernelRecord } from "./kernel-record";
 import { leavePage, leftPages } from "./left-pages";
@@ -51,6 +51,7 @@ export class NotebookPage {
   readonly channel: NotebookChannel;
   readonly #link: KernelLink;
   readonly #files: KernelFiles;
+  readonly #clips: HeldClips;
   readonly #mirror: Mirror;
   readonly #record: KernelRecord;
   /** Pages that this tab has shown before. */
@@ -64,13 +65,14 @@ export class NotebookPage {
     const page = pageName();
     const post = (message: BrowserMessage, payload?: Float32Array) => this.#link.send(message, payload);
     this.#files = new KernelFiles({ page, post, ...(options.cache ? { cache: options.cache } : {}) });
+    this.#clips = new HeldClips(this.#files);
     this.#mirror = new Mirror({
       ...{ page, post, live: () => this.channel.store.live.value },
       refused: (sentence) => showProblem(this.channel.store, refusal(sentence)),
       discarded: () => showProblem(this.channel.store, DISCARDED),
     });
     this.channel = new NotebookChannel((options.load ?? engineLoad)(this.#files), this.#mirror, {
-      clip: (name) => this.#clip(name),
+      clip: (name) => this.#clips.read(name),
       settings: () => (readSettings(model.get("settings")) ?? {}) as SettingsChange,
       wayOut: 'Reload the page to try it again, or use AudioInteraction(engine="kernel").',
       ...(options.captureHost ? { captureHost: options.captureHost } : {}),
@@ -107,6 +109,9 @@ export class NotebookPage {
     globalThis.addEventListener?.("pagehide", this.#onPageHide);
     this.#link.start();
     this.#started = this.channel.start();
+    void this.#started.then(() => {
+      if (this.channel.ready) return this.#clips.fetch();
+    });
   }
 
   /** Release everything after the model was closed. */
@@ -126,11 +131,6 @@ export class NotebookPage {
 
   detachView(): void {
     this.channel.detachView();
-  }
-
-  async #clip(name: string): Promise<File> {
-    const file = `${name}.flac`;
-    return new File([await this.#files.read(`${CLIPS_FOLDER}/${file}`)], file, { type: "audio/flac" });
   }
 
   #receive(message: KernelMessage, buffers: Buffers): void {
