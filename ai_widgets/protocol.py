@@ -269,7 +269,7 @@ class Turn(Event, frozen=True):
     tokens
         Token ids after TEXT_BEGIN, the emotion included, TEXT_END excluded.
     ended
-        Reason of the end: `TEXT_END`, `limit`, `interrupted` (Ctrl-C, a closed session) or `error` of the model.
+        Reason of the end: `TEXT_END`, `limit`, `interrupted` (Ctrl-C, a closed session, a lost server) or `error`.
     """
 
     turn: int

@@ -59,7 +59,8 @@ def ray_at(address: str, library: Literal["data", "serve"] = "data") -> Iterator
             raise ChildError(
                 f"No Ray cluster answers at {address!r} ({words[-1] if words else type(error).__name__}). Give its "
                 "address as HOST:6379, auto for the one that this machine belongs to (`ray start`), or local to "
-                "start one for this command."
+                "start one for this command. A cluster with token authentication takes programs that know its token: "
+                "set RAY_AUTH_TOKEN to what `ray get-auth-token` prints there."
             ) from error
     try:
         yield ray

@@ -157,8 +157,8 @@ export interface Turn {
   /** Token ids after TEXT_BEGIN, the emotion included, TEXT_END excluded. */
   readonly tokens: readonly number[];
   /**
-   * Reason of the end: `TEXT_END`, `limit`, `interrupted` (Ctrl-C, a closed session) or `error` of the
-   * model.
+   * Reason of the end: `TEXT_END`, `limit`, `interrupted` (Ctrl-C, a closed session, a lost server) or
+   * `error`.
    */
   readonly ended: Ending;
 }
