@@ -206,6 +206,8 @@ describe("with a kernel", () => {
     expect(channel.running).toBe(true);
     model.say({ type: "engine_elsewhere", page: name() });
     expect(channel.running).toBe(false);
+    // What its microphone does is no news of the page that is recorded.
+    expect(model.of("state").map(({ state }) => state)).not.toContain("stopped");
     expect(microphone.live()).toBe(0);
     expect(store.problems.value.map(({ code }) => code)).toEqual(["busy_elsewhere"]);
     expect(channel.delivery.value.state).toBe("elsewhere");
@@ -313,7 +315,7 @@ describe("without a kernel", () => {
   });
 
   it("and back again, it takes what it has missed", async () => {
-    const { model, store, welcome, loaded, speak, work, microphone, kernel } = opened();
+    const { model, store, welcome, loaded, speak, work, microphone, kernel, channel } = opened();
     welcome();
     await loaded();
     await speak();
@@ -321,7 +323,9 @@ describe("without a kernel", () => {
     model.emit("comm:close");
     for (let i = 0; i < 4; i++) microphone.hear();
     await until(() => store.record.decided === 3);
+    channel.pause(true);
     welcome();
+    expect(model.of("state").at(-1)).toMatchObject({ state: "paused" });
     await work();
     expect(kernel.sounds.length).toBe(3);
     expect(store.problems.value.map(({ code }) => code)).toEqual(["reconnected"]);

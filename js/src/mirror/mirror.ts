@@ -33,6 +33,8 @@ export interface Delivery {
   readonly taken: number;
 }
 
+type StateMessage = Extract<BrowserMessage, { type: "state" }>;
+
 export interface MirrorOptions {
   page: string;
   post(message: BrowserMessage, payload?: Float32Array): void;
@@ -49,6 +51,8 @@ export class Mirror implements Follower {
   /** Sessions that the kernel lacks, or lacks a part of, oldest first; the newest session is always the last. */
   #sessions: Outbound[] = [];
   #connected = false;
+  /** Newest state of the microphone. */
+  #microphone: StateMessage | null = null;
   /** Whether a session of this page has been delivered: only then an empty one takes its place. */
   #owner = false;
   #elsewhere = false;
@@ -109,13 +113,16 @@ export class Mirror implements Follower {
     if (this.#sessions.at(-1)?.next() === "state") this.#soon();
   }
 
-  told(message: Extract<BrowserMessage, { type: "state" }>): void {
-    if (this.#connected) this.options.post(message);
+  told(message: StateMessage): void {
+    this.#microphone = message;
+    // The kernel shows the state of the page that it records.
+    if (this.#connected && !this.#elsewhere) this.options.post(message);
   }
 
   /** Begin to deliver, or begin again after the connection was broken: what was under way may be lost. */
   connected(): void {
     this.#connected = true;
+    if (this.#microphone && !this.#elsewhere) this.options.post(this.#microphone);
     this.#reset();
     this.#show();
     this.#soon();
