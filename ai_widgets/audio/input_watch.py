@@ -114,8 +114,8 @@ class InputWatch:
         """
         if SYNTHETIC & set(flags):
             return self, flags, []
-        # Reductions without a copy and without NumPy's Python code for means: this runs before every decision.
-        peak = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
+        # Reductions without a copy, and without the Python code of NumPy's methods: this runs before every decision.
+        peak = max(float(np.maximum.reduce(samples, initial=0)), -float(np.minimum.reduce(samples, initial=0)))
         mean = float(np.add.reduce(samples)) / max(1, len(samples))
         seen = {
             "silent_input": peak == 0,
