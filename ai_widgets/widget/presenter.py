@@ -7,7 +7,7 @@ widget only as a `Shown`: neither traitlets nor a comm.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from ..audio.origin import Origin
 from ..record.record import SessionRecord
 from ..settings import Settings
 from .branches.branches import Branches
+from .channels.presenting import Presenting
 from .files.file_player import FilePlayer
 from .history_writer import HistoryKeeper
 from .live_settings import LiveSettings
@@ -27,7 +28,7 @@ from .stages.events import PipelineEvents
 from .voice.voice import Voice
 from .wire import outgoing
 from .wire.failures import describe, details
-from .wire.messages import Hello, MicState
+from .wire.messages import Hello
 from .wire.outbox import Outbox
 from .wire.shown import Shown
 
@@ -41,7 +42,7 @@ COUNT_SECONDS = 0.25
 """Least seconds between two updates of the trait `counters`, which change with every chunk."""
 
 
-class Presenter(PipelineEvents):
+class Presenter(Presenting, PipelineEvents):
     """The pipeline, its sources and its outbox, and the present state of all of them.
 
     Parameters
@@ -61,15 +62,8 @@ class Presenter(PipelineEvents):
 
     Attributes
     ----------
-    source, pipeline, player, receiver, branches, outbox, voice
-        The model's loader, the pipeline, its two sources of audio, the session's forks, the queue of messages to pages,
-        and text-to-speech of the replies.
-    mic
-        State of the microphone, as the page that records reported it last.
-    closed
-        Whether the widget was closed.
-    pushing
-        Whether messages are sent at once in pull mode too, because a cell runs.
+    pipeline, player, receiver, branches, voice
+        The pipeline, its two sources of audio, the session's forks, and text-to-speech of the replies.
     """
 
     def __init__(
@@ -82,7 +76,7 @@ class Presenter(PipelineEvents):
         record: Callable[[], SessionRecord],
         pull: bool,
     ) -> None:
-        self._shown, self._name, self.pull = shown, name, pull
+        super().__init__(shown, name, pull)
         self.source = ModelSource(load, self.model_changed)
         self.pipeline = Pipeline(self.source, settings, live, self, record)
         self.player = FilePlayer(self.pipeline, self)
@@ -97,8 +91,6 @@ class Presenter(PipelineEvents):
         self.voice = Voice(self.pipeline, self.put, self.problem, lambda: self.receiver.page)
         self._keeper = HistoryKeeper(self._show_history)
         self._keeper.follow(self.pipeline.record, self.outbox.session)
-        self.mic = MicState("idle", "", "")
-        self.closed = self.pushing = False
         self._counted = float("-inf")
         self._prefix: tuple[int, ...] | None = None
 
@@ -130,10 +122,9 @@ class Presenter(PipelineEvents):
         return "stopped" if len(pipeline.record) else "idle"
 
     @property
-    def headline(self) -> str:
-        """Name and state of the widget: the model's state until it is ready, then the session's."""
-        state = self.state if self.source.status == "ready" else f"model {self.source.status}"
-        return f"AudioInteraction {self._name}: {'closed' if self.closed else state}"
+    def record(self) -> SessionRecord:
+        """The record that is shown: the running session's, unless another one is opened."""
+        return self.pipeline.record
 
     def show_state(self) -> None:
         """Show what the widget does now."""
@@ -177,11 +168,6 @@ class Presenter(PipelineEvents):
             # The page may have been opened after the failure. Failed loading is part of the model's status.
             self.session_failed(failure, hello.page)
         outbox.flush()
-
-    def put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Queue a message to the pages, and send it at once except in pull mode."""
-        self.outbox.put(message, buffers)
-        self._flush()
 
     def begin_session(self) -> None:
         """Begin a new session with an empty record and history; a file that plays ends."""
@@ -272,12 +258,6 @@ class Presenter(PipelineEvents):
         """Write the history as soon as the recording is decided."""
         self._keeper.recording_ended()
 
-    def problem(self, code: str, sentence: str, page: str = "", detail: str = "") -> None:
-        """Send a problem to a page, or to all; repeats are counted."""
-        logger.info("%s: %s", code, sentence)
-        self.outbox.put_problem(code, sentence, detail, page)
-        self._flush()
-
     def model_changed(self) -> None:
         """Show how far loading is, that the model is ready, or why it failed."""
         self.show_state()
@@ -291,10 +271,6 @@ class Presenter(PipelineEvents):
         self.pipeline.reset()
         self.branches.begin_session()
 
-    def _flush(self) -> None:
-        if not self.pull or self.pushing:
-            self.outbox.flush()
-
     def _describe_model(self) -> dict[str, Any]:
         return describe_model(self._name, self.source, self.pipeline.settings, self.pipeline.prefix)
 
@@ -303,11 +279,3 @@ class Presenter(PipelineEvents):
         if final or now - self._counted >= COUNT_SECONDS:
             self._counted = now
             self._shown.show("counters", self.pipeline.counters)
-
-    def _show_history(self, history: dict[str, Any], settled: bool) -> None:
-        self._shown.show("history", history)
-        if settled:
-            self._save()
-
-    def _save(self) -> None:
-        self._shown.save(self.headline, self.pipeline.record)

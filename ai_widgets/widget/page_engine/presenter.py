@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...protocol import CHUNK_SECONDS
 from ...record.record import SessionRecord
 from ...settings import Settings
+from ..channels.presenting import Presenting
 from ..history_writer import HistoryKeeper
 from ..live_settings import LiveSettings
 from ..loading import ModelSource
@@ -37,7 +38,7 @@ sends some messages a second."""
 logger = logging.getLogger(__name__)
 
 
-class PagePresenter:
+class PagePresenter(Presenting):
     """The model, the record that arrives, and the present state of both.
 
     Parameters
@@ -59,16 +60,10 @@ class PagePresenter:
 
     Attributes
     ----------
-    source, outbox
-        The model's loader, and the queue of messages to pages.
     session
         The session that arrives, or None before a page began one.
-    mic
-        State of the microphone, as the page reported it last.
     changing
         Lock held while settings are read, changed and written back.
-    closed
-        Whether the widget was closed.
     """
 
     def __init__(
@@ -82,7 +77,8 @@ class PagePresenter:
         record: SessionRecord,
         pull: bool,
     ) -> None:
-        self._shown, self._name, self._files, self.pull = shown, name, files, pull
+        super().__init__(shown, name, pull)
+        self._files = files
         self.settings, self.live = settings, live
         self.changing = RLock()
         self.session: PageSession | None = None
@@ -97,8 +93,6 @@ class PagePresenter:
         self._arrived = monotonic()
         self._loop: dict[str, Any] = {"mode": "run", "phase": "", "chunk": -1}
         self.waiting = 0
-        self.mic = MicState("idle", "", "")
-        self.closed = False
 
     def start(self) -> None:
         """Show the first state, and begin to load the model."""
@@ -148,12 +142,6 @@ class PagePresenter:
         if self.mic.state == "asking":
             return "asking"
         return "stopped" if len(self.record) else "idle"
-
-    @property
-    def headline(self) -> str:
-        """Name and state of the widget: the model's state until it is ready, then the session's."""
-        state = self.state if self.source.status == "ready" else f"model {self.source.status}"
-        return f"AudioInteraction {self._name}: {'closed' if self.closed else state}"
 
     def show_state(self) -> None:
         """Show what the widget does now: state, loop and counters."""
@@ -253,21 +241,6 @@ class PagePresenter:
         """Send a message to the pages."""
         self.put(outgoing.written(message))
 
-    def put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Queue a message to the pages, and send it at once except in pull mode."""
-        self.outbox.put(message, buffers)
-        self._flush()
-
-    def problem(self, code: str, sentence: str, page: str = "", detail: str = "") -> None:
-        """Send a problem to a page, or to all; repeats are counted."""
-        logger.info("%s: %s", code, sentence)
-        self.outbox.put_problem(code, sentence, detail, page)
-        self._flush()
-
-    def _flush(self) -> None:
-        if not self.pull:
-            self.outbox.flush()
-
     def _model_changed(self) -> None:
         """Show how far loading is, that the model is ready, or why it failed."""
         self.show_state()
@@ -290,11 +263,3 @@ class PagePresenter:
 
     def _describe_model(self) -> dict[str, Any]:
         return describe_model(self._name, self.source, self.settings, None)
-
-    def _show_history(self, history: dict[str, Any], settled: bool) -> None:
-        self._shown.show("history", history)
-        if settled:
-            self._save()
-
-    def _save(self) -> None:
-        self._shown.save(self.headline, self.record)

@@ -1,6 +1,7 @@
 /** The engine's files, which the kernel sends part by part: checked, unpacked, and stored for the next page. */
 import type { BrowserMessage, KernelMessage } from "../channel/messages";
 import { type Buffers, bytesOf, viewOf } from "../channel/payload";
+import { joinedBytes } from "../page/archive";
 import { FileCache } from "./file-cache";
 
 type Offered = Extract<KernelMessage, { type: "engine_files" }>["files"][number];
@@ -126,7 +127,7 @@ export class KernelFiles {
     } else if (transfer.done < bytes) {
       this.#count(name, transfer.done, bytes);
       this.#ask(transfer);
-    } else this.#settle(transfer, joined(transfer.parts));
+    } else this.#settle(transfer, joinedBytes(transfer.parts));
   }
 
   /** Stop asking; the page is closed. */
@@ -198,16 +199,6 @@ export class KernelFiles {
 
 function lengthSentence(name: string, found: number, expected: number): string {
   return `The file ${name} has ${found} bytes in place of the ${expected} that the kernel offered.`;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 async function unpacked(content: ArrayBuffer, name: string): Promise<ArrayBuffer> {

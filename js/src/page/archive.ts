@@ -114,7 +114,8 @@ function cutArchive(bytes: Uint8Array, names: readonly string[], file: string): 
   return { content: new Map([...parts].map(([name, found]) => [name, joinedBytes(found)])), lacks };
 }
 
-export function joinedBytes(parts: readonly Uint8Array[]): Uint8Array {
+/** Join parts of bytes. */
+export function joinedBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const part of parts) {
