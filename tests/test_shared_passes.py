@@ -290,3 +290,13 @@ def test_a_network_has_one_queue(toy: Model) -> None:
     assert passes_of(toy.decoder) is passes_of(toy.decoder)
     assert passes_of(toy.decoder) is not passes_of(toy.encoder)
     assert passes_of(Decoder(toy.decoder.model, "exact")) is not passes_of(toy.decoder)
+
+
+def test_a_decoder_without_hash_or_weak_references_runs_its_passes_alone() -> None:
+    class Own(HeldDecoder):
+        __hash__ = None  # type: ignore[assignment]
+
+    decoder = Own()
+    decoder.go()
+    assert isinstance(passes_of(decoder), SharedPasses)
+    assert passes_of(decoder) is not passes_of(decoder)

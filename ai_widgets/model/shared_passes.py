@@ -147,8 +147,11 @@ _making = Lock()
 
 
 def passes_of(network: Any) -> SharedPasses:
-    """Return the shared passes of a decoder or an encoder."""
-    found = _queues.get(network)
+    """Return the shared passes of a decoder or an encoder; one without a hash or weak references shares none."""
+    try:
+        found = _queues.get(network)
+    except TypeError:
+        return SharedPasses()
     if found is None:
         with _making:
             found = _queues.setdefault(network, SharedPasses())
