@@ -1,5 +1,6 @@
 /** Table of the draw of one token: raw probabilities, the effect of the settings, and the random number. */
 
+import type { ComponentChildren } from "preact";
 import type { Rule } from "../record/events";
 import { decimals, repr } from "../text/exact";
 import { ExactNumber } from "./exact-number";
@@ -79,7 +80,7 @@ function Row({ row, exact, masked }: { row: SamplingRow; exact: boolean; masked:
   return (
     <tr data-kind={kind} data-drawn={row.drawn} data-token={row.token ?? ""}>
       <th scope="row" title={row.token === null ? "" : `token ${row.token}`}>
-        <span class="aiw-sampling-token">{visibleText(row.text)}</span>
+        <span class="aiw-sampling-token">{breakable(visibleText(row.text))}</span>
         {row.logit !== null && (
           <small>
             logit <ExactNumber value={row.logit} exact={exact} format={(x) => decimals(x, 2)} />
@@ -99,6 +100,11 @@ function Row({ row, exact, masked }: { row: SamplingRow; exact: boolean; masked:
       </td>
     </tr>
   );
+}
+
+/** Return a text that a narrow column breaks behind its underscores, as in `TEXT_BEGIN`. */
+function breakable(text: string): ComponentChildren {
+  return text.split("_").flatMap((part, index) => (index === 0 ? [part] : ["_", <wbr key={index} />, part]));
 }
 
 function Share(props: { p: number | null; exact: boolean; kind: string; none?: string }) {
