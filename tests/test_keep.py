@@ -8,8 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +18,7 @@ from ai_widgets.errors import RecordExistsError, SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import Chunk, Decision, Notice, Timing
 from ai_widgets.record.record import SessionRecord
+from tests.interrupting import Bomb
 from tests.page import Build
 from tests.signals import Array, babble
 
@@ -179,30 +178,19 @@ class TestFaults:
             line += 1
             path = tmp_path / f"{line}.aiw"
             record = SessionRecord(0.8, path, max_events=2)
-            lines, done = 0, True
-
-            def trace(frame: FrameType, *_: Any, at: int = line) -> Any:
-                nonlocal lines, done
-                if "ai_widgets" not in frame.f_code.co_filename:
-                    return None
-                lines += 1
-                if lines == at:
-                    done = False
-                    raise KeyboardInterrupt
-                return trace
-
+            left, done = line, True
             for number in range(4):
                 for event in (Notice(number, "limit", "x" * number), Timing(number, 1.0, 2.0, 3.0, 0.0, 0.0)):
                     count = len(record)
-                    sys.settrace(trace)
+                    bomb = Bomb(left, KeyboardInterrupt)
                     try:
-                        record.append(event)
+                        with bomb:
+                            record.append(event)
                     except KeyboardInterrupt:
-                        sys.settrace(None)
+                        done = False
                         if len(record) == count:
                             record.append(event)
-                    finally:
-                        sys.settrace(None)
+                    left -= bomb.lines
             expected = [(kind, number) for number in range(4) for kind in ("notice", "timing")]
             assert [(event.type, event.chunk) for event in record.events] == expected
             assert record.events == SessionRecord.load(path).events

@@ -14,6 +14,7 @@ from ai_widgets.errors import SettingError
 from ai_widgets.inference import Model
 from ai_widgets.protocol import EVENTS_VERSION, Notice
 from ai_widgets.record.record import SessionRecord
+from tests.interrupting import Bomb
 from tests.signals import Array, babble
 
 
@@ -156,27 +157,18 @@ class TestReadWhileItIsWritten:
         while not done:
             line += 1
             record = SessionRecord(0.8, tmp_path)
-            lines, done = 0, True
-
-            def trace(*_: Any, at: int = line) -> Any:
-                nonlocal lines, done
-                lines += 1
-                if lines == at:
-                    done = False
-                    raise KeyboardInterrupt
-                return trace
-
+            left, done = line, True
             for number in range(5):
                 samples = np.full(6_400, number, np.float32)
-                sys.settrace(trace)
+                bomb = Bomb(left, KeyboardInterrupt)
                 try:
-                    record.append_audio(samples)
+                    with bomb:
+                        record.append_audio(samples)
                 except KeyboardInterrupt:
-                    sys.settrace(None)
+                    done = False
                     if record.chunks_heard == number:
                         record.append_audio(samples)
-                finally:
-                    sys.settrace(None)
+                left -= bomb.lines
             assert record.audio.reshape(5, -1)[:, 0].tolist() == [0, 1, 2, 3, 4]
             assert [record.chunk_audio(number)[0] for number in range(5)] == [0, 1, 2, 3, 4]  # type: ignore[index]
         assert line > 20
