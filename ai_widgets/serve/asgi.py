@@ -19,6 +19,7 @@ from websockets.frames import CloseCode
 
 from .classroom import UNKNOWN_TOKEN, Classroom
 from .limits import MAX_FRAME_BYTES, PATH, UNREAD_BYTES, UNREAD_MESSAGES
+from .metrics import PROMETHEUS
 from .socket import SocketClosedError
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -26,7 +27,6 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Answers: TypeAlias = Callable[[], Awaitable[bytes]]
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
-PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,9 @@ SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.8, 1.6, 5.0)
 SESSIONS = (1, 2, 4, 8, 16, 32, 64)
 """Upper bounds of the buckets of sessions in a round."""
 
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+"""Content type of the figures."""
+
 
 class Metrics:
     """Counters, gauges and histograms of one server."""

@@ -16,6 +16,7 @@ from websockets.http11 import Request, Response
 from ..session.listening import ListeningModel
 from .classroom import UNKNOWN_TOKEN, Classroom
 from .limits import CLOSE_SECONDS, HELLO_SECONDS, MAX_FRAME_BYTES, PATH, READ_AHEAD
+from .metrics import PROMETHEUS
 from .socket import LibrarySocket
 from .tokens import Tokens
 
@@ -114,7 +115,7 @@ class ClassServer:
         if path == "/health":
             return _response(HTTPStatus.OK, "application/json", json.dumps(self.room.health()).encode())
         if path == "/metrics":
-            return _response(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", self.room.figures())
+            return _response(HTTPStatus.OK, PROMETHEUS, self.room.figures())
         if path != PATH:
             return _response(HTTPStatus.NOT_FOUND, "text/plain", f"Sessions are at {PATH}.".encode())
         if self.room.learner(request.headers.get("Authorization")) is None:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from threading import RLock, current_thread, main_thread
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...audio.clips import clip_named
 from ...audio.files import open_audio
@@ -25,9 +25,6 @@ from ..recordings.recordings import Recordings
 from ..voice.voice import Speak
 from ..wire.limits import PACES, Pace
 from .received import Received
-
-if TYPE_CHECKING:
-    from ...session.listening import ListeningModel
 
 
 class Calls(Received):
@@ -47,11 +44,6 @@ class Calls(Received):
         return self.presenter
 
     @property
-    def model(self) -> ListeningModel:
-        """The model; waits until it is loaded and raises what loading raised."""
-        return self.presenter.source.wait()
-
-    @property
     def error(self) -> Exception | None:
         """What stopped the session, or None."""
         return self.presenter.pipeline.failure
@@ -65,16 +57,6 @@ class Calls(Received):
     def queued(self) -> int:
         """Number of items in the queues of the pipeline."""
         return self.presenter.pipeline.queued
-
-    @property
-    def record(self) -> SessionRecord:
-        """Record that is shown: the running session's, or another one."""
-        return self.presenter.pipeline.record
-
-    @property
-    def headline(self) -> str:
-        """Name and state of the widget."""
-        return self.presenter.headline
 
     @property
     def changing(self) -> RLock:

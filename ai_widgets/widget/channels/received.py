@@ -6,39 +6,22 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from threading import RLock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ...errors import AiWidgetsError, SettingError
+from ...record.record import SessionRecord
 from ..wire import messages, outgoing, parsing
 from ..wire.limits import MAX_COUNT, PROTOCOL_VERSION
-from ..wire.outbox import Outbox
 from ..wire.shown import Pulled, Shown
+from .presenting import Presenting
+
+if TYPE_CHECKING:
+    from ...session.listening import ListeningModel
 
 logger = logging.getLogger(__name__)
 
 NO_BUFFERS = "This host drops the binary part of messages, so sound is sent as text, a third larger."
 """Notice to a page whose hello arrived without its buffer."""
-
-
-class Presenting(Protocol):
-    """What answers pages.
-
-    Attributes
-    ----------
-    outbox
-        Queue of messages to pages.
-    pull
-        Whether pages poll for messages.
-    """
-
-    outbox: Outbox
-    pull: bool
-
-    def put(self, message: dict[str, Any], buffers: Sequence[bytes] = ()) -> None:
-        """Queue a message to the pages, and send it at once except in pull mode."""
-
-    def problem(self, code: str, sentence: str, page: str = "", detail: str = "") -> None:
-        """Send a problem to a page, or to all."""
 
 
 class Received(ABC):
@@ -63,6 +46,21 @@ class Received(ABC):
     @abstractmethod
     def _answers(self) -> Presenting:
         """What answers pages."""
+
+    @property
+    def model(self) -> ListeningModel:
+        """The model; waits until it is loaded, and exported for a page that runs it, and raises what that raised."""
+        return self._answers.source.wait()
+
+    @property
+    def record(self) -> SessionRecord:
+        """Record that is shown."""
+        return self._answers.record
+
+    @property
+    def headline(self) -> str:
+        """Name and state of the widget."""
+        return self._answers.headline
 
     @abstractmethod
     def _take(self, message: messages.Message) -> None:

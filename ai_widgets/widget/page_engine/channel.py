@@ -106,11 +106,6 @@ class PageChannel(Received):
     # From Python -----------------------------------------------------------------------------------------------------
 
     @property
-    def model(self) -> ListeningModel:
-        """The model; waits until it is loaded and exported, and raises what that raised."""
-        return self.presenter.source.wait()
-
-    @property
     def error(self) -> Exception | None:
         """Error of loading, or the refusal of what the page sent; None if there is none."""
         session = self.presenter.session
@@ -126,16 +121,6 @@ class PageChannel(Received):
     def queued(self) -> int:
         """The kernel has no queue: a message is recorded when it is taken, and chunks wait in the page."""
         return 0
-
-    @property
-    def record(self) -> SessionRecord:
-        """Record of the newest session, as far as it has arrived."""
-        return self.presenter.record
-
-    @property
-    def headline(self) -> str:
-        """Name and state of the widget."""
-        return self.presenter.headline
 
     @property
     def changing(self) -> RLock:
