@@ -38,6 +38,13 @@ class Beds:
             bed *= np.interp(np.arange(count), np.linspace(0, count, 6), rng.uniform(0.1, 1, 6)).astype(np.float32)
         return np.asarray(bed / (np.abs(bed).max(initial=0) + 1e-9), np.float32)
 
+    def once(self, rng: Rng) -> Samples | None:
+        """Draw one recording of ambience; None where there is none."""
+        if not self.clips:
+            return None
+        labels = sorted(self.clips)
+        return faded(varied(rng, pick(rng, self.clips[labels[int(rng.integers(len(labels)))]]).samples))
+
     def _one(self, rng: Rng, count: int) -> Samples:
         if not self.clips or rng.random() < 0.45:
             maker = sounds.AMBIENCES[int(rng.integers(len(sounds.AMBIENCES)))]

@@ -27,7 +27,8 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,7 @@ from ai_widgets.training import (
 from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.export import export
 from ai_widgets.training.network import Network
+from ai_widgets.training.peers import MOST, Peers, together
 from ai_widgets.training.token_sequences import SequenceBuilder
 from ai_widgets.training.trainer import SHIPPED, Recipe, Trainer
 
@@ -143,12 +145,15 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--streams", type=int, help="streams per shard")
     p.add_argument("--workers", type=int, default=2, help="processes that compose streams")
+    p.add_argument("--processes", type=int, default=1, help="processes that train together, one thread each")
+    p.add_argument("--rank", type=int, help=argparse.SUPPRESS)
     return p
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return the exit code: 0, or 2 for input that cannot be used."""
     arguments = parser().parse_args(argv)
+    arguments.given = sys.argv[1:] if argv is None else argv
     try:
         run(arguments)
     except AiWidgetsError as error:
@@ -192,10 +197,11 @@ def _trainer(
     words: vocabulary.Vocabulary,
     out: Path,
     begin: Callable[[Network], None] | None,
+    peers: Peers | None = None,
 ) -> Trainer:
     """Make a trainer on streams alone or, with a course, also on windows from the same clips."""
     if recipe.course is None:
-        return Trainer(recipe, streams, words, out, begin=begin)
+        return Trainer(recipe, streams, words, out, begin=begin, peers=peers)
     gathered = clipcache.load(clips)
     said = phones.pronounce(clip.text for clip in gathered) if recipe.weights.phones else {}
     numbers = phones.table(said)
@@ -203,10 +209,34 @@ def _trainer(
         gathered, {text: tuple(numbers[phone] for phone in spoken) for text, spoken in said.items()}, recipe.seed
     )
     builder = SequenceBuilder(words, attended=recipe.attended)
-    curriculum = Curriculum(recipe.course, excerpts, streams, builder, recipe.seed, recipe.perturbation)
+    rank = 0 if peers is None else peers.rank
+    curriculum = Curriculum(recipe.course, excerpts, streams, builder, recipe.seed, recipe.perturbation, rank)
     return Trainer(
-        recipe, streams, words, out, builder=builder, curriculum=curriculum, phones=len(numbers), begin=begin
-    )
+        recipe, streams, words, out,
+        builder=builder, curriculum=curriculum, phones=len(numbers), begin=begin, peers=peers,
+    )  # fmt: skip
+
+
+@contextmanager
+def _peers(arguments: argparse.Namespace, out: Path) -> Iterator[Peers | None]:
+    """Start the other processes of a training, and meet them; None for one process."""
+    size = arguments.processes
+    if size == 1:
+        yield None
+        return
+    if size > MOST:
+        raise SettingError(f"--processes must be from 1 to {MOST}, not {size}.")
+    meeting = out / "peers"
+    if arguments.rank is not None:
+        peers = Peers(arguments.rank, size, meeting)
+        yield peers
+        peers.close()
+        return
+    meeting.unlink(missing_ok=True)
+    with together(arguments.given, size):
+        peers = Peers(0, size, meeting)
+        yield peers
+        peers.close()
 
 
 def run(arguments: argparse.Namespace) -> Path:
@@ -217,7 +247,7 @@ def run(arguments: argparse.Namespace) -> Path:
     AiWidgetsError
         Where an option or the data cannot be used.
     """
-    for name in ("minutes", "shards", "streams", "workers"):
+    for name in ("minutes", "shards", "streams", "workers", "processes"):
         value = getattr(arguments, name)
         if value is not None and value <= 0:
             raise SettingError(f"--{name} must be above 0, not {value:g}.")
@@ -253,8 +283,12 @@ def run(arguments: argparse.Namespace) -> Path:
         clipcache.save(gathered, clips)
     pool.fill(clips, out / "pool", shards, recipe.seed, arguments.workers, arguments.streams or pool.STREAMS_PER_SHARD)
     words = vocabulary.build(replies.all_texts())
-    trainer = _trainer(recipe, clips, pool.Pool(out / "pool"), words, out / "run", _first_weights(begin, recipe, words))
-    network = trainer.run()
+    first = _first_weights(begin, recipe, words)
+    with _peers(arguments, out) as peers:
+        trainer = _trainer(recipe, clips, pool.Pool(out / "pool"), words, out / "run", first, peers)
+        network = trainer.run(quiet=peers is not None and peers.rank > 0)
+    if peers is not None and peers.rank > 0:
+        return out / "checkpoint"
     record = {**trainer.record(), "start": begin, "clips": fingerprint(clips)}
     export(network, words, out / "checkpoint", record, context_seconds=trainer.context_seconds)
     print(f"The checkpoint is in {out / 'checkpoint'}.")

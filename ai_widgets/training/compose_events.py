@@ -84,6 +84,8 @@ REPEATING_SHARE, REPEATED_SHARE = 0.3, 0.6
 """Share of pieces in which one sound comes again and again, to be counted, and its share of the events there."""
 REPEATED_S = (1.8, 3.5)
 """Seconds that are heard of a repeated sound, so that several times fit into the context."""
+ONCE_SHARE = 0.5
+"""Share of events of ambience in which one recording is heard once: a slammed door, a step, a cat."""
 AT_ONCE_SHARE = 0.1
 """Share of utterances during which a sound begins."""
 UNFINISHED_SHARE, UNRESUMED_SHARE = 0.12, 0.15
@@ -193,6 +195,8 @@ class Events:
     def _event(self, rng: Rng, kind: int, style: Style) -> tuple[Samples, list[Segment]]:
         if kind == SPEECH:
             return self._utterance(rng, style)
+        if kind == AMBIENCE and rng.random() < ONCE_SHARE and (once := self.beds.once(rng)) is not None:
+            return once * np.float32(rng.uniform(0.1, 1)), []
         if kind == AMBIENCE:
             samples = self.beds.draw(rng, int(rng.uniform(1, 6) * SAMPLE_RATE)) * np.float32(rng.uniform(0.1, 1))
             return samples, []

@@ -18,6 +18,9 @@ from ai_widgets.training.mel_clips import Shelf
 from ai_widgets.training.pool import Pool
 from ai_widgets.training.token_sequences import SequenceBuilder
 
+RANK_STEP = 1_000_003
+"""Distance between the seeds of two processes of one training, above all seeds that a person gives."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -30,7 +33,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Course:
-    """A schedule: shares of windows at the start and at the end, the shapes, and the share of long streams."""
+    """A schedule: shares of windows at the start and at the end, the shapes, and the share of long streams.
+
+    `hard` gives labels of ambience a weight above 1 in windows, where an earlier checkpoint replied to them.
+    """
 
     windows_first: float = 0.85
     windows_last: float = 0.4
@@ -39,6 +45,7 @@ class Course:
     long_streams: Shape = Shape(1, 110, 1920)
     long_share: float = 0.25
     mixture: Mixture = field(default_factory=lambda: Mixture(words=0.22, speech=0.1, sounds=0.44, ambience=0.24))
+    hard: Mapping[str, float] = field(default_factory=dict)
 
     @staticmethod
     def of(values: Mapping[str, Any]) -> Course:
@@ -63,11 +70,16 @@ class Curriculum:
         builder: SequenceBuilder,
         seed: int,
         perturbation: float,
+        rank: int = 0,
     ) -> None:
+        """Make the sources of windows and streams; `rank` gives each of several processes contents of its own."""
         self.course = course
         self.rng = np.random.default_rng([seed, 17])
+        seed += RANK_STEP * rank
         shape = course.window
-        self.windows = WindowMaker(shelf, builder, shape.rows, shape.chunks, shape.length, seed, course.mixture)
+        self.windows = WindowMaker(
+            shelf, builder, shape.rows, shape.chunks, shape.length, seed, course.mixture, hard=course.hard
+        )
         limits = (course.long_streams.length, course.long_streams.length)
         self.streams = BatchMaker(pool, builder, *limits, seed, perturbation)
 

@@ -30,6 +30,10 @@ from ai_widgets.training.token_sequences import SequenceBuilder
 T = TypeVar("T")
 RECORDED_SHARE = 0.7
 """Share of recorded ambience in the backgrounds of windows, where there is any; the rest is generated."""
+RECORDED_DISTRACTORS = 0.75
+"""Share of recorded ambience among the single events to which no reply is due; the rest is generated."""
+BESIDE = 0.15
+"""Share of the windows with speech or a sound in which such an event is heard as well."""
 LOUDEST_DB, QUIETEST_DB = -1.0, -45.0
 """Range of a window's level in dB."""
 
@@ -55,6 +59,8 @@ class WindowMaker:
         Windows per batch, chunks per window.
     length
         Positions of a window's sequence; shorter sequences are padded.
+    hard
+        Weight of labels of ambience that are drawn more often than others, whose weight is 1.
     """
 
     def __init__(
@@ -67,7 +73,9 @@ class WindowMaker:
         seed: int,
         mixture: Mixture | None = None,
         perturbation: float = 0.05,
+        hard: Mapping[str, float] | None = None,
     ) -> None:
+        self.hard = dict(hard or {})
         self.shelf, self.builder, self.mixture = shelf, builder, mixture or Mixture()
         self.windows, self.chunks, self.length, self.perturbation = windows, chunks, length, perturbation
         self.rng = np.random.default_rng(seed)
@@ -114,9 +122,10 @@ class WindowMaker:
         elif what <= 2 and self.shelf.sounds:
             kind = _pick(rng, sorted(self.shelf.sounds))
             segments = self._sound(power, self._varied(self.shelf.sounds[kind]))
-        elif self.shelf.distractors and rng.random() < 0.5:
-            other = _pick(rng, self.shelf.distractors)
-            _place(power, other, int(rng.integers(-len(other.power) // 2, self.frames - 20)), rng)
+        elif rng.random() < 0.5:
+            self._distract(power)
+        if segments and rng.random() < BESIDE:
+            self._distract(power)
         speech = bool(segments) and segments[0].kind == SPEECH
         power = bands_lost(coloured(power, rng, speech), rng, 0.15 if speech else 0.35)
         bed = rng.random()
@@ -129,6 +138,17 @@ class WindowMaker:
             noise = rng.gamma(4.0, 0.25, power.shape) * 10**slope * acoustics.decibels(rng.uniform(-75, -30)) ** 2
             power += noise.astype(np.float32)
         return power, segments, phones
+
+    def _distract(self, power: Power) -> None:
+        """Place one event to which no reply is due: a recording of ambience once, or a generated sound."""
+        rng = self.rng
+        if self.shelf.ambience and (not self.shelf.distractors or rng.random() < RECORDED_DISTRACTORS):
+            other = stretched(self._ambience(), rng)
+        elif self.shelf.distractors:
+            other = _pick(rng, self.shelf.distractors)
+        else:
+            return
+        _place(power, other, int(rng.integers(-len(other.power) // 2, self.frames - 20)), rng)
 
     def _speech(self, power: Power, chosen: Excerpt) -> tuple[list[Segment], tuple[int, ...]]:
         """Place speech in a window, mostly so that the reply to its end fits into the window."""
@@ -188,7 +208,9 @@ class WindowMaker:
         recorded = sorted(label for label in self.shelf.ambience if label not in self.shelf.generated)
         made = sorted(label for label in self.shelf.ambience if label in self.shelf.generated)
         labels = recorded if recorded and (not made or self.rng.random() < RECORDED_SHARE) else made
-        return _pick(self.rng, self.shelf.ambience[_pick(self.rng, labels)])
+        weights = np.array([self.hard.get(label, 1.0) for label in labels])
+        label = labels[int(self.rng.choice(len(labels), p=weights / weights.sum()))]
+        return _pick(self.rng, self.shelf.ambience[label])
 
     def _heard(self, power: Power) -> Power:
         """Apply level, running floor and scale: power [windows, frames, 128] → features [windows · chunks, 128, 40]."""

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ai_widgets.audio.features import EDGE, HOP, log10_mel
 from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training import acoustics, distractors, sounds
-from ai_widgets.training.corpus import ALARM, AMBIENCE, KNOCK, MUSIC, SPEECH, Clip, Samples
+from ai_widgets.training.corpus import ALARM, AMBIENCE, KNOCK, MACHINE_VOICE, MUSIC, SPEECH, Clip, Samples
 from ai_widgets.training.lexicon import OTHER_SPEECH
 from ai_widgets.training.synthesis import Generator
 
@@ -63,6 +63,8 @@ def shelve(
     rng = np.random.default_rng([seed, 5])
     shelf = Shelf()
     for clip in tqdm(clips, desc="excerpts", disable=quiet):
+        if clip.label == MACHINE_VOICE:  # alone it is speech like any other; only a stream tells whose it is
+            continue
         speeds = SPEEDS if clip.kind != SPEECH or clip.end - clip.start < LONG_S * SAMPLE_RATE else (1.0,)
         for speed in speeds:
             samples = clip.samples if speed == 1.0 else acoustics.change_speed(clip.samples, speed)

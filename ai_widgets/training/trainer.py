@@ -24,6 +24,7 @@ from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.event_windows import Mixture
 from ai_widgets.training.network import Network, Sizes, make, parameters
 from ai_widgets.training.objective import Weights, loss
+from ai_widgets.training.peers import STEPS, Peers
 from ai_widgets.training.pool import Pool
 from ai_widgets.training.token_sequences import SequenceBuilder
 from ai_widgets.training.trained_context import trained_seconds
@@ -98,7 +99,8 @@ class Trainer:
 
     The learning rate depends on the used share of the budget; time is counted over all processes. Streams of `held_out`
     are not trained on; their loss and decisions are logged beside those of training. `begin` replaces the random
-    weights of a new run (`transfer.take_over`).
+    weights of a new run (`transfer.take_over`). With `peers` several processes train one network; time is the mean of
+    theirs, and the first one writes the files.
     """
 
     def __init__(
@@ -113,7 +115,9 @@ class Trainer:
         curriculum: Curriculum | None = None,
         phones: int = 0,
         begin: Callable[[Network], None] | None = None,
+        peers: Peers | None = None,
     ) -> None:
+        self.peers = peers
         self.recipe, self.pool, self.vocabulary, self.out = recipe, pool, vocabulary, out
         self.builder = builder or SequenceBuilder(vocabulary, attended=recipe.attended)
         self.held_out, self.curriculum = held_out, curriculum
@@ -175,7 +179,7 @@ class Trainer:
         bar = tqdm(total=round(budget_s), initial=round(self.used_s), unit="s", desc="training", disable=quiet)
         if self.step == 0:
             bar.write(f"{parameters(self.network) / 1e6:.2f} M parameters, {self.pool.hours:.1f} h of streams")
-        while self.used_s < budget_s:
+        while self.used_s < budget_s or self._between_averages():
             begun = time.process_time()
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
@@ -185,14 +189,18 @@ class Trainer:
             total.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, 1.0)
             self.optimiser.step()
-            self._follow()
             self.step += 1
-            self.heard_s += batch.seconds
+            if self.peers is not None and not self._between_averages():
+                self.used_s = self.peers.average(trained, self.used_s)
+            self._follow()
+            self.heard_s += batch.seconds * (1 if self.peers is None else self.peers.size)
             recent.append(report)
             now = time.monotonic()
             before = round(self.used_s)
             self.used_s += (time.process_time() - begun) / recipe.threads
             bar.update(min(round(self.used_s), round(budget_s)) - before)
+            if self.peers is not None and self.peers.rank > 0:
+                continue
             if now - logged >= recipe.log_every_s or self.used_s >= budget_s:
                 logged = now
                 bar.set_postfix_str(self._log(recent))
@@ -201,8 +209,14 @@ class Trainer:
                 saved = now
                 self.save()
         bar.close()
+        if self.peers is not None and self.peers.rank > 0:
+            return self.network
         self.save()
         return self._exported()
+
+    def _between_averages(self) -> bool:
+        """Return whether other processes train with this one and the step is not one of those where they meet."""
+        return self.peers is not None and self.step % STEPS != 0
 
     def _draw(self) -> Callable[[float], Batch]:
         """Return the function that draws the next batch at a share of the budget."""
