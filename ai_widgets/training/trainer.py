@@ -190,14 +190,14 @@ class Trainer:
             nn.utils.clip_grad_norm_(trained, 1.0)
             self.optimiser.step()
             self.step += 1
-            if self.peers is not None and not self._between_averages():
-                self.used_s = self.peers.average(trained, self.used_s)
             self._follow()
             self.heard_s += batch.seconds * (1 if self.peers is None else self.peers.size)
             recent.append(report)
             now = time.monotonic()
             before = round(self.used_s)
             self.used_s += (time.process_time() - begun) / recipe.threads
+            if self.peers is not None and not self._between_averages():
+                self.used_s = self.peers.average(trained, self.used_s)
             bar.update(min(round(self.used_s), round(budget_s)) - before)
             if self.peers is not None and self.peers.rank > 0:
                 continue
