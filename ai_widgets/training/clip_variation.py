@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,10 +14,27 @@ from ai_widgets.training.corpus import Clip, Samples
 from ai_widgets.training.labels import Segment
 
 Rng = np.random.Generator
+T = TypeVar("T")
 
 
 def pick(rng: Rng, clips: Sequence[Clip]) -> Clip:
     """Draw one clip."""
+    return clips[int(rng.integers(len(clips)))]
+
+
+def by_source(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
+    """Sort clips by their source."""
+    found: dict[str, list[Clip]] = {}
+    for clip in clips:
+        found.setdefault(clip.source, []).append(clip)
+    return found
+
+
+def from_sources(rng: Rng, sources: Mapping[str, list[T]]) -> T:
+    """Draw a source with a weight of the square root of its number of clips, then one of its clips."""
+    names = sorted(sources)
+    weights = np.sqrt([len(sources[name]) for name in names])
+    clips = sources[names[int(rng.choice(len(names), p=weights / weights.sum()))]]
     return clips[int(rng.integers(len(clips)))]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from ai_widgets.training import acoustics, sounds
 from ai_widgets.training.beds import Beds
-from ai_widgets.training.clip_variation import Rng, ended_at, enveloped, faded, pick, varied
+from ai_widgets.training.clip_variation import Rng, by_source, ended_at, enveloped, faded, from_sources, pick, varied
 from ai_widgets.training.corpus import (
     ALARM,
     AMBIENCE,
@@ -108,6 +108,7 @@ class Events:
             self.by_kind.setdefault(clip.kind, []).append(clip)
             if clip.kind == SPEECH:
                 self.words.setdefault(clip.word, []).append(clip)
+        self.sources = {kind: by_source(found) for kind, found in self.by_kind.items()}
         self.other_speech = self.words.pop(OTHER_SPEECH, [])
         self.named = sorted(self.words)
         self.cuts = [(clip, cuts) for clip in self.other_speech if (cuts := inner_pauses(clip))]
@@ -209,7 +210,7 @@ class Events:
             return enveloped(samples, rng), [Segment(0, len(samples), kind)]
         if kind not in self.by_kind:
             return self._utterance(rng, style)
-        clip = pick(rng, self.by_kind[kind])
+        clip = from_sources(rng, self.sources[kind])
         samples = varied(rng, clip.samples)
         ratio = len(samples) / len(clip.samples)
         return faded(samples), [Segment(int(clip.start * ratio), int(clip.end * ratio), kind)]

@@ -58,6 +58,8 @@ AMBIGUOUS_LABELS = frozenset(
 )
 """Labels of clips that are neither ambience nor one of `KINDS`: voices in the background, growls, signals that are no
 alarm, blows that sound like knocks. No reply to them is right or wrong, so they are left out."""
+EXTRA = "extra"
+"""Source of the clips of `extra_sounds`."""
 MACHINE_VOICE = "machine_voice"
 """Label of synthetic voices that read the replies of the model: what its own speaker adds to the microphone."""
 MACHINE = "machine-"
@@ -274,7 +276,7 @@ def extra_sounds(folder: Path, splits: Iterable[Split]) -> list[Clip]:
         if split_of(relative) in wanted:
             kind = LABEL_KINDS.get(path.parent.name, AMBIENCE)
             word = OTHER_SPEECH if kind == SPEECH else 0
-            clip = make_clip(read_16k(path), kind, word, relative, path.parent.name)
+            clip = make_clip(read_16k(path), kind, word, f"{EXTRA}/{relative}", path.parent.name)
             if clip is not None:
                 clips.append(clip)
     return clips

@@ -21,6 +21,7 @@ from ai_widgets.audio.features import DYNAMIC_RANGE, HOP, MEL_BINS
 from ai_widgets.protocol import MELS_PER_CHUNK
 from ai_widgets.training import acoustics
 from ai_widgets.training.batches import Batch, lay_out
+from ai_widgets.training.clip_variation import from_sources
 from ai_widgets.training.colouring import Power, Rng, bands_lost, coloured, stretched
 from ai_widgets.training.corpus import SPEECH
 from ai_widgets.training.labels import Segment, label_chunks
@@ -115,10 +116,10 @@ class WindowMaker:
         phones: tuple[int, ...] = ()
         if what == 0 and self.shelf.words:
             word = _pick(rng, sorted(self.shelf.words))
-            chosen = _from_sources(rng, self.shelf.words[word])
+            chosen = from_sources(rng, self.shelf.words[word])
             segments, phones = self._speech(power, chosen)
         elif what <= 1 and self.shelf.speech:
-            segments, phones = self._speech(power, _from_sources(rng, self.shelf.speech))
+            segments, phones = self._speech(power, from_sources(rng, self.shelf.speech))
         elif what <= 2 and self.shelf.sounds:
             kind = _pick(rng, sorted(self.shelf.sounds))
             segments = self._sound(power, self._varied(self.shelf.sounds[kind]))
@@ -175,13 +176,13 @@ class WindowMaker:
         begin = max(0, first)
         return [Segment(begin * HOP, end * HOP, chosen.kind)] if end - begin > 12 else []
 
-    def _varied(self, excerpts: Sequence[Excerpt]) -> Excerpt:
+    def _varied(self, sources: Mapping[str, list[Excerpt]]) -> Excerpt:
         """Draw an excerpt at a random speed, at times with another of its kind added to it."""
         rng = self.rng
-        chosen = stretched(_pick(rng, excerpts), rng)
+        chosen = stretched(from_sources(rng, sources), rng)
         if rng.random() < 0.25:
             power = 10.0 ** chosen.power.astype(np.float32)
-            other = stretched(_pick(rng, excerpts), rng)
+            other = stretched(from_sources(rng, sources), rng)
             latest = chosen.end - (other.end - other.start)
             _place(power, other, int(rng.integers(min(latest, chosen.start), chosen.end)) - other.start, rng)
             chosen = replace(chosen, power=np.log10(np.maximum(power, 1e-10)).astype(np.float16))
@@ -234,11 +235,3 @@ def _place(power: Power, chosen: Excerpt, first: int, rng: Rng | None, from_fram
 
 def _pick(rng: Rng, options: Sequence[T]) -> T:
     return options[int(rng.integers(len(options)))]
-
-
-def _from_sources(rng: Rng, sources: Mapping[str, list[Excerpt]]) -> Excerpt:
-    """Draw a source with a weight of the square root of its number of excerpts, then one of its excerpts."""
-    names = sorted(sources)
-    weights = np.sqrt([len(sources[name]) for name in names])
-    excerpts = sources[names[int(rng.choice(len(names), p=weights / weights.sum()))]]
-    return excerpts[int(rng.integers(len(excerpts)))]

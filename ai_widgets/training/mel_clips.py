@@ -20,6 +20,8 @@ SPEEDS = (0.84, 0.92, 1.0, 1.08, 1.18)
 """Factors of speed at which a clip is heard in training: the range in which speech still sounds natural."""
 LONG_S = 2.2
 """Longer speech is kept at its own speed only."""
+GENERATED_SOURCE = "generated"
+"""Source of the sounds that no microphone recorded."""
 GENERATED: dict[int, Generator] = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}
 
 
@@ -44,7 +46,7 @@ class Shelf:
 
     words: dict[int, dict[str, list[Excerpt]]] = field(default_factory=dict)
     speech: dict[str, list[Excerpt]] = field(default_factory=dict)
-    sounds: dict[int, list[Excerpt]] = field(default_factory=dict)
+    sounds: dict[int, dict[str, list[Excerpt]]] = field(default_factory=dict)
     ambience: dict[str, list[Excerpt]] = field(default_factory=dict)
     distractors: list[Excerpt] = field(default_factory=list)
     generated: set[str] = field(default_factory=set)
@@ -76,18 +78,20 @@ def shelve(
             if clip.kind == AMBIENCE:
                 shelf.ambience.setdefault(clip.label, []).append(made)
             elif clip.kind != SPEECH:
-                shelf.sounds.setdefault(clip.kind, []).append(made)
+                shelf.sounds.setdefault(clip.kind, {}).setdefault(source, []).append(made)
             elif clip.word == OTHER_SPEECH:
                 shelf.speech.setdefault(source, []).append(made)
             else:
                 shelf.words.setdefault(clip.word, {}).setdefault(source, []).append(made)
     for kind, maker in GENERATED.items():
         # Recordings teach more than generated sounds do, so that they are the larger part where there are enough.
-        for _ in range(generated // 3 if len(shelf.sounds.get(kind, [])) >= generated // 6 else generated):
+        recorded = sum(map(len, shelf.sounds.get(kind, {}).values()))
+        for _ in range(generated // 3 if recorded >= generated // 6 else generated):
             samples = maker(rng, float(rng.uniform(1.2, 3.5)))
             if kind != KNOCK and rng.random() < 0.4:
                 samples = acoustics.room(samples, rng, 1.0)
-            shelf.sounds.setdefault(kind, []).append(excerpt(samples, kind, 0, 0, len(samples)))
+            made = excerpt(samples, kind, 0, 0, len(samples))
+            shelf.sounds.setdefault(kind, {}).setdefault(GENERATED_SOURCE, []).append(made)
     for maker in distractors.DISTRACTORS:
         for _ in range(max(2, generated // 6)):
             samples = maker(rng, float(rng.uniform(0.3, 3.0)))
