@@ -25,6 +25,8 @@ from ai_widgets.training.lexicon import OTHER_SPEECH
 
 END_OF_SPEECH = 0.62
 """Seconds without speech after which an utterance counts as ended."""
+END_OF_UNFINISHED = 1.45
+"""Seconds without speech after which an utterance whose last piece is unfinished counts as ended."""
 EVIDENCE = {DOG: 0.6, BABY: 1.2, SNEEZE: 0.6, ROOSTER: 1.0, KNOCK: 0.8, MUSIC: 2.0, ALARM: 1.4}
 """Seconds of a sound after which it is named."""
 SAME_EPISODE = 4.0
@@ -42,7 +44,21 @@ REPLIES = REPLY_SPEECH + len(EVIDENCE) + 1
 
 @dataclass(frozen=True)
 class Segment:
-    """A sound from sample `start` to sample `end` of a stream; `source` is its corpus, where known."""
+    """A sound from sample `start` to sample `end` of a stream.
+
+    Attributes
+    ----------
+    start, end
+        Samples.
+    kind, word
+        What sounds, as in `corpus.Clip`.
+    whole
+        Whether all of the recording is heard.
+    source
+        Corpus, where known.
+    unfinished
+        Whether a sentence breaks off at `end`, so that a pause of up to `END_OF_UNFINISHED` is no end.
+    """
 
     start: int
     end: int
@@ -50,6 +66,7 @@ class Segment:
     word: int = 0
     whole: bool = True
     source: str = ""
+    unfinished: bool = False
 
 
 @dataclass
@@ -130,10 +147,16 @@ def _utterances(speech: list[Segment], chunks: int) -> list[Occasion]:
         while arrived < len(speech) and speech[arrived].start < now:
             pending.append(speech[arrived])
             arrived += 1
-        if pending and max(s.end for s in pending) + END_OF_SPEECH * SAMPLE_RATE <= now:
+        if pending and _ended(pending) <= now:
             found.append(_utterance(pending, chunk))
             pending = []
     return [*found, _utterance(pending, chunks)] if pending else found
+
+
+def _ended(pieces: list[Segment]) -> float:
+    """Return the sample at which an utterance of these pieces counts as ended."""
+    last = max(pieces, key=lambda piece: piece.end)
+    return last.end + (END_OF_UNFINISHED if last.unfinished else END_OF_SPEECH) * SAMPLE_RATE
 
 
 def _utterance(pieces: list[Segment], due: int) -> Occasion:

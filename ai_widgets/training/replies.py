@@ -7,6 +7,9 @@ from ai_widgets.training.corpus import ALARM, BABY, DOG, KNOCK, MUSIC, ROOSTER, 
 from ai_widgets.training.labels import REPLIES, REPLY_OF_KIND, REPLY_SPEECH
 from ai_widgets.training.lexicon import WORDS
 
+ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+"""Words for the places from the second on in a count of one sound."""
+
 SYSTEM_PROMPT = "You hear sounds and words."
 
 _WORD = ("You said {word}.", "You said {word}.", "I heard {word}.", "That was {word}.")
@@ -53,6 +56,19 @@ def wordings(label: int) -> tuple[Emotion, tuple[str, ...]]:
     return _SOUNDS[kind]
 
 
+def counted(label: int, ordinal: int) -> tuple[Emotion, tuple[str, ...]]:
+    """Return the emotion and the wordings for a sound that is heard for the `ordinal`-th time (2 … 10)."""
+    emotion, texts = wordings(label)
+    return emotion, tuple(f"{text[:-1]} for the {ORDINALS[ordinal - 2]} time." for text in texts if "." in text[-1:])
+
+
+def ordinal(text: str) -> int:
+    """Return how often the sound was heard as a reply says: 1 without a count, 0 where it names no sound."""
+    if understood(text) <= REPLY_SPEECH:
+        return 0
+    return next((n for n, word in enumerate(ORDINALS, 2) if text.strip().endswith(f" for the {word} time.")), 1)
+
+
 def all_texts() -> list[str]:
     """Return the system prompt and all wordings, on which the tokenizer is trained."""
     return [SYSTEM_PROMPT] + [text for label in range(1, REPLIES) for text in wordings(label)[1]]
@@ -62,5 +78,8 @@ def understood(text: str) -> int:
     """Return the reply label that has this text among its wordings, or 0."""
     for label in range(1, REPLIES):
         if text.strip() in wordings(label)[1]:
+            return label
+    for label in range(REPLY_SPEECH + 1, REPLIES):
+        if any(text.strip() in counted(label, place)[1] for place in range(2, len(ORDINALS) + 2)):
             return label
     return 0
