@@ -21,6 +21,7 @@ from ai_widgets.evaluation.ability_scenes import (
     OVER,
     PAUSED,
     STOP,
+    SUITES,
     TWO_AT_ONCE,
     UNFINISHED,
     WHOLE,
@@ -65,10 +66,7 @@ def abilities(scores: Sequence[Score]) -> dict[str, Any]:
     """
     if not scores:
         return {}
-    of = {
-        suite: [score for score in scores if score.suite == suite]
-        for suite in (COUNTING, UNFINISHED, TWO_AT_ONCE, STOP)
-    }
+    of = {suite: [score for score in scores if score.suite == suite] for suite in SUITES}
     return {
         COUNTING: {**_counting(of[COUNTING]), "kinds": _grouped(of[COUNTING], _name, _counting)},
         UNFINISHED: _unfinished(of[UNFINISHED]),

@@ -53,8 +53,8 @@ MACHINE_DB = (-24.0, -12.0)
 """Level of the machine voice relative to the person, as an echo canceller leaves it."""
 TAIL_S = 3.0
 """Seconds of silence at the end, in which the last reply is due and may still come late."""
-SECONDS = 120
-"""Approximate length of one scene of each ability with its control together, for the progress."""
+SECONDS = 115
+"""Approximate length of one scene of each ability together with its control, for the progress."""
 MOST_SCENES = 500
 """Scenes of each ability at most (16 hours of audio): more is a mistake in the number."""
 PLACE = 211
@@ -146,7 +146,9 @@ def _unfinished(material: Material, order: Rng) -> Make | None:
         # What follows the end of the speech in the recording is not part of the sentence.
         end = after + len(rest) - (len(clip.samples) - clip.end)
         broken = [
-            Segment(lead + clip.start, lead + len(begin) - before, SPEECH, clip.word, False, clip.source, True),
+            Segment(
+                lead + clip.start, lead + len(begin) - before, SPEECH, clip.word, False, clip.source, unfinished=True
+            ),
             Segment(after + behind, end, SPEECH, clip.word, False, clip.source),
         ]
         whole = [Segment(lead + clip.start, lead + clip.end, SPEECH, clip.word, source=clip.source)]
