@@ -45,6 +45,8 @@ LONGEST_S = 3.0
 """Seconds that are played of a sound: enough to name each kind, and short enough for the context; see `BETWEEN_S`."""
 PAUSE_S = (0.6, 1.0)
 """Seconds of the pause in an unfinished sentence."""
+SHORTEST_SENTENCE_S = 1.5
+"""Seconds of a sentence that breaks off: shorter speech is mostly one word, in which nothing is unfinished."""
 SHORTEST_SPEECH_S = 1.0
 """Seconds of speech in which a sound begins."""
 SOUND_DB = (-3.0, 3.0)
@@ -130,7 +132,7 @@ def _counting(material: Material) -> Make | None:
 
 
 def _unfinished(material: Material, order: Rng) -> Make | None:
-    sentences = _breaking_off(order, material.speech)
+    sentences = _breaking_off(order, _at_least(SHORTEST_SENTENCE_S, material.speech))
     first = next(sentences, None)
     if first is None:
         return None
@@ -165,7 +167,7 @@ def _unfinished(material: Material, order: Rng) -> Make | None:
 def _two_at_once(material: Material, order: Rng) -> Make | None:
     by_kind = _by_kind(material)
     people = (*material.speech, *material.keywords, *material.commands, *material.digits)
-    deck = _shuffled(order, [clip for clip in people if clip.end - clip.start >= SHORTEST_SPEECH_S * SAMPLE_RATE])
+    deck = _shuffled(order, _at_least(SHORTEST_SPEECH_S, people))
     if not by_kind or not deck:
         return None
 
@@ -219,6 +221,11 @@ def _by_kind(material: Material) -> dict[int, list[Clip]]:
     for clip in material.sounds:
         found.setdefault(clip.kind, {})[clip.group] = clip
     return {kind: list(clips.values()) for kind, clips in sorted(found.items())}
+
+
+def _at_least(seconds: float, clips: Sequence[Clip]) -> list[Clip]:
+    """Return the clips that sound for at least some seconds."""
+    return [clip for clip in clips if clip.end - clip.start >= seconds * SAMPLE_RATE]
 
 
 def _shuffled(rng: Rng, clips: Sequence[Clip]) -> list[Clip]:

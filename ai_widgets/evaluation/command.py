@@ -56,6 +56,7 @@ examples:
   ai-widgets evaluate --hours 0.5                                # the embedded checkpoint, on generated sounds
   ai-widgets evaluate --data DATA --policy model silero energy   # beside baselines, on your recordings
   ai-widgets evaluate --data DATA --json OUT.json --report OUT.html
+  ai-widgets evaluate --data DATA --speech CACHE --abilities 100    # counting, pauses in a sentence, two at once, stop
   ai-widgets evaluate --data DATA --hours 30 --results OUT.jsonl    # goes on after a kill
   ai-widgets evaluate --data DATA --ray auto --results OUT.jsonl    # on all machines of a Ray cluster
 """
