@@ -21,7 +21,6 @@ from ai_widgets.evaluation.ability_scenes import (
     BETWEEN_S,
     COUNTING,
     EVENTS,
-    MACHINE_VOICE,
     MOST_SCENES,
     OVER,
     PAUSE_S,
@@ -42,7 +41,7 @@ from ai_widgets.evaluation.streams import ABILITY, SEEN, UNSEEN, Stream
 from ai_widgets.inference import Model
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from ai_widgets.training import acoustics, corpus, sounds
-from ai_widgets.training.corpus import AMBIENCE, DOG, KINDS, KNOCK, ROOSTER, SPEECH, Clip
+from ai_widgets.training.corpus import AMBIENCE, DOG, KINDS, KNOCK, MACHINE_VOICE, ROOSTER, SPEECH, Clip
 from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH, Occasion
 from ai_widgets.training.lexicon import WORDS
 from ai_widgets.training.replies import counted, understood, wordings
@@ -99,7 +98,7 @@ def texts(scene: Scene) -> list[tuple[int, str]]:
 
 def number(label: int, place: int) -> str:
     """The reply to the `place`-th sound."""
-    return (wordings(label) if place == 1 else counted(label, place))[1][0]
+    return counted(label, place)[1][0]
 
 
 def scored(scene: Scene, replies: Sequence[tuple[int, str]]) -> Score:

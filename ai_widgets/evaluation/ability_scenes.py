@@ -22,7 +22,7 @@ from ai_widgets.evaluation.material import Material
 from ai_widgets.evaluation.scenes import Rng, Samples, Scene, in_a_room, scene_of
 from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training import acoustics
-from ai_widgets.training.corpus import FRAME, KINDS, SPEECH, Clip, active_frames, sounding
+from ai_widgets.training.corpus import FRAME, KINDS, MACHINE_VOICE, SPEECH, Clip, active_frames, sounding
 from ai_widgets.training.labels import SAME_EPISODE, Segment
 from ai_widgets.training.lexicon import WORDS
 from ai_widgets.training.unfinished import inner_pauses, split
@@ -32,8 +32,6 @@ PAUSED, WHOLE = "with a pause", "as spoken"
 """Names of the scenes of an unfinished sentence, and of its control."""
 OVER, ALONE = "over a machine voice", "machine voice alone"
 """Names of the scenes of "stop", and of their control."""
-MACHINE_VOICE = "machine_voice"
-"""Label of the clips in which a machine reads a reply."""
 
 EVENTS = 10
 """Sounds of a counting session; replies count to ten."""
@@ -145,18 +143,16 @@ def _unfinished(material: Material, order: Rng) -> Make | None:
         lead = int(rng.uniform(0.5, 2.5) * SAMPLE_RATE)
         # The pause as heard, with what was quiet there before.
         after = lead + len(begin) + max(0, int(rng.uniform(*PAUSE_S) * SAMPLE_RATE) - before - behind)
-        # What follows the end of the speech in the recording is not part of the sentence.
-        end = after + len(rest) - (len(clip.samples) - clip.end)
+        end = after + len(rest)
         broken = [
-            Segment(
-                lead + clip.start, lead + len(begin) - before, SPEECH, clip.word, False, clip.source, unfinished=True
-            ),
+            Segment(lead, lead + len(begin) - before, SPEECH, clip.word, False, clip.source, unfinished=True),
             Segment(after + behind, end, SPEECH, clip.word, False, clip.source),
         ]
-        whole = [Segment(lead + clip.start, lead + clip.end, SPEECH, clip.word, source=clip.source)]
+        spoken = _speech(clip)
+        whole = [Segment(lead, lead + len(spoken), SPEECH, clip.word, source=clip.source)]
         for name, pieces, segments in (
             (PAUSED, [(lead, begin), (after, rest)], broken),
-            (WHOLE, [(lead, clip.samples)], whole),
+            (WHOLE, [(lead, spoken)], whole),
         ):
             audio = in_a_room(_sum(pieces), rng)
             yield scene_of(UNFINISHED, name, audio, rng, number, segments, [clip.group])

@@ -2,7 +2,8 @@
 
 Times are in chunks. The *end chunk* of an utterance holds its last sample, the *onset chunk* of a sound its first one.
 
-- A reply *answers* an utterance from the end chunk to `WITHIN` chunks later, and a sound from the onset chunk to
+- A reply *answers* an utterance from the end chunk to `WITHIN` chunks later (to one chunk after the due chunk, where
+  that is later: an unfinished sentence), and a sound from the onset chunk to
   `WITHIN` chunks after the chunk where the reply is due. A reply answers one occasion; in order of time, and where two
   occasions are open, the occasion that the reply names.
 - *early*: the reply begins during an utterance or a pause in it, before the end chunk.
@@ -119,7 +120,9 @@ def first_chunk(occasion: Occasion) -> int:
 
 def last_chunk(occasion: Occasion) -> int:
     """Return the last chunk in which a reply is an answer."""
-    return (first_chunk(occasion) if occasion.kind == SPEECH else occasion.due) + WITHIN
+    if occasion.kind == SPEECH:
+        return max(first_chunk(occasion) + WITHIN, occasion.due + 1)
+    return occasion.due + WITHIN
 
 
 def score(suite: str, name: str, chunks: int, occasions: Sequence[Occasion], replies: Sequence[Reply]) -> Score:

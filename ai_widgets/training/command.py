@@ -202,7 +202,7 @@ def _trainer(
     excerpts = mel_clips.shelve(
         gathered, {text: tuple(numbers[phone] for phone in spoken) for text, spoken in said.items()}, recipe.seed
     )
-    builder = SequenceBuilder(words)
+    builder = SequenceBuilder(words, attended=recipe.attended)
     curriculum = Curriculum(recipe.course, excerpts, streams, builder, recipe.seed, recipe.perturbation)
     return Trainer(
         recipe, streams, words, out, builder=builder, curriculum=curriculum, phones=len(numbers), begin=begin

@@ -36,12 +36,14 @@ Samples = npt.NDArray[np.float32]
 Split = Literal["train", "validation", "unseen", "evaluation"]
 """`train` moves weights, `validation` chooses operating points, `unseen` reports what was met for the first time."""
 
-AMBIENCE, SPEECH, DOG, BABY, SNEEZE, ROOSTER, KNOCK, MUSIC, ALARM = range(9)
-KINDS: tuple[str, ...] = ("ambience", "speech", "dog", "baby", "sneeze", "rooster", "knock", "music", "alarm")
+AMBIENCE, SPEECH, DOG, BABY, SNEEZE, ROOSTER, KNOCK, MUSIC, ALARM, LAUGHTER = range(10)
+KINDS: tuple[str, ...] = (
+    "ambience", "speech", "dog", "baby", "sneeze", "rooster", "knock", "music", "alarm", "laughter",
+)  # fmt: skip
 """What a moment of sound can be; a clip's `kind` and the frame labels of a stream are places in this tuple."""
 
 LABEL_KINDS = {"dog": DOG, "baby_cry": BABY, "sneeze": SNEEZE, "rooster": ROOSTER, "speech": SPEECH, "knock": KNOCK,
-               "music": MUSIC, "alarm": ALARM}  # fmt: skip
+               "music": MUSIC, "alarm": ALARM, "laughter": LAUGHTER}  # fmt: skip
 """Manifest label → kind; every label that is not here is ambience."""
 
 UNSEEN_SOURCES = frozenset({
@@ -52,10 +54,14 @@ UNSEEN_SOURCES = frozenset({
 VALIDATION_SHARE, UNSEEN_SHARE = 0.15, 0.15
 """Shares of the groups of the other sources that are held back; other recordings have no groups and no second share."""
 AMBIGUOUS_LABELS = frozenset(
-    {"crowd", "radio_chatter", "voice_imitation", "dog_other", "phone", "ringtone", "doorbell", "laughter"}
+    {"crowd", "radio_chatter", "voice_imitation", "dog_other", "phone", "ringtone", "doorbell", "hammer", "wood_clack"}
 )
 """Labels of clips that are neither ambience nor one of `KINDS`: voices in the background, growls, signals that are no
-alarm. No reply to them is right or wrong, so they are left out."""
+alarm, blows that sound like knocks. No reply to them is right or wrong, so they are left out."""
+MACHINE_VOICE = "machine_voice"
+"""Label of synthetic voices that read the replies of the model: what its own speaker adds to the microphone."""
+MACHINE = "machine-"
+"""Start of the engine names of these voices in the speech cache (`speech.py`)."""
 
 LONGEST_PAUSE = 0.5
 """Seconds; longer pauses inside a clip of speech are shortened when it is read: its only end is its last one."""
@@ -246,11 +252,11 @@ def synthetic_speech(cache: Path, splits: Iterable[Split]) -> list[Clip]:
             entry = json.loads(line)
             if voice_split(entry["engine"], entry["voice"]) not in wanted:
                 continue
-            word = word_label(entry["text"])
+            machine = entry["engine"].startswith(MACHINE)
+            word = 0 if machine else word_label(entry["text"])
+            kind, label = (AMBIENCE, MACHINE_VOICE) if machine else (SPEECH, entry["engine"])
             group = f"{entry['engine']}/{entry['voice']}"
-            clip = make_clip(
-                read_16k(index.parent / entry["file"]), SPEECH, word, group, entry["engine"], entry["text"]
-            )
+            clip = make_clip(read_16k(index.parent / entry["file"]), kind, word, group, label, entry["text"])
             if clip is not None:
                 clips.append(clip)
     return clips

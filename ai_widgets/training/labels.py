@@ -5,6 +5,8 @@ A stream is a timeline of `Segment`s. Chunk by chunk, at the moment the chunk en
 - *speech*: a reply is due if there was speech since the last reply, there is none now, and the last speech ended
   at least `END_OF_SPEECH` seconds ago. A shorter pause never gets a reply: what follows belongs to the same utterance.
   The reply names the word if the utterance was exactly one whole nameable word, else it says that speech was heard.
+- *unfinished speech*: a pause inside a sentence whose end is to come (`Segment.unfinished`) gets a reply only where
+  nothing follows for `END_OF_UNFINISHED` seconds.
 - *sounds*: a reply is due when enough of the episode was heard (`EVIDENCE` seconds after its onset), once an episode.
 - at most one reply a chunk; a second one waits for the next chunk.
 
@@ -20,14 +22,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_widgets.protocol import CHUNK_SAMPLES, FRAMES_PER_CHUNK, SAMPLE_RATE
-from ai_widgets.training.corpus import ALARM, AMBIENCE, BABY, DOG, KNOCK, MUSIC, ROOSTER, SNEEZE, SPEECH
+from ai_widgets.training.corpus import ALARM, AMBIENCE, BABY, DOG, KNOCK, LAUGHTER, MUSIC, ROOSTER, SNEEZE, SPEECH
 from ai_widgets.training.lexicon import OTHER_SPEECH
 
 END_OF_SPEECH = 0.62
 """Seconds without speech after which an utterance counts as ended."""
 END_OF_UNFINISHED = 1.45
-"""Seconds without speech after which an utterance whose last piece is unfinished counts as ended."""
-EVIDENCE = {DOG: 0.6, BABY: 1.2, SNEEZE: 0.6, ROOSTER: 1.0, KNOCK: 0.8, MUSIC: 2.0, ALARM: 1.4}
+"""Seconds without speech after which an utterance counts as ended whose last sentence is unfinished: a pause of up to
+1 s, and one chunk more, since decisions are made at the ends of chunks."""
+EVIDENCE = {DOG: 0.6, BABY: 1.2, SNEEZE: 0.6, ROOSTER: 1.0, KNOCK: 0.8, MUSIC: 2.0, ALARM: 1.4, LAUGHTER: 1.0}
 """Seconds of a sound after which it is named."""
 SAME_EPISODE = 4.0
 """Seconds; the same kind of sound again after a shorter gap is the same episode."""
@@ -46,18 +49,7 @@ REPLIES = REPLY_SPEECH + len(EVIDENCE) + 1
 class Segment:
     """A sound from sample `start` to sample `end` of a stream.
 
-    Attributes
-    ----------
-    start, end
-        Samples.
-    kind, word
-        What sounds, as in `corpus.Clip`.
-    whole
-        Whether all of the recording is heard.
-    source
-        Corpus, where known.
-    unfinished
-        Whether a sentence breaks off at `end`, so that a pause of up to `END_OF_UNFINISHED` is no end.
+    `source` is its corpus, where known. `unfinished` says that the sentence of this speech goes on after a pause.
     """
 
     start: int
@@ -147,15 +139,15 @@ def _utterances(speech: list[Segment], chunks: int) -> list[Occasion]:
         while arrived < len(speech) and speech[arrived].start < now:
             pending.append(speech[arrived])
             arrived += 1
-        if pending and _ended(pending) <= now:
+        if pending and _ends_at(pending) <= now:
             found.append(_utterance(pending, chunk))
             pending = []
     return [*found, _utterance(pending, chunks)] if pending else found
 
 
-def _ended(pieces: list[Segment]) -> float:
-    """Return the sample at which an utterance of these pieces counts as ended."""
-    last = max(pieces, key=lambda piece: piece.end)
+def _ends_at(pieces: list[Segment]) -> float:
+    """Return the sample at which pieces of speech count as an ended utterance, where no speech follows."""
+    last = max(pieces, key=lambda s: s.end)
     return last.end + (END_OF_UNFINISHED if last.unfinished else END_OF_SPEECH) * SAMPLE_RATE
 
 

@@ -1,14 +1,15 @@
-"""The replies of the embedded checkpoint: for every reply label an emotion and several wordings."""
+"""The replies of the embedded checkpoint: for every reply label an emotion and several wordings.
+
+A sound that was named before is counted ("A dog is barking for the second time."), as far as the reply before it is
+still in the context (`token_sequences.py`).
+"""
 
 from __future__ import annotations
 
 from ai_widgets.special_tokens import Emotion
-from ai_widgets.training.corpus import ALARM, BABY, DOG, KNOCK, MUSIC, ROOSTER, SNEEZE
+from ai_widgets.training.corpus import ALARM, BABY, DOG, KNOCK, LAUGHTER, MUSIC, ROOSTER, SNEEZE
 from ai_widgets.training.labels import REPLIES, REPLY_OF_KIND, REPLY_SPEECH
 from ai_widgets.training.lexicon import WORDS
-
-ORDINALS = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-"""Words for the places from the second on in a count of one sound."""
 
 SYSTEM_PROMPT = "You hear sounds and words."
 
@@ -35,7 +36,23 @@ _SOUNDS: dict[int, tuple[Emotion, tuple[str, ...]]] = {
         Emotion.URGENT,
         ("Warning! I hear an alarm.", "Warning! An alarm or a siren is sounding.", "Careful! That is an alarm."),
     ),
+    LAUGHTER: (Emotion.HAPPY, ("Somebody is laughing.", "I hear laughter.", "That was a laugh!")),
 }
+ORDINALS: tuple[str, ...] = ("second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+"""Ordinals that the replies count with; a sound is counted up to the tenth time."""
+_AGAIN: dict[int, str] = {
+    DOG: "A dog is barking",
+    BABY: "A baby is crying",
+    SNEEZE: "Bless you",
+    ROOSTER: "A rooster is crowing",
+    KNOCK: "Somebody is knocking",
+    MUSIC: "Music is playing",
+    ALARM: "Warning! I hear an alarm",
+    LAUGHTER: "Somebody is laughing",
+}
+"""Start of the reply to a sound that was named before."""
+COUNTS = range(1, len(ORDINALS) + 3)
+"""Counts with a wording of their own: 1, the ordinals, and all above them ("once more")."""
 
 
 def wordings(label: int) -> tuple[Emotion, tuple[str, ...]]:
@@ -56,30 +73,62 @@ def wordings(label: int) -> tuple[Emotion, tuple[str, ...]]:
     return _SOUNDS[kind]
 
 
-def counted(label: int, ordinal: int) -> tuple[Emotion, tuple[str, ...]]:
-    """Return the emotion and the wordings for a sound that is heard for the `ordinal`-th time (2 … 10)."""
+def counted(label: int, number: int) -> tuple[Emotion, tuple[str, ...]]:
+    """Return the emotion and the wordings of the reply to a sound that is heard for the `number`-th time.
+
+    Parameters
+    ----------
+    label
+        Reply label of a sound, above `REPLY_SPEECH`.
+    number
+        How many times the sound was named, this time included; 1 gives `wordings`, above 10 "once more".
+
+    Raises
+    ------
+    ValueError
+        Where the label is not that of a sound, or the number is below 1.
+
+    Examples
+    --------
+    >>> counted(REPLY_OF_KIND[DOG], 3)[1]
+    ('A dog is barking for the third time.',)
+    """
+    if not REPLY_SPEECH < label < REPLIES:
+        raise ValueError(f"Sounds are counted, labels {REPLY_SPEECH + 1} to {REPLIES - 1}; {label} is none of them.")
+    if number < 1:
+        raise ValueError(f"A count is at least 1, not {number}.")
     emotion, texts = wordings(label)
-    return emotion, tuple(f"{text[:-1]} for the {ORDINALS[ordinal - 2]} time." for text in texts if "." in text[-1:])
-
-
-def ordinal(text: str) -> int:
-    """Return how often the sound was heard as a reply says: 1 without a count, 0 where it names no sound."""
-    if understood(text) <= REPLY_SPEECH:
-        return 0
-    return next((n for n, word in enumerate(ORDINALS, 2) if text.strip().endswith(f" for the {word} time.")), 1)
+    if number == 1:
+        return emotion, texts
+    again = _AGAIN[next(kind for kind, reply in REPLY_OF_KIND.items() if reply == label)]
+    if number > len(ORDINALS) + 1:
+        return emotion, (f"{again} once more.",)
+    return emotion, (f"{again} for the {ORDINALS[number - 2]} time.",)
 
 
 def all_texts() -> list[str]:
     """Return the system prompt and all wordings, on which the tokenizer is trained."""
-    return [SYSTEM_PROMPT] + [text for label in range(1, REPLIES) for text in wordings(label)[1]]
+    plain = [text for label in range(1, REPLIES) for text in wordings(label)[1]]
+    again = [text for label in range(REPLY_SPEECH + 1, REPLIES) for n in COUNTS[1:] for text in counted(label, n)[1]]
+    return [SYSTEM_PROMPT, *plain, *again]
 
 
 def understood(text: str) -> int:
     """Return the reply label that has this text among its wordings, or 0."""
-    for label in range(1, REPLIES):
-        if text.strip() in wordings(label)[1]:
-            return label
+    return _MEANINGS.get(text.strip(), (0, 0))[0]
+
+
+def ordinal(text: str) -> int:
+    """Return the count in the reply to a sound: 1 where it does not count, 0 where it is no reply to a sound."""
+    return _MEANINGS.get(text.strip(), (0, 0))[1]
+
+
+def _meanings() -> dict[str, tuple[int, int]]:
+    """Return the reply label and the count of every text; the count of a reply to speech is 0."""
+    found = {text: (label, 0) for label in range(1, REPLY_SPEECH + 1) for text in wordings(label)[1]}
     for label in range(REPLY_SPEECH + 1, REPLIES):
-        if any(text.strip() in counted(label, place)[1] for place in range(2, len(ORDINALS) + 2)):
-            return label
-    return 0
+        found.update({text: (label, number) for number in COUNTS for text in counted(label, number)[1]})
+    return found
+
+
+_MEANINGS = _meanings()

@@ -7,6 +7,10 @@ each as the label of the token before it. All other labels are -100.
 At run time the model samples its decisions, so the context may hold wrong ones, which ideal labels never do.
 `perturbed` adds such histories: a reply that is one chunk late, or superfluous. The wrong step is fed without a loss;
 the steps after it are trained.
+
+A sound that was named before is counted: the ordinal is one more than that of its newest reply which is still in the
+context, and starts again where that reply has left the context. So that short streams teach high ordinals too, the
+first reply of a sound that comes again may be fed with any ordinal, without a loss on its text.
 """
 
 from __future__ import annotations
@@ -21,12 +25,14 @@ from ai_widgets.protocol import FRAMES_PER_CHUNK
 from ai_widgets.special_tokens import Emotion
 from ai_widgets.training.corpus import SPEECH
 from ai_widgets.training.labels import NO_REPLY, REPLIES, REPLY_SPEECH
-from ai_widgets.training.replies import SYSTEM_PROMPT, wordings
+from ai_widgets.training.replies import COUNTS, SYSTEM_PROMPT, counted, wordings
 from ai_widgets.training.vocabulary import Vocabulary
 
 IGNORED = -100
 """Label of positions without a loss, the default of `torch.nn.functional.cross_entropy`."""
 Wordings = tuple[Emotion, tuple[str, ...]]
+ADVANCED = 0.35
+"""Share of the repeated sounds whose first reply in a stream has a random ordinal, as if more replies preceded it."""
 
 
 @dataclass
@@ -113,11 +119,17 @@ class SequenceBuilder:
     prompt
         System prompt.
     replies
-        Emotion and wordings of the reply labels 1, 2, …; by default those of the embedded checkpoint.
+        Emotion and wordings of the reply labels 1, 2, …; by default those of the embedded checkpoint, which counts.
+    attended
+        Positions of the context, the prefix included; 0 for no limit. Replies further back are not counted.
     """
 
     def __init__(
-        self, vocabulary: Vocabulary, prompt: str = SYSTEM_PROMPT, replies: Iterable[Wordings] | None = None
+        self,
+        vocabulary: Vocabulary,
+        prompt: str = SYSTEM_PROMPT,
+        replies: Iterable[Wordings] | None = None,
+        attended: int = 0,
     ) -> None:
         ids = vocabulary.ids
         begin = ids["TEXT_BEGIN"]
@@ -128,6 +140,11 @@ class SequenceBuilder:
         for emotion, options in (wordings(label) for label in range(1, REPLIES)) if replies is None else replies:
             token = vocabulary.emotions[Emotion(emotion).name]
             self.replies.append([[token, *vocabulary.encode(text)] for text in options])
+        self.again: dict[int, list[list[int]]] = {}
+        for label in range(REPLY_SPEECH + 1, REPLIES) if replies is None else ():
+            texts = [counted(label, number) for number in COUNTS[1:]]
+            self.again[label] = [[vocabulary.emotions[mood.name], *vocabulary.encode(of[0])] for mood, of in texts]
+        self.remembered = attended - len(self.prefix) - len(self.block) if attended else 1 << 30
 
     def history(
         self, reply: npt.NDArray[np.uint8], kind: npt.NDArray[np.uint8], rng: np.random.Generator, rate: float
@@ -140,8 +157,15 @@ class SequenceBuilder:
         tokens, labels = list(self.prefix), [IGNORED] * len(self.prefix)
         pads, decisions = [], []
         fed: list[int] = []
-        for reply, learnt in zip(history.reply.tolist(), history.learnt.tolist(), strict=True):
+        counts: dict[int, tuple[int, int]] = {}
+        for chunk, (reply, learnt) in enumerate(zip(history.reply.tolist(), history.learnt.tolist(), strict=True)):
+            told = True
             spoken = self.replies[reply][int(rng.integers(len(self.replies[reply])))] if reply else []
+            if reply in self.again:
+                number, told = self._number(reply, counts.get(reply), len(tokens), history.reply[chunk + 1 :], rng)
+                counts[reply] = (number, len(tokens))
+                if number > 1:
+                    spoken = self.again[reply][min(number, len(self.again[reply]) + 1) - 2]
             if len(tokens) + len(fed) + len(self.block) + len(spoken) + 2 > limit:
                 break
             tokens += fed + self.block
@@ -152,8 +176,26 @@ class SequenceBuilder:
             if learnt:
                 labels[-1] = chosen[0]
             tokens += chosen[:-1]
-            labels += chosen[1:] if learnt else [IGNORED] * (len(chosen) - 1)
+            labels += chosen[1:] if learnt and told else [IGNORED] * (len(chosen) - 1)
             fed = chosen[-1:]
         return Sequence(
             np.array(tokens), np.array(labels), np.array(pads).reshape(-1, FRAMES_PER_CHUNK), np.array(decisions)
         )
+
+    def _number(
+        self,
+        reply: int,
+        before: tuple[int, int] | None,
+        position: int,
+        following: npt.NDArray[np.uint8],
+        rng: np.random.Generator,
+    ) -> tuple[int, bool]:
+        """Return the ordinal of a reply to a sound, and whether its text has a loss.
+
+        `before` is the ordinal and the position of the newest reply to the same sound.
+        """
+        if before is not None and position - before[1] < self.remembered:
+            return before[0] + 1, True
+        if (following == reply).any() and rng.random() < ADVANCED:
+            return int(rng.integers(1, len(COUNTS) + 1)), False
+        return 1, True

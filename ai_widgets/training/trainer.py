@@ -115,7 +115,7 @@ class Trainer:
         begin: Callable[[Network], None] | None = None,
     ) -> None:
         self.recipe, self.pool, self.vocabulary, self.out = recipe, pool, vocabulary, out
-        self.builder = builder or SequenceBuilder(vocabulary)
+        self.builder = builder or SequenceBuilder(vocabulary, attended=recipe.attended)
         self.held_out, self.curriculum = held_out, curriculum
         out.mkdir(parents=True, exist_ok=True)
         self.network: Network = make(recipe.sizes, vocabulary.size, recipe.seed, phones)
