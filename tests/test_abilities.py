@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ai_widgets.cli import main as cli
 from ai_widgets.errors import SettingError
-from ai_widgets.evaluation import command
+from ai_widgets.evaluation import command, figures
 from ai_widgets.evaluation.abilities import FIGURES, abilities, counted_to, headline
 from ai_widgets.evaluation.ability_scenes import (
     ALONE,
@@ -32,16 +32,17 @@ from ai_widgets.evaluation.ability_scenes import (
     WHOLE,
     ability_scenes,
 )
+from ai_widgets.evaluation.figures import Tally
 from ai_widgets.evaluation.material import Material
 from ai_widgets.evaluation.players import ModelPlayer, baseline
 from ai_widgets.evaluation.playing import play, replies_of
 from ai_widgets.evaluation.scenes import Scene
-from ai_widgets.evaluation.scoring import SEVEN_SOUNDS, Reply, Score, first_chunk, score
+from ai_widgets.evaluation.scoring import FURTHER_SOUNDS, SEVEN_SOUNDS, Reply, Score, first_chunk, score
 from ai_widgets.evaluation.streams import ABILITY, SEEN, UNSEEN, Stream
 from ai_widgets.inference import Model
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from ai_widgets.training import acoustics, corpus, sounds
-from ai_widgets.training.corpus import AMBIENCE, DOG, KINDS, KNOCK, MACHINE_VOICE, ROOSTER, SPEECH, Clip
+from ai_widgets.training.corpus import AMBIENCE, DOG, KINDS, KNOCK, LAUGHTER, MACHINE_VOICE, ROOSTER, SPEECH, Clip
 from ai_widgets.training.labels import REPLY_OF_KIND, REPLY_SPEECH, Occasion
 from ai_widgets.training.lexicon import WORDS
 from ai_widgets.training.replies import counted, understood, wordings
@@ -69,7 +70,7 @@ def clips() -> Iterator[Clip | None]:
         spoken = np.concatenate([silence(0.2), voiced(n, 0.4), silence(0.6)])
         yield corpus.make_clip(spoken, SPEECH, STOP_WORD, f"commands/{n}", "speech")
         yield corpus.make_clip(voiced(n, 2), AMBIENCE, 0, f"machine-voice/{n}", MACHINE_VOICE, "I hear a dog.")
-    for kind, count in ((DOG, 4), (KNOCK, 3), (ROOSTER, 1)):
+    for kind, count in ((DOG, 4), (KNOCK, 3), (ROOSTER, 1), (LAUGHTER, 1)):
         for n in range(count):
             samples = sounds.knocking(np.random.default_rng(n), 1)
             yield corpus.make_clip(samples, kind, 0, f"esc50/{KINDS[kind]}{n}", KINDS[kind])
@@ -242,8 +243,8 @@ class TestFigures:
         (sentence,) = scene.occasions
         early = (first_chunk(sentence) - 1, wordings(REPLY_SPEECH)[1][0])
         found = abilities([scored(scene, [early]), scored(scene, [early, *texts(scene)])])[UNFINISHED]
-        figures = {name: found["paused"][name]["count"] for name in ("waited", "answered", "both")}
-        assert figures == {"waited": 0, "answered": 1, "both": 0}
+        counts = {name: found["paused"][name]["count"] for name in ("waited", "answered", "both")}
+        assert counts == {"waited": 0, "answered": 1, "both": 0}
         assert found["whole"]["sentences"] == 0
 
     @pytest.mark.parametrize(
@@ -277,6 +278,14 @@ class TestFigures:
 
     def test_the_seven_sounds_stay_the_same_seven(self) -> None:
         assert SEVEN_SOUNDS == ("dog", "baby", "sneeze", "rooster", "knock", "music", "alarm")
+        assert FURTHER_SOUNDS == ("laughter",)
+        tally = Tally()
+        for kind, label in REPLY_OF_KIND.items():
+            said = REPLY_SPEECH if kind == LAUGHTER else label
+            tally.add(score("sounds", "sounds", 10, [Occasion(0, 1, kind, label, 1)], [Reply(1, said)]), [])
+        naming = figures.naming(tally)
+        assert naming["sounds_macro_f1"]["value"] == naming["sounds_recorded_macro_f1"]["value"] == 1
+        assert naming["by_origin"]["laughter"]["recorded"]["value"] == 0, "laughter is reported by itself"
 
 
 class TestCommand:
@@ -313,6 +322,7 @@ class TestCommand:
             assert each in words
             assert each in page
         assert "sessions of ten sounds" in page
+        assert "laughter named, recorded" in words
 
     def test_without_the_option_everything_is_as_before(
         self, material: Material, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

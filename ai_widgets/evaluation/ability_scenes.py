@@ -53,7 +53,7 @@ MACHINE_DB = (-24.0, -12.0)
 """Level of the machine voice relative to the person, as an echo canceller leaves it."""
 TAIL_S = 3.0
 """Seconds of silence at the end, in which the last reply is due and may still come late."""
-SECONDS = 115
+SECONDS = 124
 """Approximate length of one scene of each ability together with its control, for the progress."""
 MOST_SCENES = 500
 """Scenes of each ability at most (16 hours of audio): more is a mistake in the number."""

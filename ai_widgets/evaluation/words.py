@@ -63,7 +63,7 @@ def _gap_lines(result: dict[str, Any]) -> list[str]:
         lines.append(f"\n{printable(title(result, name))}: sources that training uses, others, and the difference")
         for words, row in rows.items():
             difference = "" if row["difference"] is None else f"{row['difference']:+.3f}"
-            lines.append(f"  {words:<46} {estimate(row['seen']):<24} {estimate(row['unseen']):<24} {difference}")
+            lines.append(f"  {words:<50} {estimate(row['seen']):<24} {estimate(row['unseen']):<24} {difference}")
         for words, policies in (("seen", result["policies"]), ("unseen", result["unseen"]["policies"])):
             for source, row in policies[name]["sources"].items():
                 lines.append(
