@@ -23,7 +23,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ai_widgets.errors import SettingError
-from ai_widgets.evaluation import material
+from ai_widgets.evaluation import ability_scenes, material
 from ai_widgets.evaluation.gap import gap
 from ai_widgets.evaluation.long_sessions import MINUTES, MOST_SESSIONS
 from ai_widgets.evaluation.material import Material
@@ -38,6 +38,7 @@ from ai_widgets.policies import BY_NAME
 from ai_widgets.protocol import CHUNK_SECONDS
 from ai_widgets.session.together import PLACES
 from ai_widgets.settings import Settings
+from ai_widgets.training.corpus import LABEL_KINDS
 
 HOURS = (
     "audio to listen to (default: 3; 36 %% of it is ambience, so more than an hour). Recordings return varied in mix, "
@@ -55,6 +56,7 @@ examples:
   ai-widgets evaluate --hours 0.5                                # the embedded checkpoint, on generated sounds
   ai-widgets evaluate --data DATA --policy model silero energy   # beside baselines, on your recordings
   ai-widgets evaluate --data DATA --json OUT.json --report OUT.html
+  ai-widgets evaluate --data DATA --speech CACHE --abilities 100    # counting, pauses in a sentence, two at once, stop
   ai-widgets evaluate --data DATA --hours 30 --results OUT.jsonl    # goes on after a kill
   ai-widgets evaluate --data DATA --ray auto --results OUT.jsonl    # on all machines of a Ray cluster
 """
@@ -69,6 +71,7 @@ def evaluate(
     curves: bool = True,
     sessions: int = 0,
     places: int = PLACES,
+    abilities: int = 0,
 ) -> dict[str, Any]:
     """Play the same scenes to every listener and return the figures.
 
@@ -86,8 +89,11 @@ def evaluate(
         Long sessions to hear as well, for recall by age of session.
     places
         Number of sessions in one forward pass.
+    abilities
+        Scenes of each ability to hear as well; baselines do not hear them.
     """
-    return summary(play(listeners, streams({SEEN: material}, hours, seed, sessions), curves, places), material, seed)
+    coming = streams({SEEN: material}, hours, seed, sessions, abilities)
+    return summary(play(listeners, coming, curves, places), material, seed)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -113,14 +119,19 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--heldout", type=Path, nargs="+", default=[], metavar="DIR",
-        help="sounds for evaluation alone, DIR/<label>/*.wav (ogg, flac, …); labels are alarm, knock, dog, baby_cry, "
-        "sneeze, rooster, music and speech; every other one is ambience",
+        help="sounds for evaluation alone, DIR/<label>/*.wav (ogg, flac, …); labels are "
+        f"{', '.join(LABEL_KINDS)}; every other one is ambience",
     )  # fmt: skip
     p.add_argument("--clips", type=Path, help="clip cache of the validation split, as training keeps it")
     p.add_argument("--hours", type=float, default=3.0, help=HOURS)
     p.add_argument(
         "--sessions", type=int, default=10,
         help=f"continuous sessions of {MINUTES} minutes besides, for recall by age of session (default: 10; 0: none)",
+    )  # fmt: skip
+    p.add_argument(
+        "--abilities", type=int, default=0, metavar="N",
+        help="scenes of each ability besides: counting, pauses in a sentence, two things at once, stop over a machine "
+        "voice (default: 0)",
     )  # fmt: skip
     p.add_argument("--seed", type=int, default=2026)
     p.add_argument("--no-curve", action="store_true", help="only the usual operating point")
@@ -152,6 +163,10 @@ def main(argv: Sequence[str]) -> int:
         raise SettingError(f"--seed must be at least 0, not {given.seed}.")
     if not 0 <= given.sessions <= MOST_SESSIONS:
         raise SettingError(f"--sessions must be from 0 to {MOST_SESSIONS}, not {given.sessions}.")
+    if not 0 <= given.abilities <= ability_scenes.MOST_SCENES:
+        raise SettingError(f"--abilities must be from 0 to {ability_scenes.MOST_SCENES}, not {given.abilities}.")
+    if given.abilities and "model" not in given.policy:
+        raise SettingError("--abilities are measured of a checkpoint: a baseline names nothing. Add model to --policy.")
     for path in (given.json, given.report, given.results):
         if path is not None and not path.parent.is_dir():
             raise SettingError(f"{path} cannot be written: there is no folder {path.parent}.")
@@ -208,11 +223,12 @@ def gathered(given: argparse.Namespace) -> dict[str, Material]:
 
 def _hear(given: argparse.Namespace, materials: Mapping[str, Material], results: Results) -> None:
     """Hear the streams that have no results, and show the progress with the time left."""
-    total = round(given.hours * 3600 + given.sessions * MINUTES * 60) * len(materials)
+    besides = given.sessions * MINUTES * 60 + given.abilities * ability_scenes.SECONDS
+    total = round(given.hours * 3600 + besides) * len(materials)
     done = sum(seconds_of(line) for line in results.lines.values())
     if done:
         sys.stderr.write(f"{len(results.lines)} streams were heard before.\n")
-    coming = results.missing(streams(materials, given.hours, given.seed, given.sessions))
+    coming = results.missing(streams(materials, given.hours, given.seed, given.sessions, given.abilities))
     with tqdm(total=total, initial=done, desc="listening", bar_format=BAR, file=sys.stderr) as bar:
         if given.ray is None:
             heard = play(players(given), coming, not given.no_curve, given.places)
@@ -238,6 +254,8 @@ def _first_line(given: argparse.Namespace) -> dict[str, Any]:
         "settings": _settings(given), "curves": not given.no_curve, "hours": given.hours, "seed": given.seed,
         "sessions": given.sessions, "unseen": given.unseen,
         **{name: json.loads(json.dumps(value, default=str)) for name, value in folders.items()},
+        # Only where it is asked for, so that files of results that were begun without it go on.
+        **({"abilities": given.abilities} if given.abilities else {}),
     }  # fmt: skip
 
 

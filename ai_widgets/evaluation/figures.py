@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -11,8 +11,17 @@ from typing import Any
 import numpy as np
 
 from ai_widgets.evaluation import statistics
-from ai_widgets.evaluation.scoring import NO_ANSWER, OTHER_WORDS, SOUND_NAMES, Outcome, Reply, Score, label_name
-from ai_widgets.evaluation.statistics import Estimate, Reliability
+from ai_widgets.evaluation.scoring import (
+    NO_ANSWER,
+    OTHER_WORDS,
+    SEVEN_SOUNDS,
+    SOUND_NAMES,
+    Outcome,
+    Reply,
+    Score,
+    label_name,
+)
+from ai_widgets.evaluation.statistics import Estimate, Reliability, share_of
 from ai_widgets.training.lexicon import WORDS
 
 ONE_BY_ONE = ("keywords", "digits", "commands", "speech", "sounds", "generated")
@@ -65,8 +74,8 @@ def spoken(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     latencies = [o.latency for o in outcomes if o.latency is not None]
     return {
         "turns": len(outcomes),
-        "answered_within_3_chunks": _share(o.answer is not None for o in outcomes),
-        "early": _share(o.early for o in outcomes),
+        "answered_within_3_chunks": share_of(o.answer is not None for o in outcomes),
+        "early": share_of(o.early for o in outcomes),
         "median_latency_chunks": median(latencies) if latencies else None,
         "latency_chunks": _counts(latencies),
     }
@@ -78,7 +87,7 @@ def sounds(tally: Tally) -> dict[str, Any]:
     latencies = [o.latency for o in outcomes if o.latency is not None]
     return {
         "episodes": len(outcomes),
-        "answered_in_time": _share(o.answer is not None for o in outcomes),
+        "answered_in_time": share_of(o.answer is not None for o in outcomes),
         "median_latency_chunks": median(latencies) if latencies else None,
         "latency_chunks": _counts(latencies),
     }
@@ -123,9 +132,9 @@ def by_source(tally: Tally) -> dict[str, dict[str, Any]]:
     return {
         source: {
             "due": len(those),
-            "answered": _share(o.answer is not None for o in those),
-            "early": _share(o.early for o in those if o.spoken),
-            "named": _share(o.right for o in those),
+            "answered": share_of(o.answer is not None for o in those),
+            "early": share_of(o.early for o in those if o.spoken),
+            "named": share_of(o.right for o in those),
         }
         for source, those in sorted(outcomes.items())
     }
@@ -232,9 +241,9 @@ def _suite(scores: Sequence[Score]) -> dict[str, Any]:
     return {
         **_replies(scores),
         "due": len(outcomes),
-        "answered": _share(o.answer is not None for o in outcomes),
-        "early": _share(o.early for o in outcomes if o.spoken),
-        "named": _share(o.right for o in outcomes),
+        "answered": share_of(o.answer is not None for o in outcomes),
+        "early": share_of(o.early for o in outcomes if o.spoken),
+        "named": share_of(o.right for o in outcomes),
     }
 
 
@@ -263,8 +272,8 @@ def _named(scores: Sequence[Score]) -> dict[str, Any]:
     outcomes = [o for s in scores for o in s.outcomes]
     return {
         "due": len(outcomes),
-        "right_of_due": _share(o.right for o in outcomes),
-        "right_of_answered": _share(o.right for o in outcomes if o.answer is not None),
+        "right_of_due": share_of(o.right for o in outcomes),
+        "right_of_answered": share_of(o.right for o in outcomes if o.answer is not None),
     }
 
 
@@ -275,7 +284,7 @@ def _by_origin(recorded: Sequence[Score], generated: Sequence[Score]) -> dict[st
         for name in SOUND_NAMES:
             right = [o.right for s in scores for o in s.outcomes if label_name(o.occasion.label) == name]
             if right:
-                table.setdefault(name, {})[origin] = _share(right)
+                table.setdefault(name, {})[origin] = share_of(right)
     return table
 
 
@@ -290,12 +299,8 @@ def _by_name(scores: Sequence[Score]) -> dict[str, dict[str, int]]:
 
 
 def _macro(scores: Sequence[Score]) -> Estimate:
-    return statistics.bootstrap(scores, lambda some: statistics.macro_f1(confusion(some), SOUND_NAMES))
-
-
-def _share(flags: Iterable[bool]) -> dict[str, Any]:
-    values = list(flags)
-    return {**statistics.share(sum(values), len(values)).to_json(), "count": sum(values), "of": len(values)}
+    """Compute the macro-F1 of the seven sounds that every version names, so that versions can be compared."""
+    return statistics.bootstrap(scores, lambda some: statistics.macro_f1(confusion(some), SEVEN_SOUNDS))
 
 
 def _counts(values: Sequence[int]) -> dict[str, int]:

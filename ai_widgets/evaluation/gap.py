@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ai_widgets.evaluation import abilities
+
 FIGURES: dict[str, tuple[str, ...]] = {
     "spoken turns answered within 3 chunks": ("spoken", "answered_within_3_chunks"),
     "spoken turns with a reply before their end": ("spoken", "early"),
@@ -35,7 +37,9 @@ def gap(seen: Mapping[str, Any], unseen: Mapping[str, Any]) -> dict[str, dict[st
     table: dict[str, dict[str, Any]] = {}
     for name, policy in seen.items():
         table[name] = {}
-        for words, path in FIGURES.items():
+        both = policy["abilities"] and unseen[name]["abilities"]
+        paths = {words: ("abilities", *path) for words, path in abilities.FIGURES.items()} if both else {}
+        for words, path in {**FIGURES, **paths}.items():
             here, there = _at(policy, path), _at(unseen[name], path)
             known = here["value"] is not None and there["value"] is not None
             difference = round(there["value"] - here["value"], 4) if known else None

@@ -54,7 +54,7 @@ class Composer:
         from ai_widgets.evaluation.command import gathered
 
         given = self._given
-        composed = streams(gathered(given), given.hours, given.seed, given.sessions)
+        composed = streams(gathered(given), given.hours, given.seed, given.sessions, given.abilities)
         yield from map(row_of, self._done.missing(composed))
 
 

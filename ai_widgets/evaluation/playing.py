@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ai_widgets.evaluation.players import Answers, Player, SessionPlayer, answers
+from ai_widgets.evaluation.players import Answers, BaselinePlayer, Player, SessionPlayer, answers
 from ai_widgets.evaluation.scoring import Reply
-from ai_widgets.evaluation.streams import SPEED, Stream
+from ai_widgets.evaluation.streams import ABILITY, SPEED, Stream
 from ai_widgets.record.record import SessionRecord
 from ai_widgets.session.loop import Loop
 from ai_widgets.session.together import PLACES, advance_together
@@ -132,8 +132,11 @@ def _begin(heard: _Heard, players: Sequence[Player], stream: Stream, curves: boo
     swept = curves and stream.kind == "scene" and number % CURVE_EVERY == 0
     heard.line["swept"] = swept
     for player in players:
-        perceived = player.hear(scene)
         heard.line["players"][player.name] = {"replies": {}, "fingerprint": getattr(player, "fingerprint", None)}
+        if stream.kind == ABILITY and isinstance(player, BaselinePlayer):
+            # A baseline has one reply, which names and counts nothing.
+            continue
+        perceived = player.hear(scene)
         for place, point in enumerate(player.points if swept else player.points[:1]):
             if isinstance(player, SessionPlayer):
                 heard.running += 1

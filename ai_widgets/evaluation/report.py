@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from ai_widgets.evaluation.figures import COLUMNS, front
-from ai_widgets.evaluation.words import estimate, headlines, title
+from ai_widgets.evaluation.words import ability_lines, estimate, headlines, title
 
 COLOURS = ("#3366cc", "#dc6900", "#2e8b57", "#a0522d", "#7b68ae")
 LAYOUT = {"template": "plotly_white", "height": 440, "margin": {"l": 60, "r": 20, "t": 90, "b": 50},
@@ -44,7 +44,8 @@ def page(result: dict[str, Any]) -> str:
         f"<style>{STYLE}</style></head><body><h1>{heading}</h1>",
         f"<p>{origin} {NOTE}</p>",
         _headline_table(result), _equal_recall(result), *figures, _origin_table(policies),
-        _age_table(streams, policies), _ambience_table(streams, policies), _material_table(streams), "</body></html>",
+        _age_table(streams, policies), _ability_table(result), _ambience_table(streams, policies),
+        _material_table(streams), "</body></html>",
     ])  # fmt: skip
 
 
@@ -229,6 +230,26 @@ def _age_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:
         f"{long['recordings']} recordings, each used at most once in a session.</p>"
     )
     return words + _table(head, rows)
+
+
+def _ability_table(result: dict[str, Any]) -> str:
+    """Tabulate the figures of the abilities, of unseen sources too, and counting by kind of sound."""
+    columns = {title(result, name): policy["abilities"] for name, policy in result["policies"].items()}
+    if "unseen" in result:
+        others = result["unseen"]["policies"]
+        columns |= {f"{title(result, name)}, unseen sources": policy["abilities"] for name, policy in others.items()}
+    columns = {name: figures for name, figures in columns.items() if figures}
+    if not columns:
+        return ""
+    cells = {name: dict(ability_lines({"abilities": figures})) for name, figures in columns.items()}
+    rows = [[words, *(column[words] for column in cells.values())] for words in next(iter(cells.values()))]
+    kinds = [
+        [f"{name}, {kind}", str(row["sessions"]), estimate(row["answered"]), estimate(row["counted_to"]["5"])]
+        for name, figures in columns.items()
+        for kind, row in figures["counting"]["kinds"].items()
+    ]
+    head = ["counting", "sessions of ten sounds", "sounds answered", "sessions counted to five"]
+    return _table(["abilities", *columns], rows) + _table(head, kinds)
 
 
 def _ambience_table(streams: dict[str, Any], policies: dict[str, Any]) -> str:

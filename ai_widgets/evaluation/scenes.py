@@ -157,12 +157,17 @@ def _one_by_one(suite: str, rng: Rng, number: int, deck: Sequence[Clip], dealt: 
         cursor += len(samples) + len(pieces[-1])
         sources.append(clip.group)
     audio = np.concatenate(pieces)
+    return scene_of(suite, suite, in_a_room(audio, rng), rng, number, segments, sources)
+
+
+def in_a_room(audio: Samples, rng: Rng) -> Samples:
+    """Add the reverberation of a room to three of ten streams, and faint noise to every other one."""
     if rng.random() < 0.3:
         audio = acoustics.room(audio, rng)
     if rng.random() < 0.5:
         noise = sounds.coloured_noise(rng, len(audio) / SAMPLE_RATE + 0.1)[: len(audio)]
         audio = audio + noise * np.float32(acoustics.decibels(rng.uniform(-65, -35)))
-    return _heard(suite, suite, audio, rng, number, segments, sources)
+    return audio
 
 
 def _ambience(rng: Rng, number: int, beds: dict[str, list[Clip]]) -> Scene:
@@ -178,7 +183,7 @@ def _ambience(rng: Rng, number: int, beds: dict[str, list[Clip]]) -> Scene:
         audio = acoustics.room(audio, rng)
     if rng.random() < 0.5:
         audio = acoustics.colour(audio, rng)
-    return _heard("ambience", name, audio, rng, number // len(names), [], sources)
+    return scene_of("ambience", name, audio, rng, number // len(names), [], sources)
 
 
 def _bed(rng: Rng, length: int, name: str, beds: dict[str, list[Clip]]) -> tuple[Samples, list[str]]:
@@ -205,11 +210,23 @@ def _bed(rng: Rng, length: int, name: str, beds: dict[str, list[Clip]]) -> tuple
     return out / (np.abs(out).max() + np.float32(1e-9)), sources
 
 
-def _heard(
-    suite: str, name: str, audio: Samples, rng: Rng, number: int, segments: list[Segment], sources: list[str]
+def scene_of(
+    suite: str,
+    name: str,
+    audio: Samples,
+    rng: Rng,
+    number: int,
+    segments: list[Segment],
+    sources: list[str],
+    peak: float | None = None,
 ) -> Scene:
-    """Set the level of a stream, quantise it to 16 bits, and compute its features as a stream or as a file."""
-    level = acoustics.decibels(rng.uniform(-45, -3)) / (float(np.abs(audio).max()) + 1e-9)
+    """Set the level of a stream, quantise it to 16 bits, and compute its features as a stream or as a file.
+
+    Streams of an odd `number` are heard as files. `peak` is the peak before the level is set, by default that of the
+    audio.
+    """
+    peak = float(np.abs(audio).max()) if peak is None else peak
+    level = acoustics.decibels(rng.uniform(-45, -3)) / (peak + 1e-9)
     audio = acoustics.quantised(audio * np.float32(level))
     audio = np.pad(audio, (0, -len(audio) % CHUNK_SAMPLES))
     if number % 2:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ai_widgets.protocol import CHUNK_SAMPLES, CHUNK_SECONDS
-from ai_widgets.training.corpus import KINDS, SPEECH
+from ai_widgets.training.corpus import ALARM, BABY, DOG, KINDS, KNOCK, MUSIC, ROOSTER, SNEEZE, SPEECH
 from ai_widgets.training.labels import NO_REPLY, REPLY_OF_KIND, REPLY_SPEECH, Occasion
 from ai_widgets.training.lexicon import WORDS
 
@@ -31,6 +31,10 @@ OTHER_WORDS = "other words"
 NO_ANSWER = "no reply"
 
 SOUND_NAMES = tuple(KINDS[kind] for kind in REPLY_OF_KIND)
+SEVEN_SOUNDS = tuple(KINDS[kind] for kind in (DOG, BABY, SNEEZE, ROOSTER, KNOCK, MUSIC, ALARM))
+"""The sounds of the figure *seven sounds*, the same for every version of the model."""
+FURTHER_SOUNDS = tuple(name for name in SOUND_NAMES if name not in SEVEN_SOUNDS)
+"""Sounds that later versions name too; reported one by one."""
 _NAME_OF_SOUND = {reply: KINDS[kind] for kind, reply in REPLY_OF_KIND.items()}
 
 

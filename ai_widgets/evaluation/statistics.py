@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -44,6 +44,12 @@ def share(count: int, total: int) -> Estimate:
     centre = (p + z2 / (2 * total)) / (1 + z2 / total)
     half = Z / (1 + z2 / total) * math.sqrt(p * (1 - p) / total + z2 / (4 * total * total))
     return Estimate(p, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def share_of(flags: Iterable[bool]) -> dict[str, Any]:
+    """Return the share of flags that are true, with its Wilson interval and both counts, as JSON values."""
+    values = list(flags)
+    return {**share(sum(values), len(values)).to_json(), "count": sum(values), "of": len(values)}
 
 
 def rate(count: int, hours: float) -> Estimate:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ai_widgets.errors import SettingError
 from ai_widgets.evaluation import figures
+from ai_widgets.evaluation.abilities import abilities
 from ai_widgets.evaluation.age import by_age
 from ai_widgets.evaluation.figures import Tally
 from ai_widgets.evaluation.long_sessions import MINUTES, SUITE
@@ -15,7 +16,7 @@ from ai_widgets.evaluation.material import Material
 from ai_widgets.evaluation.playing import Line, occasions_of, replies_of
 from ai_widgets.evaluation.scenes import GENERATED
 from ai_widgets.evaluation.scoring import Score, score
-from ai_widgets.evaluation.streams import SPEED
+from ai_widgets.evaluation.streams import ABILITY, SPEED
 from ai_widgets.protocol import CHUNK_SECONDS
 
 NOTHING_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -39,16 +40,16 @@ def summary(lines: Iterable[Line], material: Material, seed: int) -> dict[str, A
     SettingError
         If the material makes no stream.
     """
-    found: dict[str, list[Line]] = {"scene": [], SUITE: [], SPEED: []}
+    found: dict[str, list[Line]] = {"scene": [], SUITE: [], ABILITY: [], SPEED: []}
     for line in lines:
         found[line["kind"]].append(line)
     for some in found.values():
         # In the order of composition: intervals are drawn from the streams by their places.
         some.sort(key=lambda line: line["number"])
-    heard, long, last = found["scene"], found[SUITE], found[SPEED]
+    heard, long, ability, last = found["scene"], found[SUITE], found[ABILITY], found[SPEED]
     if not last:
         raise SettingError("The recordings make no stream to evaluate on; give longer or more of them.")
-    results = {name: _figures(name, about, heard, long) for name, about in last[0]["players"].items()}
+    results = {name: _figures(name, about, heard, long, ability) for name, about in last[0]["players"].items()}
     curves = any(len(result["curve"]) for result in results.values())
     return {
         "streams": {
@@ -58,6 +59,7 @@ def summary(lines: Iterable[Line], material: Material, seed: int) -> dict[str, A
                 **_hours_and_hash(long), "recordings": len({source for line in long for source in line["sources"]}),
                 "minutes_each": MINUTES,
             },
+            **({"abilities": {"scenes": len(ability), **_hours_and_hash(ability)}} if ability else {}),
         },
         "policies": results,
         "at_equal_recall": _compare(results),
@@ -65,7 +67,9 @@ def summary(lines: Iterable[Line], material: Material, seed: int) -> dict[str, A
     }  # fmt: skip
 
 
-def _figures(name: str, about: dict[str, Any], heard: Sequence[Line], long: Sequence[Line]) -> dict[str, Any]:
+def _figures(
+    name: str, about: dict[str, Any], heard: Sequence[Line], long: Sequence[Line], ability: Sequence[Line]
+) -> dict[str, Any]:
     """Compute the figures of one player."""
     tally, curve = Tally(), dict[int, list[Score]]()
     for line in heard:
@@ -79,6 +83,7 @@ def _figures(name: str, about: dict[str, Any], heard: Sequence[Line], long: Sequ
         "setting": points[0], **figures.figures(tally), "times_real_time": round(about["times_real_time"], 1),
         "curve": [{"setting": points[place], **figures.operating_point(s)} for place, s in sorted(curve.items())],
         "age": by_age([_score(line, name, 0) for line in long]),
+        "abilities": abilities([_score(line, name, 0) for line in ability if line["players"][name]["replies"]]),
     }  # fmt: skip
 
 

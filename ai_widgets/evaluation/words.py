@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ai_widgets.errors import printable
+from ai_widgets.evaluation import abilities
+from ai_widgets.evaluation.scoring import FURTHER_SOUNDS
 
 
 def title(result: dict[str, Any], name: str) -> str:
@@ -31,7 +33,9 @@ def in_words(result: dict[str, Any]) -> str:
         lines.append(f"\n{printable(title(result, name))}")
         if name == "model":
             lines.append(f"  {'positions of its context':<52} {result['context_limit']}")
-        lines += [f"  {words:<52} {value}" for words, value in [*headlines(policy), *ages(policy)]]
+        lines += [
+            f"  {words:<52} {value}" for words, value in [*headlines(policy), *ages(policy), *ability_lines(policy)]
+        ]
     if result["at_equal_recall"]:
         lines.append("\nat equal recall, over the streams that were run at all operating points")
     for name, point in result["at_equal_recall"].items():
@@ -59,7 +63,7 @@ def _gap_lines(result: dict[str, Any]) -> list[str]:
         lines.append(f"\n{printable(title(result, name))}: sources that training uses, others, and the difference")
         for words, row in rows.items():
             difference = "" if row["difference"] is None else f"{row['difference']:+.3f}"
-            lines.append(f"  {words:<46} {estimate(row['seen']):<24} {estimate(row['unseen']):<24} {difference}")
+            lines.append(f"  {words:<50} {estimate(row['seen']):<24} {estimate(row['unseen']):<24} {difference}")
         for words, policies in (("seen", result["policies"]), ("unseen", result["unseen"]["policies"])):
             for source, row in policies[name]["sources"].items():
                 lines.append(
@@ -90,6 +94,11 @@ def headlines(policy: dict[str, Any]) -> list[tuple[str, str]]:
             for name in ("alarm", "knock")
             for origin, share in naming["by_origin"].get(name, {}).items()
         ),
+        *(
+            (f"{name} named, {origin}", estimate(share))
+            for name in FURTHER_SOUNDS
+            for origin, share in naming["by_origin"].get(name, {}).items()
+        ),
         ("keywords named", estimate(naming["keywords"]["right_of_due"])),
         ("digits named", estimate(naming["digits"]["right_of_due"])),
         ("commands named", estimate(naming["commands"]["right_of_due"])),
@@ -111,6 +120,12 @@ def ages(policy: dict[str, Any]) -> list[tuple[str, str]]:
             (f"{name} minute: false replies per hour", estimate(row["false_per_hour"])),
         )
     ]
+
+
+def ability_lines(policy: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the figures of the abilities, as `headlines` does; empty where they were not asked for."""
+    figures = policy["abilities"]
+    return [(words, estimate(abilities.headline(figures, words))) for words in abilities.FIGURES] if figures else []
 
 
 def estimate(values: dict[str, Any]) -> str:
