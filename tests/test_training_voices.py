@@ -41,7 +41,7 @@ def test_a_group_is_never_on_two_sides() -> None:
 
 def test_unseen_sources_and_their_recordists_are_only_reported(tmp_path: Path) -> None:
     rows = ["events/a.wav,dog,,x,CC0,fs:one", "esc50/b.wav,dog,,x,CC0,fs:one", "esc50/c.wav,dog,,x,CC0,fs:0",
-            "esc50/d.wav,laughter,,x,CC0,fs:0"]  # fmt: skip
+            "esc50/d.wav,doorbell,,x,CC0,fs:0"]  # fmt: skip
     inner = tmp_path / "more"
     for row in rows:
         path = inner / row.split(",")[0]

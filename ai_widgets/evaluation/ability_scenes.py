@@ -22,7 +22,7 @@ from ai_widgets.evaluation.material import Material
 from ai_widgets.evaluation.scenes import Rng, Samples, Scene, in_a_room, scene_of
 from ai_widgets.protocol import SAMPLE_RATE
 from ai_widgets.training import acoustics
-from ai_widgets.training.corpus import FRAME, KINDS, MACHINE_VOICE, SPEECH, Clip, active_frames, sounding
+from ai_widgets.training.corpus import FRAME, KINDS, SPEECH, Clip, active_frames, sounding
 from ai_widgets.training.labels import SAME_EPISODE, Segment
 from ai_widgets.training.lexicon import WORDS
 from ai_widgets.training.unfinished import inner_pauses, split
@@ -93,17 +93,12 @@ def ability_scenes(
         _counting(material),
         _unfinished(material, orders[1]),
         _two_at_once(material, orders[2]),
-        _stop(material, machine_voices(material) if machines is None else machines, orders[3]),
+        _stop(material, material.machines if machines is None else machines, orders[3]),
     ]
     for number in range(count):
         for place, make in enumerate(makers):
             if make is not None:
                 yield from make(np.random.default_rng([seed, PLACE, place, number]), number)
-
-
-def machine_voices(material: Material) -> list[Clip]:
-    """Return the clips of machine voices in the material."""
-    return [clip for clip in material.ambience if clip.label == MACHINE_VOICE]
 
 
 def _counting(material: Material) -> Make | None:

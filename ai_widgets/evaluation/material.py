@@ -15,6 +15,7 @@ from ai_widgets.training.corpus import (
     AMBIENCE,
     GROUP_COLUMN,
     LABEL_KINDS,
+    MACHINE_VOICE,
     SPEECH,
     Clip,
     extra_sounds,
@@ -48,7 +49,8 @@ class Material:
             )
         self.validation = list(validation)
         everything = (*validation, *evaluation)
-        self.ambience = [c for c in everything if c.kind == AMBIENCE]
+        self.machines = [c for c in everything if c.label == MACHINE_VOICE]
+        self.ambience = [c for c in everything if c.kind == AMBIENCE and c.label != MACHINE_VOICE]
         self.sounds = [c for c in everything if c.kind in REPLY_OF_KIND]
         self.digits = _people([c for c in evaluation if 0 < c.word <= len(DIGITS)]) or _people(
             [c for c in validation if 0 < c.word <= len(DIGITS)]

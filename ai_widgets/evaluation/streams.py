@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from ai_widgets.evaluation.ability_scenes import ability_scenes, machine_voices
+from ai_widgets.evaluation.ability_scenes import ability_scenes
 from ai_widgets.evaluation.long_sessions import SUITE, long_sessions
 from ai_widgets.evaluation.material import Material
 from ai_widgets.evaluation.scenes import Scene, scenes
@@ -74,7 +74,7 @@ def streams(
     SettingError
         Where hours, sessions or abilities are out of their limits.
     """
-    machines = [clip for material in materials.values() for clip in machine_voices(material)]
+    machines = [clip for material in materials.values() for clip in material.machines]
     for part, material in materials.items():
         timed: Scene | None = None
         digests = {kind: hashlib.sha256() for kind in ("scene", SUITE, ABILITY)}

@@ -141,8 +141,8 @@ class Events:
                     kind = SPEECH
                 else:
                     cursor = last[kind] + int((SAME_EPISODE + rng.uniform(0.3, 2)) * SAMPLE_RATE)
-                    if cursor >= len(audio) - SAMPLE_RATE // 4:
-                        break
+            if cursor >= len(audio) - SAMPLE_RATE // 4:
+                break
             samples, inner = self._event(rng, kind, style)
             if kind == repeated:
                 samples, inner = ended_at(int(rng.uniform(*REPEATED_S) * SAMPLE_RATE), samples, inner)
