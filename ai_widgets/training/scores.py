@@ -278,7 +278,7 @@ def compose(seed: int, seconds: float, style: str | None = None) -> Score:
         "melody": composer.melody, "second": composer.second, "pad": composer.pad, "comp": composer.comp,
         "arpeggio": composer.arpeggio, "bass": composer.bass, "drums": composer.drums,
     }  # fmt: skip
-    parts = []
+    parts: list[Part] = []
     for player in manner.players:
         if rng.random() < player.share or (player is manner.players[-1] and not parts):
             low = player.low + 12 * int(rng.integers(0, player.octaves))
