@@ -11,7 +11,9 @@ import pytest
 import soundfile as sf
 
 from ai_widgets.protocol import SAMPLE_RATE
-from ai_widgets.training import corpus, speech, warping
+from ai_widgets.training import corpus, lexicon, speech, warping
+from ai_widgets.training.replies import SYSTEM_PROMPT, all_texts
+from ai_widgets.training.world_words import WORLD_WORDS
 
 
 def babble(seed: int, seconds: float) -> np.ndarray:
@@ -128,3 +130,47 @@ def test_warped_clips_are_read_back_as_their_word(tmp_path: Path) -> None:
     clips = corpus.synthetic_speech(tmp_path / "more", ["train"])
     assert [clip.word for clip in clips] == [8, 8, 8]
     assert len({len(clip.samples) for clip in clips}) == 3
+
+
+def test_machines_read_replies_with_voices_of_their_own_names() -> None:
+    replies = set(all_texts()) - {SYSTEM_PROMPT}
+    for name in speech.MACHINE_ENGINES:
+        planned = speech.plan(name, 1)
+        assert {utterance.engine for utterance in planned} == {name}
+        assert len({utterance.text for utterance in planned}) == len(planned) == speech.MACHINE_TEXTS
+        assert {utterance.text for utterance in planned} <= replies
+        plain = speech.plan(name.removeprefix(speech.MACHINE), 1, 0.1)
+        assert planned[0].settings.keys() == plain[0].settings.keys()
+
+
+def test_no_word_of_another_language_is_a_named_word() -> None:
+    planned = speech.plan(speech.WORLD, 1)
+    assert {utterance.voice for utterance in planned} == set(WORLD_WORDS)
+    assert len(planned) > 500
+    assert {lexicon.word_label(utterance.text) for utterance in planned} == {lexicon.OTHER_SPEECH}
+    assert all(texts and all(text == text.strip() != "" for text in texts) for texts in WORLD_WORDS.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folders"),
+    [
+        (["--engines", "flite", "espeak-ng"], {"flite", "espeak-ng"}),
+        (["--engines", "flite", "espeak-world", "--machine"], {"machine-flite"}),
+        (["--engines", "espeak-world"], {"espeak-world"}),
+    ],
+)
+def test_the_command_speaks_with_the_engines_of_its_arguments(
+    arguments: list[str], folders: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speech, "engine", lambda _: lambda _: babble(1, 0.1))
+    assert speech.main(["--out", str(tmp_path), "--scale", "0.01", *arguments]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == folders
+
+
+def test_words_of_other_languages_have_no_english_phones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speech, "engine", lambda _: lambda _: babble(1, 0.3))
+    speech.synthesise(tmp_path, (speech.WORLD,), scale=0.01)
+    entries = [json.loads(line) for line in (tmp_path / speech.WORLD / "index.jsonl").read_text("utf-8").splitlines()]
+    assert {entry["said"] for entry in entries} == {texts[0] for texts in WORLD_WORDS.values()}
+    clips = corpus.synthetic_speech(tmp_path, ["train", "validation"])
+    assert {(clip.kind, clip.word, clip.text) for clip in clips} == {(corpus.SPEECH, lexicon.OTHER_SPEECH, "")}

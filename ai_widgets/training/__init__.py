@@ -3,10 +3,14 @@
 The steps, with their modules::
 
     speech            synthetic voices on disk      python -m ai_widgets.training.speech --out SPEECH
+                      the replies read by machines  python -m ai_widgets.training.speech --machine --out SPEECH
+    world_words       what espeak-ng says in other languages
     warping           more speakers from these      python -m ai_widgets.training.warping --speech SPEECH --out SPEECH
     lexicon           the words that are named, the texts that are spoken
     corpus            files -> labelled clips, split into training and validation
     clipcache         decoded clips on disk
+    rendered_music    sampled instruments           python -m ai_widgets.training.rendered_music --out EXTRA/music
+    scores            what they play: random pieces; styles: their bands, tempos and drum patterns
     sounds            generated ambience, knocks, music, alarms; synthesis: their building blocks
     distractors       generated events that get no reply
     acoustics         rooms, microphones, lines, levels
@@ -37,11 +41,12 @@ A user's own clips enter through other modules, and share the later steps::
 To reproduce the shipped checkpoint::
 
     python -m ai_widgets.training.speech --out SPEECH
-    ai-widgets train --data DATA --speech SPEECH --start V5 --shards 18 --out RUN
+    python -m ai_widgets.training.speech --machine --out SPEECH
+    python -m ai_widgets.training.rendered_music --out EXTRA/music --count 300 --seed 1
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start V5 --shards 18 --out RUN
     ai-widgets evaluate --checkpoint RUN/checkpoint --data DATA --unseen --hours 2 --sessions 6 --seed 77
 
 DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), V5
-the folder of the version before (with ``--start none`` the same takes longer). ``--extra EXTRA``, a folder with one
-folder per label, adds more sounds.
+the folder of the version before (with ``--start none`` the same takes longer), EXTRA one with a folder per label.
 Importing this package imports none of its modules.
 """

