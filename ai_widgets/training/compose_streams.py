@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
-from ai_widgets.training import acoustics, sounds
+from ai_widgets.training import acoustics, lines, sounds
 from ai_widgets.training.clip_variation import Rng, begun_at, ended_at
 from ai_widgets.training.compose_events import Events
 from ai_widgets.training.corpus import SPEECH, Clip, Samples
@@ -109,6 +109,12 @@ class Composer:
             audio = acoustics.clip_hard(audio, rng)
         if rng.random() < 0.12:
             audio = acoustics.noise_gated(audio, rng)
+        if rng.random() < 0.08:
+            audio = lines.gain_steps(audio, rng)
+        if rng.random() < 0.06:
+            audio = lines.coded(audio, rng)
+        if rng.random() < 0.06:
+            audio = lines.packets_lost(audio, rng)
         peak = float(np.abs(audio).max(initial=0))
         if peak > 0:
             audio = audio * np.float32(acoustics.decibels(rng.uniform(-45, -1)) / peak)
