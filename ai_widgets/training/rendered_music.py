@@ -145,6 +145,7 @@ def render(score: Score, soundfont: Path, rng: np.random.Generator) -> Samples:
         if not wave.is_file():
             raise ChildError(f"Rendering a score with fluidsynth failed: it wrote no sound with {soundfont.name}.")
         audio, rate = sf.read(wave, dtype="float32", always_2d=True)
+    audio = audio[: round(score.seconds * rate)]  # without the reverberation after the last bar
     tuning = 1 + rng.uniform(-TUNING, TUNING)
     return np.asarray(soxr.resample(audio.mean(axis=1), rate * tuning, SAMPLE_RATE), np.float32)
 
