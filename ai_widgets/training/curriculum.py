@@ -83,6 +83,11 @@ class Curriculum:
         limits = (course.long_streams.length, course.long_streams.length)
         self.streams = BatchMaker(pool, builder, *limits, seed, perturbation)
 
+    def go_on(self, step: int) -> None:
+        """Draw from here on what a training that is resumed at `step` has not seen."""
+        for source in (self, self.windows, self.streams):
+            source.rng = np.random.default_rng([int(source.rng.integers(2**32)), step])
+
     def draw(self, share: float) -> Batch:
         """Draw a batch at a `share` of the training in [0, 1]."""
         course = self.course

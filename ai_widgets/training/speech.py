@@ -38,6 +38,7 @@ import soundfile as sf
 import soxr
 
 from ai_widgets.training.child_process import output_of
+from ai_widgets.training.corpus import MACHINE
 from ai_widgets.training.lexicon import KEYWORDS, SHORT_TEXTS, WORDS, sentence
 from ai_widgets.training.replies import SYSTEM_PROMPT, all_texts
 from ai_widgets.training.world_words import WORLD_WORDS
@@ -56,8 +57,6 @@ WORLD = "espeak-world"
 """Engine whose voices are languages."""
 WORLD_VARIANTS = ("", "+f2", "+m3", "+f4", "+m7", "+klatt2", "+f5", "+m1")
 """Speakers of `WORLD`: suffixes of a language's voice."""
-MACHINE = "machine-"
-"""Start of the names of engines that read the replies of the model."""
 MACHINE_ENGINES = tuple(MACHINE + name for name in ("espeak-ng", "flite", "hibari", "piper"))
 """Engines of ``--machine``: formants, diphones and two networks, all fast."""
 MACHINE_TEXTS = 63

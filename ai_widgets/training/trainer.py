@@ -135,6 +135,8 @@ class Trainer:
         self.average: Network | None = copy.deepcopy(self.network) if recipe.averaged else None
         if (out / STATE_FILE).is_file():
             self._resume()
+            if curriculum is not None:
+                curriculum.go_on(self.step)
 
     def _resume(self) -> None:
         state: dict[str, Any] = torch.load(self.out / STATE_FILE, weights_only=True)
