@@ -13,8 +13,10 @@ The steps, with their modules::
     scores            what they play: random pieces; styles: their bands, tempos and drum patterns
     sounds            generated ambience, knocks, music, alarms; synthesis: their building blocks
     distractors       generated events that get no reply
-    acoustics         rooms, microphones, lines, levels
+    acoustics         rooms, microphones, levels; lines: gain control, codecs, lost packets
     compose_streams   clips and sounds -> streams of 6 ... 62 s
+    compose_events    the events of a stream: one by one, repeated, at once; beds: the ambience under them
+    unfinished        where a sentence can pause; clip_variation: speed, fades, cuts
     labels            the reply label of each chunk of a stream
     mels              features of whole streams, equal to those at run time
     pool              streams on disk, ready for training
@@ -25,7 +27,7 @@ The steps, with their modules::
     mel_clips         clips -> log-mel excerpts; colouring: their augmentation
     event_windows     excerpts -> windows of a few seconds with one event, composed during training
     phones            pronunciations of texts
-    batches, curriculum, objective, trainer
+    batches, curriculum, objective, trainer; peers: several processes that train one network
     operating_point   biases of the exported logits
     trained_context   the default context of the checkpoint
     export            the checkpoint folder
@@ -43,10 +45,10 @@ To reproduce the shipped checkpoint::
     python -m ai_widgets.training.speech --out SPEECH
     python -m ai_widgets.training.speech --machine --out SPEECH
     python -m ai_widgets.training.rendered_music --out EXTRA/music --count 300 --seed 1
-    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start V5 --shards 18 --out RUN
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start V6 --shards 20 --processes 2 --out RUN
     ai-widgets evaluate --checkpoint RUN/checkpoint --data DATA --unseen --hours 2 --sessions 6 --seed 77
 
-DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), V5
+DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), V6
 the folder of the version before (with ``--start none`` the same takes longer), EXTRA one with a folder per label.
 Importing this package imports none of its modules.
 """
