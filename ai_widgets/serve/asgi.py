@@ -20,6 +20,7 @@ from websockets.frames import CloseCode
 from .classroom import UNKNOWN_TOKEN, Classroom
 from .limits import MAX_FRAME_BYTES, PATH, UNREAD_BYTES, UNREAD_MESSAGES
 from .metrics import PROMETHEUS
+from .plain_response import headers_of
 from .socket import SocketClosedError
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -203,13 +204,7 @@ class ClassApp:
 
 
 async def _respond(send: Send, status: HTTPStatus, kind: str, body: bytes, of: str = "http") -> None:
-    headers = {
-        "content-type": kind,
-        "content-length": str(len(body)),
-        "cache-control": "no-store",
-        "x-content-type-options": "nosniff",
-    }
-    listed = [(name.encode(), value.encode()) for name, value in headers.items()]
+    listed = [(name.encode(), value.encode()) for name, value in headers_of(kind, body).items()]
     await send({"type": f"{of}.response.start", "status": status.value, "headers": listed})
     await send({"type": f"{of}.response.body", "body": body})
 

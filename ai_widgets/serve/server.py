@@ -17,6 +17,7 @@ from ..session.listening import ListeningModel
 from .classroom import UNKNOWN_TOKEN, Classroom
 from .limits import CLOSE_SECONDS, HELLO_SECONDS, MAX_FRAME_BYTES, PATH, READ_AHEAD
 from .metrics import PROMETHEUS
+from .plain_response import headers_of
 from .socket import LibrarySocket
 from .tokens import Tokens
 
@@ -124,13 +125,4 @@ class ClassServer:
 
 
 def _response(status: HTTPStatus, kind: str, body: bytes) -> Response:
-    headers = Headers(
-        {
-            "Content-Type": kind,
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-        }
-    )
-    return Response(status.value, status.phrase, headers, body)
+    return Response(status.value, status.phrase, Headers({**headers_of(kind, body), "connection": "close"}), body)
