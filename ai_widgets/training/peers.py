@@ -53,7 +53,7 @@ class Peers:
         dist.all_reduce(together)
         together /= self.size
         sizes = [p.numel() for p in given]
-        for parameter, mean in zip(given, together[:-1].split(sizes), strict=True):
+        for parameter, mean in zip(given, torch.split(together[:-1], sizes), strict=True):
             parameter.copy_(mean.view_as(parameter))
         return float(together[-1])
 

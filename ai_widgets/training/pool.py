@@ -58,7 +58,13 @@ def make_shard(clips: Sequence[Clip], folder: Path, number: int, seed: int, coun
 
 
 def write_shard(streams: Sequence[Labelled], folder: Path, number: int) -> None:
-    """Write streams as a shard, which gets its name only when it is complete."""
+    """Write streams as a shard, which gets its name only when it is complete.
+
+    Raises
+    ------
+    ValueError
+        Where a feature is not finite, which one step of training would spread to all weights.
+    """
     arrays = {
         "mels": np.concatenate([s.mels for s in streams]).astype(np.float16),
         "reply": np.concatenate([s.labels.reply for s in streams]),
@@ -66,6 +72,8 @@ def write_shard(streams: Sequence[Labelled], folder: Path, number: int) -> None:
         "word": np.concatenate([s.labels.word for s in streams]),
         "lengths": np.array([len(s.mels) for s in streams]),
     }
+    if not np.isfinite(arrays["mels"]).all():
+        raise ValueError(f"A stream of shard {number} has features that are not finite.")
     unfinished = folder / f"unfinished-{number:04d}"
     unfinished.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from ai_widgets.errors import SettingError
 from ai_widgets.model.threads import intra_op_threads
 from ai_widgets.training import operating_point
 from ai_widgets.training.batches import Batch, BatchMaker
@@ -187,6 +188,11 @@ class Trainer:
                 group["lr"] = self.rate()
             batch = draw(self.used_s / budget_s)
             total, report = loss(self.network, batch, recipe.weights, keep, recipe.bfloat16, compute)
+            if not math.isfinite(report["loss"]):
+                raise SettingError(
+                    f"The loss is not a number at step {self.step}; the last state before it is in {self.out}. "
+                    f"Give a rate below {recipe.rate:g}, or look for clips with samples that are not numbers."
+                )
             self.optimiser.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, 1.0)
