@@ -77,7 +77,7 @@ class TestTravel:
     def test_the_embedded_checkpoint_says_what_its_recipe_trained(self) -> None:
         traits = load_model("tiny", "cpu").traits
         assert SHIPPED.course is not None
-        assert traits.context_seconds == trained_seconds([], SHIPPED.course, 156) == 12.0
+        assert traits.context_seconds == trained_seconds([], SHIPPED.course, 156, attended=30) == 12.0
 
     def test_conversion_keeps_it(self, toy_folder: Path, tmp_path: Path) -> None:
         source = tmp_path / "source"
@@ -99,6 +99,10 @@ class TestTraining:
 
     def test_streams_are_cut_where_the_positions_end(self) -> None:
         assert trained_seconds([1000], None, 100) == pytest.approx(95 * 0.4)
+
+    def test_no_longer_than_attention_reached(self) -> None:
+        assert trained_seconds([1000], None, 100, attended=30) == 12.0
+        assert trained_seconds([20], None, 100, attended=30) == pytest.approx(19 * 0.4)
 
     def test_of_a_course(self) -> None:
         one = Shape(1, 10, 200)

@@ -17,7 +17,7 @@ SHARE = 0.95
 """Share of the trained decisions whose context is at most as long as the computed length: nearly all."""
 
 
-def trained_seconds(chunks: npt.ArrayLike, course: Course | None, most: int) -> float:
+def trained_seconds(chunks: npt.ArrayLike, course: Course | None, most: int, attended: int | None = None) -> float:
     """Compute the seconds of audio in the context within which `SHARE` of the decisions were trained.
 
     Parameters
@@ -28,6 +28,8 @@ def trained_seconds(chunks: npt.ArrayLike, course: Course | None, most: int) -> 
         Shapes of the batches and the share of each, or None for whole streams.
     most
         Chunks that fit into the positions of the network; longer streams are truncated.
+    attended
+        Chunks to which attention is limited in training; None for no limit.
 
     Returns
     -------
@@ -44,7 +46,8 @@ def trained_seconds(chunks: npt.ArrayLike, course: Course | None, most: int) -> 
     for length, often in rows.items():
         decisions[:length] += often
     reached = np.cumsum(decisions) / decisions.sum()
-    return round((int(np.searchsorted(reached, SHARE - 1e-9)) + 1) * CHUNK_SECONDS, 1)
+    longest = int(np.searchsorted(reached, SHARE - 1e-9)) + 1
+    return round(min(longest, attended or longest) * CHUNK_SECONDS, 1)
 
 
 def _shapes(course: Course) -> dict[int, float]:

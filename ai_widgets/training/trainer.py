@@ -275,7 +275,8 @@ class Trainer:
         """Default seconds of audio in a session's context, for `export`."""
         chunk = len(self.builder.block) + 1
         most = (self.recipe.sizes.block_size - len(self.builder.prefix)) // chunk
-        return trained_seconds(self.pool.chunks, self.recipe.course, most)
+        attended = (self.recipe.attended - len(self.builder.prefix)) // chunk if self.recipe.attended else most
+        return trained_seconds(self.pool.chunks, self.recipe.course, most, attended)
 
     def record(self) -> dict[str, Any]:
         """Return the record of the training as JSON values, for ``training.json``."""
