@@ -152,7 +152,7 @@ def recipes(rooster: Samples) -> tuple[Recipe, ...]:
             "alarm",
             "An alarm",
             lambda: generated(sounds.alarm, 3.2, 0.5, 3),
-            (Expected(1.6, 2.8, "Warning! I hear an alarm."),),
+            (Expected(1.6, 2.8, "Warning! An alarm or a siren is sounding."),),
         ),
         Recipe(
             "knocking",
