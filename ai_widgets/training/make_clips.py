@@ -115,7 +115,7 @@ def recipes(rooster: Samples) -> tuple[Recipe, ...]:
                 pause(2.8),
                 say("Please turn on the kitchen light.", "slt"),
             ),
-            (Expected(3.6, 4.8, "I heard you speak."), Expected(8.4, 10.0, "I heard you speak.")),
+            (Expected(3.6, 4.8, "I heard you speak."), Expected(8.4, 9.6, "I heard you speak.")),
             credit=SPOKEN.format(voices="slt"),
         ),
         Recipe(
@@ -151,20 +151,20 @@ def recipes(rooster: Samples) -> tuple[Recipe, ...]:
         Recipe(
             "alarm",
             "An alarm",
-            lambda: generated(sounds.alarm, 3.2, 0.5, 3),
-            (Expected(1.6, 2.8, "Warning! An alarm or a siren is sounding."),),
+            lambda: generated(sounds.alarm, 3.2, 0.5, 2),
+            (Expected(1.6, 2.8, "Warning! I hear an alarm."),),
         ),
         Recipe(
             "knocking",
             "Knocks on a door",
             lambda: generated(sounds.knocking, 1.6, 0.6, 0),
-            (Expected(0.8, 2.0, "I hear knocking."),),
+            (Expected(0.8, 2.0, "That was a knock or a clap."),),
         ),
         Recipe(
             "music",
             "Music",
             lambda: generated(sounds.music, 4.0, 0.5, 3),
-            (Expected(2.4, 3.6, "Music is playing."),),
+            (Expected(2.4, 3.6, "That sounds like music!"),),
         ),
     )
 
