@@ -43,12 +43,18 @@ A user's own clips enter through other modules, and share the later steps::
 To reproduce the shipped checkpoint::
 
     python -m ai_widgets.training.speech --out SPEECH
-    python -m ai_widgets.training.speech --machine --out SPEECH
-    python -m ai_widgets.training.rendered_music --out EXTRA/music --count 300 --seed 1
     ai-widgets train --data DATA --speech SPEECH --start V5 --shards 18 --out RUN
     ai-widgets evaluate --checkpoint RUN/checkpoint --data DATA --unseen --hours 2 --sessions 6 --seed 77
 
 DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), V5
-the folder of the version before (with ``--start none`` the same takes longer), EXTRA one with a folder per label.
+the folder of the version before (with ``--start none`` the same takes longer). The composition of streams has changed
+since that training: they hold repeated sounds, sounds during speech, pauses in sentences and a machine's voice, which
+need more material, and two processes train faster than one::
+
+    python -m ai_widgets.training.speech --machine --out SPEECH
+    python -m ai_widgets.training.rendered_music --out EXTRA/music --count 300 --seed 1
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start tiny --processes 2 --out RUN
+
+EXTRA is a folder with more sounds, one folder per label.
 Importing this package imports none of its modules.
 """
