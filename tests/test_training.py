@@ -172,7 +172,7 @@ def test_the_export_loads_and_the_session_sees_what_was_trained(trained: Path) -
     loaded = model
     assert (trained / "run" / "log.jsonl").is_file()
     lengths = pool.Pool(trained / "pool").chunks
-    assert loaded.traits.context_seconds == pytest.approx(trained_seconds(lengths, None, 10_000))
+    assert loaded.traits.context_seconds == pytest.approx(trained_seconds(lengths, None, 10_000, attended=30))
     assert 0.4 <= loaded.traits.context_seconds <= max(lengths) * 0.4, "no longer than what was trained"
     assert isinstance(Tokenizer.from_file(str(folder / "tokenizer.json")), Tokenizer)
     rng = np.random.default_rng(1)
