@@ -53,6 +53,18 @@ def test_a_piece_that_is_nearly_silent_has_features(monkeypatch: pytest.MonkeyPa
         assert np.isfinite(audio).all()
 
 
+@pytest.mark.parametrize("peak", [1e-5, 0.2, 3.0])
+def test_a_level_is_set_where_there_is_one(peak: float) -> None:
+    levelled = acoustics.at_level(np.full(10, peak, np.float32), np.random.default_rng(0), quietest=-20)
+    assert 0.099 < levelled.max() < 0.9  # -20 … -1 dB
+
+
+@pytest.mark.parametrize("peak", [0.0, 1e-42, 1e-7])
+def test_a_piece_without_a_level_is_left_as_it_is(peak: float) -> None:
+    piece = np.full(10, peak, np.float32)
+    np.testing.assert_array_equal(acoustics.at_level(piece, np.random.default_rng(0), quietest=-20), piece)
+
+
 def test_features_that_are_no_numbers_enter_no_shard(tmp_path: Path) -> None:
     labels = ChunkLabels(np.zeros(1, np.uint8), np.zeros((1, 10), np.uint8), np.zeros((1, 10), np.uint8))
     stream = compose_streams.Stream(np.full((1, 128, 40), np.nan, np.float32), labels, [], np.zeros(6400, np.float32))

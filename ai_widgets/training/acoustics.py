@@ -14,11 +14,19 @@ from ai_widgets.protocol import SAMPLE_RATE
 
 Samples = npt.NDArray[np.float32]
 Rng = np.random.Generator
+SILENT = 1e-6
+"""Peak below which a piece has no level to set: the factor would raise noise of rounding, or overflow."""
 
 
 def decibels(value: float) -> float:
     """Convert a level difference in dB to an amplitude factor."""
     return float(10 ** (value / 20))
+
+
+def at_level(samples: Samples, rng: Rng, quietest: float) -> Samples:
+    """Set the peak of a piece to a level from `quietest` to -1 dB, where the peak is above `SILENT`."""
+    peak = float(np.abs(samples).max(initial=0))
+    return samples * np.float32(decibels(rng.uniform(quietest, -1)) / peak) if peak > SILENT else samples
 
 
 def loudness(samples: Samples) -> float:

@@ -42,15 +42,17 @@ class Beds:
         """Draw one recording of ambience; None where there is none."""
         if not self.clips:
             return None
-        labels = sorted(self.clips)
-        return faded(varied(rng, pick(rng, self.clips[labels[int(rng.integers(len(labels)))]]).samples))
+        return faded(varied(rng, pick(rng, self._label(rng)).samples))
+
+    def _label(self, rng: Rng) -> list[Clip]:
+        """Draw the clips of one label."""
+        return self.clips[pick(rng, sorted(self.clips))]
 
     def _one(self, rng: Rng, count: int) -> Samples:
         if not self.clips or rng.random() < 0.45:
             maker = sounds.AMBIENCES[int(rng.integers(len(sounds.AMBIENCES)))]
             return maker(rng, (count + 1) / SAMPLE_RATE)[:count]
-        labels = sorted(self.clips)
-        clips = self.clips[labels[int(rng.integers(len(labels)))]]
+        clips = self._label(rng)
         out = np.zeros(count, np.float32)
         cursor, fade = 0, SAMPLE_RATE // 10
         while cursor < count:

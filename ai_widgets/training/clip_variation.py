@@ -17,9 +17,9 @@ Rng = np.random.Generator
 T = TypeVar("T")
 
 
-def pick(rng: Rng, clips: Sequence[Clip]) -> Clip:
-    """Draw one clip."""
-    return clips[int(rng.integers(len(clips)))]
+def pick(rng: Rng, options: Sequence[T]) -> T:
+    """Draw one of several, each as often as another."""
+    return options[int(rng.integers(len(options)))]
 
 
 def by_source(clips: Sequence[Clip]) -> dict[str, list[Clip]]:
@@ -34,8 +34,7 @@ def from_sources(rng: Rng, sources: Mapping[str, list[T]]) -> T:
     """Draw a source with a weight of the square root of its number of clips, then one of its clips."""
     names = sorted(sources)
     weights = np.sqrt([len(sources[name]) for name in names])
-    clips = sources[names[int(rng.choice(len(names), p=weights / weights.sum()))]]
-    return clips[int(rng.integers(len(clips)))]
+    return pick(rng, sources[names[int(rng.choice(len(names), p=weights / weights.sum()))]])
 
 
 def varied(rng: Rng, samples: Samples, most: float = 0.15) -> Samples:

@@ -28,7 +28,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -226,15 +226,11 @@ def _peers(arguments: argparse.Namespace, out: Path) -> Iterator[Peers | None]:
         return
     if size > MOST:
         raise SettingError(f"--processes must be from 1 to {MOST}, not {size}.")
-    meeting = out / "peers"
-    if arguments.rank is not None:
-        peers = Peers(arguments.rank, size, meeting)
-        yield peers
-        peers.close()
-        return
-    meeting.unlink(missing_ok=True)
-    with together(arguments.given, size):
-        peers = Peers(0, size, meeting)
+    meeting, rank = out / "peers", arguments.rank or 0
+    if rank == 0:
+        meeting.unlink(missing_ok=True)
+    with together(arguments.given, size) if rank == 0 else nullcontext():
+        peers = Peers(rank, size, meeting)
         yield peers
         peers.close()
 
@@ -286,8 +282,8 @@ def run(arguments: argparse.Namespace) -> Path:
     first = _first_weights(begin, recipe, words)
     with _peers(arguments, out) as peers:
         trainer = _trainer(recipe, clips, pool.Pool(out / "pool"), words, out / "run", first, peers)
-        network = trainer.run(quiet=peers is not None and peers.rank > 0)
-    if peers is not None and peers.rank > 0:
+        network = trainer.run(quiet=not trainer.leads)
+    if not trainer.leads:
         return out / "checkpoint"
     record = {**trainer.record(), "start": begin, "clips": fingerprint(clips)}
     export(network, words, out / "checkpoint", record, context_seconds=trainer.context_seconds)

@@ -18,19 +18,14 @@ from ai_widgets.training.clip_variation import Rng, by_source, ended_at, envelop
 from ai_widgets.training.corpus import (
     ALARM,
     AMBIENCE,
-    BABY,
-    DOG,
     KNOCK,
-    LAUGHTER,
     MACHINE_VOICE,
     MUSIC,
-    ROOSTER,
-    SNEEZE,
     SPEECH,
     Clip,
     Samples,
 )
-from ai_widgets.training.labels import END_OF_UNFINISHED, SAME_EPISODE, Segment, occasions
+from ai_widgets.training.labels import END_OF_UNFINISHED, EVIDENCE, SAME_EPISODE, Segment, occasions
 from ai_widgets.training.lexicon import OTHER_SPEECH
 from ai_widgets.training.replies import understood
 from ai_widgets.training.unfinished import inner_pauses, split
@@ -62,7 +57,8 @@ class Style:
     often: tuple[float, ...]
 
 
-SOUNDS = (DOG, BABY, SNEEZE, ROOSTER, KNOCK, MUSIC, ALARM, LAUGHTER)
+SOUNDS = tuple(EVIDENCE)
+"""Kinds of sounds that are named."""
 TALK = Style(
     {SPEECH: 0.66, AMBIENCE: 0.08, **dict.fromkeys(SOUNDS, 0.037)},
     named=0.5, alone=0.65, gaps=((0, 1.2), (0.8, 2.5), (2, 6)), often=(0.2, 0.5, 0.3),
@@ -244,8 +240,8 @@ class Events:
 
     def _unfinished(self, rng: Rng) -> tuple[Samples, list[Segment]]:
         """Compose a sentence with a pause inside it, sometimes without its rest."""
-        clip, cuts = self.cuts[int(rng.integers(len(self.cuts)))]
-        before, after = (varied(rng, part, 0.1) for part in split(clip, cuts[int(rng.integers(len(cuts)))]))
+        clip, cuts = pick(rng, self.cuts)
+        before, after = (varied(rng, part, 0.1) for part in split(clip, pick(rng, cuts)))
         if rng.random() < UNRESUMED_SHARE:
             silence = np.zeros(int((END_OF_UNFINISHED + 0.4) * SAMPLE_RATE), np.float32)
             return np.concatenate([before, silence]), [Segment(0, len(before), SPEECH, OTHER_SPEECH, unfinished=True)]

@@ -23,8 +23,6 @@ from ai_widgets.training.mels import clip_mels, running_mels
 
 TAIL_CHUNKS = 3
 """Chunks of silence after each clip of a session, as a session appends them after a file."""
-SILENT = 1e-6
-"""Peak below which a piece is left as it is: its level cannot be set without noise of rounding, or an overflow."""
 QUIET_SHARE = 0.3
 """Share of pieces in which nothing happens but ambience."""
 
@@ -117,9 +115,7 @@ class Composer:
             audio = lines.coded(audio, rng)
         if rng.random() < 0.06:
             audio = lines.packets_lost(audio, rng)
-        peak = float(np.abs(audio).max(initial=0))
-        if peak > SILENT:
-            audio = audio * np.float32(acoustics.decibels(rng.uniform(-45, -1)) / peak)
+        audio = acoustics.at_level(audio, rng, -45)
         if rng.random() < 0.1:
             audio = audio + np.float32(rng.uniform(-0.01, 0.01))
         return acoustics.quantised(audio) if rng.random() < 0.8 else np.asarray(audio, np.float32)

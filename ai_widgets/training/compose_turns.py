@@ -148,7 +148,4 @@ def _line(rng: Rng, audio: Samples) -> Samples:
         audio = acoustics.band_limit(audio, rng)
     if rng.random() < 0.05:
         audio = acoustics.noise_gated(audio, rng)
-    peak = float(np.abs(audio).max(initial=0))
-    if peak > 0:
-        audio = audio * np.float32(acoustics.decibels(rng.uniform(-35, -1)) / peak)
-    return acoustics.quantised(audio)
+    return acoustics.quantised(acoustics.at_level(audio, rng, -35))

@@ -10,9 +10,8 @@ reflection. This affects one frame in 40, which is correct in streams.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,14 +20,13 @@ from ai_widgets.audio.features import DYNAMIC_RANGE, HOP, MEL_BINS
 from ai_widgets.protocol import MELS_PER_CHUNK
 from ai_widgets.training import acoustics
 from ai_widgets.training.batches import Batch, lay_out
-from ai_widgets.training.clip_variation import from_sources
+from ai_widgets.training.clip_variation import from_sources, pick
 from ai_widgets.training.colouring import Power, Rng, bands_lost, coloured, stretched
 from ai_widgets.training.corpus import SPEECH
 from ai_widgets.training.labels import Segment, label_chunks
 from ai_widgets.training.mel_clips import Excerpt, Shelf
 from ai_widgets.training.token_sequences import SequenceBuilder
 
-T = TypeVar("T")
 RECORDED_SHARE = 0.7
 """Share of recorded ambience in the backgrounds of windows, where there is any; the rest is generated."""
 RECORDED_DISTRACTORS = 0.75
@@ -115,13 +113,13 @@ class WindowMaker:
         segments: list[Segment] = []
         phones: tuple[int, ...] = ()
         if what == 0 and self.shelf.words:
-            word = _pick(rng, sorted(self.shelf.words))
+            word = pick(rng, sorted(self.shelf.words))
             chosen = from_sources(rng, self.shelf.words[word])
             segments, phones = self._speech(power, chosen)
         elif what <= 1 and self.shelf.speech:
             segments, phones = self._speech(power, from_sources(rng, self.shelf.speech))
         elif what <= 2 and self.shelf.sounds:
-            kind = _pick(rng, sorted(self.shelf.sounds))
+            kind = pick(rng, sorted(self.shelf.sounds))
             segments = self._sound(power, self._varied(self.shelf.sounds[kind]))
         elif rng.random() < 0.5:
             self._distract(power)
@@ -146,7 +144,7 @@ class WindowMaker:
         if self.shelf.ambience and (not self.shelf.distractors or rng.random() < RECORDED_DISTRACTORS):
             other = stretched(self._ambience(), rng)
         elif self.shelf.distractors:
-            other = _pick(rng, self.shelf.distractors)
+            other = pick(rng, self.shelf.distractors)
         else:
             return
         _place(power, other, int(rng.integers(-len(other.power) // 2, self.frames - 20)), rng)
@@ -211,7 +209,7 @@ class WindowMaker:
         labels = recorded if recorded and (not made or self.rng.random() < RECORDED_SHARE) else made
         weights = np.array([self.hard.get(label, 1.0) for label in labels])
         label = labels[int(self.rng.choice(len(labels), p=weights / weights.sum()))]
-        return _pick(self.rng, self.shelf.ambience[label])
+        return pick(self.rng, self.shelf.ambience[label])
 
     def _heard(self, power: Power) -> Power:
         """Apply level, running floor and scale: power [windows, frames, 128] → features [windows · chunks, 128, 40]."""
@@ -231,7 +229,3 @@ def _place(power: Power, chosen: Excerpt, first: int, rng: Rng | None, from_fram
         part = 10.0 ** chosen.power[begin - first : end - first].astype(np.float32)
         gain = acoustics.decibels(rng.uniform(-6, 0)) ** 2 if rng is not None else 1.0
         power[begin:end] += part * np.float32(gain)
-
-
-def _pick(rng: Rng, options: Sequence[T]) -> T:
-    return options[int(rng.integers(len(options)))]

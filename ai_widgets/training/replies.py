@@ -22,6 +22,7 @@ _SPEECH = (
     "I heard somebody speak.",
     "You said something that I do not know.",
 )
+_KIND_OF_REPLY = {reply: kind for kind, reply in REPLY_OF_KIND.items()}
 _SOUNDS: dict[int, tuple[Emotion, tuple[str, ...]]] = {
     DOG: (Emotion.SURPRISE, ("A dog is barking.", "I hear a dog.", "That is a dog!")),
     BABY: (
@@ -69,8 +70,7 @@ def wordings(label: int) -> tuple[Emotion, tuple[str, ...]]:
         return Emotion.NORMAL, tuple(text.format(word=WORDS[label - 1]) for text in _WORD)
     if label == REPLY_SPEECH:
         return Emotion.NORMAL, _SPEECH
-    kind = next(kind for kind, reply in REPLY_OF_KIND.items() if reply == label)
-    return _SOUNDS[kind]
+    return _SOUNDS[_KIND_OF_REPLY[label]]
 
 
 def counted(label: int, number: int) -> tuple[Emotion, tuple[str, ...]]:
@@ -100,7 +100,7 @@ def counted(label: int, number: int) -> tuple[Emotion, tuple[str, ...]]:
     emotion, texts = wordings(label)
     if number == 1:
         return emotion, texts
-    again = _AGAIN[next(kind for kind, reply in REPLY_OF_KIND.items() if reply == label)]
+    again = _AGAIN[_KIND_OF_REPLY[label]]
     if number > len(ORDINALS) + 1:
         return emotion, (f"{again} once more.",)
     return emotion, (f"{again} for the {ORDINALS[number - 2]} time.",)

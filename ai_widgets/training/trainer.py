@@ -207,7 +207,7 @@ class Trainer:
             if self.peers is not None and not self._between_averages():
                 self.used_s = self.peers.average(trained, self.used_s)
             bar.update(min(round(self.used_s), round(budget_s)) - before)
-            if self.peers is not None and self.peers.rank > 0:
+            if not self.leads:
                 continue
             if now - logged >= recipe.log_every_s or self.used_s >= budget_s:
                 logged = now
@@ -217,10 +217,15 @@ class Trainer:
                 saved = now
                 self.save()
         bar.close()
-        if self.peers is not None and self.peers.rank > 0:
+        if not self.leads:
             return self.network
         self.save()
         return self._exported()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process reports and writes files: the only one, or the first of several."""
+        return self.peers is None or self.peers.rank == 0
 
     def _between_averages(self) -> bool:
         """Return whether other processes train with this one and the step is not one of those where they meet."""
