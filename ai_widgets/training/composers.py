@@ -18,7 +18,7 @@ from ai_widgets.training.curriculum import Curriculum
 
 MOST = 64
 """Processes that compose, at most; more is a mistake in the number."""
-AHEAD = 3
+AHEAD = 6
 """Batches that each process composes ahead: the time of a batch varies by its kind."""
 
 
