@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 MASK_STEP = 16
 """Alignment of the mask's row length, in columns, which the attention of some devices requires."""
 MASK_BYTES = 16
-"""Alignment of the mask's first element, in bytes: CUDA's memory-efficient attention reads 16 bytes at once, and refuses a
-mask that begins between two such reads."""
+"""Alignment of the mask's first element, in bytes: CUDA's memory-efficient attention reads 16 bytes at once, and
+refuses a mask that begins between two such reads."""
 LONGEST_BLOCK = 64
 """Maximum number of tokens in one feed whose mask is cached; a chunk's block has 13 tokens."""
 
