@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -129,7 +129,7 @@ def _attempt(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def machine(device: str) -> dict[str, Any]:
     """Describe a device; `SettingError` if it is not available."""
-    place = choose(device).device
+    place, cudnn = choose(device).device, cast(Any, torch.backends.cudnn)
     found = look().find(place)
     return {
         "device": str(place),
@@ -137,7 +137,7 @@ def machine(device: str) -> dict[str, Any]:
         "memory_bytes": found.total if found else None,
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": cudnn.version(),
         "threads": torch.get_num_threads(),
     }
 
@@ -197,7 +197,8 @@ def _free(device: str) -> None:
     """Release the memory of the models that are no longer in use, and begin a new peak."""
     gc.collect()
     if torch.device(device).type == "cuda":
-        torch.cuda.init()
+        # Also initialises CUDA, which the next calls need.
+        torch.cuda.synchronize(device)
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
 

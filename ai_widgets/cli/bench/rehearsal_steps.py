@@ -10,6 +10,7 @@ from time import perf_counter, process_time
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ...audio.features import StreamingLogMel
 from ...inference import Model
@@ -114,9 +115,5 @@ def exact_convolutions() -> Iterator[None]:
 @contextmanager
 def without_cudnn_attention() -> Iterator[None]:
     """Compute attention without cuDNN, which torch prefers on some devices and which plans each length anew."""
-    before = torch.backends.cuda.cudnn_sdp_enabled()
-    torch.backends.cuda.enable_cudnn_sdp(False)
-    try:
+    with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]):
         yield
-    finally:
-        torch.backends.cuda.enable_cudnn_sdp(before)
