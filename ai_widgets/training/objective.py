@@ -109,7 +109,7 @@ def _phones(network: Network, heard: Tensor, batch: Batch) -> Tensor | None:
     if network.lm_phones is None or not rows:
         return None
     each = network.lm_phones(heard).view(len(batch.phones), -1, network.lm_phones.out_features)[rows]
-    lengths = tuple(len(batch.phones[row]) for row in rows)
+    lengths = torch.tensor([len(batch.phones[row]) for row in rows])
     spoken = torch.tensor([phone for row in rows for phone in batch.phones[row]])
     return functional.ctc_loss(
         each.log_softmax(-1).transpose(0, 1),
