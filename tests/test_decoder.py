@@ -13,7 +13,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
 
 from ai_widgets.inference import Model
 from ai_widgets.model.context import FIRST_CAPACITY
-from ai_widgets.model.decoder import Decoder
+from ai_widgets.model.decoder import MASK_BYTES, MASK_STEP, Decoder, aligned
 from tests.networks import their_language_model
 
 TOLERANCE = {"atol": 2e-3, "rtol": 0}
@@ -142,3 +142,22 @@ def test_positions_are_rounded_through_float16(rounded: Decoder, exact: Decoder,
     late = rounded.feed(context, tokens[2_056:])
     torch.testing.assert_close(late, expected[-1], **TOLERANCE)
     assert (late - straightforward[-1]).abs().max() > 10 * TOLERANCE["atol"]
+
+
+@given(st.integers(2, 40), st.integers(0, 3000))
+def test_an_accelerator_gets_an_aligned_mask(exact: Decoder, count: int, before: int) -> None:
+    """CUDA's memory-efficient attention refuses another: "attn_bias_ptr is not correctly aligned"."""
+    mask = exact._mask(count, count + before)
+    assert mask is not None
+    found = aligned(mask)
+    assert found.data_ptr() % MASK_BYTES == 0
+    assert all(step % MASK_STEP == 0 for step in found.stride()[:-1])
+    assert found.stride(-1) == 1
+    assert torch.equal(found, mask)
+
+
+@given(st.integers(0, 40), st.sampled_from([torch.float32, torch.bfloat16, torch.float16]))
+def test_only_a_mask_that_is_not_aligned_is_copied(first: int, dtype: torch.dtype) -> None:
+    whole = torch.zeros(4, 64, dtype=dtype)
+    part = whole[:, first:]
+    assert (aligned(part) is part) == (first * dtype.itemsize % MASK_BYTES == 0)

@@ -305,9 +305,9 @@ def test_a_run_begins_with_a_checkpoint_of_its_sizes(
     assert cli.main([*arguments(tmp_path, 0.005), *begin]) == 0
     parts = [load_model(run / "checkpoint").encoder.tower.state_dict() for run in (trained, tmp_path)]
     assert torch.equal(parts[0]["conv1.weight"], parts[1]["conv1.weight"])
-    (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "sizes": {**TINY["sizes"], "layers": 3}}))
+    (tmp_path / "recipe.json").write_text(json.dumps({**TINY, "sizes": {**TINY["sizes"], "width": 64}}))
     assert cli.main([*arguments(tmp_path, 0.005), *begin]) == 2
-    assert "sizes differ from those of" in capsys.readouterr().err
+    assert "sizes do not fit those of" in capsys.readouterr().err
 
 
 def test_mistakes_are_said_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 MASK_STEP = 16
 """Alignment of the mask's row length, in columns, which the attention of some devices requires."""
+MASK_BYTES = 16
+"""Alignment of the mask's first element, in bytes: CUDA's memory-efficient attention reads 16 bytes at once, and
+refuses a mask that begins between two such reads."""
 LONGEST_BLOCK = 64
 """Maximum number of tokens in one feed whose mask is cached; a chunk's block has 13 tokens."""
 
@@ -249,4 +252,22 @@ class Decoder:
             mask = mask.reshape(1, 1, self._group * count, length)
             if count <= LONGEST_BLOCK:
                 self._masks[count] = mask
-        return mask[..., mask.shape[-1] - total :]
+        mask = mask[..., mask.shape[-1] - total :]
+        return mask if self.device.type == "cpu" else aligned(mask)
+
+
+def aligned(mask: Tensor) -> Tensor:
+    """Copy a mask [..., columns] to aligned memory, unless it begins at a multiple of `MASK_BYTES`.
+
+    The rows of the copy are `MASK_STEP` columns apart, or a multiple of it; those of the given mask must be so too.
+
+    Examples
+    --------
+    >>> aligned(torch.zeros(4, 32)[:, 3:]).stride()
+    (32, 1)
+    """
+    if mask.data_ptr() % MASK_BYTES == 0:
+        return mask
+    columns = mask.shape[-1]
+    copy = mask.new_zeros(*mask.shape[:-1], -(-columns // MASK_STEP) * MASK_STEP)[..., :columns]
+    return copy.copy_(mask)

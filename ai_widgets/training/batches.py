@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from typing import TypedDict
 
 import numpy as np
@@ -37,7 +38,8 @@ class Batch:
     tokens, labels
         [batch, length].
     mels
-        [at least chunks, 128, 40]: the chunks of all streams, one stream after the other, then padding.
+        [at least chunks, 128, 40], float32, or float16 on the way to a device (`halved`): the chunks of all streams,
+        one stream after the other, then padding.
     at
         [chunks · 10] flat positions of the frames.
     decisions
@@ -46,6 +48,9 @@ class Batch:
         [chunks, 10] frame labels.
     phones
         For each row the phones spoken in it, where all of them are known; else empty.
+    decided, spoken, said
+        Flat positions of the decisions that have a loss and of the text that has one, and the places among all frames
+        [chunks · 10] that have a word. Computed here, because on a GPU their number has to be waited for.
     """
 
     tokens: Tensor
@@ -56,6 +61,40 @@ class Batch:
     kind: Tensor
     word: Tensor
     phones: list[tuple[int, ...]] = field(default_factory=list)
+    decided: Tensor = field(init=False)
+    spoken: Tensor = field(init=False)
+    said: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        learnt = self.labels.reshape(-1) != IGNORED
+        is_decision = torch.zeros_like(learnt)
+        is_decision[self.decisions] = True
+        self.decided = torch.nonzero(learnt & is_decision).squeeze(1)
+        self.spoken = torch.nonzero(learnt & ~is_decision).squeeze(1)
+        self.said = torch.nonzero(self.word.reshape(-1)).squeeze(1)
+
+    def halved(self) -> Batch:
+        """Return the batch with its features in float16, half the bytes between processes."""
+        return replace(self, mels=self.mels.half())
+
+    def pin_memory(self) -> Batch:
+        """Return the batch in memory from which a GPU reads while other work goes on."""
+        return self._each(lambda tensor: tensor.pin_memory())
+
+    def on(self, device: torch.device) -> Batch:
+        """Return the batch on a device, with its features in float32."""
+        moved = self._each(lambda tensor: tensor.to(device, non_blocking=True))
+        moved.mels = moved.mels.float()
+        return moved
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """Return a copy with every tensor changed."""
+        copied = copy.copy(self)
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Tensor):
+                setattr(copied, each.name, change(value))
+        return copied
 
     @property
     def seconds(self) -> float:

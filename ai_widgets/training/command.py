@@ -34,7 +34,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ai_widgets.errors import AiWidgetsError, SettingError
+import torch
+
+from ai_widgets.errors import AiWidgetsError, SettingError, printable
 from ai_widgets.training import (
     clipcache,
     conversations,
@@ -46,6 +48,7 @@ from ai_widgets.training import (
     user_clips,
     vocabulary,
 )
+from ai_widgets.training.compose_streams import Composer
 from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.export import export
 from ai_widgets.training.network import Network
@@ -146,6 +149,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--streams", type=int, help="streams per shard")
     p.add_argument("--workers", type=int, default=2, help="processes that compose streams")
     p.add_argument("--processes", type=int, default=1, help="processes that train together, one thread each")
+    p.add_argument("--device", default="cpu", help="device that computes: cpu, cuda or mps (default: cpu)")
+    p.add_argument("--composers", type=int, default=0, help="processes that compose batches for a GPU (default: 0)")
     p.add_argument("--rank", type=int, help=argparse.SUPPRESS)
     return p
 
@@ -177,15 +182,27 @@ def _is_own(data: Path) -> bool:
     return True
 
 
+def _device(arguments: argparse.Namespace) -> torch.device:
+    """Return the device that computes; several processes share a CPU only."""
+    try:
+        device = torch.device(arguments.device)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingError(f"--device {arguments.device} cannot be used here: {printable(str(error))}") from error
+    if device.type != "cpu" and arguments.processes > 1:
+        raise SettingError("--processes is for a CPU; on a GPU one process trains, and --composers compose for it.")
+    return device
+
+
 def _first_weights(begin: str, recipe: Recipe, words: vocabulary.Vocabulary) -> Callable[[Network], None] | None:
     """Return the function that copies the starting checkpoint's weights; None for new weights."""
     if begin == user_clips.NOTHING:
         return None
     model = transfer.open_start(begin)
-    if recipe.sizes != transfer.sizes_of(model):
+    if not transfer.fits(recipe.sizes, transfer.sizes_of(model)):
         raise SettingError(
-            f"The recipe's sizes differ from those of {begin}, from which training starts; remove sizes, or give "
-            "--start none."
+            f"The recipe's sizes do not fit those of {begin}, from which training starts: only layers can be added. "
+            "Remove sizes, or give --start none."
         )
     return partial(transfer.take_over, words=words, model=model)
 
@@ -198,22 +215,25 @@ def _trainer(
     out: Path,
     begin: Callable[[Network], None] | None,
     peers: Peers | None = None,
+    device: torch.device | None = None,
+    composers: int = 0,
 ) -> Trainer:
     """Make a trainer on streams alone or, with a course, also on windows from the same clips."""
     if recipe.course is None:
-        return Trainer(recipe, streams, words, out, begin=begin, peers=peers)
+        return Trainer(recipe, streams, words, out, begin=begin, peers=peers, device=device)
     gathered = clipcache.load(clips)
     said = phones.pronounce(clip.text for clip in gathered) if recipe.weights.phones else {}
     numbers = phones.table(said)
-    excerpts = mel_clips.shelve(
-        gathered, {text: tuple(numbers[phone] for phone in spoken) for text, spoken in said.items()}, recipe.seed
-    )
+    numbered = {text: tuple(numbers[phone] for phone in spoken) for text, spoken in said.items()}
+    excerpts = mel_clips.shelve(gathered, numbered, recipe.seed, processes=max(1, composers))
     builder = SequenceBuilder(words, attended=recipe.attended)
     rank = 0 if peers is None else peers.rank
-    curriculum = Curriculum(recipe.course, excerpts, streams, builder, recipe.seed, recipe.perturbation, rank)
+    composer = Composer(gathered) if recipe.course.renewed else None
+    curriculum = Curriculum(recipe.course, excerpts, streams, builder, recipe.seed, recipe.perturbation, rank, composer)
     return Trainer(
         recipe, streams, words, out,
-        builder=builder, curriculum=curriculum, phones=len(numbers), begin=begin, peers=peers,
+        builder=builder, curriculum=curriculum, phones=len(numbers), begin=begin, peers=peers, device=device,
+        composers=composers,
     )  # fmt: skip
 
 
@@ -254,6 +274,7 @@ def run(arguments: argparse.Namespace) -> Path:
     recipe = read_recipe(arguments.config, base if own else None)
     if arguments.minutes is not None:
         recipe = replace(recipe, minutes=arguments.minutes)
+    device = _device(arguments)
     shards = arguments.shards or (OWN_SHARDS if own else SHARDS)
     if own:
         if arguments.speech is not None or arguments.extra is not None:
@@ -268,6 +289,7 @@ def run(arguments: argparse.Namespace) -> Path:
             shards,
             arguments.streams or user_clips.SHARD,
             begin,
+            device,
         )
     if arguments.held_out is not None:
         raise SettingError("--held-out is for your own clips only; of recordings with a manifest a split is held out.")
@@ -281,7 +303,9 @@ def run(arguments: argparse.Namespace) -> Path:
     words = vocabulary.build(replies.all_texts())
     first = _first_weights(begin, recipe, words)
     with _peers(arguments, out) as peers:
-        trainer = _trainer(recipe, clips, pool.Pool(out / "pool"), words, out / "run", first, peers)
+        trainer = _trainer(
+            recipe, clips, pool.Pool(out / "pool"), words, out / "run", first, peers, device, arguments.composers
+        )
         network = trainer.run(quiet=not trainer.leads)
     if not trainer.leads:
         return out / "checkpoint"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +23,8 @@ SPEEDS = (0.84, 0.92, 1.0, 1.08, 1.18)
 """Factors of speed at which a clip is heard in training: the range in which speech still sounds natural."""
 LONG_S = 2.2
 """Longer speech is kept at its own speed only."""
+CLIPS_AT_ONCE = 64
+"""Clips that a process turns into excerpts before it returns them: a second of work."""
 GENERATED_SOURCE = "generated"
 """Source of the sounds that no microphone recorded."""
 GENERATED: dict[int, Generator] = {KNOCK: sounds.knocking, MUSIC: sounds.music, ALARM: sounds.alarm}
@@ -59,46 +64,97 @@ def excerpt(samples: Samples, kind: int, word: int, start: int, end: int, phones
 
 
 def shelve(
-    clips: Sequence[Clip], phones: Mapping[str, tuple[int, ...]], seed: int, generated: int = 600, quiet: bool = False
+    clips: Sequence[Clip],
+    phones: Mapping[str, tuple[int, ...]],
+    seed: int,
+    generated: int = 600,
+    quiet: bool = False,
+    processes: int = 1,
 ) -> Shelf:
-    """Turn clips into excerpts, and generate `generated` more of each sound and ambience that can be generated."""
-    rng = np.random.default_rng([seed, 5])
+    """Turn clips into excerpts, and generate `generated` more of each sound and ambience that can be generated.
+
+    With several `processes`, which the system must be able to fork, the shelf is the same.
+    """
     shelf = Shelf()
-    for clip in tqdm(clips, desc="excerpts", disable=quiet):
-        if clip.label == MACHINE_VOICE:  # alone it is speech like any other; only a stream tells whose it is
-            continue
-        speeds = SPEEDS if clip.kind != SPEECH or clip.end - clip.start < LONG_S * SAMPLE_RATE else (1.0,)
-        for speed in speeds:
-            samples = clip.samples if speed == 1.0 else acoustics.change_speed(clip.samples, speed)
-            ratio = len(samples) / len(clip.samples)
-            made = excerpt(samples, clip.kind, clip.word, int(clip.start * ratio), int(clip.end * ratio),
-                           phones.get(clip.text, ()))  # fmt: skip
+    # A machine's voice alone is speech like any other; only a stream tells whose it is.
+    heard = [clip for clip in clips if clip.label != MACHINE_VOICE]
+    excerpts = partial(_excerpts, phones=phones)
+    with _mapping(processes) as mapped:
+        made = mapped(excerpts, heard, CLIPS_AT_ONCE)
+        for clip, found in zip(heard, tqdm(made, "excerpts", len(heard), disable=quiet), strict=True):
             # Voices of one engine sound alike, so an engine (or a corpus) is drawn before a clip of it.
             source = clip.group.split("/")[0]
             if clip.kind == AMBIENCE:
-                shelf.ambience.setdefault(clip.label, []).append(made)
+                shelf.ambience.setdefault(clip.label, []).extend(found)
             elif clip.kind != SPEECH:
-                shelf.sounds.setdefault(clip.kind, {}).setdefault(source, []).append(made)
+                shelf.sounds.setdefault(clip.kind, {}).setdefault(source, []).extend(found)
             elif clip.word == OTHER_SPEECH:
-                shelf.speech.setdefault(source, []).append(made)
+                shelf.speech.setdefault(source, []).extend(found)
             else:
-                shelf.words.setdefault(clip.word, {}).setdefault(source, []).append(made)
+                shelf.words.setdefault(clip.word, {}).setdefault(source, []).extend(found)
+        orders = _orders(shelf, seed, generated)
+        for order, found in zip(orders, mapped(_generated, orders, 1), strict=True):
+            if order.kind != AMBIENCE:
+                shelf.sounds.setdefault(order.kind, {}).setdefault(GENERATED_SOURCE, []).extend(found)
+            elif order.maker in distractors.DISTRACTORS:
+                shelf.distractors.extend(found)
+            else:
+                shelf.generated.add(order.maker.__name__)
+                shelf.ambience.setdefault(order.maker.__name__, []).extend(found)
+    return shelf
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is to be generated: `count` sounds of a kind, each of a length between two numbers of seconds."""
+
+    maker: Generator
+    kind: int
+    count: int
+    seconds: tuple[float, float]
+    seed: tuple[int, ...]
+
+
+def _orders(shelf: Shelf, seed: int, generated: int) -> list[_Order]:
+    """List what is to be generated, in the same order for the same clips."""
+    wanted: list[tuple[Generator, int, int, tuple[float, float]]] = []
     for kind, maker in GENERATED.items():
         # Recordings teach more than generated sounds do, so that they are the larger part where there are enough.
         recorded = sum(map(len, shelf.sounds.get(kind, {}).values()))
-        for _ in range(generated // 3 if recorded >= generated // 6 else generated):
-            samples = maker(rng, float(rng.uniform(1.2, 3.5)))
-            if kind != KNOCK and rng.random() < 0.4:
-                samples = acoustics.room(samples, rng, 1.0)
-            made = excerpt(samples, kind, 0, 0, len(samples))
-            shelf.sounds.setdefault(kind, {}).setdefault(GENERATED_SOURCE, []).append(made)
-    for maker in distractors.DISTRACTORS:
-        for _ in range(max(2, generated // 6)):
-            samples = maker(rng, float(rng.uniform(0.3, 3.0)))
-            shelf.distractors.append(excerpt(samples, AMBIENCE, 0, 0, len(samples)))
-    for maker in sounds.AMBIENCES:
-        shelf.generated.add(maker.__name__)
-        for _ in range(max(2, generated // 12)):
-            samples = maker(rng, 3.5)
-            shelf.ambience.setdefault(maker.__name__, []).append(excerpt(samples, AMBIENCE, 0, 0, len(samples)))
-    return shelf
+        wanted.append((maker, kind, generated // 3 if recorded >= generated // 6 else generated, (1.2, 3.5)))
+    wanted += [(maker, AMBIENCE, max(2, generated // 6), (0.3, 3.0)) for maker in distractors.DISTRACTORS]
+    wanted += [(maker, AMBIENCE, max(2, generated // 12), (3.5, 3.5)) for maker in sounds.AMBIENCES]
+    return [_Order(*order, (seed, 5, place)) for place, order in enumerate(wanted)]
+
+
+def _generated(order: _Order) -> list[Excerpt]:
+    """Generate sounds and turn them into excerpts."""
+    rng = np.random.default_rng(order.seed)
+    found = []
+    for _ in range(order.count):
+        samples = order.maker(rng, float(rng.uniform(*order.seconds)))
+        if order.kind in (MUSIC, ALARM) and rng.random() < 0.4:
+            samples = acoustics.room(samples, rng, 1.0)
+        found.append(excerpt(samples, order.kind, 0, 0, len(samples)))
+    return found
+
+
+def _excerpts(clip: Clip, phones: Mapping[str, tuple[int, ...]]) -> list[Excerpt]:
+    """Turn a clip into excerpts at all speeds at which it is heard."""
+    found = []
+    for speed in SPEEDS if clip.kind != SPEECH or clip.end - clip.start < LONG_S * SAMPLE_RATE else (1.0,):
+        samples = clip.samples if speed == 1.0 else acoustics.change_speed(clip.samples, speed)
+        ratio = len(samples) / len(clip.samples)
+        start, end = int(clip.start * ratio), int(clip.end * ratio)
+        found.append(excerpt(samples, clip.kind, clip.word, start, end, phones.get(clip.text, ())))
+    return found
+
+
+@contextmanager
+def _mapping(processes: int) -> Iterator[Callable[..., Iterable[list[Excerpt]]]]:
+    """Give a function that maps over a list, in processes where there are several."""
+    if processes == 1:
+        yield lambda function, given, _: map(function, given)
+        return
+    with get_context("fork").Pool(processes) as workers:
+        yield workers.imap

@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -73,7 +74,8 @@ class Network(nn.Module):
         self.lm_kinds = nn.Linear(sizes.width, len(KINDS))
         self.lm_words = nn.Linear(sizes.width, OTHER_SPEECH + 1)
         self.lm_phones = nn.Linear(sizes.width, phones + 1) if phones else None
-        self.attended: Tensor | None = None
+        self.attended: Tensor | None
+        self.register_buffer("attended", None, persistent=False)
 
     def limit_attention(self, prefix: int, positions: int) -> None:
         """Limit attention to the prefix and the newest positions, as in a sliding context.
@@ -85,14 +87,14 @@ class Network(nn.Module):
         positions
             Positions of the context, the prefix included.
         """
-        size = self.sizes.block_size
-        query, key = torch.arange(size)[:, None], torch.arange(size)[None]
+        size, device = self.sizes.block_size, self.lm.device
+        query, key = torch.arange(size, device=device)[:, None], torch.arange(size, device=device)[None]
         near = query - key < positions - prefix
         self.attended = (key <= query) & (near | (key < prefix))
 
     def frames(self, mels: Tensor) -> Tensor:
         """Encode chunks [n, 128, 40] to frames [n, 10, width]."""
-        with sdpa_kernel(SDPBackend.MATH):  # the flash kernel's backward pass is several times slower on a CPU
+        with plain_attention(mels.device):
             return encode_chunks(self.tower, mels)
 
     def hidden(self, tokens: Tensor, at: Tensor, frames: Tensor) -> Tensor:
@@ -101,7 +103,7 @@ class Network(nn.Module):
         shape = embedded.shape
         flat = embedded.reshape(-1, shape[-1]).to(frames.dtype)
         mixed = flat.index_copy(0, at, frames.reshape(-1, shape[-1])).view(shape)
-        with sdpa_kernel(SDPBackend.MATH):
+        with plain_attention(frames.device):
             length = shape[1]
             mask = None if self.attended is None else self.attended[:length, :length].expand(shape[0], 1, -1, -1)
             out: Tensor = self.lm.model(inputs_embeds=mixed, attention_mask=mask, use_cache=False).last_hidden_state
@@ -116,6 +118,12 @@ class Network(nn.Module):
         """Compute the token logits of hidden states."""
         out: Tensor = self.lm.lm_head(hidden)
         return out
+
+
+def plain_attention(device: torch.device) -> AbstractContextManager[None]:
+    """Choose the kernel of attention: on a CPU the fused one is several times slower in its backward pass."""
+    kernels = sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
+    return cast("AbstractContextManager[None]", kernels)
 
 
 def parameters(network: Network) -> int:

@@ -11,7 +11,6 @@ from torch.nn import functional
 
 from ai_widgets.training.batches import Batch
 from ai_widgets.training.network import Network
-from ai_widgets.training.token_sequences import IGNORED
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,10 @@ def loss(
     keep: int,
     bfloat16: bool = False,
     compute: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
-) -> tuple[Tensor, dict[str, float]]:
-    """Compute the weighted loss, and its parts and decision figures as floats.
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Compute the weighted loss, and its parts and decision figures.
+
+    The figures are tensors of one number on the network's device: to read one waits for the device.
 
     Parameters
     ----------
@@ -53,19 +54,16 @@ def loss(
     compute
         The compiled forward pass of the network; None to use the network.
     """
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+    with torch.autocast(batch.mels.device.type, torch.bfloat16, enabled=bfloat16):
         forward = network if compute is None else compute
         frames, hidden = forward(batch.mels, batch.tokens, batch.at)
     frames, flat = frames.float(), hidden.float().reshape(-1, hidden.shape[-1])
     labels = batch.labels.reshape(-1)
 
-    learnt = labels != IGNORED
-    is_decision = torch.zeros_like(learnt)
-    is_decision[batch.decisions] = True
-    decided = torch.nonzero(learnt & is_decision).squeeze(1)
-    spoken = torch.nonzero(learnt & ~is_decision).squeeze(1)
-    logits = network.logits(flat[torch.cat([decided, spoken])])
-    each = functional.cross_entropy(logits, labels[torch.cat([decided, spoken])], reduction="none")
+    decided, spoken, said = batch.decided, batch.spoken, batch.said
+    learnt = torch.cat([decided, spoken])
+    logits = network.logits(flat[learnt])
+    each = functional.cross_entropy(logits, labels[learnt], reduction="none")
     silent = labels[decided] == keep
     heavier = torch.where(silent, weights.silence, 1.0)
     decision = (each[: len(decided)] * heavier).mean()
@@ -75,9 +73,8 @@ def loss(
     heard = flat[batch.at]
     tower_kinds = functional.cross_entropy(network.tower_kinds(frames.reshape(-1, frames.shape[-1])), kind)
     lm_kinds = functional.cross_entropy(network.lm_kinds(heard), kind)
-    saying = torch.nonzero(word).squeeze(1)
-    word_logits = network.lm_words(heard[saying])
-    words = functional.cross_entropy(word_logits, word[saying]) if len(saying) else text.detach() * 0
+    word_logits = network.lm_words(heard[said])
+    words = functional.cross_entropy(word_logits, word[said]) if len(said) else text.detach() * 0
 
     phones = _phones(network, heard, batch) if weights.phones else None
 
@@ -86,20 +83,24 @@ def loss(
     if phones is not None:
         total = total + weights.phones * phones
     with torch.no_grad():
-        answer = logits[: len(decided)].argmax(1)
-        due = ~silent
+        replied = logits[: len(decided)].argmax(1) != keep
         report = {
-            "loss": float(total.detach()), "decision": float(decision.detach()), "text": float(text.detach()),
-            "kinds": float(lm_kinds.detach()), "words": float(words.detach()),
-            "recall": float((answer[due] != keep).float().mean()) if bool(due.any()) else 1.0,
-            "false": float((answer[~due] != keep).float().mean()),
-            "spoken": float((logits[len(decided):].argmax(1) == labels[spoken]).float().mean()) if len(spoken) else 1.0,
+            "loss": total.detach(), "decision": decision.detach(), "text": text.detach(), "kinds": lm_kinds.detach(),
+            "words": words.detach(), "recall": _share(replied, ~silent), "false": _share(replied, silent),
+            "spoken": _share(logits[len(decided):].argmax(1) == labels[spoken]),
         }  # fmt: skip
         if phones is not None:
-            report["phones"] = float(phones)
-        if len(saying):
-            report["words_right"] = float((word_logits.argmax(1) == word[saying]).float().mean())
+            report["phones"] = phones.detach()
+        if len(said):
+            report["words_right"] = _share(word_logits.argmax(1) == word[said])
     return total, report
+
+
+def _share(found: Tensor, among: Tensor | None = None) -> Tensor:
+    """Compute the share of True among the places where `among` is True; 1 where there are none."""
+    counted = torch.ones_like(found) if among is None else among
+    total = counted.sum()
+    return torch.where(total > 0, (found & counted).sum() / total.clamp(min=1), 1.0)
 
 
 def _phones(network: Network, heard: Tensor, batch: Batch) -> Tensor | None:
@@ -108,11 +109,11 @@ def _phones(network: Network, heard: Tensor, batch: Batch) -> Tensor | None:
     if network.lm_phones is None or not rows:
         return None
     each = network.lm_phones(heard).view(len(batch.phones), -1, network.lm_phones.out_features)[rows]
-    said = [torch.tensor(batch.phones[row]) for row in rows]
-    lengths = torch.tensor([len(phones) for phones in said])
+    lengths = tuple(len(batch.phones[row]) for row in rows)
+    spoken = torch.tensor([phone for row in rows for phone in batch.phones[row]])
     return functional.ctc_loss(
         each.log_softmax(-1).transpose(0, 1),
-        torch.cat(said),
+        spoken.to(each.device),
         torch.full((len(rows),), each.shape[1]),
         lengths,
         zero_infinity=True,

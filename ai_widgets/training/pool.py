@@ -129,6 +129,12 @@ class Pool:
     def __len__(self) -> int:
         return len(self.streams)
 
+    def replace(self, place: int, stream: Labelled) -> None:
+        """Put a composed stream in place of another one, in memory only."""
+        labels = stream.labels
+        self.streams[place] = PooledStream(stream.mels.astype(np.float16), labels.reply, labels.kind, labels.word)
+        self.chunks[place] = len(stream.mels)
+
     @property
     def hours(self) -> float:
         """Hours of audio in the pool."""

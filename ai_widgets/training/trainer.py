@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from ai_widgets.errors import SettingError
 from ai_widgets.model.threads import intra_op_threads
 from ai_widgets.training import operating_point
 from ai_widgets.training.batches import Batch, BatchMaker
+from ai_widgets.training.composers import draw_apart
 from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.event_windows import Mixture
 from ai_widgets.training.network import Network, Sizes, make, parameters
@@ -37,6 +38,8 @@ HELD_OUT_BATCHES = 2
 """Batches of validation streams at each report: few, since they take time from training."""
 FITTED_BATCHES = 240
 """Training batches over which `operating_point.move` fits an output row: many times the row's length in decisions."""
+CHECKED_STEPS = 20
+"""Steps on a GPU after which the loss is checked: to read it waits for the device, and a state is saved more seldom."""
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
 """Packages whose versions are recorded in ``training.json``."""
 
@@ -51,7 +54,8 @@ class Recipe:
     (`curriculum.py`). `reply_bias` is added to the exported logit of TEXT_BEGIN, `unknown_bias` to those of the tokens
     that say that a word is unknown (`operating_point.py`); the training state does not contain them.
 
-    `minutes` are minutes of processor time of one thread, so that other processes do not shorten a training.
+    `minutes` are minutes of processor time of one thread, so that other processes do not shorten a training; on a GPU
+    minutes by the clock.
     `attended` limits attention to that many positions, the size of a sliding context, so that long streams train what a
     session computes after slides; 0 for no limit.
     """
@@ -101,7 +105,8 @@ class Trainer:
     The learning rate depends on the used share of the budget; time is counted over all processes. Streams of `held_out`
     are not trained on; their loss and decisions are logged beside those of training. `begin` replaces the random
     weights of a new run (`transfer.take_over`). With `peers` several processes train one network; time is the mean of
-    theirs, and the first one writes the files.
+    theirs, and the first one writes the files. On a GPU (`device`), time is wall-clock time, and `composers` processes
+    compose the batches of a curriculum.
     """
 
     def __init__(
@@ -117,8 +122,11 @@ class Trainer:
         phones: int = 0,
         begin: Callable[[Network], None] | None = None,
         peers: Peers | None = None,
+        device: torch.device | None = None,
+        composers: int = 0,
     ) -> None:
-        self.peers = peers
+        self.peers, self.composers = peers, composers
+        self.device = device or torch.device("cpu")
         self.recipe, self.pool, self.vocabulary, self.out = recipe, pool, vocabulary, out
         self.builder = builder or SequenceBuilder(vocabulary, attended=recipe.attended)
         self.held_out, self.curriculum = held_out, curriculum
@@ -126,6 +134,7 @@ class Trainer:
         self.network: Network = make(recipe.sizes, vocabulary.size, recipe.seed, phones)
         if begin is not None and not (out / STATE_FILE).is_file():
             begin(self.network)
+        self.network.to(self.device)
         decayed = [p for p in self.network.parameters() if p.requires_grad and p.ndim > 1]
         plain = [p for p in self.network.parameters() if p.requires_grad and p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -140,7 +149,7 @@ class Trainer:
                 curriculum.go_on(self.step)
 
     def _resume(self) -> None:
-        state: dict[str, Any] = torch.load(self.out / STATE_FILE, weights_only=True)
+        state: dict[str, Any] = torch.load(self.out / STATE_FILE, self.device, weights_only=True)
         self.network.load_state_dict(state["network"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
@@ -178,21 +187,19 @@ class Trainer:
         trained = [p for p in self.network.parameters() if p.requires_grad]
         self.network.train()
         saved = logged = time.monotonic()
-        recent: list[dict[str, float]] = []
+        recent: list[dict[str, Tensor]] = []
+        clock = time.process_time if self.device.type == "cpu" else time.monotonic
         bar = tqdm(total=round(budget_s), initial=round(self.used_s), unit="s", desc="training", disable=quiet)
         if self.step == 0:
             bar.write(f"{parameters(self.network) / 1e6:.2f} M parameters, {self.pool.hours:.1f} h of streams")
         while self.used_s < budget_s or self._between_averages():
-            begun = time.process_time()
+            begun = clock()
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
-            batch = draw(self.used_s / budget_s)
+            batch = draw(self.used_s / budget_s).on(self.device)
             total, report = loss(self.network, batch, recipe.weights, keep, recipe.bfloat16, compute)
-            if not math.isfinite(report["loss"]):
-                raise SettingError(
-                    f"The loss is not a number at step {self.step}; the last state before it is in {self.out}. "
-                    f"Give a rate below {recipe.rate:g}, or look for clips with samples that are not numbers."
-                )
+            if self.device.type == "cpu" or self.step % CHECKED_STEPS == 0:
+                self._must_be_finite(report)
             self.optimiser.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, 1.0)
@@ -203,7 +210,7 @@ class Trainer:
             recent.append(report)
             now = time.monotonic()
             before = round(self.used_s)
-            self.used_s += (time.process_time() - begun) / recipe.threads
+            self.used_s += (clock() - begun) / (recipe.threads if self.device.type == "cpu" else 1)
             if self.peers is not None and not self._between_averages():
                 self.used_s = self.peers.average(trained, self.used_s)
             bar.update(min(round(self.used_s), round(budget_s)) - before)
@@ -215,6 +222,7 @@ class Trainer:
                 recent = []
             if now - saved >= recipe.save_every_s:
                 saved = now
+                self._must_be_finite(report)
                 self.save()
         bar.close()
         if not self.leads:
@@ -227,12 +235,22 @@ class Trainer:
         """Whether this process reports and writes files: the only one, or the first of several."""
         return self.peers is None or self.peers.rank == 0
 
+    def _must_be_finite(self, report: dict[str, Tensor]) -> None:
+        """Raise `SettingError` where the loss of a step is not a number."""
+        if not math.isfinite(report["loss"]):
+            raise SettingError(
+                f"The loss is not a number at step {self.step}; the last state before it is in {self.out}. "
+                f"Give a rate below {self.recipe.rate:g}, or look for clips with samples that are not numbers."
+            )
+
     def _between_averages(self) -> bool:
         """Return whether other processes train with this one and the step is not one of those where they meet."""
         return self.peers is not None and self.step % STEPS != 0
 
     def _draw(self) -> Callable[[float], Batch]:
         """Return the function that draws the next batch at a share of the budget."""
+        if self.curriculum is not None and self.composers:
+            return draw_apart(self.curriculum, self.composers, self.step, self.device)
         if self.curriculum is not None:
             return self.curriculum.draw
         seed, perturbation = self.recipe.seed + self.step, self.recipe.perturbation
@@ -241,11 +259,11 @@ class Trainer:
 
     def _exported(self) -> Network:
         """Return the network to export: the average where there is one, at the recipe's operating point."""
-        network = self.network if self.average is None else self.average
+        network = copy.deepcopy(self.network if self.average is None else self.average).cpu()
         recipe = self.recipe
         if not recipe.reply_bias and not recipe.unknown_bias:
             return network
-        network = copy.deepcopy(network).eval()
+        network.eval()
         batches = BatchMaker(self.pool, self.builder, *self._limits, recipe.seed, recipe.perturbation)
         fitted = (batches.draw() for _ in range(FITTED_BATCHES))
         operating_point.move(network, self.vocabulary, fitted, recipe.reply_bias, recipe.unknown_bias)
@@ -274,12 +292,13 @@ class Trainer:
     def record(self) -> dict[str, Any]:
         """Return the record of the training as JSON values, for ``training.json``."""
         return {
-            "recipe": asdict(self.recipe), "pool_hours": round(self.pool.hours, 2), "steps": self.step,
-            "used_s": round(self.used_s), "heard_hours": round(self.heard_s / 3600, 2),
+            "recipe": asdict(self.recipe), "device": self.device.type, "steps": self.step,
+            "pool_hours": round(self.pool.hours, 2), "used_s": round(self.used_s),
+            "heard_hours": round(self.heard_s / 3600, 2),
             "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         }  # fmt: skip
 
-    def _log(self, recent: list[dict[str, float]]) -> str:
+    def _log(self, recent: list[dict[str, Tensor]]) -> str:
         mean = _mean(recent)
         mean |= self._check()
         line = {"step": self.step, "used_s": round(self.used_s, 1), "heard_h": round(self.heard_s / 3600, 2), **mean}
@@ -300,12 +319,12 @@ class Trainer:
         batches = BatchMaker(self.held_out, self.builder, *self._limits, recipe.seed, perturbation=0.0)
         keep = self.vocabulary.ids["KEEP_SILENCE"]
         with torch.no_grad():
-            reports = [loss(self.network, batches.draw(), recipe.weights, keep, recipe.bfloat16)[1]
+            reports = [loss(self.network, batches.draw().on(self.device), recipe.weights, keep, recipe.bfloat16)[1]
                        for _ in range(HELD_OUT_BATCHES)]  # fmt: skip
         return {f"held_out_{name}": value for name, value in _mean(reports).items()}
 
 
-def _mean(reports: list[dict[str, float]]) -> dict[str, float]:
+def _mean(reports: list[dict[str, Tensor]]) -> dict[str, float]:
     """Average every figure over the reports that have it."""
     names = {name: [r[name] for r in reports if name in r] for report in reports for name in report}
-    return {name: sum(values) / len(values) for name, values in names.items()}
+    return {name: float(torch.stack(values).mean()) for name, values in names.items()}

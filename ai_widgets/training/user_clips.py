@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from tqdm import tqdm
 
 from ai_widgets.errors import SettingError
@@ -91,6 +92,7 @@ def train_own(
     shards: int,
     count: int = SHARD,
     begin: str = EMBEDDED,
+    device: torch.device | None = None,
 ) -> Path:
     """Read clips, compose streams, train, export and measure; return the checkpoint's folder.
 
@@ -108,6 +110,8 @@ def train_own(
         Size of the pool: shards, and streams per shard.
     begin
         Checkpoint to start from, or ``none`` for new weights in the recipe's sizes.
+    device
+        Device that computes; None for the CPU.
 
     Raises
     ------
@@ -148,6 +152,7 @@ def train_own(
         builder=ReplyBuilder(words, replies),
         held_out=Pool(out / "held_out") if held_out else None,
         begin=None if model is None else partial(transfer.take_over, words=words, model=model),
+        device=device,
     )
     network = trainer.run()
     checkpoint = out / "checkpoint"

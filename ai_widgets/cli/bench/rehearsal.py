@@ -5,7 +5,11 @@ the time of a chunk and of a token against the machine's memory and compute rate
 result; then deletes all files. Every load runs in a separate process, to measure its peak memory alone. `--small` tests
 the script with tiny sizes.
 
-Times are given twice: as wall-clock time, and as processor time ÷ threads, the wall-clock time of an idle machine.
+`--device cuda` measures an accelerator instead, in one process, and prints one JSON line after each stage; see
+`rehearsal_device`. With enough main memory, DIR in `/dev/shm` needs no disk.
+
+Times are given twice: as wall-clock time, and as processor time ÷ threads, which on the CPU is the wall-clock time of
+an idle machine.
 """
 
 from __future__ import annotations
@@ -15,36 +19,32 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from statistics import median
-from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from ...audio.features import StreamingLogMel
-from ...errors import AiWidgetsError, CheckpointError
-from ...inference import Model, load_model
+from ...errors import AiWidgetsError, SettingError
+from ...inference import load_model
 from ...model.checkpoint import open_parts
 from ...model.convert import convert
 from ...model.machine import gigabytes, host_memory
 from ...model.skeleton import need_of
 from ...model.weights import TOWER_FILES
-from ...protocol import CHUNK_SAMPLES, FRAMES_PER_CHUNK
 from ...training.child_process import output_of
 from .batch import batch_figures
-from .rehearsal_files import RELEASE, SMALL, write_release
+from .rehearsal_device import FORMATS as DEVICE_FORMATS
+from .rehearsal_device import rehearse_on
+from .rehearsal_files import RELEASE, SMALL, release_in, write_release
+from .rehearsal_steps import clock, difference, measure_steps, since
 
 FORMATS = ("bfloat16", "bfloat16+int8", "bfloat16+int4")
 BLOCK = 16 * 2**20
 """Bytes that are read at a time from the weight files: large enough for a disk's full rate."""
 ROUNDS = 5
 """Repetitions of each measured step; the median is reported."""
-PROMPT = tuple(range(40, 104))
-"""Tokens before the measured steps: about the length of the published prefix."""
 SPARE = 1_000_000_000
 """Bytes of memory that must stay free for other processes."""
 
@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ai_widgets.cli.bench.rehearsal", description=__doc__)
     parser.add_argument("folder", type=Path, help="empty folder for 25 GB of temporary files")
     parser.add_argument("--small", action="store_true", help="tiny sizes, to test the script")
-    parser.add_argument("--formats", nargs="+", default=FORMATS[:2], choices=FORMATS)
+    parser.add_argument("--device", help="measure on this device, such as cuda, in one process")
+    parser.add_argument("--formats", nargs="+", help=f"{', '.join(FORMATS)}; with --device {', '.join(DEVICE_FORMATS)}")
+    parser.add_argument("--within", type=float, help="with --device: begin no stage after this number of seconds")
     parser.add_argument("--keep", action="store_true", help="keep the files, to use them again next time")
     parser.add_argument("--measure", choices=(*FORMATS, "convert"), help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
@@ -63,7 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             work = measure_convert if given.measure == "convert" else measure
             print(json.dumps(work(given.folder, given.measure)))
             return 0
-        figures = rehearse(given.folder, SMALL if given.small else RELEASE, given.formats, given.keep)
+        sizes = SMALL if given.small else RELEASE
+        if given.device:
+            formats = _known(given.formats, DEVICE_FORMATS)
+            done = rehearse_on(given.folder, given.device, sizes, formats, keep=given.keep, within=given.within)
+            return 0 if done else 1
+        figures = rehearse(given.folder, sizes, _known(given.formats or FORMATS[:2], FORMATS), given.keep)
     except AiWidgetsError as error:
         print(f"rehearsal: {error}", file=sys.stderr)
         return 2
@@ -71,18 +78,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _known(formats: Sequence[str] | None, allowed: Collection[str]) -> Sequence[str]:
+    """Return the formats, by default all that are allowed; `SettingError` for another one."""
+    for name in formats or ():
+        if name not in allowed:
+            raise SettingError(f"--formats {name!r} cannot be measured here; use one of {', '.join(allowed)}.")
+    return formats or tuple(allowed)
+
+
 def rehearse(folder: Path, sizes: dict[str, Any], formats: Sequence[str], keep: bool = False) -> dict[str, Any]:
     """Measure all figures, by name, and empty the folder afterwards unless `keep`."""
-    source, converted = folder / "release", folder / "converted"
-    if folder.exists() and any(path != source for path in folder.iterdir()):
-        raise CheckpointError(f"{folder} is not empty; give a new folder.")
+    source, converted = release_in(folder), folder / "converted"
     figures: dict[str, Any] = {"machine": rates()}
     try:
-        start = _clock()
+        start = clock()
         if not source.exists():
             _say("writing")
             write_release(source, sizes)
-        figures["written"] = {"bytes": _size(source), "seconds": round(_since(start)[0], 1)}
+        figures["written"] = {"bytes": _size(source), "seconds": round(since(start)[0], 1)}
         figures["reading"] = read_cold(source)
         for how in formats:
             _say(f"loading as {how}")
@@ -145,13 +158,13 @@ def measure(folder: Path, how: str) -> dict[str, Any]:
     parts = open_parts(folder)
     need = need_of(parts.language_model, parts.tower)
     before = _status("VmHWM:")
-    start = _clock()
+    start = clock()
     model = load_model(folder, "cpu", "bfloat16", quantize=quantize, progress=False)
-    wall, busy = _since(start)
+    wall, busy = since(start)
     peak = _status("VmHWM:")
     halves = need.weights(torch.bfloat16)
     with model.computing():
-        steps, logits = _steps(model)
+        steps, logits = measure_steps(model, ROUNDS)
         batch = batch_figures(model)
     np.save(_logits(folder, how), logits.numpy())
     return {
@@ -170,9 +183,9 @@ def measure(folder: Path, how: str) -> dict[str, Any]:
 
 def measure_convert(source: Path, _: str) -> dict[str, Any]:
     """Convert to bfloat16 beside the source; return the figures of this process."""
-    start, target = _clock(), source.parent / "converted"
+    start, target = clock(), source.parent / "converted"
     convert(source, target, "bfloat16", progress=False)
-    wall, busy = _since(start)
+    wall, busy = since(start)
     return {
         "bytes": _size(target),
         "seconds": round(wall, 1),
@@ -181,45 +194,12 @@ def measure_convert(source: Path, _: str) -> dict[str, Any]:
     }
 
 
-def _steps(model: Model) -> tuple[dict[str, float], Tensor]:
-    """Measure the milliseconds of a chunk's parts and of a token; also return the logits of a fixed sequence."""
-    decoder, noise = model.decoder, np.random.default_rng(0)
-    features, context = StreamingLogMel(), decoder.context(1024)
-    kept = [decoder.feed(context, list(PROMPT))]
-    times: dict[str, list[tuple[float, float]]] = {"features": [], "tower": [], "prefill of 13": [], "token": []}
-    block = [model.traits.tokens["AUDIO_BEGIN"], *[model.traits.tokens["PAD"]] * FRAMES_PER_CHUNK]
-    for _ in range(ROUNDS):
-        samples = noise.normal(0, 0.1, CHUNK_SAMPLES).astype(np.float32)
-        marks = [_clock()]
-        mels = features.push(samples)
-        marks.append(_clock())
-        frames = model.encoder.encode(mels)[0]
-        marks.append(_clock())
-        kept.append(decoder.feed(context, [7, *block, model.traits.tokens["ASSISTANT"]], frames, 2))
-        marks.append(_clock())
-        kept.append(decoder.feed(context, [11]))
-        marks.append(_clock())
-        for name, first, last in zip(times, marks, marks[1:], strict=False):
-            times[name].append((last[0] - first[0], (last[1] - first[1]) / torch.get_num_threads()))
-    figures: dict[str, float] = {}
-    for name, values in times.items():
-        figures[f"{name}_ms"] = round(1e3 * median(wall for wall, _ in values), 1)
-        figures[f"{name}_busy_ms"] = round(1e3 * median(busy for _, busy in values), 1)
-    return figures, torch.stack(kept)
-
-
 def _apart_from(folder: Path, how: str) -> dict[str, float]:
     """Compute the difference between the logits of a format and those of bfloat16, over the measured steps."""
     if not _logits(folder, FORMATS[0]).exists():
         return {}
     first, second = (np.load(_logits(folder, name)) for name in (FORMATS[0], how))
-    away = np.abs(first - second)
-    return {
-        "mean_difference": round(float(away.mean()), 4),
-        "largest_difference": round(float(away.max()), 4),
-        "spread": round(float(first.std()), 4),
-        "same_likeliest": round(float((first.argmax(1) == second.argmax(1)).mean()), 3),
-    }
+    return difference(torch.from_numpy(first), torch.from_numpy(second))
 
 
 def rates() -> dict[str, float]:
@@ -238,32 +218,21 @@ def rates() -> dict[str, float]:
 
 def _seconds(work: Any) -> float:
     """Measure the processor time of a call ÷ threads."""
-    start = _clock()
+    start = clock()
     work()
-    return _since(start)[1]
-
-
-def _clock() -> tuple[float, float]:
-    """Return wall-clock time, and processor time of this process."""
-    return perf_counter(), process_time()
-
-
-def _since(start: tuple[float, float]) -> tuple[float, float]:
-    """Return the wall-clock seconds since `start`, and the processor seconds ÷ threads."""
-    wall, busy = _clock()
-    return wall - start[0], (busy - start[1]) / torch.get_num_threads()
+    return since(start)[1]
 
 
 def read_cold(folder: Path) -> dict[str, float]:
     """Measure the seconds of reading all weight files from the disk."""
     _forget(folder)
     buffer = bytearray(BLOCK)
-    start, count = _clock(), 0
+    start, count = clock(), 0
     for path in _weights(folder):
         with path.open("rb", buffering=0) as file:
             while read := file.readinto(buffer):
                 count += read
-    wall, busy = _since(start)
+    wall, busy = since(start)
     return {"bytes": count, "seconds": round(wall, 1), "busy_s": round(busy, 1)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
+from ...errors import CheckpointError
 from ...model.configuration import LITGPT_CONFIG, TOWER_CONFIG
 from ...model.shards import Stored, write_shard
 from ...model.skeleton import tower_skeleton
@@ -71,8 +73,25 @@ SMALL: dict[str, Any] = {
 """Release with small sizes, which tests write and read in seconds."""
 
 
+def release_in(folder: Path) -> Path:
+    """Return the place of the checkpoint in the folder of a rehearsal.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder holds anything else.
+    """
+    source = folder / "release"
+    if folder.exists() and any(path != source for path in folder.iterdir()):
+        raise CheckpointError(f"{folder} is not empty; give a new folder.")
+    return source
+
+
 def write_release(folder: Path, sizes: dict[str, Any]) -> None:
-    """Write a checkpoint of random weights: fp32, LitGPT names, four shards, the tower as a pickle."""
+    """Write a checkpoint of random weights: fp32, LitGPT names, four shards, the tower as a pickle.
+
+    Each file is written by a thread of its own, since one thread writes less than memory or a fast disk takes.
+    """
     (folder / TOWER_CONFIG).parent.mkdir(parents=True)
     supply = torch.randn(SUPPLY) * DEVIATION
     tensors = list(_language_tensors(sizes["language"], supply))
@@ -82,12 +101,8 @@ def write_release(folder: Path, sizes: dict[str, Any]) -> None:
     for one in tensors:
         groups[min(SHARDS - 1, done * SHARDS // total)].append(one)
         done += one.size
-    where: dict[str, str] = {}
-    for number, members in enumerate(groups, 1):
-        name = f"model-{number:05}-of-{SHARDS:05}.safetensors"
-        for _ in write_shard(folder / name, members, torch.float32):
-            pass
-        where |= {one.name: name for one in members}
+    names = [f"model-{number:05}-of-{SHARDS:05}.safetensors" for number in range(1, SHARDS + 1)]
+    where = {one.name: name for name, members in zip(names, groups, strict=True) for one in members}
     _write_json(folder / INDEX_FILE, {"metadata": {"total_size": total}, "weight_map": where})
     _write_json(folder / TOWER_CONFIG, {"thinker_config": {"audio_config": sizes["tower"]}})
     _write_json(folder / "generation_config.json", {"temperature": 0.3, "top_k": 3})
@@ -95,7 +110,16 @@ def write_release(folder: Path, sizes: dict[str, Any]) -> None:
     words = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(sorted(_letters()))}, merges=[]))
     words.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     words.save(str(folder / "tokenizer.json"))
-    _write_tower(folder / TOWER_FILES[1], sizes, supply)
+    with ThreadPoolExecutor(SHARDS + 1) as threads:
+        parts = [threads.submit(_write_shard, folder / name, group) for name, group in zip(names, groups, strict=True)]
+        parts.append(threads.submit(_write_tower, folder / TOWER_FILES[1], sizes, supply))
+    for part in parts:
+        part.result()
+
+
+def _write_shard(path: Path, members: list[Stored]) -> None:
+    for _ in write_shard(path, members, torch.float32):
+        pass
 
 
 def _letters() -> list[str]:
