@@ -127,7 +127,9 @@ class TestTheCommandLine:
         lines = tmp_path / "out.jsonl"
         assert main(["run", "clip:digit", "--greedy", "--device", "cpu", "--json", str(lines)]) == 0
         events = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
-        assert [event["text"] for event in events if event["type"] == "turn"] == ["You said seven."]
+        assert [event["text"] for event in events if event["type"] == "turn"] == [
+            each.text for each in aiw.clips.digit.expected
+        ]
         shown = capsys.readouterr().out
         assert "clip:digit" in shown
         assert str(FOLDER) not in shown

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_widgets.audio.clips import clips
-from ai_widgets.errors import UnknownExerciseError
-from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
+from ai_widgets.errors import AudioError, UnknownExerciseError
+from ai_widgets.inference import load_model
+from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Turn
 from ai_widgets.teaching import Chunks, Count, Number, OneOf, all_exercises, check, heatmap
+from ai_widgets.teaching.noise import PEAK, in_noise, p_drawn_from, undecided_level
 from ai_widgets.teaching.pictures import COLOURS
 from ai_widgets.teaching.tape import MIXES, labelled_tape
 
@@ -143,3 +145,33 @@ class TestTheLabelledTape:
         first = labelled_tape()
         labelled_tape.cache_clear()
         assert np.array_equal(labelled_tape().samples, first.samples)
+
+
+class TestASoundInNoise:
+    @pytest.mark.parametrize("level_db", [20.0, 0.0, -15.0])
+    def test_lies_by_the_level_above_the_noise_and_does_not_clip(self, level_db: float) -> None:
+        sound = clips["alarm"].samples().astype(np.float64)
+        mixed = in_noise(clips["alarm"].samples(), level_db).astype(np.float64)
+        gain = sound @ mixed / (sound @ sound)  # the noise is independent of the sound
+        noise = mixed - gain * sound
+        assert 10 * np.log10(gain**2 * (sound @ sound) / (noise @ noise)) == pytest.approx(level_db, abs=0.3)
+        assert np.abs(mixed).max() == pytest.approx(PEAK)
+
+    @pytest.mark.parametrize("samples", [np.zeros(6400, np.float32), np.zeros(0, np.float32)])
+    def test_of_silence_has_no_level(self, samples: np.ndarray) -> None:
+        with pytest.raises(AudioError, match="no sample other than 0"):
+            in_noise(samples, 0.0)
+
+    def test_has_a_level_at_which_the_model_is_undecided(self) -> None:
+        model, sound = load_model("tiny"), clips["alarm"].samples()
+        with model.session(greedy=True) as session:
+            session.play(clips["alarm"])
+        chunk = session.record.of_type(Turn)[0].chunk
+        level = undecided_level(model, sound, chunk, p=0.4)
+        assert p_drawn_from(model, in_noise(sound, level), chunk) == pytest.approx(0.4, abs=0.05)
+
+    def test_that_the_model_never_answers_has_none_and_a_sentence_says_so(self) -> None:
+        with pytest.raises(
+            AudioError, match=r"No level between -20 dB and 30 dB .* after chunk 0 with probability 0\.6"
+        ):
+            undecided_level(load_model("tiny"), clips["rain"].samples(), 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from ai_widgets.audio.clips import clips
+
 from .conftest import OpenNotebook
 
 WIDGET = "import ai_widgets as aiw\nw = aiw.AudioInteraction(greedy=True)\nw"
@@ -14,11 +16,11 @@ def test_one_press_gives_a_first_reply_without_a_microphone(open_notebook: OpenN
     notebook.run_cell(0)
     notebook.button("pace").select_option("fast")
     notebook.button("play-first-clip").click()
-    expect(notebook.button("transcript")).to_contain_text("I heard you speak.")
+    expect(notebook.button("transcript")).to_contain_text(clips["speech_pause_speech"].expected[0].text)
     expect(notebook.button("first-clip")).to_have_count(0)
     expect(notebook.button("playing")).to_have_attribute("data-file", "ended")
     notebook.button("clip").select_option("digit")
-    expect(notebook.button("transcript")).to_contain_text("You said seven.")
+    expect(notebook.button("transcript")).to_contain_text(clips["digit"].expected[0].text)
     assert notebook.ask("w.record.notices.query('kind == \"stream\"')['message'].tolist()") == [
         "Audio of the file clip:speech_pause_speech at 16000 Hz begins.",
         "Audio of the file clip:digit at 16000 Hz begins.",

@@ -16,6 +16,8 @@ from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page, expect
 
+from ai_widgets.audio.clips import clips
+
 from .conftest import OPENED
 from .hosts import VoilaPage, running_marimo
 from .lab import Lab
@@ -31,8 +33,9 @@ PLAIN = "import marimo\napp = marimo.App()\n\n@app.cell\ndef _():\n    {}\n    r
 QUICK_START = EXAMPLE.with_name("01_quickstart.ipynb")
 UNTIL = "import pathlib, time\nwhile not pathlib.Path({!r}).exists():\n    time.sleep(0.05)"
 """The rest of a cell that runs until a file exists."""
-HEARD = ["I heard you speak."] * 2
-"""What the embedded checkpoint replies to the first clip."""
+HEARD = [each.text for each in clips["speech_pause_speech"].expected]
+SEVEN = clips["digit"].expected[0].text
+"""What the embedded checkpoint replies to the first clip, and to the second, greedily."""
 
 
 SOURCE = "w.record.of_type(aiw.Notice)[0].data['source']"
@@ -186,7 +189,7 @@ def test_a_simulated_host_runs_the_quick_start_to_its_end_live(show: Show, tmp_p
         # While a cell runs, what it plays is shown before its end.
         over = tmp_path / "over"
         running = host.begin(f"w.reset()\nw.play('clip:digit')\n{UNTIL.format(str(over))}")
-        expect(output.button("transcript")).to_contain_text("You said seven.")
+        expect(output.button("transcript")).to_contain_text(SEVEN)
         assert not running.done()
         # What the page asks meanwhile is handled after the cell, and is not lost.
         output.button("clip").select_option("rooster")
@@ -220,7 +223,7 @@ def test_html_of_nbconvert_shows_the_session_and_says_how_to_use_the_widget(
     page = show(Notebook, file.name).page
     page.route(re.compile("^https?:"), lambda route: route.abort())
     page.goto(file.as_uri())
-    expect(page.get_by_role("cell", name="You said seven.")).to_be_visible()
+    expect(page.get_by_role("cell", name=SEVEN)).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("^Timeline: "))).to_be_visible()
     expect(page.get_by_text("to use the widget, run this cell with a kernel")).to_be_visible()
     page.screenshot(path=artifacts / "nbconvert.png")

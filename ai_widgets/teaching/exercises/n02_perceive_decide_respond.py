@@ -58,7 +58,7 @@ EXERCISES: dict[str, Exercise] = {
         delay, unit="seconds", tolerance=0.05, hint="Both chunks end 0.4 s after they begin; find them with the slider."
     ),
     "lesson_bias": Number(
-        even_bias, unit="logits", tolerance=0.1, hint="With this bias both logits of chunk 22 are equal."
+        even_bias, unit="logits", tolerance=0.1, hint="With this bias both logits of the chunk are equal."
     ),
     "lesson_rain": Count(later_in_rain, unit="chunks", hint="Compare the slider at 0 with the slider at 1."),
     "lesson_silent_accuracy": Number(
