@@ -234,7 +234,8 @@ def load_model(
     quantize
         `int8` or `int4`: store the language model's matrices in that format (needs `ai_widgets[quant]`).
     compiled
-        Compile the feed-forward layers with `torch.compile`; the first steps take longer. If compiling fails, the model
+        Compile the feed-forward layers with `torch.compile`; the first steps take longer. `ai-widgets bench --compile`
+        shows whether later ones are faster, which they need not be (docs/hardware.md). If compiling fails, the model
         runs uncompiled and the log names the reason.
     progress
         True: show a progress bar for slow steps. False: show nothing. Callable: receives the bytes done and the total

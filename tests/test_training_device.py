@@ -49,8 +49,8 @@ def test_processes_compose_what_a_training_hears(trained: Path, clips: list[corp
 
 
 def test_the_number_of_composers_is_bounded(
-    trained: Path,
-    clips: list[corpus.Clip],
+    trained: Path,  # noqa: F811
+    clips: list[corpus.Clip],  # noqa: F811
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -84,9 +84,9 @@ def test_a_shelf_is_the_same_from_several_processes(clips: list[corpus.Clip]) ->
 
 
 def test_streams_are_renewed_in_memory_only(
-    trained: Path,
-    clips: list[corpus.Clip],
-    words: Vocabulary,  # noqa: F811
+    trained: Path,  # noqa: F811
+    clips: list[corpus.Clip],  # noqa: F811
+    words: Vocabulary,
 ) -> None:
     source = curriculum(trained, clips, words, windows_first=0.0, windows_last=0.0, long_share=0.0, renewed=1.0)
     before = [stream.mels for stream in source.streams.pool.streams]

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..errors import SessionError
 from .context import Context, Row
+from .kernels import without_cudnn
 from .passes import TokenPass
 from .qwen2 import Qwen2
 from .traits import EXACT_POSITIONS
@@ -65,7 +66,8 @@ class Decoder:
         """Compile the feed-forward networks of all layers with `torch.compile`; they are the larger part of a step.
 
         Attention is not compiled, because the length of its cache changes at every step. The first steps take longer.
-        If compiling fails (no compiler, an unsupported device), the model stays uncompiled.
+        Later ones need not be faster: on a GPU where launches dominate they were slower (docs/hardware.md). If
+        compiling fails (no compiler, an unsupported device), the model stays uncompiled.
 
         Returns
         -------
@@ -200,7 +202,8 @@ class Decoder:
         count = embeddings.shape[1]
         context.reserve(count)
         positions, mask = self._places(context, count), self._mask(count, context.position + count)
-        hidden: Tensor = self.model.model(embeddings, positions, mask, context, last)[0]
+        with without_cudnn:
+            hidden: Tensor = self.model.model(embeddings, positions, mask, context, last)[0]
         return hidden
 
     def _hidden_of_all(
@@ -218,7 +221,8 @@ class Decoder:
         masks = tuple(self._mask(count, context.position + count) for context, count in both)
         row = Row(tuple(contexts), counts, masks)
         ends = torch.tensor(counts, device=self.device).cumsum(0) - 1 if last and max(counts) > 1 else None
-        hidden: Tensor = self.model.model(torch.cat(list(embeddings), dim=1), positions, None, row, ends)[0]
+        with without_cudnn:
+            hidden: Tensor = self.model.model(torch.cat(list(embeddings), dim=1), positions, None, row, ends)[0]
         return hidden, counts
 
     def _places(self, context: Context, count: int) -> Tensor:

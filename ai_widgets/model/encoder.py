@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..audio.features import Array
 from ..protocol import MELS_PER_CHUNK
+from .kernels import without_cudnn
 from .tower import AudioTower, encode_clip
 
 BATCH = 64
@@ -38,12 +39,13 @@ class Encoder:
         """
         bins, length = mels.shape
         chunks = mels.reshape(bins, length // MELS_PER_CHUNK, MELS_PER_CHUNK).transpose(1, 0, 2)
-        batches: list[Tensor] = [
-            self.tower(
-                torch.from_numpy(np.ascontiguousarray(chunks[start : start + BATCH])).to(self.device, self.dtype)
-            )
-            for start in range(0, len(chunks), BATCH)
-        ]
+        with without_cudnn:
+            batches: list[Tensor] = [
+                self.tower(
+                    torch.from_numpy(np.ascontiguousarray(chunks[start : start + BATCH])).to(self.device, self.dtype)
+                )
+                for start in range(0, len(chunks), BATCH)
+            ]
         return batches[0] if len(batches) == 1 else torch.cat(batches)
 
     @torch.inference_mode()
@@ -60,4 +62,5 @@ class Encoder:
         Tensor [10 · chunks, width]
             Frames in the encoder's dtype on its device.
         """
-        return encode_clip(self.tower, torch.from_numpy(np.ascontiguousarray(mels)).to(self.device, self.dtype))
+        with without_cudnn:
+            return encode_clip(self.tower, torch.from_numpy(np.ascontiguousarray(mels)).to(self.device, self.dtype))

@@ -74,6 +74,7 @@ def draw_apart(curriculum: Curriculum, processes: int, step: int, device: torch.
 
     def draw(share: float) -> Batch:
         batches.share.value = share
-        return next(composed)
+        batch: Batch = next(composed)
+        return batch
 
     return draw

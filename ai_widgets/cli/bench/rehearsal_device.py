@@ -26,7 +26,7 @@ from ...model.placement import choose
 from .batch import batch_figures, wait
 from .rehearsal_embedded import embedded_stages
 from .rehearsal_files import release_in, write_release
-from .rehearsal_steps import difference, exact_convolutions, measure_steps, same_decision, without_cudnn_attention
+from .rehearsal_steps import difference, exact_convolutions, measure_steps, same_decision
 
 FORMATS: dict[str, dict[str, Any]] = {
     "float32": {"dtype": "float32"},
@@ -183,14 +183,8 @@ def measure_format(source: Path, device: str, name: str, logits: dict[str, Tenso
             "same_decision": same_decision(reference, found, model),
         }
     if name == FULL:
-        figures["without cuDNN attention"] = _attempt(partial(_other_attention, model))
         figures["together"] = _attempt(partial(batch_figures, model))
     return figures
-
-
-def _other_attention(model: Model) -> dict[str, Any]:
-    with model.computing(), without_cudnn_attention():
-        return measure_steps(model, ROUNDS, WARM_UP)[0]
 
 
 def _free(device: str) -> None:

@@ -12,14 +12,13 @@ from ...audio.clips import clips
 from ...inference import Model, load_model, run_inference
 from ...protocol import Decision, Timing, Turn
 from ...record.record import SessionRecord
-from .rehearsal_steps import exact_convolutions, without_cudnn_attention
+from .rehearsal_steps import exact_convolutions
 
 CASES: dict[str, tuple[str, Callable[[], AbstractContextManager[None]]]] = {
     "float32": ("float32", nullcontext),
     "float32 without TF32": ("float32", exact_convolutions),
     "float16": ("float16", nullcontext),
     "bfloat16": ("bfloat16", nullcontext),
-    "bfloat16 without cuDNN attention": ("bfloat16", without_cudnn_attention),
 }
 """Compared cases: the number format, and the arithmetic of CUDA that differs from the default."""
 

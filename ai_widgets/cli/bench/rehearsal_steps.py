@@ -10,7 +10,6 @@ from time import perf_counter, process_time
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ...audio.features import StreamingLogMel
 from ...inference import Model
@@ -110,10 +109,3 @@ def exact_convolutions() -> Iterator[None]:
         yield
     finally:
         torch.backends.cudnn.allow_tf32 = before
-
-
-@contextmanager
-def without_cudnn_attention() -> Iterator[None]:
-    """Compute attention without cuDNN, which torch prefers on some devices and which plans each length anew."""
-    with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]):
-        yield

@@ -87,7 +87,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, mps")
     p.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16")
     p.add_argument("--chunks", type=int, default=LATE, help=f"age of the old session (default: {LATE}, two hours)")
-    p.add_argument("--compile", action="store_true", help="compile the model's layers first, where that works")
+    p.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the model's layers first, where that works; compare with a run without it",
+    )
     p.add_argument("--authors", type=Path, metavar="DIR", help="a clone of the authors' code, to be timed beside")
     p.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     p.add_argument(
