@@ -123,7 +123,7 @@ def test_added_layers_begin_as_the_identity(trained: Path, words: Vocabulary) ->
 
 @pytest.mark.parametrize(
     ("change", "fit"),
-    [({}, True), ({"layers": 6}, True), ({"tower_layers": 9}, True), ({"layers": 4}, False), ({"mlp": 640}, False)],
+    [({}, True), ({"layers": 9}, True), ({"tower_layers": 9}, True), ({"layers": 7}, False), ({"mlp": 640}, False)],
 )
 def test_only_layers_can_be_added(change: dict[str, int], fit: bool) -> None:
     assert transfer.fits(dataclasses.replace(Sizes(), **change), Sizes()) is fit

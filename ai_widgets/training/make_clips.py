@@ -113,10 +113,10 @@ def recipes(rooster: Samples) -> tuple[Recipe, ...]:
             lambda: framed(
                 say("Hello there, what is the weather like today?", "slt"),
                 pause(2.8),
-                say("Please turn on the kitchen light.", "slt"),
+                say("And will it rain tomorrow in the evening?", "rms"),
             ),
             (Expected(3.6, 4.8, "I heard you speak."), Expected(8.4, 9.6, "I heard you speak.")),
-            credit=SPOKEN.format(voices="slt"),
+            credit=SPOKEN.format(voices="slt and rms"),
         ),
         Recipe(
             "digit",
@@ -144,7 +144,7 @@ def recipes(rooster: Samples) -> tuple[Recipe, ...]:
             "rooster",
             "A rooster",
             lambda: framed(peak(rooster) * np.float32(0.7)),
-            (Expected(1.2, 2.4, "A rooster is crowing."),),
+            (Expected(1.2, 2.4, "That is a rooster."),),
             "CC0-1.0",
             ROOSTER,
         ),

@@ -29,12 +29,12 @@ class Sizes:
     """Sizes of a network; the defaults are those of the shipped checkpoint."""
 
     width: int = 192
-    layers: int = 5
+    layers: int = 8
     heads: int = 6
     kv_heads: int = 2
     mlp: int = 512
     tower_width: int = 160
-    tower_layers: int = 4
+    tower_layers: int = 6
     tower_heads: int = 4
     tower_mlp: int = 640
     block_size: int = 2048
