@@ -226,9 +226,9 @@ def _trainer(
     numbers = phones.table(said)
     numbered = {text: tuple(numbers[phone] for phone in spoken) for text, spoken in said.items()}
     excerpts = mel_clips.shelve(gathered, numbered, recipe.seed, processes=max(1, composers))
-    builder = SequenceBuilder(words, attended=recipe.attended)
+    builder = SequenceBuilder(words, attended=recipe.attended, advanced=recipe.advanced)
     rank = 0 if peers is None else peers.rank
-    composer = Composer(gathered) if recipe.course.renewed else None
+    composer = Composer(gathered, recipe.repeating) if recipe.course.renewed else None
     curriculum = Curriculum(recipe.course, excerpts, streams, builder, recipe.seed, recipe.perturbation, rank, composer)
     return Trainer(
         recipe, streams, words, out,
@@ -299,7 +299,8 @@ def run(arguments: argparse.Namespace) -> Path:
         if not gathered:
             raise SettingError("There is nothing to train on: give --data, --speech or --extra.")
         clipcache.save(gathered, clips)
-    pool.fill(clips, out / "pool", shards, recipe.seed, arguments.workers, arguments.streams or pool.STREAMS_PER_SHARD)
+    streams = arguments.streams or pool.STREAMS_PER_SHARD
+    pool.fill(clips, out / "pool", shards, recipe.seed, arguments.workers, streams, recipe.repeating)
     words = vocabulary.build(replies.all_texts())
     first = _first_weights(begin, recipe, words)
     with _peers(arguments, out) as peers:

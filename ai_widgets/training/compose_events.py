@@ -77,7 +77,7 @@ STYLES, STYLES_OFTEN = (TALK, SPARSE, DENSE), (0.35, 0.3, 0.35)
 GENERATED_SHARE = {KNOCK: 0.35, MUSIC: 0.4, ALARM: 0.6}
 """Share of generated ones among the sounds of which there are recordings and a generator."""
 REPEATING_SHARE, REPEATED_SHARE = 0.3, 0.6
-"""Share of pieces in which one sound comes again and again, to be counted, and its share of the events there."""
+"""Share of pieces in which one sound comes again and again, to be counted, by default; its share of events there."""
 REPEATED_S = (1.8, 3.5)
 """Seconds that are heard of a repeated sound, so that several times fit into the context."""
 ONCE_SHARE = 0.5
@@ -95,9 +95,13 @@ MACHINE_DB = (-32.0, -14.0)
 
 
 class Events:
-    """A source of events from clips; the same clips and generator state give the same events."""
+    """A source of events from clips; the same clips and generator state give the same events.
 
-    def __init__(self, clips: Sequence[Clip]) -> None:
+    `repeating` is the share of pieces in which one sound comes again and again.
+    """
+
+    def __init__(self, clips: Sequence[Clip], repeating: float = REPEATING_SHARE) -> None:
+        self.repeating = repeating
         self.by_kind: dict[int, list[Clip]] = {}
         self.words: dict[int, list[Clip]] = {}
         for clip in clips:
@@ -123,7 +127,7 @@ class Events:
         style = STYLES[int(rng.choice(len(STYLES), p=STYLES_OFTEN))]
         kinds, weights = np.array(list(style.kinds)), np.array(list(style.kinds.values()))
         wet = rng.random() < 0.4
-        repeated = int(rng.choice(SOUNDS)) if rng.random() < REPEATING_SHARE else None
+        repeated = int(rng.choice(SOUNDS)) if rng.random() < self.repeating else None
         while cursor < len(audio) - SAMPLE_RATE // 4:
             kind = int(rng.choice(kinds, p=weights / weights.sum()))
             if repeated is not None and rng.random() < REPEATED_SHARE:

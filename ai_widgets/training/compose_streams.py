@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE
 from ai_widgets.training import acoustics, lines, sounds
 from ai_widgets.training.clip_variation import Rng, begun_at, ended_at
-from ai_widgets.training.compose_events import Events
+from ai_widgets.training.compose_events import REPEATING_SHARE, Events
 from ai_widgets.training.corpus import SPEECH, Clip, Samples
 from ai_widgets.training.labels import ChunkLabels, Segment, label_chunks
 from ai_widgets.training.mels import clip_mels, running_mels
@@ -40,8 +40,8 @@ class Stream:
 class Composer:
     """Composer of streams from a pool of clips; the same clips and generator state produce the same streams."""
 
-    def __init__(self, clips: Sequence[Clip]) -> None:
-        self.events = Events(clips)
+    def __init__(self, clips: Sequence[Clip], repeating: float = REPEATING_SHARE) -> None:
+        self.events = Events(clips, repeating)
 
     def stream(self, rng: Rng, seconds: float) -> Stream:
         """Compose one stream of about `seconds`."""

@@ -18,7 +18,8 @@ class Weights:
     """Weights of the parts of the loss; each part is a mean over its positions.
 
     `silence` is the weight of a decision for KEEP_SILENCE relative to one for TEXT_BEGIN: above 1 for a model that
-    rather misses a reply than gives a false one.
+    rather misses a reply than gives a false one. `ordinals` is the weight of the ordinals of replies relative to other
+    text: there are few of them, and only they tell whether a network counts.
     """
 
     decision: float = 4.0
@@ -27,6 +28,7 @@ class Weights:
     words: float = 0.3
     phones: float = 0.0
     silence: float = 1.0
+    ordinals: float = 1.0
 
 
 def loss(
@@ -36,6 +38,7 @@ def loss(
     keep: int,
     bfloat16: bool = False,
     compute: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
+    ordinals: Tensor | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Compute the weighted loss, and its parts and decision figures.
 
@@ -53,6 +56,8 @@ def loss(
         Whether the tower and the language model compute in bfloat16; the loss is always float32.
     compute
         The compiled forward pass of the network; None to use the network.
+    ordinals
+        Token ids of the ordinals, which have a weight of their own; None for the weight of other text.
     """
     with torch.autocast(batch.mels.device.type, torch.bfloat16, enabled=bfloat16):
         forward = network if compute is None else compute
@@ -67,7 +72,11 @@ def loss(
     silent = labels[decided] == keep
     heavier = torch.where(silent, weights.silence, 1.0)
     decision = (each[: len(decided)] * heavier).mean()
-    text = each[len(decided) :].sum() / max(1, len(spoken))
+    words_lost = each[len(decided) :]
+    if ordinals is not None:
+        counting = torch.isin(labels[spoken], ordinals)
+        words_lost = torch.where(counting, weights.ordinals, 1.0) * words_lost
+    text = words_lost.sum() / max(1, len(spoken))
 
     kind, word = batch.kind.reshape(-1), batch.word.reshape(-1)
     heard = flat[batch.at]
@@ -91,6 +100,8 @@ def loss(
         }  # fmt: skip
         if phones is not None:
             report["phones"] = phones.detach()
+        if ordinals is not None:
+            report["counted"] = _share(logits[len(decided) :].argmax(1) == labels[spoken], counting)
         if len(said):
             report["words_right"] = _share(word_logits.argmax(1) == word[said])
     return total, report

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from ai_widgets.training import clipcache
+from ai_widgets.training.compose_events import REPEATING_SHARE
 from ai_widgets.training.compose_streams import Composer
 from ai_widgets.training.corpus import Clip
 from ai_widgets.training.labels import ChunkLabels
@@ -50,10 +51,17 @@ def draw_seconds(rng: np.random.Generator) -> float:
     return float(rng.choice([rng.uniform(6, 20), rng.uniform(20, 36), rng.uniform(45, 62)], p=[0.5, 0.32, 0.18]))
 
 
-def make_shard(clips: Sequence[Clip], folder: Path, number: int, seed: int, count: int = STREAMS_PER_SHARD) -> None:
+def make_shard(
+    clips: Sequence[Clip],
+    folder: Path,
+    number: int,
+    seed: int,
+    count: int = STREAMS_PER_SHARD,
+    repeating: float = REPEATING_SHARE,
+) -> None:
     """Compose and write one shard."""
     rng = np.random.default_rng([seed, number])
-    composer = Composer(clips)
+    composer = Composer(clips, repeating)
     write_shard([composer.stream(rng, draw_seconds(rng)) for _ in range(count)], folder, number)
 
 
@@ -88,12 +96,20 @@ def _start_worker(cache: str) -> None:
     _clips.extend(clipcache.load(Path(cache)))
 
 
-def _work(folder: str, number: int, seed: int, count: int) -> int:
-    make_shard(_clips, Path(folder), number, seed, count)
+def _work(folder: str, number: int, seed: int, count: int, repeating: float) -> int:
+    make_shard(_clips, Path(folder), number, seed, count, repeating)
     return number
 
 
-def fill(cache: Path, folder: Path, shards: int, seed: int, workers: int = 2, count: int = STREAMS_PER_SHARD) -> None:
+def fill(
+    cache: Path,
+    folder: Path,
+    shards: int,
+    seed: int,
+    workers: int = 2,
+    count: int = STREAMS_PER_SHARD,
+    repeating: float = REPEATING_SHARE,
+) -> None:
     """Make the missing ones of the shards 0 … `shards` - 1."""
     missing = [n for n in range(shards) if not (folder / f"shard-{n:04d}").is_dir()]
     if not missing:
@@ -103,7 +119,7 @@ def fill(cache: Path, folder: Path, shards: int, seed: int, workers: int = 2, co
     try:
         context = get_context("spawn")
         with ProcessPoolExecutor(workers, context, _start_worker, (str(cache),)) as executor:
-            jobs = [executor.submit(_work, str(folder), n, seed, count) for n in missing]
+            jobs = [executor.submit(_work, str(folder), n, seed, count, repeating) for n in missing]
             for job in tqdm(jobs, desc="streams", unit="shard"):
                 job.result()
     finally:

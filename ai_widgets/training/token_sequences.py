@@ -32,7 +32,8 @@ IGNORED = -100
 """Label of positions without a loss, the default of `torch.nn.functional.cross_entropy`."""
 Wordings = tuple[Emotion, tuple[str, ...]]
 ADVANCED = 0.35
-"""Share of the repeated sounds whose first reply in a stream has a random ordinal, as if more replies preceded it."""
+"""Share of the repeated sounds whose first reply in a stream has a random ordinal, as if more replies preceded it, by
+default."""
 
 
 @dataclass
@@ -122,6 +123,8 @@ class SequenceBuilder:
         Emotion and wordings of the reply labels 1, 2, …; by default those of the embedded checkpoint, which counts.
     attended
         Positions of the context, the prefix included; 0 for no limit. Replies further back are not counted.
+    advanced
+        Share of the repeated sounds whose first reply in a stream has a random ordinal.
     """
 
     def __init__(
@@ -130,7 +133,9 @@ class SequenceBuilder:
         prompt: str = SYSTEM_PROMPT,
         replies: Iterable[Wordings] | None = None,
         attended: int = 0,
+        advanced: float = ADVANCED,
     ) -> None:
+        self.advanced = advanced
         ids = vocabulary.ids
         begin = ids["TEXT_BEGIN"]
         self.prefix = [ids["ONLINE"], ids["ENGLISH"], begin, begin, *vocabulary.encode(prompt), ids["TEXT_END"]]
@@ -196,6 +201,6 @@ class SequenceBuilder:
         """
         if before is not None and position - before[1] < self.remembered:
             return before[0] + 1, True
-        if (following == reply).any() and rng.random() < ADVANCED:
+        if (following == reply).any() and rng.random() < self.advanced:
             return int(rng.integers(1, len(COUNTS) + 1)), False
         return 1, True

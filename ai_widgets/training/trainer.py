@@ -21,6 +21,7 @@ from ai_widgets.errors import SettingError
 from ai_widgets.model.threads import intra_op_threads
 from ai_widgets.training import operating_point
 from ai_widgets.training.batches import Batch, BatchMaker
+from ai_widgets.training.compose_events import REPEATING_SHARE
 from ai_widgets.training.composers import draw_apart
 from ai_widgets.training.curriculum import Course, Curriculum, Shape
 from ai_widgets.training.event_windows import Mixture
@@ -28,7 +29,8 @@ from ai_widgets.training.network import Network, Sizes, make, parameters
 from ai_widgets.training.objective import Weights, loss
 from ai_widgets.training.peers import STEPS, Peers
 from ai_widgets.training.pool import Pool
-from ai_widgets.training.token_sequences import SequenceBuilder
+from ai_widgets.training.replies import ORDINALS
+from ai_widgets.training.token_sequences import ADVANCED, SequenceBuilder
 from ai_widgets.training.trained_context import trained_seconds
 from ai_widgets.training.vocabulary import Vocabulary
 
@@ -57,11 +59,14 @@ class Recipe:
     `minutes` are minutes of processor time of one thread, so that other processes do not shorten a training; on a GPU
     minutes by the clock.
     `attended` limits attention to that many positions, the size of a sliding context, so that long streams train what a
-    session computes after slides; 0 for no limit.
+    session computes after slides; 0 for no limit. `repeating` is the share of the pieces of streams in which a sound
+    comes again and again, `advanced` the share of those sounds that are counted from a random number on.
     """
 
     minutes: float = 20.0
     attended: int = 0
+    repeating: float = REPEATING_SHARE
+    advanced: float = ADVANCED
     rate: float = 2e-3
     warmup: float = 0.02
     weight_decay: float = 0.05
@@ -143,7 +148,7 @@ class Trainer:
         self.peers, self.composers = peers, composers
         self.device = device or torch.device("cpu")
         self.recipe, self.pool, self.vocabulary, self.out = recipe, pool, vocabulary, out
-        self.builder = builder or SequenceBuilder(vocabulary, attended=recipe.attended)
+        self.builder = builder or SequenceBuilder(vocabulary, attended=recipe.attended, advanced=recipe.advanced)
         self.held_out, self.curriculum = held_out, curriculum
         out.mkdir(parents=True, exist_ok=True)
         self.network: Network = make(recipe.sizes, vocabulary.size, recipe.seed, phones)
@@ -155,6 +160,9 @@ class Trainer:
         groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": plain, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
         self.step, self.used_s, self.heard_s = 0, 0.0, 0.0
+        self.ordinals: Tensor | None = None
+        if recipe.weights.ordinals != 1:
+            self.ordinals = torch.tensor(ordinals(vocabulary), device=self.device)
         if recipe.attended:
             self.network.limit_attention(len(self.builder.prefix), recipe.attended)
         self.average: Network | None = copy.deepcopy(self.network) if recipe.averaged else None
@@ -212,7 +220,7 @@ class Trainer:
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
             batch = draw(self.used_s / budget_s).on(self.device)
-            total, report = loss(self.network, batch, recipe.weights, keep, recipe.bfloat16, compute)
+            total, report = loss(self.network, batch, recipe.weights, keep, recipe.bfloat16, compute, self.ordinals)
             if self.device.type == "cpu" or self.step % CHECKED_STEPS == 0:
                 self._must_be_finite(report)
             self.optimiser.zero_grad(set_to_none=True)
@@ -337,6 +345,11 @@ class Trainer:
             reports = [loss(self.network, batches.draw().on(self.device), recipe.weights, keep, recipe.bfloat16)[1]
                        for _ in range(HELD_OUT_BATCHES)]  # fmt: skip
         return {f"held_out_{name}": value for name, value in _mean(reports).items()}
+
+
+def ordinals(words: Vocabulary) -> list[int]:
+    """Return the token ids of the ordinals with which the embedded checkpoint counts, each of one token."""
+    return [words.encode(f"for the {ordinal}")[-1] for ordinal in ORDINALS]
 
 
 def _mean(reports: list[dict[str, Tensor]]) -> dict[str, float]:
