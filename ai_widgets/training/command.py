@@ -9,7 +9,7 @@ The embedded checkpoint, from a folder of recordings with a ``manifest.csv``::
 
     ai-widgets train --data DATA --speech SPEECH --extra EXTRA --out RUN
 
-A recipe for ``--config`` has the fields that differ from the defaults (`trainer.Recipe`, `network.Sizes`)::
+A recipe for ``--config`` has the fields that differ from the defaults (`recipe.Recipe`, `network.Sizes`)::
 
     {"minutes": 10, "seed": 2, "rate": 0.001}
 
@@ -53,8 +53,9 @@ from ai_widgets.training.curriculum import Course, Curriculum
 from ai_widgets.training.export import export
 from ai_widgets.training.network import Network
 from ai_widgets.training.peers import MOST, Peers, together
+from ai_widgets.training.recipe import SHIPPED, Recipe
 from ai_widgets.training.token_sequences import SequenceBuilder
-from ai_widgets.training.trainer import SHIPPED, Recipe, Trainer
+from ai_widgets.training.trainer import Trainer
 
 SHARDS, OWN_SHARDS = 24, 8
 """Parts of the stream pool by default, and for clips given by the user, of which there are fewer."""

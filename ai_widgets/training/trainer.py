@@ -8,7 +8,7 @@ import math
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,15 @@ from ai_widgets.errors import SettingError
 from ai_widgets.model.threads import intra_op_threads
 from ai_widgets.training import operating_point
 from ai_widgets.training.batches import Batch, BatchMaker
-from ai_widgets.training.compose_events import REPEATING_SHARE
 from ai_widgets.training.composers import draw_apart
-from ai_widgets.training.curriculum import Course, Curriculum, Shape
-from ai_widgets.training.event_windows import Mixture
-from ai_widgets.training.network import Network, Sizes, make, parameters
-from ai_widgets.training.objective import Weights, loss
+from ai_widgets.training.curriculum import Curriculum
+from ai_widgets.training.network import Network, make, parameters
+from ai_widgets.training.objective import loss
 from ai_widgets.training.peers import STEPS, Peers
 from ai_widgets.training.pool import Pool
+from ai_widgets.training.recipe import Recipe
 from ai_widgets.training.replies import ORDINALS
-from ai_widgets.training.token_sequences import ADVANCED, SequenceBuilder
+from ai_widgets.training.token_sequences import SequenceBuilder
 from ai_widgets.training.trained_context import trained_seconds
 from ai_widgets.training.vocabulary import Vocabulary
 
@@ -44,79 +43,6 @@ CHECKED_STEPS = 20
 """Steps on a GPU after which the loss is checked: to read it waits for the device, and a state is saved more seldom."""
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "soundfile")
 """Packages whose versions are recorded in ``training.json``."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The parameters of a training; `SHIPPED` are those of the shipped checkpoint.
-
-    `course` adds windows to the streams and fixes the shapes of all batches; None trains on streams alone. `averaged`
-    is the decay of an exponential moving average of the weights, which is then exported; 0 for no average. `compiled`
-    compiles the network with `torch.compile`, which takes minutes and pays off where batches have few shapes
-    (`curriculum.py`). `reply_bias` is added to the exported logit of TEXT_BEGIN, `unknown_bias` to those of the tokens
-    that say that a word is unknown (`operating_point.py`); the training state does not contain them.
-
-    `minutes` are minutes of processor time of one thread, so that other processes do not shorten a training; on a GPU
-    minutes by the clock.
-    `attended` limits attention to that many positions, the size of a sliding context, so that long streams train what a
-    session computes after slides; 0 for no limit. `repeating` is the share of the pieces of streams in which a sound
-    comes again and again, `advanced` the share of those sounds that are counted from a random number on.
-    """
-
-    minutes: float = 20.0
-    attended: int = 0
-    repeating: float = REPEATING_SHARE
-    advanced: float = ADVANCED
-    rate: float = 2e-3
-    warmup: float = 0.02
-    weight_decay: float = 0.05
-    positions: int = 2600
-    perturbation: float = 0.12
-    seed: int = 1
-    threads: int = 2
-    bfloat16: bool = True
-    save_every_s: float = 90.0
-    log_every_s: float = 10.0
-    averaged: float = 0.0
-    compiled: bool = False
-    reply_bias: float = 0.0
-    unknown_bias: float = 0.0
-    course: Course | None = None
-    weights: Weights = field(default_factory=Weights)
-    sizes: Sizes = field(default_factory=Sizes)
-
-
-HARD: dict[str, float] = {
-    "cat": 4, "animal": 3, "birds": 3, "door": 3, "drinking": 3, "footsteps": 3, "hen": 3, "horn": 3, "impact": 3,
-    "notification": 3, "bells": 2, "cow": 2, "crow": 2, "fireworks": 2, "frog": 2, "glass_breaking": 2, "horse": 2,
-    "pig": 2, "sheep": 2,
-}  # fmt: skip
-"""Weights of the labels of ambience to whose training recordings the sixth version replied, or that are like them."""
-SHIPPED = Recipe(
-    minutes=7.9,
-    attended=401,
-    rate=1e-3,
-    warmup=0.03,
-    perturbation=0.1,
-    seed=9,
-    threads=1,
-    save_every_s=60.0,
-    averaged=0.9985,
-    unknown_bias=-2.0,
-    course=Course(
-        windows_first=0.6,
-        windows_last=0.35,
-        window=Shape(160, 6, 112),
-        streams=Shape(16, 45, 800),
-        long_streams=Shape(5, 110, 1920),
-        long_share=0.35,
-        mixture=Mixture(words=0.23, speech=0.14, sounds=0.32, ambience=0.31),
-        hard=HARD,
-        renewed=0.5,
-    ),
-    weights=Weights(decision=4.0, text=1.5, kinds=0.8, words=1.0, phones=0.3, silence=1.6),
-)
-"""The recipe of the shipped checkpoint's last run: on one GPU, begun with the layers of the version before it."""
 
 
 class Trainer:

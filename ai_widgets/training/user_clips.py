@@ -30,9 +30,10 @@ from ai_widgets.training.labels import NO_REPLY
 from ai_widgets.training.network import Sizes
 from ai_widgets.training.objective import Weights
 from ai_widgets.training.pool import Pool, write_shard
+from ai_widgets.training.recipe import Recipe
 from ai_widgets.training.replies import SYSTEM_PROMPT
 from ai_widgets.training.token_sequences import History, SequenceBuilder
-from ai_widgets.training.trainer import Recipe, Trainer
+from ai_widgets.training.trainer import Trainer
 from ai_widgets.training.vocabulary import Vocabulary
 
 RECIPE = Recipe(
