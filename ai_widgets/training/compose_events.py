@@ -76,8 +76,9 @@ STYLES, STYLES_OFTEN = (TALK, SPARSE, DENSE), (0.35, 0.3, 0.35)
 """Styles of streams, and the share of streams in each."""
 GENERATED_SHARE = {KNOCK: 0.35, MUSIC: 0.4, ALARM: 0.6}
 """Share of generated ones among the sounds of which there are recordings and a generator."""
-REPEATING_SHARE, REPEATED_SHARE = 0.3, 0.6
-"""Share of pieces in which one sound comes again and again, to be counted, by default; its share of events there."""
+REPEATING_SHARE, REPEATED_SHARES = 0.3, (0.6, 1.0)
+"""Share of pieces in which one sound comes again and again, to be counted, by default; its shares of the events there, of
+which one is drawn for a piece."""
 REPEATED_S = (1.8, 3.5)
 """Seconds that are heard of a repeated sound, so that several times fit into the context."""
 ONCE_SHARE = 0.5
@@ -127,10 +128,11 @@ class Events:
         style = STYLES[int(rng.choice(len(STYLES), p=STYLES_OFTEN))]
         kinds, weights = np.array(list(style.kinds)), np.array(list(style.kinds.values()))
         wet = rng.random() < 0.4
+        often = pick(rng, REPEATED_SHARES)
         repeated = int(rng.choice(SOUNDS)) if rng.random() < self.repeating else None
         while cursor < len(audio) - SAMPLE_RATE // 4:
             kind = int(rng.choice(kinds, p=weights / weights.sum()))
-            if repeated is not None and rng.random() < REPEATED_SHARE:
+            if repeated is not None and rng.random() < often:
                 kind = repeated
                 cursor = max(cursor, last.get(kind, 0) + int(rng.uniform(0.3, 2.5) * SAMPLE_RATE))
             if (

@@ -26,7 +26,7 @@ class Recipe:
     minutes by the clock.
     `attended` limits attention to that many positions, the size of a sliding context, so that long streams train what a
     session computes after slides; 0 for no limit. `repeating` is the share of the pieces of streams in which a sound
-    comes again and again, `advanced` the share of the replies to them that have a random ordinal.
+    comes again and again, `advanced` the share of those sounds that are counted from a random number on.
     """
 
     minutes: float = 20.0

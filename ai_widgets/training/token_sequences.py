@@ -9,9 +9,9 @@ At run time the model samples its decisions, so the context may hold wrong ones,
 the steps after it are trained.
 
 A sound that was named before is counted: the ordinal is one more than that of its newest reply which is still in the
-context, and starts again where that reply has left the context. So that short streams teach high ordinals too, a reply
-to a sound that comes again may be fed with any ordinal, without a loss on its text. Not only the first one: else a
-network learns how many replies fit into a stream, and says the same ordinal for ever after.
+context, and starts again where that reply has left the context. So that short streams teach high ordinals too, the
+first reply of a sound that comes again, and at times a later one, may be fed with any ordinal, without a loss on its
+text. A network that hears few high ordinals learns how many replies fit into a stream, and says "third" for ever after.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ IGNORED = -100
 """Label of positions without a loss, the default of `torch.nn.functional.cross_entropy`."""
 Wordings = tuple[Emotion, tuple[str, ...]]
 ADVANCED = 0.35
-"""Share of the replies to a sound which comes again that have a random ordinal, as if others preceded them, by
+"""Share of the repeated sounds whose first reply in a stream has a random ordinal, as if more replies preceded it, by
 default."""
+JUMPED = 0.1
+"""Share of the later replies to such a sound that have a random ordinal: the next one then follows from it alone."""
 
 
 @dataclass
@@ -125,7 +127,7 @@ class SequenceBuilder:
     attended
         Positions of the context, the prefix included; 0 for no limit. Replies further back are not counted.
     advanced
-        Share of the replies to a sound which comes again that have a random ordinal.
+        Share of the repeated sounds whose first reply in a stream has a random ordinal.
     """
 
     def __init__(
@@ -200,8 +202,7 @@ class SequenceBuilder:
 
         `before` is the ordinal and the position of the newest reply to the same sound.
         """
-        if (following == reply).any() and rng.random() < self.advanced:
+        known = before is not None and position - before[1] < self.remembered
+        if (following == reply).any() and rng.random() < (JUMPED if known else self.advanced):
             return int(rng.integers(1, len(COUNTS) + 1)), False
-        if before is not None and position - before[1] < self.remembered:
-            return before[0] + 1, True
-        return 1, True
+        return (before[0] + 1 if before is not None and known else 1), True
