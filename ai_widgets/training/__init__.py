@@ -53,9 +53,9 @@ To reproduce the shipped checkpoint::
         --processes 2 --shards 14 --out LAST
     ai-widgets evaluate --checkpoint LAST/checkpoint --data DATA --unseen --hours 2 --sessions 6 --seed 77
 
-DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), EXTRA
-one with more sounds, a folder per label. V7 is the version before; with ``--start none`` the same takes longer. GPU.json
-is the recipe `recipe.ON_A_GPU`, which ``training.json`` of the checkpoint holds as JSON under ``stages``; the second run
-has the default recipe, `recipe.SHIPPED`.
+DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), and
+EXTRA one with more sounds, a folder per label. V7 is the version before; with ``--start none`` the same takes longer.
+GPU.json is the recipe `recipe.ON_A_GPU`, which ``training.json`` of the checkpoint has as JSON under ``stages``; the
+last run has the default recipe, `recipe.SHIPPED`.
 Importing this package imports none of its modules.
 """
