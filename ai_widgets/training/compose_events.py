@@ -77,8 +77,8 @@ STYLES, STYLES_OFTEN = (TALK, SPARSE, DENSE), (0.35, 0.3, 0.35)
 GENERATED_SHARE = {KNOCK: 0.35, MUSIC: 0.4, ALARM: 0.6}
 """Share of generated ones among the sounds of which there are recordings and a generator."""
 REPEATING_SHARE, REPEATED_SHARES = 0.3, (0.6, 1.0)
-"""Share of pieces in which one sound comes again and again, to be counted, by default; and the shares of that sound among
-the events there, one of which is drawn for each piece."""
+"""Share of pieces in which one sound comes again and again, to be counted, by default. And the shares of that sound
+among the events there, one of which is drawn for each piece."""
 REPEATED_S = (1.8, 3.5)
 """Seconds that are heard of a repeated sound, so that several times fit into the context."""
 ONCE_SHARE = 0.5
