@@ -150,7 +150,7 @@ class TestThePublishedModelsNotebook:
 
     def test_loads_a_converted_folder_and_runs_it(self, converted: Path) -> None:
         said = self.run(converted)
-        assert "11.2 s heard, 28 decisions" in said
+        assert "11.6 s heard, 29 decisions" in said
         assert re.search(r"a chunk takes \d+ ms; expected on a T4", said)
 
     def test_says_where_the_memory_is_too_small(self, converted: Path) -> None:

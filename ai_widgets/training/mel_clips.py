@@ -124,7 +124,8 @@ def _orders(shelf: Shelf, seed: int, generated: int) -> list[_Order]:
         wanted.append((maker, kind, generated // 3 if recorded >= generated // 6 else generated, (1.2, 3.5)))
     wanted += [(maker, AMBIENCE, max(2, generated // 6), (0.3, 3.0)) for maker in distractors.DISTRACTORS]
     wanted += [(maker, AMBIENCE, max(2, generated // 12), (3.5, 3.5)) for maker in sounds.AMBIENCES]
-    return [_Order(*order, (seed, 5, place)) for place, order in enumerate(wanted)]
+    orders = [_Order(*order, (seed, 5, place)) for place, order in enumerate(wanted)]
+    return [order for order in orders if order.count]
 
 
 def _generated(order: _Order) -> list[Excerpt]:
