@@ -278,8 +278,12 @@ def different(now: nbformat.NotebookNode, stored: nbformat.NotebookNode) -> list
     return found
 
 
-def main(wanted: list[str]) -> None:
-    """Execute notebooks, all or those whose name contains one of the given texts, and save them with their outputs."""
+def main(wanted: list[str]) -> int:
+    """Execute notebooks, all or those whose name contains one of the given texts, and save them with their outputs.
+
+    Return the exit code: 1 where a stored solution is not right, else 0.
+    """
+    wrong = 0
     for name in names():
         if wanted and not any(each in name for each in wanted):
             continue
@@ -290,8 +294,10 @@ def main(wanted: list[str]) -> None:
         print(f"{name} …", flush=True)
         for exercise, verdict in execute(book, solutions(name)).items():
             print(f"  {exercise} with its solution: {verdict}", flush=True)
+            wrong += verdict != "Right."
         nbformat.write(book, FOLDER / f"{name}.ipynb")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
