@@ -110,24 +110,19 @@ def place_between(scaled: Softmax, mass: float) -> int | None:
     # Scores beyond the ends of the sample are possible.
     high = sample[middle - MARGIN] if middle >= MARGIN else np.inf
     low = sample[middle + MARGIN] if middle + MARGIN < len(sample) else -np.inf
-    above = scores > high
-    # Multiplied, because selecting by a mask takes six times as long; added up in blocks of float32, then in float64.
-    before = float(block_sums(weights * above).sum(dtype=np.float64))
-    places = np.flatnonzero((scores >= low) != above)
-    between = scores[places]
+    # Of a trained model few scores are as high, so that to gather their weights is faster than to sum all by a mask.
+    places = np.flatnonzero(scores >= low)
+    among = scores[places]
+    above = among > high
+    before = float(weights[places[above]].sum(dtype=np.float64))
+    inside = np.flatnonzero(~above)
+    between = among[inside]
     ranked = np.sort(between)[::-1]
     edges = before + np.cumsum(scaled.weights(ranked), dtype=np.float64)
     if not before <= mass < edges[-1]:
         return None
     rank = int(np.searchsorted(edges, mass, "right"))
-    return int(places[index_at(between, ranked, rank)])
-
-
-def block_sums(weights: Scores) -> Scores:
-    """Return the sums of blocks of weights, [blocks], with the precision of the weights inside a block."""
-    whole = len(weights) // BLOCK * BLOCK
-    sums = weights[:whole].reshape(-1, BLOCK).sum(1)
-    return np.append(sums, weights[whole:].sum())
+    return int(places[inside[index_at(between, ranked, rank)]])
 
 
 def rank_at(weights: Scores, mass: float, side: Literal["left", "right"]) -> int:
