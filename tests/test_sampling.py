@@ -14,8 +14,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ai_widgets.errors import SettingError
+from ai_widgets.model import remaining
 from ai_widgets.model.distribution import Distribution, Softmax
-from ai_widgets.model.remaining import STRIDE, place_between
+from ai_widgets.model.remaining import ESTIMATES, STRIDE, place_between
 from ai_widgets.model.sampling import SamplingRule, draw
 
 Bias = tuple[int, float] | None
@@ -205,11 +206,24 @@ class TestLargeVocabulary:
         raw = Distribution(torch.from_numpy(logits))
         assert place_between(raw, number * raw.total) == whole.draw(number)
 
-    def test_scores_whose_sample_misleads_are_ranked_whole(self) -> None:
+    @pytest.mark.parametrize("spread", [0.3, 1.0, 2.0, 3.0, 5.0])
+    def test_where_a_few_tokens_hold_the_mass_the_next_estimate_finds_the_part(self, spread: float) -> None:
+        generator = np.random.default_rng(7)
+        raw = Distribution(torch.from_numpy((generator.standard_normal(20_000) * spread).astype(np.float32)))
+        whole = np.argsort(-raw.scores, kind="stable")
+        edges = np.cumsum(raw.all_weights[whole], dtype=np.float64)
+        for mass in generator.random(40) * edges[-1] * (1 - 1e-6):
+            assert place_between(raw, mass) == whole[np.searchsorted(edges, mass, "right")]
+
+    @pytest.mark.parametrize("estimates", [1, ESTIMATES])
+    def test_scores_whose_sample_misleads_are_found_or_ranked_whole(
+        self, estimates: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(remaining, "ESTIMATES", estimates)
         logits = np.zeros(20_000, np.float32)
         logits[::STRIDE] = 5
         raw = Distribution(torch.from_numpy(logits))
-        assert place_between(raw, 0.8 * raw.total) is None
+        assert (place_between(raw, 0.8 * raw.total) is None) is (estimates == 1)
         # The tokens that the sample leaves out divide the last part of [0, 1) into equal intervals.
         rest = np.flatnonzero(logits == 0)
         start = 1 - len(rest) / float(np.exp(logits.astype(np.float64)).sum())

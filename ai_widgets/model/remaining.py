@@ -27,6 +27,10 @@ STRIDE = 64
 MARGIN = 48
 """Scores of that sample on either side of the estimate: about ten times its standard error for independent scores."""
 
+ESTIMATES = 4
+"""Estimates of that part before all scores are ranked. The first one misses the part where a few tokens hold most of
+the mass; each later one begins at an exact sum."""
+
 
 class Remaining:
     """Distribution after top-k and top-p.
@@ -101,28 +105,39 @@ def place_between(scaled: Softmax, mass: float) -> int | None:
     """Return the index of the token at which the cumulative weight first exceeds `mass`, or None if it is not found.
 
     A sample of the scores estimates two bounds of that token's score. Only the scores between them are ranked; the
-    weights above them are summed. The result is that of ranking the whole vocabulary, which takes longer.
+    weights above them are summed. Where the token lies beyond a bound, the exact sum at that bound leads to the next
+    estimate. The result is that of ranking the whole vocabulary, which takes longer.
     """
     scores, weights = scaled.scores, scaled.all_weights
     sample = np.sort(scores[::STRIDE])[::-1]
-    edges = np.cumsum(scaled.weights(sample), dtype=np.float64)
-    middle = int(np.searchsorted(edges, mass / scaled.total * edges[-1]))
-    # Scores beyond the ends of the sample are possible.
-    high = sample[middle - MARGIN] if middle >= MARGIN else np.inf
-    low = sample[middle + MARGIN] if middle + MARGIN < len(sample) else -np.inf
-    # Of a trained model few scores are as high, so that to gather their weights is faster than to sum all by a mask.
-    places = np.flatnonzero(scores >= low)
-    among = scores[places]
-    above = among > high
-    before = float(weights[places[above]].sum(dtype=np.float64))
-    inside = np.flatnonzero(~above)
-    between = among[inside]
-    ranked = np.sort(between)[::-1]
-    edges = before + np.cumsum(scaled.weights(ranked), dtype=np.float64)
-    if not before <= mass < edges[-1]:
-        return None
-    rank = int(np.searchsorted(edges, mass, "right"))
-    return int(places[inside[index_at(between, ranked, rank)]])
+    sampled = np.cumsum(scaled.weights(sample), dtype=np.float64)
+    target = mass / scaled.total * sampled[-1]
+    for _ in range(ESTIMATES):
+        middle = int(np.searchsorted(sampled, target))
+        first, last = middle - MARGIN, middle + MARGIN
+        # Scores beyond the ends of the sample are possible.
+        high = sample[first] if first >= 0 else np.inf
+        low = sample[last] if last < len(sample) else -np.inf
+        # Of a trained model few scores are as high: to gather their weights is faster than to sum all by a mask.
+        places = np.flatnonzero(scores >= low)
+        among = scores[places]
+        above = among > high
+        before = float(weights[places[above]].sum(dtype=np.float64))
+        inside = np.flatnonzero(~above)
+        between = among[inside]
+        ranked = np.sort(between)[::-1]
+        edges = before + np.cumsum(scaled.weights(ranked), dtype=np.float64)
+        if before <= mass < edges[-1]:
+            rank = int(np.searchsorted(edges, mass, "right"))
+            return int(places[inside[index_at(between, ranked, rank)]])
+        if mass < before:
+            target = mass / before * sampled[first]
+        elif last < len(sample):
+            share = (mass - edges[-1]) / max(scaled.total - edges[-1], mass - edges[-1])
+            target = sampled[last] + share * (sampled[-1] - sampled[last])
+        else:
+            break
+    return None
 
 
 def rank_at(weights: Scores, mass: float, side: Literal["left", "right"]) -> int:
