@@ -26,7 +26,6 @@ STRIDE = 64
 """Every STRIDE-th score is looked at to estimate where in the ranking a draw falls: 2,374 of 151,936."""
 MARGIN = 48
 """Scores of that sample on either side of the estimate: about ten times its standard error for independent scores."""
-
 ESTIMATES = 4
 """Estimates of that part before all scores are ranked. The first one misses the part where a few tokens hold most of
 the mass; each later one begins at an exact sum."""

@@ -39,6 +39,7 @@ import torch
 from ai_widgets.errors import AiWidgetsError, SettingError, printable
 from ai_widgets.training import (
     clipcache,
+    composers,
     conversations,
     mel_clips,
     phones,
@@ -217,7 +218,7 @@ def _trainer(
     begin: Callable[[Network], None] | None,
     peers: Peers | None = None,
     device: torch.device | None = None,
-    composers: int = 0,
+    processes: int = 0,
 ) -> Trainer:
     """Make a trainer on streams alone or, with a course, also on windows from the same clips."""
     if recipe.course is None:
@@ -226,7 +227,7 @@ def _trainer(
     said = phones.pronounce(clip.text for clip in gathered) if recipe.weights.phones else {}
     numbers = phones.table(said)
     numbered = {text: tuple(numbers[phone] for phone in spoken) for text, spoken in said.items()}
-    excerpts = mel_clips.shelve(gathered, numbered, recipe.seed, processes=max(1, composers))
+    excerpts = mel_clips.shelve(gathered, numbered, recipe.seed, processes=max(1, processes))
     builder = SequenceBuilder(words, attended=recipe.attended, advanced=recipe.advanced)
     rank = 0 if peers is None else peers.rank
     composer = Composer(gathered, recipe.repeating) if recipe.course.renewed else None
@@ -234,7 +235,7 @@ def _trainer(
     return Trainer(
         recipe, streams, words, out,
         builder=builder, curriculum=curriculum, phones=len(numbers), begin=begin, peers=peers, device=device,
-        composers=composers,
+        composers=processes,
     )  # fmt: skip
 
 
@@ -276,6 +277,7 @@ def run(arguments: argparse.Namespace) -> Path:
     if arguments.minutes is not None:
         recipe = replace(recipe, minutes=arguments.minutes)
     device = _device(arguments)
+    composers.check(arguments.composers)
     shards = arguments.shards or (OWN_SHARDS if own else SHARDS)
     if own:
         if arguments.speech is not None or arguments.extra is not None:

@@ -22,6 +22,14 @@ AHEAD = 6
 """Batches that each process composes ahead: the time of a batch varies by its kind."""
 
 
+def check(processes: int) -> None:
+    """Raise `SettingError` where the number is out of range, or the system cannot fork; 0 needs no process."""
+    if not 0 <= processes <= MOST:
+        raise SettingError(f"--composers must be from 0 to {MOST}, not {processes}.")
+    if processes and "fork" not in get_all_start_methods():
+        raise SettingError("This system cannot fork processes; train with --composers 0.")
+
+
 class _Batches(IterableDataset[Batch]):
     """The batches of a curriculum at the share of the training that is done, which the processes read."""
 
@@ -46,21 +54,12 @@ def draw_apart(curriculum: Curriculum, processes: int, step: int, device: torch.
     curriculum
         Source of the batches; the one of this process is not advanced.
     processes
-        Processes that compose, 1 to `MOST`.
+        Processes that compose, at least 1 (`check`).
     step
         Step of the training at which it is begun or resumed, so that no batch is composed twice.
     device
         Device of the training.
-
-    Raises
-    ------
-    SettingError
-        Where the number is out of range, or the system cannot fork.
     """
-    if not 1 <= processes <= MOST:
-        raise SettingError(f"--composers must be from 0 to {MOST}, not {processes}.")
-    if "fork" not in get_all_start_methods():
-        raise SettingError("This system cannot fork processes; train with --composers 0.")
     batches = _Batches(curriculum, step)
     loader: DataLoader[Batch] = DataLoader(
         batches,
