@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import time
 from pathlib import Path
@@ -249,6 +250,22 @@ def test_the_budget_counts_processor_time(trained: Path, monkeypatch: pytest.Mon
     run = Trainer(recipe, pool.Pool(trained / "pool"), words, trained / "timed")
     run.run(quiet=True)
     assert (run.step, run.used_s) == (5, 35)
+
+
+def test_steps_end_a_training_whatever_the_time(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slower machine trains as much: the rate depends on the steps, too."""
+    words = vocabulary.build(replies.all_texts())
+    recipe = dataclasses.replace(cli.read_recipe(trained / "recipe.json"), minutes=0.001, steps=4, warmup=0.0)
+    rates, weights = [], []
+    for name, second in (("fast", 0.01), ("slow", 700.0)):
+        seconds = itertools.count(0.0, second)
+        monkeypatch.setattr(time, "process_time", lambda seconds=seconds: next(seconds))
+        run = Trainer(recipe, pool.Pool(trained / "pool"), words, trained / f"steps-{name}")
+        weights.append(run.run(quiet=True).state_dict())
+        rates.append([group["lr"] for group in run.optimiser.param_groups])
+        assert run.step == 4
+    assert rates[0] == rates[1]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_the_operating_points_move_every_decision_and_every_naming_alike(trained: Path) -> None:

@@ -111,7 +111,11 @@ def test_mistakes_in_the_data_are_said_in_a_sentence(
         (["--data", "{folder}", "--config", "{folder}/sizes.json"], "--start none"),
         (["--data", "{folder}", "--config", "{folder}/bias.json"], "must leave it out"),
         (["--data", "{folder}", "--minutes", "0"], "--minutes"),
+        (["--data", "{folder}", "--steps", "0"], "--steps"),
         (["--data", "{folder}", "--shards", "-1"], "--shards"),
+        (["--data", "{folder}", "--workers", "2"], "--workers is for the embedded checkpoint only"),
+        (["--data", "{folder}", "--processes", "2"], "--processes is for the embedded checkpoint only"),
+        (["--data", "{folder}", "--composers", "2"], "--composers is for the embedded checkpoint only"),
     ],
 )
 def test_options_that_do_not_fit_are_said_in_a_sentence(

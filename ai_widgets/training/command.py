@@ -58,6 +58,8 @@ from ai_widgets.training.recipe import SHIPPED, Recipe
 from ai_widgets.training.token_sequences import SequenceBuilder
 from ai_widgets.training.trainer import Trainer
 
+WORKERS = 2
+"""Processes that compose streams by default: the cores of the smallest machine that the package is made for."""
 SHARDS, OWN_SHARDS = 24, 8
 """Parts of the stream pool by default, and for clips given by the user, of which there are fewer."""
 EPILOG = """\
@@ -145,11 +147,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, required=True, help="output folder")
     p.add_argument("--config", type=Path, help="recipe as JSON (default: the shipped recipe)")
     p.add_argument("--minutes", type=float, help="training time; overrides the recipe")
+    p.add_argument("--steps", type=int, help="number of training steps in place of a time; overrides the recipe")
     p.add_argument(
         "--shards", type=int, help=f"size of the stream pool (default: {SHARDS}; for your clips {OWN_SHARDS})"
     )
     p.add_argument("--streams", type=int, help="streams per shard")
-    p.add_argument("--workers", type=int, default=2, help="processes that compose streams")
+    p.add_argument("--workers", type=int, help=f"processes that compose streams (default: {WORKERS})")
     p.add_argument("--processes", type=int, default=1, help="processes that train together, one thread each")
     p.add_argument("--device", default="cpu", help="device that computes: cpu, cuda or mps (default: cpu)")
     p.add_argument("--composers", type=int, default=0, help="processes that compose batches for a GPU (default: 0)")
@@ -257,6 +260,25 @@ def _peers(arguments: argparse.Namespace, out: Path) -> Iterator[Peers | None]:
         peers.close()
 
 
+def _must_fit_own_clips(arguments: argparse.Namespace) -> None:
+    """Raise `SettingError` where an option is given that a training on the user's own clips would ignore."""
+    if arguments.speech is not None or arguments.extra is not None:
+        raise SettingError(
+            "--speech and --extra are for the embedded checkpoint only; your own clips need --data alone."
+        )
+    ignored = {
+        "--workers": arguments.workers,
+        "--composers": arguments.composers,
+        "--processes": arguments.processes - 1,
+    }
+    given = [option for option, value in ignored.items() if value]
+    if given:
+        raise SettingError(
+            f"{given[0]} is for the embedded checkpoint only; one process composes your own clips and trains on them: "
+            "leave it out."
+        )
+
+
 def run(arguments: argparse.Namespace) -> Path:
     """Gather clips, compose streams, train and export; return the checkpoint's folder.
 
@@ -265,7 +287,7 @@ def run(arguments: argparse.Namespace) -> Path:
     AiWidgetsError
         Where an option or the data cannot be used.
     """
-    for name in ("minutes", "shards", "streams", "workers", "processes"):
+    for name in ("minutes", "steps", "shards", "streams", "workers", "processes"):
         value = getattr(arguments, name)
         if value is not None and value <= 0:
             raise SettingError(f"--{name} must be above 0, not {value:g}.")
@@ -275,15 +297,14 @@ def run(arguments: argparse.Namespace) -> Path:
     base = user_clips.RECIPE_FROM_NOTHING if begin == user_clips.NOTHING else user_clips.RECIPE
     recipe = read_recipe(arguments.config, base if own else None)
     if arguments.minutes is not None:
-        recipe = replace(recipe, minutes=arguments.minutes)
+        recipe = replace(recipe, minutes=arguments.minutes, steps=0)
+    if arguments.steps is not None:
+        recipe = replace(recipe, steps=arguments.steps)
     device = _device(arguments)
     composers.check(arguments.composers)
     shards = arguments.shards or (OWN_SHARDS if own else SHARDS)
     if own:
-        if arguments.speech is not None or arguments.extra is not None:
-            raise SettingError(
-                "--speech and --extra are for the embedded checkpoint only; your own clips need --data alone."
-            )
+        _must_fit_own_clips(arguments)
         return user_clips.train_own(
             arguments.data,
             arguments.held_out,
@@ -303,7 +324,7 @@ def run(arguments: argparse.Namespace) -> Path:
             raise SettingError("There is nothing to train on: give --data, --speech or --extra.")
         clipcache.save(gathered, clips)
     streams = arguments.streams or pool.STREAMS_PER_SHARD
-    pool.fill(clips, out / "pool", shards, recipe.seed, arguments.workers, streams, recipe.repeating)
+    pool.fill(clips, out / "pool", shards, recipe.seed, arguments.workers or WORKERS, streams, recipe.repeating)
     words = vocabulary.build(replies.all_texts())
     first = _first_weights(begin, recipe, words)
     with _peers(arguments, out) as peers:

@@ -23,13 +23,15 @@ class Recipe:
     that say that a word is unknown (`operating_point.py`); the training state does not contain them.
 
     `minutes` are minutes of processor time of one thread, so that other processes do not shorten a training; on a GPU
-    minutes by the clock.
+    minutes by the clock. `steps` above 0 ends a training after that many steps in place of minutes, so that a slower
+    machine trains as much in a longer time.
     `attended` limits attention to that many positions, the size of a sliding context, so that long streams train what a
     session computes after slides; 0 for no limit. `repeating` is the share of the pieces of streams in which a sound
     comes again and again, `advanced` the share of those sounds that are counted from a random number on.
     """
 
     minutes: float = 20.0
+    steps: int = 0
     attended: int = 0
     repeating: float = REPEATING_SHARE
     advanced: float = ADVANCED

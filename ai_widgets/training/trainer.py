@@ -115,9 +115,16 @@ class Trainer:
         torch.save(state, unfinished)
         unfinished.replace(self.out / STATE_FILE)
 
+    @property
+    def share(self) -> float:
+        """Share of the training that is done, by steps where the recipe counts them, otherwise by time."""
+        if self.recipe.steps:
+            return self.step / self.recipe.steps
+        return self.used_s / (self.recipe.minutes * 60)
+
     def rate(self) -> float:
         """Return the current learning rate: linear warm-up, then half a cosine."""
-        share = min(1.0, self.used_s / (self.recipe.minutes * 60))
+        share = min(1.0, self.share)
         if share < self.recipe.warmup:
             return self.recipe.rate * (share / self.recipe.warmup * 0.95 + 0.05)
         return self.recipe.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
@@ -129,7 +136,6 @@ class Trainer:
 
     def _run(self, quiet: bool) -> Network:
         recipe = self.recipe
-        budget_s = recipe.minutes * 60
         draw = self._draw()
         compute = torch.compile(self.network, dynamic=False) if recipe.compiled else None
         keep = self.vocabulary.ids["KEEP_SILENCE"]
@@ -138,19 +144,20 @@ class Trainer:
         saved = logged = time.monotonic()
         recent: list[dict[str, Tensor]] = []
         clock = time.process_time if self.device.type == "cpu" else time.monotonic
-        bar = tqdm(total=round(budget_s), initial=round(self.used_s), unit="s", desc="training", disable=quiet)
+        total, unit = (recipe.steps, "step") if recipe.steps else (round(recipe.minutes * 60), "s")
+        bar = tqdm(total=total, initial=round(self.share * total), unit=unit, desc="training", disable=quiet)
         if self.step == 0:
             bar.write(f"{parameters(self.network) / 1e6:.2f} M parameters, {self.pool.hours:.1f} h of streams")
-        while self.used_s < budget_s or self._between_averages():
+        while self.share < 1 or self._between_averages():
             begun = clock()
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate()
-            batch = draw(self.used_s / budget_s).on(self.device)
-            total, report = loss(self.network, batch, recipe.weights, keep, recipe.bfloat16, compute, self.ordinals)
+            batch = draw(self.share).on(self.device)
+            summed, report = loss(self.network, batch, recipe.weights, keep, recipe.bfloat16, compute, self.ordinals)
             if self.device.type == "cpu" or self.step % CHECKED_STEPS == 0:
                 self._must_be_finite(report)
             self.optimiser.zero_grad(set_to_none=True)
-            total.backward()  # type: ignore[no-untyped-call]
+            summed.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, 1.0)
             self.optimiser.step()
             self.step += 1
@@ -158,14 +165,13 @@ class Trainer:
             self.heard_s += batch.seconds * (1 if self.peers is None else self.peers.size)
             recent.append(report)
             now = time.monotonic()
-            before = round(self.used_s)
             self.used_s += (clock() - begun) / (recipe.threads if self.device.type == "cpu" else 1)
             if self.peers is not None and not self._between_averages():
                 self.used_s = self.peers.average(trained, self.used_s)
-            bar.update(min(round(self.used_s), round(budget_s)) - before)
+            bar.update(min(round(self.share * total), total) - bar.n)
             if not self.leads:
                 continue
-            if now - logged >= recipe.log_every_s or self.used_s >= budget_s:
+            if now - logged >= recipe.log_every_s or self.share >= 1:
                 logged = now
                 bar.set_postfix_str(self._log(recent))
                 recent = []
