@@ -152,7 +152,7 @@ def recipes(rooster: Samples) -> tuple[Recipe, ...]:
             "alarm",
             "An alarm",
             lambda: generated(sounds.alarm, 3.2, 0.5, 2),
-            (Expected(1.6, 2.8, "Warning! I hear an alarm."),),
+            (Expected(1.6, 2.8, "Warning! An alarm or a siren is sounding."),),
         ),
         Recipe(
             "knocking",
@@ -164,7 +164,7 @@ def recipes(rooster: Samples) -> tuple[Recipe, ...]:
             "music",
             "Music",
             lambda: generated(sounds.music, 4.0, 0.5, 3),
-            (Expected(2.4, 3.6, "That sounds like music!"),),
+            (Expected(2.4, 3.6, "Music is playing."),),
         ),
     )
 
