@@ -14,7 +14,7 @@ from ai_widgets.protocol import CHUNK_SAMPLES
 from ai_widgets.settings import SLIDE_POSITIONS
 
 ANSWERED = EVENTS - 1
-"""Fewest of the events that a young session answers: the embedded checkpoint answers all, and one may fall to the draws."""
+"""Fewest events that a young session answers: the embedded checkpoint answers all, and one may fall to the draws."""
 
 
 @pytest.fixture(scope="module")
