@@ -49,13 +49,16 @@ To reproduce the shipped checkpoint::
     python -m ai_widgets.training.rendered_music --out EXTRA/music --count 300 --seed 1
     ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start V7 --config GPU.json \
         --device cuda --composers 15 --workers 15 --shards 16 --out RUN
-    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start RUN/checkpoint \
-        --processes 2 --shards 14 --out LAST
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start RUN/checkpoint --config COUNT.json \
+        --processes 2 --shards 14 --out COUNT
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start COUNT/checkpoint \
+        --processes 2 --shards 48 --out LAST
     ai-widgets evaluate --checkpoint LAST/checkpoint --data DATA --unseen --hours 2 --sessions 6 --seed 77
 
 DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), and
 EXTRA one with more sounds, a folder per label. V7 is the version before; with ``--start none`` the same takes longer.
-GPU.json is the recipe `recipe.ON_A_GPU`, which ``training.json`` of the checkpoint has as JSON under ``stages``; the
-last run has the default recipe, `recipe.SHIPPED`.
+GPU.json is the recipe `recipe.ON_A_GPU`. COUNT.json stands for the recipes of two runs in a row, each begun with the
+checkpoint of the one before. ``training.json`` of the checkpoint has all of them as JSON under ``stages``; the last run
+has the default recipe, `recipe.SHIPPED`.
 Importing this package imports none of its modules.
 """
