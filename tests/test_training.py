@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import json
 import time
@@ -16,7 +17,7 @@ from tokenizers import Tokenizer
 from ai_widgets import load_model
 from ai_widgets.audio.features import StreamingLogMel, log_mel
 from ai_widgets.protocol import CHUNK_SAMPLES, SAMPLE_RATE, Decision
-from ai_widgets.training import clipcache, corpus, operating_point, pool, replies, sounds, vocabulary
+from ai_widgets.training import clipcache, corpus, mel_clips, operating_point, pool, replies, sounds, vocabulary
 from ai_widgets.training import command as cli
 from ai_widgets.training import token_sequences as sequence
 from ai_widgets.training.batches import Batch, BatchMaker
@@ -63,6 +64,12 @@ def trained(clips: list[corpus.Clip], tmp_path_factory: pytest.TempPathFactory) 
     (out / "recipe.json").write_text(json.dumps(TINY))
     assert cli.main(arguments(out, 0.04)) == 0
     return out
+
+
+@pytest.fixture
+def few_generated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a training generate six excerpts of each sound in place of hundreds, which take most of a test's time."""
+    monkeypatch.setattr(mel_clips, "shelve", functools.partial(mel_clips.shelve, generated=6))
 
 
 def arguments(out: Path, minutes: float) -> list[str]:
@@ -206,6 +213,7 @@ def test_training_resumes_where_it_stopped(trained: Path) -> None:
     assert json.loads((trained / "checkpoint" / "training.json").read_text())["steps"] == after["step"]
 
 
+@pytest.mark.usefixtures("few_generated")
 def test_a_course_of_windows_trains_and_exports_the_average(clips: list[corpus.Clip], tmp_path: Path) -> None:
     clipcache.save(clips, tmp_path / "clips" / "train")
     shape = {"rows": 1, "chunks": 15, "length": 512}

@@ -19,7 +19,7 @@ from ai_widgets.training.objective import Weights, loss
 from ai_widgets.training.pool import Pool
 from ai_widgets.training.token_sequences import SequenceBuilder
 from ai_widgets.training.vocabulary import Vocabulary
-from tests.test_training import TINY, arguments, clips, trained  # noqa: F401 - fixtures
+from tests.test_training import TINY, arguments, clips, few_generated, trained  # noqa: F401 - fixtures
 
 SHAPES = {"window": {"rows": 3, "chunks": 6, "length": 128}, "streams": {"rows": 2, "chunks": 8, "length": 240},
           "long_streams": {"rows": 1, "chunks": 12, "length": 360}}  # fmt: skip
@@ -36,6 +36,7 @@ def curriculum(trained: Path, clips: list[corpus.Clip], words: Vocabulary, **giv
     return Curriculum(course, shelf, Pool(trained / "pool"), SequenceBuilder(words), 1, 0.1, composer=Composer(clips))
 
 
+@pytest.mark.usefixtures("few_generated")
 def test_processes_compose_what_a_training_hears(trained: Path, clips: list[corpus.Clip], tmp_path: Path) -> None:  # noqa: F811
     clipcache.save(clips, tmp_path / "clips" / "train")
     (tmp_path / "pool").symlink_to(trained / "pool")
