@@ -112,6 +112,9 @@ def test_mistakes_in_the_data_are_said_in_a_sentence(
         (["--data", "{folder}", "--config", "{folder}/bias.json"], "must leave it out"),
         (["--data", "{folder}", "--minutes", "0"], "--minutes"),
         (["--data", "{folder}", "--steps", "0"], "--steps"),
+        (["--data", "{folder}", "--minutes", "1", "--steps", "9"], "give one of them"),
+        (["--data", "{folder}", "--config", "{folder}/endless.json"], "minutes must be above 0"),
+        (["--data", "{folder}", "--config", "{folder}/backwards.json"], "steps must be 0"),
         (["--data", "{folder}", "--shards", "-1"], "--shards"),
         (["--data", "{folder}", "--workers", "2"], "--workers is for the embedded checkpoint only"),
         (["--data", "{folder}", "--processes", "2"], "--processes is for the embedded checkpoint only"),
@@ -122,6 +125,8 @@ def test_options_that_do_not_fit_are_said_in_a_sentence(
     folder: Path, tmp_path: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "sizes.json").write_text(json.dumps({"sizes": SIZES}))
+    (folder / "endless.json").write_text(json.dumps({"minutes": -1}))
+    (folder / "backwards.json").write_text(json.dumps({"steps": -1}))
     (folder / "bias.json").write_text(json.dumps({"unknown_bias": -1.0}))
     filled = [option.format(folder=folder) for option in options]
     assert main(["train", "--shards", "1", "--streams", "4", *filled, "--out", str(tmp_path / "run")]) == 2

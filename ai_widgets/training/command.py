@@ -296,6 +296,8 @@ def run(arguments: argparse.Namespace) -> Path:
     begin = arguments.start or (user_clips.EMBEDDED if own else user_clips.NOTHING)
     base = user_clips.RECIPE_FROM_NOTHING if begin == user_clips.NOTHING else user_clips.RECIPE
     recipe = read_recipe(arguments.config, base if own else None)
+    if arguments.minutes is not None and arguments.steps is not None:
+        raise SettingError("--minutes and --steps both say when a training ends; give one of them.")
     if arguments.minutes is not None:
         recipe = replace(recipe, minutes=arguments.minutes, steps=0)
     if arguments.steps is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from ai_widgets.errors import SettingError
 from ai_widgets.training.compose_events import REPEATING_SHARE
 from ai_widgets.training.curriculum import Course, Shape
 from ai_widgets.training.event_windows import Mixture
@@ -52,6 +53,13 @@ class Recipe:
     course: Course | None = None
     weights: Weights = field(default_factory=Weights)
     sizes: Sizes = field(default_factory=Sizes)
+
+    def __post_init__(self) -> None:
+        """Raise `SettingError` where the training would have no end."""
+        if not self.minutes > 0:
+            raise SettingError(f"A recipe's minutes must be above 0, not {self.minutes:g}.")
+        if self.steps < 0:
+            raise SettingError(f"A recipe's steps must be 0, for a training by minutes, or more, not {self.steps}.")
 
 
 HARD: dict[str, float] = {

@@ -1,4 +1,4 @@
-"""Train a network within a time budget, with a state on disk to resume from and a log of figures."""
+"""Train a network for a time or a number of steps, with a state on disk to resume from and a log of figures."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "soxr", "so
 
 
 class Trainer:
-    """A training run on a pool with a time budget; its state in `out` lets another process resume the run.
+    """A training run on a pool; its state in `out` lets another process resume the run.
 
-    The learning rate depends on the used share of the budget; time is counted over all processes. Streams of `held_out`
+    The learning rate depends on the share that is done; time is counted over all processes. Streams of `held_out`
     are not trained on; their loss and decisions are logged beside those of training. `begin` replaces the random
     weights of a new run (`transfer.take_over`). With `peers` several processes train one network; time is the mean of
     theirs, and the first one writes the files. On a GPU (`device`), time is wall-clock time, and `composers` processes
@@ -117,20 +117,20 @@ class Trainer:
 
     @property
     def share(self) -> float:
-        """Share of the training that is done, by steps where the recipe counts them, otherwise by time."""
+        """Share of the training that is done, in [0, 1]: by steps where the recipe counts them, otherwise by time."""
         if self.recipe.steps:
-            return self.step / self.recipe.steps
-        return self.used_s / (self.recipe.minutes * 60)
+            return min(1.0, self.step / self.recipe.steps)
+        return min(1.0, self.used_s / (self.recipe.minutes * 60))
 
     def rate(self) -> float:
         """Return the current learning rate: linear warm-up, then half a cosine."""
-        share = min(1.0, self.share)
+        share = self.share
         if share < self.recipe.warmup:
             return self.recipe.rate * (share / self.recipe.warmup * 0.95 + 0.05)
         return self.recipe.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
 
     def run(self, quiet: bool = False) -> Network:
-        """Train until the budget is used; return the network to export."""
+        """Train for the time or the steps of the recipe; return the network to export."""
         with intra_op_threads(self.recipe.threads):
             return self._run(quiet)
 
@@ -168,7 +168,7 @@ class Trainer:
             self.used_s += (clock() - begun) / (recipe.threads if self.device.type == "cpu" else 1)
             if self.peers is not None and not self._between_averages():
                 self.used_s = self.peers.average(trained, self.used_s)
-            bar.update(min(round(self.share * total), total) - bar.n)
+            bar.update(round(self.share * total) - bar.n)
             if not self.leads:
                 continue
             if now - logged >= recipe.log_every_s or self.share >= 1:
@@ -203,7 +203,7 @@ class Trainer:
         return self.peers is not None and self.step % STEPS != 0
 
     def _draw(self) -> Callable[[float], Batch]:
-        """Return the function that draws the next batch at a share of the budget."""
+        """Return the function that draws the next batch at a share of the training."""
         if self.curriculum is not None and self.composers:
             return draw_apart(self.curriculum, self.composers, self.step, self.device)
         if self.curriculum is not None:
