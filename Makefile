@@ -63,6 +63,7 @@ docs: setup
 
 # The page with the model in it, on this machine; it needs no cross-origin isolation. PORT=… chooses another one than 8899.
 demo-page: setup
+	mkdir -p build
 	$(BIN)/ai-widgets page build/page
 	@echo "Open http://127.0.0.1:$(or $(PORT),8899)/ and stop the server with Ctrl-C."
 	$(PY) -m http.server --bind 127.0.0.1 --directory build/page $(or $(PORT),8899)
