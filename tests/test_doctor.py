@@ -33,7 +33,9 @@ def machine(free: int = 16_000_000_000) -> Machine:
 
 @pytest.fixture
 def well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Surroundings:
-    """A set-up in which nothing is wrong: files of the bundle, a writable cache, a hub that answers."""
+    """A set-up in which nothing is wrong: files of the bundle, a writable cache, a hub that answers.
+
+    Nothing of it depends on the memory or the disk of the machine that runs the tests."""
     for name in ("widget.js", "page_widget.js", "widget.css", "answer.js", "answer.css"):
         (tmp_path / name).write_text("built", encoding="utf-8")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -46,6 +48,7 @@ def well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Surroundings:
         environment={},
         version=lambda package: WELL.get(package, installed_version(package)),
         machine=machine,
+        free_disk=lambda _: 100_000_000_000,
         nvidia=lambda: False,
         servers=list,
     )
@@ -153,6 +156,19 @@ class TestABrokenSetUp:
         found = examine(replace(well, asked=asked, machine=lambda: machine(free=4_000_000_000)))
         assert troubles(found) == [("fault", "memory")]
         assert "int4" in named(found, "memory").advice
+
+    @pytest.mark.parametrize(("free", "expected"), [(13_999_999_999, [("fault", "cache")]), (14_000_000_000, [])])
+    def test_the_disk_is_too_small_for_the_published_one(
+        self, well: Surroundings, free: int, expected: list[tuple[str, str]]
+    ) -> None:
+        found = examine(replace(well, asked=Asked(checkpoint=HUB_ID), free_disk=lambda _: free))
+        assert troubles(found) == expected
+        assert "14 GB free" in named(found, "cache").found
+        assert "HF_HOME" in named(found, "cache").advice or not expected
+
+    def test_the_embedded_checkpoint_needs_no_disk(self, well: Surroundings) -> None:
+        found = examine(replace(well, free_disk=lambda _: 0))
+        assert troubles(found) == []
 
     @pytest.mark.parametrize(("checkpoint", "level"), [("tiny", "note"), (HUB_ID, "fault")])
     def test_the_hub_is_switched_off(

@@ -105,6 +105,11 @@ def running_servers() -> list[dict[str, Any]]:
     return list(list_running_servers())
 
 
+def free_disk(folder: Path) -> int:
+    """Return the free bytes of the disk that holds an existing folder."""
+    return shutil.disk_usage(folder).free
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What the checks look at. The defaults are this process and this machine."""
@@ -115,5 +120,6 @@ class Surroundings:
     version: Callable[[str], str | None] = installed_version
     requirements: Callable[[], list[str]] = requirements
     machine: Callable[[], Machine] = look
+    free_disk: Callable[[Path], int] = free_disk
     nvidia: Callable[[], bool] = nvidia_present
     servers: Callable[[], list[dict[str, Any]]] = running_servers

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .finding import Finding, Level, Surroundings
@@ -27,16 +26,16 @@ def hub(around: Surroundings) -> Iterator[Finding]:
     download = asked.of_hub and not cached
     if cached:
         yield Finding("checkpoint", "ok", f"{asked.checkpoint} is in the cache {cache}")
-    yield _cache(cache, download)
+    yield _cache(cache, download, around.free_disk)
     yield _network(constants.HF_HUB_OFFLINE, constants.ENDPOINT, asked.checkpoint if download else "")
 
 
-def _cache(cache: Path, download: bool) -> Finding:
+def _cache(cache: Path, download: bool, free_disk: Callable[[Path], int]) -> Finding:
     above = next(each for each in (cache, *cache.parents) if each.exists())
     advice = "Set HF_HOME to a folder that you may write, or correct the rights of this one."
     try:
         with tempfile.TemporaryFile(dir=above):
-            free = shutil.disk_usage(above).free
+            free = free_disk(above)
     except OSError as error:
         why = error.strerror or str(error)
         return Finding("cache", "fault" if download else "note", f"{cache} cannot be written ({why})", advice)
