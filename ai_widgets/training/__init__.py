@@ -31,6 +31,7 @@ The steps, with their modules::
     batches, curriculum, objective, trainer
     peers, composers  several processes that train one network, or compose for a GPU that trains
     operating_point   biases of the exported logits
+    mean_weights      the mean of two checkpoints   python -m ai_widgets.training.mean_weights A B --out MEAN
     trained_context   the default context of the checkpoint
     export            the checkpoint folder
 
@@ -51,14 +52,17 @@ To reproduce the shipped checkpoint::
         --device cuda --composers 15 --workers 15 --shards 16 --out RUN
     ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start RUN/checkpoint --config COUNT.json \
         --processes 2 --shards 14 --out COUNT
-    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start COUNT/checkpoint \
-        --processes 2 --shards 48 --out LAST
-    ai-widgets evaluate --checkpoint LAST/checkpoint --data DATA --unseen --hours 2 --sessions 6 --seed 77
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start COUNT/checkpoint --config NINTH.json \
+        --processes 2 --shards 48 --out NINTH
+    ai-widgets train --data DATA --speech SPEECH --extra EXTRA --start NINTH/checkpoint \
+        --processes 2 --shards 60 --out LAST
+    python -m ai_widgets.training.mean_weights LAST/checkpoint NINTH/checkpoint --share 0.7 --out MEAN
+    ai-widgets evaluate --checkpoint MEAN --data DATA --unseen --hours 2 --sessions 6 --seed 77
 
 DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), and
 EXTRA one with more sounds, a folder per label. V7 is the version before; with ``--start none`` the same takes longer.
 GPU.json is the recipe `recipe.ON_A_GPU`. COUNT.json stands for the recipes of two runs in a row, each begun with the
-checkpoint of the one before. ``training.json`` of the checkpoint has all of them as JSON under ``stages``; the last run
-has the default recipe, `recipe.SHIPPED`.
+checkpoint of the one before, NINTH.json for the recipe of the ninth version. ``training.json`` of the checkpoint has all
+of them as JSON under ``stages``; the last run has the default recipe, `recipe.SHIPPED`.
 Importing this package imports none of its modules.
 """

@@ -152,19 +152,19 @@ def recipes(rooster: Samples) -> tuple[Recipe, ...]:
             "alarm",
             "An alarm",
             lambda: generated(sounds.alarm, 3.2, 0.5, 2),
-            (Expected(1.6, 2.8, "Warning! An alarm or a siren is sounding."),),
+            (Expected(1.6, 2.8, "Warning! I hear an alarm."),),
         ),
         Recipe(
             "knocking",
             "Knocks on a door",
             lambda: generated(sounds.knocking, 1.6, 0.6, 0),
-            (Expected(0.8, 2.0, "That was a knock or a clap."),),
+            (Expected(0.8, 2.0, "I hear knocking."),),
         ),
         Recipe(
             "music",
             "Music",
             lambda: generated(sounds.music, 4.0, 0.5, 3),
-            (Expected(2.4, 3.6, "Music is playing."),),
+            (Expected(2.4, 3.6, "I hear music."),),
         ),
     )
 

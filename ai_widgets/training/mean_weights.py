@@ -1,0 +1,102 @@
+"""Write the mean of the weights of two checkpoints of which one was trained on from the other.
+
+Such a mean often hears better than either (Wortsman et al. 2022, arXiv 2203.05482). Command::
+
+    python -m ai_widgets.training.mean_weights RUN/checkpoint BEFORE/checkpoint --share 0.7 --out MEAN
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ai_widgets.errors import CheckpointError, SettingError
+from ai_widgets.training.export import SHARD, TOWER
+
+EQUAL = ("tokenizer.json", "audio_interaction.json", "model_config.yaml", "qwen25OmniConfig/config.json")
+"""Files that must be equal: vocabulary, protocol tokens and sizes."""
+RECORD = "training.json"
+
+
+def write_mean(first: Path, second: Path, share: float, out: Path) -> None:
+    """Write `share` × weights of `first` + (1 − `share`) × weights of `second`, with the other files of `first`.
+
+    Parameters
+    ----------
+    first, second
+        Folders that `export` wrote, of the same sizes and vocabulary.
+    share
+        Weight of `first`, in (0, 1).
+    out
+        Output folder; files with the same names are replaced. The record of `first` is extended by `mean`: the share,
+        and the record of `second`.
+
+    Raises
+    ------
+    SettingError
+        Where the share is not between 0 and 1.
+    CheckpointError
+        Where a folder is no such checkpoint, or the two differ in sizes or vocabulary.
+    """
+    if not 0 < share < 1:
+        raise SettingError(f"The share of the first checkpoint must be between 0 and 1, not {share:g}.")
+    for name in EQUAL:
+        if _bytes(first / name) != _bytes(second / name):
+            raise CheckpointError(f"{first} and {second} differ in {name}; a mean needs equal sizes and vocabularies.")
+    weights = _mean(first / SHARD, second / SHARD, share, load_file)
+    tower = _mean(first / TOWER, second / TOWER, share, _load_tower)
+    record = json.loads(_bytes(first / RECORD))
+    record["mean"] = {"share": share, "with": json.loads(_bytes(second / RECORD))}
+    shutil.copytree(first, out, dirs_exist_ok=True)
+    save_file(weights, out / SHARD, metadata={"format": "pt"})
+    (out / SHARD).chmod(0o644)  # safetensors creates files that only their owner can read
+    torch.save(tower, out / TOWER)
+    (out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}); name folders that training wrote.") from error
+
+
+def _load_tower(path: Path) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _mean(first: Path, second: Path, share: float, load: Callable[[Path], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of the tensors of two files, computed in float32 and rounded to the first one's dtype."""
+    ours, theirs = load(first), load(second)
+    different = [name for name in {**ours, **theirs} if _shape(ours, name) != _shape(theirs, name)]
+    if different:
+        raise CheckpointError(f"{first} and {second} differ in {different[0]}; a mean needs equal sizes.")
+    return {name: torch.lerp(theirs[name].float(), one.float(), share).to(one.dtype) for name, one in ours.items()}
+
+
+def _shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size | None:
+    return tensors[name].shape if name in tensors else None
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the mean of two checkpoints that the command line names."""
+    p = argparse.ArgumentParser(prog="python -m ai_widgets.training.mean_weights", description=__doc__)
+    p.add_argument("first", type=Path, help="checkpoint whose other files are taken, too")
+    p.add_argument("second", type=Path, help="checkpoint of the same sizes and vocabulary")
+    p.add_argument("--share", type=float, default=0.7, help="weight of the first, in (0, 1) (default: 0.7)")
+    p.add_argument("--out", type=Path, required=True, help="folder for the mean")
+    given = p.parse_args(arguments)
+    write_mean(given.first, given.second, given.share, given.out)
+    print(f"The checkpoint is in {given.out}.")
+
+
+if __name__ == "__main__":
+    main()
