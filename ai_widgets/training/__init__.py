@@ -62,7 +62,7 @@ To reproduce the shipped checkpoint::
 DATA is a folder with a `manifest.csv` (path, label, text, source, licence, and where known speaker_or_file_group), and
 EXTRA one with more sounds, a folder per label. V7 is the version before; with ``--start none`` the same takes longer.
 GPU.json is the recipe `recipe.ON_A_GPU`. COUNT.json stands for the recipes of two runs in a row, each begun with the
-checkpoint of the one before, NINTH.json for the recipe of the ninth version. ``training.json`` of the checkpoint has all
-of them as JSON under ``stages``; the last run has the default recipe, `recipe.SHIPPED`.
+checkpoint of the one before, NINTH.json for the recipe of the ninth version. ``training.json`` of the checkpoint has
+them as JSON under ``stages``; the last run has the default recipe, `recipe.SHIPPED`.
 Importing this package imports none of its modules.
 """
