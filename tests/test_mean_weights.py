@@ -51,6 +51,13 @@ def test_a_share_is_between_none_and_all(share: float, doubled: Path, tmp_path: 
     assert not (tmp_path / "mean").exists()
 
 
+def test_the_checkpoints_are_not_overwritten(doubled: Path) -> None:
+    before = (doubled / SHARD).read_bytes()
+    with pytest.raises(SettingError, match="name another folder"):
+        write_mean(doubled, TINY, 0.5, doubled / ".." / doubled.name)
+    assert (doubled / SHARD).read_bytes() == before
+
+
 def test_another_vocabulary_is_refused(doubled: Path, tmp_path: Path) -> None:
     other = shutil.copytree(doubled, tmp_path / "other")
     (other / "tokenizer.json").write_text("{}", encoding="utf-8")

@@ -41,12 +41,14 @@ def write_mean(first: Path, second: Path, share: float, out: Path) -> None:
     Raises
     ------
     SettingError
-        Where the share is not between 0 and 1.
+        Where the share is not between 0 and 1, or `out` is one of the two folders.
     CheckpointError
         Where a folder is no such checkpoint, or the two differ in sizes or vocabulary.
     """
     if not 0 < share < 1:
         raise SettingError(f"The share of the first checkpoint must be between 0 and 1, not {share:g}.")
+    if out.resolve() in (first.resolve(), second.resolve()):
+        raise SettingError(f"{out} is one of the two checkpoints; name another folder with --out.")
     for name in EQUAL:
         if _bytes(first / name) != _bytes(second / name):
             raise CheckpointError(f"{first} and {second} differ in {name}; a mean needs equal sizes and vocabularies.")
