@@ -30,7 +30,7 @@ def doubled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_weight_is_the_mean(doubled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main([str(doubled), str(TINY), "--share", "0.25", "--out", str(tmp_path / "mean")])
+    assert main([str(doubled), str(TINY), "--share", "0.25", "--out", str(tmp_path / "mean")]) == 0
     assert f"The checkpoint is in {tmp_path / 'mean'}." in capsys.readouterr().out
     for name, load in ((SHARD, load_file), (TOWER, lambda path: torch.load(path, weights_only=True))):
         before, mean = load(TINY / name), load(tmp_path / "mean" / name)
@@ -78,3 +78,8 @@ def test_other_tensors_are_refused(doubled: Path, tmp_path: Path) -> None:
 def test_a_folder_that_training_did_not_write_is_refused(doubled: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="name folders that training wrote"):
         write_mean(doubled, tmp_path, 0.5, tmp_path / "mean")
+
+
+def test_the_command_says_what_is_wrong_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(TINY), str(TINY), "--share", "2", "--out", str(tmp_path / "mean")]) == 2
+    assert capsys.readouterr().err.endswith("The share of the first checkpoint must be between 0 and 1, not 2.\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ai_widgets.errors import CheckpointError, SettingError
+from ai_widgets.errors import AiWidgetsError, CheckpointError, SettingError
 from ai_widgets.training.export import SHARD, TOWER
 
 EQUAL = ("tokenizer.json", "audio_interaction.json", "model_config.yaml", "qwen25OmniConfig/config.json")
@@ -88,17 +89,22 @@ def _shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size | None:
     return tensors[name].shape if name in tensors else None
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Write the mean of two checkpoints that the command line names."""
+def main(argv: list[str] | None = None) -> int:
+    """Run ``python -m ai_widgets.training.mean_weights``; return 0, or 2 for input that cannot be used."""
     p = argparse.ArgumentParser(prog="python -m ai_widgets.training.mean_weights", description=__doc__)
     p.add_argument("first", type=Path, help="checkpoint whose other files are taken, too")
     p.add_argument("second", type=Path, help="checkpoint of the same sizes and vocabulary")
     p.add_argument("--share", type=float, default=0.7, help="weight of the first, in (0, 1) (default: 0.7)")
     p.add_argument("--out", type=Path, required=True, help="folder for the mean")
-    given = p.parse_args(arguments)
-    write_mean(given.first, given.second, given.share, given.out)
+    given = p.parse_args(argv)
+    try:
+        write_mean(given.first, given.second, given.share, given.out)
+    except AiWidgetsError as error:
+        print(error, file=sys.stderr)
+        return 2
     print(f"The checkpoint is in {given.out}.")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
