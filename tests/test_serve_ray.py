@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -34,6 +33,7 @@ from ai_widgets.widget.app import AudioInteraction
 from tests import test_serve_limits
 from tests.class_server import PATIENCE_S, Learner, Reached
 from tests.learners import SETTINGS, SOUNDS, alone, chunks_of, decided, facts, speak
+from tests.server_process import free_port
 from tests.signals import babble
 from tests.whole_records import check_reproduced, check_whole, events
 
@@ -41,11 +41,6 @@ PLACES = 3
 TALKS = [babble(2.0, seed) for seed in range(3)]
 LONG = {"bias": 9.0, "max_reply_tokens": 200, "temperature": 1.0, "context_limit": 2000}
 """Settings of learners who are nearly always in a reply."""
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def until(holds: Callable[[], bool]) -> None:

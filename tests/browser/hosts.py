@@ -13,9 +13,10 @@ from typing import Any
 from jupyter_client.blocking.client import BlockingKernelClient
 from playwright.sync_api import Page
 
-from .lab import Lab, free_port
+from tests.server_process import free_port, serving
+
+from .lab import Lab
 from .page import PATIENCE_MS, Notebook
-from .server_process import serving
 
 
 class VoilaPage(Notebook):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -17,8 +16,7 @@ from pathlib import Path
 import nbformat
 
 from ai_widgets.cli.demo import SERVER_EXTENSION
-
-from .server_process import serving
+from tests.server_process import free_port, serving
 
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
@@ -53,13 +51,6 @@ class Lab:
             if session["path"] == name:
                 address = f"{self.url}/api/sessions/{session['id']}"
                 urllib.request.urlopen(urllib.request.Request(address, method="DELETE"), timeout=60).close()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

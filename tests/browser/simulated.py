@@ -27,7 +27,8 @@ import tornado.websocket
 from jupyter_client.manager import AsyncKernelManager
 from playwright.sync_api import Frame
 
-from .lab import free_port
+from tests.server_process import free_port
+
 from .page import PATIENCE_MS, Notebook
 
 VIEW = "application/vnd.jupyter.widget-view+json"
