@@ -83,3 +83,12 @@ def test_a_folder_that_training_did_not_write_is_refused(doubled: Path, tmp_path
 def test_the_command_says_what_is_wrong_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(TINY), str(TINY), "--share", "2", "--out", str(tmp_path / "mean")]) == 2
     assert capsys.readouterr().err.endswith("The share of the first checkpoint must be between 0 and 1, not 2.\n")
+
+
+@pytest.mark.parametrize("name", [SHARD, TOWER])
+def test_damaged_weights_are_refused(name: str, doubled: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(doubled, tmp_path / "other")
+    (other / name).write_bytes((doubled / name).read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=name):
+        write_mean(other, TINY, 0.5, tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()

@@ -18,6 +18,7 @@ from ai_widgets.training.vocabulary import Vocabulary
 
 SHARD = "model-00001-of-00001.safetensors"
 TOWER = "audiointeraction_ChunkwisedEncoder.pth"
+RECORD = "training.json"
 ROPE_BASE = 10000
 """Base of the rotary embedding's wavelengths, without unit: LitGPT's default, and that of the trained network."""
 
@@ -47,8 +48,16 @@ def _half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.to(torch.float16).contiguous() for name, tensor in weights.items()}
 
 
-def _json(path: Path, values: dict[str, Any]) -> None:
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write values as indented JSON."""
     path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def save_weights(out: Path, weights: dict[str, Tensor], tower: dict[str, Tensor]) -> None:
+    """Write the weights of the language model, under LitGPT's names, and those of the tower into a folder."""
+    save_file(weights, out / SHARD, metadata={"format": "pt"})
+    (out / SHARD).chmod(0o644)  # safetensors creates files that only their owner can read
+    torch.save(tower, out / TOWER)
 
 
 def model_config(sizes: Sizes, vocabulary: int) -> dict[str, Any]:
@@ -106,29 +115,29 @@ def export(
     sizes = network.sizes
     out.mkdir(parents=True, exist_ok=True)
     weights = _half(litgpt_weights(network))
-    save_file(weights, out / SHARD, metadata={"format": "pt"})
-    (out / SHARD).chmod(0o644)  # safetensors creates files that only their owner can read
+    save_weights(out, weights, _half({k: v.detach() for k, v in network.tower.state_dict().items()}))
     total = sum(w.numel() * w.element_size() for w in weights.values())
-    _json(out / "model.safetensors.index.json",
+    write_json(out / "model.safetensors.index.json",
           {"metadata": {"total_size": total}, "weight_map": dict.fromkeys(sorted(weights), SHARD)})  # fmt: skip
     (out / "model_config.yaml").write_text(yaml.safe_dump(model_config(sizes, vocabulary.size)), encoding="utf-8")
-    _json(out / "config.json", {
+    write_json(out / "config.json", {
         "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": sizes.width,
         "intermediate_size": sizes.mlp, "num_hidden_layers": sizes.layers, "num_attention_heads": sizes.heads,
         "num_key_value_heads": sizes.kv_heads, "vocab_size": vocabulary.size, "rope_theta": float(ROPE_BASE),
         "rms_norm_eps": 1e-6, "max_position_embeddings": sizes.block_size, "tie_word_embeddings": False,
     })  # fmt: skip
-    _json(out / "generation_config.json", {"temperature": 0.3, "top_k": 3, "eos_token_id": vocabulary.ids["TEXT_END"]})
+    write_json(
+        out / "generation_config.json", {"temperature": 0.3, "top_k": 3, "eos_token_id": vocabulary.ids["TEXT_END"]}
+    )
     vocabulary.save(out / "tokenizer.json")
-    _json(out / "tokenizer_config.json", {
+    write_json(out / "tokenizer_config.json", {
         "tokenizer_class": "Qwen2Tokenizer", "eos_token": "<|text_end|>", "pad_token": "<|text_end|>",
         "bos_token": None,
         "add_bos_token": False, "model_max_length": 32768,
     })  # fmt: skip
-    _json(out / "audio_interaction.json", traits(vocabulary, name, prompt, context_seconds))
+    write_json(out / "audio_interaction.json", traits(vocabulary, name, prompt, context_seconds))
     audio = Qwen2_5OmniAudioEncoderConfig(**sizes.tower_config()).to_dict()
     thinker = {"model_type": "qwen2_5_omni_thinker", "audio_config": audio}
     (out / "qwen25OmniConfig").mkdir(exist_ok=True)
-    _json(out / "qwen25OmniConfig" / "config.json", {"model_type": "qwen2_5_omni", "thinker_config": thinker})
-    torch.save(_half({k: v.detach() for k, v in network.tower.state_dict().items()}), out / TOWER)
-    _json(out / "training.json", record)
+    write_json(out / "qwen25OmniConfig" / "config.json", {"model_type": "qwen2_5_omni", "thinker_config": thinker})
+    write_json(out / RECORD, record)

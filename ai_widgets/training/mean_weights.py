@@ -11,19 +11,19 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ai_widgets.errors import AiWidgetsError, CheckpointError, SettingError
-from ai_widgets.training.export import SHARD, TOWER
+from ai_widgets.model.shards import Shard, Stored
+from ai_widgets.model.weights import tower_tensors
+from ai_widgets.training.export import RECORD, SHARD, save_weights, write_json
 
 EQUAL = ("tokenizer.json", "audio_interaction.json", "model_config.yaml", "qwen25OmniConfig/config.json")
 """Files that must be equal: vocabulary, protocol tokens and sizes."""
-RECORD = "training.json"
 
 
 def write_mean(first: Path, second: Path, share: float, out: Path) -> None:
@@ -53,15 +53,13 @@ def write_mean(first: Path, second: Path, share: float, out: Path) -> None:
     for name in EQUAL:
         if _bytes(first / name) != _bytes(second / name):
             raise CheckpointError(f"{first} and {second} differ in {name}; a mean needs equal sizes and vocabularies.")
-    weights = _mean(first / SHARD, second / SHARD, share, load_file)
-    tower = _mean(first / TOWER, second / TOWER, share, _load_tower)
+    weights = _mean(Shard(first / SHARD).stored, Shard(second / SHARD).stored, share)
+    tower = _mean(tower_tensors(first)[0], tower_tensors(second)[0], share)
     record = json.loads(_bytes(first / RECORD))
     record["mean"] = {"share": share, "with": json.loads(_bytes(second / RECORD))}
     shutil.copytree(first, out, dirs_exist_ok=True)
-    save_file(weights, out / SHARD, metadata={"format": "pt"})
-    (out / SHARD).chmod(0o644)  # safetensors creates files that only their owner can read
-    torch.save(tower, out / TOWER)
-    (out / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    save_weights(out, weights, tower)
+    write_json(out / RECORD, record)
 
 
 def _bytes(path: Path) -> bytes:
@@ -71,22 +69,21 @@ def _bytes(path: Path) -> bytes:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}); name folders that training wrote.") from error
 
 
-def _load_tower(path: Path) -> dict[str, Tensor]:
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
-
-
-def _mean(first: Path, second: Path, share: float, load: Callable[[Path], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def _mean(first: Sequence[Stored], second: Sequence[Stored], share: float) -> dict[str, Tensor]:
     """Return the mean of the tensors of two files, computed in float32 and rounded to the first one's dtype."""
-    ours, theirs = load(first), load(second)
-    different = [name for name in {**ours, **theirs} if _shape(ours, name) != _shape(theirs, name)]
+    shapes, others = ({one.name: one.shape for one in stored} for stored in (first, second))
+    different = [name for name in {**shapes, **others} if shapes.get(name) != others.get(name)]
     if different:
-        raise CheckpointError(f"{first} and {second} differ in {different[0]}; a mean needs equal sizes.")
-    return {name: torch.lerp(theirs[name].float(), one.float(), share).to(one.dtype) for name, one in ours.items()}
+        raise CheckpointError(
+            f"{first[0].source} and {second[0].source} differ in {different[0]}; a mean needs equal sizes."
+        )
+    theirs = {one.name: _whole(one).float() for one in second}
+    ours = {one.name: _whole(one) for one in first}
+    return {name: torch.lerp(theirs[name], one.float(), share).to(one.dtype) for name, one in ours.items()}
 
 
-def _shape(tensors: Mapping[str, Tensor], name: str) -> torch.Size | None:
-    return tensors[name].shape if name in tensors else None
+def _whole(one: Stored) -> Tensor:
+    return torch.cat([rows for _, _, rows in one.pieces()])
 
 
 def main(argv: list[str] | None = None) -> int:
