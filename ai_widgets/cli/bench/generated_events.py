@@ -1,8 +1,8 @@
 """Generate one minute of events, identical on every machine, as repeated input of a long session.
 
 Twelve events are five seconds apart over faint noise: three voices that speak vowels, three melodies or chords, three
-knocks or claps and three alarms. They are generated with NumPy alone. The embedded checkpoint replies to all of them
-in a young session; `session_age` measures whether it does so in an old one.
+knocks or claps and three alarms. They are generated with NumPy alone. The embedded checkpoint replies to eleven of
+them in a young session; `session_age` measures whether it does so in an old one.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def replies_by_minute(model: Model, minutes: int = MINUTES, **settings: Any) -> 
     Examples
     --------
     >>> replies_by_minute(load_model("tiny"), greedy=True)  # doctest: +SKIP
-    [12, 12, 12, 12, 12]
+    [11, 11, 11, 11, 11]
     """
     session = model.session(**{"max_reply_tokens": LONGEST_REPLY, "alternatives": 0, **settings})
     once = minute().reshape(-1, CHUNK_SAMPLES)
